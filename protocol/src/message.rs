@@ -1,0 +1,322 @@
+//! The text messages that travel beside the frames: JSON objects with a `type`.
+//!
+//! Only their shape stands here; when they are sent is the server's and the viewer's business.
+
+use serde::{Deserialize, Serialize};
+
+/// What a server says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ServerMessage {
+    /// The first message of every connection.
+    Hello(Hello),
+    /// The camera's state changed.
+    State(CameraStatus),
+    /// Frames that this viewer didn't get because newer ones overtook them.
+    Skipped {
+        /// How many since the last such message.
+        count: u64,
+        /// How many since the connection began.
+        total: u64,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The ping's `id`, where it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// The server's Unix time in µs.
+        time_us: u64,
+    },
+    /// Something that the viewer did wrong.
+    Error {
+        /// A word for programs, such as `bad-message`.
+        code: String,
+        /// A sentence for people.
+        message: String,
+    },
+    /// A type that this version does not know. Ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a viewer says. A viewer that says nothing gets the stream all the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ViewerMessage {
+    /// A frame was drawn. From the first ack on, the server keeps only a few frames unacknowledged.
+    Ack {
+        /// The highest `seq` drawn so far.
+        seq: u64,
+    },
+    /// Asks for a pong.
+    Ping {
+        /// Comes back in the pong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    },
+    /// What the viewer has use for. Each message replaces the one before it.
+    Want(Want),
+    /// No more frames until `resume`.
+    Pause,
+    /// Frames again.
+    Resume,
+    /// Sets one of the camera's controls.
+    Control {
+        /// Its name in `hello`.
+        name: String,
+        /// Its new value.
+        value: f64,
+    },
+    /// A type that this version does not know. Ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Limits that a viewer asks for; what is absent is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Want {
+    /// Frames per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_fps: Option<f64>,
+    /// Pixels in a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_width: Option<u32>,
+    /// JPEG quality, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u8>,
+}
+
+/// What a viewer learns first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`crate::VERSION`] of the server.
+    pub protocol: u32,
+    /// Name and version of the server's program.
+    pub server: String,
+    /// The server's Unix time in µs.
+    pub time_us: u64,
+    /// The camera that this connection shows.
+    pub camera: Camera,
+    /// Pixels in a line; 0 while nothing has been captured yet.
+    pub width: u32,
+    /// Lines; 0 while nothing has been captured yet.
+    pub height: u32,
+    /// Frames per second that the camera is asked for.
+    pub fps: f64,
+    /// The camera's state, and why, in the fields `state`, `reason` and `since_us`.
+    #[serde(flatten)]
+    pub status: CameraStatus,
+    /// Subprotocol of the frames that follow.
+    pub wire: String,
+    /// What can be set on the camera.
+    #[serde(default)]
+    pub controls: Vec<Control>,
+}
+
+/// A camera's identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Camera {
+    /// Stable id, as in `/ws?camera=ID` and in the stamp.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Kind of source: `libcamera`, `pattern`, `files`, …
+    pub source: String,
+    /// Whether the picture is made up.
+    #[serde(default)]
+    pub test_pattern: bool,
+}
+
+/// Whether a camera delivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CameraState {
+    /// It is being opened and hasn't delivered yet.
+    #[default]
+    Starting,
+    /// Frames come, or would come if anybody watched.
+    Live,
+    /// There is no picture; the reason is beside it.
+    NoSignal,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A camera's state with its reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameraStatus {
+    /// The state.
+    pub state: CameraState,
+    /// Why, for people; empty where there is nothing to explain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Unix time in µs since which it holds.
+    #[serde(default)]
+    pub since_us: u64,
+}
+
+/// One of a camera's controls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Control {
+    /// Its name, as in the `control` message.
+    pub name: String,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// The value now.
+    pub value: f64,
+    /// The value that the camera starts with.
+    pub default: f64,
+}
+
+/// The close code for a malformed message, in the range for private use (RFC 6455 §7.4.2).
+pub const CLOSE_BAD_MESSAGE: u16 = 4400;
+
+/// Why a text message could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message is not understood: {reason}")]
+pub struct MessageError {
+    reason: String,
+}
+
+impl ServerMessage {
+    /// Reads a server's message. One of an unknown type is [`Self::Unknown`].
+    pub fn from_json(text: &str) -> Result<Self, MessageError> {
+        from_json(text)
+    }
+
+    /// The message as JSON.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+impl ViewerMessage {
+    /// Reads a viewer's message. One of an unknown type is [`Self::Unknown`].
+    pub fn from_json(text: &str) -> Result<Self, MessageError> {
+        from_json(text)
+    }
+
+    /// The message as JSON.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
+    serde_json::from_str(text).map_err(|error| MessageError {
+        reason: error.to_string(),
+    })
+}
+
+fn to_json<T: Serialize>(message: &T) -> String {
+    serde_json::to_string(message).expect("messages hold nothing that JSON cannot")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_have_the_documented_json() {
+        assert_eq!(
+            ViewerMessage::Ack { seq: 7 }.to_json(),
+            r#"{"type":"ack","seq":7}"#
+        );
+        assert_eq!(ViewerMessage::Pause.to_json(), r#"{"type":"pause"}"#);
+        let want = Want {
+            max_fps: Some(10.0),
+            ..Want::default()
+        };
+        assert_eq!(
+            ViewerMessage::Want(want).to_json(),
+            r#"{"type":"want","max_fps":10.0}"#
+        );
+        assert_eq!(
+            ServerMessage::Skipped { count: 2, total: 9 }.to_json(),
+            r#"{"type":"skipped","count":2,"total":9}"#
+        );
+        let pong = ServerMessage::Pong {
+            id: Some(3),
+            time_us: 5,
+        };
+        assert_eq!(pong.to_json(), r#"{"type":"pong","id":3,"time_us":5}"#);
+        let lost = CameraStatus {
+            state: CameraState::NoSignal,
+            reason: "unplugged".into(),
+            since_us: 4,
+        };
+        assert_eq!(
+            ServerMessage::State(lost).to_json(),
+            r#"{"type":"state","state":"no-signal","reason":"unplugged","since_us":4}"#
+        );
+    }
+
+    #[test]
+    fn hello_comes_back_whole() {
+        let hello = ServerMessage::Hello(Hello {
+            protocol: 1,
+            server: "pistreamer 0.1.0".into(),
+            time_us: 1,
+            camera: Camera {
+                id: "0".into(),
+                name: "Test pattern".into(),
+                source: "pattern".into(),
+                test_pattern: true,
+            },
+            width: 1280,
+            height: 720,
+            fps: 30.0,
+            status: CameraStatus {
+                state: CameraState::Live,
+                ..CameraStatus::default()
+            },
+            wire: "pistreamer.jpeg.v1".into(),
+            controls: vec![Control {
+                name: "Gain".into(),
+                min: 1.0,
+                max: 8.0,
+                value: 2.0,
+                default: 1.0,
+            }],
+        });
+        assert_eq!(ServerMessage::from_json(&hello.to_json()), Ok(hello));
+    }
+
+    #[test]
+    fn unknown_types_are_ignored_and_malformed_ones_are_errors() {
+        assert_eq!(
+            ViewerMessage::from_json(r#"{"type":"dance","to":[1,2]}"#),
+            Ok(ViewerMessage::Unknown)
+        );
+        assert_eq!(
+            ServerMessage::from_json(r#"{"type":"sparkle"}"#),
+            Ok(ServerMessage::Unknown)
+        );
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "7",
+            r#"{"type":7}"#,
+            r#"{"type":"ack"}"#,
+            r#"{"type":"ack","seq":-1}"#,
+            "{",
+        ] {
+            assert!(
+                ViewerMessage::from_json(bad).is_err(),
+                "{bad} was taken for a message"
+            );
+        }
+        assert_eq!(
+            ViewerMessage::from_json(r#"{"type":"ack","seq":1,"extra":true}"#),
+            Ok(ViewerMessage::Ack { seq: 1 })
+        );
+    }
+}

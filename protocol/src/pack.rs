@@ -1,0 +1,131 @@
+//! JPEG → one gzip member (RFC 1952) whose content is the JPEG's base64 text (RFC 4648 §4), written directly.
+//!
+//! A general deflate searches base64 text for repetitions that are not there. This encoder emits one dynamic-Huffman
+//! block with constant code lengths ([`crate::huffman`]), so that packing is a table look-up for each 12 bits of JPEG.
+//! Reading packed frames back belongs to [`crate::unpack`](mod@crate::unpack).
+
+use crate::huffman::{Code, END, PAD, PAIR, PROLOGUE, PROLOGUE_BITS, SINGLE};
+use base64_simd::{AsOut, STANDARD};
+
+/// The gzip header: deflate, no flags, no time, no extra flags, unknown system (RFC 1952 §2.3.1). Constant, so that the
+/// same JPEG always packs to the same bytes.
+pub(crate) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// JPEG bytes in a step of the inner loop: 48 bits, eight base64 symbols.
+const STEP: usize = 6;
+
+/// JPEG bytes whose text is made, summed and coded at a time, so that all of it stays in a level-1 cache.
+const BLOCK: usize = 512 * STEP;
+
+/// Room for the codes of one block: 8 symbols of at most 7 bits a step, plus what the last 8-byte store overhangs.
+const CODED_ROOM: usize = BLOCK / STEP * 7 + 16;
+
+/// Packs a JPEG, or any other bytes.
+///
+/// The result is about 1.003 × the size of a photograph's JPEG and at most 7/6 × that of any input, plus about 60 bytes.
+pub fn pack(jpeg: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    pack_into(jpeg, &mut out);
+    out
+}
+
+/// Packs like [`pack`] into a buffer of the caller's, which is cleared first: for callers that keep the allocation.
+pub fn pack_into(jpeg: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.reserve(jpeg.len() + jpeg.len() / 100 + GZIP_HEADER.len() + PROLOGUE.len() + 32);
+    out.extend_from_slice(&GZIP_HEADER);
+
+    let (whole, rest) = PROLOGUE.split_at(PROLOGUE_BITS / 8);
+    out.extend_from_slice(whole);
+    let mut bits = Bits {
+        acc: u64::from(rest.first().copied().unwrap_or(0)),
+        len: PROLOGUE_BITS as u32 % 8,
+    };
+
+    let mut crc = crc32fast::Hasher::new();
+    let mut text = [0; BLOCK / 3 * 4];
+    let mut coded = [0; CODED_ROOM];
+    let mut blocks = jpeg.chunks_exact(BLOCK);
+    for block in &mut blocks {
+        crc.update(STANDARD.encode(block, text.as_mut_slice().as_out()));
+        let end = code_steps(&mut bits, block, &mut coded);
+        out.extend_from_slice(&coded[..end]);
+    }
+
+    let block = blocks.remainder();
+    crc.update(STANDARD.encode(block, text.as_mut_slice().as_out()));
+    let (steps, tail) = block.split_at(block.len() / STEP * STEP);
+    let mut end = code_steps(&mut bits, steps, &mut coded);
+    for group in tail.chunks(3) {
+        for code in symbols(group) {
+            end = bits.put(u64::from(code.bits), u32::from(code.len), &mut coded, end);
+        }
+    }
+    end = bits.put(u64::from(END.bits), u32::from(END.len), &mut coded, end);
+    if bits.len > 0 {
+        coded[end] = bits.acc as u8;
+        end += 1;
+    }
+    out.extend_from_slice(&coded[..end]);
+
+    out.extend_from_slice(&crc.finalize().to_le_bytes());
+    // ISIZE is the length modulo 2³² (RFC 1952 §2.3.1).
+    out.extend_from_slice(&(text_len(jpeg.len()) as u32).to_le_bytes());
+}
+
+/// Length of the base64 text of so many bytes.
+pub(crate) const fn text_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// The codes of one group of base64 (1 to 3 bytes), padded to four symbols.
+fn symbols(group: &[u8]) -> [Code; 4] {
+    let byte = |i| u32::from(group.get(i).copied().unwrap_or(0));
+    let value = byte(0) << 16 | byte(1) << 8 | byte(2);
+    let symbol = |i: u32| SINGLE[(value >> (18 - 6 * i)) as usize & 63];
+    [
+        symbol(0),
+        symbol(1),
+        if group.len() > 1 { symbol(2) } else { PAD },
+        if group.len() > 2 { symbol(3) } else { PAD },
+    ]
+}
+
+/// Bits that don't fill a byte yet; always fewer than 8 between calls.
+struct Bits {
+    acc: u64,
+    len: u32,
+}
+
+impl Bits {
+    /// Appends at most 56 bits and returns the new end of what is whole in `out`.
+    #[inline(always)]
+    fn put(&mut self, bits: u64, len: u32, out: &mut [u8; CODED_ROOM], at: usize) -> usize {
+        self.acc |= bits << self.len;
+        out[at..at + 8].copy_from_slice(&self.acc.to_le_bytes());
+        let len = self.len + len;
+        self.acc >>= len & !7;
+        self.len = len & 7;
+        at + len as usize / 8
+    }
+}
+
+/// Codes whole steps and returns how many bytes of `out` are whole.
+fn code_steps(bits: &mut Bits, block: &[u8], out: &mut [u8; CODED_ROOM]) -> usize {
+    let mut end = 0;
+    for step in block.chunks_exact(STEP) {
+        let step: &[u8; STEP] = step.try_into().expect("chunks_exact gives whole steps");
+        let high = u32::from_be_bytes([step[0], step[1], step[2], step[3]]);
+        let low = u16::from_be_bytes([step[4], step[5]]);
+        let value = u64::from(high) << 16 | u64::from(low);
+        let pair = |shift: u32| PAIR[(value >> shift) as usize & 0xfff];
+        let (a, b, c, d) = (pair(36), pair(24), pair(12), pair(0));
+        let (a_len, c_len) = (a >> 16, c >> 16);
+        let first = u64::from(a & 0xffff) | u64::from(b & 0xffff) << a_len;
+        let second = u64::from(c & 0xffff) | u64::from(d & 0xffff) << c_len;
+        let first_len = a_len + (b >> 16);
+        let len = first_len + c_len + (d >> 16);
+        end = bits.put(first | second << first_len, len, out, end);
+    }
+    end
+}

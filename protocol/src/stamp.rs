@@ -1,0 +1,242 @@
+//! The stamp: what is known about a frame, as one COM segment inside its JPEG.
+//!
+//! It stands right after the JFIF APP0 segment if there is one, else right after SOI, and is ASCII only:
+//! `pistreamer/1 seq=1042 captured-us=1764000000123456 camera=0`. Unknown keys are ignored. ASCII has no FF byte, so
+//! scanners that look for markers without parsing segments survive it. Walking segments belongs to [`crate::jpeg`].
+
+use crate::jpeg::{self, JpegError, Segment};
+use std::fmt::Write as _;
+
+/// First word of every stamp, whatever its version.
+const NAME: &str = "pistreamer/";
+/// First word of the stamps written here.
+const MAGIC: &str = "pistreamer/1";
+
+/// What is known about a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Rises by one for each frame that the camera produced.
+    pub seq: u64,
+    /// Unix time, in µs, of the start of exposure where the camera tells it, else of arrival.
+    pub captured_us: u64,
+    /// The camera's id. Bytes that a stamp cannot hold are percent-encoded on the way.
+    pub camera: String,
+}
+
+impl Stamp {
+    /// The stamp of a JPEG; `None` where it has none, or one whose `seq` or `captured-us` is missing or not a number.
+    ///
+    /// Of several stamps the first counts.
+    pub fn read(jpeg: &[u8]) -> Option<Self> {
+        let text = jpeg::segments(jpeg)
+            .map_while(Result::ok)
+            .find_map(|segment| stamp_text(&segment))?;
+        let mut words = text.split_ascii_whitespace();
+        if words.next() != Some(MAGIC) {
+            return None;
+        }
+        let (mut seq, mut captured_us, mut camera) = (None, None, String::new());
+        for (key, value) in words.filter_map(|word| word.split_once('=')) {
+            match key {
+                "seq" => seq = Some(value.parse().ok()?),
+                "captured-us" => captured_us = Some(value.parse().ok()?),
+                "camera" => camera = decode(value),
+                _ => {}
+            }
+        }
+        Some(Self {
+            seq: seq?,
+            captured_us: captured_us?,
+            camera,
+        })
+    }
+
+    /// The JPEG with this stamp, in place of any stamp that it has. Other comments stay as they are.
+    ///
+    /// # Errors
+    /// Where the segments up to the picture data cannot be walked.
+    pub fn write(&self, jpeg: &[u8]) -> Result<Vec<u8>, JpegError> {
+        let segment = self.segment();
+        let mut out = Vec::with_capacity(jpeg.len() + segment.len());
+        let mut at = match jpeg::segments(jpeg).next() {
+            Some(Ok(first))
+                if first.marker == jpeg::APP0 && first.payload.starts_with(b"JFIF\0") =>
+            {
+                first.end()
+            }
+            Some(Err(error)) => return Err(error),
+            _ => jpeg::SOI.len(),
+        };
+        out.extend_from_slice(&jpeg[..at]);
+        out.extend_from_slice(&segment);
+        for segment in jpeg::segments(jpeg) {
+            let segment = segment?;
+            if stamp_text(&segment).is_some() {
+                // An old stamp that stands where the new one goes begins at `at`; none begins before it.
+                out.extend_from_slice(&jpeg[at..segment.at]);
+                at = segment.end();
+            }
+        }
+        out.extend_from_slice(&jpeg[at..]);
+        Ok(out)
+    }
+
+    /// The whole COM segment, marker and length included.
+    fn segment(&self) -> Vec<u8> {
+        let mut text = format!("{MAGIC} seq={} captured-us={}", self.seq, self.captured_us);
+        if !self.camera.is_empty() {
+            text.push_str(" camera=");
+            encode(&self.camera, &mut text);
+        }
+        let len = text.len() as u16 + 2;
+        let mut segment = vec![0xff, jpeg::COM];
+        segment.extend_from_slice(&len.to_be_bytes());
+        segment.extend_from_slice(text.as_bytes());
+        segment
+    }
+}
+
+fn stamp_text<'a>(segment: &Segment<'a>) -> Option<&'a str> {
+    (segment.marker == jpeg::COM)
+        .then(|| std::str::from_utf8(segment.payload).ok())?
+        .filter(|text| text.starts_with(NAME))
+}
+
+/// A camera's id is cut here, so that a stamp stays far below a segment's 64 KiB.
+const LONGEST_ID: usize = 255;
+
+fn encode(id: &str, out: &mut String) {
+    for byte in id.bytes().take(LONGEST_ID) {
+        match byte {
+            b'%' | ..=b' ' | 0x7f.. => write!(out, "%{byte:02X}").expect("a String takes any text"),
+            _ => out.push(byte as char),
+        }
+    }
+}
+
+fn decode(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = (*first == b'%')
+            .then(|| std::str::from_utf8(tail.get(..2)?).ok())
+            .flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JFIF: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+    const COMMENT: &[u8] = b"\xff\xfe\x00\x07hello";
+    const REST: &[u8] = b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x10\x01\x01\x11\x00\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\xff\xd9";
+
+    fn stamp(seq: u64) -> Stamp {
+        Stamp {
+            seq,
+            captured_us: 1_764_000_000_123_456,
+            camera: "0".into(),
+        }
+    }
+
+    #[test]
+    fn it_stands_right_after_jfif() {
+        let stamped = stamp(1042).write(&[JFIF, COMMENT, REST].concat()).unwrap();
+        let text = b"pistreamer/1 seq=1042 captured-us=1764000000123456 camera=0";
+        let com = [&[0xff, 0xfe, 0, text.len() as u8 + 2], text.as_slice()].concat();
+        assert_eq!(stamped, [JFIF, &com, COMMENT, REST].concat());
+        assert_eq!(Stamp::read(&stamped), Some(stamp(1042)));
+    }
+
+    #[test]
+    fn without_jfif_it_stands_right_after_soi() {
+        let stamped = stamp(7)
+            .write(&[b"\xff\xd8", COMMENT, REST].concat())
+            .unwrap();
+        assert_eq!(&stamped[..6], b"\xff\xd8\xff\xfe\x00\x3a");
+        assert!(stamped.ends_with(&[COMMENT, REST].concat()));
+    }
+
+    #[test]
+    fn a_new_stamp_replaces_old_ones_wherever_they_stand() {
+        let plain = [JFIF, COMMENT, REST].concat();
+        let once = stamp(1).write(&plain).unwrap();
+        assert_eq!(
+            stamp(2).write(&once).unwrap(),
+            stamp(2).write(&plain).unwrap()
+        );
+        let late = [
+            JFIF,
+            COMMENT,
+            &stamp(1).segment(),
+            COMMENT,
+            &stamp(3).segment(),
+            REST,
+        ]
+        .concat();
+        assert_eq!(
+            stamp(2).write(&late).unwrap(),
+            stamp(2)
+                .write(&[JFIF, COMMENT, COMMENT, REST].concat())
+                .unwrap()
+        );
+    }
+
+    #[test]
+    fn ids_with_spaces_and_unicode_come_back() {
+        for camera in [
+            "Virtual 0",
+            "a=b%20c",
+            "caméra",
+            "/base/soc/i2c0mux/i2c@1/imx219@10",
+            "",
+        ] {
+            let stamp = Stamp {
+                camera: camera.into(),
+                ..stamp(1)
+            };
+            let stamped = stamp.write(&[JFIF, REST].concat()).unwrap();
+            assert_eq!(Stamp::read(&stamped), Some(stamp));
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored_and_broken_ones_make_no_stamp() {
+        let with = |text: &[u8]| {
+            Stamp::read(
+                &[
+                    b"\xff\xd8\xff\xfe\x00",
+                    [text.len() as u8 + 2].as_slice(),
+                    text,
+                    REST,
+                ]
+                .concat(),
+            )
+        };
+        assert_eq!(
+            with(b"pistreamer/1 lux=3 seq=5 captured-us=6 x y=").map(|stamp| stamp.seq),
+            Some(5)
+        );
+        assert_eq!(with(b"pistreamer/1 seq=five captured-us=6"), None);
+        assert_eq!(with(b"pistreamer/2 seq=5 captured-us=6"), None);
+        assert_eq!(with(b"pistreamer/1 seq=5"), None);
+    }
+
+    #[test]
+    fn what_is_not_a_jpeg_gets_no_stamp() {
+        assert_eq!(stamp(1).write(b"GIF89a"), Err(JpegError::NoStart));
+        assert!(stamp(1).write(&JFIF[..8]).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! Demand: how many consumers a camera has. The only thing that flows upstream, from `hub` to `encode` and `source`.
+//!
+//! What a stage does without demand is the stage's own business.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A count of consumers that blocking threads can wait on. Clones share the count.
+#[derive(Clone, Debug, Default)]
+pub struct Demand {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    consumers: usize,
+    stopping: bool,
+}
+
+/// One consumer; its drop ends the consumer's demand.
+#[derive(Debug)]
+pub struct Hold {
+    shared: Arc<Shared>,
+}
+
+impl Demand {
+    /// Adds a consumer.
+    pub fn hold(&self) -> Hold {
+        self.shared.update(|state| state.consumers += 1);
+        Hold {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Number of consumers.
+    pub fn consumers(&self) -> usize {
+        self.shared.lock().consumers
+    }
+
+    /// Whether anybody has use for frames.
+    pub fn wanted(&self) -> bool {
+        self.consumers() > 0
+    }
+
+    /// Blocks until there is demand, the pipeline stops, or the time is over; tells whether there is demand.
+    pub fn wait_wanted(&self, timeout: Duration) -> bool {
+        self.shared
+            .wait(timeout, |state| state.consumers == 0 && !state.stopping)
+            .consumers
+            > 0
+    }
+
+    /// Blocks for so long, or until the pipeline stops; tells whether it stops.
+    pub fn sleep(&self, time: Duration) -> bool {
+        self.shared.wait(time, |state| !state.stopping).stopping
+    }
+
+    /// Tells every stage that waits upstream to end.
+    pub fn stop(&self) {
+        self.shared.update(|state| state.stopping = true);
+    }
+
+    /// Whether [`Self::stop`] was called.
+    pub fn stopping(&self) -> bool {
+        self.shared.lock().stopping
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.shared.update(|state| state.consumers -= 1);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this lock, and the state is valid at every point.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, timeout: Duration, waiting: impl Fn(&State) -> bool) -> State {
+        let guard = self.lock();
+        let (guard, _) = self
+            .changed
+            .wait_timeout_while(guard, timeout, |state| waiting(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        *guard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_source_wakes_with_the_first_consumer() {
+        let demand = Demand::default();
+        let waiter = std::thread::spawn({
+            let demand = demand.clone();
+            move || demand.wait_wanted(Duration::from_secs(60))
+        });
+        let hold = demand.hold();
+        assert!(waiter.join().unwrap());
+        drop(hold);
+        assert!(!demand.wanted());
+    }
+
+    #[test]
+    fn stopping_ends_every_wait() {
+        let demand = Demand::default();
+        let waiter = std::thread::spawn({
+            let demand = demand.clone();
+            move || {
+                (
+                    demand.wait_wanted(Duration::from_secs(60)),
+                    demand.sleep(Duration::from_secs(60)),
+                )
+            }
+        });
+        demand.stop();
+        assert_eq!(waiter.join().unwrap(), (false, true));
+    }
+}

@@ -1,0 +1,1 @@
+//! The newest frame of each camera.

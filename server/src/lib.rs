@@ -1,0 +1,11 @@
+//! The pistreamer server: camera → JPEG → newest frame → viewers.
+//!
+//! A map, not a place for code. The modules stand in the order in which a frame passes through them; only [`demand`]
+//! flows the other way. A stage never imports `cli`, `config` or `app`; a source never imports `hub`; `hub` imports
+//! none of its consumers. `app` alone puts the stages together.
+
+pub mod clock;
+pub mod demand;
+pub mod encode;
+pub mod hub;
+pub mod source;
