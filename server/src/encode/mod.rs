@@ -1,1 +1,5 @@
 //! Raw frame → stamped JPEG.
+
+mod jpeg;
+
+pub use jpeg::{EncodeError, JpegEncoder};
