@@ -2,6 +2,8 @@
 //!
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
+pub mod pattern;
+
 use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_protocol::message::Camera;
