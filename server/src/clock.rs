@@ -1,5 +1,6 @@
-//! The wall clock, as stamps and messages count it.
+//! The wall clock, as stamps and messages count it, and rates by it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Unix time in µs.
@@ -8,4 +9,62 @@ pub fn now_us() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_micros() as u64)
+}
+
+/// How often something happens, over the last one to two seconds.
+#[derive(Debug, Default)]
+pub struct Rate(Mutex<Windows>);
+
+#[derive(Debug, Default)]
+struct Windows {
+    began_us: u64,
+    count: u32,
+    before: f64,
+}
+
+/// Length of one window.
+const WINDOW_US: u64 = 1_000_000;
+
+impl Rate {
+    /// It happened once more.
+    pub fn count(&self) {
+        self.at(now_us(), 1);
+    }
+
+    /// Times a second in the last whole window; 0 where nothing happened since.
+    pub fn per_second(&self) -> f64 {
+        self.at(now_us(), 0)
+    }
+
+    fn at(&self, now: u64, add: u32) -> f64 {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = now.abs_diff(windows.began_us);
+        if elapsed >= WINDOW_US {
+            let rate = f64::from(windows.count) * 1e6 / elapsed as f64;
+            let before = if elapsed < 2 * WINDOW_US { rate } else { 0.0 };
+            *windows = Windows {
+                began_us: now,
+                count: 0,
+                before,
+            };
+        }
+        windows.count += add;
+        windows.before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_rate_is_measured_and_silence_is_zero() {
+        let rate = Rate::default();
+        let start = 1_764_000_000_000_000;
+        for n in 0..90 {
+            rate.at(start + n * 33_333, 1);
+        }
+        assert!((rate.at(start + 90 * 33_333, 0) - 30.0).abs() < 0.5);
+        assert_eq!(rate.at(start + 9_000_000, 0), 0.0);
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! What a stage does without demand is the stage's own business.
 
+use crate::clock;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ struct Shared {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     consumers: usize,
+    wanted_since_us: u64,
     stopping: bool,
 }
 
@@ -27,20 +29,41 @@ struct State {
 #[derive(Debug)]
 pub struct Hold {
     shared: Arc<Shared>,
+    first: bool,
+}
+
+impl Hold {
+    /// Whether nobody else was there when this consumer came.
+    pub fn is_first(&self) -> bool {
+        self.first
+    }
 }
 
 impl Demand {
     /// Adds a consumer.
     pub fn hold(&self) -> Hold {
-        self.shared.update(|state| state.consumers += 1);
+        let mut first = false;
+        self.shared.update(|state| {
+            first = state.consumers == 0;
+            if first {
+                state.wanted_since_us = clock::now_us();
+            }
+            state.consumers += 1;
+        });
         Hold {
             shared: Arc::clone(&self.shared),
+            first,
         }
     }
 
     /// Number of consumers.
     pub fn consumers(&self) -> usize {
         self.shared.lock().consumers
+    }
+
+    /// Unix time in µs since which there is demand; of the last demand where there is none.
+    pub fn wanted_since_us(&self) -> u64 {
+        self.shared.lock().wanted_since_us
     }
 
     /// Whether anybody has use for frames.

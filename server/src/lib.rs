@@ -6,6 +6,14 @@
 
 pub mod clock;
 pub mod demand;
+
 pub mod encode;
+pub mod front;
 pub mod hub;
+pub mod session;
 pub mod source;
+
+pub mod app;
+pub mod cameras;
+pub mod cli;
+pub mod config;

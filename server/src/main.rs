@@ -1,1 +1,77 @@
-fn main() {}
+//! The `pistreamer` program: parse, load, log, run, exit code. Everything else is in the library.
+
+use clap::Parser;
+use pistreamer::app::App;
+use pistreamer::cli::{Cli, Command};
+use pistreamer::config::Config;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pistreamer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    if let Some(Command::Cameras) = cli.command {
+        print!("{}", pistreamer::cameras::listing()?);
+        return Ok(());
+    }
+    let config = Config::new(&cli.serve)?;
+    init_log(cli)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let shutdown = shutdown_signal()?;
+        let app = App::start(&config)?;
+        for url in app.urls() {
+            println!("pistreamer: open {url}");
+        }
+        app.run(shutdown).await;
+        Ok(())
+    })
+}
+
+fn init_log(cli: &Cli) -> anyhow::Result<()> {
+    let directives = cli.serve.log.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_new(directives).map_err(|error| {
+        anyhow::anyhow!("--log {directives:?} is not understood ({error}): try --log debug")
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if cli.serve.log_json {
+        log.json().init()
+    } else {
+        log.with_target(false).init()
+    }
+    Ok(())
+}
+
+/// Done at the first SIGINT or SIGTERM. A second one ends the process at once.
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        let mut either =
+            async || tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
+        either().await;
+        tracing::info!("stopping; once more to stop at once");
+        tokio::spawn(async move {
+            let mut either =
+                async || tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
+            either().await;
+            std::process::exit(130);
+        });
+    })
+}

@@ -3,6 +3,9 @@
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
 pub mod pattern;
+mod supervise;
+
+pub use supervise::Supervisor;
 
 use crate::demand::Demand;
 use bytes::Bytes;
@@ -147,6 +150,15 @@ pub struct Outlet {
     sink: Arc<dyn Sink>,
     demand: Demand,
     next_seq: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlet")
+            .field("demand", &self.demand)
+            .field("next_seq", &self.next_seq)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Outlet {

@@ -1,0 +1,199 @@
+//! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
+
+use crate::config::{Config, SourceKind};
+use crate::encode;
+use crate::front::{self, Listener};
+use crate::hub::{Camera, Hub, Picture};
+use crate::session::{self, Roster};
+use crate::source::pattern::PatternSource;
+use crate::source::{Mode, Outlet, RawFrame, Sink, Source, Supervisor};
+use anyhow::Context;
+use pistreamer_protocol::message;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long viewers and connections get to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// A server whose sockets are bound and whose cameras run.
+#[derive(Debug)]
+pub struct App {
+    cameras: Vec<Supervisor>,
+    listeners: Vec<Listener>,
+    state: front::State,
+}
+
+impl App {
+    /// Binds every address, then starts every camera. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where an address cannot be bound or a source cannot be made.
+    pub fn start(config: &Config) -> anyhow::Result<Self> {
+        let listeners = config
+            .listen
+            .iter()
+            .map(|address| Listener::bind(*address))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut cameras = Vec::new();
+        let mut supervisors = Vec::new();
+        for (number, kind) in config.sources.iter().enumerate() {
+            let source = source(kind, config)?;
+            let (camera, supervisor) = start_camera(number, source, config)?;
+            cameras.push(camera);
+            supervisors.push(supervisor);
+        }
+        let state = front::State {
+            hub: Hub::new(cameras),
+            roster: Roster::default(),
+            sessions: session::Config::default(),
+            origins: config.origins.clone(),
+            started_us: crate::clock::now_us(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+        };
+        Ok(Self {
+            cameras: supervisors,
+            listeners,
+            state,
+        })
+    }
+
+    /// The URLs under which people find the viewer.
+    pub fn urls(&self) -> Vec<String> {
+        self.listeners
+            .iter()
+            .flat_map(|listener| front::urls(listener.address()))
+            .collect()
+    }
+
+    /// The cameras.
+    pub fn hub(&self) -> &Hub {
+        &self.state.hub
+    }
+
+    /// Serves until `shutdown` is done, then says goodbye to every viewer and closes the cameras.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self {
+            cameras,
+            listeners,
+            state,
+        } = self;
+        for listener in listeners {
+            state.tasks.spawn(front::serve(listener, state.clone()));
+        }
+        shutdown.await;
+        // In the order of the data: no new frames, then no viewers.
+        let closed = tokio::task::spawn_blocking(move || drop(cameras));
+        state.shutdown.cancel();
+        state.tasks.close();
+        if tokio::time::timeout(GOODBYE, state.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = state.tasks.len(),
+                "some connections did not end in time"
+            );
+        }
+        if tokio::time::timeout(GOODBYE, closed).await.is_err() {
+            tracing::warn!("a camera did not close in time");
+        }
+    }
+}
+
+fn start_camera(
+    number: usize,
+    source: Box<dyn Source>,
+    config: &Config,
+) -> anyhow::Result<(Arc<Camera>, Supervisor)> {
+    let identity = message::Camera {
+        id: number.to_string(),
+        ..source.camera()
+    };
+    tracing::info!(
+        id = identity.id,
+        name = identity.name,
+        source = identity.source,
+        "camera"
+    );
+    let camera = Arc::new(Camera::new(identity));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let encoding = encode::Config {
+        quality: config.quality,
+        workers,
+    };
+    let pool =
+        encode::Pool::spawn(encoding, Arc::clone(&camera)).context("cannot start the encoder")?;
+    let outlet = Outlet::new(
+        Arc::new(Intake {
+            camera: Arc::clone(&camera),
+            pool,
+        }),
+        camera.demand().clone(),
+    );
+    let supervisor = Supervisor::spawn(source, outlet).context("cannot start the source")?;
+    Ok((camera, supervisor))
+}
+
+fn source(kind: &SourceKind, config: &Config) -> anyhow::Result<Box<dyn Source>> {
+    let capture = config.capture.clone();
+    Ok(match kind {
+        SourceKind::Pattern => Box::new(PatternSource::new(capture, PATTERN_SEED)?),
+        SourceKind::Files(path) => anyhow::bail!("{} cannot be played yet", path.display()),
+        #[cfg(feature = "libcamera")]
+        SourceKind::Libcamera(which) => {
+            Box::new(crate::source::LibcameraSource::new(capture, which.clone()))
+        }
+        #[cfg(feature = "libcamera")]
+        SourceKind::Auto if crate::source::libcamera::available() => {
+            Box::new(crate::source::LibcameraSource::new(capture, None))
+        }
+        SourceKind::Auto => {
+            let why = if cfg!(feature = "libcamera") {
+                "libcamera finds no camera"
+            } else {
+                "built without libcamera"
+            };
+            tracing::warn!(why, "showing the test pattern; see `pistreamer cameras`");
+            Box::new(PatternSource::new(capture, PATTERN_SEED)?)
+        }
+        #[cfg(not(feature = "libcamera"))]
+        SourceKind::Libcamera(_) => {
+            unreachable!("Config::new refuses it in a build without libcamera")
+        }
+    })
+}
+
+/// The scene that the test pattern shows.
+const PATTERN_SEED: u64 = 1;
+
+/// Where a source's frames go: counters and state to the camera, pictures to the encoder.
+struct Intake {
+    camera: Arc<Camera>,
+    pool: encode::Pool,
+}
+
+impl Sink for Intake {
+    fn frame(&self, frame: RawFrame) {
+        self.camera.counters.count_captured();
+        self.pool.submit(frame);
+    }
+
+    fn open(&self, mode: Mode) {
+        let Mode { width, height, fps } = mode;
+        tracing::info!(width, height, fps, "camera is open");
+        self.camera.open(Picture { width, height, fps });
+    }
+
+    fn lost(&self, reason: &str) {
+        self.camera.lost(reason);
+    }
+
+    fn broken(&self, reason: &str) {
+        self.camera.counters.broken.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(reason, "left out a broken picture");
+    }
+}

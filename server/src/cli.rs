@@ -1,0 +1,72 @@
+//! What was typed: flags and subcommands, all optional. Meaning and defaults belong to [`crate::config`].
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+
+/// Shows a Raspberry Pi's camera in a browser: the newest frame, always.
+#[derive(Debug, Parser)]
+#[command(name = "pistreamer", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// What can be done besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the cameras with their modes and formats
+    Cameras,
+}
+
+/// Flags of the server.
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// Where pictures come from: auto, libcamera, libcamera:ID, pattern, or files:PATH (a directory of JPEGs or a file
+    /// of concatenated ones); may be given more than once [default: auto]
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Vec<String>,
+
+    /// Size of the picture [default: 1280x720]
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub size: Option<String>,
+
+    /// Frames per second, 0.1 to 240 [default: 30]
+    #[arg(long, value_name = "RATE")]
+    pub fps: Option<f64>,
+
+    /// JPEG quality, 1 to 100 [default: 80]
+    #[arg(long, value_name = "QUALITY")]
+    pub quality: Option<u8>,
+
+    /// Mirror the picture left to right
+    #[arg(long)]
+    pub hflip: bool,
+
+    /// Mirror the picture top to bottom
+    #[arg(long)]
+    pub vflip: bool,
+
+    /// Turn the picture clockwise: 0, 90, 180 or 270 degrees
+    #[arg(long, value_name = "DEGREES")]
+    pub rotate: Option<u16>,
+
+    /// Address to listen on; may be given more than once [default: 0.0.0.0:8000]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Vec<SocketAddr>,
+
+    /// Origin whose pages may use the cameras too, such as http://192.168.1.5:8123; may be given more than once
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+
+    /// What to log: error, warn, info, debug or trace, also per module as in info,pistreamer::session=debug
+    #[arg(long, value_name = "FILTER", env = "PISTREAMER_LOG")]
+    pub log: Option<String>,
+
+    /// Log as JSON, one object a line
+    #[arg(long)]
+    pub log_json: bool,
+}

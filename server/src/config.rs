@@ -1,0 +1,245 @@
+//! What was typed, checked and completed: the only home of defaults. Each stage gets its own plain `Config` from here.
+
+use crate::cli::Serve;
+use crate::front::AllowedOrigins;
+use crate::source::{self, Transform};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cameras, in order; at least one.
+    pub sources: Vec<SourceKind>,
+    /// What each source is asked for.
+    pub capture: source::Config,
+    /// JPEG quality, 1 to 100.
+    pub quality: u8,
+    /// Addresses to listen on; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Other origins whose pages may use the cameras.
+    pub origins: AllowedOrigins,
+}
+
+/// Kind of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A camera where there is one, else the test pattern.
+    Auto,
+    /// A camera, by id or number; the first one where none is named.
+    Libcamera(Option<String>),
+    /// The test pattern.
+    Pattern,
+    /// JPEGs from a directory, or concatenated in a file.
+    Files(PathBuf),
+}
+
+/// What is wrong with what was typed.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// No such kind of source.
+    #[error("unknown source {0:?}: use auto, libcamera, libcamera:ID, pattern or files:PATH")]
+    UnknownSource(String),
+    /// The path of a `files:` source is missing.
+    #[error("files: needs a path, as in --source files:/home/pi/pictures")]
+    NoPath,
+    /// Nothing is at the path of a `files:` source.
+    #[error("there is nothing at {}: give --source files: a directory of JPEGs or a file of concatenated ones", .0.display())]
+    NothingThere(PathBuf),
+    /// The binary has no libcamera.
+    #[error(
+        "this pistreamer was built without libcamera: install libcamera-dev and build it with ./dev build, or use --source pattern"
+    )]
+    NoLibcamera,
+    /// libcamera allows one user in a process.
+    #[error(
+        "only one source can be a libcamera camera: start a second pistreamer for the second camera"
+    )]
+    TwoLibcameras,
+    /// Not a size.
+    #[error(
+        "size {0:?} is not WIDTHxHEIGHT with even numbers from 64x64 to 8192x8192, such as 1280x720"
+    )]
+    BadSize(String),
+    /// Not a frame rate.
+    #[error("a rate of {0} fps is not possible: choose one from 0.1 to 240")]
+    BadFps(f64),
+    /// Not a quality.
+    #[error("JPEG quality {0} is not possible: choose one from 1 to 100")]
+    BadQuality(u8),
+    /// Not a right angle.
+    #[error("the picture cannot be turned by {0} degrees: choose 0, 90, 180 or 270")]
+    BadRotation(u16),
+    /// Not an origin.
+    #[error("--allow-origin: {0}")]
+    BadOrigin(#[from] crate::front::OriginError),
+}
+
+/// Smallest and largest width and height.
+const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
+
+impl Config {
+    /// Checks what was typed and completes it.
+    pub fn new(typed: &Serve) -> Result<Self, ConfigError> {
+        let or_default = |given: &[String], default: &str| match given {
+            [] => vec![default.to_owned()],
+            given => given.to_vec(),
+        };
+        let sources = or_default(&typed.source, "auto")
+            .iter()
+            .map(|text| SourceKind::parse(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        if sources
+            .iter()
+            .filter(|source| matches!(source, SourceKind::Auto | SourceKind::Libcamera(_)))
+            .count()
+            > 1
+        {
+            return Err(ConfigError::TwoLibcameras);
+        }
+        let (width, height) = parse_size(typed.size.as_deref().unwrap_or("1280x720"))?;
+        let fps = typed.fps.unwrap_or(30.0);
+        if !(0.1..=240.0).contains(&fps) {
+            return Err(ConfigError::BadFps(fps));
+        }
+        let quality = typed.quality.unwrap_or(80);
+        if !(1..=100).contains(&quality) {
+            return Err(ConfigError::BadQuality(quality));
+        }
+        let rotate = typed.rotate.unwrap_or(0);
+        if ![0, 90, 180, 270].contains(&rotate) {
+            return Err(ConfigError::BadRotation(rotate));
+        }
+        let transform = Transform {
+            hflip: typed.hflip,
+            vflip: typed.vflip,
+            rotate,
+        };
+        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
+        Ok(Self {
+            sources,
+            capture: source::Config {
+                width,
+                height,
+                fps,
+                transform,
+            },
+            quality,
+            listen: if typed.listen.is_empty() {
+                vec![everywhere]
+            } else {
+                typed.listen.clone()
+            },
+            origins: AllowedOrigins::new(&typed.allow_origin)?,
+        })
+    }
+}
+
+impl SourceKind {
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let (kind, rest) = text
+            .split_once(':')
+            .map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+        match (kind, rest) {
+            ("auto", None) => Ok(Self::Auto),
+            ("pattern", None) => Ok(Self::Pattern),
+            ("libcamera", id) if cfg!(feature = "libcamera") => Ok(Self::Libcamera(
+                id.filter(|id| !id.is_empty()).map(str::to_owned),
+            )),
+            ("libcamera", _) => Err(ConfigError::NoLibcamera),
+            ("files", None | Some("")) => Err(ConfigError::NoPath),
+            ("files", Some(path)) => {
+                let path = PathBuf::from(path);
+                if path.exists() {
+                    Ok(Self::Files(path))
+                } else {
+                    Err(ConfigError::NothingThere(path))
+                }
+            }
+            _ => Err(ConfigError::UnknownSource(text.into())),
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), ConfigError> {
+    let parse = || {
+        let (width, height) = text.split_once(['x', 'X', '×'])?;
+        Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
+    };
+    parse()
+        .filter(|(width, height)| {
+            [width, height]
+                .iter()
+                .all(|side| SIZES.contains(side) && *side % 2 == 0)
+        })
+        .ok_or_else(|| ConfigError::BadSize(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(change: impl FnOnce(&mut Serve)) -> Result<Config, ConfigError> {
+        let mut typed = Serve::default();
+        change(&mut typed);
+        Config::new(&typed)
+    }
+
+    #[test]
+    fn nothing_typed_is_a_complete_configuration() {
+        let config = config(|_| {}).unwrap();
+        assert_eq!(config.sources, [SourceKind::Auto]);
+        assert_eq!(
+            (config.capture.width, config.capture.height, config.quality),
+            (1280, 720, 80)
+        );
+        assert_eq!(config.listen, ["0.0.0.0:8000".parse().unwrap()]);
+    }
+
+    #[test]
+    fn bad_sizes_are_named() {
+        for bad in [
+            "",
+            "1280",
+            "1280x",
+            "x720",
+            "1281x720",
+            "0x0",
+            "1280x720x3",
+            "99999x720",
+            "-2x720",
+        ] {
+            let error = config(|typed| typed.size = Some(bad.into())).unwrap_err();
+            assert_eq!(error, ConfigError::BadSize(bad.into()));
+        }
+        assert_eq!(
+            config(|typed| typed.size = Some("640×480".into()))
+                .unwrap()
+                .capture
+                .width,
+            640
+        );
+    }
+
+    #[test]
+    fn bad_sources_say_what_is_possible() {
+        let error = |source: &str| {
+            config(|typed| typed.source = vec![source.into()])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error("webcam").contains("libcamera:ID"));
+        assert!(error("files:").contains("needs a path"));
+        assert!(error("files:/no/such/place").contains("/no/such/place"));
+        assert!(error("pattern:3").contains("unknown source"));
+    }
+
+    #[test]
+    fn impossible_numbers_are_refused() {
+        assert!(config(|typed| typed.fps = Some(f64::NAN)).is_err());
+        assert!(config(|typed| typed.fps = Some(0.0)).is_err());
+        assert!(config(|typed| typed.quality = Some(0)).is_err());
+        assert!(config(|typed| typed.rotate = Some(45)).is_err());
+        assert!(config(|typed| typed.allow_origin = vec!["*".into()]).is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! The JSON API: what goes on, for programs and dashboards.
+
+use super::State;
+use crate::clock;
+use crate::hub::Camera;
+use crate::session::Viewer;
+use axum::Json;
+use axum::extract;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::CameraState;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A live camera that somebody watches and that published nothing for so long is not healthy.
+const UNHEALTHY_US: u64 = 5_000_000;
+
+/// `/api/v1/status`: everything.
+pub(super) async fn status(extract::State(state): extract::State<State>) -> Json<Value> {
+    let now = clock::now_us();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "time_us": now,
+        "uptime_s": now.saturating_sub(state.started_us) / 1_000_000,
+        "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>(),
+        "viewers": state.roster.viewers().iter().map(|viewer| describe_viewer(viewer, now)).collect::<Vec<_>>(),
+    }))
+}
+
+/// `/api/v1/cameras`: the cameras alone.
+pub(super) async fn cameras(extract::State(state): extract::State<State>) -> Json<Value> {
+    Json(
+        json!({ "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>() }),
+    )
+}
+
+fn describe(camera: &Camera) -> Value {
+    let (identity, picture, status) = (camera.identity(), camera.picture(), camera.status());
+    let counters = &camera.counters;
+    json!({
+        "id": identity.id,
+        "name": identity.name,
+        "source": identity.source,
+        "test_pattern": identity.test_pattern,
+        "state": status.state,
+        "reason": status.reason,
+        "since_us": status.since_us,
+        "width": picture.width,
+        "height": picture.height,
+        "fps": picture.fps,
+        "consumers": camera.demand().consumers(),
+        "captured": counters.captured.load(Relaxed),
+        "encoded": counters.published.load(Relaxed),
+        "overtaken": counters.overtaken.load(Relaxed),
+        "broken": counters.broken.load(Relaxed),
+        "fps_captured": counters.captured_rate(),
+        "fps_encoded": counters.published_rate(),
+        "last_frame_us": counters.published_us.load(Relaxed),
+    })
+}
+
+fn describe_viewer(viewer: &Viewer, now: u64) -> Value {
+    let acked = viewer.acked_us.load(Relaxed);
+    json!({
+        "address": viewer.address,
+        "camera": viewer.camera,
+        "wire": viewer.wire,
+        "since_us": viewer.since_us,
+        "sent": viewer.sent.load(Relaxed),
+        "bytes": viewer.bytes.load(Relaxed),
+        "skipped": viewer.skipped.load(Relaxed),
+        "thinned": viewer.thinned.load(Relaxed),
+        "fps": viewer.fps(),
+        "ack_age_ms": (acked > 0).then(|| now.saturating_sub(acked) / 1000),
+    })
+}
+
+/// `/healthz`: 200 while every camera delivers to whoever watches, else 503 with the reason.
+pub(super) async fn health(extract::State(state): extract::State<State>) -> Response {
+    let ailing: Vec<_> = state
+        .hub
+        .cameras()
+        .iter()
+        .filter_map(|camera| ailment(camera))
+        .collect();
+    if ailing.is_empty() {
+        (StatusCode::OK, "ok\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, ailing.join("\n") + "\n").into_response()
+    }
+}
+
+fn ailment(camera: &Camera) -> Option<String> {
+    let (id, status, now) = (&camera.identity().id, camera.status(), clock::now_us());
+    if status.state != CameraState::Live {
+        let reason = if status.reason.is_empty() {
+            "not open yet"
+        } else {
+            &status.reason
+        };
+        return Some(format!("camera {id}: {reason}"));
+    }
+    let silent_since = camera
+        .counters
+        .published_us
+        .load(Relaxed)
+        .max(status.since_us)
+        .max(camera.demand().wanted_since_us());
+    let silent_us = now.saturating_sub(silent_since);
+    (camera.demand().wanted() && silent_us > UNHEALTHY_US)
+        .then(|| format!("camera {id}: no frame for {} s", silent_us / 1_000_000))
+}

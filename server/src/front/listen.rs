@@ -1,0 +1,192 @@
+//! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
+
+use super::{State, router};
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// Ends the connection that a request came over, whatever it is doing.
+#[derive(Clone, Debug)]
+pub(super) struct Kill(pub CancellationToken);
+
+/// A bound socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another program has the port.
+    #[error("port {} is taken by another program: stop it, or choose another port with --listen {}:{}",
+        .0.port(), .0.ip(), .0.port().wrapping_add(1).max(1024))]
+    Busy(SocketAddr),
+    /// The port needs rights that the process doesn't have.
+    #[error("port {} needs root: choose one from 1024 up with --listen {}:8000", .0.port(), .0.ip())]
+    Forbidden(SocketAddr),
+    /// No interface has the address.
+    #[error("this machine has no address {}: use --listen 0.0.0.0:{} for all of its addresses", .0.ip(), .0.port())]
+    NoSuchAddress(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {0}: {1}")]
+    Other(SocketAddr, io::Error),
+}
+
+/// Unsent bytes that the kernel keeps for a viewer before it calls the socket full. Small, so that which frame is the
+/// newest is decided late; large enough to keep a gigabit link busy between two wake-ups.
+const UNSENT_LOW_WATER: u32 = 64 << 10;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 256;
+
+/// Bytes of a connection that wait in user space: request headers, and MJPEG parts that its client hasn't taken. Less
+/// than a frame, so that no second one is fetched while one waits.
+const BUFFERED: usize = 32 << 10;
+
+/// Time for a client to finish its request's headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Listener {
+    /// Binds an address; port 0 takes any free port.
+    pub fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+        let socket = bind(address).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => ListenError::Busy(address),
+            io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
+            io::ErrorKind::AddrNotAvailable => ListenError::NoSuchAddress(address),
+            _ => ListenError::Other(address, error),
+        })?;
+        let address = socket.local_addr().unwrap_or(address);
+        Ok(Self { socket, address })
+    }
+
+    /// The address that it is bound to, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // So that 0.0.0.0 and [::] can be given side by side.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts connections until the server shuts down. Connections are tracked in `state.tasks`.
+pub async fn serve(listener: Listener, state: State) {
+    let router = router(state.clone());
+    loop {
+        let accepted = tokio::select! {
+            () = state.shutdown.cancelled() => return,
+            accepted = listener.socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                state
+                    .tasks
+                    .spawn(connection(stream, peer, router.clone(), state.clone()));
+            }
+            Err(error) => {
+                // Out of descriptors, most likely. Those who are connected go on; new ones wait in the backlog.
+                tracing::warn!(%error, "cannot accept connections for now");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, state: State) {
+    if let Err(error) = tune(&stream) {
+        tracing::debug!(%error, %peer, "cannot set socket options");
+    }
+    let kill = CancellationToken::new();
+    let killed = kill.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Kill(kill.clone()));
+        router
+            .clone()
+            .oneshot(request.map(axum::body::Body::new) as Request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFERED)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = killed.cancelled() => return,
+        () = state.shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "a connection broke");
+    }
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_LOW_WATER)
+}
+
+/// What people can open to see a listener's viewer: this machine, its mDNS name, and each of its LAN addresses.
+pub fn urls(address: SocketAddr) -> Vec<String> {
+    let url = |host: &str| format!("http://{host}:{}/", address.port());
+    if !address.ip().is_unspecified() {
+        return vec![format!("http://{address}/")];
+    }
+    let mut urls = vec![url("localhost")];
+    urls.extend(host_name().map(|name| url(&format!("{name}.local"))));
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    urls.extend(
+        interfaces
+            .iter()
+            .filter(|interface| !interface.is_loopback())
+            .filter_map(|interface| {
+                match interface.ip() {
+                    IpAddr::V4(ip) if address.is_ipv4() => Some(url(&ip.to_string())),
+                    // A link-local address needs a zone, which browsers don't take.
+                    IpAddr::V6(ip) if address.is_ipv6() && !ip.is_unicast_link_local() => {
+                        Some(url(&format!("[{ip}]")))
+                    }
+                    _ => None,
+                }
+            }),
+    );
+    urls
+}
+
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim().split('.').next()?.to_owned();
+    (!name.is_empty() && name != "localhost").then_some(name)
+}

@@ -1,0 +1,199 @@
+//! The picture for programs that speak plain HTTP: MJPEG streams and snapshots.
+//!
+//! The manners are those that OctoPrint, Mainsail, Fluidd, Home Assistant and ffmpeg expect: an unquoted boundary,
+//! Content-Length and X-Timestamp in each part, and the boundary that ends a part sent at once with it.
+
+use super::listen::{Kill, Peer};
+use super::query::Query;
+use super::upgrade::unknown_camera;
+use super::{State, assets, refusal};
+use crate::clock;
+use crate::hub::{Frame, Subscription};
+use crate::session::{Entry, Pace};
+use axum::body::Body;
+use axum::extract::{self, Extension};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
+const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
+
+/// How long a snapshot waits for a frame.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// `/`: the viewer, unless `?action=` asks for what mjpg-streamer has there.
+pub(super) async fn action_or_viewer(
+    state: extract::State<State>,
+    peer: Extension<Peer>,
+    kill: Extension<Kill>,
+    query: Query,
+    headers: HeaderMap,
+) -> Response {
+    match query.get("action") {
+        Some("stream") => stream(state, peer, kill, query).await,
+        Some("snapshot") => snapshot(state, query).await,
+        _ => assets::file("/", &headers),
+    }
+}
+
+/// The newest frame. `?max_age=` in ms waits for one that is not older.
+pub(super) async fn snapshot(
+    extract::State(state): extract::State<State>,
+    query: Query,
+) -> Response {
+    let Some(camera) = state.hub.camera(query.get("camera")) else {
+        return unknown_camera(&state, query.get("camera"));
+    };
+    let max_age = query.number("max_age").map(|ms| (ms * 1000.0) as u64);
+    let asked_us = clock::now_us();
+    let mut subscription = camera.subscribe();
+    let fresh = async {
+        loop {
+            let frame = subscription.newest().await;
+            if max_age.is_none_or(|max_age| asked_us.saturating_sub(frame.captured_us) <= max_age) {
+                return frame;
+            }
+        }
+    };
+    let Ok(frame) = timeout(SNAPSHOT_PATIENCE, fresh).await else {
+        let status = camera.status();
+        let reason = if status.reason.is_empty() {
+            "no frame came in time"
+        } else {
+            &status.reason
+        };
+        return refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("no picture: {reason}"),
+        );
+    };
+    let mut response = frame.jpeg().clone().into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
+    if let Ok(timestamp) = HeaderValue::from_str(&timestamp(&frame)) {
+        headers.insert("x-timestamp", timestamp);
+    }
+    response
+}
+
+/// The stream as multipart MJPEG. `?fps=` limits the rate.
+pub(super) async fn stream(
+    extract::State(state): extract::State<State>,
+    Extension(Peer(address)): Extension<Peer>,
+    Extension(Kill(kill)): Extension<Kill>,
+    query: Query,
+) -> Response {
+    let Some(camera) = state.hub.camera(query.get("camera")) else {
+        return unknown_camera(&state, query.get("camera"));
+    };
+    let mut pace = Pace::default();
+    pace.limit(query.number("fps").filter(|fps| *fps > 0.0));
+    let (progress, watched) = tokio::sync::watch::channel(Progress::Waiting);
+    let parts = Parts {
+        subscription: camera.subscribe(),
+        viewer: state.roster.enter(address, &camera.identity().id, "mjpeg"),
+        pace,
+        last_seq: None,
+        progress,
+    };
+    let stall = state.sessions.send_timeout;
+    state.tasks.spawn(async move {
+        if is_stalled(watched, stall).await {
+            tracing::info!(%address, ?stall, "an MJPEG client took nothing and is dropped");
+            kill.cancel();
+        }
+    });
+    let shutdown = state.shutdown.clone();
+    let opening = stream::once(async { Ok(Bytes::from(format!("--{BOUNDARY}\r\n"))) });
+    let body = opening.chain(parts.into_stream().take_until(shutdown.cancelled_owned()));
+    let kind = format!("multipart/x-mixed-replace;boundary={BOUNDARY}");
+    ([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response()
+}
+
+/// Unix time in seconds with six decimals.
+fn timestamp(frame: &Frame) -> String {
+    format!(
+        "{}.{:06}",
+        frame.captured_us / 1_000_000,
+        frame.captured_us % 1_000_000
+    )
+}
+
+/// What one MJPEG client is doing.
+#[derive(Clone, Copy, PartialEq)]
+enum Progress {
+    /// It took all that there was, and waits for the next frame.
+    Waiting,
+    /// It was given a frame and hasn't come back for more.
+    Sending,
+}
+
+/// Waits until a client stands still in the middle of a frame (true) or leaves (false).
+async fn is_stalled(mut progress: tokio::sync::watch::Receiver<Progress>, stall: Duration) -> bool {
+    loop {
+        if *progress.borrow_and_update() == Progress::Sending {
+            match timeout(stall, progress.changed()).await {
+                Err(_) => return true,
+                Ok(Err(_)) => return false,
+                Ok(Ok(())) => {}
+            }
+        } else if progress.changed().await.is_err() {
+            return false;
+        }
+    }
+}
+
+/// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
+/// newest frame is chosen late.
+struct Parts {
+    subscription: Subscription,
+    viewer: Entry,
+    pace: Pace,
+    last_seq: Option<u64>,
+    progress: tokio::sync::watch::Sender<Progress>,
+}
+
+impl Parts {
+    fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> {
+        stream::unfold(self, |mut parts| async {
+            let frame = parts.next().await;
+            let head = format!(
+                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
+                frame.jpeg().len(),
+                timestamp(&frame)
+            );
+            let tail = format!("\r\n--{BOUNDARY}\r\n");
+            Some((
+                stream::iter([head.into(), frame.jpeg().clone(), tail.into()].map(Ok)),
+                parts,
+            ))
+        })
+        .flatten()
+    }
+
+    async fn next(&mut self) -> Arc<Frame> {
+        self.progress.send_replace(Progress::Waiting);
+        if let Some(due) = self.pace.blocked_until(Instant::now()) {
+            sleep_until(due).await;
+        }
+        let frame = self.subscription.newest().await;
+        let missed = self
+            .last_seq
+            .map_or(0, |last| frame.seq.saturating_sub(last + 1));
+        if self.pace.is_limited() {
+            self.viewer.count_thinned(missed);
+        } else {
+            self.viewer.count_skipped(missed);
+        }
+        self.last_seq = Some(frame.seq);
+        self.pace.sent(Instant::now());
+        self.viewer.count_sent(frame.jpeg().len());
+        self.progress.send_replace(Progress::Sending);
+        frame
+    }
+}

@@ -1,0 +1,139 @@
+//! `/metrics` in the Prometheus text format, version 0.0.4.
+
+use super::State;
+use crate::clock;
+use crate::hub::Camera;
+use axum::extract;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::CameraState;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Name, type, help and value of one figure of every camera.
+type CameraFigure = (&'static str, &'static str, &'static str, fn(&Camera) -> f64);
+
+const CAMERA_FIGURES: [CameraFigure; 7] = [
+    (
+        "pistreamer_camera_up",
+        "gauge",
+        "1 while the camera delivers",
+        |camera| f64::from(u8::from(camera.status().state == CameraState::Live)),
+    ),
+    (
+        "pistreamer_camera_consumers",
+        "gauge",
+        "Consumers that want frames now",
+        |camera| camera.demand().consumers() as f64,
+    ),
+    (
+        "pistreamer_frames_captured_total",
+        "counter",
+        "Frames that the source delivered",
+        |camera| camera.counters.captured.load(Relaxed) as f64,
+    ),
+    (
+        "pistreamer_frames_encoded_total",
+        "counter",
+        "Frames that were published",
+        |camera| camera.counters.published.load(Relaxed) as f64,
+    ),
+    (
+        "pistreamer_frames_overtaken_total",
+        "counter",
+        "Frames that a newer one overtook before it was encoded",
+        |camera| camera.counters.overtaken.load(Relaxed) as f64,
+    ),
+    (
+        "pistreamer_frames_broken_total",
+        "counter",
+        "Pictures that were broken or could not be encoded",
+        |camera| camera.counters.broken.load(Relaxed) as f64,
+    ),
+    (
+        "pistreamer_last_frame_timestamp_seconds",
+        "gauge",
+        "Unix time of the newest frame's publication",
+        |camera| camera.counters.published_us.load(Relaxed) as f64 / 1e6,
+    ),
+];
+
+pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Response {
+    let mut text = String::new();
+    for (name, kind, help, value) in CAMERA_FIGURES {
+        describe(&mut text, name, kind, help);
+        for camera in state.hub.cameras() {
+            line(&mut text, name, Some(camera), value(camera));
+        }
+    }
+    let totals = state.roster.totals();
+    let uptime = clock::now_us().saturating_sub(state.started_us) as f64 / 1e6;
+    let figures = [
+        (
+            "pistreamer_viewers",
+            "gauge",
+            "Viewers that look now",
+            state.roster.viewers().len() as f64,
+        ),
+        (
+            "pistreamer_viewers_total",
+            "counter",
+            "Viewers that came",
+            totals.viewers.load(Relaxed) as f64,
+        ),
+        (
+            "pistreamer_frames_sent_total",
+            "counter",
+            "Frames sent to viewers",
+            totals.sent.load(Relaxed) as f64,
+        ),
+        (
+            "pistreamer_bytes_sent_total",
+            "counter",
+            "Bytes of frames sent",
+            totals.bytes.load(Relaxed) as f64,
+        ),
+        (
+            "pistreamer_frames_skipped_total",
+            "counter",
+            "Frames that newer ones overtook on the way to a viewer",
+            totals.skipped.load(Relaxed) as f64,
+        ),
+        (
+            "pistreamer_uptime_seconds",
+            "gauge",
+            "Seconds since the server started",
+            uptime,
+        ),
+    ];
+    for (name, kind, help, value) in figures {
+        describe(&mut text, name, kind, help);
+        line(&mut text, name, None, value);
+    }
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
+}
+
+fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a String takes any text");
+}
+
+fn line(text: &mut String, name: &str, camera: Option<&Arc<Camera>>, value: f64) {
+    let label = camera.map_or(String::new(), |camera| {
+        let id = camera
+            .identity()
+            .id
+            .replace('\\', r"\\")
+            .replace('"', r#"\""#)
+            .replace('\n', r"\n");
+        format!("{{camera=\"{id}\"}}")
+    });
+    writeln!(text, "{name}{label} {value}").expect("a String takes any text");
+}

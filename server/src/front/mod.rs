@@ -1,0 +1,111 @@
+//! The HTTP front: listeners, routes, and who may come in. Every path of `PROTOCOL.md` has its handler here.
+//!
+//! What a viewer is sent over a WebSocket belongs to [`crate::session`].
+
+mod api;
+mod assets;
+mod listen;
+mod live;
+mod metrics;
+mod origin;
+mod query;
+mod upgrade;
+
+pub use listen::{ListenError, Listener, serve, urls};
+pub use origin::{AllowedOrigins, OriginError};
+
+use crate::hub::Hub;
+use crate::session::{self, Roster};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The cameras.
+    pub hub: Hub,
+    /// Who looks.
+    pub roster: Roster,
+    /// How sessions behave.
+    pub sessions: session::Config,
+    /// Which other origins' pages may use the cameras.
+    pub origins: AllowedOrigins,
+    /// Unix time in µs of the server's start.
+    pub started_us: u64,
+    /// Every connection and session, for whoever ends the server.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server is to end.
+    pub shutdown: CancellationToken,
+}
+
+/// Every route.
+pub fn router(state: State) -> Router {
+    Router::new()
+        .route("/ws", get(upgrade::upgrade))
+        .route("/stream.mjpg", get(live::stream))
+        .route("/stream", get(live::stream))
+        .route("/video.mjpg", get(live::stream))
+        .route("/snapshot.jpg", get(live::snapshot))
+        .route("/snapshot", get(live::snapshot))
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/cameras", get(api::cameras))
+        .route("/healthz", get(api::health))
+        .route("/metrics", get(metrics::metrics))
+        .route("/", get(live::action_or_viewer))
+        .fallback(assets::asset)
+        .layer(from_fn(options))
+        .layer(from_fn_with_state(state.clone(), origin::check))
+        .layer(from_fn(manners))
+        .with_state(state)
+}
+
+/// Answers OPTIONS for every path.
+async fn options(request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS {
+        (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
+    } else {
+        next.run(request).await
+    }
+}
+
+/// Gives every answer the headers that hold everywhere.
+async fn manners(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    // Nothing live may be kept by anybody on the way. The viewer's files say otherwise for themselves.
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static(
+            "no-store, no-cache, must-revalidate, private",
+        ));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    response
+}
+
+/// The methods that are answered.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// An answer that tells a person what is wrong.
+fn refusal(status: StatusCode, text: impl Into<String>) -> Response {
+    let mut text = text.into();
+    text.push('\n');
+    (
+        status,
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+        text,
+    )
+        .into_response()
+}

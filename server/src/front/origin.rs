@@ -1,0 +1,151 @@
+//! Which pages may use the cameras: their own server's, and those of the origins on a list.
+//!
+//! A browser names the page's origin in every WebSocket upgrade and every cross-origin fetch (RFC 6454 §7); without this
+//! check any page that its owner visits could read the camera. Programs send no Origin and are not concerned.
+
+use super::{METHODS, State, refusal};
+use axum::extract::{self, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::sync::Arc;
+
+/// Other origins whose pages may use the cameras, such as `https://home.example:8123`.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedOrigins(Arc<[String]>);
+
+/// Why a text is not an origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an origin: write it like http://192.168.1.5:8123, with no path")]
+pub struct OriginError(String);
+
+impl AllowedOrigins {
+    /// A list of origins, each a scheme, a host, and a port where it isn't the scheme's own.
+    pub fn new(origins: &[String]) -> Result<Self, OriginError> {
+        origins
+            .iter()
+            .map(|origin| normal(origin).ok_or_else(|| OriginError(origin.clone())))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    fn contains(&self, origin: &str) -> bool {
+        normal(origin).is_some_and(|origin| self.0.contains(&origin))
+    }
+}
+
+/// An origin in the form in which browsers send it: lower case, no default port, no slash at the end.
+fn normal(origin: &str) -> Option<String> {
+    let origin = origin.trim().trim_end_matches('/').to_ascii_lowercase();
+    let (scheme, authority) = origin.split_once("://")?;
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return None,
+    };
+    let authority = authority.strip_suffix(default_port).unwrap_or(authority);
+    let plain = !authority.is_empty() && !authority.contains(['/', '?', '#', '@', ' ', '*']);
+    plain.then(|| format!("{scheme}://{authority}"))
+}
+
+/// Whether an Origin is that of the server's own pages: same host and port as the request was sent to.
+fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let own = |scheme| host.and_then(|host| normal(&format!("{scheme}://{host}")));
+    let origin = normal(origin);
+    origin.is_some() && (origin == own("http") || origin == own("https"))
+}
+
+/// Refuses requests of other origins' pages unless they are on the list; those get the CORS headers that they need.
+pub(super) async fn check(
+    extract::State(state): extract::State<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
+        return next.run(request).await;
+    };
+    let text = origin.to_str().unwrap_or_default();
+    if is_own(text, request.headers()) {
+        return next.run(request).await;
+    }
+    if !state.origins.contains(text) {
+        tracing::warn!(
+            origin = text,
+            path = request.uri().path(),
+            "refused a page of another origin"
+        );
+        return refusal(
+            StatusCode::FORBIDDEN,
+            format!(
+                "pages of {text:?} may not use this camera: start pistreamer with --allow-origin {text:?} to let them"
+            ),
+        );
+    }
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if preflight {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static(METHODS),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("*"),
+        );
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(origin: &str, host: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
+        is_own(origin, &headers)
+    }
+
+    #[test]
+    fn the_own_origin_has_the_same_host_and_port() {
+        assert!(own("http://pi.local:8000", "pi.local:8000"));
+        assert!(own("http://pi.local", "pi.local:80"));
+        assert!(own("https://pi.local", "pi.local"));
+        assert!(own("http://[fe80::1]:8000", "[fe80::1]:8000"));
+        assert!(!own("http://pi.local:9000", "pi.local:8000"));
+        assert!(!own("http://evil.example", "pi.local:8000"));
+        assert!(!own("http://pi.local:8000.evil.example", "pi.local:8000"));
+        assert!(!own("null", "pi.local:8000"));
+    }
+
+    #[test]
+    fn the_list_takes_origins_and_nothing_else() {
+        let origins = AllowedOrigins::new(&[
+            "https://Home.example:443/".into(),
+            "http://10.0.0.2:8123".into(),
+        ])
+        .unwrap();
+        assert!(origins.contains("https://home.example"));
+        assert!(!origins.contains("http://home.example"));
+        assert!(!origins.contains("null"));
+        for bad in [
+            "*",
+            "home.example",
+            "http://a/b",
+            "ftp://a",
+            "http://",
+            "http://user@a",
+        ] {
+            assert!(
+                AllowedOrigins::new(&[bad.into()]).is_err(),
+                "{bad} was taken for an origin"
+            );
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
+
+use super::listen::Peer;
+use super::query::Query;
+use super::{State, refusal};
+use crate::hub::Camera;
+use crate::session::{self, Link};
+use axum::extract::{self, Extension, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use pistreamer_protocol::WireFormat;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument;
+
+pub(super) async fn upgrade(
+    extract::State(state): extract::State<State>,
+    Extension(Peer(address)): Extension<Peer>,
+    query: Query,
+    mut request: Request,
+) -> Response {
+    let Some(camera) = state.hub.camera(query.get("camera")).cloned() else {
+        return unknown_camera(&state, query.get("camera"));
+    };
+    let (accept, wire, offered) = match handshake(request.headers()) {
+        Ok(agreed) => agreed,
+        Err(refusal) => return *refusal,
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let tasks = state.tasks.clone();
+    let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
+    tasks.spawn(serve(upgrade, state, camera, wire, address).instrument(span));
+
+    let headers = [
+        (header::CONNECTION, HeaderValue::from_static("upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+    ];
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if offered {
+        let name = HeaderValue::from_static(wire.subprotocol());
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+    }
+    response
+}
+
+pub(super) fn unknown_camera(state: &State, id: Option<&str>) -> Response {
+    let known: Vec<_> = state
+        .hub
+        .cameras()
+        .iter()
+        .map(|camera| camera.identity().id.as_str())
+        .collect();
+    let text = format!(
+        "there is no camera {:?}: this server has {}",
+        id.unwrap_or_default(),
+        known.join(", ")
+    );
+    refusal(StatusCode::NOT_FOUND, text)
+}
+
+/// The answer to the viewer's key, the wire format, and whether the viewer offered any.
+fn handshake(headers: &HeaderMap) -> Result<(HeaderValue, WireFormat, bool), Box<Response>> {
+    let has = |name: header::HeaderName, token: &str| {
+        let values = headers.get_all(name);
+        values
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| {
+                value
+                    .split(',')
+                    .any(|word| word.trim().eq_ignore_ascii_case(token))
+            })
+    };
+    if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
+        let mut response = refusal(
+            StatusCode::UPGRADE_REQUIRED,
+            "this is a WebSocket: connect to it with ws://, or open / in a browser",
+        );
+        response
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return Err(response.into());
+    }
+    if !has(header::SEC_WEBSOCKET_VERSION, "13") {
+        let mut response = refusal(
+            StatusCode::UPGRADE_REQUIRED,
+            "this server speaks WebSocket version 13",
+        );
+        response.headers_mut().insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
+        return Err(response.into());
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY);
+    let accept = key.and_then(|key| HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok());
+    let Some(accept) = accept else {
+        return Err(refusal(
+            StatusCode::BAD_REQUEST,
+            "the Sec-WebSocket-Key header is missing",
+        )
+        .into());
+    };
+
+    let offers: Vec<_> = headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    if offers.is_empty() {
+        return Ok((accept, WireFormat::ALL[0], false));
+    }
+    let offers = offers.join(",");
+    let wire = WireFormat::choose(&offers).ok_or_else(|| -> Box<Response> {
+        let known = WireFormat::ALL.map(WireFormat::subprotocol).join(", ");
+        refusal(
+            StatusCode::BAD_REQUEST,
+            format!("none of the subprotocols {offers:?} is known here; these are: {known}"),
+        )
+        .into()
+    })?;
+    Ok((accept, wire, true))
+}
+
+async fn serve(
+    upgrade: OnUpgrade,
+    state: State,
+    camera: Arc<Camera>,
+    wire: WireFormat,
+    address: std::net::SocketAddr,
+) {
+    let upgraded = match upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => return tracing::debug!(%error, "the viewer was gone before the upgrade"),
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        return tracing::error!("the upgraded connection is not a TCP stream");
+    };
+    let link = Link::new(parts.io.into_inner(), parts.read_buf.into()).await;
+    let entry = state
+        .roster
+        .enter(address, &camera.identity().id, wire.subprotocol());
+    tracing::info!("came");
+    let end = session::run(
+        link,
+        camera.subscribe(),
+        wire,
+        entry,
+        state.sessions,
+        state.shutdown.clone(),
+    )
+    .await;
+    tracing::info!(%end, "went");
+}

@@ -1,0 +1,307 @@
+//! One viewer: a loop that waits for the newest frame, sends it, and listens to what the viewer says.
+//!
+//! A viewer that reads slowly gets the newest frame when there is room for it and is told what it missed. It holds up
+//! nobody else: the frames are shared, and nothing is queued for it. The upgrade of the connection belongs to `front`.
+
+mod credit;
+mod link;
+mod pace;
+mod roster;
+
+pub use link::Link;
+pub use pace::Pace;
+pub use roster::{Entry, Roster, Totals, Viewer};
+
+use crate::clock;
+use crate::hub::{Event, Frame, Subscription};
+use credit::Credit;
+use pistreamer_protocol::message::{self, CLOSE_BAD_MESSAGE, Hello, ServerMessage, ViewerMessage};
+use pistreamer_protocol::{VERSION, WireFormat};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_util::sync::CancellationToken;
+
+/// How sessions behave.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// A viewer whose socket takes nothing for so long is gone.
+    pub send_timeout: Duration,
+    /// The connection is pinged when the viewer has been silent for so long: middle boxes cut idle connections after 60 s.
+    pub ping_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            send_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// The viewer left, or its connection broke.
+    #[error("the viewer left")]
+    Left,
+    /// The viewer's socket took nothing for the send timeout.
+    #[error("the viewer took nothing for {0:?}")]
+    Stalled(Duration),
+    /// The viewer said something that is not a message.
+    #[error("{0}")]
+    BadMessage(#[from] message::MessageError),
+    /// The server stops.
+    #[error("the server stops")]
+    Shutdown,
+}
+
+impl From<Error> for End {
+    fn from(_: Error) -> Self {
+        Self::Left
+    }
+}
+
+/// Skips are reported together, at most so often.
+const SKIP_REPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Close code of a server that stops, RFC 6455 §7.4.1.
+const CLOSE_GOING_AWAY: u16 = 1001;
+
+/// Serves one viewer until it leaves, stalls, misbehaves, or the server stops.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    link: Link<S>,
+    subscription: Subscription,
+    wire: WireFormat,
+    viewer: Entry,
+    config: Config,
+    shutdown: CancellationToken,
+) -> End {
+    let now = Instant::now();
+    let mut session = Session {
+        link,
+        wire,
+        viewer,
+        config,
+        credit: Credit::new(now),
+        pace: Pace::default(),
+        paused: false,
+        last_seq: None,
+        skipped: Skips {
+            unreported: 0,
+            total: 0,
+            report_due: now,
+        },
+        ping_due: now + config.ping_interval,
+    };
+    let end = match session.serve(subscription, &shutdown).await {
+        Ok(end) => end,
+        Err(end) => end,
+    };
+    session.say_goodbye(&end).await;
+    end
+}
+
+struct Session<S> {
+    link: Link<S>,
+    wire: WireFormat,
+    viewer: Entry,
+    config: Config,
+    credit: Credit,
+    pace: Pace,
+    paused: bool,
+    /// The last frame sent; `None` before the first one and after a pause, when nothing was missed.
+    last_seq: Option<u64>,
+    skipped: Skips,
+    ping_due: Instant,
+}
+
+struct Skips {
+    unreported: u64,
+    total: u64,
+    report_due: Instant,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    async fn serve(
+        &mut self,
+        mut subscription: Subscription,
+        shutdown: &CancellationToken,
+    ) -> Result<End, End> {
+        self.say(ServerMessage::Hello(self.hello(&subscription)))
+            .await?;
+        loop {
+            let now = Instant::now();
+            let held_until = self
+                .credit
+                .blocked_until(now)
+                .max(self.pace.blocked_until(now));
+            let report_due = (self.skipped.unreported > 0).then_some(self.skipped.report_due);
+            let wake = [held_until, report_due]
+                .into_iter()
+                .flatten()
+                .fold(self.ping_due, Instant::min);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(End::Shutdown),
+                message = self.link.next() => match message {
+                    Some(message) => self.hear(message?).await?,
+                    None => return Ok(End::Left),
+                },
+                event = subscription.next(!self.paused && held_until.is_none()) => match event {
+                    Event::Frame(frame) => self.send(&frame).await?,
+                    Event::Status(status) => self.say(ServerMessage::State(status)).await?,
+                },
+                () = sleep_until(wake) => self.tick().await?,
+            }
+        }
+    }
+
+    fn hello(&self, subscription: &Subscription) -> Hello {
+        let camera = subscription.camera();
+        let picture = camera.picture();
+        Hello {
+            protocol: VERSION,
+            server: concat!("pistreamer ", env!("CARGO_PKG_VERSION")).into(),
+            time_us: clock::now_us(),
+            camera: camera.identity().clone(),
+            width: picture.width,
+            height: picture.height,
+            fps: picture.fps,
+            status: camera.status(),
+            wire: self.wire.subprotocol().into(),
+            controls: Vec::new(),
+        }
+    }
+
+    async fn send(&mut self, frame: &Arc<Frame>) -> Result<(), End> {
+        let missed = self
+            .last_seq
+            .map_or(0, |last| frame.seq.saturating_sub(last + 1));
+        if self.pace.is_limited() {
+            self.viewer.count_thinned(missed);
+        } else {
+            self.viewer.count_skipped(missed);
+            self.skipped.unreported += missed;
+            self.skipped.total += missed;
+        }
+        let payload = frame.payload(self.wire);
+        match timeout(self.config.send_timeout, self.link.send_frame(payload)).await {
+            Ok(sent) => sent?,
+            Err(_) => return Err(End::Stalled(self.config.send_timeout)),
+        }
+        let now = Instant::now();
+        self.last_seq = Some(frame.seq);
+        self.credit.sent(frame.seq, now);
+        self.pace.sent(now);
+        self.viewer.count_sent(payload.body().len());
+        self.report_skips(now).await
+    }
+
+    async fn tick(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        self.report_skips(now).await?;
+        if now >= self.ping_due {
+            self.ping_due = now + self.config.ping_interval;
+            self.speak(Message::Ping(Default::default())).await?;
+        }
+        Ok(())
+    }
+
+    async fn report_skips(&mut self, now: Instant) -> Result<(), End> {
+        if self.skipped.unreported > 0 && now >= self.skipped.report_due {
+            let count = std::mem::take(&mut self.skipped.unreported);
+            self.skipped.report_due = now + SKIP_REPORT_INTERVAL;
+            self.say(ServerMessage::Skipped {
+                count,
+                total: self.skipped.total,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), End> {
+        self.ping_due = Instant::now() + self.config.ping_interval;
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(_) => return Err(End::Left),
+            // Viewers have nothing binary to say; tungstenite answers pings by itself.
+            _ => return Ok(()),
+        };
+        match ViewerMessage::from_json(&text)? {
+            ViewerMessage::Ack { seq } => {
+                self.credit.acknowledged(seq, Instant::now());
+                if self.credit.last_ack().is_some_and(|(last, _)| last == seq) {
+                    self.viewer
+                        .acked_us
+                        .store(clock::now_us(), Ordering::Relaxed);
+                }
+            }
+            ViewerMessage::Ping { id } => {
+                self.say(ServerMessage::Pong {
+                    id,
+                    time_us: clock::now_us(),
+                })
+                .await?;
+            }
+            ViewerMessage::Want(want) => self.pace.limit(want.max_fps),
+            ViewerMessage::Pause => self.paused = true,
+            ViewerMessage::Resume => {
+                self.paused = false;
+                self.last_seq = None;
+            }
+            ViewerMessage::Control { name, .. } => {
+                let message = format!("this camera has no control named {name:?}");
+                self.say(ServerMessage::Error {
+                    code: "unknown-control".into(),
+                    message,
+                })
+                .await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, message: ServerMessage) -> Result<(), End> {
+        self.speak(Message::text(message.to_json())).await
+    }
+
+    async fn speak(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.config.send_timeout, self.link.say(message)).await {
+            Ok(said) => Ok(said?),
+            Err(_) => Err(End::Stalled(self.config.send_timeout)),
+        }
+    }
+
+    /// Ends the connection in good order where there is somebody to hear it.
+    async fn say_goodbye(&mut self, end: &End) {
+        /// A viewer that doesn't listen any more must not hold up the server's end.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let (code, reason) = match end {
+            End::Left | End::Stalled(_) => return,
+            End::Shutdown => (CLOSE_GOING_AWAY, "the server stops"),
+            End::BadMessage(error) => {
+                let error = ServerMessage::Error {
+                    code: "bad-message".into(),
+                    message: error.to_string(),
+                };
+                if !matches!(timeout(PATIENCE, self.say(error)).await, Ok(Ok(()))) {
+                    return;
+                }
+                (CLOSE_BAD_MESSAGE, "malformed message")
+            }
+        };
+        if !matches!(
+            timeout(PATIENCE, self.link.close(code, reason)).await,
+            Ok(Ok(()))
+        ) {
+            tracing::debug!("the viewer was gone before goodbye");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Who is looking: one entry for each viewer, of whatever kind, for status and metrics.
+
+use crate::clock::Rate;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Everybody who looks now. Clones share the list.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    entries: Arc<Mutex<Vec<Arc<Viewer>>>>,
+    totals: Arc<Totals>,
+}
+
+/// Sums over all viewers since the server started, including those that left.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Viewers that came.
+    pub viewers: AtomicU64,
+    /// Frames sent.
+    pub sent: AtomicU64,
+    /// Bytes of frames sent.
+    pub bytes: AtomicU64,
+    /// Frames skipped.
+    pub skipped: AtomicU64,
+}
+
+/// One viewer.
+#[derive(Debug)]
+pub struct Viewer {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The camera's id.
+    pub camera: String,
+    /// The subprotocol, or `mjpeg`.
+    pub wire: &'static str,
+    /// Unix time in µs since which it looks.
+    pub since_us: u64,
+    /// Frames sent.
+    pub sent: AtomicU64,
+    /// Bytes of frames sent.
+    pub bytes: AtomicU64,
+    /// Frames that newer ones overtook.
+    pub skipped: AtomicU64,
+    /// Frames left out because the viewer wants fewer.
+    pub thinned: AtomicU64,
+    /// Unix time in µs of its last acknowledgement; 0 where it never sent one.
+    pub acked_us: AtomicU64,
+    rate: Rate,
+    totals: Arc<Totals>,
+}
+
+/// A viewer's place in the roster; its drop takes the viewer off.
+#[derive(Debug)]
+pub struct Entry {
+    viewer: Arc<Viewer>,
+    roster: Roster,
+}
+
+impl Roster {
+    /// Adds a viewer.
+    pub fn enter(&self, address: SocketAddr, camera: &str, wire: &'static str) -> Entry {
+        let viewer = Arc::new(Viewer {
+            address,
+            camera: camera.into(),
+            wire,
+            since_us: crate::clock::now_us(),
+            sent: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            thinned: AtomicU64::new(0),
+            acked_us: AtomicU64::new(0),
+            rate: Rate::default(),
+            totals: Arc::clone(&self.totals),
+        });
+        self.totals.viewers.fetch_add(1, Ordering::Relaxed);
+        self.entries().push(Arc::clone(&viewer));
+        Entry {
+            viewer,
+            roster: self.clone(),
+        }
+    }
+
+    /// Everybody who looks now.
+    pub fn viewers(&self) -> Vec<Arc<Viewer>> {
+        self.entries().clone()
+    }
+
+    /// Sums since the start.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Arc<Viewer>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Viewer {
+    /// A frame of so many bytes was sent.
+    pub fn count_sent(&self, bytes: usize) {
+        self.rate.count();
+        for (counter, amount) in [(&self.sent, 1), (&self.totals.sent, 1)] {
+            counter.fetch_add(amount, Ordering::Relaxed);
+        }
+        for counter in [&self.bytes, &self.totals.bytes] {
+            counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// So many frames were left out because the viewer wants fewer.
+    pub fn count_thinned(&self, frames: u64) {
+        self.thinned.fetch_add(frames, Ordering::Relaxed);
+    }
+
+    /// Frames a second sent in the last seconds.
+    pub fn fps(&self) -> f64 {
+        self.rate.per_second()
+    }
+
+    /// So many frames were overtaken by newer ones.
+    pub fn count_skipped(&self, frames: u64) {
+        for counter in [&self.skipped, &self.totals.skipped] {
+            counter.fetch_add(frames, Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::ops::Deref for Entry {
+    type Target = Viewer;
+
+    fn deref(&self) -> &Viewer {
+        &self.viewer
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.roster
+            .entries()
+            .retain(|viewer| !Arc::ptr_eq(viewer, &self.viewer));
+    }
+}
