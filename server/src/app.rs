@@ -4,7 +4,7 @@ use crate::config::{Config, SourceKind};
 use crate::encode;
 use crate::front::{self, Listener};
 use crate::hub::{Camera, Hub, Picture};
-use crate::session::{self, Roster};
+use crate::session::Roster;
 use crate::source::pattern::PatternSource;
 use crate::source::{Mode, Outlet, RawFrame, Sink, Source, Supervisor};
 use anyhow::Context;
@@ -48,7 +48,7 @@ impl App {
         let state = front::State {
             hub: Hub::new(cameras),
             roster: Roster::default(),
-            sessions: session::Config::default(),
+            sessions: config.sessions,
             origins: config.origins.clone(),
             started_us: crate::clock::now_us(),
             tasks: TaskTracker::new(),

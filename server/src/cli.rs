@@ -62,6 +62,10 @@ pub struct Serve {
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
 
+    /// Seconds after which a viewer that takes nothing is dropped [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub send_timeout: Option<f64>,
+
     /// What to log: error, warn, info, debug or trace, also per module as in info,pistreamer::session=debug
     #[arg(long, value_name = "FILTER", env = "PISTREAMER_LOG")]
     pub log: Option<String>,

@@ -2,9 +2,11 @@
 
 use crate::cli::Serve;
 use crate::front::AllowedOrigins;
+use crate::session;
 use crate::source::{self, Transform};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Other origins whose pages may use the cameras.
     pub origins: AllowedOrigins,
+    /// How sessions behave.
+    pub sessions: session::Config,
 }
 
 /// Kind of a source.
@@ -70,10 +74,16 @@ pub enum ConfigError {
     /// Not a right angle.
     #[error("the picture cannot be turned by {0} degrees: choose 0, 90, 180 or 270")]
     BadRotation(u16),
+    /// Not a time.
+    #[error("a send timeout of {0} s is not possible: choose one from 0.1 to 3600")]
+    BadTimeout(f64),
     /// Not an origin.
     #[error("--allow-origin: {0}")]
     BadOrigin(#[from] crate::front::OriginError),
 }
+
+/// Silent connections are pinged so often: middle boxes and browsers cut idle ones after 60 s.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Smallest and largest width and height.
 const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
@@ -110,6 +120,14 @@ impl Config {
         if ![0, 90, 180, 270].contains(&rotate) {
             return Err(ConfigError::BadRotation(rotate));
         }
+        let send_timeout = typed.send_timeout.unwrap_or(10.0);
+        if !(0.1..=3600.0).contains(&send_timeout) {
+            return Err(ConfigError::BadTimeout(send_timeout));
+        }
+        let sessions = session::Config {
+            send_timeout: Duration::from_secs_f64(send_timeout),
+            ping_interval: PING_INTERVAL,
+        };
         let transform = Transform {
             hflip: typed.hflip,
             vflip: typed.vflip,
@@ -131,6 +149,7 @@ impl Config {
                 typed.listen.clone()
             },
             origins: AllowedOrigins::new(&typed.allow_origin)?,
+            sessions,
         })
     }
 }

@@ -30,17 +30,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Config {
     /// A viewer whose socket takes nothing for so long is gone.
     pub send_timeout: Duration,
-    /// The connection is pinged when the viewer has been silent for so long: middle boxes cut idle connections after 60 s.
+    /// The connection is pinged when the viewer has been silent for so long.
     pub ping_interval: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            send_timeout: Duration::from_secs(10),
-            ping_interval: Duration::from_secs(20),
-        }
-    }
 }
 
 /// Why a session ended.

@@ -1,0 +1,219 @@
+//! Plain HTTP: snapshots, MJPEG, and the manners that other software expects.
+
+use crate::support::{PATIENCE, TestServer};
+use pistreamer_protocol::{Stamp, jpeg};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+fn split(answer: &[u8]) -> (String, &[u8]) {
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("no end of headers")
+        + 4;
+    (
+        String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase(),
+        &answer[end..],
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_one_whole_stamped_jpeg_under_every_alias() {
+    let server = TestServer::start(|_| ());
+    let aliases = [
+        "/snapshot.jpg",
+        "/snapshot",
+        "/?action=snapshot",
+        "/snapshot.jpg?cb=1?x=2",
+        "/snapshot.jpg?max_age=0",
+    ];
+    for path in aliases {
+        let answer = server.request("GET", path, "").await;
+        let (headers, body) = split(&answer);
+        assert!(headers.starts_with("http/1.1 200 "), "{path}: {headers}");
+        assert!(
+            headers.contains("content-type: image/jpeg") && headers.contains("no-store"),
+            "{path}: {headers}"
+        );
+        assert_eq!(
+            jpeg::inspect(body).map(|info| info.width),
+            Ok(320),
+            "{path}"
+        );
+        assert!(Stamp::read(body).is_some(), "{path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_and_options_are_answered_everywhere() {
+    let server = TestServer::start(|typed| typed.allow_origin = vec!["http://dash.example".into()]);
+    for path in [
+        "/",
+        "/stream.mjpg",
+        "/?action=stream",
+        "/snapshot.jpg",
+        "/api/v1/status",
+        "/healthz",
+        "/metrics",
+    ] {
+        let head = server.request("HEAD", path, "").await;
+        let (headers, body) = split(&head);
+        // Where the viewer isn't built, / says so with 503.
+        assert!(
+            headers.starts_with("http/1.1 200 ") || path == "/",
+            "{path}: {headers}"
+        );
+        assert!(body.is_empty(), "HEAD {path} has a body");
+        let options = server
+            .request("OPTIONS", path, "Origin: http://dash.example\r\n")
+            .await;
+        let (headers, _) = split(&options);
+        assert!(headers.starts_with("http/1.1 204 "), "{path}: {headers}");
+        assert!(
+            headers.contains("access-control-allow-origin: http://dash.example"),
+            "{path}: {headers}"
+        );
+    }
+    let (headers, _) = split(&server.request("POST", "/snapshot.jpg", "").await).clone();
+    assert!(headers.starts_with("http/1.1 405 "), "{headers}");
+    assert!(
+        server
+            .get("/no/such/thing")
+            .await
+            .starts_with("HTTP/1.1 404 ")
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_origins_pages_cannot_read_the_picture() {
+    let server = TestServer::start(|_| ());
+    let answer = server
+        .request("GET", "/snapshot.jpg", "Origin: http://evil.example\r\n")
+        .await;
+    let (headers, body) = split(&answer);
+    assert!(
+        headers.starts_with("http/1.1 403 ") && !headers.contains("access-control"),
+        "{headers}"
+    );
+    assert!(String::from_utf8_lossy(body).contains("--allow-origin"));
+    server.stop().await;
+}
+
+/// Opens an MJPEG stream as an HTTP/1.0 client, which gets it without chunks.
+async fn open_stream(mut stream: TcpStream, path: &str) -> TcpStream {
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_has_lengths_timestamps_and_each_boundary_at_once() {
+    let server = TestServer::start(|_| ());
+    let mut stream = open_stream(
+        TcpStream::connect(server.address).await.unwrap(),
+        "/stream.mjpg?t=1?u=2",
+    )
+    .await;
+    let mut data = Vec::new();
+    let mut parts = 0;
+    let mut boundary = None;
+    while parts < 5 {
+        let read = timeout(PATIENCE, stream.read_buf(&mut data))
+            .await
+            .expect("the stream stands still")
+            .unwrap();
+        assert!(read > 0, "the stream ended");
+        if boundary.is_none() && data.windows(4).any(|window| window == b"\r\n\r\n") {
+            let (headers, body) = split(&data);
+            let name = headers
+                .split("boundary=")
+                .nth(1)
+                .expect("no boundary")
+                .split("\r\n")
+                .next()
+                .unwrap()
+                .to_owned();
+            assert!(
+                headers.contains("multipart/x-mixed-replace") && !name.contains('"'),
+                "{headers}"
+            );
+            data = body.to_vec();
+            boundary = Some(format!("--{name}\r\n"));
+        }
+        let Some(boundary) = &boundary else { continue };
+        // A part is complete with the boundary behind it, before any byte of the next one.
+        while let Some(part) = part(&data, boundary) {
+            let (headers, body) = split(part);
+            let len: usize = headers
+                .split("content-length: ")
+                .nth(1)
+                .unwrap()
+                .split("\r\n")
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert!(
+                headers.contains("content-type: image/jpeg") && headers.contains("x-timestamp: "),
+                "{headers}"
+            );
+            assert_eq!(body.len(), len + 2);
+            assert_eq!(jpeg::inspect(&body[..len]).map(|info| info.height), Ok(240));
+            let used = boundary.len() + part.len();
+            data.drain(..used);
+            parts += 1;
+        }
+    }
+    drop(stream);
+    server.stop().await;
+}
+
+/// What stands between the boundary at the start and the next one.
+fn part<'a>(data: &'a [u8], boundary: &str) -> Option<&'a [u8]> {
+    let rest = data.strip_prefix(boundary.as_bytes())?;
+    let end = rest
+        .windows(boundary.len())
+        .position(|window| window == boundary.as_bytes())?;
+    Some(&rest[..end])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_mjpeg_client_is_dropped() {
+    let server = TestServer::start(|typed| {
+        typed.size = Some("1280x720".into());
+        typed.send_timeout = Some(1.0);
+    });
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    let stalled = open_stream(socket.connect(server.address).await.unwrap(), "/stream").await;
+    let gone = async {
+        while !server
+            .get("/metrics")
+            .await
+            .contains("\npistreamer_viewers_total 1\n")
+        {}
+        while !server
+            .get("/metrics")
+            .await
+            .contains("\npistreamer_viewers 0\n")
+        {}
+    };
+    timeout(PATIENCE, gone)
+        .await
+        .expect("a stalled client is kept");
+    drop(stalled);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_request_does_not_hold_up_the_end() {
+    let server = TestServer::start(|_| ());
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    server.stop().await;
+}

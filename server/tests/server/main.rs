@@ -1,0 +1,10 @@
+//! The whole server over real TCP on port 0: viewers, plain HTTP, and the program itself.
+//!
+//! Stages alone are tested beside their code; the browser belongs to `e2e/`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod http;
+mod process;
+mod support;
+mod viewers;

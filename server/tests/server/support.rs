@@ -1,0 +1,227 @@
+//! A server in this process and a viewer that speaks to it.
+
+use futures::{SinkExt, StreamExt};
+use pistreamer::app::App;
+use pistreamer::cli::Serve;
+use pistreamer::config::Config;
+use pistreamer_protocol::message::{Hello, ServerMessage, ViewerMessage};
+use pistreamer_protocol::{Stamp, Unpacker, WireFormat};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Whatever takes so long in a test is a hang.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server. `stop` ends it in good order.
+pub struct TestServer {
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl TestServer {
+    /// Serves a small test pattern at 30 fps on a free port of the loopback interface, unless `change` says otherwise.
+    pub fn start(change: impl FnOnce(&mut Serve)) -> Self {
+        let mut typed = Serve {
+            source: vec!["pattern".into()],
+            size: Some("320x240".into()),
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            ..Serve::default()
+        };
+        change(&mut typed);
+        let app = App::start(&Config::new(&typed).unwrap()).unwrap();
+        let url = app.urls().remove(0);
+        let address = url
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .parse()
+            .unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(app.run(async move {
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            stop,
+            ended,
+        }
+    }
+
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        timeout(PATIENCE, self.ended)
+            .await
+            .expect("the server hangs at its end")
+            .unwrap();
+    }
+
+    pub async fn get(&self, path: &str) -> String {
+        String::from_utf8_lossy(&self.request("GET", path, "").await).into_owned()
+    }
+
+    /// A whole answer, headers and body, to a request on a connection of its own.
+    pub async fn request(&self, method: &str, path: &str, headers: &str) -> Vec<u8> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
+            self.address
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut answer))
+            .await
+            .expect("no whole answer")
+            .unwrap();
+        answer
+    }
+}
+
+/// A frame as a viewer receives it.
+#[derive(Debug)]
+pub struct Received {
+    pub stamp: Stamp,
+    pub message_len: usize,
+    pub jpeg: Vec<u8>,
+}
+
+/// A viewer's end of a WebSocket.
+pub struct TestViewer {
+    socket: WebSocketStream<TcpStream>,
+    wire: WireFormat,
+    unpacker: Unpacker,
+    /// Skips told so far.
+    pub skipped: u64,
+}
+
+impl TestViewer {
+    pub async fn connect(server: &TestServer) -> Self {
+        Self::connect_with(server, "/ws", &[]).await.unwrap()
+    }
+
+    /// Connects with a path and headers of the caller's.
+    pub async fn connect_with(
+        server: &TestServer,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        Self::connect_over(stream, server, path, headers).await
+    }
+
+    pub async fn connect_over(
+        stream: TcpStream,
+        server: &TestServer,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let mut request = format!("ws://{}{path}", server.address)
+            .into_client_request()
+            .unwrap();
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let (socket, response) = tokio_tungstenite::client_async(request, stream).await?;
+        let chosen = response
+            .headers()
+            .get("sec-websocket-protocol")
+            .and_then(|name| name.to_str().ok());
+        let wire = chosen.map_or(WireFormat::GzipBase64, |name| {
+            WireFormat::from_subprotocol(name).unwrap()
+        });
+        Ok(Self {
+            socket,
+            wire,
+            unpacker: Unpacker::default(),
+            skipped: 0,
+        })
+    }
+
+    /// The next message of any kind.
+    pub async fn next(&mut self) -> Option<Message> {
+        let message = timeout(PATIENCE, self.socket.next())
+            .await
+            .expect("nothing came");
+        message.map(|message| message.unwrap())
+    }
+
+    /// The next text message.
+    pub async fn told(&mut self) -> ServerMessage {
+        loop {
+            if let Message::Text(text) = self.next().await.expect("the server went") {
+                return ServerMessage::from_json(&text).unwrap();
+            }
+        }
+    }
+
+    pub async fn hello(&mut self) -> Hello {
+        match self.next().await {
+            Some(Message::Text(text)) => match ServerMessage::from_json(&text).unwrap() {
+                ServerMessage::Hello(hello) => hello,
+                other => panic!("{other:?} came before hello"),
+            },
+            other => panic!("{other:?} came before hello"),
+        }
+    }
+
+    /// The next frame. What is told before it is skipped over, and skips are added up.
+    pub async fn frame(&mut self) -> Received {
+        loop {
+            match self.next().await.expect("the server went") {
+                Message::Binary(message) => {
+                    let jpeg = match self.wire {
+                        WireFormat::Jpeg => message.to_vec(),
+                        WireFormat::GzipBase64 => self.unpacker.unpack(&message).unwrap().to_vec(),
+                    };
+                    let stamp = Stamp::read(&jpeg).expect("a frame without a stamp");
+                    return Received {
+                        stamp,
+                        message_len: message.len(),
+                        jpeg,
+                    };
+                }
+                Message::Text(text) => {
+                    if let ServerMessage::Skipped { count, .. } =
+                        ServerMessage::from_json(&text).unwrap()
+                    {
+                        self.skipped += count;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub async fn say(&mut self, message: ViewerMessage) {
+        self.say_raw(Message::text(message.to_json())).await;
+    }
+
+    pub async fn say_raw(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+}
+
+/// Resident memory of this process in bytes.
+pub fn resident_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
+}

@@ -1,0 +1,355 @@
+//! What a viewer gets over a WebSocket, and what it can do to others.
+
+use crate::support::{PATIENCE, TestServer, TestViewer, resident_memory};
+use futures::future::join_all;
+use pistreamer_protocol::message::{CLOSE_BAD_MESSAGE, ServerMessage, ViewerMessage, Want};
+use pistreamer_protocol::{WireFormat, jpeg};
+use socket2::SockRef;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hello_comes_first_and_then_every_frame_in_order() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    let hello = viewer.hello().await;
+    assert_eq!(
+        (hello.protocol, hello.wire.as_str()),
+        (1, "pistreamer.gzip-base64.v1")
+    );
+    assert_eq!(
+        (hello.camera.id.as_str(), hello.camera.test_pattern),
+        ("0", true)
+    );
+
+    let first = viewer.frame().await;
+    assert_eq!(
+        jpeg::inspect(&first.jpeg).map(|info| (info.width, info.height)),
+        Ok((320, 240))
+    );
+    assert_eq!(first.stamp.camera, "0");
+    assert!(first.message_len as f64 <= first.jpeg.len() as f64 * 1.006 + 100.0);
+    for seq in first.stamp.seq + 1..first.stamp.seq + 30 {
+        assert_eq!(viewer.frame().await.stamp.seq, seq);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_known_subprotocol_is_taken_and_unknown_ones_alone_are_refused() {
+    let server = TestServer::start(|_| ());
+    let offer = [(
+        SUBPROTOCOL,
+        "later.v7, pistreamer.jpeg.v1, pistreamer.gzip-base64.v1",
+    )];
+    let mut viewer = TestViewer::connect_with(&server, "/ws?camera=0&_=17", &offer)
+        .await
+        .unwrap();
+    assert_eq!(viewer.hello().await.wire, WireFormat::Jpeg.subprotocol());
+    let frame = viewer.frame().await;
+    assert_eq!(frame.message_len, frame.jpeg.len());
+
+    assert_eq!(refusal(&server, "/ws", &[(SUBPROTOCOL, "chat")]).await, 400);
+    assert_eq!(refusal(&server, "/ws?camera=9", &[]).await, 404);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_origins_are_refused_unless_they_are_allowed() {
+    let server =
+        TestServer::start(|typed| typed.allow_origin = vec!["http://dash.example:8123".into()]);
+    assert_eq!(
+        refusal(&server, "/ws", &[("origin", "http://evil.example")]).await,
+        403
+    );
+    assert_eq!(refusal(&server, "/ws", &[("origin", "null")]).await, 403);
+    let own = format!("http://{}", server.address);
+    for origin in [own.as_str(), "http://dash.example:8123"] {
+        let mut viewer = TestViewer::connect_with(&server, "/ws", &[("origin", origin)])
+            .await
+            .unwrap();
+        viewer.hello().await;
+    }
+    server.stop().await;
+}
+
+async fn refusal(server: &TestServer, path: &str, headers: &[(&'static str, &str)]) -> u16 {
+    match TestViewer::connect_with(server, path, headers).await {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("the server let {headers:?} in at {path}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_message_gets_an_error_and_close_4400_and_an_unknown_one_nothing() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.hello().await;
+    viewer.say_raw(Message::text(r#"{"type":"dance"}"#)).await;
+    viewer.say_raw(Message::binary(vec![1, 2, 3])).await;
+    viewer.say(ViewerMessage::Ping { id: Some(7) }).await;
+    loop {
+        if let ServerMessage::Pong { id, time_us } = viewer.told().await {
+            assert_eq!(id, Some(7));
+            assert!(time_us > 1_700_000_000_000_000);
+            break;
+        }
+    }
+    viewer.say_raw(Message::text("{")).await;
+    let error = viewer.told().await;
+    assert!(
+        matches!(&error, ServerMessage::Error { code, .. } if code == "bad-message"),
+        "{error:?}"
+    );
+    assert_eq!(close_code(&mut viewer).await, CLOSE_BAD_MESSAGE);
+    server.stop().await;
+}
+
+async fn close_code(viewer: &mut TestViewer) -> u16 {
+    loop {
+        match viewer.next().await {
+            Some(Message::Close(Some(frame))) => return frame.code.into(),
+            Some(_) => {}
+            None => panic!("the server went without a close frame"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_acknowledges_has_two_frames_under_way_at_most() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    let seq = viewer.frame().await.stamp.seq;
+    viewer.say(ViewerMessage::Ack { seq }).await;
+    // Some frames were sent before the ack arrived. They use up the credit.
+    let quiet_since = loop {
+        let before = Instant::now();
+        viewer.frame().await;
+        if before.elapsed() > Duration::from_millis(700) {
+            break before;
+        }
+    };
+    // Only patience with lost acks brought that last frame.
+    assert!(quiet_since.elapsed() > Duration::from_millis(700));
+    let newest = viewer.frame().await.stamp.seq;
+    viewer.say(ViewerMessage::Ack { seq: newest }).await;
+    let before = Instant::now();
+    viewer.frame().await;
+    viewer.frame().await;
+    assert!(
+        before.elapsed() < Duration::from_millis(700),
+        "an ack gave no credit"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_viewer_gets_nothing_and_goes_on_with_the_newest_frame() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    let mut other = TestViewer::connect(&server).await;
+    viewer.frame().await;
+    viewer.say(ViewerMessage::Pause).await;
+    viewer.say(ViewerMessage::Ping { id: Some(1) }).await;
+    while !matches!(viewer.told().await, ServerMessage::Pong { .. }) {}
+    let first = other.frame().await.stamp.seq;
+    while other.frame().await.stamp.seq < first + 10 {}
+    viewer.say(ViewerMessage::Resume).await;
+    assert!(viewer.frame().await.stamp.seq > first + 9);
+    assert_eq!(
+        viewer.skipped, 0,
+        "what a viewer paused over counts as skipped"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_gets_as_few_frames_as_it_wants() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer
+        .say(ViewerMessage::Want(Want {
+            max_fps: Some(5.0),
+            ..Want::default()
+        }))
+        .await;
+    viewer.say(ViewerMessage::Ping { id: None }).await;
+    while !matches!(viewer.told().await, ServerMessage::Pong { .. }) {}
+    let first = viewer.frame().await.stamp;
+    let mut last = first.clone();
+    for _ in 0..10 {
+        last = viewer.frame().await.stamp;
+    }
+    // 11 frames at 5 fps are 2 s apart; the first pair may be closer.
+    let seconds = (last.captured_us - first.captured_us) as f64 / 1e6;
+    assert!(
+        (1.7..2.6).contains(&seconds),
+        "10 intervals at 5 fps took {seconds} s"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_skip_is_counted_and_told() {
+    let server = TestServer::start(|typed| typed.size = Some("1280x720".into()));
+    let stream = narrow_connection(&server).await;
+    let mut slow = TestViewer::connect_over(stream, &server, "/ws", &[])
+        .await
+        .unwrap();
+    let mut fast = TestViewer::connect(&server).await;
+    let first = slow.frame().await.stamp.seq;
+    // The slow viewer reads nothing while the others get 60 frames.
+    let mut seq = 0;
+    while seq < first + 60 {
+        seq = fast.frame().await.stamp.seq;
+    }
+    let mut received = 1;
+    let mut last = first;
+    while last < first + 70 {
+        last = slow.frame().await.stamp.seq;
+        received += 1;
+    }
+    // The report may come after the frame that follows the gap.
+    while first + received + slow.skipped <= last {
+        slow.frame().await;
+        received += 1;
+        last += 1;
+    }
+    assert!(
+        slow.skipped > 20,
+        "only {} of 60 frames were skipped",
+        slow.skipped
+    );
+    assert_eq!(last - first + 1, received + slow.skipped);
+    server.stop().await;
+}
+
+/// A connection whose receiving end holds little.
+async fn narrow_connection(server: &TestServer) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    socket.connect(server.address).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_viewer_holds_up_nobody_and_is_dropped() {
+    let server = TestServer::start(|typed| {
+        typed.size = Some("1280x720".into());
+        typed.send_timeout = Some(3.0);
+    });
+    let stalled_stream = narrow_connection(&server).await;
+    let stalled_socket = SockRef::from(&stalled_stream).try_clone().unwrap();
+    let _stalled = TestViewer::connect_over(stalled_stream, &server, "/ws", &[])
+        .await
+        .unwrap();
+    let mut fast = Vec::new();
+    for _ in 0..7 {
+        fast.push(TestViewer::connect(&server).await);
+    }
+    let mut first = 0;
+    for viewer in &mut fast {
+        first = viewer.frame().await.stamp.seq.max(first);
+    }
+    let warm = resident_memory();
+    let watching = fast.into_iter().map(|mut viewer| {
+        tokio::spawn(async move {
+            let mut seen = BTreeSet::new();
+            while seen.last().is_none_or(|last| *last < first + 120) {
+                seen.insert(viewer.frame().await.stamp.seq);
+            }
+            (
+                viewer,
+                seen.range(first + 1..=first + 120)
+                    .copied()
+                    .collect::<Vec<_>>(),
+            )
+        })
+    });
+    let (_fast, seen): (Vec<_>, Vec<_>) = join_all(watching)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .unzip();
+    // A frame that was published reached every fast viewer. What the encoder left out, on a busy machine, reached none.
+    assert!(
+        seen.windows(2).all(|pair| pair[0] == pair[1]),
+        "a fast viewer missed a frame: {seen:?}"
+    );
+    assert!(
+        seen[0].len() > 60,
+        "only {} of 120 frames were published",
+        seen[0].len()
+    );
+    let grown = resident_memory().saturating_sub(warm);
+    assert!(
+        grown < 8 << 20,
+        "memory grew by {grown} bytes in 120 frames"
+    );
+    // Reading what the kernel still holds ends in the closed connection.
+    stalled_socket.set_nonblocking(false).unwrap();
+    stalled_socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let drained = tokio::task::spawn_blocking(move || {
+        std::io::copy(&mut &stalled_socket, &mut std::io::sink())
+    });
+    assert!(
+        !matches!(drained.await.unwrap(), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    );
+    let status = server.get("/api/v1/status").await;
+    assert_eq!(status.matches("\"address\"").count(), 7, "{status}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_says_goodbye_to_each_viewer() {
+    let server = TestServer::start(|_| ());
+    let mut viewers = [
+        TestViewer::connect(&server).await,
+        TestViewer::connect(&server).await,
+    ];
+    for viewer in &mut viewers {
+        viewer.frame().await;
+    }
+    let stopping = tokio::spawn(server.stop());
+    for viewer in &mut viewers {
+        assert_eq!(close_code(viewer).await, u16::from(CloseCode::Away));
+    }
+    drop(viewers);
+    stopping.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_captured_while_nobody_watches() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    let seq = viewer.frame().await.stamp.seq;
+    drop(viewer);
+    // The camera has no more consumers as soon as the session notices; then its counter stands still.
+    let captured = |status: &str| {
+        status
+            .split("\"captured\":")
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let mut status = server.get("/api/v1/status").await;
+    while !status.contains("\"consumers\":0") {
+        status = server.get("/api/v1/status").await;
+    }
+    let mut late = TestViewer::connect(&server).await;
+    let resumed = late.frame().await.stamp.seq;
+    let before: u64 = captured(&status).parse().unwrap();
+    assert!(
+        before >= seq && resumed <= before + 2,
+        "frames {before} to {resumed} were captured for nobody"
+    );
+    server.stop().await;
+}
