@@ -2,6 +2,8 @@
 //!
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
+pub mod files;
+mod pace;
 pub mod pattern;
 mod supervise;
 

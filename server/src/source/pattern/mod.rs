@@ -16,7 +16,6 @@ mod picture;
 mod plate;
 mod renderer;
 mod scene;
-mod schedule;
 pub mod strip;
 
 pub use picture::Picture;
@@ -24,11 +23,10 @@ pub use renderer::Renderer;
 pub use strip::{Painted, read_back};
 
 use crate::clock;
+use crate::source::pace::{self, Pace};
 use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, Transform};
 use picture::Pool;
 use pistreamer_protocol::message::Camera;
-use schedule::Schedule;
-use std::time::{Duration, Instant};
 
 /// Smallest picture in which the strip and the digits can be read.
 pub const SMALLEST: (u32, u32) = (160, 120);
@@ -68,11 +66,6 @@ impl PatternSource {
                 LARGEST.0, LARGEST.1
             )));
         }
-        if !(fps > 0.0 && fps <= 1000.0) {
-            return Err(SourceError::new(format!(
-                "the test pattern cannot run at {fps} frames per second; give more than 0 and at most 1000"
-            )));
-        }
         if transform != Transform::default() {
             tracing::warn!("the test pattern is neither mirrored nor rotated");
         }
@@ -86,7 +79,7 @@ impl PatternSource {
             mode: Mode {
                 width: even_width,
                 height: even_height,
-                fps,
+                fps: pace::rate(fps)?,
             },
             seed,
             pool: Pool::default(),
@@ -94,9 +87,6 @@ impl PatternSource {
         })
     }
 }
-
-/// How often a source that nobody watches looks up, for want of a reason to.
-const IDLE: Duration = Duration::from_secs(60);
 
 impl Source for PatternSource {
     fn camera(&self) -> Camera {
@@ -115,23 +105,12 @@ impl Source for PatternSource {
             .renderer
             .get_or_insert_with(|| Renderer::new(width, height, fps, self.seed));
         outlet.open(self.mode.clone());
-        let demand = outlet.demand();
-        let started = Instant::now();
-        while !demand.stopping() {
-            if !demand.wait_wanted(IDLE) {
-                continue;
-            }
-            let mut schedule = Schedule::new(fps, started.elapsed());
-            while demand.wanted() {
-                let tick = schedule.tick(started.elapsed());
-                if demand.sleep(tick.wait) {
-                    break;
-                }
-                let captured_us = clock::now_us();
-                let mut lent = self.pool.take(width, height);
-                renderer.render(outlet.next_seq(), captured_us, lent.picture());
-                outlet.frame(captured_us, Image::Yuv(Box::new(lent)));
-            }
+        let mut pace = Pace::new(outlet.demand(), fps);
+        while pace.wait() {
+            let captured_us = clock::now_us();
+            let mut lent = self.pool.take(width, height);
+            renderer.render(outlet.next_seq(), captured_us, lent.picture());
+            outlet.frame(captured_us, Image::Yuv(Box::new(lent)));
         }
         Ok(())
     }

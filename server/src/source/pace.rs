@@ -1,9 +1,72 @@
-//! When the next frame is due. Pure arithmetic on given times; waiting belongs to whoever asks.
+//! When a source that makes its frames by itself delivers the next one: at its rate, while somebody wants it.
+//!
+//! Sources whose device sets the pace have no use for this.
 
-use std::time::Duration;
+use super::SourceError;
+use crate::demand::Demand;
+use std::time::{Duration, Instant};
 
-/// A frame clock without drift: tick k is due k periods after the first, whatever happened in between.
-pub struct Schedule {
+/// Holds a source back until the next frame is due and wanted.
+pub struct Pace<'a> {
+    demand: &'a Demand,
+    fps: f64,
+    started: Instant,
+    /// `None` while nobody watches, so that the first frame afterwards comes at once.
+    schedule: Option<Schedule>,
+}
+
+/// How long a source that nobody watches sleeps at most. Demand and the end wake it before.
+const IDLE: Duration = Duration::from_secs(60);
+
+impl<'a> Pace<'a> {
+    pub fn new(demand: &'a Demand, fps: f64) -> Self {
+        Self {
+            demand,
+            fps,
+            started: Instant::now(),
+            schedule: None,
+        }
+    }
+
+    /// Blocks until the next frame is due and somebody wants it; `false` where the pipeline stops.
+    pub fn wait(&mut self) -> bool {
+        while !self.demand.stopping() {
+            if !self.demand.wanted() {
+                self.schedule = None;
+                self.demand.wait_wanted(IDLE);
+                continue;
+            }
+            let now = self.started.elapsed();
+            let schedule = self
+                .schedule
+                .get_or_insert_with(|| Schedule::new(self.fps, now));
+            let tick = schedule.tick(now);
+            if tick.missed > 0 {
+                tracing::debug!(missed = tick.missed, "frames came too late to be made");
+            }
+            if !self.demand.sleep(tick.wait) && self.demand.wanted() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The rate, where a source can run at it.
+pub fn rate(fps: f64) -> Result<f64, SourceError> {
+    if fps > 0.0 && fps <= FASTEST {
+        return Ok(fps);
+    }
+    Err(SourceError::new(format!(
+        "{fps} frames per second cannot be kept; give more than 0 and at most {FASTEST}"
+    )))
+}
+
+/// Highest rate, in frames per second.
+const FASTEST: f64 = 1000.0;
+
+/// A frame clock without drift, on given times alone: tick k is due k periods after the first, whatever happened in between.
+struct Schedule {
     fps: f64,
     first: Duration,
     next: u64,
@@ -11,16 +74,16 @@ pub struct Schedule {
 
 /// What to do now.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Tick {
+struct Tick {
     /// How long to wait before the frame.
-    pub wait: Duration,
+    wait: Duration,
     /// Frames left out because their time was over before they could begin.
-    pub missed: u64,
+    missed: u64,
 }
 
 impl Schedule {
     /// A clock whose first tick is due at `first`. Times count from any fixed moment.
-    pub fn new(fps: f64, first: Duration) -> Self {
+    fn new(fps: f64, first: Duration) -> Self {
         Self {
             fps,
             first,
@@ -29,7 +92,7 @@ impl Schedule {
     }
 
     /// The tick after the last one handed out. Where several are overdue only the latest of them is left.
-    pub fn tick(&mut self, now: Duration) -> Tick {
+    fn tick(&mut self, now: Duration) -> Tick {
         let elapsed = now.saturating_sub(self.first).as_secs_f64();
         let latest = (elapsed * self.fps) as u64;
         let due = self.next.max(latest);

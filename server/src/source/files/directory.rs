@@ -1,0 +1,148 @@
+//! The JPEGs of a directory, in the order in which people count: `img2.jpg` before `img10.jpg`.
+//!
+//! Many pictures in one file are the business of [`super::reel`].
+
+use super::{Found, LARGEST, WHAT_TO_GIVE, unreadable};
+use crate::source::SourceError;
+use bytes::Bytes;
+use pistreamer_protocol::jpeg;
+use std::cmp::Ordering;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// One pass over a directory, as it was when the pass began.
+pub struct Directory {
+    path: PathBuf,
+    names: std::vec::IntoIter<OsString>,
+}
+
+impl Directory {
+    /// Lists `*.jpg` and `*.jpeg`, without hidden files and what lies deeper.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read or holds no such file.
+    pub fn list(path: &Path) -> Result<Self, SourceError> {
+        let mut names = Vec::new();
+        for entry in path.read_dir().map_err(|error| unreadable(path, &error))? {
+            let name = entry.map_err(|error| unreadable(path, &error))?.file_name();
+            // Opening anything but a file, such as a named pipe, could block for ever.
+            if is_picture(&name) && path.join(&name).is_file() {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            return Err(SourceError::new(format!(
+                "no .jpg file is in {}; {WHAT_TO_GIVE}",
+                path.display()
+            )));
+        }
+        names.sort_by(|a, b| natural(a.as_encoded_bytes(), b.as_encoded_bytes()));
+        Ok(Self {
+            path: path.to_owned(),
+            names: names.into_iter(),
+        })
+    }
+
+    /// The next file's picture, whole or broken.
+    pub fn next(&mut self) -> Option<Found> {
+        let name = self.names.next()?;
+        let broken = |reason: String| Found::Broken(format!("{}: {reason}", name.display()));
+        Some(match read(&self.path.join(&name)) {
+            Err(error) => broken(error.to_string()),
+            Ok(None) => broken(format!("it is larger than {LARGEST} bytes")),
+            Ok(Some(mut bytes)) => match jpeg::inspect_prefix(&bytes) {
+                Ok(info) => {
+                    // Cameras append previews and padding, which belong to the file but not to the picture.
+                    bytes.truncate(info.len);
+                    Found::Jpeg(Bytes::from(bytes), info)
+                }
+                Err(error) => broken(error.to_string()),
+            },
+        })
+    }
+}
+
+/// A file's content; `None` where that is too large.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    let expected = file.metadata()?.len();
+    if expected > LARGEST as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(expected as usize + 1);
+    // The file may be growing.
+    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= LARGEST).then_some(bytes))
+}
+
+fn is_picture(name: &OsStr) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    let known = ["jpg", "jpeg"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known));
+    known && !name.as_encoded_bytes().starts_with(b".")
+}
+
+/// Compares runs of digits as numbers and everything else byte by byte.
+fn natural(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    while let (Some((&x, _)), Some((&y, _))) = (left.split_first(), right.split_first()) {
+        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
+            let (x, y) = (number(&mut left), number(&mut right));
+            x.len().cmp(&y.len()).then(x.cmp(y))
+        } else {
+            (left, right) = (&left[1..], &right[1..]);
+            x.cmp(&y)
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    // One is the beginning of the other, or they differ in leading zeros only.
+    left.len().cmp(&right.len()).then(a.cmp(b))
+}
+
+/// Takes the digits from the front, and returns them without leading zeros.
+fn number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+    let end = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(end);
+    *text = rest;
+    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+    &digits[zeros..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_ordered_as_people_count() {
+        let ordered = [
+            "0.jpg",
+            "img-1.jpg",
+            "img.jpg",
+            "img02.jpg",
+            "img2.jpg",
+            "img2b.jpg",
+            "img10.jpg",
+            "img18446744073709551617.jpg",
+            "img18446744073709551618.jpg",
+        ];
+        let mut names = ordered;
+        names.reverse();
+        names.sort_by(|a, b| natural(a.as_bytes(), b.as_bytes()));
+        assert_eq!(names, ordered);
+    }
+
+    #[test]
+    fn only_visible_jpegs_count() {
+        for name in ["a.jpg", "a.JPG", "b.jpeg", "c.d.Jpeg"] {
+            assert!(is_picture(OsStr::new(name)), "{name} was left out");
+        }
+        for name in ["._a.jpg", ".jpg", "jpg", "a.jpg.tmp", "a.png"] {
+            assert!(!is_picture(OsStr::new(name)), "{name} was taken");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A camera made of JPEGs on disk: a directory of them, or one file that holds many, over and over.
+//!
+//! The pictures are handed on as they are; nothing here decodes one. Where they lie in a directory is the business of
+//! [`directory`], where in a file that of [`reel`].
+
+mod directory;
+mod reel;
+
+use crate::clock;
+use crate::source::pace::{self, Pace};
+use crate::source::{Config, Image, Mode, Outlet, Source, SourceError};
+use bytes::Bytes;
+use directory::Directory;
+use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
+use pistreamer_protocol::jpeg::{self, Info, JpegError};
+use pistreamer_protocol::message::Camera;
+use reel::Reel;
+use std::borrow::Cow;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Largest picture in bytes: a receiver's limit, with room for the Huffman tables and the stamp that are added.
+const LARGEST: usize = DEFAULT_FRAME_LIMIT - 1024;
+
+/// The JPEGs at a path.
+pub struct FilesSource {
+    path: PathBuf,
+    fps: f64,
+}
+
+impl FilesSource {
+    /// A camera that shows what is at `path`, so many pictures a second. Their size is what it is; of the configuration
+    /// only the rate counts.
+    ///
+    /// # Errors
+    /// Where the rate is out of range. Whether there is anything at the path shows when it runs.
+    pub fn new(config: Config, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
+        if config.transform != Default::default() {
+            tracing::warn!("pictures from files are neither mirrored nor rotated");
+        }
+        Ok(Self {
+            path: path.into(),
+            fps: pace::rate(config.fps)?,
+        })
+    }
+}
+
+impl Source for FilesSource {
+    fn camera(&self) -> Camera {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        Camera {
+            id: String::new(),
+            name: name.to_string_lossy().into_owned(),
+            source: "files".into(),
+            test_pattern: false,
+        }
+    }
+
+    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        let mut pace = Pace::new(outlet.demand(), self.fps);
+        let mut reader = Reader::new(&self.path);
+        let mut size = None;
+        // The next picture is read ahead: it tells the size before anybody watches, and is there when it is due.
+        while let Some(picture) = reader.next(outlet)? {
+            if size != Some(picture.size) {
+                size = Some(picture.size);
+                outlet.open(Mode {
+                    width: picture.size.0,
+                    height: picture.size.1,
+                    fps: self.fps,
+                });
+            }
+            if !pace.wait() {
+                break;
+            }
+            outlet.frame(clock::now_us(), Image::Jpeg(picture.jpeg));
+        }
+        Ok(())
+    }
+}
+
+/// One whole JPEG with its Huffman tables.
+struct Picture {
+    jpeg: Bytes,
+    size: (u32, u32),
+}
+
+/// What a pass over the pictures comes upon.
+enum Found {
+    Jpeg(Bytes, Info),
+    /// Where, and why it is left out.
+    Broken(String),
+}
+
+/// One pass over the pictures.
+enum Pass {
+    Directory(Directory),
+    Reel(Reel<std::fs::File>),
+}
+
+impl Pass {
+    fn begin(path: &Path) -> Result<Self, SourceError> {
+        let failed = |error| unreadable(path, &error);
+        let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+        if kind.is_dir() {
+            Ok(Self::Directory(Directory::list(path)?))
+        } else if kind.is_file() {
+            let file = std::fs::File::open(path).map_err(failed)?;
+            Ok(Self::Reel(Reel::new(file, LARGEST)))
+        } else {
+            Err(SourceError::new(format!(
+                "{} is neither a directory nor a file; {WHAT_TO_GIVE}",
+                path.display()
+            )))
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Found>> {
+        match self {
+            Self::Directory(directory) => Ok(directory.next()),
+            Self::Reel(reel) => reel.next(),
+        }
+    }
+}
+
+const WHAT_TO_GIVE: &str =
+    "give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
+
+fn unreadable(path: &Path, error: &io::Error) -> SourceError {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => WHAT_TO_GIVE,
+        io::ErrorKind::PermissionDenied => "let the user that pistreamer runs as read it",
+        _ => "check the path and the disk",
+    };
+    SourceError::new(format!("cannot read {}: {error}; {advice}", path.display()))
+}
+
+/// Pass after pass, without end.
+struct Reader<'a> {
+    path: &'a Path,
+    pass: Option<Pass>,
+    /// Whether the pass has come upon a whole picture.
+    any: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self {
+            path,
+            pass: None,
+            any: false,
+        }
+    }
+
+    /// The next whole picture; reports the broken ones before it. `None` where the pipeline stops.
+    fn next(&mut self, outlet: &Outlet) -> Result<Option<Picture>, SourceError> {
+        while !outlet.demand().stopping() {
+            let pass = match &mut self.pass {
+                Some(pass) => pass,
+                none => {
+                    self.any = false;
+                    none.insert(Pass::begin(self.path)?)
+                }
+            };
+            let found = pass.next().map_err(|error| unreadable(self.path, &error))?;
+            match found {
+                Some(Found::Jpeg(jpeg, info)) => match with_tables(jpeg) {
+                    Ok(jpeg) => {
+                        self.any = true;
+                        let size = (u32::from(info.width), u32::from(info.height));
+                        return Ok(Some(Picture { jpeg, size }));
+                    }
+                    Err(error) => outlet.broken(&error.to_string()),
+                },
+                Some(Found::Broken(reason)) => outlet.broken(&reason),
+                None if self.any => self.pass = None,
+                None => {
+                    return Err(SourceError::new(format!(
+                        "no whole JPEG is at {}; {WHAT_TO_GIVE}",
+                        self.path.display()
+                    )));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn with_tables(jpeg: Bytes) -> Result<Bytes, JpegError> {
+    Ok(match jpeg::with_huffman_tables(&jpeg)? {
+        Cow::Borrowed(_) => jpeg,
+        Cow::Owned(with) => Bytes::from(with),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! One file of many JPEGs, one after the other, read piece by piece however large it is.
+//!
+//! Knows nothing of directories, which are the business of [`super::directory`].
+
+use super::Found;
+use bytes::Bytes;
+use pistreamer_protocol::jpeg::{self, JpegError};
+use std::io::{self, Read};
+
+/// One pass over a file.
+pub struct Reel<R> {
+    file: R,
+    /// Largest picture in bytes, and thereby most of the file that is held at once.
+    largest: usize,
+    /// The part of the file that is held.
+    held: Vec<u8>,
+    /// How much of that is done with.
+    done: usize,
+    /// Where in the file `held` begins.
+    base: u64,
+    /// Whether the file is read to its end.
+    ended: bool,
+    /// Whether a broken picture has been reported whose remains are still to be passed over.
+    in_wreck: bool,
+}
+
+/// How a picture begins: SOI, and the first byte of the marker that has to follow.
+const START: [u8; 3] = [0xff, 0xd8, 0xff];
+/// Bytes that are read at first for a picture; where they don't suffice, twice as many.
+const PIECE: usize = 256 << 10;
+
+impl<R: Read> Reel<R> {
+    pub fn new(file: R, largest: usize) -> Self {
+        Self {
+            file,
+            largest,
+            held: Vec::new(),
+            done: 0,
+            base: 0,
+            ended: false,
+            in_wreck: false,
+        }
+    }
+
+    /// The next picture, whole or broken; `None` at the end. What stands between pictures, such as the headers of a
+    /// saved multipart stream, is passed over.
+    pub fn next(&mut self) -> io::Result<Option<Found>> {
+        if let Some(headless) = self.find_start()? {
+            return Ok(Some(headless));
+        }
+        let rest = self.rest();
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        loop {
+            let rest = self.rest();
+            let error = match jpeg::inspect_prefix(rest) {
+                Ok(info) if info.len <= self.largest => {
+                    let picture = Bytes::copy_from_slice(&rest[..info.len]);
+                    self.done += info.len;
+                    return Ok(Some(Found::Jpeg(picture, info)));
+                }
+                Ok(_) => format!("it is larger than {} bytes", self.largest),
+                Err(JpegError::Truncated { .. }) if !self.ended => {
+                    if rest.len() < self.largest {
+                        self.read((rest.len() * 2).max(PIECE).min(self.largest))?;
+                        continue;
+                    }
+                    format!("it is larger than {} bytes", self.largest)
+                }
+                Err(error) => error.to_string(),
+            };
+            let reason = format!(
+                "the picture at byte {} of the file: {error}",
+                self.position()
+            );
+            // Its preview lies within a segment of its headers, and must not be taken for the next picture.
+            let headers = jpeg::segments(rest).map_while(Result::ok).last();
+            self.done += headers.map_or(jpeg::SOI.len(), |last| last.end());
+            self.in_wreck = true;
+            return Ok(Some(Found::Broken(reason)));
+        }
+    }
+
+    /// Goes to the start of the next picture, or to the end. Reports an end that no start came before.
+    fn find_start(&mut self) -> io::Result<Option<Found>> {
+        loop {
+            let rest = self.rest();
+            let start = find(rest, &START);
+            let passed = start.unwrap_or(rest.len());
+            if let Some(end) = find(&rest[..passed], &jpeg::EOI) {
+                self.done += end + jpeg::EOI.len();
+                if std::mem::take(&mut self.in_wreck) {
+                    continue;
+                }
+                let at = self.position();
+                return Ok(Some(Found::Broken(format!(
+                    "the picture that ends at byte {at} of the file: it has no start"
+                ))));
+            }
+            if start.is_some() || self.ended {
+                self.done += passed;
+                self.in_wreck = false;
+                return Ok(None);
+            }
+            // The last bytes may be the first of a marker.
+            self.done += passed.saturating_sub(START.len() - 1);
+            self.read(PIECE)?;
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.held[self.done..]
+    }
+
+    fn position(&self) -> u64 {
+        self.base + self.done as u64
+    }
+
+    /// Reads on until so many bytes that are not done with are held, or the file ends.
+    fn read(&mut self, want: usize) -> io::Result<()> {
+        self.held.drain(..self.done);
+        self.base += self.done as u64;
+        self.done = 0;
+        let missing = want.saturating_sub(self.held.len()) as u64;
+        let got = self
+            .file
+            .by_ref()
+            .take(missing)
+            .read_to_end(&mut self.held)?;
+        self.ended = (got as u64) < missing;
+        Ok(())
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}

@@ -1,0 +1,357 @@
+//! What a camera of files promises, over real files and a sink that records.
+
+use super::*;
+use crate::demand::Demand;
+use crate::source::{RawFrame, Sink};
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+/// Everything that a source says. Stops it after so many frames and broken pictures.
+#[derive(Default)]
+struct Record {
+    log: Mutex<Vec<String>>,
+    stop_after: usize,
+    demand: Demand,
+}
+
+impl Record {
+    fn add(&self, entry: String, counts: bool) {
+        let mut log = self.log.lock().unwrap();
+        log.push(entry);
+        let counted = log
+            .iter()
+            .filter(|entry| !entry.starts_with("open"))
+            .count();
+        if counts && counted >= self.stop_after {
+            self.demand.stop();
+        }
+    }
+}
+
+impl Sink for Record {
+    fn frame(&self, frame: RawFrame) {
+        let Image::Jpeg(jpeg) = frame.image else {
+            panic!("files are JPEGs");
+        };
+        let info = jpeg::inspect(&jpeg).unwrap();
+        assert!(matches!(
+            jpeg::with_huffman_tables(&jpeg),
+            Ok(Cow::Borrowed(_))
+        ));
+        self.add(format!("frame {} is {}", frame.seq, info.width), true);
+    }
+
+    fn open(&self, mode: Mode) {
+        self.add(format!("open {}x{}", mode.width, mode.height), false);
+    }
+
+    fn lost(&self, reason: &str) {
+        panic!("lost: {reason}");
+    }
+
+    fn broken(&self, reason: &str) {
+        self.add(format!("broken {reason}"), true);
+    }
+}
+
+/// What a source says until so many frames and broken pictures came, and how it ended.
+fn watch(path: &Path, stop_after: usize) -> (Vec<String>, Result<(), SourceError>) {
+    let demand = Demand::default();
+    let _viewer = demand.hold();
+    let record = Arc::new(Record {
+        stop_after,
+        demand: demand.clone(),
+        ..Record::default()
+    });
+    let outlet = Outlet::new(Arc::clone(&record) as Arc<dyn Sink>, demand);
+    let result = source(path).run(&outlet);
+    let log = std::mem::take(&mut *record.log.lock().unwrap());
+    (log, result)
+}
+
+fn source(path: &Path) -> FilesSource {
+    let config = Config {
+        width: 640,
+        height: 480,
+        fps: 1000.0,
+        transform: Default::default(),
+    };
+    FilesSource::new(config, path).unwrap()
+}
+
+/// A JPEG without Huffman tables, told apart by its width.
+fn jpeg(width: u16) -> Vec<u8> {
+    let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, b'J', b'F'];
+    jpeg.extend([0xff, 0xc0, 0, 11, 8, 0, 8]);
+    jpeg.extend(width.to_be_bytes());
+    jpeg.extend([1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    jpeg.extend([0x12, 0xff, 0x00, 0x34, 0xff, 0xd9]);
+    jpeg
+}
+
+fn directory(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(directory.path().join(name), content).unwrap();
+    }
+    directory
+}
+
+fn reel(parts: &[Vec<u8>], largest: usize) -> Vec<String> {
+    /// Gives a few bytes at a time, as pipes and network disks may.
+    struct Trickle(io::Cursor<Vec<u8>>);
+    impl io::Read for Trickle {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let end = into.len().min(7);
+            self.0.read(&mut into[..end])
+        }
+    }
+    let mut reel = Reel::new(Trickle(io::Cursor::new(parts.concat())), largest);
+    let mut log = Vec::new();
+    while let Some(found) = reel.next().unwrap() {
+        log.push(match found {
+            Found::Jpeg(jpeg, info) => {
+                assert_eq!(jpeg.len(), info.len);
+                format!("{}", info.width)
+            }
+            Found::Broken(reason) => reason,
+        });
+    }
+    log
+}
+
+#[test]
+fn a_directory_is_shown_in_natural_order_over_and_over() {
+    let directory = directory(&[
+        ("img10.jpg", jpeg(10)),
+        ("img2.JPEG", jpeg(2)),
+        ("notes.txt", b"no picture".to_vec()),
+        ("._img1.jpg", b"no picture".to_vec()),
+    ]);
+    let (log, result) = watch(directory.path(), 3);
+    result.unwrap();
+    assert_eq!(
+        log,
+        [
+            "open 2x8",
+            "frame 1 is 2",
+            "open 10x8",
+            "frame 2 is 10",
+            "open 2x8",
+            "frame 3 is 2"
+        ]
+    );
+}
+
+#[test]
+fn a_corrupt_file_is_counted_by_name_and_leaves_a_gap() {
+    let mut cut = jpeg(2);
+    cut.truncate(30);
+    let directory = directory(&[
+        ("1.jpg", jpeg(1)),
+        ("2.jpg", cut),
+        ("3.jpg", Vec::new()),
+        ("4.jpg", [jpeg(1), b"a camera's padding".to_vec()].concat()),
+    ]);
+    let (log, result) = watch(directory.path(), 4);
+    result.unwrap();
+    assert_eq!(
+        log,
+        [
+            "open 1x8",
+            "frame 1 is 1",
+            "broken 2.jpg: it is cut off: 30 bytes and no FF D9",
+            "broken 3.jpg: it does not start with FF D8",
+            "frame 4 is 1"
+        ]
+    );
+}
+
+#[test]
+fn a_file_of_more_than_the_limit_is_broken_and_not_read() {
+    let directory = directory(&[("1.jpg", jpeg(1))]);
+    let large = fs::File::create(directory.path().join("2.jpg")).unwrap();
+    // Sparse: takes no room on the disk.
+    large.set_len(1 << 40).unwrap();
+    let (log, result) = watch(directory.path(), 2);
+    result.unwrap();
+    assert_eq!(
+        log[2],
+        format!("broken 2.jpg: it is larger than {LARGEST} bytes")
+    );
+}
+
+#[test]
+fn a_file_of_many_jpegs_is_shown_over_and_over() {
+    let directory = directory(&[("all.mjpeg", [jpeg(1), jpeg(1), jpeg(3)].concat())]);
+    let (log, result) = watch(&directory.path().join("all.mjpeg"), 4);
+    result.unwrap();
+    assert_eq!(
+        log,
+        [
+            "open 1x8",
+            "frame 1 is 1",
+            "frame 2 is 1",
+            "open 3x8",
+            "frame 3 is 3",
+            "open 1x8",
+            "frame 4 is 1"
+        ]
+    );
+}
+
+#[test]
+fn a_broken_picture_in_a_file_costs_only_itself() {
+    let whole = jpeg(1).len();
+    let cut = |len| jpeg(2)[..len].to_vec();
+    assert_eq!(
+        reel(&[jpeg(1), cut(35), jpeg(3)], 1000),
+        [
+            "1".to_string(),
+            format!(
+                "the picture at byte {whole} of the file: byte 36 is 0xd8 where a marker has to start"
+            ),
+            "3".to_string()
+        ]
+    );
+    let last = reel(&[jpeg(1), cut(35)], 1000);
+    assert_eq!(
+        last[1],
+        format!("the picture at byte {whole} of the file: it is cut off: 35 bytes and no FF D9")
+    );
+    let headless = reel(&[jpeg(2)[9..].to_vec(), jpeg(3)], 1000);
+    assert_eq!(
+        headless,
+        [
+            format!(
+                "the picture that ends at byte {} of the file: it has no start",
+                whole - 9
+            ),
+            "3".to_string()
+        ]
+    );
+}
+
+#[test]
+fn a_broken_pictures_preview_is_not_shown() {
+    let preview = jpeg(9);
+    let mut broken = jpeg(2);
+    let length = (preview.len() + 2) as u16;
+    let exif = [&[0xff, 0xe1], &length.to_be_bytes()[..], &preview].concat();
+    broken.splice(2..2, exif);
+    broken.truncate(broken.len() - 3);
+    let log = reel(&[broken, jpeg(3)], 1000);
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[1], "3");
+}
+
+#[test]
+fn what_stands_between_pictures_is_passed_over() {
+    let header = b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n".to_vec();
+    let log = reel(
+        &[header.clone(), jpeg(1), header, jpeg(2), vec![0; 9]],
+        1000,
+    );
+    assert_eq!(log, ["1", "2"]);
+}
+
+#[test]
+fn a_picture_in_a_file_that_exceeds_the_limit_is_broken() {
+    let mut large = jpeg(2);
+    large.splice(large.len() - 2..large.len() - 2, vec![0x55; 5000]);
+    for pieces in [1, 200] {
+        // The limit below and above what is read at once.
+        let largest = 300 * pieces;
+        let mut large = large.clone();
+        large.splice(100..100, vec![0x55; 5000 * pieces]);
+        let log = reel(&[jpeg(1), large, jpeg(3)], largest);
+        assert_eq!(log.len(), 3);
+        assert_eq!(
+            log[1],
+            format!(
+                "the picture at byte {} of the file: it is larger than {largest} bytes",
+                jpeg(1).len()
+            )
+        );
+        assert_eq!(log[2], "3");
+    }
+}
+
+#[test]
+fn a_large_file_is_never_held_whole() {
+    /// An endless repetition of one picture, counted.
+    struct Endless {
+        picture: Vec<u8>,
+        at: usize,
+        given: usize,
+    }
+    impl io::Read for Endless {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            for byte in &mut *into {
+                *byte = self.picture[self.at];
+                self.at = (self.at + 1) % self.picture.len();
+            }
+            self.given += into.len();
+            assert!(
+                self.given < 4 << 20,
+                "far more is read than the pictures take"
+            );
+            Ok(into.len())
+        }
+    }
+    let endless = Endless {
+        picture: jpeg(5),
+        at: 0,
+        given: 0,
+    };
+    let mut reel = Reel::new(endless, LARGEST);
+    for _ in 0..20_000 {
+        assert!(matches!(reel.next().unwrap(), Some(Found::Jpeg(..))));
+    }
+}
+
+#[test]
+fn nothing_to_show_is_an_error_that_says_what_to_do() {
+    let empty = directory(&[]);
+    let bad = directory(&[("1.jpg", b"no picture".to_vec()), ("no.mjpeg", Vec::new())]);
+    for (path, what) in [
+        (empty.path().join("missing"), "cannot read"),
+        (empty.path().to_owned(), "no .jpg file is in"),
+        (bad.path().to_owned(), "no whole JPEG is at"),
+        (bad.path().join("no.mjpeg"), "no whole JPEG is at"),
+        (
+            PathBuf::from("/dev/null"),
+            "is neither a directory nor a file",
+        ),
+    ] {
+        let (_, result) = watch(&path, 100);
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains(what), "{text}");
+        assert!(text.contains("give a directory of .jpg files"), "{text}");
+        assert!(text.contains(&path.display().to_string()), "{text}");
+    }
+}
+
+#[test]
+fn only_one_picture_is_read_while_nobody_watches() {
+    // The size is told, and the source then ends promptly although nobody ever watched.
+    let directory = directory(&[("1.jpg", jpeg(1)), ("2.jpg", b"no picture".to_vec())]);
+    struct StopWhenOpen(Demand);
+    impl Sink for StopWhenOpen {
+        fn frame(&self, _: RawFrame) {
+            panic!("nobody wants a frame");
+        }
+        fn open(&self, _: Mode) {
+            self.0.stop();
+        }
+        fn lost(&self, _: &str) {}
+        fn broken(&self, _: &str) {
+            panic!("the second file is read");
+        }
+    }
+    let demand = Demand::default();
+    let sink = Arc::new(StopWhenOpen(demand.clone()));
+    source(directory.path())
+        .run(&Outlet::new(sink, demand))
+        .unwrap();
+}
