@@ -5,6 +5,7 @@ use crate::encode;
 use crate::front::{self, Listener};
 use crate::hub::{Camera, Hub, Picture};
 use crate::session::Roster;
+use crate::source::files::FilesSource;
 use crate::source::pattern::PatternSource;
 use crate::source::{Mode, Outlet, RawFrame, Sink, Source, Supervisor};
 use anyhow::Context;
@@ -142,15 +143,16 @@ fn source(kind: &SourceKind, config: &Config) -> anyhow::Result<Box<dyn Source>>
     let capture = config.capture.clone();
     Ok(match kind {
         SourceKind::Pattern => Box::new(PatternSource::new(capture, PATTERN_SEED)?),
-        SourceKind::Files(path) => anyhow::bail!("{} cannot be played yet", path.display()),
+        SourceKind::Files(path) => Box::new(FilesSource::new(capture, path)?),
         #[cfg(feature = "libcamera")]
-        SourceKind::Libcamera(which) => {
-            Box::new(crate::source::LibcameraSource::new(capture, which.clone()))
-        }
+        SourceKind::Libcamera(which) => Box::new(crate::source::libcamera::LibcameraSource::new(
+            capture,
+            which.clone(),
+        )),
         #[cfg(feature = "libcamera")]
-        SourceKind::Auto if crate::source::libcamera::available() => {
-            Box::new(crate::source::LibcameraSource::new(capture, None))
-        }
+        SourceKind::Auto if crate::source::libcamera::available() => Box::new(
+            crate::source::libcamera::LibcameraSource::new(capture, None),
+        ),
         SourceKind::Auto => {
             let why = if cfg!(feature = "libcamera") {
                 "libcamera finds no camera"
