@@ -186,7 +186,11 @@ impl Sink for Intake {
 
     fn open(&self, mode: Mode) {
         let Mode { width, height, fps } = mode;
-        tracing::info!(width, height, fps, "camera is open");
+        if self.camera.status().state == message::CameraState::Live {
+            tracing::debug!(width, height, fps, "the picture has another size");
+        } else {
+            tracing::info!(width, height, fps, "camera is open");
+        }
         self.camera.open(Picture { width, height, fps });
     }
 
