@@ -1,0 +1,131 @@
+//! What lies over the picture: badge, statistics, toolbar, menu, help. Shows what it is told; decides nothing.
+//!
+//! What the buttons do belongs to [`crate::session`].
+
+pub mod capture;
+pub mod gestures;
+pub mod intent;
+mod render;
+
+pub use render::{Overlay, View};
+
+use crate::js;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{CssStyleSheet, Element, HtmlCanvasElement, HtmlElement, ShadowRoot};
+
+const TEMPLATE: &str = include_str!("template.html");
+const STYLE: &str = include_str!("style.css");
+
+/// The elements inside the shadow root.
+pub struct Chrome {
+    shadow: ShadowRoot,
+    root: HtmlElement,
+    stage: HtmlElement,
+    picture: HtmlElement,
+}
+
+impl Chrome {
+    /// Fills the shadow root anew.
+    pub fn build(shadow: &ShadowRoot) -> Self {
+        shadow.set_inner_html(TEMPLATE);
+        if adopt_style(shadow).is_err() {
+            // Browsers without constructable style sheets; a strict content policy refuses this, and they the policy.
+            let style = document()
+                .create_element("style")
+                .expect("style is a valid element name");
+            style.set_text_content(Some(STYLE));
+            // Fails only for a node that cannot be a child.
+            let _ = shadow.prepend_with_node_1(&style);
+        }
+        Self {
+            shadow: shadow.clone(),
+            root: by_id(shadow, "root"),
+            stage: by_id(shadow, "stage"),
+            picture: by_id(shadow, "picture"),
+        }
+    }
+
+    /// The element of the template with that id.
+    pub fn part(&self, id: &str) -> HtmlElement {
+        by_id(&self.shadow, id)
+    }
+
+    /// Where everything lies.
+    pub fn shadow(&self) -> &ShadowRoot {
+        &self.shadow
+    }
+
+    /// The area for the picture.
+    pub fn stage(&self) -> &HtmlElement {
+        &self.stage
+    }
+
+    /// Puts a fresh canvas in the place of the old one: a canvas can be transferred only once.
+    pub fn fresh_canvas(&self) -> HtmlCanvasElement {
+        let canvas: HtmlCanvasElement = document()
+            .create_element("canvas")
+            .expect("canvas is a valid element name")
+            .unchecked_into();
+        // Neither name is empty, so none of these can fail.
+        let _ = canvas.set_attribute("part", "canvas");
+        let _ = canvas.set_attribute("role", "img");
+        let _ = canvas.set_attribute("aria-label", "The camera's picture");
+        self.picture.replace_children_with_node_1(&canvas);
+        canvas
+    }
+
+    /// Turns a class of the root on or off.
+    pub fn set_class(&self, name: &str, on: bool) {
+        // Fails only for a class name with a space in it.
+        let _ = self.root.class_list().toggle_with_force(name, on);
+    }
+
+    /// Every control for that intent, in toolbar and menu.
+    pub fn each(&self, intent: &str, f: impl Fn(&Element)) {
+        if let Ok(list) = self
+            .shadow
+            .query_selector_all(&format!("[data-do={intent}]"))
+        {
+            for at in 0..list.length() {
+                if let Some(element) = list.item(at).and_then(|node| node.dyn_into().ok()) {
+                    f(&element);
+                }
+            }
+        }
+    }
+}
+
+/// The document; the element lives in pages only.
+pub fn document() -> web_sys::Document {
+    web_sys::window()
+        .and_then(|window| window.document())
+        .expect("an element lives in a page")
+}
+
+fn by_id(shadow: &ShadowRoot, id: &str) -> HtmlElement {
+    shadow
+        .get_element_by_id(id)
+        .expect("the template has every part that is asked for")
+        .unchecked_into()
+}
+
+fn adopt_style(shadow: &ShadowRoot) -> Result<(), JsValue> {
+    thread_local! {
+        static SHEET: Option<CssStyleSheet> = CssStyleSheet::new().ok().filter(|sheet| {
+            let replace = js::get(sheet, "replaceSync");
+            replace
+                .dyn_ref::<js_sys::Function>()
+                .is_some_and(|replace| replace.call1(sheet, &STYLE.into()).is_ok())
+        });
+    }
+    if js::get(shadow, "adoptedStyleSheets").is_undefined() {
+        return Err(JsValue::UNDEFINED);
+    }
+    let sheet = SHEET.with(Clone::clone).ok_or(JsValue::UNDEFINED)?;
+    js_sys::Reflect::set(
+        shadow,
+        &"adoptedStyleSheets".into(),
+        &js_sys::Array::of1(&sheet),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Browser resources as values: listeners and timers end when they drop. Nothing here knows about video.
+
+use wasm_bindgen::closure::{Closure, IntoWasmClosure, WasmClosure};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{AddEventListenerOptions, Event, EventTarget};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = setInterval)]
+    fn set_interval(callback: &JsValue, ms: i32) -> f64;
+    #[wasm_bindgen(js_name = clearInterval)]
+    fn clear_interval(id: f64);
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(callback: &JsValue, ms: i32) -> f64;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(id: f64);
+    #[wasm_bindgen(thread_local_v2, js_name = performance)]
+    static PERFORMANCE: web_sys::Performance;
+    /// The address of the program's own script, in the page and in the worker.
+    #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = url)]
+    static SCRIPT: String;
+}
+
+/// ms by a steady clock; its zero differs between the page and a worker.
+pub fn now() -> f64 {
+    PERFORMANCE.with(web_sys::Performance::now)
+}
+
+/// Unix time in µs, steady while the page lives.
+pub fn unix_us() -> f64 {
+    PERFORMANCE.with(|clock| (clock.time_origin() + clock.now()) * 1000.0)
+}
+
+/// The address of the program's own script.
+pub fn script_url() -> String {
+    SCRIPT.with(String::clone)
+}
+
+/// The WebSocket's address for an element's `src` and `camera`; what is relative is so to the program's script.
+///
+/// # Errors
+/// Where `src` is no address at all.
+pub fn socket_url(src: Option<&str>, camera: Option<&str>) -> Result<String, JsValue> {
+    let url = web_sys::Url::new_with_base(src.unwrap_or("."), &script_url())?;
+    let scheme = crate::address::socket_scheme(&url.protocol());
+    let path = crate::address::socket_path(&url.pathname());
+    let query = url.search_params();
+    if let Some(camera) = camera {
+        query.set("camera", camera);
+    }
+    let query = query.to_string().as_string().unwrap_or_default();
+    let mark = if query.is_empty() { "" } else { "?" };
+    Ok(format!("{scheme}://{}{path}{mark}{query}", url.host()))
+}
+
+/// What a thrown value says.
+pub fn error_text(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.message().into(),
+        None => error
+            .as_string()
+            .unwrap_or_else(|| "an error without words".to_owned()),
+    }
+}
+
+/// A property of a JavaScript object; `undefined` where there is none.
+pub fn get(object: &JsValue, name: &str) -> JsValue {
+    js_sys::Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// An object with these properties.
+pub fn object(properties: &[(&str, JsValue)]) -> js_sys::Object {
+    let object = js_sys::Object::new();
+    for (name, value) in properties {
+        // Setting a property of a fresh, plain object cannot fail.
+        let _ = js_sys::Reflect::set(&object, &(*name).into(), value);
+    }
+    object
+}
+
+/// Says a panic's place and words on the console before WebAssembly traps.
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        web_sys::console::error_1(&panic.to_string().into());
+    }));
+}
+
+/// An event listener. Dropping it removes it, even while it runs.
+pub struct Listener {
+    target: EventTarget,
+    event: &'static str,
+    closure: Closure<dyn FnMut(Event)>,
+}
+
+impl Listener {
+    /// Calls `f` with each such event, as the event type that the browser promises for it.
+    pub fn new<E: JsCast>(
+        target: &EventTarget,
+        event: &'static str,
+        mut f: impl FnMut(E) + 'static,
+    ) -> Self {
+        let closure =
+            Closure::<dyn FnMut(Event)>::new(move |event: Event| f(event.unchecked_into()));
+        let options = AddEventListenerOptions::new();
+        // Wheel listeners on some targets are passive otherwise, and couldn't keep the page from scrolling.
+        options.set_passive(false);
+        target
+            .add_event_listener_with_callback_and_add_event_listener_options(
+                event,
+                closure.as_ref().unchecked_ref(),
+                &options,
+            )
+            .expect("adding a listener throws only for a target that is null");
+        Self {
+            target: target.clone(),
+            event,
+            closure,
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Fails only for a target that is null.
+        let _ = self
+            .target
+            .remove_event_listener_with_callback(self.event, self.closure.as_ref().unchecked_ref());
+    }
+}
+
+/// A repeating timer. Dropping it stops it.
+pub struct Interval {
+    id: f64,
+    _closure: Closure<dyn FnMut()>,
+}
+
+impl Interval {
+    /// Calls `f` each `ms` milliseconds; browsers make it once a second in hidden pages.
+    pub fn new(ms: i32, f: impl FnMut() + 'static) -> Self {
+        let closure = Closure::<dyn FnMut()>::new(f);
+        Self {
+            id: set_interval(closure.as_ref(), ms),
+            _closure: closure,
+        }
+    }
+}
+
+impl Drop for Interval {
+    fn drop(&mut self) {
+        clear_interval(self.id);
+    }
+}
+
+/// A timer that runs once. Dropping it cancels it.
+pub struct Timeout {
+    id: f64,
+    _closure: Closure<dyn FnMut()>,
+}
+
+impl Timeout {
+    /// Calls `f` in `ms` milliseconds.
+    pub fn new(ms: i32, f: impl FnMut() + 'static) -> Self {
+        let closure = Closure::<dyn FnMut()>::new(f);
+        Self {
+            id: set_timeout(closure.as_ref(), ms),
+            _closure: closure,
+        }
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        clear_timeout(self.id);
+    }
+}
+
+/// A closure that JavaScript holds for as long as it likes.
+pub fn permanent<T, F>(f: F) -> JsValue
+where
+    T: WasmClosure + ?Sized,
+    F: IntoWasmClosure<T> + 'static,
+{
+    Closure::<T>::new(f).into_js_value()
+}

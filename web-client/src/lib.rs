@@ -1,0 +1,32 @@
+//! The viewer: WebSocket → inflate → base64 → JPEG → canvas, inside a custom element `<pi-camera>`.
+//!
+//! A map, not a place for code. What needs no browser stands first and is tested natively; what follows is glue around
+//! it. The same module runs twice: in the page, where it is the element, and in a worker, where it is the [`feed`].
+
+pub mod address;
+pub mod backoff;
+pub mod clock;
+pub mod geometry;
+pub mod settings;
+pub mod slot;
+pub mod stats;
+pub mod status;
+pub mod text;
+
+pub mod chrome;
+pub mod element;
+pub mod feed;
+pub mod js;
+pub mod link;
+pub mod painter;
+pub mod session;
+pub mod socket;
+pub mod worker;
+
+/// Registers `<pi-camera>` in a page; does nothing in a worker, whose script calls [`worker::run_worker`].
+pub fn start() {
+    js::report_panics();
+    if web_sys::window().is_some() {
+        element::define();
+    }
+}

@@ -1,0 +1,5 @@
+//! The program that Trunk builds: registers the custom element. Everything else stands in the library.
+
+fn main() {
+    pistreamer_viewer::start();
+}

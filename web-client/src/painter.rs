@@ -1,0 +1,86 @@
+//! A picture onto a canvas, in the page or in a worker.
+//!
+//! Which picture, and when, belongs to [`crate::feed`].
+
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{
+    CanvasRenderingContext2d, HtmlCanvasElement, ImageBitmap, ImageBitmapRenderingContext,
+    OffscreenCanvas, OffscreenCanvasRenderingContext2d,
+};
+
+/// A canvas, wherever it lives.
+pub enum Canvas {
+    /// In the page.
+    Page(HtmlCanvasElement),
+    /// Transferred to a worker.
+    Worker(OffscreenCanvas),
+}
+
+enum Context {
+    Bitmap(ImageBitmapRenderingContext),
+    Page2d(CanvasRenderingContext2d),
+    Worker2d(OffscreenCanvasRenderingContext2d),
+}
+
+/// Draws bitmaps that fill the canvas.
+pub struct Painter {
+    canvas: Canvas,
+    context: Context,
+    size: (u32, u32),
+}
+
+impl Painter {
+    /// Takes the canvas's context: `bitmaprenderer`, which copies nothing, or `2d` where there is no such thing.
+    ///
+    /// # Errors
+    /// Where the canvas has another context already.
+    pub fn new(canvas: Canvas) -> Result<Self, JsValue> {
+        let context = |kind| match &canvas {
+            Canvas::Page(canvas) => canvas.get_context(kind),
+            Canvas::Worker(canvas) => canvas.get_context(kind),
+        };
+        let context = if let Ok(Some(context)) = context("bitmaprenderer") {
+            Context::Bitmap(context.unchecked_into())
+        } else {
+            let flat = context("2d")?.ok_or("the canvas has no 2d context")?;
+            match canvas {
+                Canvas::Page(_) => Context::Page2d(flat.unchecked_into()),
+                Canvas::Worker(_) => Context::Worker2d(flat.unchecked_into()),
+            }
+        };
+        Ok(Self {
+            canvas,
+            context,
+            size: (0, 0),
+        })
+    }
+
+    /// Shows the bitmap, and closes it.
+    pub fn draw(&mut self, bitmap: &ImageBitmap) -> Result<(), JsValue> {
+        let size = (bitmap.width(), bitmap.height());
+        if self.size != size {
+            match &self.canvas {
+                Canvas::Page(canvas) => {
+                    canvas.set_width(size.0);
+                    canvas.set_height(size.1);
+                }
+                Canvas::Worker(canvas) => {
+                    canvas.set_width(size.0);
+                    canvas.set_height(size.1);
+                }
+            }
+            self.size = size;
+        }
+        let drawn = match &self.context {
+            // Takes the pixels out of the bitmap; closing it afterwards is harmless.
+            Context::Bitmap(context) => {
+                context.transfer_from_image_bitmap(bitmap);
+                Ok(())
+            }
+            Context::Page2d(context) => context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0),
+            Context::Worker2d(context) => context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0),
+        };
+        bitmap.close();
+        drawn
+    }
+}

@@ -1,0 +1,513 @@
+//! One running viewer: from the moment its element enters a document until it leaves.
+//!
+//! Owns everything that has to end: worker, socket, timers, listeners, recording. Carries out what [`crate::status`]
+//! decides and shows what [`crate::chrome`] can show.
+
+mod input;
+mod media;
+mod reports;
+
+use crate::chrome::capture::{Floating, Recording, Stage};
+use crate::chrome::gestures::Gestures;
+use crate::chrome::{Chrome, Overlay, View, capture, document};
+use crate::element::Attributes;
+use crate::geometry::{Layout, Zoom};
+use crate::js::{self, Interval, Listener, Timeout};
+use crate::link::{Command, Drawn};
+use crate::settings::Settings;
+use crate::stats::Stats;
+use crate::status::{Action, Kind, Machine, Status};
+use crate::worker::{self, PipelineEvent, Remote, Runner};
+use js_sys::Function;
+use pistreamer_protocol::WireFormat;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
+use web_sys::{CustomEvent, CustomEventInit, HtmlElement, ResizeObserver, ShadowRoot, Storage};
+
+/// ms between two looks at the clock: the state, the countdown and the statistics move at this pace.
+const TICK: i32 = 250;
+/// The toolbar hides after so many ms without input.
+const IDLE: i32 = 3500;
+/// A message over the picture stays for so many ms.
+const TOAST: i32 = 4000;
+
+/// A running viewer. Dropping it ends everything.
+pub struct Session {
+    this: Weak<Session>,
+    host: HtmlElement,
+    chrome: Chrome,
+    state: RefCell<State>,
+    runner: RefCell<Option<Runner>>,
+    media: RefCell<Media>,
+    idle: RefCell<Option<Timeout>>,
+    toast: RefCell<Option<Timeout>>,
+    /// Whether a change of state is being told; a listener that changes the state again is told after it.
+    telling: Cell<bool>,
+    observer: RefCell<Option<(ResizeObserver, Closure<dyn FnMut()>)>>,
+    _held: RefCell<(Vec<Listener>, Option<Interval>)>,
+}
+
+struct State {
+    machine: Machine,
+    told: Option<Status>,
+    attributes: Attributes,
+    settings: Settings,
+    stats: Stats,
+    /// Number of the newest connection; reports of older ones are not news.
+    connection: u32,
+    camera_id: String,
+    wire: Option<WireFormat>,
+    last: Option<Drawn>,
+    drawn: u64,
+    skipped_server: u64,
+    skipped_server_before: u64,
+    corrupt: u64,
+    round_trip: Option<f64>,
+    layout: Layout,
+    zoom: Zoom,
+    gestures: Gestures,
+    snapshots: HashMap<u32, (Function, Function)>,
+    next_snapshot: u32,
+}
+
+#[derive(Default)]
+struct Media {
+    stage: Option<Stage>,
+    recording: Option<Recording>,
+    floating: Option<Floating>,
+}
+
+impl Session {
+    /// Begins: builds the chrome, starts a pipeline and connects.
+    pub fn start(host: &HtmlElement, shadow: &ShadowRoot) -> Rc<Self> {
+        let attributes = Attributes::read(host);
+        let mut settings = attributes.settings;
+        if attributes.controls
+            && let Some(text) = storage()
+                .and_then(|storage| storage.get_item(&storage_key(&attributes)).ok().flatten())
+        {
+            settings.apply_text(&text);
+        }
+        let session = Rc::new_cyclic(|this| Self {
+            this: this.clone(),
+            host: host.clone(),
+            chrome: Chrome::build(shadow),
+            state: RefCell::new(State {
+                machine: Machine::new(js::now()),
+                told: None,
+                attributes,
+                settings,
+                stats: Stats::default(),
+                connection: 0,
+                camera_id: String::new(),
+                wire: None,
+                last: None,
+                drawn: 0,
+                skipped_server: 0,
+                skipped_server_before: 0,
+                corrupt: 0,
+                round_trip: None,
+                layout: Layout::default(),
+                zoom: Zoom::default(),
+                gestures: Gestures::default(),
+                snapshots: HashMap::new(),
+                next_snapshot: 0,
+            }),
+            runner: RefCell::default(),
+            media: RefCell::default(),
+            idle: RefCell::default(),
+            toast: RefCell::default(),
+            telling: Cell::new(false),
+            observer: RefCell::default(),
+            _held: RefCell::default(),
+        });
+        session.start_pipeline(true);
+        session.prepare_chrome();
+        let listeners = input::listen(&session);
+        let tick = Interval::new(TICK, session.weakly(|session| session.tick()));
+        *session._held.borrow_mut() = (listeners, Some(tick));
+        session.observe_size();
+        session.update_hidden();
+        session.advance();
+        session
+    }
+
+    /// A closure that does nothing once the session has ended.
+    fn weakly(&self, f: impl Fn(&Rc<Self>) + 'static) -> impl FnMut() + 'static {
+        let this = self.this.clone();
+        move || {
+            if let Some(session) = this.upgrade() {
+                f(&session);
+            }
+        }
+    }
+
+    fn start_pipeline(&self, may_be_worker: bool) {
+        let this = self.this.clone();
+        let on_event = move |event: PipelineEvent| {
+            if let Some(session) = this.upgrade() {
+                match event {
+                    PipelineEvent::Report(report) => session.report(report),
+                    PipelineEvent::NoWorker(words) => session.without_worker(&words),
+                }
+            }
+        };
+        let canvas = self.chrome.fresh_canvas();
+        let mut runner = None;
+        if may_be_worker && worker::available(&canvas) {
+            runner = Remote::start(canvas.clone(), on_event.clone())
+                .ok()
+                .map(Runner::Remote);
+        }
+        if runner.is_none() {
+            match worker::local(canvas, on_event) {
+                Ok(local) => runner = Some(local),
+                Err(error) => self.tell_error(&js::error_text(&error)),
+            }
+        }
+        let old = self.runner.replace(runner);
+        drop(old);
+    }
+
+    /// The worker cannot be had, or died: the page does its work from now on.
+    fn without_worker(&self, words: &str) {
+        self.tell_error(&format!(
+            "drawing in the page, because of the worker: {words}"
+        ));
+        self.start_pipeline(false);
+        self.state.borrow_mut().machine.reconnect(js::now());
+        self.advance();
+    }
+
+    fn prepare_chrome(&self) {
+        let chrome = &self.chrome;
+        let document = document();
+        // An iPhone has no full screen for anything but videos; the element then fills the window instead.
+        let _ = document;
+        if !capture::can_float() {
+            chrome.each("pip", |button| {
+                let _ = button.set_attribute("hidden", "");
+            });
+        }
+        if !capture::can_record() {
+            chrome.each("record", |button| {
+                let _ = button.set_attribute("hidden", "");
+            });
+        }
+        self.show_settings();
+        self.wake();
+    }
+
+    fn observe_size(&self) {
+        let closure = Closure::<dyn FnMut()>::new(self.weakly(|session| session.lay_out()));
+        if let Ok(observer) = ResizeObserver::new(closure.as_ref().unchecked_ref()) {
+            observer.observe(self.chrome.stage());
+            *self.observer.borrow_mut() = Some((observer, closure));
+        }
+        self.lay_out();
+    }
+
+    /// Measures the stage and lays the picture onto it.
+    fn lay_out(&self) {
+        let rect = self.chrome.stage().get_bounding_client_rect();
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.layout = Layout {
+            stage: (rect.width(), rect.height()),
+            fit: state.settings.fit,
+            turns: state.settings.turns,
+            mirror: state.settings.mirror,
+            ..state.layout
+        };
+        state.zoom = state.layout.clamp(state.zoom);
+        self.chrome.show_picture(&state.layout, state.zoom);
+    }
+
+    fn set_zoom(&self, zoom: Zoom) {
+        let mut state = self.state.borrow_mut();
+        state.zoom = state.layout.clamp(zoom);
+        self.chrome.show_picture(&state.layout, state.zoom);
+    }
+
+    fn show_settings(&self) {
+        let state = self.state.borrow();
+        self.chrome
+            .show_settings(&state.settings, state.attributes.controls);
+    }
+
+    /// Changes a choice of the user's, shows and remembers it.
+    fn choose(&self, change: impl FnOnce(&mut Settings)) {
+        let wire_changed = {
+            let mut state = self.state.borrow_mut();
+            let before = state.settings.wire;
+            change(&mut state.settings);
+            if let Some(storage) = storage() {
+                // Full or forbidden storage only means that the choice isn't remembered.
+                let _ =
+                    storage.set_item(&storage_key(&state.attributes), &state.settings.to_text());
+            }
+            before != state.settings.wire
+        };
+        self.show_settings();
+        self.lay_out();
+        self.show_numbers();
+        if wire_changed {
+            self.state.borrow_mut().machine.reconnect(js::now());
+            self.advance();
+        }
+    }
+
+    /// An attribute of the element was changed by the page around it.
+    pub fn attribute_changed(&self, name: &str) {
+        let attributes = Attributes::read(&self.host);
+        {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            match name {
+                "overlay" => state.settings.overlay = attributes.settings.overlay,
+                "fit" => state.settings.fit = attributes.settings.fit,
+                "mirror" => state.settings.mirror = attributes.settings.mirror,
+                "wire" => state.settings.wire = attributes.settings.wire,
+                _ => {}
+            }
+            let moved = state.attributes.src != attributes.src
+                || state.attributes.camera != attributes.camera
+                || name == "wire";
+            state.attributes = attributes;
+            if moved {
+                state.machine.reconnect(js::now());
+            }
+        }
+        self.show_settings();
+        self.lay_out();
+        self.advance();
+    }
+
+    /// Pauses or plays.
+    pub fn set_paused(&self, paused: bool) {
+        {
+            let mut state = self.state.borrow_mut();
+            if paused {
+                state.machine.pause(js::now());
+            } else {
+                state.machine.play(js::now());
+            }
+        }
+        self.advance();
+    }
+
+    /// A page that nobody sees needs no frames, unless they are recorded or shown in the small window.
+    fn update_hidden(&self) {
+        let media = self.media.borrow();
+        let used = media.recording.is_some() || media.floating.is_some();
+        let hidden = document().hidden() && !used;
+        self.state
+            .borrow_mut()
+            .machine
+            .set_hidden(js::now(), hidden);
+    }
+
+    fn tick(&self) {
+        let random = js_sys::Math::random();
+        self.state.borrow_mut().machine.tick(js::now(), random);
+        self.advance();
+        self.show_numbers();
+    }
+
+    /// Carries out what the machine wants, then tells and shows the state.
+    fn advance(&self) {
+        loop {
+            let actions = self.state.borrow_mut().machine.take_actions();
+            if actions.is_empty() {
+                break;
+            }
+            for action in actions {
+                self.act(action);
+            }
+        }
+        self.tell_status();
+    }
+
+    fn act(&self, action: Action) {
+        let command = match action {
+            Action::Close => Command::Close,
+            Action::Pause => Command::Pause,
+            Action::Resume => Command::Resume,
+            Action::Connect => {
+                let mut state = self.state.borrow_mut();
+                let state = &mut *state;
+                state.connection += 1;
+                state.stats.clear();
+                state.round_trip = None;
+                state.skipped_server_before = state.skipped_server;
+                let (src, camera) = (&state.attributes.src, &state.attributes.camera);
+                match js::socket_url(src.as_deref(), camera.as_deref()) {
+                    Ok(url) => Command::Connect {
+                        connection: state.connection,
+                        url,
+                        protocols: state.settings.protocols(),
+                    },
+                    Err(_) => {
+                        let reason = "src is not an address";
+                        state
+                            .machine
+                            .closed(js::now(), reason, js_sys::Math::random());
+                        return;
+                    }
+                }
+            }
+        };
+        if let Some(runner) = &*self.runner.borrow() {
+            runner.send(command);
+        }
+    }
+
+    fn tell_status(&self) {
+        let now = js::now();
+        let (status, changed) = {
+            let mut state = self.state.borrow_mut();
+            let status = state.machine.status(now);
+            self.chrome.show_status(&View {
+                status: &status,
+                now,
+                test_pattern: state.machine.test_pattern(),
+                has_picture: state.last.is_some(),
+            });
+            let changed = state
+                .told
+                .as_ref()
+                .is_none_or(|told| (told.kind, &told.reason) != (status.kind, &status.reason));
+            if changed {
+                state.told = Some(status.clone());
+            }
+            (status, changed)
+        };
+        if !changed {
+            return;
+        }
+        self.chrome.announce(&status);
+        let paused = status.kind == Kind::Paused;
+        self.chrome
+            .set_switched("b-pause", paused, if paused { "Play" } else { "Pause" });
+        self.set_data("state", status.kind.name());
+        if self.telling.replace(true) {
+            return;
+        }
+        self.dispatch(
+            "statechange",
+            &[
+                ("state", status.kind.name().into()),
+                ("reason", status.reason.as_str().into()),
+            ],
+        );
+        self.telling.set(false);
+    }
+
+    fn show_numbers(&self) {
+        let now = js::now();
+        let state = self.state.borrow();
+        let last = state.last.unwrap_or_default();
+        let rates = state.stats.rates(now);
+        let skipped_server = state.skipped_server;
+        self.set_data("drawn", &state.drawn.to_string());
+        self.set_data("skipped", &(skipped_server + last.skipped).to_string());
+        self.set_data("corrupt", &state.corrupt.to_string());
+        if let Some(age) = rates.age {
+            self.set_data("age", &crate::text::tenths(age));
+        }
+        if let Some(recording) = &self.media.borrow().recording {
+            let time = crate::text::stopwatch(now - recording.since());
+            self.chrome.write("rec-time", &time);
+        }
+        if state.settings.overlay {
+            self.chrome.show_overlay(&Overlay {
+                rates,
+                round_trip: state.round_trip,
+                took: last.took,
+                skipped_server,
+                skipped_here: last.skipped,
+                corrupt: state.corrupt,
+                size: (last.width, last.height),
+                wire: state.wire,
+                seq: last.seq,
+            });
+        }
+    }
+
+    fn set_data(&self, name: &str, value: &str) {
+        let name = format!("data-{name}");
+        if self.host.get_attribute(&name).as_deref() != Some(value) {
+            // Fails only for names that no attribute can have.
+            let _ = self.host.set_attribute(&name, value);
+        }
+    }
+
+    fn dispatch(&self, event: &str, detail: &[(&str, JsValue)]) {
+        let init = CustomEventInit::new();
+        init.set_detail(&js::object(detail));
+        if let Ok(event) = CustomEvent::new_with_event_init_dict(event, &init) {
+            // Throws only for an event that is being dispatched already.
+            let _ = self.host.dispatch_event(&event);
+        }
+    }
+
+    fn tell_error(&self, message: &str) {
+        web_sys::console::warn_1(&format!("pi-camera: {message}").into());
+        self.dispatch("error", &[("message", message.into())]);
+    }
+
+    /// Shows a message over the picture for a while.
+    fn toast(&self, message: &str) {
+        self.chrome.write("toast", message);
+        self.chrome.show("toast", true);
+        let hide = self.weakly(|session| session.chrome.show("toast", false));
+        *self.toast.borrow_mut() = Some(Timeout::new(TOAST, hide));
+    }
+
+    /// Shows the toolbar, and hides it when nothing is done for a while.
+    fn wake(&self) {
+        self.chrome.set_class("idle", false);
+        let hide = self.weakly(|session| {
+            let menu_open = !session.chrome.part("menu").hidden();
+            let focused = session
+                .chrome
+                .shadow()
+                .active_element()
+                .is_some_and(|element| element.matches(":focus-visible").unwrap_or(false));
+            if !menu_open && !focused {
+                session.chrome.set_class("idle", true);
+            }
+        });
+        *self.idle.borrow_mut() = Some(Timeout::new(IDLE, hide));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some((observer, _)) = self.observer.get_mut() {
+            observer.disconnect();
+        }
+        for (_, reject) in self.state.get_mut().snapshots.values() {
+            let error = js_sys::Error::new("the element has left the document");
+            // Rejecting a promise doesn't throw.
+            let _ = reject.call1(&JsValue::NULL, &error);
+        }
+    }
+}
+
+fn storage() -> Option<Storage> {
+    web_sys::window()?.local_storage().ok().flatten()
+}
+
+/// Choices are remembered for each camera by itself: one may hang upside down.
+fn storage_key(attributes: &Attributes) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    format!(
+        "pistreamer {} {}",
+        part(&attributes.src),
+        part(&attributes.camera)
+    )
+}

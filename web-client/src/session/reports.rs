@@ -1,0 +1,130 @@
+//! What the pipeline reports → the state.
+
+use super::Session;
+use crate::js;
+use crate::link::{Drawn, Report};
+use pistreamer_protocol::WireFormat;
+use pistreamer_protocol::message::ServerMessage;
+use wasm_bindgen::JsValue;
+
+impl Session {
+    /// Takes in a report.
+    pub(super) fn report(&self, report: Report) {
+        let current = self.state.borrow().connection;
+        match report {
+            Report::Text { connection, text } if connection == current => self.server_said(&text),
+            Report::Pong {
+                connection,
+                round_trip,
+            } if connection == current => {
+                let mut state = self.state.borrow_mut();
+                state.machine.heard(js::now());
+                state.round_trip = Some(round_trip);
+            }
+            Report::Drawn { connection, frame } if connection == current => self.drawn(frame),
+            Report::Corrupt {
+                connection,
+                total,
+                reason,
+            } if connection == current => {
+                let mut state = self.state.borrow_mut();
+                state.machine.heard(js::now());
+                // Each would be too much for the console of a stream that is broken throughout.
+                if state.corrupt == 0 {
+                    web_sys::console::warn_1(
+                        &format!("pi-camera: a broken frame: {reason}").into(),
+                    );
+                }
+                state.corrupt = total;
+            }
+            Report::Closed { connection, reason } if connection == current => {
+                let random = js_sys::Math::random();
+                self.state
+                    .borrow_mut()
+                    .machine
+                    .closed(js::now(), &reason, random);
+                self.advance();
+            }
+            Report::Snapshot {
+                id,
+                jpeg,
+                seq,
+                captured_us,
+            } => self.hand_out_snapshot(id, jpeg, seq, captured_us),
+            Report::Picture(bitmap) => self.picture(&bitmap),
+            Report::Ready
+            | Report::Text { .. }
+            | Report::Pong { .. }
+            | Report::Drawn { .. }
+            | Report::Corrupt { .. }
+            | Report::Closed { .. } => {}
+        }
+    }
+
+    fn server_said(&self, text: &str) {
+        let now = js::now();
+        let mut error = None;
+        {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            match ServerMessage::from_json(text) {
+                Ok(ServerMessage::Hello(hello)) => {
+                    state.machine.hello(now, &hello);
+                    state.camera_id.clone_from(&hello.camera.id);
+                    state.wire = WireFormat::from_subprotocol(&hello.wire);
+                    self.set_data("wire", &hello.wire);
+                }
+                Ok(ServerMessage::State(status)) => state.machine.camera(now, &status),
+                Ok(ServerMessage::Skipped { total, .. }) => {
+                    state.machine.heard(now);
+                    state.skipped_server = state.skipped_server_before + total;
+                }
+                Ok(ServerMessage::Error { code, message }) => {
+                    state.machine.heard(now);
+                    error = Some(format!("{message} ({code})"));
+                }
+                Ok(_) => state.machine.heard(now),
+                Err(cause) => error = Some(cause.to_string()),
+            }
+        }
+        if let Some(error) = error {
+            self.tell_error(&error);
+        }
+        self.advance();
+    }
+
+    fn drawn(&self, frame: Drawn) {
+        let now = js::now();
+        let resized = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            state.machine.frame(now, frame.seq, frame.age);
+            state.stats.frame(now, f64::from(frame.bytes), frame.age);
+            state.drawn += 1;
+            state.last = Some(frame);
+            let size = (f64::from(frame.width), f64::from(frame.height));
+            let resized = state.layout.picture != size;
+            state.layout.picture = size;
+            resized
+        };
+        if resized {
+            self.lay_out();
+        }
+        if let Some(seq) = frame.seq {
+            self.set_data("seq", &seq.to_string());
+        }
+        self.advance();
+        self.dispatch(
+            "frame",
+            &[
+                (
+                    "seq",
+                    frame
+                        .seq
+                        .map_or(JsValue::NULL, |seq| JsValue::from(seq as f64)),
+                ),
+                ("age", frame.age.map_or(JsValue::NULL, JsValue::from)),
+            ],
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! What a viewer's user can choose, and how it is written down between visits.
+//!
+//! The browser's storage itself belongs to [`crate::session`].
+
+use crate::geometry::Fit;
+use pistreamer_protocol::WireFormat;
+
+/// The choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether the statistics are shown.
+    pub overlay: bool,
+    /// How the picture fills the stage.
+    pub fit: Fit,
+    /// Whether left and right change places.
+    pub mirror: bool,
+    /// Clockwise quarter turns.
+    pub turns: u8,
+    /// The wire format asked for first.
+    pub wire: WireFormat,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            overlay: false,
+            fit: Fit::Contain,
+            mirror: false,
+            turns: 0,
+            wire: WireFormat::ALL[0],
+        }
+    }
+}
+
+impl Settings {
+    /// One line of `key=value` words.
+    pub fn to_text(self) -> String {
+        format!(
+            "overlay={} fit={} mirror={} turns={} wire={}",
+            u8::from(self.overlay),
+            self.fit.name(),
+            u8::from(self.mirror),
+            self.turns,
+            self.wire.subprotocol(),
+        )
+    }
+
+    /// Takes over what such a line says; leaves as it is what the line doesn't say or says in a way nobody knows.
+    pub fn apply_text(&mut self, text: &str) {
+        for (key, value) in text.split(' ').filter_map(|word| word.split_once('=')) {
+            match key {
+                "overlay" => self.overlay = value == "1",
+                "fit" => self.fit = Fit::from_name(value),
+                "mirror" => self.mirror = value == "1",
+                "turns" => self.turns = value.parse().map_or(self.turns, |turns: u8| turns % 4),
+                "wire" => self.wire = wire_from_name(value).unwrap_or(self.wire),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every subprotocol, the preferred one first.
+    pub fn protocols(self) -> Vec<String> {
+        let others = WireFormat::ALL
+            .into_iter()
+            .filter(|wire| *wire != self.wire);
+        std::iter::once(self.wire)
+            .chain(others)
+            .map(|wire| wire.subprotocol().to_owned())
+            .collect()
+    }
+}
+
+/// The format with that subprotocol name, or with its middle part: `gzip-base64`, `jpeg`.
+pub fn wire_from_name(name: &str) -> Option<WireFormat> {
+    WireFormat::ALL
+        .into_iter()
+        .find(|wire| name == wire.subprotocol() || name == wire_name(*wire))
+}
+
+/// The short name of a format.
+pub const fn wire_name(wire: WireFormat) -> &'static str {
+    match wire {
+        WireFormat::GzipBase64 => "gzip-base64",
+        WireFormat::Jpeg => "jpeg",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_survive_a_visit() {
+        let chosen = Settings {
+            overlay: true,
+            fit: Fit::Cover,
+            mirror: true,
+            turns: 3,
+            wire: WireFormat::Jpeg,
+        };
+        let mut read = Settings::default();
+        read.apply_text(&chosen.to_text());
+        assert_eq!(read, chosen);
+    }
+
+    #[test]
+    fn what_cannot_be_read_changes_nothing() {
+        let mut settings = Settings::default();
+        settings.apply_text("turns=9x wire=carrier-pigeon nonsense = colour=blue");
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn the_preferred_format_is_offered_first() {
+        let settings = Settings {
+            wire: wire_from_name("jpeg").unwrap(),
+            ..Settings::default()
+        };
+        assert_eq!(
+            settings.protocols(),
+            ["pistreamer.jpeg.v1", "pistreamer.gzip-base64.v1"]
+        );
+        assert_eq!(
+            wire_from_name("pistreamer.gzip-base64.v1"),
+            Some(WireFormat::GzipBase64)
+        );
+    }
+}

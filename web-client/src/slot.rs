@@ -1,0 +1,81 @@
+//! The newest frame wins: one frame is being worked on, at most one waits, and a newer one takes the waiting one's place.
+//!
+//! What the work is belongs to [`crate::feed`].
+
+/// One place to wait in. Its drop policy: the older one goes, and is counted.
+#[derive(Debug)]
+pub struct Slot<T> {
+    busy: bool,
+    waiting: Option<T>,
+    replaced: u64,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            busy: false,
+            waiting: None,
+            replaced: 0,
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// A new item. Returned where nobody is at work, and from then on somebody is, until [`Self::next`] returns `None`.
+    pub fn offer(&mut self, item: T) -> Option<T> {
+        if self.busy {
+            self.replaced += u64::from(self.waiting.replace(item).is_some());
+            None
+        } else {
+            self.busy = true;
+            Some(item)
+        }
+    }
+
+    /// What to work on next.
+    pub fn next(&mut self) -> Option<T> {
+        let next = self.waiting.take();
+        self.busy = next.is_some();
+        next
+    }
+
+    /// Forgets what waits: it belongs to a connection that is gone.
+    pub fn clear(&mut self) {
+        self.waiting = None;
+    }
+
+    /// How many items newer ones have replaced.
+    pub fn replaced(&self) -> u64 {
+        self.replaced
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_waits_and_the_others_are_counted() {
+        let mut slot = Slot::default();
+        assert_eq!(slot.offer(1), Some(1));
+        assert_eq!(
+            (slot.offer(2), slot.offer(3), slot.offer(4)),
+            (None, None, None)
+        );
+        assert_eq!(slot.replaced(), 2);
+        assert_eq!(slot.next(), Some(4));
+        assert_eq!(slot.offer(5), None);
+        assert_eq!((slot.next(), slot.next()), (Some(5), None));
+        assert_eq!(slot.offer(6), Some(6));
+        assert_eq!(slot.replaced(), 2);
+    }
+
+    #[test]
+    fn clearing_forgets_what_waits_and_counts_nothing() {
+        let mut slot = Slot::default();
+        slot.offer(1);
+        slot.offer(2);
+        slot.clear();
+        assert_eq!((slot.next(), slot.replaced()), (None, 0));
+    }
+}

@@ -1,0 +1,94 @@
+//! The WebSocket as a value: dropping it takes its handlers off and closes it.
+//!
+//! What the messages mean belongs to [`crate::feed`].
+
+use crate::js::{self, Listener};
+use js_sys::{Array, ArrayBuffer};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
+
+/// What a socket tells.
+pub enum SocketEvent {
+    /// The server agreed to this subprotocol.
+    Open(String),
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(ArrayBuffer),
+    /// It is over; the text may be empty.
+    Closed(String),
+}
+
+/// One connection. After [`SocketEvent::Closed`], nothing more comes.
+pub struct Socket {
+    socket: WebSocket,
+    _listeners: [Listener; 3],
+}
+
+impl Socket {
+    /// Begins to connect. Events come later, never from within this call.
+    ///
+    /// # Errors
+    /// What the browser says to an address that it doesn't take, or to `ws:` from a page that came over https.
+    pub fn open(
+        url: &str,
+        protocols: &[&str],
+        on_event: impl Fn(SocketEvent) + Clone + 'static,
+    ) -> Result<Self, String> {
+        let protocols: Array = protocols.iter().map(|name| JsValue::from(*name)).collect();
+        let socket = WebSocket::new_with_str_sequence(url, &protocols)
+            .map_err(|error| js::error_text(&error))?;
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let open = Listener::new(&socket, "open", {
+            let (socket, on_event) = (socket.clone(), on_event.clone());
+            move |_: Event| on_event(SocketEvent::Open(socket.protocol()))
+        });
+        let message = Listener::new(&socket, "message", {
+            let on_event = on_event.clone();
+            move |event: MessageEvent| {
+                let data = event.data();
+                match data.as_string() {
+                    Some(text) => on_event(SocketEvent::Text(text)),
+                    None => on_event(SocketEvent::Binary(data.unchecked_into())),
+                }
+            }
+        });
+        let close = Listener::new(&socket, "close", move |event: CloseEvent| {
+            on_event(SocketEvent::Closed(explain(event.code(), &event.reason())));
+        });
+        Ok(Self {
+            socket,
+            _listeners: [open, message, close],
+        })
+    }
+
+    /// Sends a text message; does nothing before the socket is open and after it is closed.
+    pub fn send(&self, text: &str) {
+        if self.socket.ready_state() == WebSocket::OPEN {
+            // Throws only before the socket is open.
+            let _ = self.socket.send_with_str(text);
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Throws only for codes and reasons, of which there are none.
+        let _ = self.socket.close();
+    }
+}
+
+/// A close code in words (RFC 6455 §7.4.1).
+fn explain(code: u16, reason: &str) -> String {
+    if !reason.is_empty() {
+        return reason.to_owned();
+    }
+    match code {
+        1000 => String::from("the server ended the stream"),
+        1001 => String::from("the server is shutting down"),
+        1006 => String::from("no connection"),
+        1011 => String::from("the server met an error"),
+        1012 | 1013 => String::from("the server asks to come back later"),
+        code => format!("the server closed with code {code}"),
+    }
+}

@@ -1,0 +1,404 @@
+//! What the viewer says about the picture, and when it connects: a state machine without browser, with the time handed in.
+//!
+//! The rule: only a new frame makes the picture live, and nothing but new frames keeps it so. An open socket proves
+//! nothing. Carrying out the [`Action`]s belongs to [`crate::session`].
+
+use crate::backoff::Backoff;
+use pistreamer_protocol::message::{CameraState, CameraStatus, Hello};
+
+/// Without a new frame for so many ms, the picture is stale.
+const STALE: f64 = 2000.0;
+/// A try to connect that leads to nothing is given up after so many ms.
+const OPENING: f64 = 10_000.0;
+/// A server that says nothing for so many ms, though pinged every two seconds, is gone.
+const SILENT: f64 = 8000.0;
+/// After a time in which the page may have been frozen, a server has so many ms to say something.
+const PROBE: f64 = 2500.0;
+/// A hidden page keeps its paused connection for so many ms.
+const HIDDEN: f64 = 30_000.0;
+
+/// What can be said about the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// On the way to the first frame.
+    Connecting,
+    /// New frames come.
+    Live,
+    /// The connection stands, but what can be seen is old.
+    Stale,
+    /// The server says that the camera delivers nothing.
+    NoSignal,
+    /// The viewer's user stopped it.
+    Paused,
+    /// Nobody can see the page.
+    Hidden,
+    /// There is no connection.
+    Lost,
+}
+
+impl Kind {
+    /// The value of `data-state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::NoSignal => "no-signal",
+            Self::Paused => "paused",
+            Self::Hidden => "hidden",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connecting => "Connecting",
+            Self::Live => "Live",
+            Self::Stale => "Stale",
+            Self::NoSignal => "No signal",
+            Self::Paused => "Paused",
+            Self::Hidden => "Hidden",
+            Self::Lost => "Server lost",
+        }
+    }
+}
+
+/// The state at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// Which.
+    pub kind: Kind,
+    /// Why, for people; empty where there is nothing to explain.
+    pub reason: String,
+    /// Since when, by the clock that was handed in.
+    pub since: f64,
+    /// When the next try to connect is due.
+    pub retry_at: Option<f64>,
+}
+
+/// What the machine wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Close any connection and open a new one.
+    Connect,
+    /// Close the connection.
+    Close,
+    /// Tell the server to send no frames.
+    Pause,
+    /// Tell the server to send frames again.
+    Resume,
+}
+
+/// The connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Link {
+    /// None, and when the next try is due.
+    Down { retry_at: Option<f64> },
+    /// Asked for.
+    Opening { since: f64 },
+    /// The server has spoken.
+    Up,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Drawn {
+    at: f64,
+    age: Option<f64>,
+}
+
+/// The machine. Every method takes the time in ms by any steady clock.
+#[derive(Debug)]
+pub struct Machine {
+    link: Link,
+    backoff: Backoff,
+    actions: Vec<Action>,
+    /// Since when and why there is no server, until one speaks again.
+    lost: Option<(f64, String)>,
+    camera: (f64, CameraStatus),
+    frame_interval: f64,
+    test_pattern: bool,
+    paused: Option<f64>,
+    hidden: Option<f64>,
+    /// What the server on this connection was told last.
+    told_to_pause: bool,
+    /// From when on a frame proves anything.
+    waiting_since: f64,
+    last_seq: Option<u64>,
+    drawn: Option<Drawn>,
+    heard_at: f64,
+    probe_at: Option<f64>,
+}
+
+impl Machine {
+    /// Starts, and asks for the first connection.
+    pub fn new(now: f64) -> Self {
+        Self {
+            link: Link::Opening { since: now },
+            backoff: Backoff::default(),
+            actions: vec![Action::Connect],
+            lost: None,
+            camera: (now, CameraStatus::default()),
+            frame_interval: 0.0,
+            test_pattern: false,
+            paused: None,
+            hidden: None,
+            told_to_pause: false,
+            waiting_since: now,
+            last_seq: None,
+            drawn: None,
+            heard_at: now,
+            probe_at: None,
+        }
+    }
+
+    /// What there is to do, once.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether the server calls the picture made up.
+    pub fn test_pattern(&self) -> bool {
+        self.test_pattern
+    }
+
+    /// Whether the user has paused.
+    pub fn paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// The server introduced itself.
+    pub fn hello(&mut self, now: f64, hello: &Hello) {
+        self.came_up(now);
+        let ago = hello.time_us.saturating_sub(hello.status.since_us) as f64 / 1000.0;
+        let known = hello.status.since_us > 0;
+        self.camera = (if known { now - ago } else { now }, hello.status.clone());
+        self.frame_interval = if hello.fps > 0.0 {
+            1000.0 / hello.fps
+        } else {
+            0.0
+        };
+        self.test_pattern = hello.camera.test_pattern;
+    }
+
+    /// The server told the camera's state.
+    pub fn camera(&mut self, now: f64, status: &CameraStatus) {
+        self.heard(now);
+        let was_without = self.camera.1.state == CameraState::NoSignal;
+        if was_without && status.state != CameraState::NoSignal {
+            self.waiting_since = now;
+        }
+        if self.camera.1.state == status.state {
+            self.camera.1 = status.clone();
+        } else {
+            self.camera = (now, status.clone());
+        }
+    }
+
+    /// Something arrived: the server is there.
+    pub fn heard(&mut self, now: f64) {
+        self.heard_at = now;
+        self.probe_at = None;
+    }
+
+    /// A frame was drawn. One with the seq of the frame before it is not new and proves nothing.
+    pub fn frame(&mut self, now: f64, seq: Option<u64>, age: Option<f64>) {
+        match self.link {
+            Link::Down { .. } => return,
+            Link::Opening { .. } => self.came_up(now),
+            Link::Up => self.heard(now),
+        }
+        if seq.is_none() || seq != self.last_seq {
+            self.last_seq = seq;
+            self.drawn = Some(Drawn { at: now, age });
+        }
+    }
+
+    /// The connection ended, or never came to be. `random` is between 0 and 1.
+    pub fn closed(&mut self, now: f64, reason: &str, random: f64) {
+        if matches!(self.link, Link::Down { .. }) {
+            return;
+        }
+        let pause = self.backoff.pause(random);
+        self.link = Link::Down {
+            retry_at: self.hidden.is_none().then_some(now + pause),
+        };
+        self.probe_at = None;
+        match &mut self.lost {
+            Some((_, why)) if !reason.is_empty() => *why = reason.to_owned(),
+            Some(_) => {}
+            None => self.lost = Some((now, reason.to_owned())),
+        }
+    }
+
+    /// The user wants no more frames.
+    pub fn pause(&mut self, now: f64) {
+        self.paused.get_or_insert(now);
+        self.tell_server();
+    }
+
+    /// The user wants frames again.
+    pub fn play(&mut self, now: f64) {
+        if self.paused.take().is_some() {
+            self.waiting_since = now;
+            self.tell_server();
+        }
+    }
+
+    /// The page can or cannot be seen.
+    pub fn set_hidden(&mut self, now: f64, hidden: bool) {
+        if hidden {
+            self.hidden.get_or_insert(now);
+            if let Link::Down { retry_at } = &mut self.link {
+                *retry_at = None;
+            }
+            self.tell_server();
+        } else if self.hidden.take().is_some() {
+            self.waiting_since = now;
+            match self.link {
+                Link::Down { .. } => self.connect(now),
+                Link::Opening { .. } => {}
+                Link::Up => {
+                    self.probe_at = Some(now + PROBE);
+                    self.tell_server();
+                }
+            }
+        }
+    }
+
+    /// Somebody, or something such as a network that is back, asks for a try right now.
+    pub fn retry(&mut self, now: f64) {
+        if matches!(self.link, Link::Down { .. }) && self.hidden.is_none() {
+            self.connect(now);
+        }
+    }
+
+    /// The connection has to be made anew with other parameters; this is nobody's fault.
+    pub fn reconnect(&mut self, now: f64) {
+        self.waiting_since = now;
+        self.drawn = None;
+        self.connect(now);
+    }
+
+    /// Time passes. Call it a few times a second.
+    pub fn tick(&mut self, now: f64, random: f64) {
+        match self.link {
+            Link::Down { retry_at } => {
+                if retry_at.is_some_and(|at| now >= at) {
+                    self.connect(now);
+                }
+            }
+            _ if self.hidden.is_some_and(|since| now - since > HIDDEN) => {
+                self.actions.push(Action::Close);
+                self.link = Link::Down { retry_at: None };
+            }
+            Link::Opening { since } if now - since > OPENING => {
+                self.give_up(now, "no answer within 10 seconds", random);
+            }
+            Link::Up if self.probe_at.is_some_and(|at| now >= at) => {
+                self.actions.push(Action::Close);
+                self.connect(now);
+            }
+            Link::Up if now - self.heard_at > SILENT => {
+                self.give_up(now, "the server has fallen silent", random);
+            }
+            _ => {}
+        }
+    }
+
+    /// What to say right now.
+    pub fn status(&self, now: f64) -> Status {
+        let (kind, reason, since) = self.describe(now);
+        Status {
+            kind,
+            reason: reason.to_owned(),
+            since,
+            retry_at: match self.link {
+                Link::Down { retry_at } => retry_at,
+                _ => None,
+            },
+        }
+    }
+
+    fn describe(&self, now: f64) -> (Kind, &str, f64) {
+        let lost = self
+            .lost
+            .as_ref()
+            .map(|(since, why)| (*since, why.as_str()));
+        if let Some(since) = self.hidden {
+            return (Kind::Hidden, "", since);
+        }
+        if let Some(since) = self.paused {
+            let reason = if lost.is_some() {
+                "the server is lost"
+            } else {
+                ""
+            };
+            return (Kind::Paused, reason, since);
+        }
+        if self.link != Link::Up {
+            return match lost {
+                Some((since, why)) => (Kind::Lost, why, since),
+                None => (Kind::Connecting, "", self.waiting_since),
+            };
+        }
+        let (camera_since, camera) = &self.camera;
+        if camera.state == CameraState::NoSignal {
+            return (Kind::NoSignal, &camera.reason, *camera_since);
+        }
+        let stale_after = STALE.max(2.0 * self.frame_interval);
+        match self.drawn.filter(|drawn| drawn.at >= self.waiting_since) {
+            Some(drawn) if now - drawn.at > stale_after => {
+                (Kind::Stale, "no new picture comes", drawn.at)
+            }
+            Some(drawn) if drawn.age.is_some_and(|age| age > stale_after) => {
+                (Kind::Stale, "the pictures arrive too late", drawn.at)
+            }
+            Some(drawn) => (Kind::Live, "", drawn.at),
+            None if camera.state == CameraState::Starting => (
+                Kind::Connecting,
+                "the camera is starting",
+                self.waiting_since,
+            ),
+            None if now - self.waiting_since > stale_after => {
+                (Kind::Stale, "no picture has come yet", self.waiting_since)
+            }
+            None => (Kind::Connecting, "", self.waiting_since),
+        }
+    }
+
+    fn connect(&mut self, now: f64) {
+        self.link = Link::Opening { since: now };
+        self.actions.push(Action::Connect);
+        self.probe_at = None;
+    }
+
+    fn give_up(&mut self, now: f64, reason: &str, random: f64) {
+        self.actions.push(Action::Close);
+        self.closed(now, reason, random);
+    }
+
+    fn came_up(&mut self, now: f64) {
+        self.heard(now);
+        self.link = Link::Up;
+        self.lost = None;
+        self.backoff.reset();
+        self.waiting_since = now;
+        self.drawn = None;
+        self.last_seq = None;
+        self.told_to_pause = false;
+        self.tell_server();
+    }
+
+    fn tell_server(&mut self) {
+        let pause = self.paused.is_some() || self.hidden.is_some();
+        if self.link == Link::Up && pause != self.told_to_pause {
+            self.told_to_pause = pause;
+            self.actions
+                .push(if pause { Action::Pause } else { Action::Resume });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! The state machine's promises.
+
+use super::*;
+use pistreamer_protocol::message::Camera;
+
+fn hello() -> Hello {
+    Hello {
+        protocol: 1,
+        server: "test".into(),
+        time_us: 10_000_000,
+        camera: Camera::default(),
+        width: 640,
+        height: 480,
+        fps: 30.0,
+        status: CameraStatus {
+            state: CameraState::Live,
+            ..CameraStatus::default()
+        },
+        wire: String::new(),
+        controls: Vec::new(),
+    }
+}
+
+fn live() -> Machine {
+    let mut machine = Machine::new(0.0);
+    machine.hello(100.0, &hello());
+    machine.frame(200.0, Some(1), Some(20.0));
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+    machine
+}
+
+fn no_signal() -> CameraStatus {
+    CameraStatus {
+        state: CameraState::NoSignal,
+        reason: "unplugged".into(),
+        since_us: 4_000_000,
+    }
+}
+
+#[test]
+fn only_a_frame_makes_the_picture_live() {
+    let mut machine = Machine::new(0.0);
+    assert_eq!(machine.status(0.0).kind, Kind::Connecting);
+    machine.hello(100.0, &hello());
+    assert_eq!(machine.status(100.0).kind, Kind::Connecting);
+    machine.frame(200.0, Some(1), Some(20.0));
+    assert_eq!(machine.status(200.0).kind, Kind::Live);
+}
+
+#[test]
+fn a_silent_stream_is_stale_after_two_seconds_whatever_the_socket_says() {
+    let mut machine = live();
+    for now in [1000.0, 2000.0, 2200.0] {
+        machine.heard(now);
+        assert_eq!(machine.status(now).kind, Kind::Live, "at {now}");
+    }
+    let status = machine.status(2201.0);
+    assert_eq!((status.kind, status.since), (Kind::Stale, 200.0));
+    machine.frame(5000.0, Some(2), None);
+    assert_eq!(machine.status(5000.0).kind, Kind::Live);
+}
+
+#[test]
+fn the_same_frame_again_is_not_a_new_one() {
+    let mut machine = live();
+    for now in [1000.0, 2000.0, 3000.0] {
+        machine.frame(now, Some(1), Some(20.0));
+    }
+    assert_eq!(machine.status(3000.0).kind, Kind::Stale);
+}
+
+#[test]
+fn frames_that_are_too_old_are_stale_however_fast_they_come() {
+    let mut machine = live();
+    machine.frame(300.0, Some(2), Some(2500.0));
+    assert_eq!(machine.status(300.0).kind, Kind::Stale);
+    machine.frame(400.0, Some(3), Some(100.0));
+    assert_eq!(machine.status(400.0).kind, Kind::Live);
+}
+
+#[test]
+fn a_camera_with_a_frame_each_five_seconds_is_not_stale_between_them() {
+    let mut machine = Machine::new(0.0);
+    let slow = Hello {
+        fps: 0.2,
+        ..hello()
+    };
+    machine.hello(0.0, &slow);
+    machine.frame(0.0, Some(1), None);
+    assert_eq!(machine.status(9000.0).kind, Kind::Live);
+    assert_eq!(machine.status(10_001.0).kind, Kind::Stale);
+}
+
+#[test]
+fn a_camera_that_never_delivers_is_not_connecting_forever() {
+    let mut machine = Machine::new(0.0);
+    machine.hello(100.0, &hello());
+    assert_eq!(machine.status(2000.0).kind, Kind::Connecting);
+    assert_eq!(machine.status(2101.0).kind, Kind::Stale);
+}
+
+#[test]
+fn no_signal_carries_the_servers_reason_and_time() {
+    let mut machine = live();
+    machine.camera(500.0, &no_signal());
+    let status = machine.status(600.0);
+    assert_eq!(
+        (status.kind, status.reason.as_str(), status.since),
+        (Kind::NoSignal, "unplugged", 500.0)
+    );
+    // A viewer that comes later learns since when.
+    let mut late = Machine::new(0.0);
+    let hello = Hello {
+        status: no_signal(),
+        ..hello()
+    };
+    late.hello(10_000.0, &hello);
+    assert_eq!(late.status(10_000.0).since, 4000.0);
+    // The frame before the loss is not new when the camera is back.
+    machine.camera(900.0, &CameraStatus::default());
+    assert_eq!(machine.status(900.0).kind, Kind::Connecting);
+    machine.frame(1000.0, Some(2), None);
+    assert_eq!(machine.status(1000.0).kind, Kind::Live);
+}
+
+#[test]
+fn a_lost_server_counts_down_and_stays_lost_until_it_speaks() {
+    let mut machine = live();
+    machine.closed(1000.0, "gone", 0.0);
+    let status = machine.status(1000.0);
+    assert_eq!((status.kind, status.since), (Kind::Lost, 1000.0));
+    assert_eq!(status.retry_at, Some(1500.0));
+    machine.tick(1499.0, 0.0);
+    assert_eq!(machine.take_actions(), []);
+    machine.tick(1500.0, 0.0);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+    let status = machine.status(1500.0);
+    assert_eq!((status.kind, status.retry_at), (Kind::Lost, None));
+    machine.closed(1600.0, "", 0.0);
+    let status = machine.status(1600.0);
+    assert_eq!((status.reason.as_str(), status.since), ("gone", 1000.0));
+    assert_eq!(status.retry_at, Some(2600.0));
+    machine.tick(2600.0, 0.0);
+    machine.hello(2700.0, &hello());
+    assert_eq!(machine.status(2700.0).kind, Kind::Connecting);
+    machine.closed(2800.0, "gone again", 0.0);
+    assert_eq!(machine.status(2800.0).retry_at, Some(3300.0));
+}
+
+#[test]
+fn a_socket_that_only_opens_does_not_reset_the_back_off() {
+    let mut machine = Machine::new(0.0);
+    let mut now = 0.0;
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        machine.closed(now, "", 0.0);
+        let at = machine.status(now).retry_at.unwrap();
+        pauses.push(at - now);
+        now = at;
+        machine.tick(now, 0.0);
+    }
+    assert_eq!(pauses, [500.0, 1000.0, 2000.0, 4000.0, 8000.0, 10_000.0]);
+}
+
+#[test]
+fn a_try_that_leads_to_nothing_is_given_up() {
+    let mut machine = Machine::new(0.0);
+    machine.take_actions();
+    machine.tick(10_001.0, 0.0);
+    assert_eq!(machine.take_actions(), [Action::Close]);
+    assert_eq!(machine.status(10_001.0).kind, Kind::Lost);
+}
+
+#[test]
+fn a_half_open_connection_is_left_after_eight_silent_seconds() {
+    let mut machine = live();
+    machine.tick(8200.0, 0.0);
+    assert_eq!(machine.take_actions(), []);
+    machine.tick(8201.0, 0.0);
+    assert_eq!(machine.take_actions(), [Action::Close]);
+    assert_eq!(machine.status(8201.0).kind, Kind::Lost);
+}
+
+#[test]
+fn pause_and_play_tell_the_server_once_and_wait_for_a_new_frame() {
+    let mut machine = live();
+    machine.pause(300.0);
+    machine.pause(400.0);
+    assert_eq!(machine.take_actions(), [Action::Pause]);
+    let status = machine.status(9000.0);
+    assert_eq!((status.kind, status.since), (Kind::Paused, 300.0));
+    machine.play(9000.0);
+    machine.play(9001.0);
+    assert_eq!(machine.take_actions(), [Action::Resume]);
+    assert_eq!(machine.status(9001.0).kind, Kind::Connecting);
+    machine.frame(9050.0, Some(300), None);
+    assert_eq!(machine.status(9050.0).kind, Kind::Live);
+}
+
+#[test]
+fn a_new_connection_learns_that_the_user_has_paused() {
+    let mut machine = live();
+    machine.pause(300.0);
+    machine.closed(400.0, "", 0.0);
+    assert_eq!(machine.status(400.0).kind, Kind::Paused);
+    machine.tick(900.0, 0.0);
+    machine.take_actions();
+    machine.hello(1000.0, &hello());
+    assert_eq!(machine.take_actions(), [Action::Pause]);
+}
+
+#[test]
+fn a_hidden_page_pauses_then_closes_and_comes_back_at_once() {
+    let mut machine = live();
+    machine.set_hidden(1000.0, true);
+    assert_eq!(machine.take_actions(), [Action::Pause]);
+    assert_eq!(machine.status(1000.0).kind, Kind::Hidden);
+    machine.heard(20_000.0);
+    machine.set_hidden(20_000.0, false);
+    assert_eq!(machine.take_actions(), [Action::Resume]);
+    machine.frame(20_100.0, Some(9), None);
+    machine.set_hidden(21_000.0, true);
+    machine.tick(51_001.0, 0.0);
+    assert_eq!(machine.take_actions(), [Action::Pause, Action::Close]);
+    machine.tick(200_000.0, 0.0);
+    assert_eq!(machine.take_actions(), []);
+    machine.set_hidden(300_000.0, false);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+    assert_eq!(machine.status(300_000.0).kind, Kind::Connecting);
+}
+
+#[test]
+fn a_hidden_page_does_not_knock_at_a_lost_server() {
+    let mut machine = live();
+    machine.set_hidden(1000.0, true);
+    machine.closed(2000.0, "gone", 0.0);
+    machine.take_actions();
+    machine.tick(100_000.0, 0.0);
+    assert_eq!(machine.take_actions(), []);
+    machine.set_hidden(100_001.0, false);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+    assert_eq!(machine.status(100_001.0).kind, Kind::Lost);
+}
+
+#[test]
+fn a_connection_that_died_in_the_dark_is_noticed_soon() {
+    let mut machine = live();
+    machine.set_hidden(1000.0, true);
+    machine.set_hidden(5000.0, false);
+    machine.take_actions();
+    machine.tick(7499.0, 0.0);
+    assert_eq!(machine.take_actions(), []);
+    machine.tick(7500.0, 0.0);
+    assert_eq!(machine.take_actions(), [Action::Close, Action::Connect]);
+}
+
+#[test]
+fn paused_stays_paused_when_the_page_is_seen_again() {
+    let mut machine = live();
+    machine.pause(300.0);
+    machine.set_hidden(400.0, true);
+    machine.set_hidden(500.0, false);
+    assert_eq!(machine.take_actions(), [Action::Pause]);
+    assert_eq!(machine.status(500.0).kind, Kind::Paused);
+}
+
+#[test]
+fn asking_for_a_try_skips_the_countdown() {
+    let mut machine = live();
+    machine.closed(1000.0, "gone", 0.0);
+    machine.retry(1001.0);
+    machine.retry(1002.0);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+}
+
+#[test]
+fn what_a_dead_connection_left_behind_changes_nothing() {
+    let mut machine = live();
+    machine.closed(1000.0, "gone", 0.0);
+    machine.frame(1001.0, Some(2), None);
+    machine.closed(1002.0, "twice", 0.0);
+    let status = machine.status(1002.0);
+    assert_eq!((status.kind, status.reason.as_str()), (Kind::Lost, "gone"));
+}

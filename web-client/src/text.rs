@@ -1,0 +1,99 @@
+//! Numbers as people read them. Where the text goes belongs to [`crate::chrome`].
+//!
+//! Written with integers: the standard library's formatting of floats would cost the download 10 kB.
+
+/// One digit after the point: `29.9`.
+pub fn tenths(value: f64) -> String {
+    let tenths = (value * 10.0).round().max(0.0) as u64;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Milliseconds: `83 ms`; from ten seconds on in seconds: `12.5 s`. Clocks that disagree can make it negative.
+pub fn milliseconds(value: f64) -> String {
+    if value >= 10_000.0 {
+        format!("{} s", tenths(value / 1000.0))
+    } else {
+        format!("{} ms", value.round() as i64)
+    }
+}
+
+/// A length of time in whole seconds: `7 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
+pub fn duration(ms: f64) -> String {
+    let s = (ms.max(0.0) / 1000.0) as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86_400 => format!("{} h {} min", s / 3600, s / 60 % 60),
+        _ => format!("{} d {} h", s / 86_400, s / 3600 % 24),
+    }
+}
+
+/// A running time as a recorder shows it: `0:07`, `12:34`, `1:02:03`.
+pub fn stopwatch(ms: f64) -> String {
+    let s = (ms.max(0.0) / 1000.0) as u64;
+    let (h, min, s) = (s / 3600, s / 60 % 60, s % 60);
+    if h > 0 {
+        format!("{h}:{min:02}:{s:02}")
+    } else {
+        format!("{min}:{s:02}")
+    }
+}
+
+/// A count with thin spaces between groups of three digits: `1 234 567`.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// What may stand in a file's name on every system; anything else becomes `_`.
+pub fn file_name(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(tenths(29.97), "30.0");
+        assert_eq!(tenths(0.04), "0.0");
+        assert_eq!(milliseconds(82.6), "83 ms");
+        assert_eq!(milliseconds(-3.2), "-3 ms");
+        assert_eq!(milliseconds(12_499.0), "12.5 s");
+        assert_eq!(count(7), "7");
+        assert_eq!(count(123), "123");
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+
+    #[test]
+    fn times_read_well() {
+        assert_eq!(duration(7_900.0), "7 s");
+        assert_eq!(duration(200_000.0), "3 min 20 s");
+        assert_eq!(duration(7_500_000.0), "2 h 5 min");
+        assert_eq!(duration(356_400_000.0), "4 d 3 h");
+        assert_eq!(stopwatch(7_000.0), "0:07");
+        assert_eq!(stopwatch(3_723_000.0), "1:02:03");
+    }
+
+    #[test]
+    fn file_names_hold_nothing_that_a_system_refuses() {
+        assert_eq!(file_name("/base/i2c@1: caméra"), "_base_i2c_1__cam_ra");
+    }
+}
