@@ -39,8 +39,39 @@ pub(crate) const END: Code = CODES[END_OF_BLOCK];
 /// One code for each base64 value 0..64.
 pub(crate) static SINGLE: [Code; SYMBOLS] = singles();
 
-/// For each 12 bits of JPEG, the codes of its two base64 symbols: bits in 0..16, their number (12 to 14) in 16..32.
-pub(crate) static PAIR: [u32; 4096] = pairs();
+/// Bits in a field: a 6-bit code, or the first six bits of a 7-bit one.
+///
+/// Eight symbols whose codes all have 6 bits are eight fields side by side: six bytes of JPEG are six bytes of code. The
+/// rare symbols' codes are five ones, a bit, and that bit's inverse, so that a field tells their last bit too.
+pub(crate) const FIELD_BITS: u32 = 6;
+/// A field's low bits where it begins a 7-bit code.
+pub(crate) const RARE_FIELD: u64 = 0b1_1111;
+/// Fields that are handled at a time.
+pub(crate) const FIELDS: u32 = 8;
+
+/// For each 12 bits of JPEG, the fields of its two base64 symbols, the first in the low bits.
+pub(crate) static PAIR: [u16; 4096] = pairs();
+
+/// For each pair of fields, its two base64 symbols as they stand in memory (little-endian) in 0..16 and its 12 bits of
+/// JPEG in 16..28.
+pub(crate) static INVERSE: [u32; 4096] = inverse();
+
+/// Bit 0 of each field.
+const LOWEST: u64 = {
+    let mut bits = 0;
+    let mut field = 0;
+    while field < FIELDS {
+        bits |= 1 << (field * FIELD_BITS);
+        field += 1;
+    }
+    bits
+};
+
+/// The highest bit of each field that begins a 7-bit code.
+#[inline(always)]
+pub(crate) const fn rare_fields(fields: u64) -> u64 {
+    ((fields & (LOWEST * RARE_FIELD)) + LOWEST) & (LOWEST << 5)
+}
 
 /// Everything up to the first symbol: the block header (BFINAL = 1, BTYPE = 10) and the code lengths of RFC 1951 §3.2.7.
 /// The last `PROLOGUE_BITS % 8` bits are in the low end of the last byte.
@@ -104,17 +135,28 @@ const fn singles() -> [Code; SYMBOLS] {
     single
 }
 
-const fn pairs() -> [u32; 4096] {
+const fn pairs() -> [u16; 4096] {
     let single = singles();
     let mut pairs = [0; 4096];
     let mut i = 0;
     while i < pairs.len() {
-        let (first, second) = (single[i >> 6], single[i & 63]);
-        let bits = first.bits as u32 | (second.bits as u32) << first.len;
-        pairs[i] = bits | ((first.len + second.len) as u32) << 16;
+        let (first, second) = (single[i >> 6].bits & 63, single[i & 63].bits & 63);
+        pairs[i] = first | second << FIELD_BITS;
         i += 1;
     }
     pairs
+}
+
+const fn inverse() -> [u32; 4096] {
+    let pairs = pairs();
+    let mut inverse = [0; 4096];
+    let mut i = 0;
+    while i < inverse.len() {
+        let text = [ALPHABET[i >> 6], ALPHABET[i & 63]];
+        inverse[pairs[i] as usize] = (i as u32) << 16 | u16::from_le_bytes(text) as u32;
+        i += 1;
+    }
+    inverse
 }
 
 /// Longest prologue that the writer holds; the real one is about 40 bytes.
@@ -223,11 +265,36 @@ mod tests {
         assert_eq!(kraft, 128);
     }
 
+    /// What [`FIELD_BITS`] says, and that padding and the end of the block are told from the rare symbols.
     #[test]
-    fn a_pair_never_needs_more_than_14_bits() {
-        assert!(
-            PAIR.iter()
-                .all(|pair| (12..=14).contains(&(pair >> 16)) && pair & 0xffff < 1 << 14)
-        );
+    fn a_7_bit_code_is_five_ones_and_two_bits_that_differ_for_base64_symbols_only() {
+        for (symbol, code) in CODES.iter().enumerate() {
+            match code.len {
+                0 => {}
+                6 => assert_ne!(u64::from(code.bits) & RARE_FIELD, RARE_FIELD),
+                7 => {
+                    assert_eq!(u64::from(code.bits) & RARE_FIELD, RARE_FIELD);
+                    let last = match symbol {
+                        END_OF_BLOCK => 0b11,
+                        _ if symbol == usize::from(b'=') => 0b00,
+                        _ if symbol == usize::from(RARE[0]) => 0b10,
+                        _ => 0b01,
+                    };
+                    assert_eq!(code.bits >> 5, last);
+                }
+                other => panic!("{symbol} has {other} bits"),
+            }
+        }
+    }
+
+    #[test]
+    fn rare_fields_are_found_whatever_stands_beside_them() {
+        for fields in [0u64, !0, LOWEST, LOWEST << 5, 0x1234_5678_9abc_def0] {
+            for field in 0..FIELDS {
+                let is_rare = fields >> (field * FIELD_BITS) & RARE_FIELD == RARE_FIELD;
+                let found = rare_fields(fields) >> (field * FIELD_BITS) & 63;
+                assert_eq!(found, u64::from(is_rare) << 5);
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@
 //! * [`wire`]: the names of the WebSocket subprotocols and how one is chosen.
 
 mod huffman;
+mod inverse;
 pub mod jpeg;
 pub mod message;
 pub mod pack;

@@ -4,7 +4,7 @@
 //! block with constant code lengths ([`crate::huffman`]), so that packing is a table look-up for each 12 bits of JPEG.
 //! Reading packed frames back belongs to [`crate::unpack`](mod@crate::unpack).
 
-use crate::huffman::{Code, END, PAD, PAIR, PROLOGUE, PROLOGUE_BITS, SINGLE};
+use crate::huffman::{Code, END, PAD, PAIR, PROLOGUE, PROLOGUE_BITS, SINGLE, rare_fields};
 use base64_simd::{AsOut, STANDARD};
 
 /// The gzip header: deflate, no flags, no time, no extra flags, unknown system (RFC 1952 §2.3.1). Constant, so that the
@@ -113,19 +113,40 @@ impl Bits {
 /// Codes whole steps and returns how many bytes of `out` are whole.
 fn code_steps(bits: &mut Bits, block: &[u8], out: &mut [u8; CODED_ROOM]) -> usize {
     let mut end = 0;
-    for step in block.chunks_exact(STEP) {
-        let step: &[u8; STEP] = step.try_into().expect("chunks_exact gives whole steps");
-        let high = u32::from_be_bytes([step[0], step[1], step[2], step[3]]);
-        let low = u16::from_be_bytes([step[4], step[5]]);
-        let value = u64::from(high) << 16 | u64::from(low);
-        let pair = |shift: u32| PAIR[(value >> shift) as usize & 0xfff];
-        let (a, b, c, d) = (pair(36), pair(24), pair(12), pair(0));
-        let (a_len, c_len) = (a >> 16, c >> 16);
-        let first = u64::from(a & 0xffff) | u64::from(b & 0xffff) << a_len;
-        let second = u64::from(c & 0xffff) | u64::from(d & 0xffff) << c_len;
-        let first_len = a_len + (b >> 16);
-        let len = first_len + c_len + (d >> 16);
-        end = bits.put(first | second << first_len, len, out, end);
+    let mut wide = block.chunks_exact(4 * STEP);
+    for steps in &mut wide {
+        let steps: &[u8; 4 * STEP] = steps.try_into().expect("chunks_exact gives whole chunks");
+        // 8-byte loads that stay inside the chunk: three with the step in front, the last with it at the end.
+        let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| steps[at + i]));
+        for value in [word(0) >> 16, word(6) >> 16, word(12) >> 16, word(16)] {
+            end = code_step(bits, value, out, end);
+        }
+    }
+    for step in wide.remainder().chunks_exact(STEP) {
+        let value = step
+            .iter()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte));
+        end = code_step(bits, value, out, end);
     }
     end
+}
+
+/// Codes the low 48 bits of `value`. Where no symbol is rare (five steps of six), no step waits for the one before it.
+#[inline(always)]
+fn code_step(bits: &mut Bits, value: u64, out: &mut [u8; CODED_ROOM], at: usize) -> usize {
+    let pair = |shift: u32| u64::from(PAIR[(value >> shift) as usize & 0xfff]);
+    let mut fields = pair(36) | pair(24) << 12 | pair(12) << 24 | pair(0) << 36;
+    let mut rare = rare_fields(fields);
+    if rare == 0 {
+        return bits.put(fields, 48, out, at);
+    }
+    // From the last to the first, each moves what follows it by one bit.
+    let len = 48 + rare.count_ones();
+    while rare != 0 {
+        let last = 1 << rare.ilog2();
+        let below = (last << 1) - 1;
+        fields = fields & below | (fields & !below) << 1 | (!fields & last) << 1;
+        rare ^= last;
+    }
+    bits.put(fields, len, out, at)
 }

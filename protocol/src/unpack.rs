@@ -3,8 +3,8 @@
 //! miniz_oxide knows raw deflate and zlib only, so gzip's header and trailer are read here. Making packed frames
 //! belongs to [`crate::pack`](mod@crate::pack).
 
-use crate::jpeg;
 use crate::pack::text_len;
+use crate::{inverse, jpeg};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::inflate::TINFLStatus;
@@ -60,13 +60,20 @@ pub enum UnpackError {
 
 /// Unpacks one message after the other, keeping its buffers.
 ///
-/// Never allocates more than 4/3 of the frame limit for the text and the limit itself for the JPEG, whatever arrives.
+/// Whatever arrives, the buffers hold no more than 4/3 of the frame limit for the text and the limit for the JPEG, each
+/// plus [`SLACK`]. An inflater of 43 kB exists while a message is inflated that [`pack`](crate::pack()) did not write.
 #[derive(Debug)]
 pub struct Unpacker {
     limit: usize,
     text: Vec<u8>,
     jpeg: Vec<u8>,
 }
+
+/// Bytes by which a buffer of [`Unpacker`] may exceed what its content needs.
+pub const SLACK: usize = 8;
+
+/// Largest limit that an [`Unpacker`] takes: gzip tells lengths in 32 bits, and the text is 4/3 of the JPEG.
+const LARGEST_LIMIT: usize = (u32::MAX / 4 * 3 - 16) as usize;
 
 impl Default for Unpacker {
     fn default() -> Self {
@@ -75,22 +82,32 @@ impl Default for Unpacker {
 }
 
 impl Unpacker {
-    /// An unpacker that refuses JPEGs of more than `limit` bytes.
+    /// An unpacker that refuses JPEGs of more than `limit` bytes (at most 3 GiB).
     pub fn new(limit: usize) -> Self {
         Self {
-            limit,
+            limit: limit.min(LARGEST_LIMIT),
             text: Vec::new(),
             jpeg: Vec::new(),
         }
     }
 
     /// The JPEG in a message; valid until the next call.
+    ///
+    /// What [`pack`](crate::pack()) wrote takes a short way (several times the speed); the result never differs.
     pub fn unpack(&mut self, message: &[u8]) -> Result<&[u8], UnpackError> {
-        let (deflated, header_len) = after_header(message)?;
-        let text_len = self.inflate(deflated, message.len() - header_len)?;
+        match inverse::unpack(message, self.limit, &mut self.jpeg) {
+            Some(len) if jpeg::is_framed(&self.jpeg[..len]) => Ok(&self.jpeg[..len]),
+            _ => self.unpack_any(message),
+        }
+    }
+
+    /// Does what [`Self::unpack`] does, always with the general inflater: for tests and benchmarks that compare the two.
+    #[doc(hidden)]
+    pub fn unpack_any(&mut self, message: &[u8]) -> Result<&[u8], UnpackError> {
+        let text_len = self.inflate(after_header(message)?)?;
         let text = &self.text[..text_len];
-        // At most the limit, because inflate() bounded the text; at most two bytes more than decoding fills.
-        self.jpeg.resize(text_len / 4 * 3, 0);
+        // At most two bytes more than decoding fills, and inflate() bounded the text.
+        grow(&mut self.jpeg, text_len / 4 * 3);
         let len = STANDARD
             .decode_slice(text, &mut self.jpeg)
             .map_err(|_| UnpackError::NotBase64)?;
@@ -105,56 +122,66 @@ impl Unpacker {
         }
     }
 
-    /// Inflates into `self.text` and checks the trailer; returns the length of the text.
-    fn inflate(&mut self, member: &[u8], available: usize) -> Result<usize, UnpackError> {
-        let too_large = UnpackError::TooLarge { limit: self.limit };
-        // ISIZE is what the sender claims: good enough to size the buffer, and checked against the limit first. Deflate
-        // expands at most 1032 times, so a small message cannot make the buffer large either.
-        let claimed = match member.last_chunk::<4>() {
-            Some(isize) if available >= TRAILER => u32::from_le_bytes(*isize) as usize,
-            _ => return Err(UnpackError::Truncated),
-        };
+    /// Inflates what follows the header into `self.text` and checks the trailer; returns the length of the text.
+    fn inflate(&mut self, member: &[u8]) -> Result<usize, UnpackError> {
+        // Deflate expands at most 1032 times, so a small message cannot make the buffer large.
         let bound = text_len(self.limit);
-        let room = claimed.min(bound).min(member.len().saturating_mul(1032));
-        // One byte more than the claim, to tell a text that ends there from one that goes on.
-        if self.text.len() < room + 1 {
-            self.text.resize(room + 1, 0);
-        }
-        let text = &mut self.text[..room + 1];
+        let largest = bound.min(member.len().saturating_mul(1032));
+        // The last four bytes are the text's length, unless the message is cut off or something follows the member.
+        let claimed = member
+            .last_chunk()
+            .map_or(0, |isize| u32::from_le_bytes(*isize) as usize);
         let mut inflater = Box::<DecompressorOxide>::default();
-        let (status, read, written) = decompress(
-            &mut inflater,
-            member,
-            text,
-            0,
-            TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
-        );
+        let mut try_inflate = |room: usize| {
+            // One byte more, to tell a text that ends there from one that goes on.
+            grow(&mut self.text, room + 1);
+            inflater.init();
+            decompress(
+                &mut inflater,
+                member,
+                &mut self.text[..room + 1],
+                0,
+                TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+            )
+        };
+        let mut result = try_inflate(claimed.min(largest));
+        if result.0 == TINFLStatus::HasMoreOutput && claimed < largest {
+            result = try_inflate(largest);
+        }
+        let (status, read, written) = result;
         match status {
-            TINFLStatus::Done => {}
-            TINFLStatus::HasMoreOutput if room == bound => return Err(too_large),
-            TINFLStatus::HasMoreOutput => return Err(UnpackError::WrongLength),
+            TINFLStatus::Done if written <= bound => {}
+            TINFLStatus::Done | TINFLStatus::HasMoreOutput => {
+                return Err(UnpackError::TooLarge { limit: self.limit });
+            }
             TINFLStatus::NeedsMoreInput | TINFLStatus::FailedCannotMakeProgress => {
                 return Err(UnpackError::Truncated);
             }
             _ => return Err(UnpackError::Corrupt),
         }
-        if written > bound {
-            return Err(too_large);
-        }
-        let trailer = member
-            .get(read..read + TRAILER)
+        let rest = &member[read..];
+        let (trailer, trailing) = rest
+            .split_at_checked(TRAILER)
             .ok_or(UnpackError::Truncated)?;
-        let (crc, length) = trailer.split_at(4);
-        if crc32fast::hash(&text[..written]).to_le_bytes() != *crc {
+        let (crc, length) = trailer.split_at(TRAILER / 2);
+        if crc32fast::hash(&self.text[..written]).to_le_bytes() != *crc {
             return Err(UnpackError::WrongCrc);
         }
         if (written as u32).to_le_bytes() != *length {
             return Err(UnpackError::WrongLength);
         }
-        match member.len() - read - TRAILER {
+        match trailing.len() {
             0 => Ok(written),
             extra => Err(UnpackError::Trailing { extra }),
         }
+    }
+}
+
+/// Makes a buffer at least so long. Unlike `resize` alone it never allocates more than that.
+pub(crate) fn grow(buffer: &mut Vec<u8>, len: usize) {
+    if buffer.len() < len {
+        buffer.reserve_exact(len - buffer.len());
+        buffer.resize(len, 0);
     }
 }
 
@@ -167,8 +194,8 @@ const FNAME: u8 = 8;
 const FCOMMENT: u8 = 16;
 const RESERVED: u8 = 0b1110_0000;
 
-/// What follows the gzip header, and the header's length.
-fn after_header(message: &[u8]) -> Result<(&[u8], usize), UnpackError> {
+/// What follows the gzip header.
+fn after_header(message: &[u8]) -> Result<&[u8], UnpackError> {
     if !message.starts_with(&[0x1f, 0x8b]) {
         return Err(UnpackError::NotGzip);
     }
@@ -195,5 +222,5 @@ fn after_header(message: &[u8]) -> Result<(&[u8], usize), UnpackError> {
         }
         at += 2;
     }
-    Ok((message.get(at..).ok_or(UnpackError::Truncated)?, at))
+    message.get(at..).ok_or(UnpackError::Truncated)
 }
