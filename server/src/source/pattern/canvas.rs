@@ -33,6 +33,47 @@ impl Canvas {
         &mut self.pixels[y * self.width..][..self.width]
     }
 
+    /// Blurs by a share of each neighbour, as a lens does. Columns wrap around.
+    pub fn soften(&mut self, share: f32) {
+        let (width, height) = (self.width, self.height);
+        let premultiplied = |[r, g, b, a]: [u8; 4]| {
+            let cover = f32::from(a) / 255.0;
+            [
+                f32::from(r) * cover,
+                f32::from(g) * cover,
+                f32::from(b) * cover,
+                f32::from(a),
+            ]
+        };
+        let mix = |before: [f32; 4], here: [f32; 4], after: [f32; 4]| -> [f32; 4] {
+            std::array::from_fn(|i| here[i] + share * (before[i] + after[i] - 2.0 * here[i]))
+        };
+        let across = |line: &[[u8; 4]]| -> Vec<[f32; 4]> {
+            let line: Vec<_> = line.iter().copied().map(premultiplied).collect();
+            (0..width)
+                .map(|x| {
+                    mix(
+                        line[(x + width - 1) % width],
+                        line[x],
+                        line[(x + 1) % width],
+                    )
+                })
+                .collect()
+        };
+        let mut here = across(self.line(0));
+        let mut above = here.clone();
+        for y in 0..height {
+            let below = across(self.line((y + 1).min(height - 1)));
+            for (x, pixel) in self.line_mut(y).iter_mut().enumerate() {
+                let [r, g, b, a] = mix(above[x], here[x], below[x]);
+                let [r, g, b] =
+                    [r, g, b].map(|channel| (channel * 255.0 / a.max(1.0)).round() as u8);
+                *pixel = [r, g, b, a.round() as u8];
+            }
+            above = std::mem::replace(&mut here, below);
+        }
+    }
+
     /// Lays a colour over one pixel. Columns wrap around, lines outside are left out.
     pub fn dab(&mut self, x: i64, y: i64, colour: Rgb, cover: f32) {
         if cover <= 0.0 || y < 0 || y >= self.height as i64 {

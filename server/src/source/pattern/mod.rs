@@ -115,3 +115,6 @@ impl Source for PatternSource {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

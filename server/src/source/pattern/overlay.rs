@@ -67,7 +67,7 @@ impl Overlay {
 
         let mut bar = Canvas::new(width, bottom - top as usize);
         for y in 0..bar.height {
-            bar.line_mut(y).fill([10, 18, 32, 168]);
+            bar.line_mut(y).fill([10, 18, 32, 204]);
         }
         let rule = (unit * 0.003).max(1.0) as usize;
         for y in 0..rule {
@@ -130,8 +130,9 @@ fn title(width: usize, unit: f32) -> (Plate, i64, i64) {
         (size + 2.0 * edge) as usize,
     );
     // Thinner and thinner strokes over each other make a soft shadow.
-    for halo in [0.52, 0.42, 0.34, 0.27] {
-        canvas.text(words, (edge, edge + size * 0.03), size, halo, SHADOW, 0.16);
+    for step in 0..10 {
+        let weight = 0.2 + 0.05 * step as f32;
+        canvas.text(words, (edge, edge), size, weight, SHADOW, 0.055);
     }
     canvas.text(words, (edge, edge), size, 0.17, WHITE, 1.0);
     let x = (width - canvas.width.min(width)) / 4 * 2;

@@ -22,7 +22,7 @@ pub struct Renderer {
 }
 
 /// Standard deviation of the sensor noise, in steps of 256.
-const NOISE: f32 = 2.6;
+const NOISE: f32 = 1.6;
 const NOISE_MEAN: u8 = 12;
 /// Places where a line's piece of noise may begin.
 const NOISE_STARTS: usize = 1 << 15;
@@ -105,10 +105,9 @@ impl Renderer {
 
     /// The water: what is above it, upside down, squeezed, and moved to and fro by waves that grow towards the viewer.
     fn reflect(&self, time: f64, picture: &mut Picture) {
-        let (shore, end) = (
-            self.scene.waterline,
-            self.scene.meadow.top + self.height / 8,
-        );
+        // Behind the near shore, down to below the lowest point that its bank can have.
+        let end = self.scene.meadow.top + self.height / 6;
+        let shore = self.scene.waterline;
         let depth = (end - shore) as f64;
         for ((plane, by), tint) in picture
             .planes_mut()
@@ -127,8 +126,9 @@ impl Renderer {
                 let slide = (swell * (1.0 + 7.0 * away) * self.height as f64 / 720.0) as isize
                     / by as isize;
                 let from = &above[(shore - 1 - source) * width..][..width];
-                let weight = 196 - (away * 60.0) as u16;
-                water(out, from, slide, weight, tint);
+                let next = &above[(shore - 1 - source).saturating_sub(2) * width..][..width];
+                let weight = 176 - (away * 64.0) as u16;
+                water(out, [from, next], slide, weight, tint);
             }
         }
     }
@@ -146,24 +146,26 @@ impl Renderer {
     }
 }
 
-/// A line of water: another line moved sideways, with so many 256ths of it kept and the rest the water's own tint.
-fn water(out: &mut [u8], from: &[u8], slide: isize, weight: u16, tint: u16) {
+/// A line of water: two other lines mixed and moved sideways, with so many 256ths of them kept and the rest the water's
+/// own tint.
+fn water(out: &mut [u8], from: [&[u8]; 2], slide: isize, weight: u16, tint: u16) {
     let width = out.len();
     let shift = slide.unsigned_abs().min(width - 1);
-    let own = (256 - weight) * tint + 128;
-    let lay = |out: &mut [u8], from: &[u8]| {
-        for (out, &from) in out.iter_mut().zip(from) {
-            *out = ((u16::from(from) * weight + own) >> 8) as u8;
+    let (weight, own) = (weight / 2, (256 - weight) * tint + 128);
+    let lay = |out: &mut [u8], first: &[u8], second: &[u8]| {
+        for ((out, &first), &second) in out.iter_mut().zip(first).zip(second) {
+            *out = (((u16::from(first) + u16::from(second)) * weight + own) >> 8) as u8;
         }
     };
-    // The edge repeats where the moved line has no more samples.
+    let kept = width - shift;
+    // The edge repeats where the moved lines have no more samples.
     if slide < 0 {
-        lay(&mut out[shift..], &from[..width - shift]);
+        lay(&mut out[shift..], &from[0][..kept], &from[1][..kept]);
         let first = out[shift];
         out[..shift].fill(first);
     } else {
-        lay(&mut out[..width - shift], &from[shift..]);
-        let last = out[width - shift - 1];
-        out[width - shift..].fill(last);
+        lay(&mut out[..kept], &from[0][shift..], &from[1][shift..]);
+        let last = out[kept - 1];
+        out[kept..].fill(last);
     }
 }

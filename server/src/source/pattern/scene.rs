@@ -6,6 +6,7 @@
 use super::canvas::{Canvas, Rgb, blend, edge, opaque, scale};
 use super::noise::{Fractal, Grain, Rng};
 use super::plate::Plate;
+use super::strip;
 
 /// A plate as wide as a panorama: it slides along and wraps around.
 pub struct Panorama {
@@ -33,6 +34,8 @@ const WATERLINE: f32 = 0.53;
 /// Width of a panorama over that of the picture.
 const PERIOD: f32 = 1.25;
 
+/// Share of each neighbouring pixel in a pixel, as behind a lens that is a little less sharp than the sensor.
+const SOFTNESS: f32 = 0.25;
 const HAZE: Rgb = [214.0, 214.0, 216.0];
 
 struct Painter {
@@ -83,9 +86,10 @@ impl Painter {
         Canvas::new(self.period, self.line(bottom) - self.line(top))
     }
 
-    fn panorama(&self, canvas: &Canvas, top: f32, speed: f32) -> Panorama {
+    fn panorama(&self, mut canvas: Canvas, top: f32, speed: f32) -> Panorama {
+        canvas.soften(SOFTNESS);
         Panorama {
-            plate: Plate::new(canvas),
+            plate: Plate::new(&canvas),
             top: self.line(top),
             speed,
         }
@@ -133,7 +137,7 @@ impl Painter {
                 *pixel = opaque(blend(clear, cloud, cover));
             }
         }
-        self.panorama(&canvas, 0.0, 0.008)
+        self.panorama(canvas, 0.0, 0.008)
     }
 
     fn mountains(&self) -> Panorama {
@@ -141,8 +145,8 @@ impl Painter {
         let mut canvas = self.canvas(top, bottom);
         let mut ridge = self.empty_line();
         self.grain(2, (0.62, 1.0), 0.5, true).line(0.0, &mut ridge);
-        let mut rock = self.grain(3, (0.22, 0.34), 0.62, true);
-        let mut patches = self.noise(4, (0.12, 0.06), 0.7);
+        let mut rock = self.grain(3, (0.22, 0.34), 0.58, true);
+        let mut patches = self.noise(4, (0.12, 0.06), 0.62);
         let (mut relief, mut patch) = (self.empty_line(), self.empty_line());
         let base = canvas.height as f32;
         let reach = (0.006 * self.height).max(1.0) as usize;
@@ -157,17 +161,17 @@ impl Painter {
                     continue;
                 }
                 let slope = relief[(x + reach) % self.period] - relief[x];
-                let light = (0.5 - 0.75 * slope + 0.12 * relief[x]).clamp(0.0, 1.0);
+                let light = (0.52 - 1.0 * slope + 0.12 * relief[x]).clamp(0.0, 1.0);
                 let stone = blend([58.0, 66.0, 92.0], [176.0, 160.0, 150.0], light);
                 let snow = blend([134.0, 154.0, 196.0], [255.0, 251.0, 244.0], light);
-                let white = step(0.42, 0.62, altitude + 0.13 * patch[x] + 0.1 * relief[x]);
+                let white = step(0.38, 0.58, altitude + 0.13 * patch[x] + 0.1 * relief[x]);
                 let colour = blend(stone, snow, white);
-                let hazy = blend(colour, HAZE, 0.16 + 0.6 * (1.0 - altitude).powi(2));
+                let hazy = blend(colour, HAZE, 0.06 + 0.62 * (1.0 - altitude).powi(2));
                 *pixel = opaque(hazy);
                 pixel[3] = (cover * 255.0) as u8;
             }
         }
-        self.panorama(&canvas, top, 0.013)
+        self.panorama(canvas, top, 0.013)
     }
 
     fn hills(&self) -> Panorama {
@@ -175,7 +179,7 @@ impl Painter {
         let mut canvas = self.canvas(top, bottom);
         let mut outline = self.empty_line();
         self.noise(5, (0.9, 1.0), 0.5).line(0.0, &mut outline);
-        let mut crowns = self.noise(6, (0.08, 0.05), 0.86);
+        let mut crowns = self.noise(6, (0.08, 0.05), 0.78);
         let mut woods = self.empty_line();
         let base = canvas.height as f32;
         for y in 0..canvas.height {
@@ -192,7 +196,7 @@ impl Painter {
                 }
             }
         }
-        self.panorama(&canvas, top, 0.024)
+        self.panorama(canvas, top, 0.024)
     }
 
     fn shore(&self) -> Panorama {
@@ -222,18 +226,19 @@ impl Painter {
                 }
             }
         }
-        self.panorama(&canvas, top, 0.04)
+        self.panorama(canvas, top, 0.04)
     }
 
     fn meadow(&self) -> Panorama {
-        let (top, bottom) = (0.66, 0.952);
-        let mut canvas = self.canvas(top, bottom);
+        let top = 0.66;
+        let lines = strip::top(self.height as usize) - self.line(top);
+        let mut canvas = Canvas::new(self.period, lines);
         let mut rng = Rng::new(self.seed ^ 8);
         let mut outline = self.empty_line();
         self.noise(9, (0.7, 1.0), 0.5).line(0.0, &mut outline);
         let base = canvas.height as f32;
         let bank = |x: usize| base * (0.25 - 0.08 * outline[x]);
-        let mut turf = self.noise(10, (0.2, 0.05), 0.8);
+        let mut turf = self.noise(10, (0.2, 0.05), 0.7);
         let mut tone = self.empty_line();
         for y in 0..canvas.height {
             turf.line(y as f32, &mut tone);
@@ -246,7 +251,7 @@ impl Painter {
                 }
             }
         }
-        let blades = (self.period as f32 / self.height * 9000.0) as usize;
+        let blades = (self.period as f32 / self.height * 7600.0) as usize;
         for blade in 0..blades {
             // From far to near, so that the near ones hide the far ones.
             let near = blade as f32 / blades as f32;
@@ -261,7 +266,7 @@ impl Painter {
                 (x, ground),
                 tip,
                 thin,
-                scale(hue, rng.between(0.6, 1.05)),
+                scale(hue, rng.between(0.68, 1.0)),
                 0.9,
             );
             if blade % 23 == 0 {
@@ -281,7 +286,7 @@ impl Painter {
                 );
             }
         }
-        self.panorama(&canvas, top, 0.11)
+        self.panorama(canvas, top, 0.11)
     }
 }
 
@@ -296,8 +301,8 @@ fn conifer(canvas: &mut Canvas, rng: &mut Rng, (x, foot): (f32, f32), tall: f32,
         for column in (x - half) as i64..=(x + half) as i64 {
             let across = (column as f32 + 0.5 - x) / half.max(0.5);
             let light =
-                (0.3 + 0.3 * across - 0.25 * tier + rng.between(-0.22, 0.3)).clamp(0.0, 1.0);
-            let green = blend([14.0, 34.0, 30.0], [92.0, 122.0, 62.0], light);
+                (0.3 + 0.3 * across - 0.25 * tier + rng.between(-0.16, 0.24)).clamp(0.0, 1.0);
+            let green = blend([14.0, 34.0, 30.0], [84.0, 114.0, 60.0], light);
             canvas.dab(
                 column,
                 y,
@@ -359,6 +364,7 @@ fn balloon(tall: f32, colours: [Rgb; 2]) -> Plate {
             (scale(colour, light), edge((across.abs() - 1.0) * half))
         },
     );
+    canvas.soften(SOFTNESS);
     Plate::new(&canvas)
 }
 
@@ -402,6 +408,7 @@ fn boat(tall: f32) -> Plate {
             (colour, cover)
         });
     }
+    canvas.soften(SOFTNESS);
     Plate::new(&canvas)
 }
 
