@@ -69,13 +69,14 @@ impl Glyph {
     pub fn distance(&self, point: Point) -> f32 {
         self.segments
             .iter()
-            .map(|&(from, to)| distance(point, from, to))
+            .map(|&(from, to)| distance_squared(point, from, to))
             .fold(f32::INFINITY, f32::min)
+            .sqrt()
     }
 }
 
-/// How far a point is from a line.
-pub fn distance(point: Point, from: Point, to: Point) -> f32 {
+/// The square of how far a point is from a line.
+pub fn distance_squared(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);
     let length = dx * dx + dy * dy;
@@ -83,7 +84,7 @@ pub fn distance(point: Point, from: Point, to: Point) -> f32 {
         true => ((px * dx + py * dy) / length).clamp(0.0, 1.0),
         false => 0.0,
     };
-    (px - dx * along).hypot(py - dy * along)
+    (px - dx * along).powi(2) + (py - dy * along).powi(2)
 }
 
 /// Chaikin's corner cutting, twice; the ends stay.

@@ -101,8 +101,9 @@ impl Fractal {
     pub fn line(&mut self, y: f32, out: &mut [f32]) {
         out.fill(0.0);
         for octave in &self.octaves {
-            let (row, fraction) = split(y / octave.cell_height);
-            let across = smooth(fraction);
+            let position = y / octave.cell_height;
+            let row = position.floor();
+            let (row, across) = (row as i64, smooth(position - row));
             self.corners.clear();
             self.corners.extend((0..=octave.columns).map(|column| {
                 let column = (column % octave.columns) as u64;
@@ -115,8 +116,10 @@ impl Fractal {
             }));
             let step = octave.columns as f32 / self.period as f32;
             for (x, out) in out.iter_mut().enumerate() {
-                let (column, fraction) = split(x as f32 * step);
-                let column = (column as usize) % octave.columns;
+                let position = x as f32 * step;
+                // Rounding may carry the last pixel into a cell that is not there.
+                let column = (position as usize).min(octave.columns - 1);
+                let fraction = position - column as f32;
                 let left = self.corners[column];
                 let value = left + (self.corners[column + 1] - left) * smooth(fraction);
                 *out += octave.strength
@@ -128,11 +131,6 @@ impl Fractal {
             }
         }
     }
-}
-
-fn split(position: f32) -> (i64, f32) {
-    let whole = position.floor();
-    (whole as i64, position - whole)
 }
 
 fn smooth(t: f32) -> f32 {

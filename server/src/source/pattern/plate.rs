@@ -3,7 +3,7 @@
 //! The only code besides [`super::renderer`] that runs for every frame. How a plate looks is decided in [`super::scene`]
 //! and [`super::overlay`].
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, byte};
 use super::picture::Picture;
 
 /// A picture with transparency, in planes like the picture that it is laid on.
@@ -44,8 +44,7 @@ impl Plate {
             for y in [y, y + 1] {
                 for &[r, g, b, a] in canvas.line(y) {
                     let [r, g, b] = [r, g, b].map(f32::from);
-                    luma.samples
-                        .push((0.299 * r + 0.587 * g + 0.114 * b).round() as u8);
+                    luma.samples.push(byte(0.299 * r + 0.587 * g + 0.114 * b));
                     luma.alpha.push(a);
                 }
             }
@@ -61,13 +60,13 @@ impl Plate {
                     sum / total.max(1.0)
                 };
                 let (r, g, b) = (mean(0), mean(1), mean(2));
-                let alpha = (total / 4.0).round() as u8;
+                let alpha = byte(total / 4.0);
                 let difference = [
                     (&mut *cb, -0.168_736 * r - 0.331_264 * g + 0.5 * b),
                     (&mut *cr, 0.5 * r - 0.418_688 * g - 0.081_312 * b),
                 ];
                 for (layer, value) in difference {
-                    layer.samples.push((128.0 + value).round() as u8);
+                    layer.samples.push(byte(128.0 + value));
                     layer.alpha.push(alpha);
                 }
             }

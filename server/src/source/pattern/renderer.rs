@@ -2,6 +2,7 @@
 //!
 //! When a frame is due, and what becomes of it, is the business of the [module](super) itself.
 
+use super::canvas::byte;
 use super::noise::{Rng, mix};
 use super::overlay::Overlay;
 use super::picture::Picture;
@@ -28,10 +29,10 @@ const NOISE_MEAN: u8 = 12;
 const NOISE_STARTS: usize = 1 << 15;
 
 impl Renderer {
-    /// Prepares the scene: a few frames' worth of memory, and a tenth of a second for 1280x720. Both sizes are even.
+    /// Prepares the scene: a few frames' worth of memory, and about 0.15 s of time for 1280x720. Both sizes are even.
     pub fn new(width: usize, height: usize, fps: f64, seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x006e_6f69_7365);
-        let sample = |_| (f32::from(NOISE_MEAN) + NOISE * rng.normal()).round() as u8;
+        let sample = |_| byte(f32::from(NOISE_MEAN) + NOISE * rng.normal());
         Self {
             width,
             height,
