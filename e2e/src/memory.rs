@@ -1,0 +1,60 @@
+//! What a page costs: the JavaScript heaps, and the memory of the processes that show it.
+
+use crate::browser::{Browser, Page};
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+/// Bytes in use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// The JavaScript heaps of the page and its workers, after a garbage collection.
+    pub heap: u64,
+    /// The processes of the page: each shared part is counted once.
+    pub renderer: u64,
+}
+
+impl Page<'_> {
+    /// Collects garbage, then measures. Meant for a browser with one page.
+    ///
+    /// # Errors
+    /// Where Chromium or Linux does not tell.
+    pub async fn memory(&self) -> Result<Memory> {
+        let mut heap = 0;
+        for session in self.sessions() {
+            let devtools = self.browser().devtools();
+            devtools
+                .call(&session, "HeapProfiler.collectGarbage", json!({}))
+                .await?;
+            let usage = devtools
+                .call(&session, "Runtime.getHeapUsage", json!({}))
+                .await?;
+            heap += usage["usedSize"].as_f64().context("no usedSize")? as u64;
+        }
+        let renderer = self.browser().renderers().await?;
+        Ok(Memory { heap, renderer })
+    }
+}
+
+impl Browser {
+    /// Memory of every process that shows a page.
+    async fn renderers(&self) -> Result<u64> {
+        let info = self.call("SystemInfo.getProcessInfo", json!({})).await?;
+        let processes = info["processInfo"].as_array().context("no processes")?;
+        let renderers = processes
+            .iter()
+            .filter(|process| process["type"] == "renderer")
+            .filter_map(|process| process["id"].as_u64());
+        renderers.map(proportional_set_size).sum()
+    }
+}
+
+fn proportional_set_size(pid: u64) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let content = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    let mut lines = content.lines().filter_map(|line| line.strip_prefix("Pss:"));
+    let kib: u64 = lines
+        .next()
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+        .with_context(|| format!("no Pss in {path}"))?;
+    Ok(kib << 10)
+}

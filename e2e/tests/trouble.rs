@@ -1,0 +1,125 @@
+//! What goes wrong on the way, and that people are told and the picture comes back.
+
+use anyhow::{Context as _, Result};
+use pistreamer_e2e::browser::Browser;
+use pistreamer_e2e::fake::{FakeServer, frame};
+use pistreamer_e2e::server::{PATTERN, Server};
+use pistreamer_protocol::message::ViewerMessage;
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn a_lost_server_is_told_and_its_return_is_live_without_reload() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let port = server.port();
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.wait_drawn(30).await?;
+    page.eval("window.sameDocument = true").await?;
+    let seq_before = page.count("data-seq").await?;
+    drop(server);
+    page.wait_state("lost").await?;
+    let text = page.visible_text().await?;
+    assert!(text.contains("Server lost"), "shown: {text}");
+    let server = Server::start_on(port, &PATTERN)?;
+    page.wait_state("live").await?;
+    page.wait_drawn(3).await?;
+    // The new server counts from 1 again.
+    let painted = page.picture().await?.painted();
+    let painted = painted.context("the strip cannot be read")?;
+    assert!(painted.seq < seq_before + 30);
+    assert_eq!(page.eval("window.sameDocument").await?, true);
+    let text = page.visible_text().await?;
+    assert!(!text.contains("Server lost"), "shown: {text}");
+    drop(server);
+    page.expect_no_complaints(&["WebSocket connection to"])
+}
+
+#[tokio::test]
+async fn broken_frames_are_counted_and_the_next_good_one_is_drawn() -> Result<()> {
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    viewer.frame(&frame(1, 60)?).await?;
+    viewer.drawn(1).await?;
+    page.wait_state("live").await?;
+
+    let good = viewer.message(&frame(2, 90)?);
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 0x10;
+    let broken = [
+        Vec::new(),
+        vec![0x55; 5000],
+        good[..good.len() / 2].to_vec(),
+        good[..good.len() - 1].to_vec(),
+        flipped,
+        // An intact envelope, with no picture in it.
+        viewer.message(b"\xff\xd8 this is no picture \xff\xd9"),
+    ];
+    for (before, message) in broken.into_iter().enumerate() {
+        viewer.binary(message).await?;
+        page.wait_at_least("data-corrupt", before as u64 + 1)
+            .await?;
+        viewer.frame(&frame(10 + before as u64, 120)?).await?;
+        viewer.drawn(10 + before as u64).await?;
+    }
+    viewer.text("this is no JSON").await?;
+    viewer.text(r#"{"type":"of-the-future"}"#).await?;
+    viewer.frame(&frame(100, 200)?).await?;
+    viewer.drawn(100).await?;
+    page.wait_at_least("data-seq", 100).await?;
+    let shown = page.picture().await?.mean();
+    assert!((shown - 200.0).abs() < 3.0, "mean luminance {shown}");
+    assert_eq!(page.count("data-corrupt").await?, 6);
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_snapshot_is_byte_for_byte_the_frame_that_was_sent() -> Result<()> {
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    for seq in 1..=3 {
+        let jpeg = frame(seq, 50 * seq as u8)?;
+        viewer.frame(&jpeg).await?;
+        viewer.drawn(seq).await?;
+        assert!(page.snapshot().await? == jpeg, "frame {seq}");
+    }
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_hidden_page_asks_for_no_frames_and_is_live_at_once_when_it_is_seen_again() -> Result<()>
+{
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    viewer.frame(&frame(1, 60)?).await?;
+    viewer.drawn(1).await?;
+
+    let other = browser.open("").await?;
+    other.activate().await?;
+    viewer
+        .until(|message| *message == ViewerMessage::Pause)
+        .await?;
+    page.wait_state("hidden").await?;
+
+    page.activate().await?;
+    let seen = Instant::now();
+    viewer
+        .until(|message| *message == ViewerMessage::Resume)
+        .await?;
+    viewer.frame(&frame(2, 120)?).await?;
+    viewer.drawn(2).await?;
+    let took = seen.elapsed();
+    // A person waits no longer; it is some 50 ms where nothing else runs.
+    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    page.wait_state("live").await?;
+    page.expect_no_complaints(&[])
+}
