@@ -8,7 +8,6 @@ if (location.pathname.endsWith("/embed")) for (const name of ["controls", "overl
 try {
   const { default: init } = await import("./viewer.js");
   await init();
-  camera.focus({ preventScroll: true });
 } catch (error) {
   console.error(error);
   document.getElementById("fallback-text").textContent = "The viewer cannot run in this browser. This is the plain stream.";

@@ -6,11 +6,12 @@
 use crate::clock::Clock;
 use crate::js::{self, Interval};
 use crate::link::{Command, Drawn, Report};
+use crate::message;
 use crate::painter::{Canvas, Painter};
 use crate::slot::Slot;
 use crate::socket::{Socket, SocketEvent};
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
-use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::ServerMessage;
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, Unpacker, WireFormat, jpeg};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -182,7 +183,7 @@ impl Shared {
     fn pause(&self) {
         if let Some(connection) = &mut *self.connection.borrow_mut() {
             connection.held.get_or_insert(None);
-            connection.socket.send(&ViewerMessage::Pause.to_json());
+            connection.socket.send(message::PAUSE);
         }
         self.slot.borrow_mut().clear();
     }
@@ -190,7 +191,7 @@ impl Shared {
     fn resume(&self) {
         let held = match &mut *self.connection.borrow_mut() {
             Some(connection) => {
-                connection.socket.send(&ViewerMessage::Resume.to_json());
+                connection.socket.send(message::RESUME);
                 connection.held.take().flatten()
             }
             None => None,
@@ -248,14 +249,12 @@ impl Shared {
             if connection.pings.len() > PINGS_KEPT {
                 connection.pings.pop_front();
             }
-            connection
-                .socket
-                .send(&ViewerMessage::Ping { id: Some(id) }.to_json());
+            connection.socket.send(&message::ping(id));
         }
     }
 
     fn text(&self, number: u32, text: String) -> Option<Report> {
-        let Ok(ServerMessage::Pong { id, time_us }) = ServerMessage::from_json(&text) else {
+        let Some(ServerMessage::Pong { id, time_us }) = message::read(&text) else {
             return Some(Report::Text {
                 connection: number,
                 text,
@@ -421,9 +420,7 @@ impl Shared {
 
     fn acknowledge(&self, seq: Option<u64>) {
         if let (Some(seq), Some(connection)) = (seq, &*self.connection.borrow()) {
-            connection
-                .socket
-                .send(&ViewerMessage::Ack { seq }.to_json());
+            connection.socket.send(&message::ack(seq));
         }
     }
 

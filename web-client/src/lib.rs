@@ -18,6 +18,7 @@ pub mod element;
 pub mod feed;
 pub mod js;
 pub mod link;
+pub mod message;
 pub mod painter;
 pub mod session;
 pub mod socket;

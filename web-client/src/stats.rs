@@ -73,20 +73,20 @@ impl Stats {
             .filter(|frame| now - frame.at < AGES)
             .filter_map(|frame| frame.age)
             .collect();
-        ages.sort_by(f64::total_cmp);
         Rates {
             fps: per_second(frames),
             mbit: per_second(bits / 1e6),
             age: self.frames.back().and_then(|frame| frame.age),
-            age_p95: percentile(&ages, 95),
+            age_p95: percentile(&mut ages, 95),
         }
     }
 }
 
-/// The nearest-rank percentile of sorted numbers.
-fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.checked_sub(1)?).copied()
+/// The nearest-rank percentile.
+fn percentile(numbers: &mut [f64], percent: usize) -> Option<f64> {
+    let rank = (numbers.len() * percent).div_ceil(100);
+    let (_, nth, _) = numbers.select_nth_unstable_by(rank.checked_sub(1)?, f64::total_cmp);
+    Some(*nth)
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ impl Intent {
 
     /// The intent of a key, by `KeyboardEvent.key`.
     pub fn from_key(key: &str) -> Option<Self> {
-        let key = key.to_lowercase();
+        let key = key.to_ascii_lowercase();
         TABLE
             .iter()
             .find(|(.., keys)| keys.contains(&key.as_str()))

@@ -20,8 +20,8 @@ impl Session {
             let mut state = self.state.borrow_mut();
             let id = state.next_snapshot;
             state.next_snapshot += 1;
-            if let Some(functions) = functions {
-                state.snapshots.insert(id, functions);
+            if let Some((resolve, reject)) = functions {
+                state.snapshots.push((id, resolve, reject));
             }
             id
         };
@@ -38,8 +38,13 @@ impl Session {
         seq: Option<u64>,
         captured_us: Option<u64>,
     ) {
-        let Some((resolve, reject)) = self.state.borrow_mut().snapshots.remove(&id) else {
-            return;
+        let (resolve, reject) = {
+            let waiting = &mut self.state.borrow_mut().snapshots;
+            let Some(at) = waiting.iter().position(|(waiting, ..)| *waiting == id) else {
+                return;
+            };
+            let (_, resolve, reject) = waiting.swap_remove(at);
+            (resolve, reject)
         };
         // Neither resolving nor rejecting a promise throws.
         match jpeg {

@@ -21,7 +21,6 @@ use crate::worker::{self, PipelineEvent, Remote, Runner};
 use js_sys::Function;
 use pistreamer_protocol::WireFormat;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
@@ -69,7 +68,8 @@ struct State {
     layout: Layout,
     zoom: Zoom,
     gestures: Gestures,
-    snapshots: HashMap<u32, (Function, Function)>,
+    /// Promises of snapshots that the pipeline has yet to hand out.
+    snapshots: Vec<(u32, Function, Function)>,
     next_snapshot: u32,
 }
 
@@ -113,7 +113,7 @@ impl Session {
                 layout: Layout::default(),
                 zoom: Zoom::default(),
                 gestures: Gestures::default(),
-                snapshots: HashMap::new(),
+                snapshots: Vec::new(),
                 next_snapshot: 0,
             }),
             runner: RefCell::default(),
@@ -490,7 +490,7 @@ impl Drop for Session {
         if let Some((observer, _)) = self.observer.get_mut() {
             observer.disconnect();
         }
-        for (_, reject) in self.state.get_mut().snapshots.values() {
+        for (_, _, reject) in &self.state.get_mut().snapshots {
             let error = js_sys::Error::new("the element has left the document");
             // Rejecting a promise doesn't throw.
             let _ = reject.call1(&JsValue::NULL, &error);

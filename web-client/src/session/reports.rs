@@ -3,6 +3,7 @@
 use super::Session;
 use crate::js;
 use crate::link::{Drawn, Report};
+use crate::message;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::ServerMessage;
 use wasm_bindgen::JsValue;
@@ -67,24 +68,24 @@ impl Session {
         {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
-            match ServerMessage::from_json(text) {
-                Ok(ServerMessage::Hello(hello)) => {
+            match message::read(text) {
+                Some(ServerMessage::Hello(hello)) => {
                     state.machine.hello(now, &hello);
                     state.camera_id.clone_from(&hello.camera.id);
                     state.wire = WireFormat::from_subprotocol(&hello.wire);
                     self.set_data("wire", &hello.wire);
                 }
-                Ok(ServerMessage::State(status)) => state.machine.camera(now, &status),
-                Ok(ServerMessage::Skipped { total, .. }) => {
+                Some(ServerMessage::State(status)) => state.machine.camera(now, &status),
+                Some(ServerMessage::Skipped { total, .. }) => {
                     state.machine.heard(now);
                     state.skipped_server = state.skipped_server_before + total;
                 }
-                Ok(ServerMessage::Error { code, message }) => {
+                Some(ServerMessage::Error { code, message }) => {
                     state.machine.heard(now);
                     error = Some(format!("{message} ({code})"));
                 }
-                Ok(_) => state.machine.heard(now),
-                Err(cause) => error = Some(cause.to_string()),
+                Some(_) => state.machine.heard(now),
+                None => error = Some(format!("the server said what nobody understands: {text}")),
             }
         }
         if let Some(error) = error {

@@ -1,0 +1,128 @@
+//! The text messages, read by the browser's own `JSON.parse` and written by hand into the protocol's types.
+//!
+//! Their shape is `pistreamer-protocol`'s, and tests hold this file to it. Its own reader and writer would make the
+//! download a quarter larger.
+
+use crate::js;
+use js_sys::{Array, JSON};
+use pistreamer_protocol::message::{
+    Camera, CameraState, CameraStatus, Control, Hello, ServerMessage,
+};
+use wasm_bindgen::{JsCast, JsValue};
+
+/// Reads a server's message; `None` where it is none. One of an unknown type is [`ServerMessage::Unknown`].
+pub fn read(text: &str) -> Option<ServerMessage> {
+    let message = JSON::parse(text).ok()?;
+    Some(match string(&message, "type")?.as_str() {
+        "hello" => ServerMessage::Hello(hello(&message)?),
+        "state" => ServerMessage::State(status(&message)?),
+        "skipped" => ServerMessage::Skipped {
+            count: whole(&message, "count")?,
+            total: whole(&message, "total")?,
+        },
+        "pong" => ServerMessage::Pong {
+            id: whole(&message, "id"),
+            time_us: whole(&message, "time_us")?,
+        },
+        "error" => ServerMessage::Error {
+            code: string(&message, "code")?,
+            message: string(&message, "message")?,
+        },
+        _ => ServerMessage::Unknown,
+    })
+}
+
+/// A viewer's `ack`.
+pub fn ack(seq: u64) -> String {
+    format!("{{\"type\":\"ack\",\"seq\":{seq}}}")
+}
+
+/// A viewer's `ping`.
+pub fn ping(id: u64) -> String {
+    format!("{{\"type\":\"ping\",\"id\":{id}}}")
+}
+
+/// A viewer's `pause`.
+pub const PAUSE: &str = "{\"type\":\"pause\"}";
+
+/// A viewer's `resume`.
+pub const RESUME: &str = "{\"type\":\"resume\"}";
+
+fn hello(message: &JsValue) -> Option<Hello> {
+    let camera = js::get(message, "camera");
+    Some(Hello {
+        protocol: whole(message, "protocol")? as u32,
+        server: string(message, "server")?,
+        time_us: whole(message, "time_us")?,
+        camera: Camera {
+            id: string(&camera, "id")?,
+            name: string(&camera, "name")?,
+            source: string(&camera, "source")?,
+            test_pattern: js::get(&camera, "test_pattern").is_truthy(),
+        },
+        width: whole(message, "width")? as u32,
+        height: whole(message, "height")? as u32,
+        fps: number(message, "fps")?,
+        status: status(message)?,
+        wire: string(message, "wire")?,
+        controls: controls(message)?,
+    })
+}
+
+fn status(message: &JsValue) -> Option<CameraStatus> {
+    Some(CameraStatus {
+        state: match string(message, "state")?.as_str() {
+            "starting" => CameraState::Starting,
+            "live" => CameraState::Live,
+            "no-signal" => CameraState::NoSignal,
+            _ => CameraState::Unknown,
+        },
+        reason: string(message, "reason").unwrap_or_default(),
+        since_us: whole(message, "since_us").unwrap_or_default(),
+    })
+}
+
+fn controls(message: &JsValue) -> Option<Vec<Control>> {
+    let Ok(controls) = js::get(message, "controls").dyn_into::<Array>() else {
+        return Some(Vec::new());
+    };
+    let control = |control: JsValue| {
+        Some(Control {
+            name: string(&control, "name")?,
+            min: number(&control, "min")?,
+            max: number(&control, "max")?,
+            value: number(&control, "value")?,
+            default: number(&control, "default")?,
+        })
+    };
+    controls.iter().map(control).collect()
+}
+
+fn string(object: &JsValue, name: &str) -> Option<String> {
+    js::get(object, name).as_string()
+}
+
+fn number(object: &JsValue, name: &str) -> Option<f64> {
+    js::get(object, name).as_f64()
+}
+
+/// Exact below 2⁵³, which is the year 2255 in µs.
+fn whole(object: &JsValue, name: &str) -> Option<u64> {
+    number(object, name).map(|value| value as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pistreamer_protocol::message::ViewerMessage;
+
+    #[test]
+    fn what_is_written_is_what_the_protocol_writes() {
+        for seq in [0, 7, u64::MAX] {
+            assert_eq!(ack(seq), ViewerMessage::Ack { seq }.to_json());
+            assert_eq!(ping(seq), ViewerMessage::Ping { id: Some(seq) }.to_json());
+        }
+        assert_eq!(PAUSE, ViewerMessage::Pause.to_json());
+        assert_eq!(RESUME, ViewerMessage::Resume.to_json());
+    }
+}
