@@ -4,6 +4,8 @@
 //! symbols have 6 bits; the two rarest, `=` and the end of the block have 7 (62/64 + 4/128 = 1, a complete code).
 //! Writing bits into a gzip member belongs to [`crate::pack`](mod@crate::pack).
 
+use std::sync::LazyLock;
+
 /// Size of a base64 alphabet.
 const SYMBOLS: usize = 64;
 
@@ -53,8 +55,8 @@ pub(crate) const FIELDS: u32 = 8;
 pub(crate) static PAIR: [u16; 4096] = pairs();
 
 /// For each pair of fields, its two base64 symbols as they stand in memory (little-endian) in 0..16 and its 12 bits of
-/// JPEG in 16..28.
-pub(crate) static INVERSE: [u32; 4096] = inverse();
+/// JPEG in 16..28. Made when it is first needed (in some µs): it doesn't compress, and browsers download this crate.
+pub(crate) static INVERSE: LazyLock<[u32; 4096]> = LazyLock::new(inverse);
 
 /// Bit 0 of each field.
 const LOWEST: u64 = {
@@ -147,7 +149,7 @@ const fn pairs() -> [u16; 4096] {
     pairs
 }
 
-const fn inverse() -> [u32; 4096] {
+fn inverse() -> [u32; 4096] {
     let pairs = pairs();
     let mut inverse = [0; 4096];
     let mut i = 0;

@@ -85,6 +85,7 @@ impl<'a> Reader<'a> {
     /// Decodes whole steps until `jpeg` has only [`OVERHANG`] left, or something else than eight base64 symbols comes.
     /// Returns the number of JPEG bytes; their text stands at the beginning of `text`.
     fn steps(&mut self, jpeg: &mut [u8], text: &mut [u8; text_len(BLOCK)]) -> usize {
+        let inverse: &[u32; 4096] = &INVERSE;
         let mut at = 0;
         for text in text.chunks_exact_mut(text_len(STEP)) {
             let Some(jpeg) = jpeg.get_mut(at..at + STEP + OVERHANG) else {
@@ -93,7 +94,7 @@ impl<'a> Reader<'a> {
             let Some((fields, len)) = self.peek().and_then(fields) else {
                 break;
             };
-            let pair = |i: u32| INVERSE[(fields >> (i * 2 * FIELD_BITS)) as usize & 0xfff];
+            let pair = |i: u32| inverse[(fields >> (i * 2 * FIELD_BITS)) as usize & 0xfff];
             let pairs = [pair(0), pair(1), pair(2), pair(3)];
             let value = pairs
                 .iter()
