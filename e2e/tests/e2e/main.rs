@@ -1,0 +1,6 @@
+//! The tests of the whole, one binary: what they need is named in the library, [`pistreamer_e2e`].
+
+mod endurance;
+mod harness;
+mod stream;
+mod trouble;
