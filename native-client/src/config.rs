@@ -1,0 +1,97 @@
+//! What a caller can choose about a subscription, with defaults for all but the URL.
+
+use crate::{Endpoint, UrlError};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, WireFormat};
+use std::time::Duration;
+
+/// How a subscription behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The server's WebSocket.
+    pub endpoint: Endpoint,
+    /// The wire format asked for first; the server may answer with the other one.
+    pub wire: WireFormat,
+    /// Frames a second that the caller has use for; `None` is all of them.
+    pub max_fps: Option<f64>,
+    /// Largest JPEG in bytes that is accepted. What is larger counts as corrupt.
+    pub frame_limit: usize,
+    /// What happens when a connection cannot be made or ends.
+    pub reconnect: Reconnect,
+    /// Time for a connection to come about.
+    pub connect_timeout: Duration,
+    /// A server that says nothing for so long is gone. It is pinged before.
+    pub silence: Duration,
+}
+
+/// What happens when a connection cannot be made or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnect {
+    /// The error is returned and the stream ends.
+    Never,
+    /// Another attempt is made after a pause, without end. The pauses double, carry jitter, and begin anew after each
+    /// frame. Only a server that answers the first attempt with a refusal (HTTP 4xx) ends the stream: it would again.
+    After {
+        /// The first pause.
+        first: Duration,
+        /// The longest one.
+        longest: Duration,
+    },
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self::After {
+            first: Duration::from_millis(250),
+            longest: Duration::from_secs(8),
+        }
+    }
+}
+
+impl Config {
+    /// The defaults for the server at a URL such as `http://raspberrypi.local:8000`: a `ws://` or `wss://` URL, or the
+    /// `http://` or `https://` one of its viewer. A path is kept; one that ends in a slash gets `ws` added.
+    ///
+    /// # Errors
+    /// Where the text is no such URL.
+    pub fn new(url: &str) -> Result<Self, UrlError> {
+        Ok(Self {
+            endpoint: Endpoint::websocket(url, "ws")?,
+            wire: WireFormat::GzipBase64,
+            max_fps: None,
+            frame_limit: DEFAULT_FRAME_LIMIT,
+            reconnect: Reconnect::default(),
+            connect_timeout: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
+        })
+    }
+
+    /// With the camera of that id rather than the server's first one.
+    pub fn camera(mut self, id: &str) -> Self {
+        self.endpoint.add_query("camera", id);
+        self
+    }
+
+    /// With that wire format asked for first.
+    pub fn wire(mut self, wire: WireFormat) -> Self {
+        self.wire = wire;
+        self
+    }
+
+    /// With at most so many frames a second.
+    pub fn max_fps(mut self, max_fps: f64) -> Self {
+        self.max_fps = Some(max_fps);
+        self
+    }
+
+    /// With JPEGs of at most so many bytes.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.frame_limit = bytes;
+        self
+    }
+
+    /// With another answer to lost connections.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+}

@@ -1,0 +1,232 @@
+//! Where a server is: a URL, taken apart and completed.
+//!
+//! Pure text work; connecting belongs to [`crate::dial`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Uri;
+use percent_encoding::percent_decode_str;
+use std::fmt;
+
+/// Host, port, path and credentials of a URL. Its text never shows the credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// Name or address, IPv6 without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Path and query, beginning with a slash.
+    pub path: String,
+    /// User and password of the URL.
+    pub credentials: Option<Credentials>,
+}
+
+/// User and password. Neither `Debug` nor `Display` shows them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials(String);
+
+impl Credentials {
+    /// The value of an `Authorization` header (RFC 7617).
+    pub fn basic(&self) -> String {
+        format!("Basic {}", STANDARD.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// Why a text is not the URL of a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{url:?} is not the URL of a server: {problem}")]
+pub struct UrlError {
+    url: String,
+    problem: &'static str,
+}
+
+impl Endpoint {
+    /// Takes a URL apart. `schemes` are those that are understood, each with whether it means TLS.
+    ///
+    /// # Errors
+    /// Where the text is no URL of one of the schemes, or has no host. The error shows no credentials.
+    pub fn parse(url: &str, schemes: &[(&str, bool)]) -> Result<Self, UrlError> {
+        let error = |problem| UrlError {
+            url: without_credentials(url),
+            problem,
+        };
+        let url = url.trim();
+        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let uri: Uri = url.parse().map_err(|_| error("it cannot be read"))?;
+        let scheme = uri
+            .scheme_str()
+            .ok_or_else(|| error("it lacks a scheme such as http://"))?;
+        let tls = schemes
+            .iter()
+            .find(|(name, _)| *name == scheme)
+            .map(|(_, tls)| *tls)
+            .ok_or_else(|| error("its scheme is not one that works here"))?;
+        let authority = uri.authority().ok_or_else(|| error("it has no host"))?;
+        let host = authority.host().trim_matches(['[', ']']);
+        if host.is_empty() {
+            return Err(error("it has no host"));
+        }
+        let after_host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        let has_port = after_host
+            .rsplit(']')
+            .next()
+            .unwrap_or_default()
+            .contains(':');
+        let port = match (has_port, authority.port_u16()) {
+            (true, None | Some(0)) => return Err(error("its port is not one")),
+            (_, Some(port)) => port,
+            (false, None) if tls => 443,
+            (false, None) => 80,
+        };
+        let credentials = authority.as_str().rsplit_once('@').map(|(user, _)| {
+            Credentials(percent_decode_str(user).decode_utf8_lossy().into_owned())
+        });
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self {
+            tls,
+            host: host.to_owned(),
+            port,
+            path: if path.starts_with('/') {
+                path.to_owned()
+            } else {
+                format!("/{path}")
+            },
+            credentials,
+        })
+    }
+
+    /// A WebSocket endpoint: `ws://`, `wss://`, or the `http://` and `https://` that people see in their browser. Where
+    /// the path ends in a slash, as a page's does, `name` is added to it; any other path is kept as it is.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
+    pub fn websocket(url: &str, name: &str) -> Result<Self, UrlError> {
+        const SCHEMES: [(&str, bool); 4] = [
+            ("ws", false),
+            ("wss", true),
+            ("http", false),
+            ("https", true),
+        ];
+        let mut endpoint = Self::parse(url, &SCHEMES)?;
+        let path_len = endpoint.path.find('?').unwrap_or(endpoint.path.len());
+        if endpoint.path[..path_len].ends_with('/') {
+            endpoint.path.insert_str(path_len, name);
+        }
+        Ok(endpoint)
+    }
+
+    /// The path with one more pair in its query; the value is encoded.
+    pub fn add_query(&mut self, key: &str, value: &str) {
+        let value =
+            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+        let separator = if self.path.contains('?') { '&' } else { '?' };
+        self.path.push_str(&format!("{separator}{key}={value}"));
+    }
+
+    /// Host and port as a `Host` header has them (RFC 9110 §7.2).
+    pub fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
+        match (self.tls, port) {
+            (false, 80) | (true, 443) => host,
+            _ => format!("{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.authority())
+    }
+}
+
+/// The URL as logs and errors may show it.
+fn without_credentials(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| start + at);
+    match url[start..end].rfind('@') {
+        Some(at) => format!("{}{}", &url[..start], &url[start + at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ws(url: &str) -> (bool, String, u16, String) {
+        let endpoint = Endpoint::websocket(url, "ws").unwrap();
+        (endpoint.tls, endpoint.host, endpoint.port, endpoint.path)
+    }
+
+    #[test]
+    fn what_stands_in_a_browsers_address_bar_is_enough() {
+        let pi = |tls, port, path: &str| (tls, "pi.local".to_owned(), port, path.to_owned());
+        assert_eq!(ws("http://pi.local:8000"), pi(false, 8000, "/ws"));
+        assert_eq!(ws("http://pi.local:8000/"), pi(false, 8000, "/ws"));
+        assert_eq!(
+            ws("https://pi.local/cam/?camera=1#x"),
+            pi(true, 443, "/cam/ws?camera=1")
+        );
+        assert_eq!(ws("ws://pi.local"), pi(false, 80, "/ws"));
+        assert_eq!(ws("wss://pi.local/door/live"), pi(true, 443, "/door/live"));
+        assert_eq!(ws("ws://pi.local?camera=1"), pi(false, 80, "/ws?camera=1"));
+        assert_eq!(
+            ws("ws://[::1]:8000/ws"),
+            (false, "::1".into(), 8000, "/ws".into())
+        );
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_and_no_password_is_shown() {
+        for bad in [
+            "",
+            "pi.local:8000",
+            "ftp://pi.local",
+            "http://",
+            "http://:80",
+            "ws://pi:0",
+            "ws://pi:99999",
+            "ws://a b",
+            "ws://user:hunter2@",
+            "x://user:hunter2@host/",
+        ] {
+            let error = Endpoint::websocket(bad, "ws").unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn credentials_become_basic_and_are_never_shown() {
+        let endpoint = Endpoint::websocket("ws://me:s%40fe@[::1]:81/", "ws").unwrap();
+        let credentials = endpoint.credentials.clone().unwrap();
+        assert_eq!(
+            credentials.basic(),
+            format!("Basic {}", STANDARD.encode("me:s@fe"))
+        );
+        assert_eq!(endpoint.to_string(), "[::1]:81");
+        assert!(!format!("{endpoint:?}").contains("s@fe"));
+    }
+
+    #[test]
+    fn a_query_grows_by_a_pair() {
+        let mut endpoint = Endpoint::websocket("ws://pi/ws", "ws").unwrap();
+        endpoint.add_query("camera", "Virtual 0");
+        endpoint.add_query("x", "1");
+        assert_eq!(endpoint.path, "/ws?camera=Virtual%200&x=1");
+    }
+}

@@ -1,0 +1,163 @@
+//! What has arrived and was not taken yet: at most one event of each kind, a newer one in place of the older.
+//!
+//! Shared by the task that reads the socket and the caller that takes.
+
+use crate::Error;
+use crate::subscription::{Event, Stats};
+use futures::task::AtomicWaker;
+use std::mem::discriminant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use tokio::sync::Notify;
+
+/// The meeting point of reader and caller.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    filled: AtomicWaker,
+    /// Told when the caller took a frame.
+    pub taken: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Oldest first, one of a kind, so at most four.
+    waiting: Vec<Event>,
+    end: Option<Option<Error>>,
+    /// The seq of a frame that was taken and is not acknowledged yet.
+    ack: Option<u64>,
+    stats: Stats,
+}
+
+impl Inbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this lock, and the state is valid at every point.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves an event for the caller.
+    pub fn put(&self, event: Event) {
+        let mut state = self.state();
+        let kind = discriminant(&event);
+        let before = state.waiting.len();
+        state
+            .waiting
+            .retain(|waiting| discriminant(waiting) != kind);
+        if matches!(event, Event::Frame(_)) {
+            state.stats.received += 1;
+            state.stats.overtaken += (before - state.waiting.len()) as u64;
+        }
+        state.waiting.push(event);
+        drop(state);
+        self.filled.wake();
+    }
+
+    /// Nothing more will come, and why.
+    pub fn end(&self, error: Option<Error>) {
+        self.state().end = Some(error);
+        self.filled.wake();
+    }
+
+    /// Counts something.
+    pub fn count(&self, count: impl FnOnce(&mut Stats)) {
+        count(&mut self.state().stats);
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        self.state().stats
+    }
+
+    /// The seq to acknowledge, if the caller took a frame since the last call.
+    pub fn take_ack(&self) -> Option<u64> {
+        self.state().ack.take()
+    }
+
+    /// The oldest event that waits and is wanted; others are let go.
+    pub fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Poll<Option<Result<Event, Error>>> {
+        self.filled.register(cx.waker());
+        let mut state = self.state();
+        state.waiting.retain(wanted);
+        if state.waiting.is_empty() {
+            return match &mut state.end {
+                Some(error) => Poll::Ready(error.take().map(Err)),
+                None => Poll::Pending,
+            };
+        }
+        let event = state.waiting.remove(0);
+        if let Event::Frame(frame) = &event {
+            state.ack = Some(frame.stamp.seq);
+            self.taken.notify_one();
+        }
+        Poll::Ready(Some(Ok(event)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Frame;
+    use bytes::Bytes;
+    use futures::future::{FutureExt, poll_fn};
+    use pistreamer_protocol::message::CameraStatus;
+    use pistreamer_protocol::{Stamp, WireFormat};
+
+    fn frame(seq: u64) -> Event {
+        Event::Frame(Frame {
+            stamp: Stamp {
+                seq,
+                ..Stamp::default()
+            },
+            jpeg: Bytes::new(),
+            wire: WireFormat::Jpeg,
+        })
+    }
+
+    fn take(inbox: &Inbox) -> Option<Event> {
+        let event = poll_fn(|cx| inbox.poll_take(cx, |_| true)).now_or_never()?;
+        Some(event.unwrap().unwrap())
+    }
+
+    #[test]
+    fn one_frame_waits_and_it_is_the_newest() {
+        let inbox = Inbox::default();
+        for seq in 1..=5 {
+            inbox.put(frame(seq));
+        }
+        assert!(matches!(take(&inbox), Some(Event::Frame(frame)) if frame.stamp.seq == 5));
+        assert!(take(&inbox).is_none());
+        assert_eq!((inbox.stats().received, inbox.stats().overtaken), (5, 4));
+    }
+
+    #[test]
+    fn only_what_was_taken_is_acknowledged() {
+        let inbox = Inbox::default();
+        inbox.put(frame(1));
+        assert_eq!(inbox.take_ack(), None);
+        take(&inbox);
+        inbox.put(frame(2));
+        assert_eq!(inbox.take_ack(), Some(1));
+        assert_eq!(inbox.take_ack(), None);
+    }
+
+    #[test]
+    fn a_state_after_a_frame_stays_after_it() {
+        let inbox = Inbox::default();
+        inbox.put(Event::Status(CameraStatus::default()));
+        inbox.put(frame(1));
+        inbox.put(Event::Status(CameraStatus::default()));
+        inbox.end(None);
+        assert!(matches!(take(&inbox), Some(Event::Frame(_))));
+        assert!(matches!(take(&inbox), Some(Event::Status(_))));
+        assert!(
+            poll_fn(|cx| inbox.poll_take(cx, |_| true))
+                .now_or_never()
+                .unwrap()
+                .is_none()
+        );
+    }
+}

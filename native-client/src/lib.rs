@@ -1,0 +1,36 @@
+//! A pistreamer camera's frames in your own program.
+//!
+//! A [`Subscription`] is a [`futures::Stream`] of frames. It holds the newest frame and no queue, reconnects by itself,
+//! and tells the server which frames you took, so that the server never sends ahead of you by more than two of them.
+//!
+//! ```no_run
+//! use futures::TryStreamExt as _;
+//! use pistreamer_client::{Config, Subscription};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut frames = Subscription::start(Config::new("http://raspberrypi.local:8000")?);
+//!     while let Some(frame) = frames.try_next().await? {
+//!         println!("frame {}: {} bytes of JPEG", frame.stamp.seq, frame.jpeg.len());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! What the bytes mean is defined by [`protocol`]. Decoding pictures and showing them belong to the caller.
+
+mod backoff;
+mod config;
+mod endpoint;
+mod inbox;
+mod link;
+mod subscription;
+
+pub mod dial;
+
+pub use backoff::Backoff;
+pub use config::{Config, Reconnect};
+pub use endpoint::{Credentials, Endpoint, UrlError};
+pub use link::Error;
+pub use pistreamer_protocol as protocol;
+pub use subscription::{Event, Frame, Stats, Subscription};

@@ -1,0 +1,321 @@
+//! The task behind a subscription: connects, reads, unpacks, acknowledges, and connects again.
+//!
+//! What waits for the caller belongs to [`crate::inbox`].
+
+use crate::dial::{Stream, dial};
+use crate::inbox::Inbox;
+use crate::{Backoff, Config, Endpoint, Event, Frame, Reconnect};
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use http::{HeaderValue, Request, header};
+use pistreamer_protocol::message::{ServerMessage, ViewerMessage, Want};
+use pistreamer_protocol::{Stamp, Unpacker, WireFormat, jpeg};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+/// Why a connection could not be made, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody is there, or TLS fails.
+    #[error("cannot reach {address}: {error}")]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The server answered, but not with a WebSocket.
+    #[error("{address} refused with status {status}: {text}")]
+    Refused {
+        /// Host and port.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of its answer.
+        text: String,
+    },
+    /// The server closed the connection, and why where it said so.
+    #[error("{address} closed the connection: {reason}")]
+    Closed {
+        /// Host and port.
+        address: String,
+        /// Code and reason of the close frame.
+        reason: String,
+    },
+    /// Nothing came for so long.
+    #[error("{address} has been silent for {silence:?}")]
+    Silent {
+        /// Host and port.
+        address: String,
+        /// How long.
+        silence: Duration,
+    },
+    /// The connection broke, or the server broke the WebSocket protocol.
+    #[error("the connection to {address} broke: {error}")]
+    Broken {
+        /// Host and port.
+        address: String,
+        /// What tungstenite says.
+        error: Box<tungstenite::Error>,
+    },
+}
+
+impl Error {
+    pub(crate) fn broken(endpoint: &Endpoint, error: tungstenite::Error) -> Self {
+        Self::Broken {
+            address: endpoint.to_string(),
+            error: Box::new(error),
+        }
+    }
+
+    pub(crate) fn silent(endpoint: &Endpoint, silence: Duration) -> Self {
+        Self::Silent {
+            address: endpoint.to_string(),
+            silence,
+        }
+    }
+
+    /// Whether the server said that it won't have us.
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 400..500,
+                ..
+            }
+        )
+    }
+}
+
+/// Longest text of a refusal that is kept, in bytes.
+const REFUSAL_TEXT: usize = 300;
+
+/// A WebSocket to a server and the subprotocol that it chose.
+pub(crate) async fn connect(
+    endpoint: &Endpoint,
+    wires: &[WireFormat],
+    largest_message: usize,
+    patience: Duration,
+) -> Result<(WebSocketStream<Stream>, WireFormat), Error> {
+    let unreachable = |error| Error::Unreachable {
+        address: endpoint.to_string(),
+        error,
+    };
+    let request = request(endpoint, wires)
+        .map_err(|error| unreachable(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let started = Instant::now();
+    let stream = dial(endpoint, patience).await.map_err(unreachable)?;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(largest_message))
+        .max_frame_size(Some(largest_message));
+    let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+    let left = patience.saturating_sub(started.elapsed());
+    match timeout(left, handshake).await {
+        Ok(Ok((socket, response))) => {
+            let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+            let wire = chosen
+                .and_then(|name| WireFormat::from_subprotocol(name.to_str().ok()?))
+                .unwrap_or(WireFormat::GzipBase64);
+            Ok((socket, wire))
+        }
+        Ok(Err(tungstenite::Error::Http(response))) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let text = String::from_utf8_lossy(&body[..body.len().min(REFUSAL_TEXT)]);
+            Err(Error::Refused {
+                address: endpoint.to_string(),
+                status: response.status().as_u16(),
+                text: text.trim().to_owned(),
+            })
+        }
+        Ok(Err(error)) => Err(Error::broken(endpoint, error)),
+        Err(_) => Err(unreachable(io::ErrorKind::TimedOut.into())),
+    }
+}
+
+fn request(endpoint: &Endpoint, wires: &[WireFormat]) -> Result<Request<()>, tungstenite::Error> {
+    let mut request =
+        format!("ws://{}{}", endpoint.authority(), endpoint.path).into_client_request()?;
+    let offer = wires.iter().map(|wire| wire.subprotocol());
+    let offer = offer.collect::<Vec<_>>().join(", ");
+    let headers = request.headers_mut();
+    headers.insert(
+        header::SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_str(&offer)?,
+    );
+    if let Some(credentials) = &endpoint.credentials {
+        let mut value = HeaderValue::from_str(&credentials.basic())?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+/// Connects and reads, again and again, until the policy says that it is over.
+pub(crate) async fn run(config: Config, inbox: Arc<Inbox>) {
+    let mut backoff = match config.reconnect {
+        Reconnect::Never => None,
+        Reconnect::After { first, longest } => Some(Backoff::new(first, longest)),
+    };
+    loop {
+        let (before, connections) = (inbox.stats().received, inbox.stats().connections);
+        let Err(error) = session(&config, &inbox).await;
+        let final_refusal = error.is_refusal() && connections == 0;
+        let Some(backoff) = backoff.as_mut().filter(|_| !final_refusal) else {
+            return inbox.end(Some(error));
+        };
+        if inbox.stats().received > before {
+            backoff.reset();
+        }
+        let retry_in = backoff.pause();
+        inbox.put(Event::Lost { error, retry_in });
+        sleep(retry_in).await;
+    }
+}
+
+/// One connection, from dialling to its end.
+async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infallible, Error> {
+    let endpoint = &config.endpoint;
+    let mut wires = [config.wire, WireFormat::Jpeg];
+    if config.wire == WireFormat::Jpeg {
+        wires[1] = WireFormat::GzipBase64;
+    }
+    let largest = largest_message(config.frame_limit);
+    let (mut socket, wire) = connect(endpoint, &wires, largest, config.connect_timeout).await?;
+    inbox.count(|stats| stats.connections += 1);
+    // Whatever was taken before belongs to another connection.
+    inbox.take_ack();
+    let mut decoder = Decoder {
+        wire,
+        limit: config.frame_limit,
+        unpacker: Unpacker::new(config.frame_limit),
+    };
+    if let Some(max_fps) = config.max_fps {
+        let want = Want {
+            max_fps: Some(max_fps),
+            ..Want::default()
+        };
+        say(&mut socket, config, ViewerMessage::Want(want)).await?;
+    }
+    let mut heard = Instant::now();
+    let mut pinged = false;
+    loop {
+        let deadline = heard
+            + if pinged {
+                config.silence
+            } else {
+                config.silence / 2
+            };
+        tokio::select! {
+            message = socket.next() => {
+                (heard, pinged) = (Instant::now(), false);
+                let message = message
+                    .ok_or_else(|| closed(endpoint, "it went without a word".into()))?
+                    .map_err(|error| Error::broken(endpoint, error))?;
+                hear(message, &mut decoder, inbox, endpoint)?;
+            }
+            () = inbox.taken.notified() => {
+                if let Some(seq) = inbox.take_ack() {
+                    say(&mut socket, config, ViewerMessage::Ack { seq }).await?;
+                }
+            }
+            () = sleep_until(deadline) => {
+                if pinged {
+                    return Err(Error::silent(endpoint, config.silence));
+                }
+                pinged = true;
+                say(&mut socket, config, ViewerMessage::Ping { id: None }).await?;
+            }
+        }
+    }
+}
+
+async fn say(
+    socket: &mut WebSocketStream<Stream>,
+    config: &Config,
+    message: ViewerMessage,
+) -> Result<(), Error> {
+    match timeout(
+        config.silence,
+        socket.send(Message::text(message.to_json())),
+    )
+    .await
+    {
+        Ok(said) => said.map_err(|error| Error::broken(&config.endpoint, error)),
+        Err(_) => Err(Error::silent(&config.endpoint, config.silence)),
+    }
+}
+
+fn closed(endpoint: &Endpoint, reason: String) -> Error {
+    Error::Closed {
+        address: endpoint.to_string(),
+        reason,
+    }
+}
+
+fn hear(
+    message: Message,
+    decoder: &mut Decoder,
+    inbox: &Inbox,
+    endpoint: &Endpoint,
+) -> Result<(), Error> {
+    match message {
+        Message::Binary(bytes) => match decoder.frame(bytes) {
+            Some(frame) => inbox.put(Event::Frame(frame)),
+            None => inbox.count(|stats| stats.corrupt += 1),
+        },
+        Message::Text(text) => match ServerMessage::from_json(&text) {
+            Ok(ServerMessage::Hello(hello)) => inbox.put(Event::Hello(Box::new(hello))),
+            Ok(ServerMessage::State(status)) => inbox.put(Event::Status(status)),
+            Ok(ServerMessage::Skipped { count, .. }) => {
+                inbox.count(|stats| stats.skipped += count);
+            }
+            // Pongs keep the connection alive by having come. What is malformed was not meant for us.
+            _ => {}
+        },
+        Message::Close(frame) => {
+            let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
+            return Err(closed(endpoint, reason));
+        }
+        // tungstenite answers pings by itself.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Largest message that can hold a frame of `limit` bytes: base64 is 4/3 of it, and gzip of any kind adds little.
+pub(crate) fn largest_message(limit: usize) -> usize {
+    let text = limit.saturating_mul(4) / 3;
+    text.saturating_add(text / 64).saturating_add(4096)
+}
+
+/// Makes frames of messages.
+pub(crate) struct Decoder {
+    wire: WireFormat,
+    limit: usize,
+    unpacker: Unpacker,
+}
+
+impl Decoder {
+    /// The frame in a message, if it holds a whole and stamped one.
+    fn frame(&mut self, message: Bytes) -> Option<Frame> {
+        let jpeg = match self.wire {
+            WireFormat::Jpeg => message,
+            WireFormat::GzipBase64 => Bytes::copy_from_slice(self.unpacker.unpack(&message).ok()?),
+        };
+        if jpeg.len() > self.limit || !jpeg::is_framed(&jpeg) {
+            return None;
+        }
+        Some(Frame {
+            stamp: Stamp::read(&jpeg)?,
+            jpeg,
+            wire: self.wire,
+        })
+    }
+}

@@ -1,0 +1,262 @@
+//! What a subscription does with servers of every kind, over real sockets. pistreamer's own server is tested with it in
+//! `server/tests/`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use futures::{SinkExt, StreamExt};
+use pistreamer_client::protocol::message::{
+    CameraState, CameraStatus, ServerMessage, ViewerMessage,
+};
+use pistreamer_client::protocol::{Stamp, WireFormat, pack};
+use pistreamer_client::{Config, Error, Event, Reconnect, Subscription};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+/// Whatever takes so long in a test is a hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that does what a test tells it.
+struct Server {
+    listener: TcpListener,
+}
+
+impl Server {
+    async fn start() -> (Self, Config) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = Config::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        (Self { listener }, config)
+    }
+
+    /// The next connection as a WebSocket of that wire format.
+    async fn accept(&self, wire: WireFormat) -> WebSocketStream<TcpStream> {
+        let (stream, _) = self.listener.accept().await.unwrap();
+        #[expect(clippy::result_large_err, reason = "tungstenite's own type")]
+        let answer = |request: &Request, mut response: Response| {
+            assert_eq!(request.uri().path(), "/ws");
+            let name = HeaderValue::from_static(wire.subprotocol());
+            response
+                .headers_mut()
+                .insert("sec-websocket-protocol", name);
+            Ok(response)
+        };
+        tokio_tungstenite::accept_hdr_async(stream, answer)
+            .await
+            .unwrap()
+    }
+}
+
+/// A whole JPEG of some size.
+fn jpeg(seq: u64) -> Vec<u8> {
+    let mut jpeg = vec![0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 8, 0, 16, 1, 1, 0x11, 0];
+    jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0x12, 0xff, 0xd9]);
+    let stamp = Stamp {
+        seq,
+        captured_us: 1_764_000_000_000_000 + seq,
+        camera: "0".into(),
+    };
+    stamp.write(&jpeg).unwrap()
+}
+
+async fn heard(socket: &mut WebSocketStream<TcpStream>) -> ViewerMessage {
+    loop {
+        let message = timeout(PATIENCE, socket.next())
+            .await
+            .expect("nothing was said");
+        if let Message::Text(text) = message.expect("the client went").unwrap() {
+            return ViewerMessage::from_json(&text).unwrap();
+        }
+    }
+}
+
+async fn event(subscription: &mut Subscription) -> Event {
+    let event = timeout(PATIENCE, subscription.event()).await;
+    event.expect("nothing happened").expect("it ended").unwrap()
+}
+
+#[tokio::test]
+async fn frames_of_both_wire_formats_arrive_and_are_acknowledged_when_taken() {
+    for wire in WireFormat::ALL {
+        let (server, config) = Server::start().await;
+        let mut frames = Subscription::start(config.wire(wire).max_fps(5.0));
+        let mut socket = server.accept(wire).await;
+        assert!(
+            matches!(heard(&mut socket).await, ViewerMessage::Want(want) if want.max_fps == Some(5.0))
+        );
+        for seq in [7, 9] {
+            let body = match wire {
+                WireFormat::GzipBase64 => pack(&jpeg(seq)),
+                WireFormat::Jpeg => jpeg(seq),
+            };
+            socket.send(Message::binary(body)).await.unwrap();
+            let frame = timeout(PATIENCE, frames.next())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            assert_eq!((frame.stamp.seq, frame.wire), (seq, wire));
+            assert_eq!(frame.jpeg, jpeg(seq));
+            assert_eq!(heard(&mut socket).await, ViewerMessage::Ack { seq });
+        }
+    }
+}
+
+#[tokio::test]
+async fn frames_that_wait_are_overtaken_and_not_acknowledged() {
+    let (server, config) = Server::start().await;
+    let mut frames = Subscription::start(config);
+    let mut socket = server.accept(WireFormat::Jpeg).await;
+    for seq in 1..=20 {
+        socket.send(Message::binary(jpeg(seq))).await.unwrap();
+    }
+    // A ping is answered in order, so all frames are in when the answer is.
+    socket
+        .send(Message::Ping(Default::default()))
+        .await
+        .unwrap();
+    let answer = timeout(PATIENCE, socket.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(matches!(answer, Message::Pong(_)), "{answer:?}");
+    let frame = timeout(PATIENCE, frames.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(frame.stamp.seq, 20);
+    assert_eq!(heard(&mut socket).await, ViewerMessage::Ack { seq: 20 });
+    assert_eq!(
+        (frames.stats().received, frames.stats().overtaken),
+        (20, 19)
+    );
+}
+
+#[tokio::test]
+async fn corrupt_messages_are_counted_and_the_next_frame_comes() {
+    let (server, config) = Server::start().await;
+    let mut frames = Subscription::start(config.frame_limit(1000));
+    let mut socket = server.accept(WireFormat::GzipBase64).await;
+    let whole = pack(&jpeg(1));
+    let mut flipped = whole.clone();
+    flipped[20] ^= 0x40;
+    let large = [&jpeg(1)[..], &[0; 1000], &[0xff, 0xd9]].concat();
+    let unstamped = b"\xff\xd8\xff\xd9".to_vec();
+    for bad in [
+        vec![],
+        whole[..whole.len() - 1].to_vec(),
+        flipped,
+        pack(&large),
+        pack(&unstamped),
+    ] {
+        socket.send(Message::binary(bad)).await.unwrap();
+    }
+    socket.send(Message::binary(whole)).await.unwrap();
+    let frame = timeout(PATIENCE, frames.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(frame.stamp.seq, 1);
+    assert_eq!((frames.stats().received, frames.stats().corrupt), (1, 5));
+}
+
+#[tokio::test]
+async fn what_is_told_beside_the_frames_is_told_on() {
+    let (server, config) = Server::start().await;
+    let mut subscription = Subscription::start(config);
+    let mut socket = server.accept(WireFormat::Jpeg).await;
+    let lost = CameraStatus {
+        state: CameraState::NoSignal,
+        reason: "unplugged".into(),
+        since_us: 1,
+    };
+    for message in [
+        ServerMessage::Skipped { count: 3, total: 3 },
+        ServerMessage::Unknown,
+        ServerMessage::State(lost.clone()),
+    ] {
+        socket.send(Message::text(message.to_json())).await.unwrap();
+    }
+    assert!(matches!(event(&mut subscription).await, Event::Status(status) if status == lost));
+    assert_eq!(subscription.stats().skipped, 3);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_told_and_made_again() {
+    let (server, config) = Server::start().await;
+    let mut subscription = Subscription::start(config.reconnect(Reconnect::After {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(10),
+    }));
+    for seq in 1..=3 {
+        let mut socket = server.accept(WireFormat::Jpeg).await;
+        socket.send(Message::binary(jpeg(seq))).await.unwrap();
+        assert!(
+            matches!(event(&mut subscription).await, Event::Frame(frame) if frame.stamp.seq == seq)
+        );
+        drop(socket);
+        assert!(matches!(event(&mut subscription).await, Event::Lost { .. }));
+    }
+    assert_eq!(subscription.stats().connections, 3);
+}
+
+#[tokio::test]
+async fn a_server_that_stays_silent_is_pinged_and_then_left() {
+    let (server, config) = Server::start().await;
+    let silence = Duration::from_millis(200);
+    let config = Config {
+        silence,
+        ..config.reconnect(Reconnect::Never)
+    };
+    let mut frames = Subscription::start(config);
+    let mut socket = server.accept(WireFormat::Jpeg).await;
+    assert_eq!(heard(&mut socket).await, ViewerMessage::Ping { id: None });
+    let end = timeout(PATIENCE, frames.next()).await.unwrap().unwrap();
+    assert!(matches!(end, Err(Error::Silent { .. })), "{end:?}");
+    assert!(frames.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_refusal_ends_the_stream_with_what_the_server_said() {
+    let (server, config) = Server::start().await;
+    let mut frames = Subscription::start(config.camera("9"));
+    let (mut stream, _) = server.listener.accept().await.unwrap();
+    let mut request = [0; 1024];
+    let len = stream.read(&mut request).await.unwrap();
+    assert!(request[..len].starts_with(b"GET /ws?camera=9 HTTP/1.1\r\n"));
+    let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nno camera 9\n";
+    stream.write_all(answer).await.unwrap();
+    let error = timeout(PATIENCE, frames.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("refused with status 404: no camera 9"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_error_that_says_where() {
+    let (server, config) = Server::start().await;
+    let address = server.listener.local_addr().unwrap().to_string();
+    drop(server);
+    let mut frames = Subscription::start(config.reconnect(Reconnect::Never));
+    let error = timeout(PATIENCE, frames.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains(&address), "{error}");
+}
