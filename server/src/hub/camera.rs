@@ -152,11 +152,7 @@ impl Camera {
 
     /// Starts to look: from now on the camera has one more consumer.
     pub fn subscribe(self: &Arc<Self>) -> Subscription {
-        let hold = self.demand.hold();
-        if hold.is_first() {
-            // Whatever is there was captured for somebody who left: who comes now must not see an old picture.
-            self.latest.send_replace(None);
-        }
+        let hold = self.hold();
         let mut status = self.status.subscribe();
         status.mark_unchanged();
         let mut latest = self.latest.subscribe();
@@ -165,24 +161,45 @@ impl Camera {
             camera: Arc::clone(self),
             latest,
             status,
-            _hold: hold,
+            hold: Some(hold),
         }
+    }
+
+    fn hold(&self) -> Hold {
+        let hold = self.demand.hold();
+        if hold.is_first() {
+            // Whatever is there was captured for somebody who left: who comes now must not see an old picture.
+            self.latest.send_replace(None);
+        }
+        hold
     }
 }
 
-/// A consumer's view of a camera. While it lives, the camera is wanted.
+/// A consumer's view of a camera. While it lives and isn't paused, the camera is wanted.
 #[derive(Debug)]
 pub struct Subscription {
     camera: Arc<Camera>,
     latest: watch::Receiver<Option<Arc<Frame>>>,
     status: watch::Receiver<CameraStatus>,
-    _hold: Hold,
+    hold: Option<Hold>,
 }
 
 impl Subscription {
     /// The camera.
     pub fn camera(&self) -> &Arc<Camera> {
         &self.camera
+    }
+
+    /// Stops to look for a while. The camera's state is still told; its frames are not wanted.
+    pub fn pause(&mut self) {
+        self.hold = None;
+    }
+
+    /// Looks again, from the newest frame on.
+    pub fn resume(&mut self) {
+        if self.hold.is_none() {
+            self.hold = Some(self.camera.hold());
+        }
     }
 
     /// Waits for what happens next: a change of the camera's state or, where `frames` are welcome, a frame. Cancel-safe.
@@ -254,6 +271,18 @@ mod tests {
         assert!(!camera.demand().wanted());
         let mut late = camera.subscribe();
         assert!(futures::FutureExt::now_or_never(late.newest()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_paused_consumer_makes_no_demand() {
+        let camera = Arc::new(Camera::new(message::Camera::default()));
+        let mut subscription = camera.subscribe();
+        camera.publish(frame(1));
+        subscription.pause();
+        assert!(!camera.demand().wanted());
+        subscription.resume();
+        assert!(camera.demand().wanted());
+        assert!(futures::FutureExt::now_or_never(subscription.newest()).is_none());
     }
 
     #[tokio::test]

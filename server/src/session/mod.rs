@@ -140,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 biased;
                 () = shutdown.cancelled() => return Ok(End::Shutdown),
                 message = self.link.next() => match message {
-                    Some(message) => self.hear(message?).await?,
+                    Some(message) => self.hear(message?, &mut subscription).await?,
                     None => return Ok(End::Left),
                 },
                 event = subscription.next(!self.paused && held_until.is_none()) => match event {
@@ -216,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    async fn hear(&mut self, message: Message) -> Result<(), End> {
+    async fn hear(&mut self, message: Message, subscription: &mut Subscription) -> Result<(), End> {
         self.ping_due = Instant::now() + self.config.ping_interval;
         let text = match message {
             Message::Text(text) => text,
@@ -241,10 +241,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .await?;
             }
             ViewerMessage::Want(want) => self.pace.limit(want.max_fps),
-            ViewerMessage::Pause => self.paused = true,
+            ViewerMessage::Pause => {
+                self.paused = true;
+                subscription.pause();
+            }
             ViewerMessage::Resume => {
                 self.paused = false;
                 self.last_seq = None;
+                subscription.resume();
             }
             ViewerMessage::Control { name, .. } => {
                 let message = format!("this camera has no control named {name:?}");
