@@ -168,3 +168,76 @@ fn fields(mut bits: u64) -> Option<(u64, usize)> {
     }
     Some((bits, len))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Unpacker;
+    use crate::huffman::{ALPHABET, END, PAD, SINGLE};
+    use proptest::prelude::*;
+
+    /// A message in the constant code whose text is any sequence of base64 symbols (0..64) and padding (64).
+    fn message(symbols: &[usize]) -> Vec<u8> {
+        let mut out = [GZIP_HEADER.as_slice(), &PROLOGUE].concat();
+        let mut bit = GZIP_HEADER.len() * 8 + PROLOGUE_BITS;
+        let mut text = Vec::new();
+        let codes = symbols.iter().map(|symbol| {
+            text.push(ALPHABET.get(*symbol).copied().unwrap_or(b'='));
+            SINGLE.get(*symbol).copied().unwrap_or(PAD)
+        });
+        for code in codes.collect::<Vec<_>>().into_iter().chain([END]) {
+            for i in 0..code.len {
+                if bit.is_multiple_of(8) {
+                    out.push(0);
+                }
+                out[bit / 8] |= ((code.bits >> i & 1) as u8) << (bit % 8);
+                bit += 1;
+            }
+        }
+        out.extend(crc32fast::hash(&text).to_le_bytes());
+        out.extend((text.len() as u32).to_le_bytes());
+        out
+    }
+
+    fn both_agree(message: &[u8]) {
+        for limit in [4, 50, 1 << 20] {
+            let short = Unpacker::new(limit).unpack(message).map(<[u8]>::to_vec);
+            let general = Unpacker::new(limit).unpack_any(message).map(<[u8]>::to_vec);
+            assert_eq!(short, general);
+        }
+    }
+
+    #[test]
+    fn what_pack_writes_is_taken() {
+        let mut jpeg = Vec::new();
+        for len in (0..100).chain(3060..3090).chain([6144, 10_000]) {
+            let bytes: Vec<u8> = (0..len).map(|i| ((i * i) >> 3) as u8).collect();
+            let message = crate::pack(&bytes);
+            assert_eq!(unpack(&message, len, &mut jpeg), Some(len));
+            assert_eq!(jpeg[..len], bytes);
+            assert_eq!(
+                unpack(&message, len.wrapping_sub(1).min(len), &mut jpeg).is_some(),
+                len == 0
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// Padding anywhere, lengths that are no multiple of four, bits that no byte uses: refused or decided alike.
+        #[test]
+        fn texts_in_the_constant_code_get_the_general_answer(
+            // SOI is "/9g" to "/9j".
+            start in prop_oneof![Just(vec![63, 61, 35, 63]), Just(vec![63, 61])],
+            middle in proptest::collection::vec(prop_oneof![9 => 0..64usize, 1 => Just(33usize), 1 => Just(44)], 0..40),
+            // EOI is "/9k=", "/2Q==" behind other bits, or "…/Z".
+            end in prop_oneof![
+                Just(vec![63, 61, 36, 64]), Just(vec![63, 61, 37, 64]), Just(vec![15, 63, 25]), Just(vec![3, 63, 54, 16, 64, 64]),
+                proptest::collection::vec(0..=64usize, 0..6),
+            ],
+        ) {
+            both_agree(&message(&[start, middle, end].concat()));
+        }
+    }
+}

@@ -108,26 +108,41 @@ impl Bits {
         self.len = len & 7;
         at + len as usize / 8
     }
+
+    /// Appends 48 bits; how many are left over does not change.
+    #[inline(always)]
+    fn put_bytes(&mut self, bits: u64, out: &mut [u8; CODED_ROOM], at: usize) -> usize {
+        self.acc |= bits << self.len;
+        out[at..at + 8].copy_from_slice(&self.acc.to_le_bytes());
+        self.acc >>= 48;
+        at + 6
+    }
 }
 
 /// Codes whole steps and returns how many bytes of `out` are whole.
-fn code_steps(bits: &mut Bits, block: &[u8], out: &mut [u8; CODED_ROOM]) -> usize {
+fn code_steps(state: &mut Bits, block: &[u8], out: &mut [u8; CODED_ROOM]) -> usize {
+    // A copy that lives in registers.
+    let mut bits = Bits { ..*state };
     let mut end = 0;
     let mut wide = block.chunks_exact(4 * STEP);
     for steps in &mut wide {
         let steps: &[u8; 4 * STEP] = steps.try_into().expect("chunks_exact gives whole chunks");
         // 8-byte loads that stay inside the chunk: three with the step in front, the last with it at the end.
-        let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| steps[at + i]));
+        let word = |at: usize| {
+            let (_, from) = steps.split_at(at);
+            u64::from_be_bytes(*from.first_chunk().expect("at most 16 of 24"))
+        };
         for value in [word(0) >> 16, word(6) >> 16, word(12) >> 16, word(16)] {
-            end = code_step(bits, value, out, end);
+            end = code_step(&mut bits, value, out, end);
         }
     }
     for step in wide.remainder().chunks_exact(STEP) {
         let value = step
             .iter()
             .fold(0, |value, byte| value << 8 | u64::from(*byte));
-        end = code_step(bits, value, out, end);
+        end = code_step(&mut bits, value, out, end);
     }
+    *state = bits;
     end
 }
 
@@ -138,15 +153,16 @@ fn code_step(bits: &mut Bits, value: u64, out: &mut [u8; CODED_ROOM], at: usize)
     let mut fields = pair(36) | pair(24) << 12 | pair(12) << 24 | pair(0) << 36;
     let mut rare = rare_fields(fields);
     if rare == 0 {
-        return bits.put(fields, 48, out, at);
+        return bits.put_bytes(fields, out, at);
     }
     // From the last to the first, each moves what follows it by one bit.
-    let len = 48 + rare.count_ones();
+    let mut len = 48;
     while rare != 0 {
         let last = 1 << rare.ilog2();
         let below = (last << 1) - 1;
         fields = fields & below | (fields & !below) << 1 | (!fields & last) << 1;
         rare ^= last;
+        len += 1;
     }
     bits.put(fields, len, out, at)
 }

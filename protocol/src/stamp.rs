@@ -102,11 +102,15 @@ fn stamp_text<'a>(segment: &Segment<'a>) -> Option<&'a str> {
         .filter(|text| text.starts_with(NAME))
 }
 
-/// A camera's id is cut here, so that a stamp stays far below a segment's 64 KiB.
+/// A camera's id is cut before its first character that reaches beyond so many bytes, so that a stamp stays far below a
+/// segment's 64 KiB.
 const LONGEST_ID: usize = 255;
 
 fn encode(id: &str, out: &mut String) {
-    for byte in id.bytes().take(LONGEST_ID) {
+    let len = (0..=id.len().min(LONGEST_ID))
+        .rev()
+        .find(|len| id.is_char_boundary(*len));
+    for byte in id.bytes().take(len.unwrap_or(0)) {
         match byte {
             b'%' | ..=b' ' | 0x7f.. => write!(out, "%{byte:02X}").expect("a String takes any text"),
             _ => out.push(byte as char),
@@ -210,6 +214,17 @@ mod tests {
             let stamped = stamp.write(&[JFIF, REST].concat()).unwrap();
             assert_eq!(Stamp::read(&stamped), Some(stamp));
         }
+    }
+
+    #[test]
+    fn a_long_id_is_cut_between_characters() {
+        let stamp = Stamp {
+            camera: "é".repeat(200),
+            ..stamp(1)
+        };
+        let stamped = stamp.write(&[JFIF, REST].concat()).unwrap();
+        let read = Stamp::read(&stamped).unwrap();
+        assert_eq!(read.camera, "é".repeat(127));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub enum UnpackError {
 /// Unpacks one message after the other, keeping its buffers.
 ///
 /// Whatever arrives, the buffers hold no more than 4/3 of the frame limit for the text and the limit for the JPEG, each
-/// plus [`SLACK`]. An inflater of 43 kB exists while a message is inflated that [`pack`](crate::pack()) did not write.
+/// plus [`SLACK`]. An inflater of 11 kB exists while a message is inflated that [`pack`](crate::pack()) did not write.
 #[derive(Debug)]
 pub struct Unpacker {
     limit: usize,
