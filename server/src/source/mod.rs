@@ -3,6 +3,8 @@
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
 pub mod files;
+#[cfg(feature = "libcamera")]
+pub mod libcamera;
 mod pace;
 pub mod pattern;
 mod supervise;

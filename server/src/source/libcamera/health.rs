@@ -1,0 +1,118 @@
+//! Whether a camera that has requests still answers them.
+//!
+//! What follows from it belongs to [`super::stream`].
+
+use crate::source::{SourceError, WEDGED};
+use std::time::{Duration, Instant};
+
+/// What a camera did with its requests.
+#[derive(Debug)]
+pub(super) struct Health {
+    /// When it last delivered, or got a request while it had none.
+    sign: Instant,
+    /// How long it may be silent.
+    patience: Duration,
+    /// Requests that it has now.
+    queued: usize,
+    /// Requests that it gave back cancelled since the last complete one.
+    cancelled: usize,
+    /// So many cancelled ones in a row are no accident.
+    most_cancelled: usize,
+}
+
+impl Health {
+    /// Of a camera with so many requests, at that rate.
+    pub(super) fn new(requests: usize, fps: f64, now: Instant) -> Self {
+        Self {
+            sign: now,
+            // Where one frame takes longer than that, silence between frames is no failure.
+            patience: WEDGED.max(Duration::from_secs_f64(3.0 / fps)),
+            queued: 0,
+            cancelled: 0,
+            most_cancelled: 2 * requests,
+        }
+    }
+
+    /// Whether the camera has a request at all.
+    pub(super) fn busy(&self) -> bool {
+        self.queued > 0
+    }
+
+    /// The camera got a request.
+    pub(super) fn queued(&mut self, now: Instant) {
+        if !self.busy() {
+            self.sign = now;
+        }
+        self.queued += 1;
+    }
+
+    /// It completed one.
+    pub(super) fn completed(&mut self, now: Instant) {
+        self.queued = self.queued.saturating_sub(1);
+        self.cancelled = 0;
+        self.sign = now;
+    }
+
+    /// It gave one back without a picture.
+    pub(super) fn cancelled(&mut self) -> Result<(), SourceError> {
+        self.queued = self.queued.saturating_sub(1);
+        self.cancelled += 1;
+        if self.cancelled > self.most_cancelled {
+            return Err(SourceError::new("the camera cancels every request"));
+        }
+        Ok(())
+    }
+
+    /// Fails where the camera is silent for too long.
+    pub(super) fn check(&self, now: Instant) -> Result<(), SourceError> {
+        if self.busy() && now.saturating_duration_since(self.sign) > self.patience {
+            return Err(SourceError::new(format!(
+                "the camera has delivered nothing for {} s",
+                self.patience.as_secs()
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn silence_counts_from_the_first_request() {
+        let start = Instant::now();
+        let mut health = Health::new(4, 30.0, start);
+        let later = start + SECOND * 60;
+        assert!(health.check(later).is_ok(), "nobody asked it for anything");
+        health.queued(later);
+        health.queued(later + SECOND * 4);
+        assert!(health.check(later + WEDGED).is_ok());
+        assert!(health.check(later + WEDGED + SECOND).is_err());
+        health.completed(later + WEDGED);
+        assert!(health.check(later + WEDGED + SECOND).is_ok());
+    }
+
+    #[test]
+    fn a_slow_camera_may_take_its_time() {
+        let start = Instant::now();
+        let mut health = Health::new(4, 0.1, start);
+        health.queued(start);
+        assert!(health.check(start + SECOND * 29).is_ok());
+        assert!(health.check(start + SECOND * 31).is_err());
+    }
+
+    #[test]
+    fn only_cancelled_requests_in_a_row_are_a_failure() {
+        let start = Instant::now();
+        let mut health = Health::new(4, 30.0, start);
+        for _ in 0..3 {
+            assert!((0..8).all(|_| health.cancelled().is_ok()));
+            health.completed(start);
+        }
+        assert!((0..8).all(|_| health.cancelled().is_ok()));
+        assert!(health.cancelled().is_err());
+    }
+}

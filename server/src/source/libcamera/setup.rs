@@ -1,0 +1,259 @@
+//! Chooses what to ask of a camera, and tells where it gives something else.
+//!
+//! Opening the camera with it belongs to [`super::stream`].
+
+use super::format::{Format, Picture};
+use crate::source::{Config, SourceError, Transform};
+use libcamera::camera::{Camera, CameraConfiguration, Orientation};
+use libcamera::color_space::{ColorSpace, Range};
+use libcamera::geometry::Size;
+use libcamera::stream::StreamRole;
+
+/// Buffers to ask for: two that the camera fills, and one each for a picture that waits and three that are being encoded.
+/// Cameras give what they can, libcamera's virtual ones four.
+const BUFFERS: u32 = 6;
+
+/// Finds the configuration nearest to what is wanted.
+pub(super) fn choose(
+    camera: &Camera<'_>,
+    wanted: &Config,
+) -> Result<(CameraConfiguration, Picture), SourceError> {
+    let format = choose_format(camera)?;
+    let wanted_size = (wanted.width, wanted.height);
+    let mut best: Option<(CameraConfiguration, Picture)> = None;
+    // Some pipelines answer a size that they don't have with their largest one, and list sizes that they don't have. So
+    // what counts is what comes back.
+    for size in candidates(camera, format, wanted_size)? {
+        let Some((configuration, picture)) = attempt(camera, format, size, wanted.transform) else {
+            continue;
+        };
+        let distance = |picture: &Picture| distance(size_of(picture), wanted_size);
+        let given_exactly = size_of(&picture) == size;
+        if best
+            .as_ref()
+            .is_none_or(|(_, best)| distance(&picture) < distance(best))
+        {
+            best = Some((configuration, picture));
+        }
+        // Candidates come nearest first.
+        if given_exactly {
+            break;
+        }
+    }
+    let (configuration, picture) = best.ok_or_else(|| {
+        SourceError::new(format!(
+            "camera {} accepts no configuration with {}",
+            camera.id(),
+            format.pixel_format()
+        ))
+    })?;
+    tell_differences(wanted, &configuration, &picture);
+    Ok((configuration, picture))
+}
+
+fn choose_format(camera: &Camera<'_>) -> Result<Format, SourceError> {
+    let configuration = generate(camera)?;
+    let stream = configuration.get(0).ok_or_else(|| no_stream(camera))?;
+    let formats = stream.formats();
+    let offered: Vec<_> = formats.pixel_formats().into_iter().collect();
+    Format::ALL
+        .into_iter()
+        .find(|format| offered.contains(&format.pixel_format()))
+        .ok_or_else(|| {
+            SourceError::new(format!(
+                "camera {} offers {offered:?}, none of which can be made a JPEG of: YUV420, NV12, MJPEG or YUYV is needed",
+                camera.id()
+            ))
+        })
+}
+
+/// Sizes to try: the wanted one, then all that the camera lists, the nearest first.
+fn candidates(
+    camera: &Camera<'_>,
+    format: Format,
+    wanted: Extent,
+) -> Result<Vec<Extent>, SourceError> {
+    let configuration = generate(camera)?;
+    let stream = configuration.get(0).ok_or_else(|| no_stream(camera))?;
+    let formats = stream.formats();
+    let range = formats.range(format.pixel_format());
+    let mut sizes: Vec<_> = formats
+        .sizes(format.pixel_format())
+        .into_iter()
+        .chain([range.min, range.max])
+        .map(|size| (size.width, size.height))
+        .chain([wanted])
+        .collect();
+    sizes.sort_by_key(|size| distance(*size, wanted));
+    sizes.dedup();
+    Ok(sizes)
+}
+
+/// Width and height.
+type Extent = (u32, u32);
+
+fn distance((width, height): Extent, wanted: Extent) -> u32 {
+    width.abs_diff(wanted.0) + height.abs_diff(wanted.1)
+}
+
+fn size_of(picture: &Picture) -> Extent {
+    (picture.width, picture.height)
+}
+
+/// What the camera makes of one proposal, if it is anything that can be used.
+fn attempt(
+    camera: &Camera<'_>,
+    format: Format,
+    (width, height): Extent,
+    transform: Transform,
+) -> Option<(CameraConfiguration, Picture)> {
+    let mut configuration = generate(camera).ok()?;
+    {
+        let mut stream = configuration.get_mut(0)?;
+        stream.set_pixel_format(format.pixel_format());
+        stream.set_size(Size { width, height });
+        stream.set_buffer_count(BUFFERS);
+        // BT.601 in full range: what JFIF expects.
+        stream.set_color_space(Some(ColorSpace::sycc()));
+    }
+    configuration.set_orientation(orientation(transform));
+    // Adjusted is the rule rather than an error; what was adjusted is read back.
+    if configuration.validate().is_invalid() {
+        return None;
+    }
+    let picture = {
+        let stream = configuration.get(0)?;
+        let size = stream.get_size();
+        let format = Format::of(stream.get_pixel_format())?;
+        Picture {
+            width: size.width,
+            height: size.height,
+            stride: stream.get_stride() as usize,
+            format,
+            // Cameras that name no colour space (libcamera 0.4) give what video has always had.
+            limited: format != Format::Mjpeg
+                && stream
+                    .get_color_space()
+                    .is_none_or(|space| space.range == Range::Limited),
+        }
+    };
+    (picture.width % 2 == 0).then_some((configuration, picture))
+}
+
+fn generate(camera: &Camera<'_>) -> Result<CameraConfiguration, SourceError> {
+    camera
+        .generate_first_supported_configuration(&[
+            StreamRole::VideoRecording,
+            StreamRole::ViewFinder,
+        ])
+        .map(|(configuration, _)| configuration)
+        .ok_or_else(|| no_stream(camera))
+}
+
+fn no_stream(camera: &Camera<'_>) -> SourceError {
+    SourceError::new(format!("camera {} gives no video", camera.id()))
+}
+
+/// Mirroring first and rotation second → libcamera's orientations, whose names have it the other way round.
+fn orientation(transform: Transform) -> Orientation {
+    // Top and bottom changing places is left and right changing places, turned by 180 degrees.
+    let mirror = transform.hflip != transform.vflip;
+    let turn = (transform.rotate + if transform.vflip { 180 } else { 0 }) % 360;
+    match (mirror, turn) {
+        (false, 90) => Orientation::Rotate90,
+        (false, 180) => Orientation::Rotate180,
+        (false, 270) => Orientation::Rotate270,
+        (false, _) => Orientation::Rotate0,
+        // Turned by 90 degrees after mirroring is turned by 270 before.
+        (true, 90) => Orientation::Rotate270Mirror,
+        (true, 180) => Orientation::Rotate180Mirror,
+        (true, 270) => Orientation::Rotate90Mirror,
+        (true, _) => Orientation::Rotate0Mirror,
+    }
+}
+
+fn tell_differences(wanted: &Config, configuration: &CameraConfiguration, picture: &Picture) {
+    if (picture.width, picture.height) != (wanted.width, wanted.height) {
+        tracing::warn!(
+            "the camera has no {}x{}: it gives {}x{}",
+            wanted.width,
+            wanted.height,
+            picture.width,
+            picture.height
+        );
+    }
+    let (asked, given) = (orientation(wanted.transform), configuration.orientation());
+    if asked != given {
+        tracing::warn!(
+            "the camera cannot turn its picture as asked ({asked:?}): it gives {given:?}"
+        );
+    }
+    if let Some(stream) = configuration.get(0) {
+        tracing::info!(
+            format = ?stream.get_pixel_format(),
+            buffers = stream.get_buffer_count(),
+            color_space = stream.get_color_space().map(|space| space.to_repr()),
+            limited_range = picture.limited,
+            "camera configured for {}x{}",
+            picture.width,
+            picture.height,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture of two lines, each a letter, turned as the names of libcamera's orientations say.
+    fn turned(orientation: Orientation) -> [[char; 2]; 2] {
+        let (turns, mirror) = match orientation {
+            Orientation::Rotate0 => (0, false),
+            Orientation::Rotate90 => (1, false),
+            Orientation::Rotate180 => (2, false),
+            Orientation::Rotate270 => (3, false),
+            Orientation::Rotate0Mirror => (0, true),
+            Orientation::Rotate90Mirror => (1, true),
+            Orientation::Rotate180Mirror => (2, true),
+            Orientation::Rotate270Mirror => (3, true),
+        };
+        let picture = (0..turns).fold(PICTURE, |picture, _| clockwise(picture));
+        if mirror { mirrored(picture) } else { picture }
+    }
+
+    const PICTURE: [[char; 2]; 2] = [['a', 'b'], ['c', 'd']];
+
+    fn clockwise([[a, b], [c, d]]: [[char; 2]; 2]) -> [[char; 2]; 2] {
+        [[c, a], [d, b]]
+    }
+
+    fn mirrored([[a, b], [c, d]]: [[char; 2]; 2]) -> [[char; 2]; 2] {
+        [[b, a], [d, c]]
+    }
+
+    #[test]
+    fn every_transform_becomes_the_orientation_with_the_same_effect() {
+        for hflip in [false, true] {
+            for vflip in [false, true] {
+                for rotate in [0, 90, 180, 270] {
+                    let mut picture = PICTURE;
+                    if hflip {
+                        picture = mirrored(picture);
+                    }
+                    if vflip {
+                        picture.swap(0, 1);
+                    }
+                    for _ in 0..rotate / 90 {
+                        picture = clockwise(picture);
+                    }
+                    let transform = Transform {
+                        hflip,
+                        vflip,
+                        rotate,
+                    };
+                    assert_eq!(turned(orientation(transform)), picture, "{transform:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One running camera: requests go round between the camera, this thread, and whoever holds a picture.
+//!
+//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`super::rate`].
+
+use super::clock::captured_us;
+use super::format::{Format, Picture, read_jpeg};
+use super::frame::{Copy, Loan};
+use super::health::Health;
+use super::manager::Lease;
+use super::memory::Memory;
+use super::rate::Pace;
+use super::setup;
+use crate::source::{Config, Image, Mode, Outlet, SourceError};
+use libcamera::camera::ActiveCamera;
+use libcamera::control::{ControlEntry, ControlList};
+use libcamera::controls::FrameDurationLimits;
+use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataStatus};
+use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
+use libcamera::request::{Request, RequestStatus, ReuseFlag};
+use libcamera::stream::Stream;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// What wakes the stream's thread.
+pub(super) enum Event {
+    /// The camera is done with a request.
+    Done(Request),
+    /// A lent picture came back; the number of its request.
+    Home(usize),
+}
+
+/// So many buffers stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
+const KEPT: usize = 2;
+
+/// How long a camera that has to be paced rests between frames that nobody wants.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How often the thread looks whether it is to stop, where nothing else wakes it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often it counts the cameras, to notice one that was unplugged: libcamera's own notice of that leaks a camera each
+/// time in the crate.
+const COUNT: Duration = Duration::from_secs(1);
+
+/// How long stopping waits for pictures that are still being encoded.
+const LAST_PICTURES: Duration = Duration::from_secs(1);
+
+/// A request and the memory of its buffer.
+struct Slot {
+    /// `None` while the camera has it.
+    request: Option<Request>,
+    memory: Arc<Memory>,
+}
+
+/// A running camera.
+///
+/// The order of the fields is the order in which they must go, once [`Drop`] has stopped the camera: a request names
+/// buffers of the allocator, the allocator and the camera belong to the manager behind the lease, and libcamera crashes
+/// on whatever outlives what it belongs to. While the camera runs no request may go at all, because the virtual pipeline
+/// still steps through a request after it has handed it back.
+pub(super) struct Running {
+    slots: Vec<Slot>,
+    events: Receiver<Event>,
+    _allocator: FrameBufferAllocator,
+    camera: ActiveCamera<'static>,
+    lease: Lease,
+
+    stream: Stream,
+    picture: Picture,
+    /// Where callbacks and pictures send. Room for every request twice, so sending never waits nor fails: a request is
+    /// with the camera or lent, never both.
+    sender: SyncSender<Event>,
+    /// Memory for copies, gone round.
+    spare: (SyncSender<Vec<u8>>, Receiver<Vec<u8>>),
+    pace: Pace,
+    /// Requests that may be queued.
+    idle: VecDeque<usize>,
+    lent: usize,
+    health: Health,
+    /// Cameras of the manager when last counted, and when that was.
+    cameras: (usize, Instant),
+}
+
+impl Running {
+    /// Opens and starts the camera with that id, in the mode nearest to the wanted one.
+    pub(super) fn start(
+        lease: Lease,
+        id: &str,
+        wanted: &Config,
+    ) -> Result<(Self, Mode), SourceError> {
+        let failed = |what: &str, error: std::io::Error| {
+            SourceError::new(format!("camera {id}: {what} failed: {error}"))
+        };
+        let mut camera = lease.acquire(id)?;
+        let (mut configuration, picture) = setup::choose(&camera, wanted)?;
+        camera
+            .configure(&mut configuration)
+            .map_err(|error| failed("configuring it", error))?;
+        let stream = configuration
+            .get(0)
+            .and_then(|stream| stream.stream())
+            .ok_or_else(|| SourceError::new(format!("camera {id} gives no stream")))?;
+        drop(configuration);
+
+        let mut allocator = FrameBufferAllocator::new(&camera);
+        let buffers = allocator
+            .alloc(&stream)
+            .map_err(|error| failed("allocating its buffers", error))?;
+        let count = buffers.len();
+        let slots = buffers
+            .into_iter()
+            .enumerate()
+            .map(|(number, buffer)| slot(&mut camera, &stream, number, buffer))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| failed("preparing its buffers", error))?;
+
+        let (sender, events) = sync_channel(2 * count);
+        let done = sender.clone();
+        camera.on_request_completed(move |request| {
+            // On libcamera's thread, under the lock that queueing needs: nothing but sending is possible here. The
+            // receiver outlives the camera; were it gone, destroying the request here would crash.
+            if let Err(unsent) = done.try_send(Event::Done(request)) {
+                std::mem::forget(unsent);
+            }
+        });
+
+        let (duration, fps) = frame_duration(&camera, wanted.fps);
+        let cameras = lease.count();
+        let now = Instant::now();
+        let mut running = Self {
+            slots,
+            events,
+            _allocator: allocator,
+            lease,
+            stream,
+            picture,
+            sender,
+            spare: sync_channel(count),
+            pace: Pace::new(fps, count, now),
+            idle: (0..count).collect(),
+            lent: 0,
+            health: Health::new(count, fps, now),
+            cameras: (cameras, now),
+            camera,
+        };
+        let controls = duration.and_then(|duration| {
+            let mut controls = ControlList::from_info_map(running.camera.controls())?;
+            controls
+                .set(FrameDurationLimits([duration; 2]))
+                .is_ok()
+                .then_some(controls)
+        });
+        running
+            .camera
+            .start(controls.as_deref())
+            .map_err(|error| failed("starting it", error))?;
+        let mode = Mode {
+            width: picture.width,
+            height: picture.height,
+            fps,
+        };
+        Ok((running, mode))
+    }
+
+    /// Hands on frames until the outlet stops or the camera fails.
+    pub(super) fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        while !outlet.demand().stopping() {
+            self.rest(outlet);
+            self.queue()?;
+            let wait = self.pace.wait(Instant::now());
+            let wait = wait.filter(|_| !self.idle.is_empty()).unwrap_or(LOOK);
+            match self.events.recv_timeout(wait.min(LOOK)) {
+                Ok(Event::Done(request)) => self.done(request, outlet)?,
+                Ok(Event::Home(number)) => self.home(number),
+                // The time is over; it cannot be disconnected, because a sender is among the fields.
+                Err(_) => {}
+            }
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Stops the camera and waits a little for the pictures that others still hold, so that their memory is free when the
+    /// camera is opened again.
+    pub(super) fn stop(mut self) {
+        if let Err(error) = self.camera.stop() {
+            tracing::debug!("stopping the camera: {error}");
+        }
+        let deadline = Instant::now() + LAST_PICTURES;
+        while self.lent > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(Event::Home(_)) => self.lent -= 1,
+                Ok(Event::Done(_)) => {}
+                // They keep their memory mapped and harm nobody.
+                Err(_) => {
+                    tracing::debug!("{} pictures are still in use", self.lent);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes the samples for full range, as the virtual cameras' never are.
+    #[cfg(test)]
+    pub(super) fn pretend_full_range(&mut self) {
+        self.picture.limited = false;
+    }
+
+    /// Sits out the pause of a paced camera while nobody wants frames, but not a moment longer.
+    fn rest(&mut self, outlet: &Outlet) {
+        // With requests out their frames would wait here and come out old.
+        if self.pace.paced() && !self.health.busy() && !outlet.demand().wanted() {
+            outlet.demand().wait_wanted(IDLE);
+            self.pace.restart(Instant::now());
+        }
+    }
+
+    /// Gives the camera every request that it may have now.
+    fn queue(&mut self) -> Result<(), SourceError> {
+        while let Some(number) = self.idle.front().copied() {
+            let now = Instant::now();
+            if self.pace.wait(now).is_some() {
+                break;
+            }
+            let Some(mut request) = self.slots[number].request.take() else {
+                self.idle.pop_front();
+                continue;
+            };
+            request.reuse(ReuseFlag::REUSE_BUFFERS);
+            if let Err((request, error)) = self.camera.queue_request(request) {
+                self.slots[number].request = Some(request);
+                return Err(SourceError::new(format!(
+                    "the camera takes no requests any more: {error}"
+                )));
+            }
+            self.idle.pop_front();
+            self.pace.queued(now);
+            self.health.queued(now);
+        }
+        Ok(())
+    }
+
+    /// A request is back from the camera.
+    fn done(&mut self, request: Request, outlet: &Outlet) -> Result<(), SourceError> {
+        let now = Instant::now();
+        let number = request.cookie() as usize;
+        if request.status() != RequestStatus::Complete {
+            self.keep(number, request);
+            self.idle.push_back(number);
+            return self.health.cancelled();
+        }
+        self.health.completed(now);
+        if self.pace.arrived(now) {
+            tracing::info!("the camera delivers faster than asked, so its requests are paced");
+        }
+        let lent = outlet.demand().wanted() && self.hand_on(number, &request, outlet);
+        self.keep(number, request);
+        if lent {
+            self.lent += 1;
+        } else {
+            self.idle.push_back(number);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, number: usize, request: Request) {
+        self.slots[number].request = Some(request);
+    }
+
+    fn home(&mut self, number: usize) {
+        self.lent -= 1;
+        self.idle.push_back(number);
+    }
+
+    /// Hands the picture of a completed request on; tells whether its memory is lent.
+    fn hand_on(&self, number: usize, request: &Request, outlet: &Outlet) -> bool {
+        let buffer = request.buffer::<FrameBuffer>(&self.stream);
+        let metadata = buffer.and_then(AsFrameBuffer::metadata);
+        match metadata.as_ref().map(|metadata| metadata.status()) {
+            // The first pictures of some sensors are not for showing.
+            Some(FrameMetadataStatus::Startup) => return false,
+            Some(FrameMetadataStatus::Error | FrameMetadataStatus::Cancelled) => {
+                outlet.broken("the camera marked the picture as damaged");
+                return false;
+            }
+            Some(FrameMetadataStatus::Success) | None => {}
+        }
+        let captured_us = captured_us(request);
+        let memory = &self.slots[number].memory;
+        if self.picture.format == Format::Mjpeg {
+            let used = metadata
+                .and_then(|metadata| metadata.planes().get(0))
+                .map(|plane| plane.bytes_used as usize);
+            memory.begin_read();
+            let jpeg = read_jpeg(memory.planes().next().unwrap_or(&[]), used);
+            memory.end_read();
+            match jpeg {
+                Ok(jpeg) => outlet.frame(captured_us, Image::Jpeg(jpeg)),
+                Err(error) => outlet.broken(&format!("the camera sent a broken JPEG: {error}")),
+            }
+            return false;
+        }
+        let lend = !self.picture.limited && self.lent + KEPT < self.slots.len();
+        if lend {
+            let memory = Arc::clone(memory);
+            let loan = Loan::new(self.picture, memory, number, self.sender.clone());
+            outlet.frame(captured_us, Image::Yuv(Box::new(loan)));
+            return true;
+        }
+        let samples = self.spare.1.try_recv().unwrap_or_default();
+        match Copy::new(self.picture, memory, samples, self.spare.0.clone()) {
+            Some(copy) => outlet.frame(captured_us, Image::Yuv(Box::new(copy))),
+            None => outlet.broken("the camera's buffer is smaller than its picture"),
+        }
+        false
+    }
+
+    /// Notices a camera that is gone or silent.
+    fn look(&mut self) -> Result<(), SourceError> {
+        let now = Instant::now();
+        self.health.check(now)?;
+        let (before, counted) = self.cameras;
+        if now - counted < COUNT {
+            return Ok(());
+        }
+        // Counting is free, asking by id is not: see `Lease::camera`.
+        let cameras = self.lease.count();
+        self.cameras = (cameras, now);
+        if cameras != before && self.lease.camera(self.camera.id()).is_none() {
+            return Err(SourceError::new("the camera was unplugged"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Does nothing where the camera is stopped or was never started.
+        let _ = self.camera.stop();
+        // Stopping sent back every request that the camera had. They go now, with those in the slots.
+        while self.events.try_recv().is_ok() {}
+    }
+}
+
+/// Makes a request with its buffer, and maps that.
+fn slot(
+    camera: &mut ActiveCamera<'_>,
+    stream: &Stream,
+    number: usize,
+    buffer: FrameBuffer,
+) -> std::io::Result<Slot> {
+    let memory = Arc::new(Memory::map(&buffer)?);
+    let mut request = camera
+        .create_request(Some(number as u64))
+        .ok_or(std::io::ErrorKind::OutOfMemory)?;
+    request.add_buffer(stream, buffer)?;
+    Ok(Slot {
+        request: Some(request),
+        memory,
+    })
+}
+
+/// The frame duration in µs to ask the camera for, where it has that control, and the rate that comes of it.
+fn frame_duration(camera: &ActiveCamera<'_>, fps: f64) -> (Option<i64>, f64) {
+    let limits = camera.controls().find(FrameDurationLimits::ID).ok();
+    let limits = limits.and_then(|info| {
+        let (min, max) = (i64::try_from(info.min()), i64::try_from(info.max()));
+        Some((min.ok()?, max.ok()?)).filter(|(min, max)| 0 < *min && min <= max)
+    });
+    let Some((min, max)) = limits else {
+        return (None, fps);
+    };
+    let duration = (1e6 / fps).round() as i64;
+    if duration < min {
+        let fastest = 1e6 / min as f64;
+        tracing::warn!("the camera gives at most {fastest:.1} frames per second in this mode");
+        return (Some(min), fastest);
+    }
+    // A camera that doesn't go so slow is paced.
+    (Some(duration.min(max)), fps)
+}
