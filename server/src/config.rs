@@ -55,11 +55,6 @@ pub enum ConfigError {
         "this pistreamer was built without libcamera: install libcamera-dev and build it with ./dev build, or use --source pattern"
     )]
     NoLibcamera,
-    /// libcamera allows one user in a process.
-    #[error(
-        "only one source can be a libcamera camera: start a second pistreamer for the second camera"
-    )]
-    TwoLibcameras,
     /// Not a size.
     #[error(
         "size {0:?} is not WIDTHxHEIGHT with even numbers from 64x64 to 8192x8192, such as 1280x720"
@@ -99,14 +94,6 @@ impl Config {
             .iter()
             .map(|text| SourceKind::parse(text))
             .collect::<Result<Vec<_>, _>>()?;
-        if sources
-            .iter()
-            .filter(|source| matches!(source, SourceKind::Auto | SourceKind::Libcamera(_)))
-            .count()
-            > 1
-        {
-            return Err(ConfigError::TwoLibcameras);
-        }
         let (width, height) = parse_size(typed.size.as_deref().unwrap_or("1280x720"))?;
         let fps = typed.fps.unwrap_or(30.0);
         if !(0.1..=240.0).contains(&fps) {
