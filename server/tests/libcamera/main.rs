@@ -1,0 +1,144 @@
+//! The whole server with the real libcamera and its virtual cameras, each test in a process of its own.
+//!
+//! `./dev test` builds that libcamera (`tools/libcamera.sh`). The source alone is tested beside its code.
+
+#![cfg(feature = "libcamera")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod isolated;
+#[path = "../server/support.rs"]
+#[expect(dead_code, reason = "these tests need only some of it")]
+mod support;
+
+use isolated::{finish, isolated, with_virtual_cameras};
+use support::{TestServer, TestViewer, resident_memory};
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(test);
+}
+
+fn serve(source: &str, size: &str, fps: f64) -> TestServer {
+    TestServer::start(|typed| {
+        typed.source = vec![source.into()];
+        typed.size = Some(size.into());
+        typed.fps = Some(fps);
+    })
+}
+
+#[test]
+fn a_hundred_frames_of_each_size_reach_a_viewer() {
+    isolated("a_hundred_frames_of_each_size_reach_a_viewer", || {
+        run(async {
+            for (width, height) in [(320, 240), (640, 480)] {
+                let server = serve("libcamera:Bars", &format!("{width}x{height}"), 60.0);
+                let mut viewer = TestViewer::connect(&server).await;
+                let hello = viewer.hello().await;
+                assert_eq!(hello.camera.source, "libcamera");
+                assert_eq!(hello.camera.name, "Test bars (external)");
+                let mut last = 0;
+                for _ in 0..100 {
+                    let frame = viewer.frame().await;
+                    assert!(frame.stamp.seq > last);
+                    last = frame.stamp.seq;
+                    let info = pistreamer_protocol::jpeg::inspect(&frame.jpeg).unwrap();
+                    assert_eq!((info.width, info.height), (width, height));
+                }
+                server.stop().await;
+            }
+        });
+    });
+}
+
+#[test]
+fn without_a_word_about_the_source_the_first_camera_is_shown() {
+    isolated(
+        "without_a_word_about_the_source_the_first_camera_is_shown",
+        || {
+            run(async {
+                let server = serve("auto", "320x240", 30.0);
+                let mut viewer = TestViewer::connect(&server).await;
+                assert_eq!(viewer.hello().await.camera.name, "Test bars (external)");
+                viewer.frame().await;
+                server.stop().await;
+            });
+        },
+    );
+}
+
+#[test]
+fn both_cameras_can_be_watched_at_once() {
+    isolated("both_cameras_can_be_watched_at_once", || {
+        run(async {
+            let server = TestServer::start(|typed| {
+                typed.source = vec!["libcamera:Bars".into(), "libcamera:Lines".into()];
+                typed.size = Some("160x120".into());
+            });
+            let mut viewers = Vec::new();
+            for (id, name) in [("0", "Test bars (external)"), ("1", "Test lines (front)")] {
+                let path = format!("/ws?camera={id}");
+                let mut viewer = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
+                assert_eq!(viewer.hello().await.camera.name, name);
+                viewers.push(viewer);
+            }
+            for _ in 0..20 {
+                for viewer in &mut viewers {
+                    viewer.frame().await;
+                }
+            }
+            server.stop().await;
+        });
+    });
+}
+
+#[test]
+fn stopping_and_starting_the_server_leaves_nothing_behind() {
+    isolated(
+        "stopping_and_starting_the_server_leaves_nothing_behind",
+        || {
+            run(async {
+                let mut before = (0, 0);
+                for cycle in 0..25 {
+                    let server = serve("libcamera:Bars", "640x480", 60.0);
+                    let mut viewer = TestViewer::connect(&server).await;
+                    for _ in 0..5 {
+                        viewer.frame().await;
+                    }
+                    drop(viewer);
+                    server.stop().await;
+                    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
+                    // The first few fill the allocator's and the runtime's stores.
+                    if cycle == 4 {
+                        before = (descriptors, resident_memory());
+                    }
+                    if cycle == 24 {
+                        let after = (descriptors, resident_memory());
+                        println!("20 cycles: {before:?} -> {after:?}");
+                        assert_eq!(after.0, before.0);
+                        assert!(after.1 < before.1 + (8 << 20), "{before:?} -> {after:?}");
+                    }
+                }
+            });
+        },
+    );
+}
+
+#[test]
+fn the_cameras_are_listed_with_their_sizes_and_controls() {
+    let mut command = with_virtual_cameras(env!("CARGO_BIN_EXE_pistreamer"));
+    command.arg("cameras");
+    let (success, text) = finish(command);
+    assert!(success, "{text}");
+    for part in [
+        "0: Test bars (external)",
+        "--source 'libcamera:Bars'",
+        "1: Test lines (front)",
+        "NV12: ",
+        "FrameDurationLimits: 8333 to 33333",
+    ] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
