@@ -1,0 +1,280 @@
+//! How old the picture is when it arrives over a slow link: Markdown rows.
+//!
+//! Age is now − `captured-us` at the arrival of a frame's last byte. The link itself is [`crate::throttle`].
+
+use crate::crowd::{ack, now_us};
+use crate::head::Stamps;
+use crate::picture;
+use crate::process::Server;
+use crate::stats::{median, percentile, sorted};
+use crate::throttle::{Link, Throttle};
+use crate::url::{Url, Wire};
+use anyhow::Context;
+use pistreamer_protocol::WireFormat;
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Seconds of one measurement
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Measurements of each kind of viewer over each link
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Bytes of one JPEG
+    #[arg(long, default_value_t = 128_000)]
+    bytes: usize,
+    /// Frames a second
+    #[arg(long, default_value_t = 30.0)]
+    fps: f64,
+    /// The program
+    #[arg(long, default_value = "target/release/pistreamer")]
+    server: PathBuf,
+}
+
+/// A kind of viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It acknowledges each frame when it arrives, as the viewer in the browser does.
+    Acknowledging,
+    /// It says nothing.
+    Silent,
+    /// It reads `/stream.mjpg`.
+    Mjpeg,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Acknowledging, Self::Silent, Self::Mjpeg];
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledging => "acknowledges",
+            Self::Silent => "says nothing",
+            Self::Mjpeg => "MJPEG",
+        }
+    }
+}
+
+/// A frame that arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When.
+    pub at: Instant,
+    /// The frame's number.
+    pub seq: u64,
+    /// When it was captured, as Unix time in µs.
+    pub captured_us: u64,
+    /// How old it was.
+    pub age_ms: f64,
+}
+
+/// Looks through a throttle for so long, and returns every frame that arrived.
+///
+/// # Errors
+/// Where the server ends the connection or sends frames without stamps.
+pub fn look(address: SocketAddr, kind: Kind, time: Duration) -> anyhow::Result<Vec<Arrival>> {
+    let url = match kind {
+        Kind::Mjpeg => Url {
+            address,
+            path: "/stream.mjpg".into(),
+            wire: Wire::Mjpeg,
+        },
+        _ => Url {
+            address,
+            path: "/ws".into(),
+            wire: Wire::WebSocket(WireFormat::GzipBase64),
+        },
+    };
+    let (mut stream, mut framing, mut came) = url.open()?;
+    stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let mut stamps = Stamps::default();
+    let mut arrivals = Vec::new();
+    let began = Instant::now();
+    let mut buffer = vec![0; 64 << 10];
+    while began.elapsed() < time {
+        let mut heads = Vec::new();
+        framing.feed(&came, |seen| heads.push(seen.head));
+        for head in heads {
+            let stamp = stamps.read(&head).context("a frame has no stamp")?;
+            arrivals.push(Arrival {
+                at: Instant::now(),
+                seq: stamp.seq,
+                captured_us: stamp.captured_us,
+                age_ms: now_us().saturating_sub(stamp.captured_us) as f64 / 1e3,
+            });
+            if kind == Kind::Acknowledging {
+                stream.write_all(&ack(stamp.seq))?;
+            }
+        }
+        came.clear();
+        match stream.read(&mut buffer) {
+            Ok(0) => anyhow::bail!("the server closed the connection"),
+            Ok(read) => came.extend_from_slice(&buffer[..read]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(arrivals)
+}
+
+/// A link with the name that its row has.
+struct Case {
+    name: String,
+    link: Link,
+}
+
+fn cases(bytes_per_second: f64) -> Vec<Case> {
+    let link = |share: f64, rtt_ms: u64| Link {
+        bytes_per_second: share * bytes_per_second,
+        delay: Duration::from_millis(rtt_ms) / 2,
+    };
+    let named = |share: f64, rtt_ms: u64| Case {
+        name: format!("{:.0} % of the stream, {rtt_ms} ms", share * 100.0),
+        link: link(share, rtt_ms),
+    };
+    vec![
+        Case {
+            name: "unthrottled".into(),
+            link: link(f64::INFINITY, 0),
+        },
+        named(0.4, 100),
+        named(0.4, 10),
+        named(0.1, 50),
+        named(3.0, 200),
+    ]
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// Where the server doesn't start or ends a connection.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let pictures = picture::directory(options.bytes)?;
+    let command = format!(
+        "{} --source files:{} --fps {} --listen 127.0.0.1:0 --log error",
+        options.server.display(),
+        pictures.path().display(),
+        options.fps
+    );
+    let (_server, url) = Server::start_and_listen(&command)?;
+    let address = url.parse::<Url>()?.address;
+    println!(
+        "| link, round trip | viewer | fps | possible | age p50, ms | p99 | bound | largest gap in seq |"
+    );
+    println!("|---|---|--:|--:|--:|--:|--:|--:|");
+    for case in cases(options.bytes as f64 * options.fps) {
+        for kind in Kind::ALL {
+            let rounds = (0..options.rounds)
+                .map(|_| row(address, &case, kind, options))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let figure = |of: usize| median(rounds.iter().map(|round| round[of]));
+            println!(
+                "| {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} |",
+                case.name,
+                kind.name(),
+                figure(0),
+                possible_fps(case.link, options),
+                figure(1),
+                figure(2),
+                bound_ms(case.link, options.bytes),
+                figure(3)
+            );
+        }
+    }
+    println!(
+        "\n| after 5 s of standstill | viewer | old frames first | ms to the first new frame | its age, ms | bound |"
+    );
+    println!("|---|---|--:|--:|--:|--:|");
+    let case = &cases(options.bytes as f64 * options.fps)[1];
+    for kind in Kind::ALL {
+        let rounds = (0..options.rounds)
+            .map(|_| standstill(address, case.link, kind))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let figure = |of: usize| median(rounds.iter().map(|round| round[of]));
+        println!(
+            "| {} | {} | {:.0} | {:.1} | {:.1} | {:.1} |",
+            case.name,
+            kind.name(),
+            figure(0),
+            figure(1),
+            figure(2),
+            bound_ms(case.link, options.bytes)
+        );
+    }
+    Ok(())
+}
+
+/// A round trip and twice the time that one frame takes, in ms.
+fn bound_ms(link: Link, bytes: usize) -> f64 {
+    (2.0 * link.delay.as_secs_f64() + 2.0 * bytes as f64 / link.bytes_per_second) * 1e3
+}
+
+fn possible_fps(link: Link, options: &Options) -> f64 {
+    options
+        .fps
+        .min(link.bytes_per_second / options.bytes as f64)
+}
+
+/// Frames a second, age's p50 and p99, and the largest step from a frame to the next.
+fn row(
+    address: SocketAddr,
+    case: &Case,
+    kind: Kind,
+    options: &Options,
+) -> anyhow::Result<[f64; 4]> {
+    /// Time for a viewer's window to find its size.
+    const WARM_UP: Duration = Duration::from_secs(3);
+    let throttle = Throttle::open(address, case.link)?;
+    let time = Duration::from_secs_f64(options.seconds);
+    let began = Instant::now();
+    let arrivals: Vec<_> = look(throttle.address(), kind, WARM_UP + time)?
+        .into_iter()
+        .filter(|arrival| arrival.at > began + WARM_UP)
+        .collect();
+    let ages = sorted(arrivals.iter().map(|arrival| arrival.age_ms));
+    let gap = arrivals
+        .windows(2)
+        .map(|pair| pair[1].seq - pair[0].seq)
+        .max();
+    Ok([
+        arrivals.len() as f64 / options.seconds,
+        percentile(&ages, 0.5),
+        percentile(&ages, 0.99),
+        gap.unwrap_or(0) as f64,
+    ])
+}
+
+/// Frames from before the link moved again, ms from then until the first one from after it, and that one's age.
+fn standstill(address: SocketAddr, link: Link, kind: Kind) -> anyhow::Result<[f64; 3]> {
+    const MOVING: Duration = Duration::from_secs(4);
+    const STANDING: Duration = Duration::from_secs(5);
+    let throttle = Throttle::open(address, link)?;
+    let viewer = throttle.address();
+    let looking = std::thread::spawn(move || look(viewer, kind, MOVING + STANDING + MOVING));
+    std::thread::sleep(MOVING);
+    throttle.stop();
+    std::thread::sleep(STANDING);
+    let (resumed, resumed_us) = (Instant::now(), now_us());
+    throttle.resume();
+    let arrivals = looking
+        .join()
+        .map_err(|_| anyhow::anyhow!("the viewer panicked"))??;
+    let after = || arrivals.iter().filter(|arrival| arrival.at > resumed);
+    let old = after()
+        .filter(|arrival| arrival.captured_us < resumed_us)
+        .count();
+    let first = after()
+        .find(|arrival| arrival.captured_us >= resumed_us)
+        .context("no new frame came")?;
+    Ok([
+        old as f64,
+        (first.at - resumed).as_secs_f64() * 1e3,
+        first.age_ms,
+    ])
+}

@@ -1,0 +1,229 @@
+//! Finds frames in a stream of bytes, keeping the first bytes of each and none of the rest.
+//!
+//! WebSocket (RFC 6455 §5.2, from a server: unmasked, unfragmented) and multipart with `Content-Length`. What the first
+//! bytes say belongs to [`crate::head`].
+
+/// First bytes of each frame that are kept: enough for a stamp, packed or not.
+pub const HEAD: usize = 400;
+
+/// One stream.
+#[derive(Debug)]
+pub struct Framing {
+    multipart: bool,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Between frames: what is there of the header.
+    Header(Vec<u8>),
+    /// In a frame.
+    Body {
+        frame: bool,
+        len: usize,
+        left: usize,
+        head: Vec<u8>,
+    },
+}
+
+/// A frame that is complete.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its length in bytes.
+    pub len: usize,
+    /// Its first [`HEAD`] bytes at most.
+    pub head: Vec<u8>,
+}
+
+impl Framing {
+    /// A WebSocket from after the upgrade.
+    pub fn web_socket() -> Self {
+        Self {
+            multipart: false,
+            state: State::Header(Vec::new()),
+        }
+    }
+
+    /// A multipart body from its start.
+    pub fn multipart() -> Self {
+        Self {
+            multipart: true,
+            ..Self::web_socket()
+        }
+    }
+
+    /// How many of the next bytes are of no interest: for [`Self::dropped`] rather than [`Self::feed`].
+    pub fn droppable(&self) -> usize {
+        match &self.state {
+            State::Body {
+                frame, left, head, ..
+            } if !frame || head.len() == HEAD => *left,
+            _ => 0,
+        }
+    }
+
+    /// So many bytes, at most [`Self::droppable`], came and were not looked at.
+    pub fn dropped(&mut self, bytes: usize, seen: impl FnOnce(Seen)) {
+        if let State::Body { left, .. } = &mut self.state {
+            *left -= bytes;
+        }
+        self.end_body(seen);
+    }
+
+    /// These bytes came.
+    pub fn feed(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Seen)) {
+        while !bytes.is_empty() {
+            match &mut self.state {
+                State::Header(header) => {
+                    header.push(bytes[0]);
+                    bytes = &bytes[1..];
+                    let parsed = if self.multipart {
+                        part_header(header)
+                    } else {
+                        web_socket_header(header)
+                    };
+                    if let Some((frame, len)) = parsed {
+                        self.state = State::Body {
+                            frame,
+                            len,
+                            left: len,
+                            head: Vec::new(),
+                        };
+                    }
+                }
+                State::Body { left, head, .. } => {
+                    let (body, rest) = bytes.split_at(bytes.len().min(*left));
+                    head.extend_from_slice(&body[..body.len().min(HEAD - head.len())]);
+                    *left -= body.len();
+                    bytes = rest;
+                }
+            }
+            self.end_body(&mut seen);
+        }
+    }
+
+    fn end_body(&mut self, seen: impl FnOnce(Seen)) {
+        if let State::Body {
+            left: 0,
+            frame,
+            len,
+            head,
+        } = &mut self.state
+        {
+            let (frame, whole) = (
+                *frame,
+                Seen {
+                    len: *len,
+                    head: std::mem::take(head),
+                },
+            );
+            self.state = State::Header(Vec::new());
+            if frame {
+                seen(whole);
+            }
+        }
+    }
+}
+
+/// Whether it is a binary message, and its length, once the header is whole.
+fn web_socket_header(header: &[u8]) -> Option<(bool, usize)> {
+    const OPCODE_BINARY: u8 = 2;
+    let (&first, rest) = header.split_first()?;
+    let (&short, long) = rest.split_first()?;
+    let wanted = match short & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let len = match wanted {
+        0 => usize::from(short & 0x7f),
+        _ => long
+            .get(..wanted)?
+            .iter()
+            .fold(0, |len, byte| (len << 8) | usize::from(*byte)),
+    };
+    Some((first & 0x0f == OPCODE_BINARY, len))
+}
+
+/// The length of a part whose headers end here.
+fn part_header(header: &[u8]) -> Option<(bool, usize)> {
+    if !header.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let text = String::from_utf8_lossy(header).to_ascii_lowercase();
+    let (_, after) = text.split_once("content-length:")?;
+    Some((true, after.lines().next()?.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut framing: Framing, bytes: &[u8], step: usize) -> Vec<usize> {
+        let mut seen = Vec::new();
+        for some in bytes.chunks(step) {
+            framing.feed(some, |frame| seen.push(frame.len));
+        }
+        seen
+    }
+
+    fn message(opcode: u8, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0x80 | opcode];
+        match len {
+            ..126 => bytes.push(len as u8),
+            ..65_536 => {
+                bytes.push(126);
+                bytes.extend((len as u16).to_be_bytes());
+            }
+            _ => {
+                bytes.push(127);
+                bytes.extend((len as u64).to_be_bytes());
+            }
+        }
+        bytes.resize(bytes.len() + len, 7);
+        bytes
+    }
+
+    #[test]
+    fn binary_messages_are_frames_however_they_are_cut() {
+        let bytes = [
+            message(2, 5),
+            message(1, 30),
+            message(9, 0),
+            message(2, 200),
+            message(2, 70_000),
+        ]
+        .concat();
+        for step in [1, 3, 400, 100_000] {
+            assert_eq!(all(Framing::web_socket(), &bytes, step), [5, 200, 70_000]);
+        }
+    }
+
+    #[test]
+    fn parts_are_frames() {
+        let mut bytes = b"--b\r\n".to_vec();
+        for len in [3, 1000] {
+            bytes.extend(
+                format!("Content-Type: image/jpeg\r\nContent-Length: {len}\r\n\r\n").bytes(),
+            );
+            bytes.resize(bytes.len() + len, b'x');
+            bytes.extend(b"\r\n--b\r\n");
+        }
+        for step in [1, 7, 5000] {
+            assert_eq!(all(Framing::multipart(), &bytes, step), [3, 1000]);
+        }
+    }
+
+    #[test]
+    fn all_but_the_head_of_a_frame_can_be_dropped() {
+        let bytes = message(2, 70_000);
+        let mut framing = Framing::web_socket();
+        framing.feed(&bytes[..10 + HEAD], |_| panic!("that is not all"));
+        assert_eq!(framing.droppable(), 70_000 - HEAD);
+        framing.dropped(100, |_| panic!("that is not all"));
+        let mut seen = None;
+        framing.dropped(framing.droppable(), |frame| seen = Some(frame));
+        let seen = seen.unwrap();
+        assert_eq!((seen.len, seen.head.len()), (70_000, HEAD));
+    }
+}

@@ -1,0 +1,21 @@
+//! Measures pistreamer from outside, over real sockets.
+//!
+//! A map, not a place for code. What the numbers mean, and the commands that make them, are in `docs/performance.md`.
+//!
+//! * [`picture`] and [`process`]: what is served, and by which program.
+//! * [`url`], [`framing`] and [`head`]: connecting as a viewer and finding frames and their stamps in what comes.
+//! * [`crowd`]: many viewers on one thread that take frames without copying them.
+//! * [`floor`]: the least that any server has to do; what [`load`] compares with.
+//! * [`throttle`]: a link that is slow, far away, or stands still; [`age`] looks through it.
+
+pub mod age;
+pub mod crowd;
+pub mod floor;
+pub mod framing;
+pub mod head;
+pub mod load;
+pub mod picture;
+pub mod process;
+pub mod stats;
+pub mod throttle;
+pub mod url;

@@ -1,0 +1,57 @@
+//! JPEGs of a chosen size: whole for everybody who walks segments, noise for everybody who decodes.
+//!
+//! A camera's pictures are as incompressible as noise, so they cost the same to pack and to send.
+
+use anyhow::Context;
+use std::fs;
+use tempfile::TempDir;
+
+/// A JPEG of `bytes` bytes that says it is 1280x720.
+pub fn jpeg(bytes: usize, seed: u64) -> Vec<u8> {
+    const HEAD: [u8; 45] = [
+        0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 0, 0, 1, 0, 1, 0,
+        0, // SOI, APP0
+        0xff, 0xc0, 0, 11, 8, 0x02, 0xd0, 0x05, 0x00, 1, 1, 0x11, 0, // SOF0
+        0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, // SOS
+        0x12, 0x34,
+    ];
+    let mut jpeg = HEAD.to_vec();
+    let mut state = seed | 1;
+    while jpeg.len() + 2 < bytes {
+        // xorshift64*
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let byte = (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8;
+        jpeg.push(if byte == 0xff { 0 } else { byte });
+    }
+    jpeg.extend([0xff, 0xd9]);
+    jpeg
+}
+
+/// A directory of some such pictures, for servers that show files. It goes when the value does.
+///
+/// # Errors
+/// Where there is no room for it.
+pub fn directory(bytes: usize) -> anyhow::Result<TempDir> {
+    let directory = tempfile::tempdir().context("cannot make a directory for pictures")?;
+    for number in 1..=4 {
+        fs::write(
+            directory.path().join(format!("{number}.jpg")),
+            jpeg(bytes, number),
+        )?;
+    }
+    Ok(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_a_whole_jpeg_of_that_size() {
+        let jpeg = jpeg(128_000, 1);
+        let info = pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
+        assert_eq!((jpeg.len(), info.width, info.height), (128_000, 1280, 720));
+    }
+}

@@ -1,0 +1,107 @@
+//! Where a viewer connects, and the request it opens with.
+
+use crate::framing::Framing;
+use anyhow::{Context, bail};
+use pistreamer_protocol::WireFormat;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How frames come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// A WebSocket with frames of this format.
+    WebSocket(WireFormat),
+    /// Multipart MJPEG over HTTP.
+    Mjpeg,
+}
+
+/// A stream of frames.
+#[derive(Clone, Debug)]
+pub struct Url {
+    /// Where to connect.
+    pub address: SocketAddr,
+    /// Path and query.
+    pub path: String,
+    /// How frames come.
+    pub wire: Wire,
+}
+
+impl FromStr for Url {
+    type Err = anyhow::Error;
+
+    /// `ws://…` is a WebSocket of packed frames, `http://…` is MJPEG.
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (scheme, rest) = text.split_once("://").context("a URL has a scheme")?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let wire = match scheme {
+            "ws" => Wire::WebSocket(WireFormat::GzipBase64),
+            "http" => Wire::Mjpeg,
+            _ => bail!("{text}: a stream is at ws:// or http://"),
+        };
+        let address = host
+            .to_socket_addrs()
+            .with_context(|| format!("{text}: needs a host and a port"))?
+            .next()
+            .context("the host has no address")?;
+        Ok(Self {
+            address,
+            path: format!("/{path}"),
+            wire,
+        })
+    }
+}
+
+impl Url {
+    /// Connects and asks for the stream. What came with the answer's headers is already in the framing.
+    ///
+    /// # Errors
+    /// Where nobody listens, or the answer is not a stream.
+    pub fn open(&self) -> anyhow::Result<(TcpStream, Framing, Vec<u8>)> {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(self.request().as_bytes())?;
+        let mut answer = Vec::new();
+        let end = loop {
+            let mut some = [0; 1024];
+            let read = stream.read(&mut some)?;
+            if read == 0 {
+                bail!("the server closed the connection");
+            }
+            answer.extend_from_slice(&some[..read]);
+            if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+        };
+        let rest = answer.split_off(end);
+        let status = String::from_utf8_lossy(&answer);
+        let status = status.lines().next().unwrap_or_default();
+        let framing = match self.wire {
+            Wire::WebSocket(_) if status.contains(" 101 ") => Framing::web_socket(),
+            Wire::Mjpeg if status.contains(" 200 ") => Framing::multipart(),
+            _ => bail!("the server answered {status:?}"),
+        };
+        Ok((stream, framing, rest))
+    }
+
+    fn request(&self) -> String {
+        let Self {
+            address,
+            path,
+            wire,
+        } = self;
+        match wire {
+            Wire::WebSocket(format) => format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGlzdHJlYW1lci1iZW5jaA==\r\n\
+                 Sec-WebSocket-Protocol: {}\r\n\r\n",
+                format.subprotocol()
+            ),
+            // HTTP/1.0, so that the parts are not cut into chunks.
+            Wire::Mjpeg => format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"),
+        }
+    }
+}
