@@ -34,12 +34,13 @@ fn pixels(width: u16, height: u16, seed: u32) -> Vec<u8> {
     out
 }
 
-/// Value noise, octave over octave, each with half the wavelength and half the strength of the one before: 1/f.
+/// Value noise, octave over octave: each has half the wavelength of the one before and little less strength, so that at
+/// quality 80 the JPEGs are as large as a camera's (53, 140 and 290 kB at 640x480, 1280x720 and 1920x1080).
 fn texture(u: f32, v: f32, finest: f32, seed: u32) -> f32 {
-    let (mut sum, mut strength, mut frequency) = (0.0, 60.0, 4.0);
+    let (mut sum, mut strength, mut frequency) = (0.0, 52.0, 4.0);
     while frequency < finest {
         sum += strength * (lattice(u * frequency, v * frequency, seed) - 0.5);
-        strength *= 0.5;
+        strength *= 0.85;
         frequency *= 2.0;
     }
     sum
@@ -78,7 +79,7 @@ fn object_at(u: f32, v: f32, seed: u32) -> (f32, [f32; 3]) {
     (0.0, [1.0; 3])
 }
 
-/// What a small sensor adds in daylight: about normal, standard deviation 2.
+/// What a small sensor adds indoors: about normal, standard deviation 3.5.
 struct Noise(u32);
 
 impl Noise {
@@ -86,7 +87,7 @@ impl Noise {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let bits = hash(self.0);
         let sum: u32 = bits.to_le_bytes().into_iter().map(u32::from).sum();
-        (sum as f32 - 510.0) / 148.0 * 2.0
+        (sum as f32 - 510.0) / 148.0 * 3.5
     }
 }
 
