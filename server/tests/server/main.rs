@@ -6,5 +6,6 @@
 
 mod http;
 mod process;
+mod python;
 mod support;
 mod viewers;
