@@ -1,14 +1,19 @@
-//! How many frames may be on their way to a viewer: pure bookkeeping, told the time.
+//! How much may be on its way to a viewer: enough to keep its link busy, and no more. Pure bookkeeping, told the time.
 //!
-//! A viewer that acknowledges what it drew has at most a window of frames under way, however much its link buffers. One
-//! that never does is bounded by its socket alone.
+//! A viewer that acknowledges what it drew lets two things be measured: how many bytes a second arrive, and how long a
+//! frame takes while nothing waits before it. Their product is what the link, the viewer and the way back hold. What is
+//! sent beyond it would wait somewhere and grow old, so that only a part of a frame is, by which the link's end is found.
+//! A viewer that never acknowledges is bounded by its socket alone.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Frames under way to a viewer that acknowledges: one being drawn while the next one travels.
-pub const WINDOW: usize = 2;
+/// Frames under way before anything is measured: one being drawn while the next one travels.
+pub const FIRST_WINDOW: usize = 2;
+
+/// Most frames under way: half a second of a fast camera. Farther away there are gaps instead.
+const LARGEST_WINDOW: usize = 32;
 
 /// A viewer that acknowledges nothing for so long gets a frame all the same: the frames it was sent may have been broken
 /// on the way, or its page may have lost them.
@@ -17,13 +22,64 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Frames remembered as under way. A viewer that begins to acknowledge late is credited for all of them at once.
 const REMEMBERED: usize = 64;
 
+/// The part of a frame that waits before the link, so that the link is not idle when a frame comes late.
+const HEADROOM: f64 = 0.3;
+
+/// Where nothing waits before the link, there may be room for so much more of what is under way.
+const GROWTH: f64 = 0.25;
+
+/// Deviations of a frame's arrival from what was expected that are taken for the link's unsteadiness.
+const UNSTEADINESS: f64 = 2.0;
+
+/// The shortest round trip is believed for so long. Then what is under way is let arrive, and it is measured anew.
+const BASE_HOLDS: Duration = Duration::from_secs(10);
+
+/// Measurements of which the highest is taken for the link's rate: one that is low was more likely held up.
+const RATES: usize = 4;
+
 /// One viewer's credit.
 #[derive(Debug)]
 pub struct Credit {
-    under_way: VecDeque<u64>,
+    under_way: VecDeque<Sent>,
+    /// Bytes of all frames in `under_way`.
+    bytes: f64,
     acknowledges: bool,
     last_progress: Instant,
     last_ack: Option<(u64, Instant)>,
+    /// Bytes acknowledged so far.
+    delivered: f64,
+    rates: VecDeque<f64>,
+    mean_size: f64,
+    trip: Option<Trip>,
+}
+
+/// A frame under way.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    seq: u64,
+    bytes: f64,
+    at: Instant,
+    /// What was delivered when it was sent, and since when nothing more was.
+    delivered: f64,
+    delivered_at: Instant,
+}
+
+/// From a frame's sending to its acknowledgement, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Trip {
+    /// The shortest, with nothing waiting before the link.
+    base: f64,
+    base_at: Instant,
+    /// The shortest since then.
+    shortest: f64,
+    /// The last ones.
+    recent: [f64; RATES],
+    /// How far arrivals are from what was expected, on average.
+    deviation: f64,
+    /// The base has to be measured anew.
+    draining: bool,
+    /// The next frame measures it.
+    drained: bool,
 }
 
 impl Credit {
@@ -31,101 +87,197 @@ impl Credit {
     pub fn new(now: Instant) -> Self {
         Self {
             under_way: VecDeque::new(),
+            bytes: 0.0,
             acknowledges: false,
             last_progress: now,
             last_ack: None,
+            delivered: 0.0,
+            rates: VecDeque::new(),
+            mean_size: 0.0,
+            trip: None,
         }
     }
 
     /// When the next frame may be sent: `None` is at once.
     pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
-        let patience_ends = self.last_progress + PATIENCE;
-        (self.acknowledges && self.under_way.len() >= WINDOW && now < patience_ends)
-            .then_some(patience_ends)
+        let oldest = self.under_way.front().filter(|_| self.acknowledges)?;
+        let patience_ends = self.last_progress + self.patience();
+        let (Some(trip), Some(rate)) = (self.trip, self.rate()) else {
+            return (self.under_way.len() >= FIRST_WINDOW && now < patience_ends)
+                .then_some(patience_ends);
+        };
+        let room = rate * trip.filled(self.mean_size / rate) - self.mean_size;
+        let over = self.bytes - room.max(0.0);
+        let until = if over <= 0.0 && !trip.draining && self.under_way.len() < LARGEST_WINDOW {
+            return None;
+        } else if over > oldest.bytes || trip.draining || self.under_way.len() >= LARGEST_WINDOW {
+            patience_ends
+        } else {
+            // So much of the oldest frame has to arrive first. When it will can be told.
+            let arrived = self.expected(oldest, trip, rate);
+            arrived
+                .checked_sub(seconds((oldest.bytes - over) / rate))
+                .unwrap_or(now)
+        };
+        (until.min(patience_ends) > now).then_some(until.min(patience_ends))
     }
 
-    /// A frame was sent.
-    pub fn sent(&mut self, seq: u64, now: Instant) {
-        if self.under_way.is_empty() || self.under_way.len() >= WINDOW {
+    /// A frame of so many bytes begins to be sent.
+    pub fn sent(&mut self, seq: u64, bytes: usize, now: Instant) {
+        let idle = self.under_way.is_empty();
+        if idle || now >= self.last_progress + self.patience() {
             // Patience is counted from the first frame that could be acknowledged, and anew for each one sent on it.
             self.last_progress = now;
         }
-        self.under_way.push_back(seq);
+        let bytes = bytes as f64;
+        self.mean_size = if self.mean_size == 0.0 {
+            bytes
+        } else {
+            smooth(self.mean_size, bytes)
+        };
+        self.under_way.push_back(Sent {
+            seq,
+            bytes,
+            at: now,
+            delivered: self.delivered,
+            delivered_at: self.last_progress,
+        });
+        self.bytes += bytes;
         if self.under_way.len() > REMEMBERED {
-            self.under_way.pop_front();
+            self.forget_oldest();
         }
     }
 
     /// The viewer says that it drew this frame. Frames that were never sent count for nothing.
     pub fn acknowledged(&mut self, seq: u64, now: Instant) {
         self.acknowledges = true;
-        if self.under_way.back().is_none_or(|newest| seq > *newest) {
+        if self.under_way.back().is_none_or(|newest| seq > newest.seq) {
             return;
         }
-        let before = self.under_way.len();
-        self.under_way.retain(|sent| *sent > seq);
-        if self.under_way.len() < before {
-            self.last_progress = now;
-            self.last_ack = Some((seq, now));
+        let mut newest = None;
+        while self.under_way.front().is_some_and(|sent| sent.seq <= seq) {
+            newest = self.forget_oldest();
+            self.delivered += newest.map_or(0.0, |sent| sent.bytes);
         }
+        let Some(sent) = newest else { return };
+        let missed = self
+            .trip
+            .zip(self.rate())
+            .map(|(trip, rate)| distance(self.expected(&sent, trip, rate), now));
+        self.last_progress = now;
+        self.last_ack = Some((seq, now));
+        self.measure(&sent, missed.unwrap_or(0.0), now);
     }
 
     /// The highest frame acknowledged, and when.
     pub fn last_ack(&self) -> Option<(u64, Instant)> {
         self.last_ack
     }
+
+    fn patience(&self) -> Duration {
+        /// Trips that a frame may take before it counts as lost.
+        const TRIPS: f64 = 4.0;
+        self.trip
+            .map_or(PATIENCE, |trip| PATIENCE.max(seconds(TRIPS * trip.base)))
+    }
+
+    fn forget_oldest(&mut self) -> Option<Sent> {
+        let oldest = self.under_way.pop_front()?;
+        // Whole numbers, so that nothing is left of them in an empty sum.
+        self.bytes -= oldest.bytes;
+        Some(oldest)
+    }
+
+    /// Bytes a second that arrive.
+    fn rate(&self) -> Option<f64> {
+        self.rates.iter().copied().reduce(f64::max)
+    }
+
+    /// When the oldest frame under way is acknowledged, if all goes on as before.
+    fn expected(&self, oldest: &Sent, trip: Trip, rate: f64) -> Instant {
+        (self.last_progress + seconds(oldest.bytes / rate)).max(oldest.at + seconds(trip.base))
+    }
+
+    fn measure(&mut self, sent: &Sent, missed: f64, now: Instant) {
+        let took = (now - sent.at).as_secs_f64();
+        let since = (now - sent.delivered_at).as_secs_f64();
+        if since > 0.0 {
+            self.rates.truncate(RATES - 1);
+            self.rates
+                .push_front((self.delivered - sent.delivered) / since);
+        }
+        let drained = self.under_way.is_empty();
+        match &mut self.trip {
+            None => {
+                self.trip = Some(Trip {
+                    base: took,
+                    base_at: now,
+                    shortest: f64::INFINITY,
+                    recent: [took; RATES],
+                    deviation: 0.0,
+                    draining: false,
+                    drained: false,
+                });
+            }
+            Some(trip) => {
+                // A standstill is not unsteadiness.
+                let missed = missed.min(2.0 * trip.deviation + trip.base);
+                trip.measure(took, missed, now, drained);
+            }
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_viewer_that_never_acknowledges_is_never_blocked() {
-        let now = Instant::now();
-        let mut credit = Credit::new(now);
-        for seq in 1..1000 {
-            assert_eq!(credit.blocked_until(now), None);
-            credit.sent(seq, now);
+impl Trip {
+    fn measure(&mut self, took: f64, missed: f64, now: Instant, drained: bool) {
+        self.recent.rotate_right(1);
+        self.recent[0] = took;
+        self.deviation = smooth(self.deviation, missed);
+        self.shortest = self.shortest.min(took);
+        if took <= self.base || self.drained {
+            (self.base, self.base_at, self.shortest) = (took, now, f64::INFINITY);
+            (self.draining, self.drained) = (false, false);
+        } else if self.draining {
+            // The next frame finds nothing before it.
+            (self.draining, self.drained) = (!drained, drained);
+        } else if now.duration_since(self.base_at) > BASE_HOLDS {
+            // Something may have waited before the link all the time.
+            self.draining = self.shortest > ABOUT * self.base;
+            if !self.draining {
+                (self.base, self.base_at, self.shortest) = (self.shortest, now, f64::INFINITY);
+            }
         }
     }
 
-    #[test]
-    fn two_frames_are_under_way_at_most() {
-        let now = Instant::now();
-        let mut credit = Credit::new(now);
-        credit.sent(1, now);
-        credit.acknowledged(1, now);
-        credit.sent(2, now);
-        assert_eq!(credit.blocked_until(now), None);
-        credit.sent(5, now);
-        assert_eq!(credit.blocked_until(now), Some(now + PATIENCE));
-        credit.acknowledged(2, now);
-        assert_eq!(credit.blocked_until(now), None);
-    }
-
-    #[test]
-    fn an_ack_for_a_frame_that_was_never_sent_gives_no_credit() {
-        let now = Instant::now();
-        let mut credit = Credit::new(now);
-        credit.sent(1, now);
-        credit.sent(2, now);
-        credit.acknowledged(1_000_000, now);
-        assert!(credit.blocked_until(now).is_some());
-        assert_eq!(credit.last_ack(), None);
-    }
-
-    #[test]
-    fn frames_that_are_never_drawn_block_for_a_second_each_not_for_ever() {
-        let start = Instant::now();
-        let mut credit = Credit::new(start);
-        credit.acknowledged(0, start);
-        credit.sent(1, start);
-        credit.sent(2, start);
-        assert_eq!(credit.blocked_until(start), Some(start + PATIENCE));
-        let later = start + PATIENCE;
-        assert_eq!(credit.blocked_until(later), None);
-        credit.sent(3, later);
-        assert_eq!(credit.blocked_until(later), Some(later + PATIENCE));
+    /// How long what is under way may take to arrive, where a frame takes `frame` on the link.
+    fn filled(&self, frame: f64) -> f64 {
+        let shortest = self.recent.iter().copied().fold(f64::INFINITY, f64::min);
+        let growth = if shortest < ABOUT * self.base {
+            GROWTH * self.base
+        } else {
+            0.0
+        };
+        self.base + UNSTEADINESS * self.deviation + growth.max(HEADROOM * frame)
     }
 }
+
+/// What is as short as the base but for noise.
+const ABOUT: f64 = 1.1;
+
+fn distance(one: Instant, other: Instant) -> f64 {
+    one.max(other).duration_since(one.min(other)).as_secs_f64()
+}
+
+fn smooth(mean: f64, value: f64) -> f64 {
+    mean + (value - mean) / 8.0
+}
+
+/// No time that is reckoned with is longer.
+const LONGEST: Duration = Duration::from_secs(60);
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -181,13 +181,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.skipped.total += missed;
         }
         let payload = frame.payload(self.wire);
+        self.credit
+            .sent(frame.seq, payload.body().len(), Instant::now());
         match timeout(self.config.send_timeout, self.link.send_frame(payload)).await {
             Ok(sent) => sent?,
             Err(_) => return Err(End::Stalled(self.config.send_timeout)),
         }
         let now = Instant::now();
         self.last_seq = Some(frame.seq);
-        self.credit.sent(frame.seq, now);
         self.pace.sent(now);
         self.viewer.count_sent(payload.body().len());
         self.report_skips(now).await
