@@ -296,7 +296,7 @@ impl Shared {
                 let mut next = Some(first);
                 while let Some(message) = next {
                     this.show(message).await;
-                    next = this.slot.borrow_mut().next();
+                    next = this.slot.borrow_mut().take_next();
                 }
             });
         }

@@ -21,7 +21,7 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// A new item. Returned where nobody is at work, and from then on somebody is, until [`Self::next`] returns `None`.
+    /// A new item. Returned where nobody is at work, and from then on somebody is, until [`Self::take_next`] returns `None`.
     pub fn offer(&mut self, item: T) -> Option<T> {
         if self.busy {
             self.replaced += u64::from(self.waiting.replace(item).is_some());
@@ -33,7 +33,7 @@ impl<T> Slot<T> {
     }
 
     /// What to work on next.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn take_next(&mut self) -> Option<T> {
         let next = self.waiting.take();
         self.busy = next.is_some();
         next
@@ -63,9 +63,9 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(slot.replaced(), 2);
-        assert_eq!(slot.next(), Some(4));
+        assert_eq!(slot.take_next(), Some(4));
         assert_eq!(slot.offer(5), None);
-        assert_eq!((slot.next(), slot.next()), (Some(5), None));
+        assert_eq!((slot.take_next(), slot.take_next()), (Some(5), None));
         assert_eq!(slot.offer(6), Some(6));
         assert_eq!(slot.replaced(), 2);
     }
@@ -76,6 +76,6 @@ mod tests {
         slot.offer(1);
         slot.offer(2);
         slot.clear();
-        assert_eq!((slot.next(), slot.replaced()), (None, 0));
+        assert_eq!((slot.take_next(), slot.replaced()), (None, 0));
     }
 }

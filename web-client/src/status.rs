@@ -283,12 +283,10 @@ impl Machine {
     /// Time passes. Call it a few times a second.
     pub fn tick(&mut self, now: f64, random: f64) {
         match self.link {
-            Link::Down { retry_at } => {
-                if retry_at.is_some_and(|at| now >= at) {
-                    self.connect(now);
-                }
-            }
-            _ if self.hidden.is_some_and(|since| now - since > HIDDEN) => {
+            Link::Down { retry_at } if retry_at.is_some_and(|at| now >= at) => self.connect(now),
+            Link::Opening { .. } | Link::Up
+                if self.hidden.is_some_and(|since| now - since > HIDDEN) =>
+            {
                 self.actions.push(Action::Close);
                 self.link = Link::Down { retry_at: None };
             }

@@ -64,6 +64,19 @@ pub fn local(
     Ok(Runner::Local(feed))
 }
 
+/// The worker's own script: it imports the page's, waits for the compiled module, and becomes a pipeline.
+pub fn script(page_script: &str) -> String {
+    // Addresses hold no quotes: the browser has escaped them.
+    format!(
+        "import init, {{ run_worker }} from \"{page_script}\";
+        onmessage = async ({{ data }}) => {{
+            onmessage = null;
+            await init({{ module_or_path: data }});
+            run_worker();
+        }};"
+    )
+}
+
 /// A worker with a pipeline. Dropping it ends the worker.
 pub struct Remote {
     shared: Rc<Starting>,
@@ -88,10 +101,7 @@ impl Remote {
         canvas: HtmlCanvasElement,
         on_event: impl Fn(PipelineEvent) + Clone + 'static,
     ) -> Result<Self, JsValue> {
-        let script = js::script_url();
-        let text = format!(
-            "import init,{{run_worker}} from {script:?};onmessage=async e=>{{onmessage=null;await init({{module_or_path:e.data}});run_worker();}};"
-        );
+        let text = script(&js::script_url());
         let options = BlobPropertyBag::new();
         options.set_type("text/javascript");
         let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &options)?;
@@ -99,7 +109,10 @@ impl Remote {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(&url, &options)?;
-        worker.post_message(&wasm_bindgen::module())?;
+        if let Err(error) = worker.post_message(&wasm_bindgen::module()) {
+            worker.terminate();
+            return Err(error);
+        }
         let shared = Rc::new(Starting {
             worker: worker.clone(),
             canvas: RefCell::new(Some(canvas)),

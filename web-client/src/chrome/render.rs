@@ -71,11 +71,11 @@ impl Chrome {
         };
         let mut detail = String::new();
         if status.kind != Kind::Live {
-            detail = format!(
-                "since {} ({})",
-                clock_time(view.now - status.since),
-                text::duration(view.now - status.since)
-            );
+            let ago = view.now - status.since;
+            detail = format!("since {} ({})", clock_time(ago), text::duration(ago));
+            if status.kind == Kind::Stale {
+                detail.push_str(&format!(": {}", status.reason));
+            }
         }
         self.write("label", status.kind.label());
         self.write("detail", &detail);

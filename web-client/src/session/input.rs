@@ -6,12 +6,12 @@ use crate::chrome::gestures::Outcome;
 use crate::chrome::intent::Intent;
 use crate::geometry::{Fit, Zoom};
 use crate::js::{self, Listener};
-use js_sys::Function;
 use pistreamer_protocol::WireFormat;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{
-    Element, Event, EventTarget, HtmlElement, KeyboardEvent, MouseEvent, PointerEvent, WheelEvent,
+    Element, Event, EventTarget, HtmlDialogElement, HtmlElement, KeyboardEvent, MouseEvent,
+    PointerEvent, WheelEvent,
 };
 
 /// A step of the zoom keys.
@@ -123,7 +123,8 @@ impl Session {
         let nobodys = document()
             .active_element()
             .is_none_or(|element| element.tag_name() == "BODY");
-        if !ours && !(nobodys && self.fills_window()) {
+        let meant = ours || nobodys && self.fills_window();
+        if !meant {
             return;
         }
         // A focused button takes these keys itself.
@@ -132,8 +133,10 @@ impl Session {
         if on_button && matches!(event.key().as_str(), " " | "Enter") {
             return;
         }
+        let help_open = self.help().open();
         if let Some(intent) = Intent::from_key(&event.key())
-            && !(event.repeat() && !matches!(intent, Intent::ZoomIn | Intent::ZoomOut))
+            && (!help_open || intent == Intent::Escape)
+            && (!event.repeat() || matches!(intent, Intent::ZoomIn | Intent::ZoomOut))
         {
             // Escape still has to close dialogs and leave full screen.
             if intent != Intent::Escape {
@@ -179,6 +182,7 @@ impl Session {
                 self.advance();
             }
             Intent::Escape => {
+                self.help().close();
                 self.show_menu(false);
                 self.set_filled(false);
             }
@@ -195,14 +199,15 @@ impl Session {
     }
 
     fn show_help(&self) {
-        let dialog = self.chrome.part("help");
-        if dialog.has_attribute("open") {
-            return;
-        }
-        if let Ok(show) = js::get(&dialog, "showModal").dyn_into::<Function>() {
+        let help = self.help();
+        if !help.open() {
             // Throws only for a dialog that is open already.
-            let _ = show.call0(&dialog);
+            let _ = help.show_modal();
         }
+    }
+
+    fn help(&self) -> HtmlDialogElement {
+        self.chrome.part("help").unchecked_into()
     }
 
     fn zoom_by(&self, at: Option<(f64, f64)>, by: f64) {

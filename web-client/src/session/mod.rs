@@ -6,32 +6,28 @@
 mod input;
 mod media;
 mod reports;
+mod show;
 
 use crate::chrome::capture::{Floating, Recording, Stage};
 use crate::chrome::gestures::Gestures;
-use crate::chrome::{Chrome, Overlay, View, capture, document};
+use crate::chrome::{Chrome, capture, document};
 use crate::element::Attributes;
 use crate::geometry::{Layout, Zoom};
-use crate::js::{self, Interval, Listener, Timeout};
+use crate::js::{self, Interval, Listener, SizeObserver, Timeout};
 use crate::link::{Command, Drawn};
 use crate::settings::Settings;
 use crate::stats::Stats;
-use crate::status::{Action, Kind, Machine, Status};
+use crate::status::{Action, Machine, Status};
 use crate::worker::{self, PipelineEvent, Remote, Runner};
 use js_sys::Function;
 use pistreamer_protocol::WireFormat;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::*;
-use web_sys::{CustomEvent, CustomEventInit, HtmlElement, ResizeObserver, ShadowRoot, Storage};
+use web_sys::{HtmlElement, ShadowRoot, Storage};
 
 /// ms between two looks at the clock: the state, the countdown and the statistics move at this pace.
 const TICK: i32 = 250;
-/// The toolbar hides after so many ms without input.
-const IDLE: i32 = 3500;
-/// A message over the picture stays for so many ms.
-const TOAST: i32 = 4000;
 
 /// A running viewer. Dropping it ends everything.
 pub struct Session {
@@ -45,8 +41,8 @@ pub struct Session {
     toast: RefCell<Option<Timeout>>,
     /// Whether a change of state is being told; a listener that changes the state again is told after it.
     telling: Cell<bool>,
-    observer: RefCell<Option<(ResizeObserver, Closure<dyn FnMut()>)>>,
-    _held: RefCell<(Vec<Listener>, Option<Interval>)>,
+    /// Listeners, timer and observer, for as long as the session lives.
+    held: RefCell<Held>,
 }
 
 struct State {
@@ -61,6 +57,7 @@ struct State {
     wire: Option<WireFormat>,
     last: Option<Drawn>,
     drawn: u64,
+    drawn_at: f64,
     skipped_server: u64,
     skipped_server_before: u64,
     corrupt: u64,
@@ -71,6 +68,13 @@ struct State {
     /// Promises of snapshots that the pipeline has yet to hand out.
     snapshots: Vec<(u32, Function, Function)>,
     next_snapshot: u32,
+}
+
+#[derive(Default)]
+struct Held {
+    _listeners: Vec<Listener>,
+    _tick: Option<Interval>,
+    _resized: Option<SizeObserver>,
 }
 
 #[derive(Default)]
@@ -90,6 +94,9 @@ impl Session {
                 .and_then(|storage| storage.get_item(&storage_key(&attributes)).ok().flatten())
         {
             settings.apply_text(&text);
+            if host.has_attribute("wire") {
+                settings.wire = attributes.settings.wire;
+            }
         }
         let session = Rc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -106,6 +113,7 @@ impl Session {
                 wire: None,
                 last: None,
                 drawn: 0,
+                drawn_at: 0.0,
                 skipped_server: 0,
                 skipped_server_before: 0,
                 corrupt: 0,
@@ -121,15 +129,19 @@ impl Session {
             idle: RefCell::default(),
             toast: RefCell::default(),
             telling: Cell::new(false),
-            observer: RefCell::default(),
-            _held: RefCell::default(),
+            held: RefCell::default(),
         });
         session.start_pipeline(true);
         session.prepare_chrome();
         let listeners = input::listen(&session);
         let tick = Interval::new(TICK, session.weakly(|session| session.tick()));
-        *session._held.borrow_mut() = (listeners, Some(tick));
-        session.observe_size();
+        let resized = session.weakly(|session| session.lay_out());
+        *session.held.borrow_mut() = Held {
+            _listeners: listeners,
+            _tick: Some(tick),
+            _resized: SizeObserver::new(session.chrome.stage(), resized),
+        };
+        session.lay_out();
         session.update_hidden();
         session.advance();
         session
@@ -184,9 +196,6 @@ impl Session {
 
     fn prepare_chrome(&self) {
         let chrome = &self.chrome;
-        let document = document();
-        // An iPhone has no full screen for anything but videos; the element then fills the window instead.
-        let _ = document;
         if !capture::can_float() {
             chrome.each("pip", |button| {
                 let _ = button.set_attribute("hidden", "");
@@ -199,15 +208,6 @@ impl Session {
         }
         self.show_settings();
         self.wake();
-    }
-
-    fn observe_size(&self) {
-        let closure = Closure::<dyn FnMut()>::new(self.weakly(|session| session.lay_out()));
-        if let Ok(observer) = ResizeObserver::new(closure.as_ref().unchecked_ref()) {
-            observer.observe(self.chrome.stage());
-            *self.observer.borrow_mut() = Some((observer, closure));
-        }
-        self.lay_out();
     }
 
     /// Measures the stage and lays the picture onto it.
@@ -364,132 +364,10 @@ impl Session {
             runner.send(command);
         }
     }
-
-    fn tell_status(&self) {
-        let now = js::now();
-        let (status, changed) = {
-            let mut state = self.state.borrow_mut();
-            let status = state.machine.status(now);
-            self.chrome.show_status(&View {
-                status: &status,
-                now,
-                test_pattern: state.machine.test_pattern(),
-                has_picture: state.last.is_some(),
-            });
-            let changed = state
-                .told
-                .as_ref()
-                .is_none_or(|told| (told.kind, &told.reason) != (status.kind, &status.reason));
-            if changed {
-                state.told = Some(status.clone());
-            }
-            (status, changed)
-        };
-        if !changed {
-            return;
-        }
-        self.chrome.announce(&status);
-        let paused = status.kind == Kind::Paused;
-        self.chrome
-            .set_switched("b-pause", paused, if paused { "Play" } else { "Pause" });
-        self.set_data("state", status.kind.name());
-        if self.telling.replace(true) {
-            return;
-        }
-        self.dispatch(
-            "statechange",
-            &[
-                ("state", status.kind.name().into()),
-                ("reason", status.reason.as_str().into()),
-            ],
-        );
-        self.telling.set(false);
-    }
-
-    fn show_numbers(&self) {
-        let now = js::now();
-        let state = self.state.borrow();
-        let last = state.last.unwrap_or_default();
-        let rates = state.stats.rates(now);
-        let skipped_server = state.skipped_server;
-        self.set_data("drawn", &state.drawn.to_string());
-        self.set_data("skipped", &(skipped_server + last.skipped).to_string());
-        self.set_data("corrupt", &state.corrupt.to_string());
-        if let Some(age) = rates.age {
-            self.set_data("age", &crate::text::tenths(age));
-        }
-        if let Some(recording) = &self.media.borrow().recording {
-            let time = crate::text::stopwatch(now - recording.since());
-            self.chrome.write("rec-time", &time);
-        }
-        if state.settings.overlay {
-            self.chrome.show_overlay(&Overlay {
-                rates,
-                round_trip: state.round_trip,
-                took: last.took,
-                skipped_server,
-                skipped_here: last.skipped,
-                corrupt: state.corrupt,
-                size: (last.width, last.height),
-                wire: state.wire,
-                seq: last.seq,
-            });
-        }
-    }
-
-    fn set_data(&self, name: &str, value: &str) {
-        let name = format!("data-{name}");
-        if self.host.get_attribute(&name).as_deref() != Some(value) {
-            // Fails only for names that no attribute can have.
-            let _ = self.host.set_attribute(&name, value);
-        }
-    }
-
-    fn dispatch(&self, event: &str, detail: &[(&str, JsValue)]) {
-        let init = CustomEventInit::new();
-        init.set_detail(&js::object(detail));
-        if let Ok(event) = CustomEvent::new_with_event_init_dict(event, &init) {
-            // Throws only for an event that is being dispatched already.
-            let _ = self.host.dispatch_event(&event);
-        }
-    }
-
-    fn tell_error(&self, message: &str) {
-        web_sys::console::warn_1(&format!("pi-camera: {message}").into());
-        self.dispatch("error", &[("message", message.into())]);
-    }
-
-    /// Shows a message over the picture for a while.
-    fn toast(&self, message: &str) {
-        self.chrome.write("toast", message);
-        self.chrome.show("toast", true);
-        let hide = self.weakly(|session| session.chrome.show("toast", false));
-        *self.toast.borrow_mut() = Some(Timeout::new(TOAST, hide));
-    }
-
-    /// Shows the toolbar, and hides it when nothing is done for a while.
-    fn wake(&self) {
-        self.chrome.set_class("idle", false);
-        let hide = self.weakly(|session| {
-            let menu_open = !session.chrome.part("menu").hidden();
-            let focused = session
-                .chrome
-                .shadow()
-                .active_element()
-                .is_some_and(|element| element.matches(":focus-visible").unwrap_or(false));
-            if !menu_open && !focused {
-                session.chrome.set_class("idle", true);
-            }
-        });
-        *self.idle.borrow_mut() = Some(Timeout::new(IDLE, hide));
-    }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some((observer, _)) = self.observer.get_mut() {
-            observer.disconnect();
-        }
         for (_, _, reject) in &self.state.get_mut().snapshots {
             let error = js_sys::Error::new("the element has left the document");
             // Rejecting a promise doesn't throw.

@@ -102,6 +102,7 @@ impl Session {
             state.machine.frame(now, frame.seq, frame.age);
             state.stats.frame(now, f64::from(frame.bytes), frame.age);
             state.drawn += 1;
+            state.drawn_at = now;
             state.last = Some(frame);
             let size = (f64::from(frame.width), f64::from(frame.height));
             let resized = state.layout.picture != size;

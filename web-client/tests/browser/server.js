@@ -1,0 +1,34 @@
+// A WebSocket without a network: what the viewer sends and what a test sends cross a BroadcastChannel named like the
+// socket's address, so that it works in a page and in a worker alike.
+globalThis.WebSocket = class extends EventTarget {
+  static OPEN = 1;
+  constructor(url, protocols) {
+    super();
+    this.readyState = 0;
+    this.protocol = protocols[0];
+    this.wire = new BroadcastChannel(url);
+    this.wire.onmessage = ({ data }) => {
+      if (data.close) {
+        this.readyState = 3;
+        this.wire.close();
+        this.dispatchEvent(new CloseEvent("close", { code: 1001 }));
+      } else if (data.message !== undefined) {
+        this.dispatchEvent(new MessageEvent("message", { data: data.message }));
+      }
+    };
+    setTimeout(() => {
+      this.readyState = 1;
+      this.dispatchEvent(new Event("open"));
+      this.wire.postMessage({ sent: "open" });
+    });
+  }
+  send(text) {
+    this.wire.postMessage({ sent: text });
+  }
+  close() {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.wire.postMessage({ sent: "close" });
+    this.wire.close();
+  }
+};
