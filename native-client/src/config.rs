@@ -47,6 +47,20 @@ impl Default for Reconnect {
     }
 }
 
+impl From<Endpoint> for Config {
+    fn from(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            wire: WireFormat::GzipBase64,
+            max_fps: None,
+            frame_limit: DEFAULT_FRAME_LIMIT,
+            reconnect: Reconnect::default(),
+            connect_timeout: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
+        }
+    }
+}
+
 impl Config {
     /// The defaults for the server at a URL such as `http://raspberrypi.local:8000`: a `ws://` or `wss://` URL, or the
     /// `http://` or `https://` one of its viewer. A path is kept; one that ends in a slash gets `ws` added.
@@ -54,15 +68,15 @@ impl Config {
     /// # Errors
     /// Where the text is no such URL.
     pub fn new(url: &str) -> Result<Self, UrlError> {
-        Ok(Self {
-            endpoint: Endpoint::websocket(url, "ws")?,
-            wire: WireFormat::GzipBase64,
-            max_fps: None,
-            frame_limit: DEFAULT_FRAME_LIMIT,
-            reconnect: Reconnect::default(),
-            connect_timeout: Duration::from_secs(5),
-            silence: Duration::from_secs(15),
-        })
+        Ok(Endpoint::websocket(url, "ws")?.into())
+    }
+
+    /// The same for a [`Publisher`](crate::Publisher): `ingest` is added rather than `ws`.
+    ///
+    /// # Errors
+    /// Where the text is no such URL.
+    pub fn ingest(url: &str) -> Result<Self, UrlError> {
+        Ok(Endpoint::websocket(url, "ingest")?.into())
     }
 
     /// With the camera of that id rather than the server's first one.

@@ -17,6 +17,8 @@
 //! }
 //! ```
 //!
+//! The way back is a [`Publisher`]: it pushes your own JPEGs to a server whose source is `ingest`.
+//!
 //! What the bytes mean is defined by [`protocol`]. Decoding pictures and showing them belong to the caller.
 
 mod backoff;
@@ -24,6 +26,7 @@ mod config;
 mod endpoint;
 mod inbox;
 mod link;
+mod publisher;
 mod subscription;
 
 pub mod dial;
@@ -33,4 +36,5 @@ pub use config::{Config, Reconnect};
 pub use endpoint::{Credentials, Endpoint, UrlError};
 pub use link::Error;
 pub use pistreamer_protocol as protocol;
+pub use publisher::Publisher;
 pub use subscription::{Event, Frame, Stats, Subscription};

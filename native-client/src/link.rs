@@ -65,6 +65,9 @@ pub enum Error {
         /// What tungstenite says.
         error: Box<tungstenite::Error>,
     },
+    /// What is to be sent is no JPEG.
+    #[error("the frame is no JPEG: {0}")]
+    NotJpeg(jpeg::JpegError),
 }
 
 impl Error {
@@ -79,6 +82,13 @@ impl Error {
         Self::Silent {
             address: endpoint.to_string(),
             silence,
+        }
+    }
+
+    pub(crate) fn closed(endpoint: &Endpoint, reason: String) -> Self {
+        Self::Closed {
+            address: endpoint.to_string(),
+            reason,
         }
     }
 
@@ -201,7 +211,12 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
             max_fps: Some(max_fps),
             ..Want::default()
         };
-        say(&mut socket, config, ViewerMessage::Want(want)).await?;
+        say(
+            &mut socket,
+            config,
+            Message::text(ViewerMessage::Want(want).to_json()),
+        )
+        .await?;
     }
     let mut heard = Instant::now();
     let mut pinged = false;
@@ -216,13 +231,13 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
             message = socket.next() => {
                 (heard, pinged) = (Instant::now(), false);
                 let message = message
-                    .ok_or_else(|| closed(endpoint, "it went without a word".into()))?
+                    .ok_or_else(|| Error::closed(endpoint, "it went without a word".into()))?
                     .map_err(|error| Error::broken(endpoint, error))?;
                 hear(message, &mut decoder, inbox, endpoint)?;
             }
             () = inbox.taken.notified() => {
                 if let Some(seq) = inbox.take_ack() {
-                    say(&mut socket, config, ViewerMessage::Ack { seq }).await?;
+                    say(&mut socket, config, Message::text(ViewerMessage::Ack { seq }.to_json())).await?;
                 }
             }
             () = sleep_until(deadline) => {
@@ -230,32 +245,21 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
                     return Err(Error::silent(endpoint, config.silence));
                 }
                 pinged = true;
-                say(&mut socket, config, ViewerMessage::Ping { id: None }).await?;
+                say(&mut socket, config, Message::text(ViewerMessage::Ping { id: None }.to_json())).await?;
             }
         }
     }
 }
 
-async fn say(
+/// Sends a message, unless the server takes nothing for as long as it may be silent.
+pub(crate) async fn say(
     socket: &mut WebSocketStream<Stream>,
     config: &Config,
-    message: ViewerMessage,
+    message: Message,
 ) -> Result<(), Error> {
-    match timeout(
-        config.silence,
-        socket.send(Message::text(message.to_json())),
-    )
-    .await
-    {
+    match timeout(config.silence, socket.send(message)).await {
         Ok(said) => said.map_err(|error| Error::broken(&config.endpoint, error)),
         Err(_) => Err(Error::silent(&config.endpoint, config.silence)),
-    }
-}
-
-fn closed(endpoint: &Endpoint, reason: String) -> Error {
-    Error::Closed {
-        address: endpoint.to_string(),
-        reason,
     }
 }
 
@@ -281,7 +285,7 @@ fn hear(
         },
         Message::Close(frame) => {
             let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
-            return Err(closed(endpoint, reason));
+            return Err(Error::closed(endpoint, reason));
         }
         // tungstenite answers pings by itself.
         _ => {}

@@ -1,0 +1,240 @@
+//! Frames for a server to show: the other end of `/ingest`.
+//!
+//! Whoever pushes decides what to do when the connection ends.
+
+use crate::dial::Stream;
+use crate::link::{connect, say};
+use crate::{Config, Error};
+use bytes::Bytes;
+use futures::StreamExt;
+use pistreamer_protocol::message::{CameraStatus, ServerMessage, ViewerMessage};
+use pistreamer_protocol::{Stamp, WireFormat, pack};
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// One connection to a server's `/ingest`.
+///
+/// ```no_run
+/// # async fn frames() -> Vec<u8> { Vec::new() }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pistreamer_client::{Config, Publisher};
+///
+/// let mut publisher = Publisher::connect(&Config::ingest("http://server.local:8000")?).await?;
+/// loop {
+///     publisher.ready().await?;
+///     // Captured now, and not while there was no room for it.
+///     let jpeg = frames().await;
+///     publisher.send(&jpeg).await?;
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Publisher {
+    socket: WebSocketStream<Stream>,
+    config: Config,
+    wire: WireFormat,
+    under_way: VecDeque<u64>,
+    /// When the server last accepted a frame, or was last given one without.
+    progress: Instant,
+    heard: Instant,
+    pinged: bool,
+    paused: bool,
+    accepted: u64,
+    next_seq: u64,
+}
+
+/// Frames that are sent and not acknowledged.
+const WINDOW: usize = 2;
+
+/// A server that acknowledges nothing for so long gets a frame all the same: those before may have been broken.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Largest message that a server has to say.
+const LARGEST_MESSAGE: usize = 64 << 10;
+
+impl Publisher {
+    /// Connects. Of the configuration endpoint, wire format and times count.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached or refuses: it has no camera that takes pictures, or somebody pushes already.
+    pub async fn connect(config: &Config) -> Result<Self, Error> {
+        let offer = [config.wire];
+        let (socket, wire) = connect(
+            &config.endpoint,
+            &offer,
+            LARGEST_MESSAGE,
+            config.connect_timeout,
+        )
+        .await?;
+        let now = Instant::now();
+        Ok(Self {
+            socket,
+            config: config.clone(),
+            wire,
+            under_way: VecDeque::new(),
+            progress: now,
+            heard: now,
+            pinged: false,
+            paused: false,
+            accepted: 0,
+            next_seq: 1,
+        })
+    }
+
+    /// Frames that the server accepted.
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Whether anybody over there has use for frames. While nobody has, [`Self::ready`] waits.
+    pub fn is_wanted(&self) -> bool {
+        !self.paused
+    }
+
+    /// Whether a frame would be sent on its way at once.
+    pub fn is_ready(&self) -> bool {
+        !self.paused && self.blocked_until().is_none()
+    }
+
+    fn blocked_until(&self) -> Option<Instant> {
+        let until = self.progress + PATIENCE;
+        (self.under_way.len() >= WINDOW && Instant::now() < until).then_some(until)
+    }
+
+    /// Waits until there is room for a frame. Cancel-safe.
+    ///
+    /// # Errors
+    /// Where the connection ends.
+    pub async fn ready(&mut self) -> Result<(), Error> {
+        while !self.is_ready() {
+            self.listen().await?;
+        }
+        Ok(())
+    }
+
+    /// Hears one thing that the server says, or waits for a moment at which something is due. Keeps the connection alive,
+    /// so it is to be called while there is nothing to send. Cancel-safe but for pings, which may break the connection
+    /// when a server takes nothing.
+    ///
+    /// # Errors
+    /// Where the connection ends.
+    pub async fn listen(&mut self) -> Result<(), Error> {
+        let silence = self.config.silence;
+        let deadline = self.heard + if self.pinged { silence } else { silence / 2 };
+        let wake = self
+            .blocked_until()
+            .map_or(deadline, |until| until.min(deadline));
+        tokio::select! {
+            message = self.socket.next() => self.hear(message),
+            () = sleep_until(wake) => {
+                if Instant::now() < deadline {
+                    return Ok(());
+                }
+                if self.pinged {
+                    return Err(Error::silent(&self.config.endpoint, silence));
+                }
+                self.pinged = true;
+                say(&mut self.socket, &self.config, Message::Ping(Bytes::new())).await
+            }
+        }
+    }
+
+    fn hear(
+        &mut self,
+        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+    ) -> Result<(), Error> {
+        let endpoint = &self.config.endpoint;
+        let message = message
+            .ok_or_else(|| Error::closed(endpoint, "it went without a word".into()))?
+            .map_err(|error| Error::broken(endpoint, error))?;
+        (self.heard, self.pinged) = (Instant::now(), false);
+        match message {
+            Message::Text(text) => match ViewerMessage::from_json(&text) {
+                Ok(ViewerMessage::Ack { seq }) => self.acknowledged(seq),
+                Ok(ViewerMessage::Pause) => self.paused = true,
+                Ok(ViewerMessage::Resume) => self.paused = false,
+                _ => {}
+            },
+            Message::Close(frame) => {
+                let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
+                return Err(Error::closed(endpoint, reason));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, seq: u64) {
+        if let Some(at) = self.under_way.iter().position(|sent| *sent == seq) {
+            self.accepted += 1;
+            self.under_way.drain(..=at);
+            self.progress = Instant::now();
+        }
+    }
+
+    /// Sends a JPEG. Its stamp is kept; one that has none is stamped with a number and the time. Not cancel-safe.
+    ///
+    /// # Errors
+    /// Where the connection ends, or the bytes are no JPEG.
+    pub async fn send(&mut self, jpeg: &[u8]) -> Result<(), Error> {
+        let (seq, stamped);
+        let jpeg = match Stamp::read(jpeg) {
+            Some(stamp) => {
+                seq = stamp.seq;
+                jpeg
+            }
+            None => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let stamp = Stamp {
+                    seq: self.next_seq,
+                    captured_us: now.map_or(0, |now| now.as_micros() as u64),
+                    camera: String::new(),
+                };
+                seq = stamp.seq;
+                stamped = stamp.write(jpeg).map_err(Error::NotJpeg)?;
+                &stamped
+            }
+        };
+        self.next_seq = seq.wrapping_add(1);
+        let body = match self.wire {
+            WireFormat::GzipBase64 => pack(jpeg).into(),
+            WireFormat::Jpeg => Bytes::copy_from_slice(jpeg),
+        };
+        say(&mut self.socket, &self.config, Message::Binary(body)).await?;
+        if self.under_way.is_empty() || self.under_way.len() >= WINDOW {
+            self.progress = Instant::now();
+        }
+        if self.under_way.len() >= WINDOW {
+            // The one before was given up.
+            self.under_way.pop_front();
+        }
+        self.under_way.push_back(seq);
+        Ok(())
+    }
+
+    /// Tells the camera's state, so that viewers over there learn why there is no picture.
+    ///
+    /// # Errors
+    /// Where the connection ends.
+    pub async fn status(&mut self, status: CameraStatus) -> Result<(), Error> {
+        let message = Message::text(ServerMessage::State(status).to_json());
+        say(&mut self.socket, &self.config, message).await
+    }
+
+    /// Says goodbye, after the frames under way have been accepted or a second has passed.
+    pub async fn close(mut self) -> u64 {
+        let last_words = async {
+            while !self.under_way.is_empty() {
+                self.listen().await?;
+            }
+            Ok::<_, Error>(())
+        };
+        // Whether it was heard makes no difference any more.
+        let _ = timeout(PATIENCE, last_words).await;
+        let _ = timeout(PATIENCE, self.socket.close(None)).await;
+        self.accepted
+    }
+}
