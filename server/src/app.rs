@@ -6,7 +6,11 @@ use crate::front::{self, Listener};
 use crate::hub::{Camera, Hub, Picture};
 use crate::session::Roster;
 use crate::source::files::FilesSource;
+use crate::source::http::HttpSource;
+use crate::source::ingest::{Door, IngestSource};
 use crate::source::pattern::PatternSource;
+use crate::source::relay::RelaySource;
+use crate::source::tcp::TcpSource;
 use crate::source::{Mode, Outlet, RawFrame, Sink, Source, Supervisor};
 use anyhow::Context;
 use pistreamer_protocol::message;
@@ -40,14 +44,20 @@ impl App {
             .collect::<Result<Vec<_>, _>>()?;
         let mut cameras = Vec::new();
         let mut supervisors = Vec::new();
+        let mut doors = Vec::new();
         for (number, kind) in config.sources.iter().enumerate() {
-            let source = source(kind, config)?;
+            let door = Door::default();
+            let source = source(kind, config, &door)?;
+            if *kind == SourceKind::Ingest {
+                doors.push((number.to_string(), door));
+            }
             let (camera, supervisor) = start_camera(number, source, config)?;
             cameras.push(camera);
             supervisors.push(supervisor);
         }
         let state = front::State {
             hub: Hub::new(cameras),
+            doors: doors.into(),
             roster: Roster::default(),
             sessions: config.sessions,
             origins: config.origins.clone(),
@@ -139,11 +149,15 @@ fn start_camera(
     Ok((camera, supervisor))
 }
 
-fn source(kind: &SourceKind, config: &Config) -> anyhow::Result<Box<dyn Source>> {
+fn source(kind: &SourceKind, config: &Config, door: &Door) -> anyhow::Result<Box<dyn Source>> {
     let capture = config.capture.clone();
     Ok(match kind {
         SourceKind::Pattern => Box::new(PatternSource::new(capture, PATTERN_SEED)?),
         SourceKind::Files(path) => Box::new(FilesSource::new(capture, path)?),
+        SourceKind::TcpListen(address) => Box::new(TcpSource::bind(&capture, *address)?),
+        SourceKind::Http(endpoint) => Box::new(HttpSource::new(&capture, endpoint.clone())),
+        SourceKind::Relay(endpoint) => Box::new(RelaySource::new(endpoint.clone().into())),
+        SourceKind::Ingest => Box::new(IngestSource::new(&capture, door.clone())),
         #[cfg(feature = "libcamera")]
         SourceKind::Libcamera(which) => Box::new(crate::source::libcamera::LibcameraSource::new(
             capture,

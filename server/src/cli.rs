@@ -25,8 +25,16 @@ pub enum Command {
 /// Flags of the server.
 #[derive(Debug, Default, Args)]
 pub struct Serve {
-    /// Where pictures come from: auto, libcamera, libcamera:ID, pattern, or files:PATH (a directory of JPEGs or a file
-    /// of concatenated ones); may be given more than once [default: auto]
+    /// Where pictures come from; may be given more than once [default: auto]
+    ///
+    /// auto: a camera, or the test pattern where there is none;
+    /// libcamera, libcamera:ID: a camera of this machine;
+    /// pattern: a made-up scene;
+    /// files:PATH: a directory of JPEGs, or a file of concatenated ones;
+    /// http://…, https://…: a camera's MJPEG stream, or a snapshot that is fetched at --fps;
+    /// ws://…, wss://…: another pistreamer;
+    /// tcp-listen:ADDRESS:PORT: a program that pushes picamera's network stream to this address;
+    /// ingest: whoever pushes to ws://THIS/ingest
     #[arg(long, value_name = "SOURCE")]
     pub source: Vec<String>,
 

@@ -4,6 +4,7 @@ use crate::cli::Serve;
 use crate::front::AllowedOrigins;
 use crate::session;
 use crate::source::{self, Transform};
+use pistreamer_client::{Endpoint, UrlError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,14 +37,31 @@ pub enum SourceKind {
     Pattern,
     /// JPEGs from a directory, or concatenated in a file.
     Files(PathBuf),
+    /// A camera that pushes over TCP, at an address of ours.
+    TcpListen(SocketAddr),
+    /// An MJPEG stream or a snapshot at a URL.
+    Http(Endpoint),
+    /// Another pistreamer's WebSocket.
+    Relay(Endpoint),
+    /// What is pushed to `/ingest`.
+    Ingest,
 }
 
 /// What is wrong with what was typed.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// No such kind of source.
-    #[error("unknown source {0:?}: use auto, libcamera, libcamera:ID, pattern or files:PATH")]
+    #[error(
+        "unknown source {0:?}: use auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, ingest, \
+         or a URL that begins with http://, https://, ws:// or wss://"
+    )]
     UnknownSource(String),
+    /// The address of a `tcp-listen:` source is not one.
+    #[error("{0:?} is not an address to listen on: write it like --source tcp-listen:0.0.0.0:8500")]
+    BadListen(String),
+    /// The URL of a source is not one.
+    #[error(transparent)]
+    BadUrl(#[from] UrlError),
     /// The path of a `files:` source is missing.
     #[error("files: needs a path, as in --source files:/home/pi/pictures")]
     NoPath,
@@ -162,6 +180,20 @@ impl SourceKind {
                     Err(ConfigError::NothingThere(path))
                 }
             }
+            ("tcp-listen", address) => {
+                let address = address.unwrap_or_default();
+                address
+                    .parse()
+                    .map(Self::TcpListen)
+                    .map_err(|_| ConfigError::BadListen(address.into()))
+            }
+            ("http" | "https", Some(_)) => {
+                Ok(Self::Http(Endpoint::parse(text, &source::http::SCHEMES)?))
+            }
+            ("ws" | "wss", Some(_)) => {
+                Ok(Self::Relay(pistreamer_client::Config::new(text)?.endpoint))
+            }
+            ("ingest", None) => Ok(Self::Ingest),
             _ => Err(ConfigError::UnknownSource(text.into())),
         }
     }
@@ -238,6 +270,30 @@ mod tests {
         assert!(error("files:").contains("needs a path"));
         assert!(error("files:/no/such/place").contains("/no/such/place"));
         assert!(error("pattern:3").contains("unknown source"));
+        assert!(error("tcp-listen:8500").contains("tcp-listen:0.0.0.0:8500"));
+        let url = error("http://me:hunter2@");
+        assert!(
+            url.contains("not the URL") && !url.contains("hunter2"),
+            "{url}"
+        );
+    }
+
+    #[test]
+    fn sources_elsewhere_are_told_apart() {
+        let kind = |source: &str| {
+            let config = config(|typed| typed.source = vec![source.into()]).unwrap();
+            config.sources.into_iter().next().unwrap()
+        };
+        assert!(
+            matches!(kind("http://cam/video?x=1"), SourceKind::Http(at) if at.path == "/video?x=1")
+        );
+        assert!(
+            matches!(kind("wss://pi.local"), SourceKind::Relay(at) if at.tls && at.path == "/ws")
+        );
+        assert!(
+            matches!(kind("tcp-listen:[::]:8500"), SourceKind::TcpListen(at) if at.port() == 8500)
+        );
+        assert_eq!(kind("ingest"), SourceKind::Ingest);
     }
 
     #[test]

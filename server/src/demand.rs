@@ -5,8 +5,9 @@
 use crate::clock;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
-/// A count of consumers that blocking threads can wait on. Clones share the count.
+/// A count of consumers that blocking threads and tasks can wait on. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Demand {
     shared: Arc<Shared>,
@@ -16,6 +17,7 @@ pub struct Demand {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    told: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,6 +86,19 @@ impl Demand {
         self.shared.wait(time, |state| !state.stopping).stopping
     }
 
+    /// Waits, in a task, until the demand is such. Cancel-safe.
+    pub async fn until(&self, such: impl Fn(&Self) -> bool) {
+        loop {
+            let mut told = std::pin::pin!(self.shared.told.notified());
+            // From here on no change is missed.
+            told.as_mut().enable();
+            if such(self) {
+                return;
+            }
+            told.await;
+        }
+    }
+
     /// Tells every stage that waits upstream to end.
     pub fn stop(&self) {
         self.shared.update(|state| state.stopping = true);
@@ -110,6 +125,7 @@ impl Shared {
     fn update(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
         self.changed.notify_all();
+        self.told.notify_waiters();
     }
 
     fn wait(&self, timeout: Duration, waiting: impl Fn(&State) -> bool) -> State {
@@ -137,6 +153,24 @@ mod tests {
         assert!(waiter.join().unwrap());
         drop(hold);
         assert!(!demand.wanted());
+    }
+
+    #[tokio::test]
+    async fn a_waiting_task_wakes_with_the_first_consumer_and_with_the_end() {
+        let demand = Demand::default();
+        let wanted = tokio::spawn({
+            let demand = demand.clone();
+            async move { demand.until(Demand::wanted).await }
+        });
+        let ended = tokio::spawn({
+            let demand = demand.clone();
+            async move { demand.until(Demand::stopping).await }
+        });
+        tokio::task::yield_now().await;
+        let _hold = demand.hold();
+        wanted.await.unwrap();
+        demand.stop();
+        ended.await.unwrap();
     }
 
     #[test]

@@ -171,6 +171,11 @@ impl Shared {
                 let info = container::inspect(&jpeg)?;
                 ((info.width.into(), info.height.into()), stamp.write(&jpeg)?)
             }
+            Image::Stamped(jpeg) => {
+                let info = container::inspect(&jpeg)?;
+                let size = (info.width.into(), info.height.into());
+                return Ok(Frame::new(seq, captured_us, size, jpeg));
+            }
             Image::Yuv(pixels) => {
                 let encoder = match encoder {
                     Some(encoder) => encoder,

@@ -4,6 +4,7 @@
 
 mod api;
 mod assets;
+mod ingest;
 mod listen;
 mod live;
 mod metrics;
@@ -16,12 +17,14 @@ pub use origin::{AllowedOrigins, OriginError};
 
 use crate::hub::Hub;
 use crate::session::{self, Roster};
+use crate::source::ingest::Door;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +33,8 @@ use tokio_util::task::TaskTracker;
 pub struct State {
     /// The cameras.
     pub hub: Hub,
+    /// The ways in for pushed pictures, by the id of their camera.
+    pub doors: Arc<[(String, Door)]>,
     /// Who looks.
     pub roster: Roster,
     /// How sessions behave.
@@ -48,6 +53,7 @@ pub struct State {
 pub fn router(state: State) -> Router {
     Router::new()
         .route("/ws", get(upgrade::upgrade))
+        .route("/ingest", get(ingest::upgrade))
         .route("/stream.mjpg", get(live::stream))
         .route("/stream", get(live::stream))
         .route("/video.mjpg", get(live::stream))

@@ -34,13 +34,18 @@ pub(super) async fn upgrade(
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
     tasks.spawn(serve(upgrade, state, camera, wire, address).instrument(span));
 
+    switch(accept, offered.then_some(wire))
+}
+
+/// The answer that makes a WebSocket of the connection, with the wire format chosen where any was offered.
+pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Response {
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
     let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-    if offered {
+    if let Some(wire) = chosen {
         let name = HeaderValue::from_static(wire.subprotocol());
         response
             .headers_mut()
@@ -65,7 +70,9 @@ pub(super) fn unknown_camera(state: &State, id: Option<&str>) -> Response {
 }
 
 /// The answer to the viewer's key, the wire format, and whether the viewer offered any.
-fn handshake(headers: &HeaderMap) -> Result<(HeaderValue, WireFormat, bool), Box<Response>> {
+pub(super) fn handshake(
+    headers: &HeaderMap,
+) -> Result<(HeaderValue, WireFormat, bool), Box<Response>> {
     let has = |name: header::HeaderName, token: &str| {
         let values = headers.get_all(name);
         values
@@ -128,6 +135,19 @@ fn handshake(headers: &HeaderMap) -> Result<(HeaderValue, WireFormat, bool), Box
     Ok((accept, wire, true))
 }
 
+/// The connection after the upgrade, with what was read beyond it.
+pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    let upgraded = upgrade
+        .await
+        .inspect_err(|error| tracing::debug!(%error, "who came was gone before the upgrade"))
+        .ok()?;
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("the upgraded connection is not a TCP stream");
+        return None;
+    };
+    Some((parts.io.into_inner(), parts.read_buf.into()))
+}
+
 async fn serve(
     upgrade: OnUpgrade,
     state: State,
@@ -135,14 +155,10 @@ async fn serve(
     wire: WireFormat,
     address: std::net::SocketAddr,
 ) {
-    let upgraded = match upgrade.await {
-        Ok(upgraded) => upgraded,
-        Err(error) => return tracing::debug!(%error, "the viewer was gone before the upgrade"),
+    let Some((stream, read)) = upgraded(upgrade).await else {
+        return;
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        return tracing::error!("the upgraded connection is not a TCP stream");
-    };
-    let link = Link::new(parts.io.into_inner(), parts.read_buf.into()).await;
+    let link = Link::new(stream, read).await;
     let entry = state
         .roster
         .enter(address, &camera.identity().id, wire.subprotocol());

@@ -3,19 +3,27 @@
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
 pub mod files;
+pub mod http;
+pub mod ingest;
 #[cfg(feature = "libcamera")]
 pub mod libcamera;
+mod numbering;
 mod pace;
 pub mod pattern;
+pub mod relay;
+mod remote;
 mod supervise;
+pub mod tcp;
 
 pub use supervise::Supervisor;
 
 use crate::demand::Demand;
 use bytes::Bytes;
+use numbering::Numbering;
+use pistreamer_protocol::Stamp;
+use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Camera;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a user asks of a camera. A source that cannot give exactly this gives the nearest it can and says so.
@@ -97,6 +105,9 @@ pub enum Image {
     Yuv(Box<dyn Pixels>),
     /// One whole JPEG ([`pistreamer_protocol::jpeg::inspect`] accepts it) with its Huffman tables.
     Jpeg(Bytes),
+    /// One whole JPEG with its Huffman tables and a stamp that says this frame's `seq` and `captured_us`. It goes on as
+    /// it is.
+    Stamped(Bytes),
 }
 
 /// Samples of a picture. Dropping it gives the memory back to the source.
@@ -153,14 +164,14 @@ pub trait Sink: Send + Sync {
 pub struct Outlet {
     sink: Arc<dyn Sink>,
     demand: Demand,
-    next_seq: Arc<AtomicU64>,
+    numbering: Arc<Mutex<Numbering>>,
 }
 
 impl std::fmt::Debug for Outlet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outlet")
             .field("demand", &self.demand)
-            .field("next_seq", &self.next_seq)
+            .field("numbering", &self.numbering)
             .finish_non_exhaustive()
     }
 }
@@ -171,23 +182,56 @@ impl Outlet {
         Self {
             sink,
             demand,
-            next_seq: Arc::new(AtomicU64::new(1)),
+            numbering: Arc::default(),
         }
     }
 
     /// The seq that the next frame gets, for sources that paint it.
     pub fn next_seq(&self) -> u64 {
-        self.next_seq.load(Ordering::Relaxed)
+        self.numbering().next()
     }
 
-    /// Hands on a frame. `captured_us` is Unix time in µs.
-    pub fn frame(&self, captured_us: u64, image: Image) {
-        let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
+    fn numbering(&self) -> MutexGuard<'_, Numbering> {
+        // Nothing panics while it holds this lock, and the state is valid at every point.
+        self.numbering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands on a frame and returns its seq. `captured_us` is Unix time in µs.
+    pub fn frame(&self, captured_us: u64, image: Image) -> u64 {
+        let seq = self.numbering().own();
         self.sink.frame(RawFrame {
             seq,
             captured_us,
             image,
         });
+        seq
+    }
+
+    /// Hands on a whole JPEG that arrived now, and returns its seq. A stamp that it has is kept: capture time and camera are those of the
+    /// pistreamer that captured it, and so is the seq while it rises. After a restart over there the seq goes on from
+    /// here instead, because frames are only ever seen in order; the rest of the stamp stays.
+    ///
+    /// # Errors
+    /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
+    pub fn arrived(&self, jpeg: Bytes) -> Result<u64, JpegError> {
+        let Some(stamp) = Stamp::read(&jpeg) else {
+            return Ok(self.frame(crate::clock::now_us(), Image::Jpeg(jpeg)));
+        };
+        let seq = self.numbering().keep(stamp.seq);
+        let captured_us = stamp.captured_us;
+        let jpeg = if seq == stamp.seq {
+            jpeg
+        } else {
+            Stamp { seq, ..stamp }.write(&jpeg)?.into()
+        };
+        self.sink.frame(RawFrame {
+            seq,
+            captured_us,
+            image: Image::Stamped(jpeg),
+        });
+        Ok(seq)
     }
 
     /// The device is open and delivers in this mode.
@@ -202,7 +246,7 @@ impl Outlet {
 
     /// A picture had to be left out because it is broken. It counts as produced: its seq is a gap that viewers see.
     pub fn broken(&self, reason: &str) {
-        self.next_seq.fetch_add(1, Ordering::Relaxed);
+        self.numbering().skip();
         self.sink.broken(reason);
     }
 

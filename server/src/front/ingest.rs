@@ -1,0 +1,202 @@
+//! `GET /ingest`: a WebSocket on which frames come in. The roles of `/ws` are exchanged: who connects sends frames and
+//! says what a server says, and is told what a viewer tells.
+//!
+//! Where the frames go belongs to [`crate::source::ingest`]. Who may come in is decided before, by what all routes share.
+
+use super::listen::Peer;
+use super::query::Query;
+use super::upgrade::{handshake, switch, upgraded};
+use super::{State, refusal};
+use crate::session;
+use crate::source::ingest::{Shut, Visit};
+use axum::extract::{self, Extension, Request};
+use axum::http::StatusCode;
+use axum::response::Response;
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// Largest message: a frame of the limit in base64, and gzip of any kind around it.
+const LARGEST_MESSAGE: usize = DEFAULT_FRAME_LIMIT / 3 * 4 + (1 << 20);
+
+/// A pusher that says nothing for so long is pinged; for twice as long, gone.
+const SILENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn upgrade(
+    extract::State(state): extract::State<State>,
+    Extension(Peer(address)): Extension<Peer>,
+    query: Query,
+    mut request: Request,
+) -> Response {
+    let (accept, wire, offered) = match handshake(request.headers()) {
+        Ok(agreed) => agreed,
+        Err(refusal) => return *refusal,
+    };
+    let wanted = query.get("camera").filter(|id| !id.is_empty());
+    let door = state
+        .doors
+        .iter()
+        .find(|(id, _)| wanted.is_none_or(|wanted| wanted == id));
+    let Some((camera, door)) = door else {
+        return refusal(
+            StatusCode::NOT_FOUND,
+            "no camera here takes pictures: start this pistreamer with --source ingest",
+        );
+    };
+    let visit = match door.enter() {
+        Ok(visit) => visit,
+        Err(shut @ (Shut::Occupied | Shut::Closed)) => {
+            return refusal(StatusCode::CONFLICT, shut.to_string());
+        }
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let span = tracing::info_span!("pusher", %address, camera);
+    let (sessions, shutdown) = (state.sessions, state.shutdown.clone());
+    let session = async move {
+        let Some((stream, read)) = upgraded(upgrade).await else {
+            return;
+        };
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(LARGEST_MESSAGE))
+            .max_frame_size(Some(LARGEST_MESSAGE));
+        let socket =
+            WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+        tracing::info!("came");
+        let mut session = Session {
+            socket,
+            visit,
+            unpacker: Unpacker::default(),
+            sessions,
+        };
+        let end = session.serve(&shutdown).await;
+        if matches!(end, End::Shutdown) {
+            let goodbye = CloseFrame {
+                code: CloseCode::Away,
+                reason: "the server stops".into(),
+            };
+            // Whether it was heard makes no difference any more.
+            let _ = timeout(Duration::from_secs(1), session.socket.close(Some(goodbye))).await;
+        }
+        tracing::info!(%end, "went");
+    };
+    state.tasks.spawn(session.instrument(span));
+    switch(accept, offered.then_some(wire))
+}
+
+/// Why a pusher's session ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the pusher left")]
+    Left,
+    #[error("the connection broke: {0}")]
+    Broke(tokio_tungstenite::tungstenite::Error),
+    #[error("the pusher has been silent for {:?}", SILENCE * 2)]
+    Silent,
+    #[error("the server stops")]
+    Shutdown,
+}
+
+/// One pusher.
+struct Session {
+    socket: WebSocketStream<TcpStream>,
+    visit: Visit,
+    unpacker: Unpacker,
+    sessions: session::Config,
+}
+
+impl Session {
+    async fn serve(&mut self, shutdown: &CancellationToken) -> End {
+        let mut paused = false;
+        let mut demand_changes = pin!(self.visit.change(paused));
+        let mut heard = Instant::now();
+        let mut pinged = false;
+        loop {
+            let deadline = heard + if pinged { SILENCE * 2 } else { SILENCE };
+            let said = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return End::Shutdown,
+                message = self.socket.next() => {
+                    (heard, pinged) = (Instant::now(), false);
+                    match message {
+                        Some(Ok(Message::Close(_))) | None => return End::Left,
+                        Some(Ok(message)) => self.hear(message).await,
+                        Some(Err(error)) => return End::Broke(error),
+                    }
+                }
+                // The first picture is taken all the same: it tells that there is one, and its size.
+                () = &mut demand_changes, if paused || self.visit.is_open() => {
+                    paused = !paused;
+                    demand_changes.set(self.visit.change(paused));
+                    let message = if paused { ViewerMessage::Pause } else { ViewerMessage::Resume };
+                    self.say(Message::text(message.to_json())).await
+                }
+                () = sleep_until(deadline) => {
+                    if pinged {
+                        return End::Silent;
+                    }
+                    pinged = true;
+                    self.say(Message::Ping(Bytes::new())).await
+                }
+            };
+            if let Err(end) = said {
+                return end;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), End> {
+        match message {
+            Message::Binary(bytes) => match self.picture(bytes) {
+                Ok(seq) => {
+                    self.say(Message::text(ViewerMessage::Ack { seq }.to_json()))
+                        .await
+                }
+                Err(problem) => {
+                    self.visit.broken(&problem);
+                    Ok(())
+                }
+            },
+            Message::Text(text) => {
+                if let Ok(ServerMessage::State(status)) = ServerMessage::from_json(&text) {
+                    self.visit.status(&status);
+                }
+                Ok(())
+            }
+            // tungstenite answers pings by itself.
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands in the picture of a message in either wire format. They cannot be confused, so what was agreed on need not
+    /// be kept.
+    fn picture(&mut self, message: Bytes) -> Result<u64, String> {
+        let jpeg = if message.starts_with(&jpeg::SOI) {
+            message
+        } else {
+            let unpacked = self.unpacker.unpack(&message);
+            Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
+        };
+        if jpeg.len() > DEFAULT_FRAME_LIMIT {
+            return Err(format!("it is larger than {DEFAULT_FRAME_LIMIT} bytes"));
+        }
+        self.visit.picture(jpeg).map_err(|error| error.to_string())
+    }
+
+    async fn say(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.sessions.send_timeout, self.socket.send(message)).await {
+            Ok(said) => said.map_err(End::Broke),
+            Err(_) => Err(End::Silent),
+        }
+    }
+}

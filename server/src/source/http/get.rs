@@ -1,0 +1,180 @@
+//! GET requests over one connection, kept open between them: RFC 9110 as far as cameras need it.
+//!
+//! What the answers mean belongs to [`super`].
+
+use super::SourceError;
+use axum::http::{Request, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use pistreamer_client::{Endpoint, dial};
+use std::future::poll_fn;
+use std::pin::Pin;
+
+/// Redirects that are followed.
+const REDIRECTS: usize = 3;
+
+/// What is sent as the body of a GET.
+type NoBody = axum::body::Body;
+
+/// A connection to a camera.
+pub(super) struct Connection {
+    endpoint: Endpoint,
+    sender: Option<SendRequest<NoBody>>,
+}
+
+impl Connection {
+    /// A connection that is made with the first request.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            sender: None,
+        }
+    }
+
+    /// The answer, once its header is there and says that it is good.
+    pub async fn get(&mut self) -> Result<Answer, SourceError> {
+        for _ in 0..=REDIRECTS {
+            let response = self.request().await?;
+            let status = response.status();
+            let location = response.headers().get(header::LOCATION);
+            match location.and_then(|location| location.to_str().ok()) {
+                Some(location) if status.is_redirection() => self.redirect(location)?,
+                _ if status.is_success() => return Ok(Answer { response }),
+                _ => return Err(refused(status)),
+            }
+        }
+        Err(SourceError::new("the camera redirects in a circle"))
+    }
+
+    async fn request(&mut self) -> Result<axum::http::Response<Incoming>, SourceError> {
+        let authority = self.endpoint.authority();
+        let failed = |error: &dyn std::fmt::Display| {
+            SourceError::new(format!("cannot fetch pictures from {authority}: {error}"))
+        };
+        let mut request = Request::get(&self.endpoint.path)
+            .header(header::HOST, &authority)
+            .header(
+                header::USER_AGENT,
+                concat!("pistreamer/", env!("CARGO_PKG_VERSION")),
+            )
+            .header(
+                header::ACCEPT,
+                "multipart/x-mixed-replace, image/jpeg, */*;q=0.1",
+            );
+        if let Some(credentials) = &self.endpoint.credentials {
+            request = request.header(header::AUTHORIZATION, credentials.basic());
+        }
+        let request = request
+            .body(NoBody::empty())
+            .map_err(|error| failed(&error))?;
+        let mut kept = self.sender.take();
+        if let Some(sender) = &mut kept
+            && sender.ready().await.is_err()
+        {
+            kept = None;
+        }
+        let mut sender = match kept {
+            Some(sender) => sender,
+            None => self.connect().await.map_err(|error| failed(&error))?,
+        };
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| failed(&error))?;
+        self.sender = Some(sender);
+        Ok(response)
+    }
+
+    async fn connect(
+        &self,
+    ) -> Result<SendRequest<NoBody>, Box<dyn std::error::Error + Send + Sync>> {
+        let stream = dial::dial(&self.endpoint, super::WEDGED).await?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Ends with its sender and its answer, or with the source's runtime.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a camera's connection broke");
+            }
+        });
+        Ok(sender)
+    }
+
+    fn redirect(&mut self, location: &str) -> Result<(), SourceError> {
+        self.sender = None;
+        if location.starts_with('/') && !location.starts_with("//") {
+            self.endpoint.path = location.to_owned();
+            return Ok(());
+        }
+        let target = Endpoint::parse(location, &super::SCHEMES)
+            .map_err(|error| SourceError::new(format!("the camera redirects wrongly: {error}")))?;
+        let same = (target.tls, &target.host, target.port)
+            == (self.endpoint.tls, &self.endpoint.host, self.endpoint.port);
+        // A password is for the host that it was given for.
+        let credentials = self.endpoint.credentials.take().filter(|_| same);
+        self.endpoint = Endpoint {
+            credentials,
+            ..target
+        };
+        Ok(())
+    }
+}
+
+fn refused(status: StatusCode) -> SourceError {
+    let advice = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "; give user and password as in http://USER:PASSWORD@HOST/PATH"
+        }
+        StatusCode::NOT_FOUND => "; check the path of the URL",
+        _ => "",
+    };
+    SourceError::new(format!("the camera answers with status {status}{advice}"))
+}
+
+/// A good answer.
+pub(super) struct Answer {
+    response: axum::http::Response<Incoming>,
+}
+
+impl Answer {
+    /// What the answer says that it is.
+    pub fn content_type(&self) -> &str {
+        let kind = self.response.headers().get(header::CONTENT_TYPE);
+        kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The next bytes of the body; `None` at its end. Cancel-safe.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        loop {
+            let body = self.response.body_mut();
+            match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Some(Err(error)) => {
+                    return Err(SourceError::new(format!(
+                        "the camera's connection broke: {error}"
+                    )));
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The whole body.
+    pub async fn whole(mut self, limit: usize) -> Result<Bytes, SourceError> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if body.len() + chunk.len() > limit {
+                return Err(SourceError::new(format!(
+                    "the camera's picture has more than {limit} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}

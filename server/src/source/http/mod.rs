@@ -1,0 +1,128 @@
+//! Any camera with an HTTP URL: an MJPEG stream, or a snapshot that is fetched again and again.
+//!
+//! What an answer's bytes mean belongs to [`multipart`], the requests themselves to [`get`].
+
+mod get;
+mod multipart;
+
+use super::remote::{self, Intake};
+use super::{Config, Outlet, Source, SourceError, WEDGED};
+use crate::demand::Demand;
+use get::{Answer, Connection};
+use multipart::{Multipart, Part};
+use pistreamer_client::Endpoint;
+use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
+use pistreamer_protocol::message::Camera;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// The schemes of such URLs, each with whether it means TLS.
+pub const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
+
+/// A camera at a URL.
+#[derive(Debug)]
+pub struct HttpSource {
+    endpoint: Endpoint,
+    fps: f64,
+}
+
+impl HttpSource {
+    /// The camera at that URL. Of the configuration only the rate counts: snapshots are fetched so often.
+    pub fn new(config: &Config, endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            fps: config.fps,
+        }
+    }
+}
+
+impl Source for HttpSource {
+    fn camera(&self) -> Camera {
+        Camera {
+            id: String::new(),
+            // Paths and queries of cameras hold passwords.
+            name: self.endpoint.authority(),
+            source: "http".into(),
+            test_pattern: false,
+        }
+    }
+
+    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        let mut intake = Intake::new(outlet, self.fps);
+        let interval = Duration::from_secs_f64(1.0 / self.fps);
+        remote::run(outlet, async {
+            loop {
+                tokio::select! {
+                    error = watch(&self.endpoint, interval, &mut intake) => return error,
+                    () = remote::unwanted(outlet.demand()) => {}
+                }
+                tracing::debug!("nobody watches, so the camera is left alone");
+                outlet.demand().until(Demand::wanted).await;
+            }
+        })
+    }
+}
+
+/// Fetches what is at the URL until something goes wrong.
+async fn watch(endpoint: &Endpoint, interval: Duration, intake: &mut Intake) -> SourceError {
+    let mut connection = Connection::new(endpoint.clone());
+    let mut due = Instant::now();
+    loop {
+        let answer = timeout_at(Instant::now() + WEDGED, connection.get());
+        let answer = match answer.await.unwrap_or_else(|_| Err(wedged())) {
+            Ok(answer) => answer,
+            Err(error) => return error,
+        };
+        let kind = answer.content_type().to_owned();
+        if let Some(boundary) = multipart::boundary(&kind) {
+            let parts = Multipart::new(boundary, DEFAULT_FRAME_LIMIT);
+            return stream(answer, parts, intake).await;
+        }
+        if !kind.to_ascii_lowercase().starts_with("image/") {
+            return SourceError::new(format!(
+                "the answer is {kind:?}, which is neither an MJPEG stream nor a JPEG"
+            ));
+        }
+        let image = timeout_at(Instant::now() + WEDGED, answer.whole(DEFAULT_FRAME_LIMIT));
+        match image.await.unwrap_or_else(|_| Err(wedged())) {
+            Ok(jpeg) => {
+                if let Err(error) = intake.picture(jpeg) {
+                    intake.broken(&error.to_string());
+                }
+            }
+            Err(error) => return error,
+        }
+        due = (due + interval).max(Instant::now());
+        sleep_until(due).await;
+    }
+}
+
+/// Hands on the parts of an MJPEG stream until it ends or brings nothing.
+async fn stream(mut answer: Answer, mut parts: Multipart, intake: &mut Intake) -> SourceError {
+    let mut deadline = Instant::now() + WEDGED;
+    loop {
+        let bytes = match timeout_at(deadline, answer.chunk()).await {
+            Ok(Ok(Some(bytes))) => bytes,
+            Ok(Ok(None)) => return SourceError::new("the camera ended its stream"),
+            Ok(Err(error)) => return error,
+            Err(_) => return wedged(),
+        };
+        parts.feed(&bytes);
+        while let Some(part) = parts.next() {
+            let result = match part {
+                Part::Image(jpeg) => intake.picture(jpeg).map_err(|error| error.to_string()),
+                Part::Broken(problem) => Err(problem),
+            };
+            match result {
+                Ok(_) => deadline = Instant::now() + WEDGED,
+                Err(problem) => intake.broken(&problem),
+            }
+        }
+    }
+}
+
+fn wedged() -> SourceError {
+    SourceError::new(format!(
+        "the camera has sent no whole picture for {WEDGED:?}"
+    ))
+}

@@ -1,0 +1,117 @@
+//! What sources that live at the other end of a network share: a runtime on their thread, and patience.
+//!
+//! Protocols belong to [`super::tcp`], [`super::http`] and [`super::relay`].
+
+use super::{Mode, Outlet, SourceError};
+use crate::demand::Demand;
+use bytes::Bytes;
+use pistreamer_protocol::jpeg::{self, JpegError};
+use std::borrow::Cow;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Nobody has watched for so long: a source that can disconnects. Long enough for a page to be loaded again.
+pub(super) const LINGER: Duration = Duration::from_secs(3);
+
+/// Runs a source's task on this thread until it fails or the pipeline stops.
+pub(super) fn run(
+    outlet: &Outlet,
+    task: impl Future<Output = SourceError>,
+) -> Result<(), SourceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| SourceError::new(format!("cannot start a runtime: {error}")))?;
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = outlet.demand().until(Demand::stopping) => Ok(()),
+            error = task => Err(error),
+        }
+    })
+}
+
+/// Done once nobody has watched for [`LINGER`]. Cancel-safe.
+pub(super) async fn unwanted(demand: &Demand) {
+    loop {
+        demand.until(|demand| !demand.wanted()).await;
+        tokio::select! {
+            () = demand.until(Demand::wanted) => {}
+            () = sleep(LINGER) => return,
+        }
+    }
+}
+
+/// Hands on JPEGs from elsewhere, whole ones only, and reports the camera open with the first one and whenever their size
+/// changes.
+#[derive(Debug)]
+pub(super) struct Intake {
+    outlet: Outlet,
+    /// What viewers are told about the rate.
+    pub fps: f64,
+    /// `None` while no pictures come.
+    size: Option<(u32, u32)>,
+    last_size: Option<(u32, u32)>,
+}
+
+impl Intake {
+    /// The rate is what the source is asked for; the size shows with the first picture.
+    pub fn new(outlet: &Outlet, fps: f64) -> Self {
+        Self {
+            outlet: outlet.clone(),
+            fps,
+            size: None,
+            last_size: None,
+        }
+    }
+
+    /// Whether the camera is reported open.
+    pub fn is_open(&self) -> bool {
+        self.size.is_some()
+    }
+
+    /// Reports the camera open with pictures of that size.
+    pub fn open(&mut self, size: (u32, u32)) {
+        if self.size != Some(size) {
+            (self.size, self.last_size) = (Some(size), Some(size));
+            let (width, height) = size;
+            self.outlet.open(Mode {
+                width,
+                height,
+                fps: self.fps,
+            });
+        }
+    }
+
+    /// Reports that pictures come again, where any ever came.
+    pub fn found(&mut self) {
+        if let Some(size) = self.last_size {
+            self.open(size);
+        }
+    }
+
+    /// Reports that no pictures come any more, and why.
+    pub fn lost(&mut self, reason: &str) {
+        self.size = None;
+        self.outlet.lost(reason);
+    }
+
+    /// Reports a picture that had to be left out.
+    pub fn broken(&self, reason: &str) {
+        self.outlet.broken(reason);
+    }
+
+    /// Hands on a picture and returns its seq. One that lacks its Huffman tables gets the standard ones.
+    ///
+    /// # Errors
+    /// Where it is not one whole JPEG; nothing was handed on.
+    pub fn picture(&mut self, jpeg: Bytes) -> Result<u64, JpegError> {
+        let info = jpeg::inspect(&jpeg)?;
+        let jpeg = match jpeg::with_huffman_tables(&jpeg)? {
+            Cow::Borrowed(_) => jpeg,
+            Cow::Owned(with) => with.into(),
+        };
+        self.open((info.width.into(), info.height.into()));
+        self.outlet.arrived(jpeg)
+    }
+}

@@ -1,0 +1,248 @@
+//! Pictures that a camera pushes over TCP, as the "capture to a network stream" of picamera's handbook does.
+//!
+//! What the bytes mean belongs to [`wire`]; pushing itself to `pistreamer push`.
+
+mod wire;
+
+use super::remote::{self, Intake};
+use super::{Config, Outlet, Source, SourceError, WEDGED};
+use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
+use pistreamer_protocol::message::Camera;
+use std::cell::Cell;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+use wire::{Item, Reader};
+
+/// A connection on which nothing comes for so long is ended.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// A connection that has brought no picture for so long gives way to a new one: its camera may have lost power and come
+/// back.
+const STALE: Duration = WEDGED;
+
+/// The listening end.
+#[derive(Debug)]
+pub struct TcpSource {
+    listener: TcpListener,
+    address: SocketAddr,
+    fps: f64,
+}
+
+impl TcpSource {
+    /// Listens at that address; port 0 takes any free port. Of the configuration only the rate counts, and only for what
+    /// viewers are told.
+    ///
+    /// # Errors
+    /// Where the address cannot be listened on.
+    pub fn bind(config: &Config, address: SocketAddr) -> Result<Self, SourceError> {
+        let bind = || {
+            let listener = TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            Ok((listener.local_addr()?, listener))
+        };
+        let (address, listener) = bind().map_err(|error: std::io::Error| {
+            SourceError::new(format!(
+                "cannot listen on {address} for pictures: {error}; choose another port with --source tcp-listen:{}:PORT",
+                address.ip()
+            ))
+        })?;
+        Ok(Self {
+            listener,
+            address,
+            fps: config.fps,
+        })
+    }
+}
+
+impl Source for TcpSource {
+    fn camera(&self) -> Camera {
+        Camera {
+            id: String::new(),
+            name: format!("Pictures pushed to {}", self.address),
+            source: "tcp-listen".into(),
+            test_pattern: false,
+        }
+    }
+
+    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        let failed = |error| SourceError::new(format!("cannot listen for pictures: {error}"));
+        let listener = self.listener.try_clone().map_err(failed)?;
+        let mut intake = Intake::new(outlet, self.fps);
+        intake.lost(&format!(
+            "no camera pushes pictures to {} yet",
+            self.address
+        ));
+        remote::run(outlet, async {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => listen(&listener, &mut intake).await,
+                Err(error) => failed(error),
+            }
+        })
+    }
+}
+
+/// Takes one camera after the other.
+async fn listen(listener: &tokio::net::TcpListener, intake: &mut Intake) -> SourceError {
+    let mut next = accept(listener).await;
+    loop {
+        next = match attend(listener, next, intake).await {
+            Ok(successor) => successor,
+            Err(end) => {
+                intake.lost(&format!("{end}; waiting for the next camera"));
+                accept(listener).await
+            }
+        };
+    }
+}
+
+type Arrival = (TcpStream, SocketAddr);
+
+/// Reads from one camera until it ends, or until another takes its place.
+async fn attend(
+    listener: &tokio::net::TcpListener,
+    (mut stream, peer): Arrival,
+    intake: &mut Intake,
+) -> Result<Arrival, End> {
+    tracing::info!(%peer, "a camera pushes");
+    let progress = Cell::new(Instant::now());
+    let mut reading = pin!(read(&mut stream, &progress, intake));
+    loop {
+        tokio::select! {
+            biased;
+            end = &mut reading => {
+                end.log(peer);
+                return Err(end);
+            }
+            other = accept(listener) => {
+                if progress.get().elapsed() >= STALE {
+                    tracing::warn!(%peer, by = %other.1, "a camera that brought no more pictures is replaced");
+                    return Ok(other);
+                }
+                tracing::warn!(refused = %other.1, pushing = %peer, "one camera pushes at a time");
+            }
+        }
+    }
+}
+
+async fn accept(listener: &tokio::net::TcpListener) -> Arrival {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                // Out of descriptors, most likely. Who wants in waits in the backlog.
+                tracing::warn!(%error, "cannot accept a camera for now");
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+/// Why a camera pushes no more.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the camera ended its stream")]
+    Ended,
+    #[error("the camera's connection ended")]
+    Left,
+    #[error("the camera's connection ended in the middle of a picture")]
+    Half,
+    #[error("the camera has been silent for {SILENCE:?}")]
+    Silent,
+    #[error("the camera's connection broke: {0}")]
+    Broke(#[from] std::io::Error),
+    #[error("picture {number} of the camera is broken: {problem}")]
+    Broken { number: u64, problem: String },
+}
+
+impl End {
+    fn log(&self, peer: SocketAddr) {
+        if matches!(self, Self::Ended | Self::Left) {
+            tracing::info!(%peer, "{self}");
+        } else {
+            tracing::warn!(%peer, "{self}");
+        }
+    }
+}
+
+async fn read(stream: &mut TcpStream, progress: &Cell<Instant>, intake: &mut Intake) -> End {
+    let mut reader = Reader::new(DEFAULT_FRAME_LIMIT);
+    let mut number = 1;
+    loop {
+        loop {
+            let problem = match reader.next() {
+                Ok(None) => break,
+                Ok(Some(Item::End)) => return End::Ended,
+                Ok(Some(Item::Image(jpeg))) => match intake.picture(jpeg) {
+                    Ok(_) => {
+                        progress.set(Instant::now());
+                        number += 1;
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            intake.broken(&problem);
+            return End::Broken { number, problem };
+        }
+        match timeout(SILENCE, stream.read_buf(reader.space())).await {
+            Ok(Ok(0)) if reader.is_between_images() => return End::Left,
+            Ok(Ok(0)) => return End::Half,
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return End::Broke(error),
+            Err(_) => return End::Silent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mode, RawFrame, Sink};
+    use super::*;
+    use crate::demand::Demand;
+    use std::sync::Arc;
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn frame(&self, _: RawFrame) {}
+        fn open(&self, _: Mode) {}
+        fn lost(&self, _: &str) {}
+        fn broken(&self, _: &str) {}
+    }
+
+    async fn arrival() -> (tokio::net::TcpListener, TcpStream, Arrival, Intake) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let camera = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let arrival = accept(&listener).await;
+        let outlet = Outlet::new(Arc::new(Nowhere), Demand::default());
+        (listener, camera, arrival, Intake::new(&outlet, 30.0))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_camera_is_let_go() {
+        let (listener, _camera, arrival, mut intake) = arrival().await;
+        let began = Instant::now();
+        let end = attend(&listener, arrival, &mut intake).await;
+        assert!(matches!(end, Err(End::Silent)), "{end:?}");
+        assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_camera_that_brings_no_pictures_gives_way_to_another() {
+        let (listener, _camera, arrival, mut intake) = arrival().await;
+        let address = listener.local_addr().unwrap();
+        let other = async {
+            sleep(STALE).await;
+            TcpStream::connect(address).await.unwrap()
+        };
+        let (successor, other) = tokio::join!(attend(&listener, arrival, &mut intake), other);
+        assert_eq!(successor.unwrap().1, other.local_addr().unwrap());
+    }
+}
