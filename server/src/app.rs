@@ -1,9 +1,10 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
-use crate::config::{Config, SourceKind};
+use crate::config::{self, Config, SourceKind};
 use crate::encode;
 use crate::front::{self, Listener};
 use crate::hub::{Camera, Hub, Picture};
+use crate::push;
 use crate::session::Roster;
 use crate::source::files::FilesSource;
 use crate::source::http::HttpSource;
@@ -113,6 +114,56 @@ impl App {
             tracing::warn!("a camera did not close in time");
         }
     }
+}
+
+/// Pushes a camera's frames until `shutdown` is done or the time is over.
+///
+/// # Errors
+/// Where the camera cannot be started, or nothing was delivered.
+pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let config::Push {
+        config,
+        target,
+        duration,
+    } = config;
+    let kind = config.sources.first().context("there is no source")?;
+    let source = source(kind, config, &Door::default())?;
+    let (camera, supervisor) = start_camera(0, source, config)?;
+    let (progress, stop) = (push::Progress::default(), CancellationToken::new());
+    let time_is_over = async {
+        match duration {
+            Some(duration) => tokio::time::sleep(*duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut pushing = std::pin::pin!(push::run(&camera, target, &progress, &stop));
+    let mut problem = tokio::select! {
+        problem = &mut pushing => Some(problem),
+        () = shutdown => None,
+        () = time_is_over => None,
+        () = push::report(&progress, target) => None,
+    };
+    if problem.is_none() {
+        stop.cancel();
+        problem = tokio::time::timeout(GOODBYE, pushing).await.ok();
+    }
+    let closed = tokio::task::spawn_blocking(move || drop(supervisor));
+    if tokio::time::timeout(GOODBYE, closed).await.is_err() {
+        tracing::warn!("the camera did not close in time");
+    }
+    let frames = progress.frames();
+    if frames == 0 {
+        let status = camera.status();
+        let reason = problem
+            .flatten()
+            .or((!status.reason.is_empty()).then_some(status.reason));
+        anyhow::bail!(
+            "nothing was delivered to {target}: {}",
+            reason.as_deref().unwrap_or("no frame came in time")
+        );
+    }
+    tracing::info!(frames, "pushed");
+    Ok(())
 }
 
 fn start_camera(

@@ -20,6 +20,24 @@ pub struct Cli {
 pub enum Command {
     /// List the cameras with their modes and formats
     Cameras,
+    /// Push a camera's frames to another pistreamer or to a program that listens
+    Push(Box<Push>),
+}
+
+/// Flags of `push`.
+#[derive(Debug, Default, Args)]
+pub struct Push {
+    /// Where to: ws://HOST:PORT is a pistreamer whose source is ingest, tcp://HOST:PORT a listener for picamera's network
+    /// stream
+    pub target: String,
+
+    /// Stop after so many seconds [default: never]
+    #[arg(long, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+
+    /// What is pushed, as when serving. Nothing listens, so --listen, --allow-origin and --send-timeout mean nothing here.
+    #[command(flatten)]
+    pub serve: Serve,
 }
 
 /// Flags of the server.
@@ -34,7 +52,7 @@ pub struct Serve {
     /// http://…, https://…: a camera's MJPEG stream, or a snapshot that is fetched at --fps;
     /// ws://…, wss://…: another pistreamer;
     /// tcp-listen:ADDRESS:PORT: a program that pushes picamera's network stream to this address;
-    /// ingest: whoever pushes to ws://THIS/ingest
+    /// ingest: whoever pushes to ws://THIS/ingest, such as `pistreamer push`
     #[arg(long, value_name = "SOURCE")]
     pub source: Vec<String>,
 

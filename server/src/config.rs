@@ -1,7 +1,8 @@
 //! What was typed, checked and completed: the only home of defaults. Each stage gets its own plain `Config` from here.
 
-use crate::cli::Serve;
+use crate::cli::{self, Serve};
 use crate::front::AllowedOrigins;
+use crate::push::Target;
 use crate::session;
 use crate::source::{self, Transform};
 use pistreamer_client::{Endpoint, UrlError};
@@ -24,6 +25,41 @@ pub struct Config {
     pub origins: AllowedOrigins,
     /// How sessions behave.
     pub sessions: session::Config,
+}
+
+/// A checked configuration of `pistreamer push`.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// The camera and how it is encoded. Nothing listens.
+    pub config: Config,
+    /// Where to.
+    pub target: Target,
+    /// For how long; `None` is without end.
+    pub duration: Option<Duration>,
+}
+
+impl Push {
+    /// Checks what was typed and completes it.
+    pub fn new(typed: &cli::Push) -> Result<Self, ConfigError> {
+        let config = Config::new(&typed.serve)?;
+        if config.sources.len() > 1 {
+            return Err(ConfigError::PushesOne);
+        }
+        if config.sources.contains(&SourceKind::Ingest) {
+            return Err(ConfigError::PushedIngest);
+        }
+        let duration = typed.duration.map(|seconds| {
+            Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|duration| !duration.is_zero())
+                .ok_or(ConfigError::BadDuration(seconds))
+        });
+        Ok(Self {
+            config,
+            target: Target::parse(&typed.target)?,
+            duration: duration.transpose()?,
+        })
+    }
 }
 
 /// Kind of a source.
@@ -90,6 +126,15 @@ pub enum ConfigError {
     /// Not a time.
     #[error("a send timeout of {0} s is not possible: choose one from 0.1 to 3600")]
     BadTimeout(f64),
+    /// Not a duration.
+    #[error("a duration of {0} s is not possible: give a number above 0")]
+    BadDuration(f64),
+    /// Several sources to push.
+    #[error("one camera is pushed: start pistreamer push once for each --source")]
+    PushesOne,
+    /// Nothing listens while pushing.
+    #[error("--source ingest needs a server: start pistreamer without push")]
+    PushedIngest,
     /// Not an origin.
     #[error("--allow-origin: {0}")]
     BadOrigin(#[from] crate::front::OriginError),

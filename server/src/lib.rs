@@ -10,6 +10,7 @@ pub mod demand;
 pub mod encode;
 pub mod front;
 pub mod hub;
+pub mod push;
 pub mod session;
 pub mod source;
 

@@ -1,9 +1,9 @@
 //! The `pistreamer` program: parse, load, log, run, exit code. Everything else is in the library.
 
 use clap::Parser;
-use pistreamer::app::App;
-use pistreamer::cli::{Cli, Command};
-use pistreamer::config::Config;
+use pistreamer::app::{self, App};
+use pistreamer::cli::{Cli, Command, Serve};
+use pistreamer::config::{self, Config};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,11 +25,16 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         print!("{}", pistreamer::cameras::listing()?);
         return Ok(());
     }
-    let config = Config::new(&cli.serve)?;
-    init_log(cli)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    if let Some(Command::Push(typed)) = &cli.command {
+        let push = config::Push::new(typed)?;
+        init_log(&typed.serve)?;
+        return runtime.block_on(async { app::push(&push, shutdown_signal()?).await });
+    }
+    let config = Config::new(&cli.serve)?;
+    init_log(&cli.serve)?;
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
         let app = App::start(&config)?;
@@ -41,8 +46,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     })
 }
 
-fn init_log(cli: &Cli) -> anyhow::Result<()> {
-    let directives = cli.serve.log.as_deref().unwrap_or("info");
+fn init_log(typed: &Serve) -> anyhow::Result<()> {
+    let directives = typed.log.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(directives).map_err(|error| {
         anyhow::anyhow!("--log {directives:?} is not understood ({error}): try --log debug")
     })?;
@@ -50,7 +55,7 @@ fn init_log(cli: &Cli) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if cli.serve.log_json {
+    if typed.log_json {
         log.json().init()
     } else {
         log.with_target(false).init()

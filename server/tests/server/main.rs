@@ -7,5 +7,7 @@
 mod http;
 mod process;
 mod python;
+mod pulled;
+mod pushed;
 mod support;
 mod viewers;

@@ -4,9 +4,12 @@ use futures::{SinkExt, StreamExt};
 use pistreamer::app::App;
 use pistreamer::cli::Serve;
 use pistreamer::config::Config;
+use pistreamer::encode::JpegEncoder;
+use pistreamer::source::{Layout, Plane, Yuv};
 use pistreamer_protocol::message::{Hello, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, Unpacker, WireFormat};
 use std::net::SocketAddr;
+use std::process::{Child, Command};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -208,6 +211,74 @@ impl TestViewer {
 
     pub async fn say_raw(&mut self, message: Message) {
         self.socket.send(message).await.unwrap();
+    }
+}
+
+impl TestServer {
+    /// What `/api/v1/cameras` says about the first camera.
+    pub async fn camera(&self) -> serde_json::Value {
+        let answer = self.get("/api/v1/cameras").await;
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let mut cameras: serde_json::Value = serde_json::from_str(body).unwrap();
+        cameras["cameras"][0].take()
+    }
+
+    /// Asks until the first camera is such.
+    pub async fn camera_is(&self, such: impl Fn(&serde_json::Value) -> bool) {
+        let wait = async { while !such(&self.camera().await) {} };
+        if timeout(PATIENCE, wait).await.is_err() {
+            panic!("the camera does not become so: {}", self.camera().await);
+        }
+    }
+}
+
+/// A JPEG of one grey.
+pub fn picture(size: (u32, u32), brightness: u8) -> Vec<u8> {
+    let (width, height) = (size.0 as usize, size.1 as usize);
+    let y = vec![brightness; width * height];
+    let chroma = vec![128; width / 2 * height.div_ceil(2)];
+    let plane = |data, stride| Plane { data, stride };
+    let yuv = Yuv {
+        width: size.0,
+        height: size.1,
+        layout: Layout::I420([
+            plane(y.as_slice(), width),
+            plane(chroma.as_slice(), width / 2),
+            plane(chroma.as_slice(), width / 2),
+        ]),
+    };
+    let mut jpeg = Vec::new();
+    let mut encoder = JpegEncoder::new().unwrap();
+    encoder.encode(&yuv, 80, &mut jpeg).unwrap();
+    jpeg
+}
+
+/// A script of `tests/python/`, run by a Python that has Pillow.
+pub fn python(script: &str) -> Command {
+    let has_pillow = |python: &str| {
+        let check = Command::new(python).args(["-c", "import PIL"]).output();
+        check.is_ok_and(|check| check.status.success())
+    };
+    // Debian's modules belong to Debian's Python, which need not be the first one on PATH.
+    let python = ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(|python| has_pillow(python));
+    let mut command = Command::new(python.expect("no Python has Pillow: install python3-pil"));
+    command.arg(format!(
+        "{}/tests/python/{script}",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    command
+}
+
+/// A child process that ends with the test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

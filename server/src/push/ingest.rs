@@ -1,0 +1,67 @@
+//! Another pistreamer's `/ingest`, sending. Credit and pauses are the business of [`Publisher`].
+
+use super::Progress;
+use crate::hub::{Camera, Event};
+use pistreamer_client::{Config, Error, Publisher};
+use pistreamer_protocol::message::CameraState;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Pushes until `stop` (`Ok`) or until the connection fails.
+pub(super) async fn push(
+    camera: &Arc<Camera>,
+    config: &Config,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let connected = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        connected = Publisher::connect(config) => connected,
+    };
+    let mut publisher = connected.map_err(|error| error.to_string())?;
+    tracing::info!(endpoint = %config.endpoint, "connected");
+    let mut counted = 0;
+    let result = feed(camera, &mut publisher, progress, &mut counted, stop).await;
+    let accepted = match &result {
+        Ok(()) => publisher.close().await,
+        Err(_) => publisher.accepted(),
+    };
+    progress.delivered(accepted - counted);
+    result.map_err(|error| error.to_string())
+}
+
+async fn feed(
+    camera: &Arc<Camera>,
+    publisher: &mut Publisher,
+    progress: &Progress,
+    counted: &mut u64,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let status = camera.status();
+    if status.state == CameraState::NoSignal {
+        publisher.status(status).await?;
+    }
+    let mut subscription = camera.subscribe();
+    loop {
+        // While nobody watches over there, the camera is not wanted here either.
+        if publisher.is_wanted() {
+            subscription.resume();
+        } else {
+            subscription.pause();
+        }
+        let ready = publisher.is_ready();
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            heard = publisher.listen() => heard?,
+            event = subscription.next(ready) => match event {
+                Event::Frame(frame) => {
+                    publisher.send(frame.jpeg()).await?;
+                    progress.sent(frame.jpeg().len());
+                }
+                Event::Status(status) => publisher.status(status).await?,
+            },
+        }
+        progress.delivered(publisher.accepted() - *counted);
+        *counted = publisher.accepted();
+    }
+}

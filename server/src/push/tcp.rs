@@ -1,0 +1,81 @@
+//! picamera's network stream, sending: per image its length in 32 bits, little-endian, and the JPEG; 0 at the end.
+//!
+//! Receiving belongs to [`crate::source::tcp`].
+
+use super::Progress;
+use crate::hub::Camera;
+use pistreamer_client::Endpoint;
+use socket2::SockRef;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Time for a connection to come about, and for a listener to take a picture.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Unsent bytes that the kernel keeps, so that which frame is the newest is decided late.
+const UNSENT_LOW_WATER: u32 = 64 << 10;
+
+/// The length that ends a stream.
+const END: u32 = 0;
+
+/// Pushes until `stop` (`Ok`) or until the connection fails.
+pub(super) async fn push(
+    camera: &Arc<Camera>,
+    endpoint: &Endpoint,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let mut stream = patiently(connect(endpoint))
+        .await
+        .map_err(|error| format!("cannot reach {endpoint}: {error}"))?;
+    tracing::info!(%endpoint, "connected");
+    let broke = |error: io::Error| format!("the connection to {endpoint} broke: {error}");
+    let mut subscription = camera.subscribe();
+    let mut answer = [0; 64];
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                patiently(stream.write_all(&END.to_le_bytes())).await.map_err(broke)?;
+                return patiently(stream.shutdown()).await.map_err(broke);
+            }
+            read = stream.read(&mut answer) => match read {
+                Ok(0) => return Err(format!("{endpoint} closed the connection")),
+                // Listeners of this protocol have nothing to say.
+                Ok(_) => {}
+                Err(error) => return Err(broke(error)),
+            },
+            frame = subscription.newest() => {
+                let jpeg = frame.jpeg();
+                let Ok(len) = u32::try_from(jpeg.len()) else {
+                    continue;
+                };
+                let image = async {
+                    stream.write_all(&len.to_le_bytes()).await?;
+                    stream.write_all(jpeg).await
+                };
+                patiently(image).await.map_err(broke)?;
+                progress.sent(jpeg.len());
+                progress.delivered(1);
+            }
+        }
+    }
+}
+
+async fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
+    Ok(stream)
+}
+
+async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,213 @@
+//! Frames that are fetched from elsewhere: from another pistreamer, and from cameras with an HTTP URL.
+
+use crate::support::{PATIENCE, Running, TestServer, TestViewer, picture, python};
+use futures::TryStreamExt;
+use pistreamer_client::{Config, Subscription};
+use pistreamer_protocol::WireFormat;
+use pistreamer_protocol::message::CameraState;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use tokio::time::timeout;
+
+fn showing(source: impl Into<String>) -> TestServer {
+    TestServer::start(|typed| typed.source = vec![source.into()])
+}
+
+fn subscribe(server: &TestServer, wire: WireFormat) -> Subscription {
+    let config = Config::new(&format!("http://{}", server.address)).unwrap();
+    Subscription::start(config.wire(wire))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_native_client_takes_every_frame_of_the_real_server() {
+    let server = showing("pattern");
+    for wire in WireFormat::ALL {
+        let mut frames = subscribe(&server, wire);
+        let mut last = 0;
+        for _ in 0..20 {
+            let frame = timeout(PATIENCE, frames.try_next())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            assert!(frame.stamp.seq > last);
+            assert_eq!(frame.wire, wire);
+            last = frame.stamp.seq;
+        }
+        let stats = frames.stats();
+        assert_eq!((stats.corrupt, stats.connections), (0, 1));
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_come_through_a_chain_of_relays_byte_for_byte() {
+    let origin = showing("pattern");
+    let middle = showing(format!("ws://{}", origin.address));
+    let last = showing(format!("ws://{}/ws", middle.address));
+    let mut near = subscribe(&origin, WireFormat::GzipBase64);
+    let mut far = subscribe(&last, WireFormat::GzipBase64);
+    let (mut sent, mut received) = (BTreeMap::new(), BTreeMap::new());
+    let both = async {
+        while received
+            .iter()
+            .filter(|(seq, _)| sent.contains_key(*seq))
+            .count()
+            < 10
+        {
+            tokio::select! {
+                frame = near.try_next() => {
+                    let frame = frame.unwrap().unwrap();
+                    sent.insert(frame.stamp.seq, frame.jpeg);
+                }
+                frame = far.try_next() => {
+                    let frame = frame.unwrap().unwrap();
+                    assert_eq!(frame.stamp.camera, "0");
+                    received.insert(frame.stamp.seq, frame.jpeg);
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, both)
+        .await
+        .expect("frames don't come through");
+    for (seq, jpeg) in &received {
+        if let Some(original) = sent.get(seq) {
+            assert_eq!(jpeg, original, "frame {seq} changed on the way");
+        }
+    }
+    assert_eq!(last.camera().await["source"], "relay");
+    for server in [last, middle, origin] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_origins_state_comes_through_with_its_reason() {
+    let origin = showing("tcp-listen:127.0.0.1:0");
+    let middle = showing(format!("ws://{}", origin.address));
+    let last = showing(format!("ws://{}", middle.address));
+    last.camera_is(|camera| {
+        let reason = camera["reason"].as_str().unwrap();
+        camera["state"] == "no-signal" && reason.contains("no camera pushes pictures to")
+    })
+    .await;
+    for server in [last, middle, origin] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_goes_and_comes_back_is_found_again() {
+    let origin = showing("pattern");
+    let address = origin.address;
+    let relay = showing(format!("ws://{address}"));
+    let mut viewer = TestViewer::connect(&relay).await;
+    let mut last = viewer.frame().await.stamp.seq;
+    origin.stop().await;
+    relay
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    let again = TestServer::start(|typed| typed.listen = vec![address]);
+    relay.camera_is(|camera| camera["state"] == "live").await;
+    for _ in 0..5 {
+        let seq = viewer.frame().await.stamp.seq;
+        assert!(seq > last, "{seq} after {last}");
+        last = seq;
+    }
+    relay.stop().await;
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_fetched_while_nobody_looks() {
+    let origin = showing("pattern");
+    for source in [
+        format!("ws://{}", origin.address),
+        format!("http://{}/stream.mjpg", origin.address),
+    ] {
+        let relay = showing(source);
+        let mut viewer = TestViewer::connect(&relay).await;
+        viewer.frame().await;
+        drop(viewer);
+        origin.camera_is(|camera| camera["consumers"] == 0).await;
+        assert_eq!(relay.camera().await["state"], "live");
+        let mut late = TestViewer::connect(&relay).await;
+        let asked = std::time::Instant::now();
+        late.frame().await;
+        assert!(asked.elapsed().as_millis() < 2000, "{:?}", asked.elapsed());
+        relay.stop().await;
+    }
+    origin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_mjpeg_stream_and_snapshot_are_cameras_too() {
+    let origin = showing("pattern");
+    for path in ["/stream.mjpg", "/?action=stream", "/snapshot.jpg"] {
+        let server = showing(format!("http://{}{path}", origin.address));
+        let mut viewer = TestViewer::connect(&server).await;
+        let mut last = 0;
+        for _ in 0..5 {
+            let stamp = viewer.frame().await.stamp;
+            assert!(stamp.seq > last, "{path}");
+            last = stamp.seq;
+        }
+        server.stop().await;
+    }
+    let missing = showing(format!("http://{}/api/v1/status", origin.address));
+    missing
+        .camera_is(|camera| {
+            camera["reason"]
+                .as_str()
+                .unwrap()
+                .contains("neither an MJPEG stream nor a JPEG")
+        })
+        .await;
+    missing.stop().await;
+    origin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mjpeg_servers_of_all_manners_are_understood() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("picture.jpg");
+    let sent = picture((64, 48), 120);
+    std::fs::write(&path, &sent).unwrap();
+    for (boundary, delimiter, end) in [
+        ("FRAME", "--FRAME", "\\r\\n"),
+        ("\"--FRAME\"", "--FRAME", "\\r\\n"),
+        ("--FRAME", "--FRAME", "\\n"),
+    ] {
+        let script = python("mjpeg_server.py")
+            .args([boundary, delimiter, end])
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut script = Running(script.unwrap());
+        let mut port = String::new();
+        BufReader::new(script.0.stdout.as_mut().unwrap())
+            .read_line(&mut port)
+            .unwrap();
+        let server = showing(format!(
+            "http://me:s%40fe@127.0.0.1:{}/stream.mjpg",
+            port.trim()
+        ));
+        assert!(!server.camera().await.to_string().contains("s@fe"));
+        let mut viewer = TestViewer::connect(&server).await;
+        for _ in 0..3 {
+            let frame = viewer.frame().await;
+            assert_eq!(frame.jpeg, frame.stamp.write(&sent).unwrap(), "{boundary}");
+        }
+        server.stop().await;
+
+        let stranger = showing(format!("http://127.0.0.1:{}/", port.trim()));
+        stranger
+            .camera_is(|camera| camera["reason"].as_str().unwrap().contains("USER:PASSWORD"))
+            .await;
+        let mut viewer = TestViewer::connect(&stranger).await;
+        assert_eq!(viewer.hello().await.status.state, CameraState::NoSignal);
+        stranger.stop().await;
+    }
+}

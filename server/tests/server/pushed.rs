@@ -1,0 +1,416 @@
+//! Frames that are pushed: over TCP as picamera does it, to `/ingest`, and by `pistreamer push`.
+
+use crate::support::{PATIENCE, Running, TestServer, TestViewer, picture, python};
+use futures::{SinkExt, StreamExt};
+use pistreamer::app;
+use pistreamer::cli::{self, Serve};
+use pistreamer::config;
+use pistreamer_client::Publisher;
+use pistreamer_protocol::message::{CameraState, ServerMessage, ViewerMessage};
+use pistreamer_protocol::{Stamp, WireFormat, pack};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+fn tcp_listen() -> TestServer {
+    TestServer::start(|typed| typed.source = vec!["tcp-listen:127.0.0.1:0".into()])
+}
+
+/// Where a server's tcp-listen source listens.
+async fn address(server: &TestServer) -> String {
+    let name = server.camera().await["name"].as_str().unwrap().to_owned();
+    name.rsplit(' ').next().unwrap().to_owned()
+}
+
+/// The next state that a viewer is told of.
+async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
+    loop {
+        if let ServerMessage::State(status) = viewer.told().await {
+            return (status.state, status.reason);
+        }
+    }
+}
+
+fn image(jpeg: &[u8]) -> Vec<u8> {
+    [&(jpeg.len() as u32).to_le_bytes(), jpeg].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_a_picamera_script_reach_a_viewer() {
+    let server = tcp_listen();
+    let mut viewer = TestViewer::connect(&server).await;
+    let hello = viewer.hello().await;
+    assert_eq!(hello.status.state, CameraState::NoSignal);
+    assert!(
+        hello.status.reason.contains("no camera pushes"),
+        "{}",
+        hello.status.reason
+    );
+
+    let directory = tempfile::tempdir().unwrap();
+    let pictures = [20, 120, 220].map(|brightness| picture((64, 48), brightness));
+    let paths = [0, 1, 2].map(|number| directory.path().join(format!("{number}.jpg")));
+    for (path, picture) in paths.iter().zip(&pictures) {
+        std::fs::write(path, picture).unwrap();
+    }
+    let port = address(&server)
+        .await
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned();
+    let sender = python("picamera_sender.py")
+        .arg(port)
+        .args(&paths)
+        .stdin(Stdio::piped())
+        .spawn();
+    let mut sender = Running(sender.unwrap());
+    for (number, picture) in pictures.iter().enumerate() {
+        let frame = viewer.frame().await;
+        assert_eq!(frame.stamp.seq, number as u64 + 1);
+        assert_eq!(frame.jpeg, frame.stamp.write(picture).unwrap());
+        sender.0.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    }
+    let (state, reason) = state(&mut viewer).await;
+    assert_eq!(state, CameraState::NoSignal);
+    assert!(reason.contains("ended its stream"), "{reason}");
+    assert!(sender.0.wait().unwrap().success());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_ends_its_connection_and_the_next_camera_works() {
+    let server = tcp_listen();
+    let address = address(&server).await;
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.hello().await;
+    let good = picture((64, 48), 99);
+    let mut flipped = good.clone();
+    flipped[2] = 0;
+    for (bad, reason) in [
+        (
+            b"GET / HTTP/1.1\r\nHost: pi\r\n\r\n".to_vec(),
+            "are the most",
+        ),
+        (image(b"hello, world"), "does not begin with FF D8"),
+        ((good.len() as u32).to_be_bytes().to_vec(), "are the most"),
+        (image(&good[..good.len() - 9]), "cut off"),
+        (
+            image(&[&good[..], b"more"].concat()),
+            "4 bytes follow its end",
+        ),
+        (image(&flipped), "where a marker has to"),
+        (
+            image(&good)[..good.len() / 2].to_vec(),
+            "in the middle of a picture",
+        ),
+        (0x0100_0001_u32.to_le_bytes().to_vec(), "are the most"),
+    ] {
+        let mut camera = TcpStream::connect(&address).await.unwrap();
+        camera.write_all(&image(&good)).await.unwrap();
+        assert_eq!(state(&mut viewer).await.0, CameraState::Live);
+        camera.write_all(&bad).await.unwrap();
+        camera.shutdown().await.unwrap();
+        // Garbage that the server has not read resets the connection.
+        let _ = timeout(PATIENCE, camera.read_to_end(&mut Vec::new()))
+            .await
+            .expect("it stays open");
+        let (state, said) = state(&mut viewer).await;
+        assert_eq!(state, CameraState::NoSignal);
+        assert!(said.contains(reason), "{said:?} instead of {reason:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_camera_pushes_at_a_time() {
+    let server = tcp_listen();
+    let address = address(&server).await;
+    let mut viewer = TestViewer::connect(&server).await;
+    let mut first = TcpStream::connect(&address).await.unwrap();
+    first
+        .write_all(&image(&picture((64, 48), 10)))
+        .await
+        .unwrap();
+    viewer.frame().await;
+    let mut second = TcpStream::connect(&address).await.unwrap();
+    let closed = timeout(PATIENCE, second.read(&mut [0])).await.unwrap();
+    assert!(matches!(closed, Ok(0) | Err(_)), "the second was let in");
+    first
+        .write_all(&image(&picture((64, 48), 20)))
+        .await
+        .unwrap();
+    assert_eq!(viewer.frame().await.stamp.seq, 2);
+    server.stop().await;
+}
+
+fn push(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pistreamer"));
+    command
+        .arg("push")
+        .args(["--source", "pattern", "--size", "320x240"])
+        .args(arguments);
+    command
+}
+
+#[test]
+fn a_picamera_listener_can_read_what_push_sends() {
+    let mut listener = Running(
+        python("picamera_listener.py")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(listener.0.stdout.take().unwrap());
+    let mut port = String::new();
+    lines.read_line(&mut port).unwrap();
+    let target = format!("tcp://127.0.0.1:{}", port.trim());
+    let output = push(&[&target, "--duration", "1"]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut sizes = String::new();
+    lines.read_to_string(&mut sizes).unwrap();
+    assert!(
+        listener.0.wait().unwrap().success(),
+        "Pillow refused a picture"
+    );
+    assert!(sizes.lines().count() > 5, "{sizes}");
+    assert!(sizes.lines().all(|size| size == "(320, 240)"), "{sizes}");
+}
+
+#[test]
+fn push_fails_in_one_line_when_nothing_was_delivered() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    for scheme in ["tcp", "ws"] {
+        let target = format!("{scheme}://{address}");
+        let output = push(&[&target, "--duration", "0.5", "--log", "error"])
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.starts_with("pistreamer: nothing was delivered to") && said.contains("refused"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    for (arguments, said) in [
+        (vec!["udp://a:1"], "its scheme"),
+        (vec!["tcp://a:1", "--duration", "0"], "above 0"),
+        (vec!["tcp://a:1", "--source", "pattern"], "once for each"),
+    ] {
+        let output = push(&arguments).output().unwrap();
+        assert!(!output.status.success());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+fn ingest() -> TestServer {
+    TestServer::start(|typed| typed.source = vec!["ingest".into()])
+}
+
+/// A push of the test pattern in this process; the sender ends it.
+fn pushing(
+    server: &TestServer,
+) -> (
+    oneshot::Sender<()>,
+    tokio::task::JoinHandle<anyhow::Result<()>>,
+) {
+    let push = config::Push::new(&cli::Push {
+        target: format!("ws://{}", server.address),
+        duration: None,
+        serve: Serve {
+            source: vec!["pattern".into()],
+            size: Some("320x240".into()),
+            ..Serve::default()
+        },
+    });
+    let push = push.unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        app::push(&push, async {
+            let _ = stopped.await;
+        })
+        .await
+    });
+    (stop, task)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks() {
+    let server = ingest();
+    let mut viewer = TestViewer::connect(&server).await;
+    assert!(viewer.hello().await.status.reason.contains("nobody pushes"));
+    let (stop, push) = pushing(&server);
+    let first = viewer.frame().await;
+    for seq in first.stamp.seq + 1..first.stamp.seq + 20 {
+        let stamp = viewer.frame().await.stamp;
+        assert!(stamp.seq >= seq);
+        assert_eq!(stamp.camera, "0");
+    }
+    drop(viewer);
+    // The pusher is told to pause, so that frames stop to come.
+    let captured = async || server.camera().await["captured"].as_u64().unwrap();
+    let quiet = async {
+        loop {
+            let (before, since) = (captured().await, std::time::Instant::now());
+            while captured().await == before {
+                if since.elapsed().as_millis() > 500 {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, quiet)
+        .await
+        .expect("frames come though nobody looks");
+    let mut late = TestViewer::connect(&server).await;
+    assert_eq!(late.hello().await.status.state, CameraState::Live);
+    late.frame().await;
+    stop.send(()).unwrap();
+    timeout(PATIENCE, push).await.unwrap().unwrap().unwrap();
+    let (state, reason) = state(&mut late).await;
+    assert_eq!(state, CameraState::NoSignal);
+    assert!(reason.contains("left"), "{reason}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_takes_one_pusher_and_tells_others_why_not() {
+    let url = |server: &TestServer| format!("ws://{}", server.address);
+    let refusal = async |server: &TestServer| {
+        let config = pistreamer_client::Config::ingest(&url(server)).unwrap();
+        Publisher::connect(&config).await.unwrap_err().to_string()
+    };
+    let server = ingest();
+    let config = pistreamer_client::Config::ingest(&url(&server)).unwrap();
+    let publisher = Publisher::connect(&config).await.unwrap();
+    let said = refusal(&server).await;
+    assert!(
+        said.contains("409") && said.contains("somebody pushes already"),
+        "{said}"
+    );
+    drop(publisher);
+    // The server notices by itself that the first has left.
+    let next = async { while Publisher::connect(&config).await.is_err() {} };
+    timeout(PATIENCE, next).await.expect("the door stays shut");
+
+    let mut request = format!("{}/ingest", url(&server))
+        .into_client_request()
+        .unwrap();
+    request
+        .headers_mut()
+        .insert("origin", "http://evil.example".parse().unwrap());
+    match tokio_tungstenite::connect_async(request).await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 403),
+        other => panic!("a foreign page may push: {other:?}"),
+    }
+    server.stop().await;
+
+    let without = TestServer::start(|_| ());
+    let said = refusal(&without).await;
+    assert!(
+        said.contains("404") && said.contains("--source ingest"),
+        "{said}"
+    );
+    without.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_acknowledges_what_it_accepts_and_outlives_garbage() {
+    let server = ingest();
+    let mut viewer = TestViewer::connect(&server).await;
+    let (mut pusher, _) =
+        tokio_tungstenite::connect_async(format!("ws://{}/ingest", server.address))
+            .await
+            .unwrap();
+    let stamped = |seq| {
+        let stamp = Stamp {
+            seq,
+            captured_us: 5,
+            camera: "far away".into(),
+        };
+        stamp.write(&picture((64, 48), 77)).unwrap()
+    };
+    let packed = pack(&stamped(41));
+    for garbage in [
+        vec![],
+        b"hello".to_vec(),
+        packed[..packed.len() / 2].to_vec(),
+        stamped(41)[..100].to_vec(),
+        pack(b"\xff\xd8 no picture \xff\xd9"),
+    ] {
+        pusher.send(Message::binary(garbage)).await.unwrap();
+    }
+    pusher.send(Message::text("{ no json")).await.unwrap();
+    for (seq, message) in [(41, packed), (42, stamped(42)), (7, stamped(7))] {
+        pusher.send(Message::binary(message)).await.unwrap();
+        let answer = timeout(PATIENCE, pusher.next())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let answer = ViewerMessage::from_json(answer.to_text().unwrap());
+        assert_eq!(answer, Ok(ViewerMessage::Ack { seq }));
+        let frame = viewer.frame().await;
+        // The pusher began anew with 7, and frames are only ever seen in order.
+        assert_eq!(
+            frame.stamp.seq,
+            if seq == 7 {
+                43.max(frame.stamp.seq)
+            } else {
+                seq
+            }
+        );
+        assert_eq!(
+            (frame.stamp.captured_us, frame.stamp.camera.as_str()),
+            (5, "far away")
+        );
+        if seq != 7 {
+            assert_eq!(frame.jpeg, stamped(seq));
+        }
+    }
+    assert_eq!(server.camera().await["broken"], 5);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_push_their_own_pictures() {
+    let server = ingest();
+    let mut viewer = TestViewer::connect(&server).await;
+    for wire in WireFormat::ALL {
+        let config =
+            pistreamer_client::Config::ingest(&format!("http://{}", server.address)).unwrap();
+        let config = config.wire(wire);
+        let connect = async {
+            loop {
+                if let Ok(publisher) = Publisher::connect(&config).await {
+                    return publisher;
+                }
+            }
+        };
+        let mut publisher = timeout(PATIENCE, connect).await.unwrap();
+        for brightness in [50, 100, 150] {
+            publisher.ready().await.unwrap();
+            publisher
+                .send(&picture((64, 48), brightness))
+                .await
+                .unwrap();
+            viewer.frame().await;
+        }
+        assert!(publisher.send(b"no picture").await.is_err());
+        assert_eq!(publisher.close().await, 3);
+    }
+    server.stop().await;
+}
