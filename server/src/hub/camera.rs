@@ -220,6 +220,14 @@ impl Subscription {
         }
     }
 
+    /// The newest frame, where this subscription hasn't returned it yet. Doesn't wait.
+    pub fn newer(&mut self) -> Option<Arc<Frame>> {
+        if !self.latest.has_changed().unwrap_or(false) {
+            return None;
+        }
+        self.latest.borrow_and_update().clone()
+    }
+
     /// Waits for a frame that this subscription hasn't returned yet, and returns the newest one. Cancel-safe.
     pub async fn newest(&mut self) -> Arc<Frame> {
         loop {
@@ -257,6 +265,10 @@ mod tests {
         }
         assert_eq!(subscription.newest().await.seq, 4);
         assert!(futures::FutureExt::now_or_never(subscription.newest()).is_none());
+        assert!(subscription.newer().is_none());
+        camera.publish(frame(5));
+        assert_eq!(subscription.newer().map(|frame| frame.seq), Some(5));
+        assert!(subscription.newer().is_none());
         assert_eq!(camera.counters.overtaken.load(Ordering::Relaxed), 1);
     }
 

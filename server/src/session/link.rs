@@ -3,11 +3,14 @@
 //!
 //! What is said, and when, belongs to [`super`].
 
-use crate::hub::Payload;
+use crate::hub::{Frame, Payload};
 use futures::{SinkExt, StreamExt};
+use pistreamer_protocol::WireFormat;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -24,6 +27,26 @@ const OUTBOUND_LIMIT: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Link<S> {
     socket: WebSocketStream<S>,
+    /// What the viewer said while a frame was sent, for after it.
+    heard: Option<Message>,
+}
+
+/// What can happen while a frame is sent to a viewer whose link is slow.
+pub trait Meanwhile {
+    /// Nothing of the frame is sent yet: the one to send instead, where there is a newer one.
+    fn newer(&mut self) -> Option<Arc<Frame>>;
+
+    /// The first bytes of this frame are sent, and how many they are in all.
+    fn begun(&mut self, seq: u64, bytes: usize);
+
+    /// The viewer said something; `false` leaves it for after the frame.
+    fn hear(&mut self, text: &str) -> bool;
+}
+
+/// What came of an attempt to send.
+enum Step {
+    Wrote(usize),
+    Newer(Arc<Frame>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
@@ -38,12 +61,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Self {
             socket: WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config))
                 .await,
+            heard: None,
         }
     }
 
     /// The viewer's next message; `None` once it is gone. Cancel-safe.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        self.socket.next().await
+        match self.heard.take() {
+            Some(heard) => Some(Ok(heard)),
+            None => self.socket.next().await,
+        }
     }
 
     /// Sends a message that is not a frame.
@@ -51,24 +78,79 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.socket.send(message).await
     }
 
-    /// Sends a frame. Not cancel-safe: the link is of no use after a send that did not end.
-    pub async fn send_frame(&mut self, payload: &Payload) -> Result<(), Error> {
+    /// Sends a frame, or the newest one as long as nothing of it is sent; returns the one that was sent. Listens
+    /// meanwhile. Not cancel-safe: the link is of no use after a send that did not end.
+    pub async fn send_frame(
+        &mut self,
+        mut frame: Arc<Frame>,
+        wire: WireFormat,
+        meanwhile: &mut impl Meanwhile,
+    ) -> Result<Arc<Frame>, Error> {
         // After a flush tungstenite holds nothing back, so its messages and our frames cannot mix.
         self.socket.flush().await?;
-        let stream = self.socket.get_mut();
-        let (header, body) = (payload.header(), payload.body());
         let mut sent = 0;
-        while sent < header.len() + body.len() {
-            let head = IoSlice::new(header.get(sent..).unwrap_or_default());
-            let tail = IoSlice::new(&body[sent.saturating_sub(header.len())..]);
-            let written =
-                poll_fn(|cx| Pin::new(&mut *stream).poll_write_vectored(cx, &[head, tail])).await?;
-            if written == 0 {
-                return Err(Error::Io(io::ErrorKind::WriteZero.into()));
+        loop {
+            let payload = frame.payload(wire);
+            let len = payload.header().len() + payload.body().len();
+            if sent == len {
+                break;
             }
-            sent += written;
+            let step = poll_fn(|cx| self.poll_send(cx, payload, sent, meanwhile));
+            match step.await? {
+                Step::Wrote(0) => return Err(Error::Io(io::ErrorKind::WriteZero.into())),
+                Step::Wrote(bytes) => {
+                    if sent == 0 {
+                        meanwhile.begun(frame.seq, len);
+                    }
+                    sent += bytes;
+                }
+                Step::Newer(newer) => frame = newer,
+            }
         }
-        poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await?;
+        poll_fn(|cx| Pin::new(self.socket.get_mut()).poll_flush(cx)).await?;
+        Ok(frame)
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        payload: &Payload,
+        sent: usize,
+        meanwhile: &mut impl Meanwhile,
+    ) -> Poll<Result<Step, Error>> {
+        if sent == 0
+            && let Some(newer) = meanwhile.newer()
+        {
+            return Poll::Ready(Ok(Step::Newer(newer)));
+        }
+        let (header, body) = (payload.header(), payload.body());
+        let head = IoSlice::new(header.get(sent..).unwrap_or_default());
+        let tail = IoSlice::new(&body[sent.saturating_sub(header.len())..]);
+        let socket = Pin::new(self.socket.get_mut());
+        if let Poll::Ready(written) = socket.poll_write_vectored(cx, &[head, tail]) {
+            return Poll::Ready(Ok(Step::Wrote(written?)));
+        }
+        self.listen(cx, meanwhile)?;
+        Poll::Pending
+    }
+
+    /// Hears what there is. Stops at the first message that has to wait: tungstenite answers some of them, and would do so
+    /// in the middle of a frame when it is asked for the next one.
+    fn listen(
+        &mut self,
+        cx: &mut Context<'_>,
+        meanwhile: &mut impl Meanwhile,
+    ) -> Result<(), Error> {
+        while self.heard.is_none() {
+            match self.socket.poll_next_unpin(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => return Err(Error::ConnectionClosed),
+                Poll::Ready(Some(message)) => match message? {
+                    Message::Text(text) if meanwhile.hear(&text) => {}
+                    other => self.heard = Some(other),
+                },
+            }
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ pub use roster::{Entry, Roster, Totals, Viewer};
 use crate::clock;
 use crate::hub::{Event, Frame, Subscription};
 use credit::Credit;
+use link::Meanwhile;
 use pistreamer_protocol::message::{self, CLOSE_BAD_MESSAGE, Hello, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{VERSION, WireFormat};
 use std::sync::Arc;
@@ -117,6 +118,41 @@ struct Skips {
     report_due: Instant,
 }
 
+/// What goes on while a frame is sent.
+struct Sending<'a> {
+    subscription: &'a mut Subscription,
+    credit: &'a mut Credit,
+    viewer: &'a Viewer,
+}
+
+impl Meanwhile for Sending<'_> {
+    fn newer(&mut self) -> Option<Arc<Frame>> {
+        self.subscription.newer()
+    }
+
+    fn begun(&mut self, seq: u64, bytes: usize) {
+        self.credit.sent(seq, bytes, Instant::now());
+    }
+
+    fn hear(&mut self, text: &str) -> bool {
+        match ViewerMessage::from_json(text) {
+            // Heard late, an ack would make the link look slow.
+            Ok(ViewerMessage::Ack { seq }) => {
+                acknowledged(self.credit, self.viewer, seq);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn acknowledged(credit: &mut Credit, viewer: &Viewer, seq: u64) {
+    credit.acknowledged(seq, Instant::now());
+    if credit.last_ack().is_some_and(|(last, _)| last == seq) {
+        viewer.acked_us.store(clock::now_us(), Ordering::Relaxed);
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn serve(
         &mut self,
@@ -144,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     None => return Ok(End::Left),
                 },
                 event = subscription.next(!self.paused && held_until.is_none()) => match event {
-                    Event::Frame(frame) => self.send(&frame).await?,
+                    Event::Frame(frame) => self.send(frame, &mut subscription).await?,
                     Event::Status(status) => self.say(ServerMessage::State(status)).await?,
                 },
                 () = sleep_until(wake) => self.tick().await?,
@@ -169,7 +205,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    async fn send(&mut self, frame: &Arc<Frame>) -> Result<(), End> {
+    async fn send(
+        &mut self,
+        frame: Arc<Frame>,
+        subscription: &mut Subscription,
+    ) -> Result<(), End> {
+        let mut meanwhile = Sending {
+            subscription,
+            credit: &mut self.credit,
+            viewer: &self.viewer,
+        };
+        let sending = self.link.send_frame(frame, self.wire, &mut meanwhile);
+        let frame = match timeout(self.config.send_timeout, sending).await {
+            Ok(sent) => sent?,
+            Err(_) => return Err(End::Stalled(self.config.send_timeout)),
+        };
         let missed = self
             .last_seq
             .map_or(0, |last| frame.seq.saturating_sub(last + 1));
@@ -180,17 +230,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.skipped.unreported += missed;
             self.skipped.total += missed;
         }
-        let payload = frame.payload(self.wire);
-        self.credit
-            .sent(frame.seq, payload.body().len(), Instant::now());
-        match timeout(self.config.send_timeout, self.link.send_frame(payload)).await {
-            Ok(sent) => sent?,
-            Err(_) => return Err(End::Stalled(self.config.send_timeout)),
-        }
         let now = Instant::now();
         self.last_seq = Some(frame.seq);
         self.pace.sent(now);
-        self.viewer.count_sent(payload.body().len());
+        self.viewer
+            .count_sent(frame.payload(self.wire).body().len());
         self.report_skips(now).await
     }
 
@@ -226,14 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             _ => return Ok(()),
         };
         match ViewerMessage::from_json(&text)? {
-            ViewerMessage::Ack { seq } => {
-                self.credit.acknowledged(seq, Instant::now());
-                if self.credit.last_ack().is_some_and(|(last, _)| last == seq) {
-                    self.viewer
-                        .acked_us
-                        .store(clock::now_us(), Ordering::Relaxed);
-                }
-            }
+            ViewerMessage::Ack { seq } => acknowledged(&mut self.credit, &self.viewer, seq),
             ViewerMessage::Ping { id } => {
                 self.say(ServerMessage::Pong {
                     id,
