@@ -122,7 +122,7 @@ async fn close_code(viewer: &mut TestViewer) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_that_acknowledges_has_two_frames_under_way_at_most() {
+async fn a_viewer_that_stops_acknowledging_is_soon_sent_no_more() {
     let server = TestServer::start(|_| ());
     let mut viewer = TestViewer::connect(&server).await;
     let seq = viewer.frame().await.stamp.seq;
