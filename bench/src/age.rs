@@ -133,6 +133,7 @@ fn cases(bytes_per_second: f64) -> Vec<Case> {
     let link = |share: f64, rtt_ms: u64| Link {
         bytes_per_second: share * bytes_per_second,
         delay: Duration::from_millis(rtt_ms) / 2,
+        queue: 0,
     };
     let named = |share: f64, rtt_ms: u64| Case {
         name: format!("{:.0} % of the stream, {rtt_ms} ms", share * 100.0),
@@ -145,6 +146,13 @@ fn cases(bytes_per_second: f64) -> Vec<Case> {
         },
         named(0.4, 100),
         named(0.4, 10),
+        Case {
+            name: "the same with 1 MB of queue".into(),
+            link: Link {
+                queue: 1_000_000,
+                ..link(0.4, 10)
+            },
+        },
         named(0.1, 50),
         named(3.0, 200),
     ]

@@ -133,9 +133,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let pictures = picture::directory(options.bytes)?;
     let targets = options.targets(&pictures.path().display().to_string())?;
     println!(
-        "| viewers | server | CPU per frame, µs | × floor | cores | fps, slowest | fps, median | age p50, ms | p99 | MB, start | end |"
+        "| viewers | server | CPU per frame, µs | × floor | of a further viewer, µs | × floor | cores | fps, slowest | fps, median | age p50, ms | p99 | MB, start | end |"
     );
-    println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let mut fewest: Vec<Option<Cost>> = targets.iter().map(|_| None).collect();
     for viewers in &options.viewers {
         let mut rounds: Vec<Vec<Measured>> = targets.iter().map(|_| Vec::new()).collect();
         for _ in 0..options.rounds {
@@ -144,15 +145,68 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                     .push(measure(target, *viewers, options).with_context(|| target.name.clone())?);
             }
         }
-        let floor = targets
+        let costs: Vec<_> = rounds
             .iter()
-            .position(|target| target.name == "floor")
-            .map(|at| figure(&rounds[at], Measured::cpu_per_frame_us));
-        for (target, measured) in targets.iter().zip(&rounds) {
-            println!("| {viewers} | {} | {} |", target.name, row(measured, floor));
+            .zip(&mut fewest)
+            .map(|(measured, fewest)| {
+                let cost = Cost::new(measured);
+                let further = fewest.get_or_insert(cost).to(cost);
+                [cost.per_frame_us(), further]
+            })
+            .collect();
+        let floor = targets.iter().position(|target| target.name == "floor");
+        for ((target, measured), cost) in targets.iter().zip(&rounds).zip(&costs) {
+            let cost = [0, 1].map(|of| {
+                let of_floor = floor.map_or(f64::NAN, |floor| cost[of] / costs[floor][of]);
+                format!(
+                    "{} | {}",
+                    figure_or_dash(cost[of], 1),
+                    figure_or_dash(of_floor, 2)
+                )
+            });
+            println!(
+                "| {viewers} | {} | {} | {} |",
+                target.name,
+                cost.join(" | "),
+                row(measured)
+            );
         }
     }
     Ok(())
+}
+
+/// What a server spends on so many frames, each second.
+#[derive(Clone, Copy)]
+struct Cost {
+    cores: f64,
+    frames: f64,
+}
+
+impl Cost {
+    fn new(measured: &[Measured]) -> Self {
+        Self {
+            cores: median(measured.iter().map(Measured::cores)),
+            frames: median(measured.iter().map(|one| one.frames() / one.sight.seconds)),
+        }
+    }
+
+    fn per_frame_us(self) -> f64 {
+        self.cores * 1e6 / self.frames
+    }
+
+    /// What each frame costs that there is more of in `more`, in µs. What a server does for each frame of the camera,
+    /// however many look, is not in it.
+    fn to(self, more: Self) -> f64 {
+        (more.cores - self.cores) * 1e6 / (more.frames - self.frames)
+    }
+}
+
+fn figure_or_dash(value: f64, decimals: usize) -> String {
+    if value.is_finite() {
+        format!("{value:.decimals$}")
+    } else {
+        "–".into()
+    }
 }
 
 fn measure(target: &Target, viewers: usize, options: &Options) -> anyhow::Result<Measured> {
@@ -194,12 +248,12 @@ fn wait_until_open(url: &Url) -> anyhow::Result<()> {
 }
 
 impl Measured {
-    fn frames(&self) -> u64 {
-        self.sight.frames.iter().sum()
+    fn frames(&self) -> f64 {
+        self.sight.frames.iter().sum::<u64>() as f64
     }
 
-    fn cpu_per_frame_us(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.frames() as f64
+    fn cores(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.sight.seconds
     }
 
     fn fps(&self, p: f64) -> f64 {
@@ -216,29 +270,17 @@ impl Measured {
     }
 }
 
-fn figure(measured: &[Measured], of: impl Fn(&Measured) -> f64) -> f64 {
-    median(measured.iter().map(of))
-}
-
-fn row(measured: &[Measured], floor: Option<f64>) -> String {
-    let cpu = figure(measured, Measured::cpu_per_frame_us);
-    let cores = figure(measured, |one| one.cpu.as_secs_f64() / one.sight.seconds);
-    let fps = [0.0, 0.5].map(|p| figure(measured, |one| one.fps(p)));
-    let age = [0.5, 0.99].map(|p| figure(measured, |one| one.age_ms(p)));
-    let resident = [
-        figure(measured, |one| one.resident_mb.0),
-        figure(measured, |one| one.resident_mb.1),
-    ];
-    let of_floor = floor.map_or("–".into(), |floor| format!("{:.2}", cpu / floor));
-    let age = age.map(|age| {
-        if age.is_nan() {
-            "–".into()
-        } else {
-            format!("{age:.2}")
-        }
-    });
+fn row(measured: &[Measured]) -> String {
+    let figure = |of: &dyn Fn(&Measured) -> f64| median(measured.iter().map(of));
+    let age = [0.5, 0.99].map(|p| figure_or_dash(figure(&|one| one.age_ms(p)), 2));
     format!(
-        "{cpu:.1} | {of_floor} | {cores:.3} | {:.2} | {:.2} | {} | {} | {:.1} | {:.1}",
-        fps[0], fps[1], age[0], age[1], resident[0], resident[1]
+        "{:.3} | {:.2} | {:.2} | {} | {} | {:.1} | {:.1}",
+        figure(&Measured::cores),
+        figure(&|one| one.fps(0.0)),
+        figure(&|one| one.fps(0.5)),
+        age[0],
+        age[1],
+        figure(&|one| one.resident_mb.0),
+        figure(&|one| one.resident_mb.1)
     )
 }

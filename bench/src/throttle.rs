@@ -1,7 +1,7 @@
 //! A link between a viewer and a server: so fast, so far, and able to stand still. A TCP proxy in user space.
 //!
 //! What comes from the server passes a bottleneck of so many bytes a second, then travels for the delay; what comes from
-//! the viewer only travels. The bottleneck's queue is a small socket buffer, as in a network that has no bufferbloat.
+//! the viewer only travels. The bottleneck has a queue: a small one in a good network, a large one with bufferbloat.
 
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
@@ -18,6 +18,8 @@ pub struct Link {
     pub bytes_per_second: f64,
     /// Time that a byte travels, in each direction: half of the round trip.
     pub delay: Duration,
+    /// Bytes that the bottleneck queues, besides the little that a proxy's sockets hold.
+    pub queue: usize,
 }
 
 /// A link that is open for connections. They end with the value.
@@ -41,8 +43,8 @@ struct State {
     streams: Vec<TcpStream>,
 }
 
-/// Bytes that wait before the bottleneck, and receive window of the proxy towards the server.
-const QUEUE: usize = 16 << 10;
+/// Receive window of the proxy towards the server, which is a queue too.
+const WINDOW: usize = 16 << 10;
 
 /// Segments as on Ethernet. The loopback's own are larger than the queue.
 const SEGMENT: u32 = 1448;
@@ -131,7 +133,7 @@ impl Gate {
 /// Carries a viewer's connection, on four threads.
 fn join(viewer: TcpStream, target: SocketAddr, link: Link, gate: &Arc<Gate>) -> io::Result<()> {
     let server = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-    server.set_recv_buffer_size(QUEUE)?;
+    server.set_recv_buffer_size(WINDOW)?;
     server.set_tcp_mss(SEGMENT)?;
     server.connect(&target.into())?;
     let server = TcpStream::from(server);
@@ -140,9 +142,10 @@ fn join(viewer: TcpStream, target: SocketAddr, link: Link, gate: &Arc<Gate>) -> 
         let copy = stream.try_clone()?;
         gate.update(|state| state.streams.push(copy));
     }
-    SockRef::from(&viewer).set_send_buffer_size(QUEUE)?;
+    SockRef::from(&viewer).set_send_buffer_size(WINDOW)?;
     let way_back = Link {
         bytes_per_second: f64::INFINITY,
+        queue: 0,
         ..link
     };
     carry(server.try_clone()?, viewer.try_clone()?, link, gate);
@@ -161,7 +164,8 @@ fn carry(from: TcpStream, to: TcpStream, link: Link, gate: &Arc<Gate>) {
 
 /// The bottleneck: takes bytes as fast as the link serialises them.
 fn take(mut from: TcpStream, link: Link, enter: &SyncSender<Piece>, gate: &Gate) {
-    let most = (link.bytes_per_second * GRAIN.as_secs_f64()).clamp(256.0, QUEUE as f64) as usize;
+    let most = (link.bytes_per_second * GRAIN.as_secs_f64()).clamp(256.0, WINDOW as f64) as usize;
+    let queueing = Duration::from_secs_f64(link.queue as f64 / link.bytes_per_second);
     let mut free = Instant::now();
     loop {
         gate.pass();
@@ -174,10 +178,10 @@ fn take(mut from: TcpStream, link: Link, enter: &SyncSender<Piece>, gate: &Gate)
         let serialising = Duration::from_secs_f64(read as f64 / link.bytes_per_second);
         let now = Instant::now();
         free = free.max(now.checked_sub(BURST).unwrap_or(now)) + serialising;
-        if enter.send((free + link.delay, piece)).is_err() {
+        if enter.send((free.max(now) + link.delay, piece)).is_err() {
             return;
         }
-        sleep_until(free);
+        sleep_until(free.checked_sub(queueing).unwrap_or(now));
     }
 }
 
@@ -210,6 +214,7 @@ mod tests {
         let link = Link {
             bytes_per_second: 1e6,
             delay: Duration::from_millis(50),
+            queue: 0,
         };
         let throttle = Throttle::open(listener.local_addr().unwrap(), link).unwrap();
         let mut viewer = TcpStream::connect(throttle.address()).unwrap();
