@@ -113,8 +113,11 @@ fn attempt(
         stream.set_pixel_format(format.pixel_format());
         stream.set_size(Size { width, height });
         stream.set_buffer_count(BUFFERS);
-        // BT.601 in full range: what JFIF expects.
-        stream.set_color_space(Some(ColorSpace::sycc()));
+        // BT.601 in full range: what JFIF expects. A pipeline that proposes no colour space does not deal with them (the
+        // virtual one of libcamera 0.4): it would give back what it is asked for, unread.
+        if stream.get_color_space().is_some() {
+            stream.set_color_space(Some(ColorSpace::sycc()));
+        }
     }
     configuration.set_orientation(orientation(transform));
     // Adjusted is the rule rather than an error; what was adjusted is read back.
@@ -130,7 +133,7 @@ fn attempt(
             height: size.height,
             stride: stream.get_stride() as usize,
             format,
-            // Cameras that name no colour space (libcamera 0.4) give what video has always had.
+            // Without a colour space they give what video has always had.
             limited: format != Format::Mjpeg
                 && stream
                     .get_color_space()
