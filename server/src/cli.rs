@@ -45,15 +45,15 @@ pub struct Push {
 pub struct Serve {
     /// Where pictures come from; may be given more than once [default: auto]
     ///
-    /// auto: a camera, or the test pattern where there is none;
-    /// libcamera, libcamera:ID: a camera of this machine;
-    /// pattern: a made-up scene;
-    /// files:PATH: a directory of JPEGs, or a file of concatenated ones;
-    /// http://…, https://…: a camera's MJPEG stream, or a snapshot that is fetched at --fps;
-    /// ws://…, wss://…: another pistreamer;
-    /// tcp-listen:ADDRESS:PORT: a program that pushes picamera's network stream to this address;
-    /// ingest: whoever pushes to ws://THIS/ingest, such as `pistreamer push`
-    #[arg(long, value_name = "SOURCE")]
+    ///   auto                     a camera, or the test pattern where there is none
+    ///   libcamera, libcamera:ID  a camera of this machine
+    ///   pattern                  a made-up scene
+    ///   files:PATH               a directory of JPEGs, or a file of concatenated ones
+    ///   http://…, https://…      a network camera: MJPEG, or a snapshot fetched at --fps
+    ///   ws://…, wss://…          another pistreamer
+    ///   tcp-listen:ADDRESS:PORT  a script that pushes picamera's network stream to here
+    ///   ingest                   whoever pushes to /ingest, as `pistreamer push` does
+    #[arg(long, value_name = "SOURCE", verbatim_doc_comment)]
     pub source: Vec<String>,
 
     /// Size of the picture [default: 1280x720]

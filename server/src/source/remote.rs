@@ -22,13 +22,16 @@ pub(super) fn run(
         .enable_all()
         .build()
         .map_err(|error| SourceError::new(format!("cannot start a runtime: {error}")))?;
-    runtime.block_on(async {
+    let end = runtime.block_on(async {
         tokio::select! {
             biased;
             () = outlet.demand().until(Demand::stopping) => Ok(()),
             error = task => Err(error),
         }
-    })
+    });
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+    end
 }
 
 /// Done once nobody has watched for [`LINGER`]. Cancel-safe.

@@ -6,8 +6,8 @@
 
 mod http;
 mod process;
-mod python;
 mod pulled;
 mod pushed;
+mod python;
 mod support;
 mod viewers;

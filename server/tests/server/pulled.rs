@@ -211,3 +211,45 @@ async fn mjpeg_servers_of_all_manners_are_understood() {
         stranger.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_are_followed_and_not_in_circles() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let origin = showing("pattern");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let target = origin.address;
+    // Three paths: one leads to the origin, one here, one nowhere.
+    let redirecting = tokio::spawn(async move {
+        let mut asked = String::new();
+        while !asked.contains("GET /moved") {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 2048];
+            let len = stream.read(&mut request).await.unwrap();
+            asked = String::from_utf8_lossy(&request[..len]).into_owned();
+            let location = if asked.starts_with("GET /start ") {
+                "/moved".to_owned()
+            } else if asked.starts_with("GET /moved ") {
+                format!("http://{target}/stream.mjpg")
+            } else {
+                "/circle".to_owned()
+            };
+            let answer = format!(
+                "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        asked
+    });
+    let lost = showing(format!("http://{address}/circle"));
+    lost.camera_is(|camera| camera["reason"].as_str().unwrap().contains("in a circle"))
+        .await;
+    lost.stop().await;
+    let server = showing(format!("http://me:secret@{address}/start"));
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.frame().await;
+    let asked = redirecting.await.unwrap().to_ascii_lowercase();
+    assert!(asked.contains("authorization: basic "), "{asked}");
+    server.stop().await;
+    origin.stop().await;
+}

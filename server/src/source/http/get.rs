@@ -178,3 +178,25 @@ impl Answer {
         Ok(body.freeze())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_stays_with_the_host_that_it_was_given_for() {
+        let redirected = |location: &str| {
+            let endpoint = Endpoint::parse("http://me:secret@cam/a", &super::super::SCHEMES);
+            let mut connection = Connection::new(endpoint.unwrap());
+            connection.redirect(location).unwrap();
+            let Endpoint {
+                path, credentials, ..
+            } = connection.endpoint;
+            (path, credentials.is_some())
+        };
+        assert_eq!(redirected("/b?x=1"), ("/b?x=1".into(), true));
+        assert_eq!(redirected("http://cam/b"), ("/b".into(), true));
+        assert_eq!(redirected("http://cam:81/b"), ("/b".into(), false));
+        assert_eq!(redirected("https://elsewhere/"), ("/".into(), false));
+    }
+}
