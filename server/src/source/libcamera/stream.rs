@@ -298,7 +298,9 @@ impl Running {
             let jpeg = read_jpeg(memory.planes().next().unwrap_or(&[]), used);
             memory.end_read();
             match jpeg {
-                Ok(jpeg) => outlet.frame(captured_us, Image::Jpeg(jpeg)),
+                Ok(jpeg) => {
+                    outlet.frame(captured_us, Image::Jpeg(jpeg));
+                }
                 Err(error) => outlet.broken(&format!("the camera sent a broken JPEG: {error}")),
             }
             return false;
@@ -312,7 +314,9 @@ impl Running {
         }
         let samples = self.spare.1.try_recv().unwrap_or_default();
         match Copy::new(self.picture, memory, samples, self.spare.0.clone()) {
-            Some(copy) => outlet.frame(captured_us, Image::Yuv(Box::new(copy))),
+            Some(copy) => {
+                outlet.frame(captured_us, Image::Yuv(Box::new(copy)));
+            }
             None => outlet.broken("the camera's buffer is smaller than its picture"),
         }
         false
