@@ -3,6 +3,7 @@
 use futures::TryStreamExt as _;
 use jpeg_decoder::{Decoder, PixelFormat};
 use pistreamer_client::{Config, Subscription};
+use std::io::Write as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,7 +14,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(frame) = frames.try_next().await? {
         // A frame that cannot be decoded is left out; the next one comes.
         match mean_brightness(&frame.jpeg) {
-            Ok(percent) => println!("frame {}: {percent:.1} % bright", frame.stamp.seq),
+            Ok(percent) => writeln!(
+                std::io::stdout(),
+                "frame {}: {percent:.1} % bright",
+                frame.stamp.seq
+            )?,
             Err(error) => eprintln!("frame {}: {error}", frame.stamp.seq),
         }
     }
