@@ -1,7 +1,7 @@
 //! A camera made of JPEGs on disk: a directory of them, or one file that holds many, over and over.
 //!
 //! The pictures are handed on as they are; nothing here decodes one. Where they lie in a directory is the business of
-//! [`directory`], where in a file that of [`reel`].
+//! `directory`, where in a file that of `reel`.
 
 mod directory;
 mod reel;

@@ -1,6 +1,6 @@
 //! Any camera with an HTTP URL: an MJPEG stream, or a snapshot that is fetched again and again.
 //!
-//! What an answer's bytes mean belongs to [`multipart`], the requests themselves to [`get`].
+//! What an answer's bytes mean belongs to `multipart`, the requests themselves to `get`.
 
 mod get;
 mod multipart;
@@ -125,4 +125,66 @@ fn wedged() -> SourceError {
     SourceError::new(format!(
         "the camera has sent no whole picture for {WEDGED:?}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mode, RawFrame, Sink};
+    use super::*;
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn frame(&self, _: RawFrame) {}
+        fn open(&self, _: Mode) {}
+        fn lost(&self, _: &str) {}
+        fn broken(&self, _: &str) {}
+    }
+
+    /// What is made of a camera that answers so and then sends nothing more, and after how many seconds.
+    async fn outcome(answer: &[u8]) -> (String, u64) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let endpoint = Endpoint::parse(&url, &SCHEMES).unwrap();
+        let mut intake = Intake::new(&Outlet::new(Arc::new(Nowhere), Demand::default()), 30.0);
+        let camera = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 2048]).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let began = Instant::now();
+        tokio::select! {
+            error = watch(&endpoint, Duration::from_secs(1), &mut intake) => {
+                (error.to_string(), began.elapsed().as_secs())
+            }
+            () = camera => unreachable!("it waits for ever"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_camera_that_stalls_is_an_error_after_five_seconds() {
+        const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: ";
+        for answer in [
+            String::new(),
+            format!("{HEAD}multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\n\r\n"),
+            format!("{HEAD}image/jpeg\r\nContent-Length: 5000\r\n\r\nhalf"),
+        ] {
+            let (error, seconds) = outcome(answer.as_bytes()).await;
+            assert!(error.contains("no whole picture for 5s"), "{error}");
+            assert_eq!(seconds, WEDGED.as_secs());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_picture_without_end_is_an_error() {
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 99999999\r\n\r\n";
+        let body = vec![7; DEFAULT_FRAME_LIMIT + 1];
+        let (error, _) = outcome(&[head.as_bytes(), &body].concat()).await;
+        assert!(error.contains("more than 16777216 bytes"), "{error}");
+    }
 }

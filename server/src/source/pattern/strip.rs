@@ -16,7 +16,7 @@
 //! picture, so a scaled copy reads the same way: at quality 50 every picture from 160x120 on, and copies at half the size
 //! of pictures from 320x240 on.
 //!
-//! What people read is painted by [`super::overlay`].
+//! What people read is painted by `overlay`.
 
 use std::ops::Range;
 

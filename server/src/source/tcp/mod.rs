@@ -1,6 +1,6 @@
 //! Pictures that a camera pushes over TCP, as the "capture to a network stream" of picamera's handbook does.
 //!
-//! What the bytes mean belongs to [`wire`]; pushing itself to `pistreamer push`.
+//! What the bytes mean belongs to `wire`; pushing itself to `pistreamer push`.
 
 mod wire;
 
