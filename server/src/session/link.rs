@@ -33,7 +33,7 @@ pub struct Link<S> {
 
 /// What can happen while a frame is sent to a viewer whose link is slow.
 pub trait Meanwhile {
-    /// Nothing of the frame is sent yet: the one to send instead, where there is a newer one.
+    /// The frame has waited and nothing of it is sent yet: the one to send instead, where there is a newer one.
     fn newer(&mut self) -> Option<Arc<Frame>>;
 
     /// The first bytes of this frame are sent, and how many they are in all.
@@ -78,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.socket.send(message).await
     }
 
-    /// Sends a frame, or the newest one as long as nothing of it is sent; returns the one that was sent. Listens
+    /// Sends a frame, or the newest one where it has to wait before its first byte; returns the one that was sent. Listens
     /// meanwhile. Not cancel-safe: the link is of no use after a send that did not end.
     pub async fn send_frame(
         &mut self,
@@ -89,13 +89,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         // After a flush tungstenite holds nothing back, so its messages and our frames cannot mix.
         self.socket.flush().await?;
         let mut sent = 0;
+        let mut waited = false;
         loop {
             let payload = frame.payload(wire);
             let len = payload.header().len() + payload.body().len();
             if sent == len {
                 break;
             }
-            let step = poll_fn(|cx| self.poll_send(cx, payload, sent, meanwhile));
+            let step = poll_fn(|cx| {
+                if waited
+                    && sent == 0
+                    && let Some(newer) = meanwhile.newer()
+                {
+                    return Poll::Ready(Ok(Step::Newer(newer)));
+                }
+                let step = self.poll_send(cx, payload, sent, meanwhile);
+                waited |= step.is_pending();
+                step
+            });
             match step.await? {
                 Step::Wrote(0) => return Err(Error::Io(io::ErrorKind::WriteZero.into())),
                 Step::Wrote(bytes) => {
@@ -118,11 +129,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         sent: usize,
         meanwhile: &mut impl Meanwhile,
     ) -> Poll<Result<Step, Error>> {
-        if sent == 0
-            && let Some(newer) = meanwhile.newer()
-        {
-            return Poll::Ready(Ok(Step::Newer(newer)));
-        }
         let (header, body) = (payload.header(), payload.body());
         let head = IoSlice::new(header.get(sent..).unwrap_or_default());
         let tail = IoSlice::new(&body[sent.saturating_sub(header.len())..]);
@@ -167,5 +173,109 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             message?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    /// What the pipe between a link and its viewer holds.
+    const PIPE: usize = 1000;
+
+    /// Has newer frames, and takes note.
+    #[derive(Default)]
+    struct Notes {
+        newer: Rc<RefCell<Option<Arc<Frame>>>>,
+        begun: Vec<u64>,
+        heard: Vec<String>,
+    }
+
+    impl Meanwhile for Notes {
+        fn newer(&mut self) -> Option<Arc<Frame>> {
+            self.newer.borrow_mut().take()
+        }
+
+        fn begun(&mut self, seq: u64, _bytes: usize) {
+            self.begun.push(seq);
+        }
+
+        fn hear(&mut self, text: &str) -> bool {
+            self.heard.push(text.into());
+            true
+        }
+    }
+
+    async fn pair() -> (Link<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = duplex(PIPE);
+        (Link::new(ours, Vec::new()).await, theirs)
+    }
+
+    fn frame(seq: u64, bytes: usize) -> Arc<Frame> {
+        let jpeg = Bytes::from(vec![seq as u8; bytes]);
+        Arc::new(Frame::new(seq, seq, (2, 2), jpeg))
+    }
+
+    /// A frame's message whole: header and body.
+    fn message(frame: &Frame) -> Vec<u8> {
+        let payload = frame.payload(WireFormat::Jpeg);
+        [payload.header(), payload.body()].concat()
+    }
+
+    #[tokio::test]
+    async fn a_frame_of_which_nothing_is_sent_gives_way_to_a_newer_one() {
+        let (mut link, mut viewer) = pair().await;
+        let full = vec![0; PIPE];
+        link.socket.get_mut().write_all(&full).await.unwrap();
+        let newest = frame(2, 10);
+        let mut notes = Notes::default();
+        let newer = Rc::clone(&notes.newer);
+        {
+            let sending = link.send_frame(frame(1, 5000), WireFormat::Jpeg, &mut notes);
+            tokio::pin!(sending);
+            assert!(futures::poll!(sending.as_mut()).is_pending());
+            *newer.borrow_mut() = Some(Arc::clone(&newest));
+            viewer.read_exact(&mut vec![0; PIPE]).await.unwrap();
+            assert_eq!(sending.await.unwrap().seq, 2);
+        }
+        assert_eq!(notes.begun, [2]);
+        let mut came = vec![0; message(&newest).len()];
+        viewer.read_exact(&mut came).await.unwrap();
+        assert_eq!(came, message(&newest));
+    }
+
+    #[tokio::test]
+    async fn a_viewer_is_heard_in_the_middle_of_a_frame_and_answered_after_it() {
+        let (mut link, mut viewer) = pair().await;
+        let large = frame(1, 5000);
+        let mut notes = Notes::default();
+        let mut came = vec![0; message(&large).len()];
+        {
+            let sending = link.send_frame(Arc::clone(&large), WireFormat::Jpeg, &mut notes);
+            tokio::pin!(sending);
+            assert!(futures::poll!(sending.as_mut()).is_pending());
+            // A text "ack", a ping, and a text "late", masked with zeros.
+            viewer.write_all(b"\x81\x83\0\0\0\0ack").await.unwrap();
+            viewer.write_all(b"\x89\x80\0\0\0\0").await.unwrap();
+            viewer.write_all(b"\x81\x84\0\0\0\0late").await.unwrap();
+            let receiving = viewer.read_exact(&mut came);
+            let (sent, received) = futures::future::join(sending, receiving).await;
+            (sent.unwrap(), received.unwrap());
+        }
+        assert_eq!(
+            came,
+            message(&large),
+            "something is in the middle of the frame"
+        );
+        assert_eq!(notes.heard, ["ack"]);
+        assert!(link.next().await.unwrap().unwrap().is_ping());
+        assert_eq!(link.next().await.unwrap().unwrap(), Message::text("late"));
+        let mut pong = [0; 2];
+        viewer.read_exact(&mut pong).await.unwrap();
+        assert_eq!(pong, [0x8a, 0]);
     }
 }
