@@ -137,6 +137,7 @@ async fn nothing_is_fetched_while_nobody_looks() {
         let asked = std::time::Instant::now();
         late.frame().await;
         assert!(asked.elapsed().as_millis() < 2000, "{:?}", asked.elapsed());
+        drop(late);
         relay.stop().await;
     }
     origin.stop().await;
@@ -154,6 +155,7 @@ async fn our_own_mjpeg_stream_and_snapshot_are_cameras_too() {
             assert!(stamp.seq > last, "{path}");
             last = stamp.seq;
         }
+        drop(viewer);
         server.stop().await;
     }
     let missing = showing(format!("http://{}/api/v1/status", origin.address));
@@ -200,6 +202,7 @@ async fn mjpeg_servers_of_all_manners_are_understood() {
             let frame = viewer.frame().await;
             assert_eq!(frame.jpeg, frame.stamp.write(&sent).unwrap(), "{boundary}");
         }
+        drop(viewer);
         server.stop().await;
 
         let stranger = showing(format!("http://127.0.0.1:{}/", port.trim()));
@@ -208,6 +211,7 @@ async fn mjpeg_servers_of_all_manners_are_understood() {
             .await;
         let mut viewer = TestViewer::connect(&stranger).await;
         assert_eq!(viewer.hello().await.status.state, CameraState::NoSignal);
+        drop(viewer);
         stranger.stop().await;
     }
 }
