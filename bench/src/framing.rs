@@ -171,7 +171,7 @@ mod tests {
         let mut bytes = vec![0x80 | opcode];
         match len {
             ..126 => bytes.push(len as u8),
-            ..65_536 => {
+            126..65_536 => {
                 bytes.push(126);
                 bytes.extend((len as u16).to_be_bytes());
             }

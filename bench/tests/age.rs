@@ -3,6 +3,8 @@
 //! The bounds are those of `docs/performance.md`, made generous for a busy machine. How they are met on every kind of
 //! link is tested beside the server's credit.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use pistreamer::app::App;
 use pistreamer::cli::Serve;
 use pistreamer::config::Config;

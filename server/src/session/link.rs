@@ -264,7 +264,8 @@ mod tests {
             viewer.write_all(b"\x81\x84\0\0\0\0late").await.unwrap();
             let receiving = viewer.read_exact(&mut came);
             let (sent, received) = futures::future::join(sending, receiving).await;
-            (sent.unwrap(), received.unwrap());
+            sent.unwrap();
+            received.unwrap();
         }
         assert_eq!(
             came,
