@@ -1,4 +1,4 @@
-//! The JSON API: what goes on, for programs and dashboards.
+//! The JSON API: what goes on, for programs and dashboards. `docs/api.md` says what each field means.
 
 use super::State;
 use crate::clock;
@@ -18,10 +18,15 @@ const UNHEALTHY_US: u64 = 5_000_000;
 /// `/api/v1/status`: everything.
 pub(super) async fn status(extract::State(state): extract::State<State>) -> Json<Value> {
     let now = clock::now_us();
+    let totals = state.roster.totals();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "time_us": now,
         "uptime_s": now.saturating_sub(state.started_us) / 1_000_000,
+        "viewers_total": totals.viewers.load(Relaxed),
+        "sent_total": totals.sent.load(Relaxed),
+        "bytes_total": totals.bytes.load(Relaxed),
+        "skipped_total": totals.skipped.load(Relaxed),
         "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>(),
         "viewers": state.roster.viewers().iter().map(|viewer| describe_viewer(viewer, now)).collect::<Vec<_>>(),
     }))
@@ -32,6 +37,11 @@ pub(super) async fn cameras(extract::State(state): extract::State<State>) -> Jso
     Json(
         json!({ "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>() }),
     )
+}
+
+/// A rate with as many digits as it is good for.
+fn rounded(rate: f64) -> f64 {
+    (rate * 100.0).round() / 100.0
 }
 
 fn describe(camera: &Camera) -> Value {
@@ -53,9 +63,10 @@ fn describe(camera: &Camera) -> Value {
         "encoded": counters.published.load(Relaxed),
         "overtaken": counters.overtaken.load(Relaxed),
         "broken": counters.broken.load(Relaxed),
-        "fps_captured": counters.captured_rate(),
-        "fps_encoded": counters.published_rate(),
+        "fps_captured": rounded(counters.captured_rate()),
+        "fps_encoded": rounded(counters.published_rate()),
         "last_frame_us": counters.published_us.load(Relaxed),
+        "last_frame_bytes": counters.published_bytes.load(Relaxed),
     })
 }
 
@@ -70,7 +81,7 @@ fn describe_viewer(viewer: &Viewer, now: u64) -> Value {
         "bytes": viewer.bytes.load(Relaxed),
         "skipped": viewer.skipped.load(Relaxed),
         "thinned": viewer.thinned.load(Relaxed),
-        "fps": viewer.fps(),
+        "fps": rounded(viewer.fps()),
         "ack_age_ms": (acked > 0).then(|| now.saturating_sub(acked) / 1000),
     })
 }

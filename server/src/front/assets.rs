@@ -2,7 +2,7 @@
 //!
 //! Building them belongs to Trunk (`./dev build`).
 
-use super::refusal;
+use super::{refusal, what_is_allowed};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -25,6 +25,9 @@ const NOT_BUILT: &str = include_str!("not_built.html");
 
 /// Serves one of the viewer's files.
 pub(super) async fn asset(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        return what_is_allowed();
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return refusal(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -32,6 +35,11 @@ pub(super) async fn asset(request: Request) -> Response {
         );
     }
     file(request.uri().path(), request.headers())
+}
+
+/// `/embed`: the viewer's page again. Its script sees the path and leaves the chrome out.
+pub(super) async fn viewer(headers: HeaderMap) -> Response {
+    file("/", &headers)
 }
 
 /// The file at a path, `/` being the viewer itself.
@@ -61,6 +69,10 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Response {
         (
             header::VARY,
             HeaderValue::from_static("Accept-Encoding, Origin"),
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
         ),
     ];
     let Ok(tag) = HeaderValue::from_str(&tag) else {

@@ -1,7 +1,9 @@
 //! The picture for programs that speak plain HTTP: MJPEG streams and snapshots.
 //!
 //! The manners are those that OctoPrint, Mainsail, Fluidd, Home Assistant and ffmpeg expect: an unquoted boundary,
-//! Content-Length and X-Timestamp in each part, and the boundary that ends a part sent at once with it.
+//! Content-Length and X-Timestamp in each part, and the boundary that ends a part sent at once with it ([`Manner`]).
+//! Streams are answered in HTTP/1.0, which has no chunks: readers that know only parts then work, as they do with other
+//! cameras.
 
 use super::listen::{Kill, Peer};
 use super::query::Query;
@@ -12,7 +14,7 @@ use crate::hub::{Frame, Subscription};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
 use axum::extract::{self, Extension};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
@@ -23,8 +25,21 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
 const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
 
-/// How long a snapshot waits for a frame.
+/// How long a snapshot waits for a frame, besides the time that the camera takes for two.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Slowest rate of a camera that a snapshot waits for, in frames a second.
+const SLOWEST: f64 = 0.1;
+
+fn snapshot_patience(fps: f64) -> Duration {
+    // The rate is zero until the camera is open.
+    let two_frames = if fps > 0.0 {
+        2.0 / fps.max(SLOWEST)
+    } else {
+        0.0
+    };
+    SNAPSHOT_PATIENCE + Duration::from_secs_f64(two_frames)
+}
 
 /// `/`: the viewer, unless `?action=` asks for what mjpg-streamer has there.
 pub(super) async fn action_or_viewer(
@@ -32,10 +47,11 @@ pub(super) async fn action_or_viewer(
     peer: Extension<Peer>,
     kill: Extension<Kill>,
     query: Query,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
     match query.get("action") {
-        Some("stream") => stream(state, peer, kill, query).await,
+        Some("stream") => stream(state, peer, kill, query, method, headers).await,
         Some("snapshot") => snapshot(state, query).await,
         _ => assets::file("/", &headers),
     }
@@ -60,7 +76,7 @@ pub(super) async fn snapshot(
             }
         }
     };
-    let Ok(frame) = timeout(SNAPSHOT_PATIENCE, fresh).await else {
+    let Ok(frame) = timeout(snapshot_patience(camera.picture().fps), fresh).await else {
         let status = camera.status();
         let reason = if status.reason.is_empty() {
             "no frame came in time"
@@ -87,14 +103,24 @@ pub(super) async fn stream(
     Extension(Peer(address)): Extension<Peer>,
     Extension(Kill(kill)): Extension<Kill>,
     query: Query,
+    method: Method,
+    headers: HeaderMap,
 ) -> Response {
     let Some(camera) = state.hub.camera(query.get("camera")) else {
         return unknown_camera(&state, query.get("camera"));
     };
+    if method == Method::HEAD {
+        // Somebody who only asks what there is must not set a camera to work.
+        return multipart(Body::from_stream(
+            stream::pending::<std::io::Result<Bytes>>(),
+        ));
+    }
     let mut pace = Pace::default();
     pace.limit(query.number("fps").filter(|fps| *fps > 0.0));
     let (progress, watched) = tokio::sync::watch::channel(Progress::Waiting);
+    let manner = Manner::of(&headers);
     let parts = Parts {
+        manner,
         subscription: camera.subscribe(),
         viewer: state.roster.enter(address, &camera.identity().id, "mjpeg"),
         pace,
@@ -109,10 +135,71 @@ pub(super) async fn stream(
         }
     });
     let shutdown = state.shutdown.clone();
-    let opening = stream::once(async { Ok(Bytes::from(format!("--{BOUNDARY}\r\n"))) });
+    let opening = stream::once(async move { Ok(Bytes::from(manner.boundary())) });
     let body = opening.chain(parts.into_stream().take_until(shutdown.cancelled_owned()));
+    multipart(Body::from_stream(body))
+}
+
+fn multipart(body: Body) -> Response {
     let kind = format!("multipart/x-mixed-replace;boundary={BOUNDARY}");
-    ([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response()
+    let mut response = (
+        [
+            (header::CONTENT_TYPE, kind.as_str()),
+            (header::CONNECTION, "close"),
+        ],
+        body,
+    )
+        .into_response();
+    *response.version_mut() = Version::HTTP_10;
+    response
+}
+
+/// How a client wants to see a part end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Manner {
+    /// At its boundary. Each part begins with its length.
+    Program,
+    /// At the headers of the next part: Chromium's `<img>` shows a part when it has read them, and would be a frame
+    /// behind. So they follow at once, and cannot tell the length of a frame that isn't there yet.
+    Browser,
+}
+
+impl Manner {
+    /// Browsers name the kinds of pictures that they take where they expect one. Programs and scripts in pages don't,
+    /// and many of them need the length.
+    fn of(headers: &HeaderMap) -> Self {
+        let accepted = headers
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok());
+        let browser = accepted.is_some_and(|accepted| {
+            ["image/webp", "image/avif", "image/svg+xml"]
+                .iter()
+                .any(|kind| accepted.contains(kind))
+        });
+        if browser {
+            Self::Browser
+        } else {
+            Self::Program
+        }
+    }
+
+    fn boundary(self) -> String {
+        match self {
+            Self::Program => format!("--{BOUNDARY}\r\n"),
+            Self::Browser => format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n"),
+        }
+    }
+
+    fn head(self, frame: &Frame) -> String {
+        match self {
+            Self::Program => format!(
+                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
+                frame.jpeg().len(),
+                timestamp(frame)
+            ),
+            Self::Browser => String::new(),
+        }
+    }
 }
 
 /// Unix time in seconds with six decimals.
@@ -151,6 +238,7 @@ async fn is_stalled(mut progress: tokio::sync::watch::Receiver<Progress>, stall:
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
 /// newest frame is chosen late.
 struct Parts {
+    manner: Manner,
     subscription: Subscription,
     viewer: Entry,
     pace: Pace,
@@ -162,12 +250,8 @@ impl Parts {
     fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> {
         stream::unfold(self, |mut parts| async {
             let frame = parts.next().await;
-            let head = format!(
-                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
-                frame.jpeg().len(),
-                timestamp(&frame)
-            );
-            let tail = format!("\r\n--{BOUNDARY}\r\n");
+            let head = parts.manner.head(&frame);
+            let tail = format!("\r\n{}", parts.manner.boundary());
             Some((
                 stream::iter([head.into(), frame.jpeg().clone(), tail.into()].map(Ok)),
                 parts,

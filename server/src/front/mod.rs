@@ -51,7 +51,7 @@ pub struct State {
 
 /// Every route.
 pub fn router(state: State) -> Router {
-    Router::new()
+    let live = Router::new()
         .route("/ws", get(upgrade::upgrade))
         .route("/ingest", get(ingest::upgrade))
         .route("/stream.mjpg", get(live::stream))
@@ -63,21 +63,27 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/cameras", get(api::cameras))
         .route("/healthz", get(api::health))
         .route("/metrics", get(metrics::metrics))
+        .route("/embed", get(assets::viewer))
         .route("/", get(live::action_or_viewer))
-        .fallback(assets::asset)
         .layer(from_fn(options))
         .layer(from_fn_with_state(state.clone(), origin::check))
-        .layer(from_fn(manners))
-        .with_state(state)
+        .with_state(state);
+    // The viewer's files are the same for everybody, so every page may load them. Whether it then gets a picture is
+    // decided above, and only a viewer that was loaded can say why not.
+    live.fallback(assets::asset).layer(from_fn(manners))
 }
 
-/// Answers OPTIONS for every path.
+/// Answers OPTIONS.
 async fn options(request: Request, next: Next) -> Response {
     if request.method() == Method::OPTIONS {
-        (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
+        what_is_allowed()
     } else {
         next.run(request).await
     }
+}
+
+fn what_is_allowed() -> Response {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
 }
 
 /// Gives every answer the headers that hold everywhere.

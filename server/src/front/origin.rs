@@ -77,19 +77,16 @@ pub(super) async fn check(
             path = request.uri().path(),
             "refused a page of another origin"
         );
-        return refusal(
-            StatusCode::FORBIDDEN,
-            format!(
-                "pages of {text:?} may not use this camera: start pistreamer with --allow-origin {text:?} to let them"
-            ),
+        let text = format!(
+            "pages of {text} may not use this camera: start pistreamer with --allow-origin {text} to let them"
         );
+        // The page may read this much: its viewer shows it to whoever wonders where the picture is.
+        return readable(refusal(StatusCode::FORBIDDEN, text), origin);
     }
     let preflight = request.method() == Method::OPTIONS;
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let mut response = readable(next.run(request).await, origin);
     if preflight {
+        let headers = response.headers_mut();
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_METHODS,
             HeaderValue::from_static(METHODS),
@@ -99,6 +96,14 @@ pub(super) async fn check(
             HeaderValue::from_static("*"),
         );
     }
+    response
+}
+
+/// The answer with what lets pages of that origin read it (the CORS protocol of the Fetch standard).
+fn readable(mut response: Response, origin: HeaderValue) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     response
 }
 

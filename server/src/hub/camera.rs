@@ -47,6 +47,8 @@ pub struct Counters {
     published_rate: Rate,
     /// Unix time in µs of the newest published frame's publication; 0 before the first.
     pub published_us: AtomicU64,
+    /// Bytes of the newest published frame's JPEG; 0 before the first.
+    pub published_bytes: AtomicU64,
 }
 
 impl Counters {
@@ -131,6 +133,7 @@ impl Camera {
 
     /// Makes this the newest frame, unless a newer one is already there: frames are only ever seen in order.
     pub fn publish(&self, frame: Frame) {
+        let bytes = frame.jpeg().len() as u64;
         let frame = Arc::new(frame);
         let newest = self.latest.send_if_modified(|latest| {
             let newest = latest.as_ref().is_none_or(|latest| latest.seq < frame.seq);
@@ -145,6 +148,9 @@ impl Camera {
             self.counters
                 .published_us
                 .store(clock::now_us(), Ordering::Relaxed);
+            self.counters
+                .published_bytes
+                .store(bytes, Ordering::Relaxed);
         } else {
             self.counters.overtaken.fetch_add(1, Ordering::Relaxed);
         }

@@ -9,5 +9,6 @@ mod process;
 mod pulled;
 mod pushed;
 mod python;
+mod software;
 mod support;
 mod viewers;
