@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Shows a Raspberry Pi's camera in a browser: the newest frame, always.
 #[derive(Debug, Parser)]
@@ -22,6 +23,8 @@ pub enum Command {
     Cameras,
     /// Push a camera's frames to another pistreamer or to a program that listens
     Push(Box<Push>),
+    /// Take a server's frames into files, or to standard output for another program
+    Grab(Grab),
 }
 
 /// Flags of `push`.
@@ -38,6 +41,33 @@ pub struct Push {
     /// What is pushed, as when serving. Nothing listens, so --listen, --allow-origin and --send-timeout mean nothing here.
     #[command(flatten)]
     pub serve: Serve,
+}
+
+/// Flags of `grab`.
+#[derive(Debug, Default, Args)]
+pub struct Grab {
+    /// The server, such as http://raspberrypi.local:8000
+    pub url: String,
+
+    /// Id of the camera, as /api/v1/cameras lists them [default: the first one]
+    #[arg(long, value_name = "ID")]
+    pub camera: Option<String>,
+
+    /// Directory for the frames, a file each; - is standard output, one JPEG after the other [default: -]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Stop after so many frames
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+
+    /// Take one frame in so many seconds [default: every frame]
+    #[arg(long, value_name = "SECONDS")]
+    pub every: Option<f64>,
 }
 
 /// Flags of the server.

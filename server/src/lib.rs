@@ -18,3 +18,4 @@ pub mod app;
 pub mod cameras;
 pub mod cli;
 pub mod config;
+pub mod grab;

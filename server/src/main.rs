@@ -4,6 +4,7 @@ use clap::Parser;
 use pistreamer::app::{self, App};
 use pistreamer::cli::{Cli, Command, Serve};
 use pistreamer::config::{self, Config};
+use pistreamer::grab;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,6 +33,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         let push = config::Push::new(typed)?;
         init_log(&typed.serve)?;
         return runtime.block_on(async { app::push(&push, shutdown_signal()?).await });
+    }
+    if let Some(Command::Grab(typed)) = &cli.command {
+        let config = grab::Config::new(typed)?;
+        return runtime.block_on(async { Ok(grab::run(config, shutdown_signal()?).await?) });
     }
     let config = Config::new(&cli.serve)?;
     init_log(&cli.serve)?;

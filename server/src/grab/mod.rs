@@ -1,0 +1,119 @@
+//! `pistreamer grab`: a server's frames into files, or to another program.
+//!
+//! Receiving belongs to `pistreamer-client`, names and writing to [`output`], the line about progress to [`progress`].
+
+mod config;
+mod output;
+mod progress;
+
+pub use config::{Config, ConfigError, Target};
+pub use output::OutputError;
+
+use output::Output;
+use pistreamer_client::{Error, Event, Subscription};
+use progress::Progress;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Why grabbing failed. Frames that were written before stay.
+#[derive(Debug, thiserror::Error)]
+pub enum GrabError {
+    /// The server could not be reached, refused, or went away before the first frame.
+    #[error(transparent)]
+    NoServer(#[from] Error),
+    /// The server is there, and its camera delivers nothing.
+    #[error("no frame came in {} s{}", .waited.as_secs_f64().round(), because(.reason))]
+    NoFrame {
+        /// How long.
+        waited: Duration,
+        /// What the server says about its camera; may be empty.
+        reason: String,
+    },
+    /// A frame could not be written.
+    #[error("{error}; frames written before: {written}")]
+    Output {
+        /// What went wrong.
+        error: OutputError,
+        /// Frames written before.
+        written: u64,
+    },
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    }
+}
+
+/// Time in which the first frame has to come. Generous, since cameras deliver as rarely as once in ten seconds.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Writes frames until there are enough of them, the time is over, or `stop` is done. Call it in a tokio runtime with
+/// several threads: writing blocks one of them.
+///
+/// A connection that is lost later is made again for as long as it takes.
+///
+/// # Errors
+/// Where no frame came, or one could not be written.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), GrabError> {
+    let mut output =
+        Output::open(&config.target).map_err(|error| GrabError::Output { error, written: 0 })?;
+    let mut progress = Progress::new(io::stderr());
+    let mut stop = pin!(stop);
+    let start = Instant::now();
+    let ends = config.duration.map(|duration| start + duration);
+    let gives_up = start + PATIENCE;
+    let mut subscription = Subscription::start(config.subscription);
+    let mut reason = String::new();
+    let finished = loop {
+        let first = progress.frames() == 0;
+        let deadline = [ends, first.then_some(gives_up)]
+            .into_iter()
+            .flatten()
+            .min();
+        let event = tokio::select! {
+            event = subscription.event() => event,
+            () = async { sleep_until(deadline.unwrap_or(start)).await }, if deadline.is_some() => break Ok(()),
+            () = progress.due() => {
+                progress.show(subscription.stats());
+                continue;
+            }
+            () = &mut stop => break Ok(()),
+        };
+        match event {
+            None => break Ok(()),
+            Some(Err(error)) => break Err(error.into()),
+            Some(Ok(Event::Frame(frame))) => {
+                // The reader goes on meanwhile, so that a slow disk costs frames and not the connection.
+                let written = tokio::task::block_in_place(|| output.write(&frame));
+                if let Err(error) = written {
+                    let written = progress.frames();
+                    break Err(GrabError::Output { error, written });
+                }
+                progress.count(frame.jpeg.len());
+                if config.count == Some(progress.frames()) {
+                    break Ok(());
+                }
+            }
+            Some(Ok(Event::Lost { error, .. })) if first => break Err(error.into()),
+            Some(Ok(Event::Lost { error, .. })) => {
+                progress.note(&format!("{error}; connecting again"))
+            }
+            Some(Ok(Event::Status(status))) => reason = status.reason,
+            Some(Ok(Event::Hello(hello))) => reason = hello.status.reason,
+            Some(Ok(_)) => {}
+        }
+    };
+    progress.finish(subscription.stats());
+    match finished {
+        Ok(()) if progress.frames() == 0 => Err(GrabError::NoFrame {
+            waited: start.elapsed(),
+            reason,
+        }),
+        finished => finished,
+    }
+}

@@ -1,0 +1,187 @@
+//! `pistreamer grab`: frames into files and into other programs, and what it says when it cannot.
+
+use crate::software::run;
+use crate::support::TestServer;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn grab(url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pistreamer"));
+    command.args(["grab", url]).args(arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// What it says when it fails: one line.
+async fn complaint(command: Command) -> String {
+    let Output { status, stderr, .. } = output(command).await;
+    assert_eq!(status.code(), Some(1));
+    let text = String::from_utf8(stderr).unwrap();
+    let said: Vec<_> = text
+        .lines()
+        .filter(|line| !line.contains(" fps, "))
+        .collect();
+    assert!(
+        said.len() == 1 && said[0].starts_with("pistreamer: "),
+        "not one clear line: {text}"
+    );
+    said[0].to_owned()
+}
+
+fn url(server: &TestServer) -> String {
+    format!("http://{}/", server.address)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_whole_jpegs_whose_names_sort_by_time() {
+    let server = TestServer::start(|_| ());
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("new/frames");
+    let Output { status, stderr, .. } = output(grab(
+        &url(&server),
+        &["--count", "12", "--out", out.to_str().unwrap()],
+    ))
+    .await;
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{said}");
+    assert!(
+        said.starts_with("pistreamer: frames: 12, ") && said.contains(" MB, skipped: "),
+        "{said}"
+    );
+
+    let names = names(&out);
+    assert_eq!(names.len(), 12, "{names:?}");
+    let numbers: Vec<u64> = names
+        .iter()
+        .map(|name| name[21..].trim_end_matches(".jpg").parse().unwrap())
+        .collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{names:?}");
+    for name in names {
+        let path = out.join(name);
+        let asked = [
+            "-v",
+            "error",
+            "-show_entries",
+            "stream=codec_name,width,height",
+            "-of",
+            "csv=p=0",
+        ];
+        let said = run(
+            "ffmpeg",
+            "ffprobe",
+            &[&asked[..], &[path.to_str().unwrap()]].concat(),
+        )
+        .await;
+        assert_eq!(said.trim(), "mjpeg,320,240");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_takes_the_frames_from_a_pipe() {
+    let server = TestServer::start(|_| ());
+    let mut grab = grab(&url(&server), &["--count", "25"]).spawn().unwrap();
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args([
+        "-v",
+        "error",
+        "-f",
+        "mjpeg",
+        "-count_frames",
+        "-show_entries",
+        "stream=nb_read_frames",
+    ]);
+    ffprobe
+        .args(["-of", "csv=p=0", "-"])
+        .stdin(grab.stdout.take().unwrap());
+    let counted = output(ffprobe).await;
+    assert_eq!(
+        String::from_utf8_lossy(&counted.stdout).trim(),
+        "25",
+        "{counted:?}"
+    );
+    assert!(grab.wait().unwrap().success());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_frame_in_so_many_seconds_for_so_long() {
+    let server = TestServer::start(|_| ());
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let arguments = ["--every", "0.5", "--duration", "2", "--out", out];
+    assert!(
+        output(grab(&url(&server), &arguments))
+            .await
+            .status
+            .success()
+    );
+    let taken = names(directory.path()).len();
+    assert!((3..=5).contains(&taken), "{taken} frames in 2 s");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_is_said_in_one_line() {
+    let server = TestServer::start(|_| ());
+    let url = url(&server);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let said = complaint(grab(&url, &["--out", file.path().to_str().unwrap()])).await;
+    assert!(said.contains("cannot make the directory"), "{said}");
+    assert!(
+        complaint(grab(&url, &["--camera", "7"]))
+            .await
+            .contains("there is no camera \"7\"")
+    );
+    assert!(
+        complaint(grab("gopher://x", &[]))
+            .await
+            .contains("not the URL of a server")
+    );
+    assert!(
+        complaint(grab(&url, &["--every", "0"]))
+            .await
+            .contains("from 0.01 to 3600")
+    );
+
+    let mut full = grab(&url, &[]);
+    full.stdout(std::fs::File::create("/dev/full").unwrap());
+    assert!(complaint(full).await.contains("No space left on device"));
+
+    let mut deaf = grab(&url, &[]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    deaf.stdout(writer);
+    assert!(complaint(deaf).await.contains("has closed the pipe"));
+    server.stop().await;
+    assert!(complaint(grab(&url, &[])).await.contains("cannot reach"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_without_frames_is_a_failure() {
+    let empty = tempfile::tempdir().unwrap();
+    let source = format!("files:{}", empty.path().display());
+    let server = TestServer::start(|typed| typed.source = vec![source]);
+    let said = complaint(grab(&url(&server), &["--duration", "1"])).await;
+    assert!(said.contains("no frame came in 1 s: "), "{said}");
+    server.stop().await;
+}
