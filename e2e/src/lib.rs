@@ -8,6 +8,7 @@
 //! * [`camera`]: the viewer's element `<pi-camera>` in a page.
 //! * [`server`]: the real server.
 //! * [`fake`]: a server in the test's hands, which sends what no real one does.
+//! * [`site`]: somebody else's web site.
 //! * [`memory`]: what a page costs.
 
 pub mod browser;
@@ -16,6 +17,7 @@ pub mod devtools;
 pub mod fake;
 pub mod memory;
 pub mod server;
+pub mod site;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ pub mod js;
 pub mod link;
 pub mod message;
 pub mod painter;
+pub mod refusal;
 pub mod session;
 pub mod socket;
 pub mod worker;

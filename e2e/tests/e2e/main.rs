@@ -2,5 +2,6 @@
 
 mod endurance;
 mod harness;
+mod pages;
 mod stream;
 mod trouble;

@@ -4,9 +4,11 @@ use super::Session;
 use crate::js;
 use crate::link::{Drawn, Report};
 use crate::message;
+use crate::refusal::refusal;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::ServerMessage;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
 impl Session {
     /// Takes in a report.
@@ -39,12 +41,7 @@ impl Session {
                 state.corrupt = total;
             }
             Report::Closed { connection, reason } if connection == current => {
-                let random = js_sys::Math::random();
-                self.state
-                    .borrow_mut()
-                    .machine
-                    .closed(js::now(), &reason, random);
-                self.advance();
+                self.closed(connection, reason);
             }
             Report::Snapshot {
                 id,
@@ -60,6 +57,54 @@ impl Session {
             | Report::Corrupt { .. }
             | Report::Closed { .. } => {}
         }
+    }
+
+    /// The connection ended, or never came to be. A server that has never let this viewer in is asked why.
+    fn closed(&self, connection: u32, reason: String) {
+        let refused = {
+            let state = self.state.borrow();
+            let (src, camera) = (&state.attributes.src, &state.attributes.camera);
+            let url = js::socket_url(src.as_deref(), camera.as_deref());
+            url.ok().filter(|_| state.camera_id.is_empty())
+        };
+        let Some(url) = refused else {
+            return self.lost(&reason);
+        };
+        let this = self.this.clone();
+        spawn_local(async move {
+            let refusal = refusal(&url).await;
+            let session = this.upgrade();
+            let Some(session) = session.filter(|session| session.connection() == connection) else {
+                return;
+            };
+            if let Some(refusal) = &refusal
+                && !session.was_told(refusal)
+            {
+                session.tell_error(refusal);
+            }
+            session.lost(&refusal.unwrap_or(reason));
+        });
+    }
+
+    fn lost(&self, reason: &str) {
+        let random = js_sys::Math::random();
+        self.state
+            .borrow_mut()
+            .machine
+            .closed(js::now(), reason, random);
+        self.advance();
+    }
+
+    fn connection(&self) -> u32 {
+        self.state.borrow().connection
+    }
+
+    fn was_told(&self, reason: &str) -> bool {
+        let state = self.state.borrow();
+        state
+            .told
+            .as_ref()
+            .is_some_and(|told| told.reason == reason)
     }
 
     fn server_said(&self, text: &str) {
