@@ -46,7 +46,7 @@ pub struct Push {
 /// Flags of `grab`.
 #[derive(Debug, Default, Args)]
 pub struct Grab {
-    /// The server, such as http://raspberrypi.local:8000
+    /// URL of the server, as it opens in a browser
     pub url: String,
 
     /// Id of the camera, as /api/v1/cameras lists them [default: the first one]

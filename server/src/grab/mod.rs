@@ -1,6 +1,6 @@
 //! `pistreamer grab`: a server's frames into files, or to another program.
 //!
-//! Receiving belongs to `pistreamer-client`, names and writing to [`output`], the line about progress to [`progress`].
+//! Receiving belongs to `pistreamer-client`, names and writing to `output`, the line about progress to `progress`.
 
 mod config;
 mod output;
