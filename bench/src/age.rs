@@ -218,8 +218,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A round trip and twice the time that one frame takes, in ms.
+/// A round trip and twice the time that one frame takes, in ms; some time to be scheduled where that is nothing.
 fn bound_ms(link: Link, bytes: usize) -> f64 {
+    const UNTHROTTLED: f64 = 15.0;
+    if link.bytes_per_second.is_infinite() {
+        return UNTHROTTLED;
+    }
     (2.0 * link.delay.as_secs_f64() + 2.0 * bytes as f64 / link.bytes_per_second) * 1e3
 }
 
@@ -250,8 +254,12 @@ fn row(
         .windows(2)
         .map(|pair| pair[1].seq - pair[0].seq)
         .max();
+    let span = match (arrivals.first(), arrivals.last()) {
+        (Some(first), Some(last)) => last.at - first.at,
+        _ => Duration::MAX,
+    };
     Ok([
-        arrivals.len() as f64 / options.seconds,
+        (arrivals.len().saturating_sub(1)) as f64 / span.as_secs_f64(),
         percentile(&ages, 0.5),
         percentile(&ages, 0.99),
         gap.unwrap_or(0) as f64,
