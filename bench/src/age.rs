@@ -74,7 +74,7 @@ pub struct Arrival {
     pub age_ms: f64,
 }
 
-/// Looks through a throttle for so long, and returns every frame that arrived.
+/// Looks through a throttle as such a viewer for so long, and returns every frame that arrived.
 ///
 /// # Errors
 /// Where the server ends the connection or sends frames without stamps.
@@ -91,6 +91,14 @@ pub fn look(address: SocketAddr, kind: Kind, time: Duration) -> anyhow::Result<V
             wire: Wire::WebSocket(WireFormat::GzipBase64),
         },
     };
+    watch(&url, kind == Kind::Acknowledging, time)
+}
+
+/// Looks at a stream for so long, and returns every frame that arrived.
+///
+/// # Errors
+/// Where the server ends the connection or sends frames without stamps.
+pub fn watch(url: &Url, acknowledges: bool, time: Duration) -> anyhow::Result<Vec<Arrival>> {
     let (mut stream, mut framing, mut came) = url.open()?;
     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
     let mut stamps = Stamps::default();
@@ -108,7 +116,7 @@ pub fn look(address: SocketAddr, kind: Kind, time: Duration) -> anyhow::Result<V
                 captured_us: stamp.captured_us,
                 age_ms: now_us().saturating_sub(stamp.captured_us) as f64 / 1e3,
             });
-            if kind == Kind::Acknowledging {
+            if acknowledges {
                 stream.write_all(&ack(stamp.seq))?;
             }
         }

@@ -7,6 +7,7 @@
 //! * [`crowd`]: many viewers on one thread that take frames without copying them.
 //! * [`floor`]: the least that any server has to do; what [`load`] compares with.
 //! * [`throttle`]: a link that is slow, far away, or stands still; [`age`] looks through it.
+//! * [`relay`]: servers that show each other's camera.
 
 pub mod age;
 pub mod crowd;
@@ -16,6 +17,7 @@ pub mod head;
 pub mod load;
 pub mod picture;
 pub mod process;
+pub mod relay;
 pub mod stats;
 pub mod throttle;
 pub mod url;

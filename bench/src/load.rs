@@ -201,7 +201,8 @@ impl Cost {
     }
 }
 
-fn figure_or_dash(value: f64, decimals: usize) -> String {
+/// For a table's cell.
+pub(crate) fn figure_or_dash(value: f64, decimals: usize) -> String {
     if value.is_finite() {
         format!("{value:.decimals$}")
     } else {
