@@ -1,9 +1,13 @@
 //! Browser resources as values: listeners and timers end when they drop. Nothing here knows about video.
 
+use js_sys::Array;
 use wasm_bindgen::closure::{Closure, IntoWasmClosure, WasmClosure};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AddEventListenerOptions, Element, Event, EventTarget, ResizeObserver};
+use web_sys::{
+    AddEventListenerOptions, Element, Event, EventTarget, IntersectionObserver,
+    IntersectionObserverEntry, ResizeObserver,
+};
 
 #[wasm_bindgen]
 extern "C" {
@@ -195,6 +199,37 @@ impl SizeObserver {
 }
 
 impl Drop for SizeObserver {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
+
+/// Watches whether any part of an element can be seen in the page's window. Dropping it ends the watch.
+pub struct SightObserver {
+    observer: IntersectionObserver,
+    _closure: Closure<dyn FnMut(Array)>,
+}
+
+impl SightObserver {
+    /// Calls `f` with whether it can be seen, soon and whenever that changes; `None` where the browser cannot watch.
+    pub fn new(element: &Element, mut f: impl FnMut(bool) + 'static) -> Option<Self> {
+        let closure = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
+            // Several changes may come at once; the last one holds.
+            let newest = entries.pop().dyn_into::<IntersectionObserverEntry>();
+            if let Ok(newest) = newest {
+                f(newest.is_intersecting());
+            }
+        });
+        let observer = IntersectionObserver::new(closure.as_ref().unchecked_ref()).ok()?;
+        observer.observe(element);
+        Some(Self {
+            observer,
+            _closure: closure,
+        })
+    }
+}
+
+impl Drop for SightObserver {
     fn drop(&mut self) {
         self.observer.disconnect();
     }

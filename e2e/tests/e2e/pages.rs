@@ -35,6 +35,28 @@ async fn wait_all_live(page: &Page<'_>, cameras: usize) -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_camera_that_is_scrolled_away_rests_until_it_is_seen_again() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let server = server_for(&site, &[])?;
+    let url = server.url();
+    let page = site.serve(&format!(
+        "<!doctype html><script type=module src='{url}embed.js'></script>
+        <style>pi-camera {{ width: 320px; height: 240px; display: block }} div {{ height: 5000px }}</style>
+        <pi-camera src='{url}'></pi-camera><div></div>"
+    ));
+    let browser = Browser::start().await?;
+    let page = browser.open(&page).await?;
+    wait_all_live(&page, 1).await?;
+    page.eval("scrollTo(0, 3000)").await?;
+    page.wait_for("document.querySelector('pi-camera').dataset.state === 'hidden'")
+        .await?;
+    page.eval("document.querySelector('pi-camera').dataset.drawn = 0; scrollTo(0, 0)")
+        .await?;
+    wait_all_live(&page, 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn one_page_shows_three_cameras_of_two_servers_and_takes_them_out_and_in_again() -> Result<()>
 {
     let mut site = Site::reserve().await?;

@@ -13,7 +13,7 @@ use crate::chrome::gestures::Gestures;
 use crate::chrome::{Chrome, capture, document};
 use crate::element::Attributes;
 use crate::geometry::{Layout, Zoom};
-use crate::js::{self, Interval, Listener, SizeObserver, Timeout};
+use crate::js::{self, Interval, Listener, SightObserver, SizeObserver, Timeout};
 use crate::link::{Command, Drawn};
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -41,6 +41,8 @@ pub struct Session {
     toast: RefCell<Option<Timeout>>,
     /// Whether a change of state is being told; a listener that changes the state again is told after it.
     telling: Cell<bool>,
+    /// Whether the element is scrolled to where it can be seen.
+    in_sight: Cell<bool>,
     /// Listeners, timer and observer, for as long as the session lives.
     held: RefCell<Held>,
 }
@@ -75,6 +77,7 @@ struct Held {
     _listeners: Vec<Listener>,
     _tick: Option<Interval>,
     _resized: Option<SizeObserver>,
+    _sighted: Option<SightObserver>,
 }
 
 #[derive(Default)]
@@ -129,6 +132,7 @@ impl Session {
             idle: RefCell::default(),
             toast: RefCell::default(),
             telling: Cell::new(false),
+            in_sight: Cell::new(true),
             held: RefCell::default(),
         });
         session.start_pipeline(true);
@@ -136,10 +140,19 @@ impl Session {
         let listeners = input::listen(&session);
         let tick = Interval::new(TICK, session.weakly(|session| session.tick()));
         let resized = session.weakly(|session| session.lay_out());
+        let this = session.this.clone();
+        let sighted = move |in_sight| {
+            if let Some(session) = this.upgrade() {
+                session.in_sight.set(in_sight);
+                session.update_hidden();
+                session.advance();
+            }
+        };
         *session.held.borrow_mut() = Held {
             _listeners: listeners,
             _tick: Some(tick),
             _resized: SizeObserver::new(session.chrome.stage(), resized),
+            _sighted: SightObserver::new(&session.host, sighted),
         };
         session.lay_out();
         session.update_hidden();
@@ -299,11 +312,12 @@ impl Session {
         self.advance();
     }
 
-    /// A page that nobody sees needs no frames, unless they are recorded or shown in the small window.
+    /// A picture that nobody sees, in a hidden page or scrolled away, needs no frames, unless they are recorded or shown in
+    /// the small window.
     fn update_hidden(&self) {
         let media = self.media.borrow();
         let used = media.recording.is_some() || media.floating.is_some();
-        let hidden = document().hidden() && !used;
+        let hidden = (document().hidden() || !self.in_sight.get()) && !used;
         self.state
             .borrow_mut()
             .machine
