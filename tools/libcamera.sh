@@ -109,7 +109,7 @@ build() {
     clean ninja -C "$work/out" -j "$(nproc)" >>"$work/log" 2>&1 || failed "compiling"
     clean meson install -C "$work/out" --no-rebuild >>"$work/log" 2>&1 || failed "installing"
     rm -rf "$work"
-    : >"$prefix/built"
+    echo "$prefix" >"$prefix/built"
 }
 
 # --- What the tests need besides -------------------------------------------------------------------------------------
@@ -136,7 +136,8 @@ write_env() {
 }
 
 mkdir -p "$prefix"
-if [ -e "$prefix/built" ]; then
+# The library knows where it lies: a checkout that was moved builds it again.
+if [ "$(cat "$prefix/built" 2>/dev/null)" = "$prefix" ]; then
     kind=own
 elif pkg-config --atleast-version=0.4 libcamera 2>/dev/null; then
     say "using this machine's libcamera $(pkg-config --modversion libcamera)"

@@ -1,11 +1,8 @@
 //! What a viewer gets over a WebSocket, and what it can do to others.
 
-use crate::support::{PATIENCE, TestServer, TestViewer, resident_memory};
-use futures::future::join_all;
+use crate::support::{TestServer, TestViewer};
 use pistreamer_protocol::message::{CLOSE_BAD_MESSAGE, ServerMessage, ViewerMessage, Want};
 use pistreamer_protocol::{WireFormat, jpeg};
-use socket2::SockRef;
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -34,15 +31,12 @@ async fn hello_comes_first_and_then_frames_in_order() {
     );
     assert_eq!(first.stamp.camera, "0");
     assert!(first.message_len as f64 <= first.jpeg.len() as f64 * 1.006 + 100.0);
-    // On a busy machine a frame may be left out; none is ever repeated or late.
     let mut last = first.stamp.seq;
     for _ in 0..30 {
         let seq = viewer.frame().await.stamp.seq;
         assert!(seq > last, "frame {seq} came after {last}");
         last = seq;
     }
-    let taken = last - first.stamp.seq;
-    assert!(taken <= 40, "30 frames are spread over {taken}");
     server.stop().await;
 }
 
@@ -241,80 +235,6 @@ async fn narrow_connection(server: &TestServer) -> TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 << 10).unwrap();
     socket.connect(server.address).await.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stalled_viewer_holds_up_nobody_and_is_dropped() {
-    let server = TestServer::start(|typed| {
-        typed.size = Some("1280x720".into());
-        typed.send_timeout = Some(3.0);
-    });
-    let stalled_stream = narrow_connection(&server).await;
-    let stalled_socket = SockRef::from(&stalled_stream).try_clone().unwrap();
-    let _stalled = TestViewer::connect_over(stalled_stream, &server, "/ws", &[])
-        .await
-        .unwrap();
-    let mut fast = Vec::new();
-    for _ in 0..7 {
-        fast.push(TestViewer::connect(&server).await);
-    }
-    let mut first = 0;
-    for viewer in &mut fast {
-        first = viewer.frame().await.stamp.seq.max(first);
-    }
-    let warm = resident_memory();
-    let watching = fast.into_iter().map(|mut viewer| {
-        tokio::spawn(async move {
-            let mut seen = BTreeSet::new();
-            while seen.last().is_none_or(|last| *last < first + 120) {
-                seen.insert(viewer.frame().await.stamp.seq);
-            }
-            (
-                viewer,
-                seen.range(first + 1..=first + 120)
-                    .copied()
-                    .collect::<Vec<_>>(),
-            )
-        })
-    });
-    let (_fast, seen): (Vec<_>, Vec<_>) = join_all(watching)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .unzip();
-    // Where the machine is idle, every frame reaches every fast viewer. Where it is busy, the encoder leaves frames out and
-    // tasks run late; what the stalled viewer could do is far more than that.
-    let published: BTreeSet<_> = seen.iter().flatten().collect();
-    assert!(
-        published.len() > 60,
-        "only {} of 120 frames were published",
-        published.len()
-    );
-    for seen in &seen {
-        assert!(
-            seen.len() * 20 >= published.len() * 19,
-            "a fast viewer got {} of {} frames",
-            seen.len(),
-            published.len()
-        );
-    }
-    let grown = resident_memory().saturating_sub(warm);
-    assert!(
-        grown < 8 << 20,
-        "memory grew by {grown} bytes in 120 frames"
-    );
-    // Reading what the kernel still holds ends in the closed connection.
-    stalled_socket.set_nonblocking(false).unwrap();
-    stalled_socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let drained = tokio::task::spawn_blocking(move || {
-        std::io::copy(&mut &stalled_socket, &mut std::io::sink())
-    });
-    assert!(
-        !matches!(drained.await.unwrap(), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
-    );
-    let status = server.get("/api/v1/status").await;
-    assert_eq!(status.matches("\"address\"").count(), 7, "{status}");
-    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
