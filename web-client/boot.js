@@ -1,11 +1,23 @@
 // Starts the viewer's own page: hands the address's query to the element, leaves the chrome out of /embed, and shows the
 // plain stream where WebAssembly cannot run.
+// A key behind # is traded for a session, and forgotten.
+const key = new URLSearchParams(location.hash.slice(1)).get("key");
+if (key) {
+  history.replaceState(null, "", location.pathname + location.search);
+  await fetch("api/v1/session", { method: "POST", body: JSON.stringify({ key }) }).catch(console.error);
+}
 const camera = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
-for (const name of ["camera", "fit", "wire"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
+for (const name of ["camera", "fit", "ticket", "wire"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
 for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
   camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
+// Where the session is over, the server shows the page on which to sign in.
+camera.addEventListener("error", async () => {
+  if (camera.dataset.state === "live") return;
+  const answer = await fetch("api/v1/session" + location.search).catch(() => null);
+  if (answer?.status === 401) location.reload();
+});
 try {
   const { default: init } = await import("./viewer.js");
   await init();

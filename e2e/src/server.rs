@@ -37,6 +37,7 @@ impl Server {
         let program = program()?;
         let mut child = Command::new(&program)
             .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(open_unless_keyed(args))
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -73,6 +74,11 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Who may look is tested where `--state-dir` is given; elsewhere everybody may.
+fn open_unless_keyed(args: &[&str]) -> Option<&'static str> {
+    (!args.contains(&"--state-dir")).then_some("--no-auth")
 }
 
 /// Lines that wait to be read while the server starts; once it runs, nobody reads them, and they are let go.
@@ -117,7 +123,11 @@ fn port_in(line: &str) -> Option<u16> {
     digits.parse().ok()
 }
 
-fn program() -> Result<PathBuf> {
+/// The program: what `PISTREAMER_BIN` says, else the one of this profile.
+///
+/// # Errors
+/// Where Cargo's folder is not found.
+pub fn program() -> Result<PathBuf> {
     match std::env::var_os("PISTREAMER_BIN") {
         Some(path) => Ok(path.into()),
         None => Ok(profile_dir()?.join("pistreamer")),

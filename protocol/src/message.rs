@@ -177,6 +177,9 @@ pub struct Control {
 /// The close code for a malformed message, in the range for private use (RFC 6455 §7.4.2).
 pub const CLOSE_BAD_MESSAGE: u16 = 4400;
 
+/// Close code after the end of what let a viewer in: its key was changed, or its ticket is over.
+pub const CLOSE_SIGNED_OUT: u16 = 4401;
+
 /// Why a text message could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message is not understood: {reason}")]

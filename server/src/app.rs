@@ -1,5 +1,6 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
+use crate::access::{Access, Key};
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
 use crate::front::{self, Listener};
@@ -43,6 +44,10 @@ impl App {
             .iter()
             .map(|address| Listener::bind(*address))
             .collect::<Result<Vec<_>, _>>()?;
+        let access = match &config.keys {
+            Some(store) => Access::with(store.clone())?,
+            None => Access::open(),
+        };
         let mut cameras = Vec::new();
         let mut supervisors = Vec::new();
         let mut doors = Vec::new();
@@ -61,7 +66,10 @@ impl App {
             doors: doors.into(),
             roster: Roster::default(),
             sessions: config.sessions,
+            access,
             origins: config.origins.clone(),
+            hosts: config.hosts.clone(),
+            proxies: config.proxies.as_slice().into(),
             started_us: crate::clock::now_us(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -81,6 +89,16 @@ impl App {
             .collect()
     }
 
+    /// The owner's access key, where one is needed. It is a secret: print it where only the owner reads.
+    pub fn owners_key(&self) -> Option<Key> {
+        self.state.access.owners_key()
+    }
+
+    /// Whether everybody is let in.
+    pub fn is_open(&self) -> bool {
+        self.state.access.is_open()
+    }
+
     /// The cameras.
     pub fn hub(&self) -> &Hub {
         &self.state.hub
@@ -96,6 +114,8 @@ impl App {
         for listener in listeners {
             state.tasks.spawn(front::serve(listener, state.clone()));
         }
+        let (access, until) = (state.access.clone(), state.shutdown.clone());
+        state.tasks.spawn(async move { access.follow(until).await });
         shutdown.await;
         // In the order of the data: no new frames, then no viewers.
         let closed = tokio::task::spawn_blocking(move || drop(cameras));

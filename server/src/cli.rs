@@ -1,7 +1,8 @@
 //! What was typed: flags and subcommands, all optional. Meaning and defaults belong to [`crate::config`].
 
+use crate::access::{Name, Role};
 use clap::{Args, Parser, Subcommand};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Shows a Raspberry Pi's camera in a browser: the newest frame, always.
@@ -23,6 +24,8 @@ pub enum Command {
     Cameras,
     /// Push a camera's frames to another pistreamer or to a program that listens
     Push(Box<Push>),
+    /// Show, change and add the access keys
+    Key(Key),
     /// Take a server's frames into files, or to standard output for another program
     Grab(Grab),
 }
@@ -41,6 +44,47 @@ pub struct Push {
     /// What is pushed, as when serving. Nothing listens, so --listen, --allow-origin and --send-timeout mean nothing here.
     #[command(flatten)]
     pub serve: Serve,
+}
+
+/// Flags of `key`.
+#[derive(Debug, Default, Args)]
+pub struct Key {
+    /// What to do [default: show]
+    #[command(subcommand)]
+    pub command: Option<KeyCommand>,
+
+    /// Directory in which the keys are kept [default: as when serving]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// What can be done with the access keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Show the keys, and the owner's as a code for the phone
+    Show,
+    /// Replace a key by a new one; who looks by the old one is signed out
+    Rotate {
+        /// Name of the key
+        #[arg(default_value = "owner")]
+        name: Name,
+    },
+    /// Add a key for somebody else
+    Add {
+        /// Name of the key: a-z, 0-9, - and _
+        name: Name,
+        /// What it is good for: view, control (push pictures too) or admin (see who else looks, too)
+        #[arg(long, default_value = "view")]
+        role: Role,
+        /// Ask for a password, or read it from standard input, instead of making a key
+        #[arg(long)]
+        password: bool,
+    },
+    /// Remove a key; who looks by it is signed out
+    Remove {
+        /// Name of the key
+        name: Name,
+    },
 }
 
 /// Flags of `grab`.
@@ -117,6 +161,24 @@ pub struct Serve {
     /// Origin whose pages may use the cameras too, such as http://192.168.1.5:8123; may be given more than once
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
+
+    /// Let everybody in who can reach this machine: no access key is needed
+    #[arg(long)]
+    pub no_auth: bool,
+
+    /// Directory in which the access keys are kept [default: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or
+    /// ~/.local/state/pistreamer]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Name under which this server is reached besides its addresses and names of the local network, such as
+    /// cam.example.org; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+
+    /// Address of a reverse proxy whose X-Forwarded-For, -Host and -Proto are believed; may be given more than once
+    #[arg(long, value_name = "ADDRESS")]
+    pub trusted_proxy: Vec<IpAddr>,
 
     /// Seconds after which a viewer that takes nothing is dropped [default: 10]
     #[arg(long, value_name = "SECONDS")]

@@ -1,13 +1,14 @@
 //! What was typed, checked and completed: the only home of defaults. Each stage gets its own plain `Config` from here.
 
+use crate::access::Store;
 use crate::cli::{self, Serve};
-use crate::front::AllowedOrigins;
+use crate::front::{AllowedOrigins, KnownHosts};
 use crate::push::Target;
 use crate::session;
 use crate::source::{self, Transform};
 use pistreamer_client::{Endpoint, UrlError};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A checked configuration.
@@ -21,8 +22,14 @@ pub struct Config {
     pub quality: u8,
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
+    /// Where the access keys are kept; `None` lets everybody in.
+    pub keys: Option<Store>,
     /// Other origins whose pages may use the cameras.
     pub origins: AllowedOrigins,
+    /// The names that the server goes by.
+    pub hosts: KnownHosts,
+    /// Proxies whose word about who asks counts.
+    pub proxies: Vec<IpAddr>,
     /// How sessions behave.
     pub sessions: session::Config,
 }
@@ -135,6 +142,12 @@ pub enum ConfigError {
     /// Nothing listens while pushing.
     #[error("--source ingest needs a server: start pistreamer without push")]
     PushedIngest,
+    /// No place for the keys.
+    #[error(
+        "there is no place to keep the access keys, because HOME is not set: give one with --state-dir, or let everybody \
+         in with --no-auth"
+    )]
+    NoStateDirectory,
     /// Not an origin.
     #[error("--allow-origin: {0}")]
     BadOrigin(#[from] crate::front::OriginError),
@@ -198,10 +211,42 @@ impl Config {
             } else {
                 typed.listen.clone()
             },
+            keys: if typed.no_auth {
+                None
+            } else {
+                Some(store(typed.state_dir.as_deref())?)
+            },
             origins: AllowedOrigins::new(&typed.allow_origin)?,
+            hosts: KnownHosts::new(&typed.host),
+            proxies: typed
+                .trusted_proxy
+                .iter()
+                .map(IpAddr::to_canonical)
+                .collect(),
             sessions,
         })
     }
+}
+
+/// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state
+/// directory (XDG Base Directory Specification 0.8).
+pub fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let systemds = || {
+        let all = variable("STATE_DIRECTORY")?;
+        std::env::split_paths(&all).next()
+    };
+    let users = || {
+        let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        let state = variable("XDG_STATE_HOME").map(PathBuf::from);
+        Some(state.or_else(home)?.join("pistreamer"))
+    };
+    typed
+        .map(Path::to_owned)
+        .or_else(systemds)
+        .or_else(users)
+        .map(Store::new)
+        .ok_or(ConfigError::NoStateDirectory)
 }
 
 impl SourceKind {

@@ -4,6 +4,7 @@
 //! flows the other way. A stage never imports `cli`, `config` or `app`; a source never imports `hub`; `hub` imports
 //! none of its consumers. `app` alone puts the stages together.
 
+pub mod access;
 pub mod clock;
 pub mod demand;
 
@@ -19,3 +20,4 @@ pub mod cameras;
 pub mod cli;
 pub mod config;
 pub mod grab;
+pub mod keys;

@@ -4,7 +4,7 @@ use clap::Parser;
 use pistreamer::app::{self, App};
 use pistreamer::cli::{Cli, Command, Serve};
 use pistreamer::config::{self, Config};
-use pistreamer::grab;
+use pistreamer::{grab, keys};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +26,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         print!("{}", pistreamer::cameras::listing()?);
         return Ok(());
     }
+    if let Some(Command::Key(typed)) = &cli.command {
+        print!("{}", keys::run(typed)?);
+        return Ok(());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -43,9 +47,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
         let app = App::start(&config)?;
-        for url in app.urls() {
-            println!("pistreamer: open {url}");
-        }
+        print!("{}", keys::welcome(&app, std::io::stdout().is_terminal()));
         app.run(shutdown).await;
         Ok(())
     })

@@ -13,8 +13,8 @@ use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, ShadowRoot, ShadowRootInit, ShadowRootMode};
 
 /// The attributes that the element follows while it runs.
-const OBSERVED: [&str; 7] = [
-    "src", "camera", "controls", "overlay", "fit", "mirror", "wire",
+const OBSERVED: [&str; 8] = [
+    "src", "camera", "ticket", "controls", "overlay", "fit", "mirror", "wire",
 ];
 
 // A custom element's class has to be JavaScript; this is all of it.
@@ -49,6 +49,8 @@ pub struct Attributes {
     pub src: Option<String>,
     /// The camera's id; without it, the server's first.
     pub camera: Option<String>,
+    /// What lets the viewer in on pages of other servers, where no session is sent.
+    pub ticket: Option<String>,
     /// Whether there are buttons, keys and gestures.
     pub controls: bool,
     /// What the user may choose differently.
@@ -56,6 +58,18 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// Where the stream is.
+    ///
+    /// # Errors
+    /// Where `src` is no address at all.
+    pub fn socket_url(&self) -> Result<String, JsValue> {
+        let said = [
+            ("camera", self.camera.as_deref()),
+            ("ticket", self.ticket.as_deref()),
+        ];
+        js::socket_url(self.src.as_deref(), said)
+    }
+
     /// Reads them.
     pub fn read(host: &HtmlElement) -> Self {
         let text = |name| host.get_attribute(name).filter(|value| !value.is_empty());
@@ -73,6 +87,7 @@ impl Attributes {
         Self {
             src: text("src"),
             camera: text("camera"),
+            ticket: text("ticket"),
             controls: host.has_attribute("controls"),
             settings,
         }

@@ -41,17 +41,20 @@ pub fn script_url() -> String {
     SCRIPT.with(String::clone)
 }
 
-/// The WebSocket's address for an element's `src` and `camera`; what is relative is so to the program's script.
+/// The WebSocket's address for an element's `src`, with what else its query is to say; what is relative is so to the
+/// program's script.
 ///
 /// # Errors
 /// Where `src` is no address at all.
-pub fn socket_url(src: Option<&str>, camera: Option<&str>) -> Result<String, JsValue> {
+pub fn socket_url(src: Option<&str>, said: [(&str, Option<&str>); 2]) -> Result<String, JsValue> {
     let url = web_sys::Url::new_with_base(src.unwrap_or("."), &script_url())?;
     let scheme = crate::address::socket_scheme(&url.protocol());
     let path = crate::address::socket_path(&url.pathname());
     let query = url.search_params();
-    if let Some(camera) = camera {
-        query.set("camera", camera);
+    for (name, value) in said {
+        if let Some(value) = value {
+            query.set(name, value);
+        }
     }
     let query = query.to_string().as_string().unwrap_or_default();
     let mark = if query.is_empty() { "" } else { "?" };

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 export async function refusal(url) {
   try {
     const answer = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
-    return [403, 404].includes(answer.status) ? (await answer.text()).trim() : "";
+    return [401, 403, 404, 421].includes(answer.status) ? (await answer.text()).trim() : "";
   } catch {
     return "";
   }

@@ -1,5 +1,6 @@
 //! The tests of the whole, one binary: what they need is named in the library, [`pistreamer_e2e`].
 
+mod access;
 mod endurance;
 mod harness;
 mod pages;

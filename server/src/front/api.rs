@@ -1,11 +1,13 @@
 //! The JSON API: what goes on, for programs and dashboards. `docs/api.md` says what each field means.
 
-use super::State;
+use super::query::Query;
+use super::{State, guard};
+use crate::access::{Grant, Role};
 use crate::clock;
 use crate::hub::Camera;
 use crate::session::Viewer;
 use axum::Json;
-use axum::extract;
+use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::CameraState;
@@ -16,9 +18,21 @@ use std::sync::atomic::Ordering::Relaxed;
 const UNHEALTHY_US: u64 = 5_000_000;
 
 /// `/api/v1/status`: everything.
-pub(super) async fn status(extract::State(state): extract::State<State>) -> Json<Value> {
+pub(super) async fn status(
+    extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
+) -> Json<Value> {
     let now = clock::now_us();
     let totals = state.roster.totals();
+    let viewers = state.roster.viewers();
+    let viewers = viewers.iter().map(|viewer| {
+        let mut described = describe_viewer(viewer, now);
+        // Where others sit is the owner's business.
+        if grant.role < Role::Admin {
+            described["address"] = Value::Null;
+        }
+        described
+    });
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "time_us": now,
@@ -28,7 +42,7 @@ pub(super) async fn status(extract::State(state): extract::State<State>) -> Json
         "bytes_total": totals.bytes.load(Relaxed),
         "skipped_total": totals.skipped.load(Relaxed),
         "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>(),
-        "viewers": state.roster.viewers().iter().map(|viewer| describe_viewer(viewer, now)).collect::<Vec<_>>(),
+        "viewers": viewers.collect::<Vec<_>>(),
     }))
 }
 
@@ -86,8 +100,13 @@ fn describe_viewer(viewer: &Viewer, now: u64) -> Value {
     })
 }
 
-/// `/healthz`: 200 while every camera delivers to whoever watches, else 503 with the reason.
-pub(super) async fn health(extract::State(state): extract::State<State>) -> Response {
+/// `/healthz`: 200 while every camera delivers to whoever watches, else 503, with the reason for those who may look.
+/// Open to everybody, for supervisors that know no key.
+pub(super) async fn health(
+    extract::State(state): extract::State<State>,
+    query: Query,
+    request: Request,
+) -> Response {
     let ailing: Vec<_> = state
         .hub
         .cameras()
@@ -96,6 +115,11 @@ pub(super) async fn health(extract::State(state): extract::State<State>) -> Resp
         .collect();
     if ailing.is_empty() {
         (StatusCode::OK, "ok\n").into_response()
+    } else if guard::admit(&state, &query, &request, Role::View)
+        .await
+        .is_err()
+    {
+        (StatusCode::SERVICE_UNAVAILABLE, "a camera ails\n").into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, ailing.join("\n") + "\n").into_response()
     }

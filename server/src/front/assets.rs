@@ -2,8 +2,9 @@
 //!
 //! Building them belongs to Trunk (`./dev build`).
 
-use super::{refusal, what_is_allowed};
-use axum::extract::Request;
+use super::{State, refusal, what_is_allowed};
+use crate::access::Grant;
+use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
@@ -37,9 +38,19 @@ pub(super) async fn asset(request: Request) -> Response {
     file(request.uri().path(), request.headers())
 }
 
-/// `/embed`: the viewer's page again. Its script sees the path and leaves the chrome out.
-pub(super) async fn viewer(headers: HeaderMap) -> Response {
-    file("/", &headers)
+/// The viewer's page, also as `/embed`: its script sees the path and leaves the chrome out.
+pub(super) async fn viewer(
+    extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
+    headers: HeaderMap,
+) -> Response {
+    let mut response = file("/", &headers);
+    let embedder = grant.ticket.and_then(|ticket| ticket.origin);
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        state.origins.page_policy(embedder.as_deref()),
+    );
+    response
 }
 
 /// The file at a path, `/` being the viewer itself.

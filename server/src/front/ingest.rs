@@ -6,15 +6,16 @@
 use super::listen::Peer;
 use super::query::Query;
 use super::upgrade::{handshake, switch, upgraded};
-use super::{State, refusal};
-use crate::session;
+use super::{State, refusal, stop};
+use crate::access::Grant;
+use crate::session::{self, Stop};
 use crate::source::ingest::{Shut, Visit};
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
-use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
 use std::pin::pin;
 use std::time::Duration;
@@ -24,7 +25,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Largest message: a frame of the limit in base64, and gzip of any kind around it.
@@ -36,6 +36,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(super) async fn upgrade(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
+    Extension(grant): Extension<Grant>,
     query: Query,
     mut request: Request,
 ) -> Response {
@@ -62,7 +63,7 @@ pub(super) async fn upgrade(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let span = tracing::info_span!("pusher", %address, camera);
-    let (sessions, shutdown) = (state.sessions, state.shutdown.clone());
+    let (sessions, stop) = (state.sessions, stop(&state, &grant));
     let session = async move {
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;
@@ -79,11 +80,15 @@ pub(super) async fn upgrade(
             unpacker: Unpacker::default(),
             sessions,
         };
-        let end = session.serve(&shutdown).await;
-        if matches!(end, End::Shutdown) {
+        let end = session.serve(stop).await;
+        if let End::Stopped(stop) = end {
+            let (code, reason) = match stop {
+                Stop::Shutdown => (CloseCode::Away, "the server stops"),
+                Stop::SignedOut => (CloseCode::from(CLOSE_SIGNED_OUT), "signed out"),
+            };
             let goodbye = CloseFrame {
-                code: CloseCode::Away,
-                reason: "the server stops".into(),
+                code,
+                reason: reason.into(),
             };
             // Whether it was heard makes no difference any more.
             let _ = timeout(Duration::from_secs(1), session.socket.close(Some(goodbye))).await;
@@ -103,8 +108,8 @@ enum End {
     Broke(tokio_tungstenite::tungstenite::Error),
     #[error("the pusher has been silent for {:?}", SILENCE * 2)]
     Silent,
-    #[error("the server stops")]
-    Shutdown,
+    #[error("it has to stop: {0:?}")]
+    Stopped(Stop),
 }
 
 /// One pusher.
@@ -116,7 +121,8 @@ struct Session {
 }
 
 impl Session {
-    async fn serve(&mut self, shutdown: &CancellationToken) -> End {
+    async fn serve(&mut self, stop: impl Future<Output = Stop>) -> End {
+        let mut stop = pin!(stop);
         let mut paused = false;
         let mut demand_changes = pin!(self.visit.change(paused));
         let mut heard = Instant::now();
@@ -125,7 +131,7 @@ impl Session {
             let deadline = heard + if pinged { SILENCE * 2 } else { SILENCE };
             let said = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return End::Shutdown,
+                stop = &mut stop => return End::Stopped(stop),
                 message = self.socket.next() => {
                     (heard, pinged) = (Instant::now(), false);
                     match message {

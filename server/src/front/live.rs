@@ -8,7 +8,8 @@
 use super::listen::{Kill, Peer};
 use super::query::Query;
 use super::upgrade::unknown_camera;
-use super::{State, assets, refusal};
+use super::{State, assets, guard, refusal, stop};
+use crate::access::Grant;
 use crate::clock;
 use crate::hub::{Frame, Subscription};
 use crate::session::{Entry, Pace};
@@ -46,24 +47,30 @@ pub(super) async fn action_or_viewer(
     state: extract::State<State>,
     peer: Extension<Peer>,
     kill: Extension<Kill>,
+    grant: Extension<Grant>,
     query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     match query.get("action") {
-        Some("stream") => stream(state, peer, kill, query, method, headers).await,
-        Some("snapshot") => snapshot(state, query).await,
-        _ => assets::file("/", &headers),
+        Some("stream") => stream(state, peer, kill, grant, query, method, headers).await,
+        Some("snapshot") => snapshot(state, grant, query).await,
+        _ => assets::viewer(state, grant, headers).await,
     }
 }
 
 /// The newest frame. `?max_age=` in ms waits for one that is not older.
 pub(super) async fn snapshot(
     extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
     query: Query,
 ) -> Response {
-    let Some(camera) = state.hub.camera(query.get("camera")) else {
-        return unknown_camera(&state, query.get("camera"));
+    let id = match guard::camera(&grant, &query) {
+        Ok(id) => id,
+        Err(refusal) => return *refusal,
+    };
+    let Some(camera) = state.hub.camera(id) else {
+        return unknown_camera(&state, id);
     };
     let max_age = query.number("max_age").map(|ms| (ms * 1000.0) as u64);
     let asked_us = clock::now_us();
@@ -102,12 +109,17 @@ pub(super) async fn stream(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
     Extension(Kill(kill)): Extension<Kill>,
+    Extension(grant): Extension<Grant>,
     query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let Some(camera) = state.hub.camera(query.get("camera")) else {
-        return unknown_camera(&state, query.get("camera"));
+    let id = match guard::camera(&grant, &query) {
+        Ok(id) => id,
+        Err(refusal) => return *refusal,
+    };
+    let Some(camera) = state.hub.camera(id) else {
+        return unknown_camera(&state, id);
     };
     if method == Method::HEAD {
         // Somebody who only asks what there is must not set a camera to work.
@@ -134,9 +146,8 @@ pub(super) async fn stream(
             kill.cancel();
         }
     });
-    let shutdown = state.shutdown.clone();
     let opening = stream::once(async move { Ok(Bytes::from(manner.boundary())) });
-    let body = opening.chain(parts.into_stream().take_until(shutdown.cancelled_owned()));
+    let body = opening.chain(parts.into_stream().take_until(stop(&state, &grant)));
     multipart(Body::from_stream(body))
 }
 

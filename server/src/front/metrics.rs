@@ -111,6 +111,19 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
         describe(&mut text, name, kind, help);
         line(&mut text, name, None, value);
     }
+    let counters = state.access.counters();
+    let name = "pistreamer_refused_total";
+    describe(&mut text, name, "counter", "Requests that were not let in");
+    for (reason, counter) in [
+        ("no-key", &counters.nothing),
+        ("wrong-key", &counters.wrong),
+        ("too-many-wrong-keys", &counters.throttled),
+        ("expired", &counters.expired),
+        ("role", &counters.beyond_role),
+    ] {
+        let count = counter.load(Relaxed);
+        writeln!(text, "{name}{{reason=\"{reason}\"}} {count}").expect("a String takes any text");
+    }
     (
         [(
             header::CONTENT_TYPE,

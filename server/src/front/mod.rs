@@ -4,26 +4,32 @@
 
 mod api;
 mod assets;
+mod guard;
 mod ingest;
 mod listen;
 mod live;
+mod login;
 mod metrics;
 mod origin;
 mod query;
 mod upgrade;
+mod visitor;
 
 pub use listen::{ListenError, Listener, serve, urls};
 pub use origin::{AllowedOrigins, OriginError};
+pub use visitor::KnownHosts;
 
+use crate::access::{Access, Grant};
 use crate::hub::Hub;
-use crate::session::{self, Roster};
+use crate::session::{self, Roster, Stop};
 use crate::source::ingest::Door;
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,8 +45,14 @@ pub struct State {
     pub roster: Roster,
     /// How sessions behave.
     pub sessions: session::Config,
+    /// Who may look.
+    pub access: Access,
     /// Which other origins' pages may use the cameras.
     pub origins: AllowedOrigins,
+    /// The names that the server goes by.
+    pub hosts: KnownHosts,
+    /// Proxies whose word about who asks counts.
+    pub proxies: Arc<[IpAddr]>,
     /// Unix time in µs of the server's start.
     pub started_us: u64,
     /// Every connection and session, for whoever ends the server.
@@ -51,9 +63,11 @@ pub struct State {
 
 /// Every route.
 pub fn router(state: State) -> Router {
-    let live = Router::new()
-        .route("/ws", get(upgrade::upgrade))
-        .route("/ingest", get(ingest::upgrade))
+    let pages = Router::new()
+        .route("/embed", get(assets::viewer))
+        .route("/", get(live::action_or_viewer))
+        .layer(from_fn_with_state(state.clone(), guard::page));
+    let pictures = Router::new()
         .route("/stream.mjpg", get(live::stream))
         .route("/stream", get(live::stream))
         .route("/video.mjpg", get(live::stream))
@@ -61,16 +75,46 @@ pub fn router(state: State) -> Router {
         .route("/snapshot", get(live::snapshot))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/cameras", get(api::cameras))
-        .route("/healthz", get(api::health))
         .route("/metrics", get(metrics::metrics))
-        .route("/embed", get(assets::viewer))
-        .route("/", get(live::action_or_viewer))
+        .layer(from_fn_with_state(state.clone(), guard::view));
+    // Asked by scripts, which had better not make the browser ask for a password.
+    let scripted = Router::new()
+        .route("/ws", get(upgrade::upgrade))
+        .route("/api/v1/session", get(login::session))
+        .route("/api/v1/tickets", post(login::ticket))
+        .layer(from_fn_with_state(state.clone(), guard::view_quietly));
+    let pushed = Router::new()
+        .route("/ingest", get(ingest::upgrade))
+        .layer(from_fn_with_state(state.clone(), guard::control));
+    let open = Router::new()
+        .route("/api/v1/session", post(login::enter).delete(login::leave))
+        .route("/healthz", get(api::health))
+        .route("/login.js", get(login::script))
+        .route("/login.css", get(login::style));
+    let live = pages
+        .merge(pictures)
+        .merge(scripted)
+        .merge(pushed)
+        .merge(open)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(options))
         .layer(from_fn_with_state(state.clone(), origin::check))
+        .layer(from_fn_with_state(state.clone(), visitor::identify))
         .with_state(state);
     // The viewer's files are the same for everybody, so every page may load them. Whether it then gets a picture is
     // decided above, and only a viewer that was loaded can say why not.
     live.fallback(assets::asset).layer(from_fn(manners))
+}
+
+/// Done when somebody who was let in has to stop looking.
+fn stop(state: &State, grant: &Grant) -> impl Future<Output = Stop> + Send + 'static {
+    let (shutdown, over) = (state.shutdown.clone(), grant.over());
+    async move {
+        tokio::select! {
+            () = shutdown.cancelled_owned() => Stop::Shutdown,
+            () = over => Stop::SignedOut,
+        }
+    }
 }
 
 /// Answers OPTIONS.
@@ -107,7 +151,10 @@ async fn manners(request: Request, next: Next) -> Response {
     response
 }
 
-/// The methods that are answered.
+/// Bytes of what is sent with a request that sends something: a key, or what a ticket is for.
+const LARGEST_BODY: usize = 4096;
+
+/// The methods that are answered to other origins' pages, and everywhere but for sessions and tickets.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// An answer that tells a person what is wrong.

@@ -3,6 +3,7 @@
 //! A browser names the page's origin in every WebSocket upgrade and every cross-origin fetch (RFC 6454 §7); without this
 //! check any page that its owner visits could read the camera. Programs send no Origin and are not concerned.
 
+use super::query::Query;
 use super::{METHODS, State, refusal};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -14,6 +15,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct AllowedOrigins(Arc<[String]>);
 
+/// What the server's own pages may do: run their own scripts and WebAssembly, in workers too, and connect to cameras,
+/// also those of other servers. Older Safari does not count `ws:` as `'self'`.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; \
+    style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
 /// Why a text is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an origin: write it like http://192.168.1.5:8123, with no path")]
@@ -24,14 +31,31 @@ impl AllowedOrigins {
     pub fn new(origins: &[String]) -> Result<Self, OriginError> {
         origins
             .iter()
-            .map(|origin| normal(origin).ok_or_else(|| OriginError(origin.clone())))
+            .map(|origin| parse(origin))
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// The Content-Security-Policy of the server's own pages, which only pages of these origins may frame, and those of
+    /// one more.
+    pub(super) fn page_policy(&self, embedder: Option<&str>) -> HeaderValue {
+        let framed_by = self.0.iter().map(String::as_str).chain(embedder);
+        let mut policy = String::from(PAGE_POLICY);
+        for origin in framed_by {
+            policy.push(' ');
+            policy.push_str(origin);
+        }
+        HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(PAGE_POLICY))
     }
 
     fn contains(&self, origin: &str) -> bool {
         normal(origin).is_some_and(|origin| self.0.contains(&origin))
     }
+}
+
+/// An origin that somebody wrote, in the form in which browsers send it.
+pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
+    normal(origin).ok_or_else(|| OriginError(origin.into()))
 }
 
 /// An origin in the form in which browsers send it: lower case, no default port, no slash at the end.
@@ -71,7 +95,13 @@ pub(super) async fn check(
     if is_own(text, request.headers()) {
         return next.run(request).await;
     }
-    if !state.origins.contains(text) {
+    let ticket = Query::parse(request.uri().query().unwrap_or_default());
+    let admitted = || {
+        let origin = normal(text)?;
+        let ticket = ticket.get("ticket")?;
+        state.access.ticket_admits(ticket, &origin).then_some(())
+    };
+    if !state.origins.contains(text) && admitted().is_none() {
         tracing::warn!(
             origin = text,
             path = request.uri().path(),

@@ -2,7 +2,8 @@
 
 use super::listen::Peer;
 use super::query::Query;
-use super::{State, refusal};
+use super::{State, guard, refusal, stop};
+use crate::access::Grant;
 use crate::hub::Camera;
 use crate::session::{self, Link};
 use axum::extract::{self, Extension, Request};
@@ -19,11 +20,16 @@ use tracing::Instrument;
 pub(super) async fn upgrade(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
+    Extension(grant): Extension<Grant>,
     query: Query,
     mut request: Request,
 ) -> Response {
-    let Some(camera) = state.hub.camera(query.get("camera")).cloned() else {
-        return unknown_camera(&state, query.get("camera"));
+    let id = match guard::camera(&grant, &query) {
+        Ok(id) => id,
+        Err(refusal) => return *refusal,
+    };
+    let Some(camera) = state.hub.camera(id).cloned() else {
+        return unknown_camera(&state, id);
     };
     let (accept, wire, offered) = match handshake(request.headers()) {
         Ok(agreed) => agreed,
@@ -32,7 +38,7 @@ pub(super) async fn upgrade(
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
-    tasks.spawn(serve(upgrade, state, camera, wire, address).instrument(span));
+    tasks.spawn(serve(upgrade, state, grant, camera, wire, address).instrument(span));
 
     switch(accept, offered.then_some(wire))
 }
@@ -151,6 +157,7 @@ pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)>
 async fn serve(
     upgrade: OnUpgrade,
     state: State,
+    grant: Grant,
     camera: Arc<Camera>,
     wire: WireFormat,
     address: std::net::SocketAddr,
@@ -169,7 +176,7 @@ async fn serve(
         wire,
         entry,
         state.sessions,
-        state.shutdown.clone(),
+        stop(&state, &grant),
     )
     .await;
     tracing::info!(%end, "went");

@@ -16,15 +16,17 @@ use crate::clock;
 use crate::hub::{Event, Frame, Subscription};
 use credit::Credit;
 use link::Meanwhile;
-use pistreamer_protocol::message::{self, CLOSE_BAD_MESSAGE, Hello, ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{
+    self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, ServerMessage, ViewerMessage,
+};
 use pistreamer_protocol::{VERSION, WireFormat};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_util::sync::CancellationToken;
 
 /// How sessions behave.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,27 @@ pub enum End {
     /// The server stops.
     #[error("the server stops")]
     Shutdown,
+    /// The viewer may not look any longer.
+    #[error("the viewer's key was changed, or its ticket is over")]
+    SignedOut,
+}
+
+/// Why a session has to end that could go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The server stops.
+    Shutdown,
+    /// The viewer may not look any longer.
+    SignedOut,
+}
+
+impl From<Stop> for End {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Shutdown => Self::Shutdown,
+            Stop::SignedOut => Self::SignedOut,
+        }
+    }
 }
 
 impl From<Error> for End {
@@ -64,14 +87,14 @@ const SKIP_REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Close code of a server that stops, RFC 6455 §7.4.1.
 const CLOSE_GOING_AWAY: u16 = 1001;
 
-/// Serves one viewer until it leaves, stalls, misbehaves, or the server stops.
+/// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     link: Link<S>,
     subscription: Subscription,
     wire: WireFormat,
     viewer: Entry,
     config: Config,
-    shutdown: CancellationToken,
+    stop: impl Future<Output = Stop>,
 ) -> End {
     let now = Instant::now();
     let mut session = Session {
@@ -90,7 +113,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         },
         ping_due: now + config.ping_interval,
     };
-    let end = match session.serve(subscription, &shutdown).await {
+    let end = match session.serve(subscription, pin!(stop)).await {
         Ok(end) => end,
         Err(end) => end,
     };
@@ -157,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn serve(
         &mut self,
         mut subscription: Subscription,
-        shutdown: &CancellationToken,
+        mut stop: Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<End, End> {
         self.say(ServerMessage::Hello(self.hello(&subscription)))
             .await?;
@@ -174,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .fold(self.ping_due, Instant::min);
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(End::Shutdown),
+                stop = &mut stop => return Ok(stop.into()),
                 message = self.link.next() => match message {
                     Some(message) => self.hear(message?, &mut subscription).await?,
                     None => return Ok(End::Left),
@@ -319,6 +342,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let (code, reason) = match end {
             End::Left | End::Stalled(_) => return,
             End::Shutdown => (CLOSE_GOING_AWAY, "the server stops"),
+            End::SignedOut => (CLOSE_SIGNED_OUT, "signed out"),
             End::BadMessage(error) => {
                 let error = ServerMessage::Error {
                     code: "bad-message".into(),

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod examples;
 mod grab;
 mod http;
@@ -12,5 +13,6 @@ mod pulled;
 mod pushed;
 mod python;
 mod software;
+#[expect(dead_code, reason = "one function is for other test programs")]
 mod support;
 mod viewers;

@@ -8,6 +8,9 @@ fn pistreamer(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pistreamer"));
     command
         .args(arguments)
+        // Not among the keys of whoever runs the tests.
+        .env_remove("STATE_DIRECTORY")
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .stdin(Stdio::null());

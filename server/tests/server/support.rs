@@ -37,6 +37,7 @@ impl TestServer {
             source: vec!["pattern".into()],
             size: Some("320x240".into()),
             listen: vec!["127.0.0.1:0".parse().unwrap()],
+            no_auth: true,
             ..Serve::default()
         };
         change(&mut typed);

@@ -56,6 +56,8 @@ struct State {
     /// Number of the newest connection; reports of older ones are not news.
     connection: u32,
     camera_id: String,
+    /// Whether the server has let this connection in.
+    greeted: bool,
     wire: Option<WireFormat>,
     last: Option<Drawn>,
     drawn: u64,
@@ -113,6 +115,7 @@ impl Session {
                 stats: Stats::default(),
                 connection: 0,
                 camera_id: String::new(),
+                greeted: false,
                 wire: None,
                 last: None,
                 drawn: 0,
@@ -288,6 +291,7 @@ impl Session {
             }
             let moved = state.attributes.src != attributes.src
                 || state.attributes.camera != attributes.camera
+                || state.attributes.ticket != attributes.ticket
                 || name == "wire";
             state.attributes = attributes;
             if moved {
@@ -357,8 +361,8 @@ impl Session {
                 state.stats.clear();
                 state.round_trip = None;
                 state.skipped_server_before = state.skipped_server;
-                let (src, camera) = (&state.attributes.src, &state.attributes.camera);
-                match js::socket_url(src.as_deref(), camera.as_deref()) {
+                state.greeted = false;
+                match state.attributes.socket_url() {
                     Ok(url) => Command::Connect {
                         connection: state.connection,
                         url,

@@ -59,13 +59,12 @@ impl Session {
         }
     }
 
-    /// The connection ended, or never came to be. A server that has never let this viewer in is asked why.
+    /// The connection ended, or never came to be. A server that did not let it in is asked why.
     fn closed(&self, connection: u32, reason: String) {
         let refused = {
             let state = self.state.borrow();
-            let (src, camera) = (&state.attributes.src, &state.attributes.camera);
-            let url = js::socket_url(src.as_deref(), camera.as_deref());
-            url.ok().filter(|_| state.camera_id.is_empty())
+            let url = state.attributes.socket_url();
+            url.ok().filter(|_| !state.greeted)
         };
         let Some(url) = refused else {
             return self.lost(&reason);
@@ -116,6 +115,7 @@ impl Session {
             match message::read(text) {
                 Some(ServerMessage::Hello(hello)) => {
                     state.machine.hello(now, &hello);
+                    state.greeted = true;
                     state.camera_id.clone_from(&hello.camera.id);
                     state.wire = WireFormat::from_subprotocol(&hello.wire);
                     self.set_data("wire", &hello.wire);

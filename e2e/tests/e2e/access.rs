@@ -1,0 +1,208 @@
+//! Who gets to see the camera in a browser: its owner by a link, a person with a key, a page with a ticket, and no page
+//! elsewhere.
+
+use anyhow::{Context as _, Result, ensure};
+use pistreamer_e2e::browser::{Browser, Page};
+use pistreamer_e2e::server::{PATTERN, Server, program};
+use pistreamer_e2e::site::Site;
+use std::process::Command;
+
+/// A server that wants a key, and the key.
+struct Locked {
+    server: Server,
+    key: String,
+    state: tempfile::TempDir,
+}
+
+impl Locked {
+    fn start(more: &[&str]) -> Result<Self> {
+        let state = tempfile::tempdir()?;
+        let directory = state.path().to_str().context("a path of letters")?;
+        let server = Server::start(&[&PATTERN[..], &["--state-dir", directory], more].concat())?;
+        let kept = std::fs::read_to_string(state.path().join("keys.json"))?;
+        let kept: serde_json::Value = serde_json::from_str(&kept)?;
+        let key = kept["keys"][0]["secret"]["key"]
+            .as_str()
+            .context("there is no key")?
+            .to_owned();
+        Ok(Self { server, key, state })
+    }
+}
+
+async fn wait_live(page: &Page<'_>) -> Result<()> {
+    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_link_with_the_key_shows_the_camera_and_the_key_is_gone_from_the_address() -> Result<()>
+{
+    let locked = Locked::start(&[])?;
+    let url = locked.server.url();
+    let browser = Browser::start().await?;
+    let page = browser.open(&format!("{url}#key={}", locked.key)).await?;
+    wait_live(&page).await?;
+    let address = page.eval("location.href").await?;
+    ensure!(address == url.as_str(), "the address is {address}");
+    let cookie = page.eval("document.cookie").await?;
+    ensure!(cookie == "", "scripts can read {cookie}");
+    // The next visit needs no key, and a link with one does no harm.
+    page.eval("location.reload()").await?;
+    wait_live(&page).await?;
+    page.eval(&format!(
+        "location.hash = 'key={}'; location.reload()",
+        locked.key
+    ))
+    .await?;
+    page.wait_for("location.hash === ''").await?;
+    wait_live(&page).await?;
+    page.expect_no_complaints(&["401"])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_types_the_key_and_is_told_when_it_is_wrong() -> Result<()> {
+    let locked = Locked::start(&[])?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&locked.server.url()).await?;
+    page.wait_for("document.forms.length === 1").await?;
+    page.screenshot("login").await?;
+    let submit = |key: &str| {
+        format!("document.forms[0].elements.key.value = '{key}'; document.forms[0].requestSubmit()")
+    };
+    page.eval(&submit("wrong")).await?;
+    page.wait_for("document.getElementById('message').textContent === 'That is not the key.'")
+        .await?;
+    // As somebody copies it from paper.
+    let copied = locked.key.to_uppercase();
+    let copied = format!("{} {}", &copied[..13], &copied[13..]);
+    page.eval(&submit(&copied)).await?;
+    wait_live(&page).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_is_signed_out_sees_the_way_back_in() -> Result<()> {
+    let locked = Locked::start(&[])?;
+    let browser = Browser::start().await?;
+    let page = browser
+        .open(&format!("{}#key={}", locked.server.url(), locked.key))
+        .await?;
+    wait_live(&page).await?;
+    let rotated = Command::new(program()?)
+        .args(["key", "rotate", "--state-dir"])
+        .arg(locked.state.path())
+        .status()?;
+    ensure!(rotated.success());
+    page.wait_for("document.forms.length === 1").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ticket_shows_the_camera_on_the_page_that_it_is_for() -> Result<()> {
+    let locked = Locked::start(&[])?;
+    let url = locked.server.url();
+    let mut site = Site::reserve().await?;
+    let mut other = Site::reserve().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&format!("{url}#key={}", locked.key)).await?;
+    wait_live(&page).await?;
+    let ticket = page
+        .eval(&format!(
+            "fetch('api/v1/tickets', {{ method: 'POST', body: JSON.stringify({{ origin: '{}' }}) }})
+                .then(answer => answer.json()).then(answer => answer.ticket)",
+            site.origin()
+        ))
+        .await?;
+    let ticket = ticket.as_str().context("there is no ticket")?.to_owned();
+    let html = format!(
+        "<!doctype html><script type=module src='{url}embed.js'></script>
+        <style>pi-camera, iframe {{ width: 320px; height: 240px; display: inline-block }}</style>
+        <pi-camera src='{url}' ticket='{ticket}'></pi-camera><iframe src='{url}embed?ticket={ticket}'></iframe>"
+    );
+    let good = site.serve(&html);
+    let stolen = other.serve(&html);
+    // In a browser that never saw the key.
+    let browser = Browser::start().await?;
+    let page = browser.open(&good).await?;
+    wait_live(&page).await?;
+    let page = browser.open(&stolen).await?;
+    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'lost'")
+        .await?;
+    Ok(())
+}
+
+/// What a page elsewhere can try. Each answers with what it got.
+const ATTACKS: &str = r#"
+    const url = "URL", socket = url.replace("http", "ws") + "ws";
+    const tries = {
+        websocket: () => new Promise(done => {
+            const tried = new WebSocket(socket);
+            tried.onmessage = () => done("a message");
+            tried.onclose = () => done("");
+        }),
+        fetch: () => fetch(url + "snapshot.jpg", { credentials: "include" }).then(answer => answer.status, () => ""),
+        blind: () => fetch(url + "snapshot.jpg", { credentials: "include", mode: "no-cors" }).then(() => "", () => ""),
+        status: () => fetch(url + "api/v1/status", { credentials: "include" }).then(answer => answer.status, () => ""),
+        ticket: () => fetch(url + "api/v1/tickets", { method: "POST", credentials: "include" })
+            .then(answer => answer.status, () => ""),
+        image: () => new Promise(done => {
+            const image = new Image();
+            image.onload = () => done("a picture");
+            image.onerror = () => done("");
+            image.src = url + "snapshot.jpg";
+        }),
+        frame: () => new Promise(done => {
+            const frame = document.createElement("iframe");
+            // Chromium shows a page of its own in the place of what may not be framed, and says that it is loaded.
+            frame.onload = () => done("");
+            frame.src = url;
+            document.body.append(frame);
+        }),
+        form: () => new Promise(done => {
+            const form = document.createElement("form"), frame = document.createElement("iframe");
+            frame.name = form.target = "answer";
+            frame.onload = () => done("");
+            form.method = "post";
+            form.action = url + "api/v1/tickets";
+            document.body.append(frame, form);
+            form.submit();
+        }),
+    };
+    (async () => {
+        window.got = {};
+        for (const [name, attempt] of Object.entries(tries)) got[name] = await attempt();
+        window.done = true;
+    })();
+"#;
+
+#[tokio::test]
+async fn a_page_elsewhere_gets_nothing_from_the_owners_browser() -> Result<()> {
+    let locked = Locked::start(&[])?;
+    let url = locked.server.url();
+    let browser = Browser::start().await?;
+    let page = browser.open(&format!("{url}#key={}", locked.key)).await?;
+    wait_live(&page).await?;
+    // Another port of the same host is of the same site: the browser sends the cookie there and thither.
+    let mut site = Site::reserve().await?;
+    let attacks = ATTACKS.replace("URL", &url);
+    let evil = site.serve(&format!("<!doctype html><body><script>{attacks}</script>"));
+    let page = browser.open(&evil).await?;
+    page.wait_for("window.done").await?;
+    let got = page.eval("window.got").await?;
+    let got = got.as_object().context("the attacks said nothing")?;
+    for (name, loot) in got {
+        let nothing = *loot == "" || *loot == 403 || *loot == 401;
+        ensure!(nothing, "by {name} the page got {loot}");
+    }
+    ensure!(got.len() == 8, "some attacks were not tried: {got:?}");
+    let complaints = page.complaints();
+    ensure!(
+        complaints
+            .iter()
+            .any(|text| text.contains("frame-ancestors")),
+        "the browser did not refuse to frame the viewer: {complaints:#?}"
+    );
+    Ok(())
+}

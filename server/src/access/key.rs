@@ -1,0 +1,275 @@
+//! Keys, passwords, and what they are good for.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use data_encoding::BASE32_NOPAD;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::LazyLock;
+
+/// What a key is good for. A greater one includes the lesser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// See the cameras.
+    View,
+    /// Push pictures in, too.
+    Control,
+    /// See who else looks, too.
+    Admin,
+}
+
+/// Not a role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a role: choose view, control or admin")]
+pub struct BadRole(String);
+
+impl std::str::FromStr for Role {
+    type Err = BadRole;
+
+    fn from_str(text: &str) -> Result<Self, BadRole> {
+        match text {
+            "view" => Ok(Self::View),
+            "control" => Ok(Self::Control),
+            "admin" => Ok(Self::Admin),
+            _ => Err(BadRole(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::View => "view",
+            Self::Control => "control",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+/// An access key: 128 random bits, written as 26 characters of lower-case base32 (RFC 4648 §6).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Key(String);
+
+/// Bytes of randomness in a key.
+const KEY_BYTES: usize = 16;
+
+impl Key {
+    /// A new one.
+    ///
+    /// # Errors
+    /// Where the system has no randomness to give.
+    pub fn random() -> std::io::Result<Self> {
+        let mut bytes = [0; KEY_BYTES];
+        SystemRandom::new()
+            .fill(&mut bytes)
+            .map_err(|_| std::io::Error::other("the system has no randomness to give"))?;
+        Ok(Self(BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()))
+    }
+
+    /// The key as people copy it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes());
+        match bytes {
+            Ok(bytes) if bytes.len() == KEY_BYTES => Ok(Self(text.to_ascii_lowercase())),
+            _ => Err("a key is 26 characters, a to z and 2 to 7"),
+        }
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Key(…)")
+    }
+}
+
+/// What somebody typed or sent as a key or password. It is never shown.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Longest that is looked at, in bytes: hashing more would be work for nothing.
+    pub const LONGEST: usize = 256;
+
+    /// Takes what was typed; longer than [`Self::LONGEST`] is as good as wrong.
+    pub fn new(text: &str) -> Self {
+        let fits = text.len() <= Self::LONGEST;
+        Self(if fits { text.to_owned() } else { String::new() })
+    }
+
+    /// What was typed, as a key is written: people type capitals, blanks and hyphens into it.
+    fn as_key(&self) -> String {
+        self.0
+            .chars()
+            .filter(|letter| !letter.is_whitespace() && *letter != '-')
+            .map(|letter| letter.to_ascii_lowercase())
+            .collect()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Password(…)")
+    }
+}
+
+/// What is kept of a key or password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Secret {
+    /// A key, which must be shown again.
+    Key(Key),
+    /// The hash of a password that a person chose, as a PHC string of Argon2id (RFC 9106).
+    Argon2(Hash),
+}
+
+/// A PHC string.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hash(String);
+
+impl TryFrom<String> for Hash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        PasswordHash::new(&text).map_err(|_| "this is not an Argon2 hash")?;
+        Ok(Self(text))
+    }
+}
+
+impl From<Hash> for String {
+    fn from(hash: Hash) -> Self {
+        hash.0
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hash(…)")
+    }
+}
+
+/// Texts are compared by their MACs under a key of this process, so that the time it takes says nothing about them.
+static COMPARING: LazyLock<hmac::Key> = LazyLock::new(|| {
+    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+        .expect("a system that made the keys has randomness")
+});
+
+impl Secret {
+    /// Hashes a password with Argon2id's recommended cost: 19 MiB and two passes.
+    ///
+    /// # Errors
+    /// Where the system has no randomness for the salt.
+    pub fn of_password(password: &str) -> std::io::Result<Self> {
+        let hash = Argon2::default()
+            .hash_password(password.as_bytes())
+            .map_err(std::io::Error::other)?;
+        Ok(Self::Argon2(Hash(hash.to_string())))
+    }
+
+    /// Whether that is the key or password. For passwords it takes long, on purpose.
+    pub fn matches(&self, typed: &Password) -> bool {
+        match self {
+            Self::Key(key) => {
+                let tag = hmac::sign(&COMPARING, key.0.as_bytes());
+                hmac::verify(&COMPARING, typed.as_key().as_bytes(), tag.as_ref()).is_ok()
+            }
+            Self::Argon2(hash) => PasswordHash::new(&hash.0).is_ok_and(|hash| {
+                Argon2::default()
+                    .verify_password(typed.0.as_bytes(), &hash)
+                    .is_ok()
+            }),
+        }
+    }
+
+    /// What sessions and tickets are signed with: who changes the secret ends them.
+    pub(super) fn signing(&self) -> hmac::Key {
+        let text = match self {
+            Self::Key(key) => &key.0,
+            Self::Argon2(hash) => &hash.0,
+        };
+        hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())
+    }
+}
+
+/// The name of a key: up to 32 of a-z, 0-9, `-` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+/// Not a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a name for a key: use up to 32 of a-z, 0-9, - and _")]
+pub struct BadName(String);
+
+impl Name {
+    /// The name as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = BadName;
+
+    fn try_from(text: String) -> Result<Self, BadName> {
+        let plain = |letter: u8| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, b'-' | b'_')
+        };
+        if (1..=32).contains(&text.len()) && text.bytes().all(plain) {
+            Ok(Self(text))
+        } else {
+            Err(BadName(text))
+        }
+    }
+}
+
+impl std::str::FromStr for Name {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A key with its name and role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Tells it from the others.
+    pub name: Name,
+    /// What it is good for.
+    pub role: Role,
+    /// What must be shown.
+    pub secret: Secret,
+}

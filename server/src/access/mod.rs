@@ -1,0 +1,319 @@
+//! Who may look: access keys, the sessions and tickets made from them, and the patience with wrong ones.
+//!
+//! Nothing here knows HTTP: how a request carries a credential, and what is answered to one without, belongs to
+//! [`crate::front`].
+
+mod book;
+mod key;
+mod store;
+mod throttle;
+mod token;
+
+pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
+pub use store::{Keys, Store, StoreError};
+pub use token::Ticket;
+
+use crate::clock;
+use book::{Book, Held};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use throttle::Throttle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// How long a session lasts: the longest that browsers keep a cookie (RFC 6265bis §5.5).
+pub const SESSION: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Decides who may look. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Access(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` lets everybody in.
+    book: Option<Book>,
+    throttle: Throttle,
+    /// Passwords are checked one at a time: each takes 19 MiB and some tens of ms, on purpose.
+    checking: Semaphore,
+    counters: Counters,
+}
+
+/// How often somebody was turned away.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Without any credential.
+    pub nothing: AtomicU64,
+    /// With a wrong key or password.
+    pub wrong: AtomicU64,
+    /// After too many wrong ones.
+    pub throttled: AtomicU64,
+    /// With a session or ticket that is over, or was never given.
+    pub expired: AtomicU64,
+    /// With a key that is good for less.
+    pub beyond_role: AtomicU64,
+}
+
+/// What somebody shows to be let in.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An access key, or a person's password.
+    Secret {
+        /// The name of the key; `None` where only the secret was given.
+        name: Option<String>,
+        /// The key or password.
+        secret: Password,
+    },
+    /// What [`Grant::session`] gave.
+    Session(String),
+    /// What [`Grant::ticket`] gave.
+    Ticket(String),
+}
+
+/// Leave to look, and for how long.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// How it was got.
+    pub via: Via,
+    /// What it is good for.
+    pub role: Role,
+    /// What the ticket says, where it was a ticket.
+    pub ticket: Option<Ticket>,
+    ended: CancellationToken,
+    held: Option<Arc<Held>>,
+}
+
+/// How a grant was got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The server lets everybody in.
+    Open,
+    /// A key or password with the request itself.
+    Secret,
+    /// A browser's session.
+    Session,
+    /// A ticket for one page.
+    Ticket,
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No credential came.
+    #[error("this camera needs an access key")]
+    Nothing,
+    /// The key or password is wrong.
+    #[error("this access key is wrong")]
+    Wrong,
+    /// Too many wrong ones came from that address.
+    #[error("too many wrong keys came from this address: try again in {} s", .0.as_secs().max(1))]
+    Throttled(Duration),
+    /// The session or ticket is over, or its key was changed.
+    #[error("this session is over")]
+    Expired,
+}
+
+impl Access {
+    /// Lets everybody in.
+    pub fn open() -> Self {
+        Self::new(None)
+    }
+
+    /// Lets those in who have a key of this store. Call [`Self::follow`] to notice changes.
+    ///
+    /// # Errors
+    /// Where the keys can neither be read nor made.
+    pub fn with(store: Store) -> Result<Self, StoreError> {
+        Ok(Self::new(Some(Book::open(store)?)))
+    }
+
+    fn new(book: Option<Book>) -> Self {
+        Self(Arc::new(Inner {
+            book,
+            throttle: Throttle::default(),
+            checking: Semaphore::new(1),
+            counters: Counters::default(),
+        }))
+    }
+
+    /// Whether everybody is let in.
+    pub fn is_open(&self) -> bool {
+        self.0.book.is_none()
+    }
+
+    /// The owner's key, to print it where only the owner reads.
+    pub fn owners_key(&self) -> Option<Key> {
+        self.0.book.as_ref()?.owners_key()
+    }
+
+    /// How often somebody was turned away.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Takes over changes of the stored keys, until cancelled. Sessions of keys that went end.
+    pub async fn follow(&self, until: CancellationToken) {
+        let Some(book) = &self.0.book else { return };
+        while until.run_until_cancelled(book.changed()).await.is_some() {}
+    }
+
+    /// Decides about somebody with these credentials, of which one good one is enough.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn judge(&self, shown: &[Credential], from: IpAddr) -> Result<Grant, Refused> {
+        let Some(book) = &self.0.book else {
+            return Ok(Grant::open());
+        };
+        let mut refused = Refused::Nothing;
+        for credential in shown {
+            let judged = match credential {
+                Credential::Session(token) => book
+                    .session(token, clock::now_us())
+                    .map(|held| Grant::by(Via::Session, held, None)),
+                Credential::Ticket(token) => {
+                    book.ticket(token, clock::now_us())
+                        .map(|(held, ticket)| Grant {
+                            role: Role::View,
+                            ..Grant::by(Via::Ticket, held, Some(ticket))
+                        })
+                }
+                Credential::Secret { name, secret } => self
+                    .secret(book, name.as_deref(), secret, from)
+                    .await
+                    .map(|held| Grant::by(Via::Secret, held, None)),
+            };
+            match judged {
+                Ok(grant) => return Ok(grant),
+                Err(why) => refused = why,
+            }
+        }
+        let counters = &self.0.counters;
+        let counter = match refused {
+            Refused::Nothing => &counters.nothing,
+            Refused::Wrong => &counters.wrong,
+            Refused::Throttled(_) => &counters.throttled,
+            Refused::Expired => &counters.expired,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        Err(refused)
+    }
+
+    async fn secret(
+        &self,
+        book: &Book,
+        name: Option<&str>,
+        secret: &Password,
+        from: IpAddr,
+    ) -> Result<Arc<Held>, Refused> {
+        // A key of 128 bits needs no patience: who has it is let in, whatever others at the same address try.
+        if let Some(held) = book.key(secret) {
+            self.0.throttle.forgive(from);
+            return Ok(held);
+        }
+        self.0
+            .throttle
+            .check(from, Instant::now())
+            .map_err(Refused::Throttled)?;
+        let candidates = book.passwords(name);
+        if !candidates.is_empty() {
+            let Ok(_one_at_a_time) = self.0.checking.acquire().await else {
+                return Err(Refused::Wrong);
+            };
+            // Others may have failed while this one waited.
+            self.0
+                .throttle
+                .check(from, Instant::now())
+                .map_err(Refused::Throttled)?;
+            let secret = secret.clone();
+            let checked = tokio::task::spawn_blocking(move || {
+                candidates
+                    .into_iter()
+                    .find(|held| held.entry.secret.matches(&secret))
+            });
+            if let Ok(Some(held)) = checked.await {
+                self.0.throttle.forgive(from);
+                return Ok(held);
+            }
+        }
+        let failures = self.0.throttle.failed(from, Instant::now());
+        // So that a flood of wrong keys is a handful of lines.
+        if failures.is_power_of_two() {
+            tracing::warn!(%from, failures, "a wrong access key");
+        }
+        Err(Refused::Wrong)
+    }
+
+    /// Whether a ticket is good for pages of an origin. Who uses it is judged apart.
+    pub fn ticket_admits(&self, token: &str, origin: &str) -> bool {
+        self.0
+            .book
+            .as_ref()
+            .and_then(|book| book.ticket(token, clock::now_us()).ok())
+            .is_some_and(|(_, ticket)| ticket.origin.as_deref() == Some(origin))
+    }
+
+    /// A name for this server's cookie: servers on other ports of the same host have their own.
+    pub fn cookie_name(&self) -> String {
+        let id = self.0.book.as_ref().map_or("open", |book| book.id());
+        format!("pistreamer-{id}")
+    }
+}
+
+impl Grant {
+    fn open() -> Self {
+        Self {
+            via: Via::Open,
+            role: Role::Admin,
+            ticket: None,
+            ended: CancellationToken::new(),
+            held: None,
+        }
+    }
+
+    fn by(via: Via, held: Arc<Held>, ticket: Option<Ticket>) -> Self {
+        Self {
+            via,
+            role: held.entry.role,
+            ticket,
+            ended: held.ended.clone(),
+            held: Some(held),
+        }
+    }
+
+    /// Done when it is over: the key was rotated or removed, or the ticket has expired.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
+        let ended = self.ended.clone();
+        let left = self
+            .ticket
+            .as_ref()
+            .map(|ticket| Duration::from_micros(ticket.expires_us.saturating_sub(clock::now_us())));
+        async move {
+            match left {
+                // Not even asked whether the time came: either way it is over.
+                Some(left) => drop(tokio::time::timeout(left, ended.cancelled()).await),
+                None => ended.cancelled().await,
+            }
+        }
+    }
+
+    /// A session for the holder of a key. `None` where there is no key, or none was shown with the request: a session
+    /// does not beget sessions, and a ticket none at all.
+    pub fn session(&self) -> Option<String> {
+        let held = self.held.as_ref().filter(|_| self.via == Via::Secret)?;
+        Some(token::session(
+            &held.entry,
+            clock::now_us() + SESSION.as_micros() as u64,
+        ))
+    }
+
+    /// A ticket that lets a page's visitors look until it expires. `None` where there is no key, or a ticket was shown.
+    pub fn ticket(&self, ticket: &Ticket) -> Option<String> {
+        let held = self.held.as_ref().filter(|_| self.via != Via::Ticket)?;
+        Some(token::ticket(&held.entry, ticket))
+    }
+}
+
+#[cfg(test)]
+mod tests;

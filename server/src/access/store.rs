@@ -1,0 +1,286 @@
+//! The file that keeps the keys: read, made at the first start, and replaced in one step.
+
+use super::key::{Entry, Key, Name, Role, Secret};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Where the keys are kept: `keys.json` in the state directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+/// The name of the key that the first start makes.
+const OWNER: &str = "owner";
+
+/// Most keys that a file may hold.
+const MOST: usize = 1000;
+
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Why the keys can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory can't be made, or the file not written.
+    #[error(
+        "the access keys cannot be kept in {directory}: {error}; give a directory that can be written with --state-dir, or \
+         let everybody in with --no-auth", directory = .0.display(), error = .1
+    )]
+    Unwritable(PathBuf, io::Error),
+    /// The file can't be read.
+    #[error("the access keys in {path} cannot be read: {error}", path = .0.display(), error = .1)]
+    Unreadable(PathBuf, io::Error),
+    /// The file isn't what it should be.
+    #[error(
+        "{path} is not a file of access keys: {why}; correct it, or remove it to get a new key",
+        path = .0.display(), why = .1
+    )]
+    Malformed(PathBuf, String),
+}
+
+/// What the file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    version: u32,
+    /// Tells this server's cookies from those of others on the same host.
+    pub id: Name,
+    /// Every key; no name twice.
+    pub keys: Vec<Entry>,
+}
+
+impl Keys {
+    fn first() -> io::Result<Self> {
+        let id = Key::random()?.as_str()[..8].to_owned();
+        Ok(Self {
+            version: 1,
+            id: id.try_into().map_err(io::Error::other)?,
+            keys: vec![Entry {
+                name: OWNER.parse().map_err(io::Error::other)?,
+                role: Role::Admin,
+                secret: Secret::Key(Key::random()?),
+            }],
+        })
+    }
+
+    /// Reads what a file holds.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let keys: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if keys.version != 1 {
+            return Err(format!(
+                "its version is {}, and this pistreamer knows version 1",
+                keys.version
+            ));
+        }
+        if keys.keys.len() > MOST {
+            return Err(format!("it has more than {MOST} keys"));
+        }
+        let mut names: Vec<_> = keys.keys.iter().map(|entry| &entry.name).collect();
+        names.sort();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("the name {} is there twice", pair[0])),
+            None => Ok(keys),
+        }
+    }
+
+    /// The entry of that name.
+    pub fn get(&self, name: &Name) -> Option<&Entry> {
+        self.keys.iter().find(|entry| entry.name == *name)
+    }
+
+    /// The key that is handed to the owner's own devices: the first one that can be shown and is good for everything.
+    pub fn owners(&self) -> Option<&Key> {
+        self.keys.iter().find_map(|entry| match &entry.secret {
+            Secret::Key(key) if entry.role == Role::Admin => Some(key),
+            _ => None,
+        })
+    }
+}
+
+/// Tells whether a file changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version(u64, i64, i64);
+
+impl Store {
+    /// A store in that directory, which need not exist yet.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// The file.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join("keys.json")
+    }
+
+    pub(super) fn version(&self) -> Option<Version> {
+        let metadata = fs::metadata(self.path()).ok()?;
+        Some(Version(
+            metadata.ino(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        ))
+    }
+
+    /// The keys, made where there are none yet.
+    ///
+    /// # Errors
+    /// Where they can be neither read nor made.
+    pub fn open(&self) -> Result<Keys, StoreError> {
+        match self.read() {
+            Err(StoreError::Unreadable(_, error)) if error.kind() == io::ErrorKind::NotFound => {
+                self.change(|_| ())
+            }
+            other => other,
+        }
+    }
+
+    /// The keys as they are.
+    ///
+    /// # Errors
+    /// Where they can't be read.
+    pub fn read(&self) -> Result<Keys, StoreError> {
+        let path = self.path();
+        let unreadable = |error| StoreError::Unreadable(path.clone(), error);
+        let metadata = fs::metadata(&path).map_err(unreadable)?;
+        if metadata.len() > LARGEST {
+            return Err(StoreError::Malformed(
+                path,
+                format!("it has more than {LARGEST} bytes"),
+            ));
+        }
+        if metadata.permissions().mode() & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "others on this machine may read the access keys: chmod 600 it");
+        }
+        let text = fs::read_to_string(&path).map_err(unreadable)?;
+        Keys::parse(&text).map_err(|why| StoreError::Malformed(path, why))
+    }
+
+    /// Changes the keys. Whoever reads meanwhile, or after a crash at any moment, finds the old ones or the new ones.
+    ///
+    /// # Errors
+    /// Where they can be neither read nor written; then nothing changed.
+    pub fn change(&self, change: impl FnOnce(&mut Keys)) -> Result<Keys, StoreError> {
+        let unwritable = |error| StoreError::Unwritable(self.directory.clone(), error);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(unwritable)?;
+        // Held until this returns, so that of two that change at once none is lost.
+        let lock = lock(&self.directory).map_err(unwritable)?;
+        let mut keys = match self.read() {
+            Err(StoreError::Unreadable(_, error)) if error.kind() == io::ErrorKind::NotFound => {
+                Keys::first().map_err(unwritable)?
+            }
+            other => other?,
+        };
+        change(&mut keys);
+        self.replace(&keys).map_err(unwritable)?;
+        drop(lock);
+        Ok(keys)
+    }
+
+    fn replace(&self, keys: &Keys) -> io::Result<()> {
+        // Made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
+        serde_json::to_writer_pretty(&mut file, keys)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(self.path()).map_err(|error| error.error)?;
+        File::open(&self.directory)?.sync_all()
+    }
+}
+
+fn lock(directory: &Path) -> io::Result<File> {
+    let file = File::create(directory.join("lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_start_makes_a_key_that_only_its_owner_can_read() {
+        let parent = tempfile::tempdir().unwrap();
+        let store = Store::new(parent.path().join("state/pistreamer"));
+        let keys = store.open().unwrap();
+        assert_eq!(keys.owners().unwrap().as_str().len(), 26);
+        assert_eq!(store.open().unwrap(), keys);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&store.path()), 0o600);
+        assert_eq!(mode(store.path().parent().unwrap()), 0o700);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_an_error_that_says_what_to_do() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Store::new(file.path().join("below")).open().unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("--state-dir") || text.contains("cannot be read"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn of_changes_at_once_none_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path().into());
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let store = &store;
+                scope.spawn(move || {
+                    for number in 0..5 {
+                        let entry = Entry {
+                            name: format!("key-{thread}-{number}").parse().unwrap(),
+                            role: Role::View,
+                            secret: Secret::Key(Key::random().unwrap()),
+                        };
+                        store.change(|keys| keys.keys.push(entry)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(store.read().unwrap().keys.len(), 21);
+    }
+
+    #[test]
+    fn files_that_are_not_right_are_errors() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path().into());
+        store.open().unwrap();
+        let good = fs::read_to_string(store.path()).unwrap();
+        for bad in [
+            "",
+            "{",
+            "[]",
+            &good.replace("\"version\": 1", "\"version\": 2"),
+            &good.replace("owner", "Owner Of It"),
+            &good.replace("\"role\": \"admin\"", "\"role\": \"god\""),
+            &good.replace("\"keys\":", "\"more\": 1, \"keys\":"),
+            &good[..good.len() / 2],
+        ] {
+            fs::write(store.path(), bad).unwrap();
+            let error = store.open().unwrap_err();
+            assert!(
+                matches!(error, StoreError::Malformed(..)),
+                "{bad:?}: {error}"
+            );
+        }
+        let entry = r#"{"name":"a","role":"view","secret":{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}}"#;
+        let twice = format!(r#"{{"version":1,"id":"x","keys":[{entry},{entry}]}}"#);
+        assert_eq!(
+            Keys::parse(&twice).unwrap_err(),
+            "the name a is there twice"
+        );
+    }
+}

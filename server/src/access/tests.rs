@@ -1,0 +1,190 @@
+//! The decisions, from the file to the grant.
+
+use super::*;
+
+const SOMEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+fn secret(name: Option<&str>, secret: &str) -> Credential {
+    Credential::Secret {
+        name: name.map(str::to_owned),
+        secret: Password::new(secret),
+    }
+}
+
+/// A store with an owner's key, a key that may only view, and a password.
+fn store(directory: &tempfile::TempDir) -> Store {
+    let store = Store::new(directory.path().into());
+    let entry = |name: &str, role, secret| Entry {
+        name: name.parse().unwrap(),
+        role,
+        secret,
+    };
+    store
+        .change(|keys| {
+            let key = Key::random().unwrap();
+            keys.keys.push(entry("door", Role::View, Secret::Key(key)));
+            let password = Secret::of_password("correct horse").unwrap();
+            keys.keys.push(entry("anna", Role::Control, password));
+        })
+        .unwrap();
+    store
+}
+
+async fn judge(access: &Access, shown: &[Credential]) -> Result<Role, Refused> {
+    access.judge(shown, SOMEWHERE).await.map(|grant| grant.role)
+}
+
+#[tokio::test]
+async fn keys_and_passwords_let_in_with_their_role_and_nothing_else_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let access = Access::with(store(&directory)).unwrap();
+    let owners = access.owners_key().unwrap();
+    let shouted = owners.as_str().to_ascii_uppercase();
+    let grouped = format!(" {}-{} ", &shouted[..13], &shouted[13..]);
+    for way in [
+        secret(None, owners.as_str()),
+        secret(Some("camera"), &grouped),
+    ] {
+        assert_eq!(judge(&access, &[way]).await, Ok(Role::Admin));
+    }
+    let good = secret(Some("anna"), "correct horse");
+    assert_eq!(judge(&access, &[good]).await, Ok(Role::Control));
+    assert_eq!(judge(&access, &[]).await, Err(Refused::Nothing));
+    assert_eq!(
+        judge(&access, &[secret(Some("bert"), "correct horse")]).await,
+        Err(Refused::Wrong)
+    );
+    assert_eq!(
+        judge(&access, &[secret(None, "")]).await,
+        Err(Refused::Wrong)
+    );
+}
+
+#[tokio::test]
+async fn who_guesses_must_wait_but_who_has_the_key_need_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let access = Access::with(store(&directory)).unwrap();
+    let guess = [secret(Some("anna"), "12345")];
+    for _ in 0..4 {
+        assert_eq!(judge(&access, &guess).await, Err(Refused::Wrong));
+    }
+    assert!(matches!(
+        judge(&access, &guess).await,
+        Err(Refused::Throttled(_))
+    ));
+    // The right password waits too: else the answer would tell that it is the right one.
+    let right = [secret(Some("anna"), "correct horse")];
+    assert!(matches!(
+        judge(&access, &right).await,
+        Err(Refused::Throttled(_))
+    ));
+    let key = secret(None, access.owners_key().unwrap().as_str());
+    assert_eq!(judge(&access, &[key]).await, Ok(Role::Admin));
+}
+
+#[tokio::test]
+async fn a_session_outlives_a_restart_and_ends_with_its_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let shown = [secret(None, access.owners_key().unwrap().as_str())];
+    let grant = access.judge(&shown, SOMEWHERE).await.unwrap();
+    let session = grant.session().unwrap();
+
+    let access = Access::with(store.clone()).unwrap();
+    let shown = [Credential::Session(session.clone())];
+    let again = access.judge(&shown, SOMEWHERE).await.unwrap();
+    assert_eq!((again.via, again.role), (Via::Session, Role::Admin));
+    assert_eq!(again.session(), None, "a session begets a session");
+
+    let until = CancellationToken::new();
+    let following = tokio::spawn({
+        let (access, until) = (access.clone(), until.clone());
+        async move { access.follow(until).await }
+    });
+    store
+        .change(|keys| keys.keys[0].secret = Secret::Key(Key::random().unwrap()))
+        .unwrap();
+    again.over().await;
+    assert_eq!(judge(&access, &shown).await, Err(Refused::Expired));
+    until.cancel();
+    following.await.unwrap();
+}
+
+#[tokio::test]
+async fn whatever_is_changed_in_a_session_or_ticket_makes_it_worthless() {
+    let directory = tempfile::tempdir().unwrap();
+    let access = Access::with(store(&directory)).unwrap();
+    let shown = [secret(None, access.owners_key().unwrap().as_str())];
+    let grant = access.judge(&shown, SOMEWHERE).await.unwrap();
+    let session = grant.session().unwrap();
+    let scope = Ticket {
+        camera: Some("0".into()),
+        origin: Some("http://dash.example".into()),
+        expires_us: clock::now_us() + 60_000_000,
+    };
+    let ticket = grant.ticket(&scope).unwrap();
+    let judged = access
+        .judge(&[Credential::Ticket(ticket.clone())], SOMEWHERE)
+        .await
+        .unwrap();
+    assert_eq!(
+        (judged.role, judged.ticket.as_ref()),
+        (Role::View, Some(&scope))
+    );
+    assert_eq!(judged.ticket(&scope), None, "a ticket begets a ticket");
+    assert!(access.ticket_admits(&ticket, "http://dash.example"));
+    assert!(!access.ticket_admits(&ticket, "http://evil.example"));
+
+    for place in 0..session.len() {
+        let mut forged = session.clone().into_bytes();
+        forged[place] ^= 1;
+        let forged = String::from_utf8(forged).unwrap();
+        assert_eq!(
+            judge(&access, &[Credential::Session(forged.clone())]).await,
+            Err(Refused::Expired),
+            "{forged}"
+        );
+    }
+    for place in 0..ticket.len() {
+        let mut forged = ticket.clone().into_bytes();
+        forged[place] ^= 1;
+        let forged = String::from_utf8(forged).unwrap();
+        assert!(judge(&access, &[Credential::Ticket(forged)]).await.is_err());
+    }
+    // A session is no ticket, nor the other way round.
+    assert!(
+        judge(&access, &[Credential::Session(ticket)])
+            .await
+            .is_err()
+    );
+    assert!(
+        judge(&access, &[Credential::Ticket(session)])
+            .await
+            .is_err()
+    );
+    let over = Ticket {
+        expires_us: clock::now_us() - 1,
+        ..scope
+    };
+    let over = grant.ticket(&over).unwrap();
+    assert_eq!(
+        judge(&access, &[Credential::Ticket(over)]).await,
+        Err(Refused::Expired)
+    );
+}
+
+#[test]
+fn no_secret_is_shown_by_accident() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let keys = store.read().unwrap();
+    let access = Access::with(store).unwrap();
+    let shown = format!(
+        "{keys:?} {access:?} {:?}",
+        secret(Some("anna"), "correct horse")
+    );
+    assert!(!shown.contains("correct horse"));
+    assert!(!shown.contains(keys.owners().unwrap().as_str()));
+    assert!(!shown.contains("$argon2"));
+}

@@ -1,0 +1,280 @@
+//! Lets nobody in who doesn't belong: finds the credentials in a request, has them judged, and answers those without.
+//!
+//! What makes a credential good belongs to [`crate::access`]; sessions and tickets are handed out in [`super::login`].
+
+use super::listen::Peer;
+use super::query::Query;
+use super::{State, login, refusal};
+use crate::access::{Credential, Grant, Password, Refused, Role, Via};
+use axum::extract::{self, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::sync::atomic::Ordering;
+
+/// Lets those pass who may see the cameras; programs are asked for user and password.
+pub(super) async fn view(
+    state: extract::State<State>,
+    query: Query,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, &query, &request, Role::View).await {
+        Ok(grant) => pass(grant, request, next).await,
+        Err(why) => ask(why),
+    }
+}
+
+/// Lets those pass who may see the cameras; others are told so without a dialog of the browser's.
+pub(super) async fn view_quietly(
+    state: extract::State<State>,
+    query: Query,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, &query, &request, Role::View).await {
+        Ok(grant) => pass(grant, request, next).await,
+        Err(why) => tell(why),
+    }
+}
+
+/// Lets those pass who may push pictures in.
+pub(super) async fn control(
+    state: extract::State<State>,
+    query: Query,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, &query, &request, Role::Control).await {
+        Ok(grant) => pass(grant, request, next).await,
+        Err(why) => tell(why),
+    }
+}
+
+/// Lets those pass who may see the cameras; people get a page on which they can show their key.
+pub(super) async fn page(
+    state: extract::State<State>,
+    query: Query,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, &query, &request, Role::View).await {
+        // So that the key does not stay in the address bar, the history and bookmarks.
+        Ok(grant) if grant.via == Via::Secret && query.get("key").is_some() => {
+            login::without_key(&state, &grant, &request)
+        }
+        Ok(grant) => pass(grant, request, next).await,
+        Err(why) if query.get("action").is_some() => ask(why),
+        Err(_) => login::page(&state),
+    }
+}
+
+async fn pass(grant: Grant, mut request: Request, next: Next) -> Response {
+    // A cookie goes with every request to this host, whichever page makes it: what it opens is for the own pages only.
+    let own_only = grant.via == Via::Session;
+    request.extensions_mut().insert(grant);
+    let mut response = next.run(request).await;
+    if own_only {
+        response.headers_mut().insert(
+            "cross-origin-resource-policy",
+            HeaderValue::from_static("same-origin"),
+        );
+    }
+    response
+}
+
+/// Why somebody does not get what was asked for.
+pub(super) enum Turned {
+    /// Not let in.
+    Away(Refused),
+    /// Let in, but not to this.
+    Down(Role),
+}
+
+/// Judges a request. What is awaited holds nothing of it.
+pub(super) fn admit(
+    state: &State,
+    query: &Query,
+    request: &Request,
+    role: Role,
+) -> impl Future<Output = Result<Grant, Turned>> + Send + use<> {
+    let access = state.access.clone();
+    let shown = credentials(request.headers(), query, &access.cookie_name());
+    let peer = request.extensions().get::<Peer>().copied();
+    async move {
+        let Some(Peer(peer)) = peer else {
+            return Err(Turned::Away(Refused::Nothing));
+        };
+        let judged = access.judge(&shown, peer.ip()).await;
+        let grant = judged.map_err(Turned::Away)?;
+        if grant.role < role {
+            let beyond = &access.counters().beyond_role;
+            beyond.fetch_add(1, Ordering::Relaxed);
+            return Err(Turned::Down(grant.role));
+        }
+        Ok(grant)
+    }
+}
+
+/// Every credential in a request, those meant for this request first.
+fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credential> {
+    let mut shown = Vec::new();
+    if let Some(ticket) = query.get("ticket") {
+        shown.push(Credential::Ticket(ticket.into()));
+    }
+    if let Some(key) = query.get("key") {
+        shown.push(Credential::Secret {
+            name: None,
+            secret: Password::new(key),
+        });
+    }
+    let authorization = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '));
+    match authorization {
+        Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => {
+            shown.extend(basic(text.trim()));
+        }
+        Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => {
+            shown.push(Credential::Secret {
+                name: None,
+                secret: Password::new(text.trim()),
+            });
+        }
+        _ => {}
+    }
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    shown.extend(
+        cookies
+            .filter(|(name, _)| *name == cookie)
+            .map(|(_, value)| Credential::Session(value.into()))
+            // One is usual; a browser can be made to send a few.
+            .take(4),
+    );
+    shown
+}
+
+/// User and password of RFC 7617. The user `camera` stands for any key.
+fn basic(text: &str) -> Option<Credential> {
+    let decoded = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some(Credential::Secret {
+        name: (!user.is_empty() && user != "camera").then(|| user.to_owned()),
+        secret: Password::new(password),
+    })
+}
+
+/// The refusal for programs, which makes browsers ask for user and password.
+fn ask(why: Turned) -> Response {
+    let mut response = tell(why);
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(r#"Basic realm="pistreamer", charset="UTF-8""#),
+        );
+    }
+    response
+}
+
+/// The refusal in words.
+pub(super) fn tell(why: Turned) -> Response {
+    match why {
+        Turned::Away(Refused::Throttled(wait)) => {
+            let seconds = wait.as_secs() + 1;
+            let mut response = refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                Refused::Throttled(wait).to_string(),
+            );
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+            response
+        }
+        Turned::Away(why) => refusal(
+            StatusCode::UNAUTHORIZED,
+            format!(
+                "{why}: open the server's page and show the key there, or send it as password of the user camera; \
+                 `pistreamer key` shows it"
+            ),
+        ),
+        Turned::Down(role) => refusal(
+            StatusCode::FORBIDDEN,
+            format!("this needs more than the role {role}"),
+        ),
+    }
+}
+
+/// The camera that somebody may see: what was asked for, unless a ticket is for another one.
+pub(super) fn camera<'a>(
+    grant: &'a Grant,
+    query: &'a Query,
+) -> Result<Option<&'a str>, Box<Response>> {
+    let asked = query.get("camera").filter(|id| !id.is_empty());
+    let only = grant
+        .ticket
+        .as_ref()
+        .and_then(|ticket| ticket.camera.as_deref());
+    match (asked, only) {
+        (Some(asked), Some(only)) if asked != only => Err(Box::new(refusal(
+            StatusCode::FORBIDDEN,
+            format!("this ticket is for camera {only} alone"),
+        ))),
+        (asked, only) => Ok(only.or(asked)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_found_wherever_programs_put_them() {
+        let mut headers = HeaderMap::new();
+        let mut found = |name: header::HeaderName, value: &str, query: &str| {
+            headers.clear();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+            let shown = credentials(&headers, &Query::parse(query), "pistreamer-x");
+            shown
+                .into_iter()
+                .map(|credential| match credential {
+                    Credential::Secret { name, .. } => format!("secret of {name:?}"),
+                    Credential::Session(text) => format!("session {text}"),
+                    Credential::Ticket(text) => format!("ticket {text}"),
+                })
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let authorization = header::AUTHORIZATION;
+        // camera:abc and anna:a:b
+        assert_eq!(
+            found(authorization.clone(), "Basic Y2FtZXJhOmFiYw==", ""),
+            "secret of None"
+        );
+        assert_eq!(
+            found(authorization.clone(), "basic YW5uYTphOmI=", ""),
+            "secret of Some(\"anna\")"
+        );
+        assert_eq!(
+            found(authorization.clone(), "Bearer abc", ""),
+            "secret of None"
+        );
+        assert_eq!(found(authorization.clone(), "Basic ???", ""), "");
+        assert_eq!(found(authorization, "Digest x", ""), "");
+        assert_eq!(
+            found(header::COOKIE, "a=b; pistreamer-x=s.1; pistreamer-y=no", ""),
+            "session s.1"
+        );
+        assert_eq!(
+            found(header::COOKIE, "a=b", "ticket=t&key=k"),
+            "ticket t, secret of None"
+        );
+    }
+}

@@ -1,0 +1,216 @@
+//! Sessions for browsers and tickets for other people's pages: how they are asked for and handed out.
+
+use super::listen::Peer;
+use super::query::Query;
+use super::visitor::Secure;
+use super::{State, guard, refusal};
+use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
+use crate::clock;
+use crate::front::guard::Turned;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{self, Extension, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+/// A ticket is good for so many seconds unless more or fewer are asked for.
+const TICKET: u64 = 3600;
+
+/// No ticket is good for longer than so many seconds: a day.
+const LONGEST_TICKET: u64 = 24 * 3600;
+
+const PAGE: &str = include_str!("login/login.html");
+const SCRIPT: &str = include_str!("login/login.js");
+const STYLE: &str = include_str!("login/login.css");
+
+/// The page on which a person shows a key.
+pub(super) fn page(state: &State) -> Response {
+    let policy = state.origins.page_policy(None);
+    (
+        StatusCode::UNAUTHORIZED,
+        [(header::CONTENT_SECURITY_POLICY, policy)],
+        Html(PAGE),
+    )
+        .into_response()
+}
+
+/// The page's script, which trades the key in the address bar.
+pub(super) async fn script() -> Response {
+    (
+        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
+        SCRIPT,
+    )
+        .into_response()
+}
+
+/// The page's looks.
+pub(super) async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+/// `GET /api/v1/session`: what one may do.
+pub(super) async fn session(Extension(grant): Extension<Grant>) -> Response {
+    Json(json!({ "role": grant.role.to_string() })).into_response()
+}
+
+/// `POST /api/v1/session`: trades a key or password, in JSON or as a form sends it, for a session.
+pub(super) async fn enter(
+    extract::State(state): extract::State<State>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Extension(secure): Extension<Secure>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    #[derive(Deserialize)]
+    struct Shown {
+        name: Option<String>,
+        key: String,
+    }
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let form = content_type.starts_with("application/x-www-form-urlencoded");
+    let shown = if form {
+        let fields = Query::parse(&String::from_utf8_lossy(&body));
+        fields.get("key").map(|key| Shown {
+            name: fields.get("name").map(str::to_owned),
+            key: key.to_owned(),
+        })
+    } else {
+        serde_json::from_slice(&body).ok()
+    };
+    let Some(Shown { name, key }) = shown else {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            r#"send {"key": "…"}, with "name" where the key is a person's password"#,
+        );
+    };
+    let credential = Credential::Secret {
+        name: name.filter(|name| !name.is_empty() && name != "camera"),
+        secret: Password::new(&key),
+    };
+    match state.access.judge(&[credential], peer.ip()).await {
+        Ok(grant) => {
+            let mut response = if form {
+                // To the directory of the page, wherever a proxy put it.
+                (StatusCode::SEE_OTHER, [(header::LOCATION, "../../")]).into_response()
+            } else {
+                StatusCode::NO_CONTENT.into_response()
+            };
+            remember(&state, &grant, secure, &mut response);
+            response
+        }
+        Err(why) => guard::tell(Turned::Away(why)),
+    }
+}
+
+/// `DELETE /api/v1/session`: makes the browser forget its session.
+pub(super) async fn leave(extract::State(state): extract::State<State>) -> Response {
+    let cookie = format!(
+        "{}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
+        state.access.cookie_name()
+    );
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Gives the browser a session and the same address without its key.
+pub(super) fn without_key(state: &State, grant: &Grant, request: &Request) -> Response {
+    let rest: Vec<_> = request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.starts_with("key="))
+        .collect();
+    // Relative, so that a prefix that a proxy put before it stays.
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let location = format!("./{name}?{}", rest.join("&"));
+    let Ok(location) = HeaderValue::from_str(location.trim_end_matches('?')) else {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "this address cannot be redirected to",
+        );
+    };
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+    let secure = request.extensions().get().copied().unwrap_or(Secure(false));
+    remember(state, grant, secure, &mut response);
+    response
+}
+
+fn remember(state: &State, grant: &Grant, Secure(secure): Secure, response: &mut Response) {
+    let Some(session) = grant.session() else {
+        return;
+    };
+    let cookie = format!(
+        "{}={session}; Max-Age={}; Path=/; HttpOnly; SameSite=Lax{}",
+        state.access.cookie_name(),
+        SESSION.as_secs(),
+        if secure { "; Secure" } else { "" }
+    );
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+/// `POST /api/v1/tickets`: a ticket for the visitors of a page, who then see a camera without knowing a key.
+pub(super) async fn ticket(
+    extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
+    body: Bytes,
+) -> Response {
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        camera: Option<String>,
+        origin: Option<String>,
+        seconds: Option<u64>,
+    }
+    let wanted: Wanted = if body.is_empty() {
+        Wanted::default()
+    } else {
+        match serde_json::from_slice(&body) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                return refusal(
+                    StatusCode::BAD_REQUEST,
+                    format!(
+                        r#"send {{"camera": "0", "origin": "http://…", "seconds": 3600}}, each optional: {error}"#
+                    ),
+                );
+            }
+        }
+    };
+    if let Some(id) = &wanted.camera
+        && state.hub.camera(Some(id)).is_none()
+    {
+        return super::upgrade::unknown_camera(&state, Some(id));
+    }
+    let origin = match wanted.origin.as_deref().map(super::origin::parse) {
+        None => None,
+        Some(Ok(origin)) => Some(origin),
+        Some(Err(error)) => return refusal(StatusCode::BAD_REQUEST, error.to_string()),
+    };
+    let seconds = wanted.seconds.unwrap_or(TICKET).clamp(1, LONGEST_TICKET);
+    let scope = Ticket {
+        camera: wanted.camera,
+        origin,
+        expires_us: clock::now_us() + seconds * 1_000_000,
+    };
+    match grant.ticket(&scope) {
+        Some(ticket) => {
+            Json(json!({ "ticket": ticket, "expires_us": scope.expires_us })).into_response()
+        }
+        None if state.access.is_open() => refusal(
+            StatusCode::CONFLICT,
+            "this server lets everybody in: no ticket is needed",
+        ),
+        None => guard::tell(Turned::Down(Role::View)),
+    }
+}

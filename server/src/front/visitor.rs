@@ -1,0 +1,164 @@
+//! Who asks, and under which name: through proxies that are trusted, and never under a name that isn't ours.
+//!
+//! A page elsewhere can make its own name lead to this server's address after it was loaded (DNS rebinding), and is then
+//! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
+
+use super::listen::Peer;
+use super::{State, refusal};
+use axum::extract::{self, Request};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Whether the request came encrypted, at least up to the proxy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Secure(pub bool);
+
+/// Endings that nobody can register on the internet, so that no rebinding page can have a name under them: RFC 2606,
+/// 6761, 6762, 8375, ICANN's `.internal`, and what home routers are known to use.
+const PRIVATE_ENDINGS: [&str; 9] = [
+    "local",
+    "localhost",
+    "internal",
+    "home.arpa",
+    "lan",
+    "home",
+    "localdomain",
+    "fritz.box",
+    "test",
+];
+
+/// The names that this server goes by.
+#[derive(Clone, Debug, Default)]
+pub struct KnownHosts(Arc<[String]>);
+
+impl KnownHosts {
+    /// Besides addresses, names without a dot and names that only exist in private networks: these.
+    pub fn new(names: &[String]) -> Self {
+        Self(
+            names
+                .iter()
+                .map(|name| name.trim_end_matches('.').to_ascii_lowercase())
+                .collect(),
+        )
+    }
+
+    /// Whether a Host header, with or without a port, names this server.
+    fn knows(&self, host: &str) -> bool {
+        let name = without_port(host)
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        let private = || {
+            PRIVATE_ENDINGS.iter().any(|ending| {
+                name.strip_suffix(ending)
+                    .is_some_and(|rest| rest.ends_with('.'))
+            })
+        };
+        !name.contains('.') && !name.is_empty()
+            || address.parse::<IpAddr>().is_ok()
+            || private()
+            || self.0.contains(&name)
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Takes over what a trusted proxy says about who asks, and refuses requests for hosts that aren't this one.
+pub(super) async fn identify(
+    extract::State(state): extract::State<State>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
+        return refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the connection has no peer",
+        );
+    };
+    let mut secure = Secure(false);
+    if state.proxies.contains(&peer.ip().to_canonical()) {
+        let headers = request.headers_mut();
+        secure.0 = last(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+        let address = last(headers, &FORWARDED_FOR).and_then(|from| from.parse::<IpAddr>().ok());
+        if let Some(host) = headers.remove(&FORWARDED_HOST) {
+            headers.insert(header::HOST, host);
+        }
+        if let Some(address) = address {
+            request
+                .extensions_mut()
+                .insert(Peer(SocketAddr::new(address, peer.port())));
+        }
+    }
+    request.extensions_mut().insert(secure);
+    // Programs of old speak HTTP/1.0 without a Host. Browsers always send one.
+    if let Some(host) = request.headers().get(header::HOST) {
+        let host = host.to_str().unwrap_or_default();
+        if !state.hosts.knows(host) {
+            let name = without_port(host);
+            tracing::warn!(host = name, "refused a request for another host");
+            return refusal(
+                StatusCode::MISDIRECTED_REQUEST,
+                format!(
+                    "this server does not go by the name {name:?}: start pistreamer with --host {name} if it should"
+                ),
+            );
+        }
+    }
+    next.run(request).await
+}
+
+/// The last entry of a list: the one that the nearest proxy wrote.
+fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    value.rsplit(',').next().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_no_rebinding_page_can_have_are_known() {
+        let hosts = KnownHosts::new(&["Cam.Example.org".into()]);
+        for known in [
+            "localhost:8000",
+            "192.168.1.5:8000",
+            "192.168.1.5",
+            "[fe80::1]:8000",
+            "[::1]",
+            "pi",
+            "pi.local:8000",
+            "pi.local.",
+            "raspberrypi.fritz.box",
+            "cam.example.org:8443",
+            "CAM.example.ORG",
+        ] {
+            assert!(hosts.knows(known), "{known} is refused");
+        }
+        for strange in [
+            "evil.example",
+            "evil.example:8000",
+            "local.evil.example",
+            "evillocal.example",
+            "192.168.1.5.evil.example",
+            "",
+            ":8000",
+            "cam.example.org.evil.example",
+            "x.cam.example.org",
+        ] {
+            assert!(!hosts.knows(strange), "{strange} is let in");
+        }
+    }
+}

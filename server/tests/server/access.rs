@@ -1,0 +1,492 @@
+//! Who is let in, asked as programs, browsers and attackers ask.
+
+use crate::support::{TestServer, TestViewer};
+use pistreamer::access::{Entry, Key, Role, Secret, Store};
+use pistreamer_protocol::message::CLOSE_SIGNED_OUT;
+use serde_json::Value;
+use std::process::Stdio;
+use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// A server that lets nobody in without a key, and the store of its keys.
+struct Locked {
+    server: TestServer,
+    store: Store,
+    _directory: TempDir,
+}
+
+impl Locked {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path().join("state"));
+        let server = TestServer::start(|typed| {
+            typed.no_auth = false;
+            typed.state_dir = Some(directory.path().join("state"));
+            typed.source = vec!["pattern".into(), "ingest".into()];
+            typed.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
+        });
+        Self {
+            server,
+            store,
+            _directory: directory,
+        }
+    }
+
+    fn key(&self) -> String {
+        self.store.read().unwrap().owners().unwrap().as_str().into()
+    }
+
+    /// A further key.
+    fn add(&self, name: &str, role: Role) -> String {
+        let key = Key::random().unwrap();
+        let entry = Entry {
+            name: name.parse().unwrap(),
+            role,
+            secret: Secret::Key(key.clone()),
+        };
+        self.store.change(|keys| keys.keys.push(entry)).unwrap();
+        key.as_str().into()
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let bytes = self.server.request(method, path, headers).await;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.into(),
+            body: body.into(),
+        }
+    }
+
+    async fn get(&self, path: &str, headers: &str) -> Answer {
+        self.ask("GET", path, headers).await
+    }
+
+    /// Asks until the server has noticed a change of its keys.
+    async fn until(&self, path: &str, headers: &str, status: u16) -> Answer {
+        loop {
+            let answer = self.get(path, headers).await;
+            if answer.status == status {
+                return answer;
+            }
+        }
+    }
+
+    async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+        let length = format!("{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        // What the helper puts behind it as the end of the headers comes after the body, where nobody reads it.
+        self.ask("POST", path, &length).await
+    }
+
+    /// The cookie for a key.
+    async fn session(&self, key: &str) -> String {
+        let body = format!(r#"{{"key":"{key}"}}"#);
+        let answer = self.post("/api/v1/session", "", &body).await;
+        assert_eq!(answer.status, 204, "{}", answer.body);
+        let cookie = answer.header("set-cookie");
+        assert!(
+            cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"),
+            "{cookie}"
+        );
+        cookie.split(';').next().unwrap().into()
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        let headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .next()
+            .unwrap_or_default()
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    format!("Authorization: Basic {text}\r\n")
+}
+
+/// Every path on which there is something to see or do, and whether a browser asks for a password there.
+const GUARDED: [(&str, bool); 12] = [
+    ("/stream.mjpg", true),
+    ("/stream", true),
+    ("/video.mjpg", true),
+    ("/?action=stream", true),
+    ("/?action=snapshot", true),
+    ("/snapshot.jpg", true),
+    ("/snapshot", true),
+    ("/api/v1/status", true),
+    ("/api/v1/cameras", true),
+    ("/metrics", true),
+    ("/ws", false),
+    ("/ingest", false),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_there_is_nothing_to_see() {
+    let locked = Locked::start();
+    for (path, asks) in GUARDED {
+        for headers in ["", "Cookie: pistreamer-open=session.owner.9.x\r\n"] {
+            let answer = locked.get(path, headers).await;
+            assert_eq!(answer.status, 401, "{path}");
+            assert_eq!(
+                answer.header("www-authenticate").starts_with("Basic"),
+                asks,
+                "{path}"
+            );
+            let head = locked.ask("HEAD", path, headers).await;
+            assert_eq!(head.status, 401, "HEAD {path}");
+        }
+    }
+    for path in ["/", "/embed"] {
+        let answer = locked.get(path, "").await;
+        assert_eq!(answer.status, 401);
+        assert!(answer.body.contains("Access key"), "{}", answer.body);
+        assert!(
+            answer
+                .header("content-security-policy")
+                .contains("frame-ancestors 'self'")
+        );
+    }
+    // Asked before anybody shows anything.
+    assert_eq!(locked.ask("OPTIONS", "/stream.mjpg", "").await.status, 204);
+    let health = locked.get("/healthz", "").await;
+    assert!(!health.body.contains("push"), "{}", health.body);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_show_the_key_in_the_way_that_they_can() {
+    let locked = Locked::start();
+    let key = locked.key();
+    for (path, headers) in [
+        ("/snapshot.jpg".to_owned(), basic("camera", &key)),
+        ("/snapshot.jpg".to_owned(), basic("owner", &key)),
+        ("/?action=snapshot".to_owned(), basic("camera", &key)),
+        (
+            "/snapshot.jpg".to_owned(),
+            format!("Authorization: Bearer {key}\r\n"),
+        ),
+        (format!("/snapshot.jpg?key={key}"), String::new()),
+        (format!("/metrics?key={key}"), String::new()),
+    ] {
+        let answer = locked.get(&path, &headers).await;
+        assert_eq!(answer.status, 200, "{path} {headers}");
+    }
+    let mut viewer = TestViewer::connect_with(&locked.server, &format!("/ws?key={key}"), &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_trades_the_key_for_a_session_and_forgets_it() {
+    let locked = Locked::start();
+    let key = locked.key();
+    let cookie = format!("Cookie: {}\r\n", locked.session(&key).await);
+    let snapshot = locked.get("/snapshot.jpg", &cookie).await;
+    assert_eq!(snapshot.status, 200);
+    // A page of another server on this host can make the browser send the cookie, and still not show the picture.
+    assert_eq!(
+        snapshot.header("cross-origin-resource-policy"),
+        "same-origin"
+    );
+    assert_eq!(locked.get("/api/v1/session", &cookie).await.status, 200);
+
+    let redirect = locked.get(&format!("/embed?fit=cover&key={key}"), "").await;
+    assert_eq!(redirect.status, 303);
+    assert_eq!(redirect.header("location"), "./embed?fit=cover");
+    assert!(!redirect.header("set-cookie").contains("Secure"));
+    let https = "X-Forwarded-Proto: https\r\n";
+    let redirect = locked.get(&format!("/?key={key}"), https).await;
+    assert_eq!(redirect.header("location"), "./");
+    assert!(redirect.header("set-cookie").ends_with("; Secure"));
+
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let posted = locked
+        .post("/api/v1/session", form, &format!("name=&key={key}"))
+        .await;
+    assert_eq!((posted.status, posted.header("location")), (303, "../../"));
+    for (body, status) in [
+        (r#"{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}"#, 401),
+        (r#"{"kez":""}"#, 400),
+        ("", 400),
+    ] {
+        let answer = locked.post("/api/v1/session", "", body).await;
+        assert_eq!(answer.status, status, "{body}");
+        assert_eq!(answer.header("set-cookie"), "");
+    }
+    let left = locked.ask("DELETE", "/api/v1/session", &cookie).await;
+    assert!(left.header("set-cookie").contains("Max-Age=0"));
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_is_good_for_what_it_says() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let viewer = locked.add("door", Role::View);
+    let pusher = locked.add("shed", Role::Control);
+    locked
+        .until(&format!("/api/v1/cameras?key={viewer}"), "", 200)
+        .await;
+    let _looking = TestViewer::connect_with(&locked.server, &format!("/ws?key={viewer}"), &[])
+        .await
+        .unwrap();
+    for (key, ingests, sees_addresses) in [
+        (&viewer, false, false),
+        (&pusher, true, false),
+        (&owner, true, true),
+    ] {
+        let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+        let ingest = locked.get(&format!("/ingest?key={key}"), headers).await;
+        assert_eq!(ingest.status, if ingests { 426 } else { 403 });
+        let status = locked.get(&format!("/api/v1/status?key={key}"), "").await;
+        let status: Value = serde_json::from_str(&status.body).unwrap();
+        assert_eq!(status["viewers"][0]["address"].is_string(), sees_addresses);
+    }
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_looks_by_a_rotated_key_is_signed_out_and_nobody_else() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let door = locked.add("door", Role::View);
+    locked
+        .until(&format!("/api/v1/cameras?key={door}"), "", 200)
+        .await;
+    let cookie = locked.session(&door).await;
+    let by_key = format!("/ws?key={owner}");
+    let mut owners = TestViewer::connect_with(&locked.server, &by_key, &[])
+        .await
+        .unwrap();
+    let mut doors = TestViewer::connect_with(&locked.server, "/ws", &[("cookie", &cookie)])
+        .await
+        .unwrap();
+    let stream = tokio::spawn({
+        let address = locked.server.address;
+        async move {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let request =
+                format!("GET /stream.mjpg?key={door} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await.unwrap()
+        }
+    });
+    owners.frame().await;
+    doors.frame().await;
+    locked
+        .store
+        .change(|keys| keys.keys.retain(|entry| entry.name.as_str() != "door"))
+        .unwrap();
+    loop {
+        if let Message::Close(Some(close)) = doors.next().await.expect("closed without a word") {
+            assert_eq!(u16::from(close.code), CLOSE_SIGNED_OUT);
+            break;
+        }
+    }
+    assert!(stream.await.unwrap() > 0);
+    let again = TestViewer::connect_with(&locked.server, "/ws", &[("cookie", &cookie)]).await;
+    assert!(matches!(again, Err(Error::Http(answer)) if answer.status() == 401));
+    let seq = owners.frame().await.stamp.seq;
+    while owners.frame().await.stamp.seq < seq + 5 {}
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_opens_one_camera_for_one_origin_until_it_expires() {
+    let locked = Locked::start();
+    let key = locked.key();
+    let wanted = r#"{"camera":"0","origin":"http://dash.example","seconds":3}"#;
+    let answer = locked
+        .post("/api/v1/tickets", &basic("camera", &key), wanted)
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let ticket: Value = serde_json::from_str(&answer.body).unwrap();
+    let ticket = ticket["ticket"].as_str().unwrap();
+    let path = |camera: &str| format!("/ws?ticket={ticket}{camera}");
+    let refused = async |path: String, origin: &'static str| match TestViewer::connect_with(
+        &locked.server,
+        &path,
+        &[("origin", origin)],
+    )
+    .await
+    {
+        Err(Error::Http(answer)) => answer.status().as_u16(),
+        other => panic!("{:?}", other.err()),
+    };
+    assert_eq!(refused(path(""), "http://evil.example").await, 403);
+    assert_eq!(refused("/ws".into(), "http://dash.example").await, 403);
+    assert_eq!(refused(path("&camera=1"), "http://dash.example").await, 403);
+    let embed = locked.get(&format!("/embed?ticket={ticket}"), "").await;
+    let policy = embed.header("content-security-policy");
+    assert!(
+        policy.ends_with("frame-ancestors 'self' http://dash.example"),
+        "{policy}"
+    );
+    // A ticket shows pictures. It makes no tickets, no sessions, and pushes nothing.
+    let further = locked
+        .post(&format!("/api/v1/tickets?ticket={ticket}"), "", "")
+        .await;
+    assert_eq!(further.status, 403);
+    let ingest = locked.get(&format!("/ingest?ticket={ticket}"), "").await;
+    assert_eq!(ingest.status, 403);
+    let origin = [("origin", "http://dash.example")];
+    let mut viewer = TestViewer::connect_with(&locked.server, &path(""), &origin)
+        .await
+        .unwrap();
+    viewer.frame().await;
+    loop {
+        if let Message::Close(Some(close)) = viewer.next().await.expect("closed without a word") {
+            assert_eq!(u16::from(close.code), CLOSE_SIGNED_OUT);
+            break;
+        }
+    }
+    assert_eq!(refused(path(""), "http://dash.example").await, 403);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_slowed_down_by_address_and_the_owner_is_not() {
+    let locked = Locked::start();
+    let guess = |from: &str| {
+        format!(
+            "X-Forwarded-For: 198.51.100.1, {from}\r\n{}",
+            basic("camera", "guess")
+        )
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(
+            locked
+                .get("/snapshot.jpg", &guess("192.0.2.1"))
+                .await
+                .status,
+        );
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 429, 429]);
+    let answer = locked.get("/snapshot.jpg", &guess("192.0.2.1")).await;
+    assert!(!answer.header("retry-after").is_empty());
+    assert_eq!(
+        locked
+            .get("/snapshot.jpg", &guess("192.0.2.2"))
+            .await
+            .status,
+        401
+    );
+    let right = format!(
+        "X-Forwarded-For: 192.0.2.1\r\n{}",
+        basic("camera", &locked.key())
+    );
+    assert_eq!(locked.get("/snapshot.jpg", &right).await.status, 200);
+    let metrics = locked.get("/metrics", &right).await.body;
+    assert!(
+        metrics.contains("pistreamer_refused_total{reason=\"wrong-key\"} 5\n"),
+        "{metrics}"
+    );
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_not_ours_gets_nothing_even_without_keys() {
+    let server = TestServer::start(|typed| typed.host = vec!["cam.example.org".into()]);
+    let status = async |host: &str| {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(server.address)
+            .await
+            .unwrap();
+        let request =
+            format!("GET /api/v1/cameras HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    assert_eq!(status("rebound.evil.example:8000").await, 421);
+    for host in ["cam.example.org", "192.168.1.5:8000", "pi.local:8000", "pi"] {
+        assert_eq!(status(host).await, 200, "{host}");
+    }
+    server.stop().await;
+}
+
+#[test]
+fn keys_are_shown_rotated_added_and_removed_by_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], typed: &str| {
+        use std::io::Write;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pistreamer"))
+            .arg("key")
+            .args(arguments)
+            .args(["--state-dir", directory.path().to_str().unwrap()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may not want to read it.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let store = Store::new(directory.path().into());
+    let (_, shown) = run(&[], "");
+    let key = store.read().unwrap().owners().unwrap().as_str().to_owned();
+    assert!(
+        shown.contains(&format!("http://localhost:8000/#key={key}")),
+        "{shown}"
+    );
+    let (_, rotated) = run(&["rotate"], "");
+    assert!(rotated.starts_with("owner: ") && !rotated.contains(&key));
+    assert!(run(&["add", "door"], "").1.starts_with("door (view): "));
+    assert!(!run(&["add", "door"], "").0);
+    let (short, said) = run(&["add", "anna", "--role", "admin", "--password"], "1234\n");
+    assert!(!short && said.contains("too short"), "{said}");
+    let (added, said) = run(
+        &["add", "anna", "--role", "admin", "--password"],
+        "correct horse\n",
+    );
+    assert!(added && !said.contains("horse"), "{said}");
+    let kept = std::fs::read_to_string(store.path()).unwrap();
+    assert!(!kept.contains("horse") && kept.contains("$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert!(run(&["remove", "owner"], "").0);
+    assert!(!run(&["remove", "bert"], "").0);
+    assert!(!run(&["add", "Bad Name"], "").0);
+    assert!(run(&["remove", "door"], "").0);
+    let (last, said) = run(&["remove", "anna"], "");
+    assert!(!last && said.contains("only key"), "{said}");
+}
+
+#[test]
+fn killed_at_any_moment_a_rotation_leaves_the_old_key_or_the_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::new(directory.path().into());
+    store.open().unwrap();
+    for delay_us in (0..4000).step_by(80) {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pistreamer"))
+            .args(["key", "rotate", "--state-dir"])
+            .arg(directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(delay_us));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let keys = store.read().unwrap();
+        assert_eq!(keys.keys.len(), 1);
+        assert_eq!(keys.owners().unwrap().as_str().len(), 26);
+    }
+}
