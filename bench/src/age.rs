@@ -173,7 +173,7 @@ fn cases(bytes_per_second: f64) -> Vec<Case> {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let pictures = picture::directory(options.bytes)?;
     let command = format!(
-        "{} --source files:{} --fps {} --listen 127.0.0.1:0 --no-auth --log error",
+        "{} --source files:{} --fps {} --listen 127.0.0.1:0 --no-auth --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
         options.server.display(),
         pictures.path().display(),
         options.fps

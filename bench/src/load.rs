@@ -93,7 +93,7 @@ impl Options {
             self.fps
         );
         let server = format!(
-            "{} --source files:{pictures} --fps {} --listen 127.0.0.1:0 --no-auth --log error",
+            "{} --source files:{pictures} --fps {} --listen 127.0.0.1:0 --no-auth --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
             self.server.display(),
             self.fps
         );

@@ -36,6 +36,7 @@ impl Server {
             source: vec![format!("files:{}", pictures.path().display())],
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             fps: Some(FPS),
+            no_auth: true,
             ..Serve::default()
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();

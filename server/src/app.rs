@@ -3,7 +3,7 @@
 use crate::access::{Access, Key};
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
-use crate::front::{self, Listener};
+use crate::front::{self, Crowd, Listener};
 use crate::hub::{Camera, Hub, Picture};
 use crate::push;
 use crate::session::Roster;
@@ -39,6 +39,7 @@ impl App {
     /// # Errors
     /// Where an address cannot be bound or a source cannot be made.
     pub fn start(config: &Config) -> anyhow::Result<Self> {
+        make_room(config);
         let listeners = config
             .listen
             .iter()
@@ -67,6 +68,7 @@ impl App {
             roster: Roster::default(),
             sessions: config.sessions,
             access,
+            crowd: Crowd::new(config.limits),
             origins: config.origins.clone(),
             hosts: config.hosts.clone(),
             proxies: config.proxies.as_slice().into(),
@@ -184,6 +186,23 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
     }
     tracing::info!(frames, "pushed");
     Ok(())
+}
+
+/// Descriptors besides those of connections: cameras, listeners, files, pipes.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// Asks the system for as many descriptors as there may be connections.
+fn make_room(config: &Config) {
+    let wanted = (config.limits.members + config.limits.guests + OTHER_DESCRIPTORS) as u64;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(granted) if granted < wanted => tracing::warn!(
+            granted,
+            wanted,
+            "the system grants fewer descriptors than connections may need: raise `ulimit -n`, or lower --max-connections"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot ask for more descriptors"),
+    }
 }
 
 fn start_camera(

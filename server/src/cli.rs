@@ -180,6 +180,22 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     pub trusted_proxy: Vec<IpAddr>,
 
+    /// Most connections of those who were let in [default: 512]
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<usize>,
+
+    /// Most connections from one address; a trusted proxy has no such limit [default: 64]
+    #[arg(long, value_name = "N")]
+    pub max_per_address: Option<usize>,
+
+    /// Most connections of those who were not let in, or not yet; the oldest ones go first [default: 128]
+    #[arg(long, value_name = "N")]
+    pub max_strangers: Option<usize>,
+
+    /// Most viewers at once [default: 256]
+    #[arg(long, value_name = "N")]
+    pub max_viewers: Option<usize>,
+
     /// Seconds after which a viewer that takes nothing is dropped [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub send_timeout: Option<f64>,

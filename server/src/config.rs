@@ -2,7 +2,7 @@
 
 use crate::access::Store;
 use crate::cli::{self, Serve};
-use crate::front::{AllowedOrigins, KnownHosts};
+use crate::front::{AllowedOrigins, KnownHosts, Limits};
 use crate::push::Target;
 use crate::session;
 use crate::source::{self, Transform};
@@ -24,6 +24,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where the access keys are kept; `None` lets everybody in.
     pub keys: Option<Store>,
+    /// How many may be connected.
+    pub limits: Limits,
     /// Other origins whose pages may use the cameras.
     pub origins: AllowedOrigins,
     /// The names that the server goes by.
@@ -133,6 +135,9 @@ pub enum ConfigError {
     /// Not a time.
     #[error("a send timeout of {0} s is not possible: choose one from 0.1 to 3600")]
     BadTimeout(f64),
+    /// Not a number of connections.
+    #[error("{0} {1} is not possible: choose a number from 1 to {LARGEST_LIMIT}")]
+    BadLimit(&'static str, usize),
     /// Not a duration.
     #[error("a duration of {0} s is not possible: give a number above 0")]
     BadDuration(f64),
@@ -155,6 +160,9 @@ pub enum ConfigError {
 
 /// Silent connections are pinged so often: middle boxes and browsers cut idle ones after 60 s.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// More connections than that no system grants one process.
+const LARGEST_LIMIT: usize = 1_000_000;
 
 /// Smallest and largest width and height.
 const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
@@ -216,6 +224,7 @@ impl Config {
             } else {
                 Some(store(typed.state_dir.as_deref())?)
             },
+            limits: limits(typed)?,
             origins: AllowedOrigins::new(&typed.allow_origin)?,
             hosts: KnownHosts::new(&typed.host),
             proxies: typed
@@ -226,6 +235,19 @@ impl Config {
             sessions,
         })
     }
+}
+
+fn limits(typed: &Serve) -> Result<Limits, ConfigError> {
+    let limit = |flag, typed: Option<usize>, usual| match typed.unwrap_or(usual) {
+        limit @ 1..=LARGEST_LIMIT => Ok(limit),
+        limit => Err(ConfigError::BadLimit(flag, limit)),
+    };
+    Ok(Limits {
+        members: limit("--max-connections", typed.max_connections, 512)?,
+        per_address: limit("--max-per-address", typed.max_per_address, 64)?,
+        guests: limit("--max-strangers", typed.max_strangers, 128)?,
+        viewers: limit("--max-viewers", typed.max_viewers, 256)?,
+    })
 }
 
 /// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state

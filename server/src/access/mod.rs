@@ -11,6 +11,7 @@ mod token;
 
 pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
 pub use store::{Keys, Store, StoreError};
+pub use throttle::neighbourhood;
 pub use token::Ticket;
 
 use crate::clock;

@@ -41,8 +41,8 @@ impl Failures {
     }
 }
 
-/// Whoever has one IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4).
-fn place(address: IpAddr) -> IpAddr {
+/// What counts as one address: whoever has one IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4).
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
@@ -55,7 +55,7 @@ impl Throttle {
     /// # Errors
     /// How long that address must wait before its next try.
     pub fn check(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
-        let failures = self.lock().get(&place(address)).copied();
+        let failures = self.lock().get(&neighbourhood(address)).copied();
         let left = failures.map_or(Duration::ZERO, |failures| {
             failures
                 .wait()
@@ -67,16 +67,16 @@ impl Throttle {
     /// Notes a wrong key; returns how many there were from that address.
     pub fn failed(&self, address: IpAddr, now: Instant) -> u32 {
         let mut all = self.lock();
-        if all.len() >= REMEMBERED && !all.contains_key(&place(address)) {
+        if all.len() >= REMEMBERED && !all.contains_key(&neighbourhood(address)) {
             all.retain(|_, failures| now.saturating_duration_since(failures.last) < FORGOTTEN);
             let longest_good = all.iter().min_by_key(|(_, failures)| failures.last);
-            if let Some(place) = longest_good.map(|(place, _)| *place)
+            if let Some(longest_good) = longest_good.map(|(address, _)| *address)
                 && all.len() >= REMEMBERED
             {
-                all.remove(&place);
+                all.remove(&longest_good);
             }
         }
-        let failures = all.entry(place(address)).or_insert(Failures {
+        let failures = all.entry(neighbourhood(address)).or_insert(Failures {
             count: 0,
             last: now,
         });
@@ -90,7 +90,7 @@ impl Throttle {
 
     /// That address has shown a good one.
     pub fn forgive(&self, address: IpAddr) {
-        self.lock().remove(&place(address));
+        self.lock().remove(&neighbourhood(address));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {

@@ -2,6 +2,7 @@
 //!
 //! What makes a credential good belongs to [`crate::access`]; sessions and tickets are handed out in [`super::login`].
 
+use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
 use super::{State, login, refusal};
@@ -12,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Lets those pass who may see the cameras; programs are asked for user and password.
@@ -74,6 +76,11 @@ pub(super) async fn page(
 async fn pass(grant: Grant, mut request: Request, next: Next) -> Response {
     // A cookie goes with every request to this host, whichever page makes it: what it opens is for the own pages only.
     let own_only = grant.via == Via::Session;
+    if let Some(place) = request.extensions().get::<Arc<Place>>()
+        && let Err(full) = place.admit()
+    {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, full.to_string());
+    }
     request.extensions_mut().insert(grant);
     let mut response = next.run(request).await;
     if own_only {

@@ -3,6 +3,7 @@
 //!
 //! Where the frames go belongs to [`crate::source::ingest`]. Who may come in is decided before, by what all routes share.
 
+use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
 use super::upgrade::{handshake, switch, upgraded};
@@ -18,6 +19,7 @@ use futures::{SinkExt, StreamExt};
 use pistreamer_protocol::message::{CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -37,6 +39,7 @@ pub(super) async fn upgrade(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
     Extension(grant): Extension<Grant>,
+    Extension(place): Extension<Arc<Place>>,
     query: Query,
     mut request: Request,
 ) -> Response {
@@ -94,6 +97,7 @@ pub(super) async fn upgrade(
             let _ = timeout(Duration::from_secs(1), session.socket.close(Some(goodbye))).await;
         }
         tracing::info!(%end, "went");
+        drop(place);
     };
     state.tasks.spawn(session.instrument(span));
     switch(accept, offered.then_some(wire))

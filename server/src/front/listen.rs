@@ -1,5 +1,6 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
+use super::crowd::Place;
 use super::{State, router};
 use axum::Router;
 use axum::extract::Request;
@@ -9,6 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -107,9 +109,13 @@ pub async fn serve(listener: Listener, state: State) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                state
-                    .tasks
-                    .spawn(connection(stream, peer, router.clone(), state.clone()));
+                let proxy = state.proxies.contains(&peer.ip().to_canonical());
+                // Without a place, the drop of the stream closes it.
+                if let Some(place) = state.crowd.enter(peer.ip(), proxy) {
+                    let (router, state) = (router.clone(), state.clone());
+                    let tasks = state.tasks.clone();
+                    tasks.spawn(connection(stream, peer, place, router, state));
+                }
             }
             Err(error) => {
                 // Out of descriptors, most likely. Those who are connected go on; new ones wait in the backlog.
@@ -120,15 +126,24 @@ pub async fn serve(listener: Listener, state: State) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, state: State) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    router: Router,
+    state: State,
+) {
     if let Err(error) = tune(&stream) {
         tracing::debug!(%error, %peer, "cannot set socket options");
     }
     let kill = CancellationToken::new();
     let killed = kill.clone();
+    let place = Arc::new(place);
+    let leave = place.leave.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Kill(kill.clone()));
+        request.extensions_mut().insert(Arc::clone(&place));
         router
             .clone()
             .oneshot(request.map(axum::body::Body::new) as Request)
@@ -143,6 +158,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, state: 
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = killed.cancelled() => return,
+        () = leave.cancelled() => return,
         () = state.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

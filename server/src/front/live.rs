@@ -8,7 +8,7 @@
 use super::listen::{Kill, Peer};
 use super::query::Query;
 use super::upgrade::unknown_camera;
-use super::{State, assets, guard, refusal, stop};
+use super::{State, assets, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
 use crate::hub::{Frame, Subscription};
@@ -126,6 +126,9 @@ pub(super) async fn stream(
         return multipart(Body::from_stream(
             stream::pending::<std::io::Result<Bytes>>(),
         ));
+    }
+    if let Err(refusal) = seat(&state) {
+        return *refusal;
     }
     let mut pace = Pace::default();
     pace.limit(query.number("fps").filter(|fps| *fps > 0.0));

@@ -69,6 +69,7 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
     }
     let totals = state.roster.totals();
     let uptime = clock::now_us().saturating_sub(state.started_us) as f64 / 1e6;
+    let (members, strangers) = state.crowd.connections();
     let figures = [
         (
             "pistreamer_viewers",
@@ -99,6 +100,24 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
             "counter",
             "Frames that newer ones overtook on the way to a viewer",
             totals.skipped.load(Relaxed) as f64,
+        ),
+        (
+            "pistreamer_connections",
+            "gauge",
+            "Connections of those who were let in",
+            members as f64,
+        ),
+        (
+            "pistreamer_strangers",
+            "gauge",
+            "Connections of those who were not let in, or not yet",
+            strangers as f64,
+        ),
+        (
+            "pistreamer_connections_refused_total",
+            "counter",
+            "Connections that got no place, or lost it to others",
+            state.crowd.refused() as f64,
         ),
         (
             "pistreamer_uptime_seconds",

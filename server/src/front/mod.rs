@@ -4,6 +4,7 @@
 
 mod api;
 mod assets;
+mod crowd;
 mod guard;
 mod ingest;
 mod listen;
@@ -15,6 +16,7 @@ mod query;
 mod upgrade;
 mod visitor;
 
+pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
 pub use origin::{AllowedOrigins, OriginError};
 pub use visitor::KnownHosts;
@@ -47,6 +49,8 @@ pub struct State {
     pub sessions: session::Config,
     /// Who may look.
     pub access: Access,
+    /// Everybody who is connected.
+    pub crowd: Crowd,
     /// Which other origins' pages may use the cameras.
     pub origins: AllowedOrigins,
     /// The names that the server goes by.
@@ -104,6 +108,18 @@ pub fn router(state: State) -> Router {
     // The viewer's files are the same for everybody, so every page may load them. Whether it then gets a picture is
     // decided above, and only a viewer that was loaded can say why not.
     live.fallback(assets::asset).layer(from_fn(manners))
+}
+
+/// Refuses a further viewer where there are as many as may be.
+fn seat(state: &State) -> Result<(), Box<Response>> {
+    let most = state.crowd.viewers();
+    if state.roster.len() < most {
+        return Ok(());
+    }
+    let text = format!(
+        "all {most} viewers that this server takes are looking: close one, or start it with more --max-viewers"
+    );
+    Err(refusal(StatusCode::SERVICE_UNAVAILABLE, text).into())
 }
 
 /// Done when somebody who was let in has to stop looking.

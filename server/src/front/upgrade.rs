@@ -1,8 +1,9 @@
 //! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
 
+use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
-use super::{State, guard, refusal, stop};
+use super::{State, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::hub::Camera;
 use crate::session::{self, Link};
@@ -21,6 +22,7 @@ pub(super) async fn upgrade(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
     Extension(grant): Extension<Grant>,
+    Extension(place): Extension<Arc<Place>>,
     query: Query,
     mut request: Request,
 ) -> Response {
@@ -35,10 +37,17 @@ pub(super) async fn upgrade(
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
     };
+    if let Err(refusal) = seat(&state) {
+        return *refusal;
+    }
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
-    tasks.spawn(serve(upgrade, state, grant, camera, wire, address).instrument(span));
+    let session = async move {
+        serve(upgrade, state, grant, camera, wire, address).await;
+        drop(place);
+    };
+    tasks.spawn(session.instrument(span));
 
     switch(accept, offered.then_some(wire))
 }

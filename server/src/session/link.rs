@@ -11,7 +11,9 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -29,6 +31,38 @@ pub struct Link<S> {
     socket: WebSocketStream<S>,
     /// What the viewer said while a frame was sent, for after it.
     heard: Option<Message>,
+    allowance: Allowance,
+}
+
+/// How much a viewer may say: [`RATE`] messages a second, and [`BURST`] at once. What it says beyond that waits where it
+/// is, in the viewer's own socket.
+#[derive(Debug)]
+struct Allowance {
+    /// When everything so far would have been said at the rate.
+    said_until: Instant,
+}
+
+/// Messages a second: an ack for each of 240 frames, pings, and as much again.
+const RATE: u32 = 500;
+
+/// Messages at once.
+const BURST: u32 = 200;
+
+impl Allowance {
+    fn is_spent(&self, now: Instant) -> bool {
+        self.said_until > now + Duration::from_secs(1) * BURST / RATE
+    }
+
+    fn spend(&mut self, now: Instant) {
+        self.said_until = self.said_until.max(now) + Duration::from_secs(1) / RATE;
+    }
+
+    /// Waits until more may be said.
+    async fn renewed(&self) {
+        if self.is_spent(Instant::now()) {
+            sleep_until(self.said_until - Duration::from_secs(1) * BURST / RATE).await;
+        }
+    }
 }
 
 /// What can happen while a frame is sent to a viewer whose link is slow.
@@ -62,6 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             socket: WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config))
                 .await,
             heard: None,
+            allowance: Allowance {
+                said_until: Instant::now(),
+            },
         }
     }
 
@@ -69,7 +106,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         match self.heard.take() {
             Some(heard) => Some(Ok(heard)),
-            None => self.socket.next().await,
+            None => {
+                self.allowance.renewed().await;
+                let message = self.socket.next().await;
+                self.allowance.spend(Instant::now());
+                message
+            }
         }
     }
 
@@ -147,14 +189,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         cx: &mut Context<'_>,
         meanwhile: &mut impl Meanwhile,
     ) -> Result<(), Error> {
-        while self.heard.is_none() {
+        // What comes beyond the allowance is heard after the frame.
+        while self.heard.is_none() && !self.allowance.is_spent(Instant::now()) {
             match self.socket.poll_next_unpin(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => return Err(Error::ConnectionClosed),
-                Poll::Ready(Some(message)) => match message? {
-                    Message::Text(text) if meanwhile.hear(&text) => {}
-                    other => self.heard = Some(other),
-                },
+                Poll::Ready(Some(message)) => {
+                    self.allowance.spend(Instant::now());
+                    match message? {
+                        Message::Text(text) if meanwhile.hear(&text) => {}
+                        other => self.heard = Some(other),
+                    }
+                }
             }
         }
         Ok(())
@@ -278,5 +324,24 @@ mod tests {
         let mut pong = [0; 2];
         viewer.read_exact(&mut pong).await.unwrap();
         assert_eq!(pong, [0x8a, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_messages_is_heard_at_the_rate_and_waits_with_the_viewer() {
+        const FLOOD: u32 = 2 * RATE + BURST;
+        let (mut link, mut viewer) = pair().await;
+        let flooding = tokio::spawn(async move {
+            for _ in 0..FLOOD {
+                viewer.write_all(b"\x81\x83\0\0\0\0ack").await.unwrap();
+            }
+            viewer
+        });
+        let began = Instant::now();
+        for _ in 0..FLOOD {
+            link.next().await.unwrap().unwrap();
+        }
+        let took = began.elapsed().as_secs_f64();
+        assert!((1.9..2.1).contains(&took), "it took {took} s");
+        flooding.await.unwrap();
     }
 }

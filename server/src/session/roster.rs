@@ -86,6 +86,16 @@ impl Roster {
         self.entries().clone()
     }
 
+    /// How many look now.
+    pub fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether nobody looks.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Sums since the start.
     pub fn totals(&self) -> &Totals {
         &self.totals

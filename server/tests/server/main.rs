@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod abuse;
 mod access;
 mod examples;
 mod grab;
@@ -13,6 +14,5 @@ mod pulled;
 mod pushed;
 mod python;
 mod software;
-#[expect(dead_code, reason = "one function is for other test programs")]
 mod support;
 mod viewers;

@@ -99,7 +99,7 @@ pub struct Received {
 
 /// A viewer's end of a WebSocket.
 pub struct TestViewer {
-    socket: WebSocketStream<TcpStream>,
+    pub socket: WebSocketStream<TcpStream>,
     wire: WireFormat,
     unpacker: Unpacker,
     /// Skips told so far.
