@@ -1,26 +1,31 @@
-//! Software that isn't ours reads what the server sends: ffmpeg, curl, GStreamer, OpenCV, Python's Prometheus client,
-//! nginx. `./dev test` installs it.
+//! Software that isn't ours reads what the server sends: ffmpeg, curl, GStreamer, OpenCV, Python's Prometheus client.
+//! `./dev test` installs it.
 //!
-//! What no such program can see, such as the order of bytes on the socket, is tested in `http`.
+//! What plays until it is told to stop is in `players`, nginx in `proxy`. What no such program can see, such as the order
+//! of bytes on the socket, is tested in `http`.
 
-use crate::support::TestServer;
+use crate::support::{PATIENCE, TestServer};
 use std::process::{Command, Output, Stdio};
+use tokio::time::timeout;
 
-/// Runs a program to its end in a thread of its own, so that the server goes on; what it printed.
+/// Runs a program to its end; what it printed.
 pub async fn run(package: &'static str, program: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null());
-    let name = program.to_owned();
-    let output = tokio::task::spawn_blocking(move || command.output())
+    let mut command = tokio::process::Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    // Some of these programs take seconds to start.
+    let output = timeout(3 * PATIENCE, command.output())
         .await
-        .unwrap();
+        .unwrap_or_else(|_| panic!("{program} {arguments:?} hangs"));
     let Output {
         status,
         stdout,
         stderr,
-    } = output.unwrap_or_else(|error| missing(package, &name, &error));
+    } = output.unwrap_or_else(|error| missing(package, program, &error));
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(status.success(), "{name} {status}\n{stdout}\n{stderr}");
+    assert!(status.success(), "{program} {status}\n{stdout}\n{stderr}");
     stdout
 }
 
@@ -44,7 +49,8 @@ pub async fn python(packages: &'static str, modules: &str, arguments: &[&str]) -
     run(packages, python, arguments).await
 }
 
-fn missing(package: &str, what: &str, error: impl std::fmt::Display) -> ! {
+/// Says what to install, and fails.
+pub fn missing(package: &str, what: &str, error: impl std::fmt::Display) -> ! {
     panic!(
         "this test needs {what} ({error}): install it with  apt install {package}  or run ./dev test, which does"
     );

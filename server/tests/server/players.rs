@@ -1,0 +1,161 @@
+//! Programs that show or watch the stream by themselves: mpv, VLC and motion. `./dev test` installs them.
+//!
+//! Each is shown a picture of one brightness and has to write it down again. Programs that do one thing and end belong
+//! to `software`.
+
+use crate::software::{missing, run};
+use crate::support::{PATIENCE, Running, TestServer, TestViewer, picture};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+/// Of the picture that is shown; far from the grey that programs show where there is none.
+const BRIGHTNESS: u8 = 220;
+
+/// A server that shows the picture, the URL of its stream, and the directory that it is in, where there is room for more.
+fn showing() -> (TestServer, String, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shown.jpg");
+    std::fs::write(&path, picture((320, 240), BRIGHTNESS)).unwrap();
+    let source = format!("files:{}", path.display());
+    let server = TestServer::start(|typed| typed.source = vec![source]);
+    let url = format!("http://{}/stream.mjpg", server.address);
+    (server, url, directory)
+}
+
+fn subdirectory(directory: &TempDir, name: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::create_dir(&path).unwrap();
+    path
+}
+
+/// Files in a directory whose names begin so, in order.
+fn files(directory: &Path, beginning: &str) -> Vec<PathBuf> {
+    let begins = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with(beginning)
+    };
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(begins);
+    paths.sort();
+    paths
+}
+
+/// Whether the JPEG of that path is the picture that was shown, encoded once more.
+fn assert_shown(path: &Path) {
+    let mut decoder = jpeg_decoder::Decoder::new(std::fs::File::open(path).unwrap());
+    let mut pixels = decoder.decode().unwrap();
+    let info = decoder.info().unwrap();
+    // VLC writes the decoder's blocks whole.
+    assert!(
+        info.width == 320 && (240..=256).contains(&info.height),
+        "{path:?}: {info:?}"
+    );
+    pixels.truncate(pixels.len() / usize::from(info.height) * 240);
+    let mean = pixels.iter().copied().map(u64::from).sum::<u64>() / pixels.len() as u64;
+    assert!(
+        mean.abs_diff(BRIGHTNESS.into()) < 4,
+        "{path:?} has brightness {mean}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mpv_plays_the_stream() {
+    let (server, url, directory) = showing();
+    let out = directory.path().join("played");
+    let arguments = [
+        "--no-config",
+        "--vo=image",
+        &format!("--vo-image-outdir={}", out.display()),
+        "--frames=20",
+        &url,
+    ];
+    run("mpv", "mpv", &arguments).await;
+    let pictures = files(&out, "0");
+    assert_eq!(pictures.len(), 20, "{pictures:?}");
+    for path in pictures {
+        assert_shown(&path);
+    }
+    server.stop().await;
+}
+
+/// VLC plays without end, and refuses to be root.
+#[tokio::test(flavor = "multi_thread")]
+async fn vlc_plays_the_stream() {
+    let (server, url, directory) = showing();
+    let out = subdirectory(&directory, "scene");
+    let log = directory.path().join("log");
+    let mut vlc = Command::new("cvlc");
+    vlc.args(["--no-audio", "--vout=dummy", "--video-filter=scene"])
+        .args(["--scene-ratio=1", "--scene-format=jpg"])
+        .arg(format!("--scene-path={}", out.display()))
+        .arg(&url)
+        .env("HOME", &out)
+        .stdin(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap());
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        /// `nobody`.
+        const NOBODY: u32 = 65534;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), open).unwrap();
+        std::os::unix::fs::chown(&out, Some(NOBODY), Some(NOBODY)).unwrap();
+        vlc.uid(NOBODY).gid(NOBODY).current_dir("/");
+    }
+    let vlc = vlc
+        .spawn()
+        .unwrap_or_else(|error| missing("vlc-bin vlc-plugin-base", "cvlc", error));
+    let vlc = Running(vlc);
+    // The last one may still be written.
+    let mut viewer = TestViewer::connect(&server).await;
+    let played = timeout(PATIENCE, async {
+        while files(&out, "scene").len() <= 20 {
+            viewer.frame().await;
+        }
+    });
+    if played.await.is_err() {
+        panic!("VLC: {}", std::fs::read_to_string(log).unwrap());
+    }
+    drop(vlc);
+    for path in &files(&out, "scene")[..20] {
+        assert_shown(path);
+    }
+    drop(viewer);
+    server.stop().await;
+}
+
+/// It takes a snapshot each second, and is ended by the first one.
+#[tokio::test(flavor = "multi_thread")]
+async fn motion_watches_the_stream() {
+    let (server, url, directory) = showing();
+    let out = subdirectory(&directory, "snapshots");
+    let configuration = directory.path().join("motion.conf");
+    let text = format!(
+        "setup_mode off
+log_file {0}/log
+netcam_url {url}
+width 320
+height 240
+framerate 15
+target_dir {0}
+text_right
+picture_output off
+movie_output off
+webcontrol_port 0
+stream_port 0
+snapshot_interval 1
+on_picture_save kill -s TERM $PPID
+",
+        out.display()
+    );
+    std::fs::write(&configuration, text).unwrap();
+    let arguments = ["-n", "-c", configuration.to_str().unwrap()];
+    run("motion", "motion", &arguments).await;
+    assert_shown(&out.join("lastsnap.jpg"));
+    let log = std::fs::read_to_string(out.join("log")).unwrap();
+    assert!(log.contains("connected"), "{log}");
+    server.stop().await;
+}
