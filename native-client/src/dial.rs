@@ -1,10 +1,10 @@
-//! Connections: TCP without delay, and TLS by the certificates that the system trusts.
+//! Connections: TCP without delay, and TLS by the certificates that the system trusts, or those in `SSL_CERT_FILE`.
 //!
 //! What is said over them belongs to the callers.
 
 use crate::Endpoint;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -44,8 +44,38 @@ async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
     }
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let tls = TlsConnector::from(tls_config()?).connect(name, tcp).await?;
-    Ok(Stream::Tls(Box::new(tls)))
+    let tls = TlsConnector::from(tls_config()?).connect(name, tcp).await;
+    Ok(Stream::Tls(Box::new(tls.map_err(explained)?)))
+}
+
+/// The same error, in words of what to do about it where that is known.
+fn explained(error: io::Error) -> io::Error {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
+        return error;
+    };
+    let text = match tls {
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::UnknownIssuer => {
+                "its certificate comes from nobody whom this system trusts; for an authority of your own, name its \
+                 certificate in SSL_CERT_FILE"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet: check the clock here"
+            }
+            _ => return io::Error::other(format!("its certificate is no good: {problem}")),
+        },
+        rustls::Error::InvalidMessage(_) => {
+            "it does not speak TLS: try http:// or ws:// rather than https:// or wss://"
+        }
+        _ => return error,
+    };
+    io::Error::other(text)
 }
 
 fn tls_config() -> io::Result<Arc<ClientConfig>> {
@@ -54,12 +84,14 @@ fn tls_config() -> io::Result<Arc<ClientConfig>> {
         return Ok(Arc::clone(config));
     }
     let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
     // Some systems hold certificates that cannot be read; the others are good all the same.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        return Err(io::Error::other(
-            "this system trusts no certificates: install the package ca-certificates",
-        ));
+        return Err(io::Error::other(match found.errors.first() {
+            Some(error) => format!("no trusted certificate can be read: {error}"),
+            None => "no certificate is trusted here: install ca-certificates, or look into SSL_CERT_FILE".into(),
+        }));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

@@ -17,4 +17,5 @@ mod pushed;
 mod python;
 mod software;
 mod support;
+mod tls;
 mod viewers;

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 
-fn pistreamer(arguments: &[&str]) -> Command {
+/// The program, with nothing to read and its output in pipes.
+pub fn pistreamer(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pistreamer"));
     command
         .args(arguments)
@@ -17,9 +18,13 @@ fn pistreamer(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running server and the first URL that it printed.
 fn serve(arguments: &[&str]) -> (Child, String) {
-    let mut child = pistreamer(arguments).stderr(Stdio::null()).spawn().unwrap();
+    started(pistreamer(arguments))
+}
+
+/// A running server and the first URL that it printed.
+pub fn started(mut command: Command) -> (Child, String) {
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap())
         .read_line(&mut line)
