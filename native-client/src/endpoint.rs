@@ -32,6 +32,16 @@ impl Credentials {
     pub fn basic(&self) -> String {
         format!("Basic {}", STANDARD.encode(&self.0))
     }
+
+    /// The user: what stands before the first colon.
+    pub fn user(&self) -> &str {
+        self.0.split_once(':').map_or(&self.0, |(user, _)| user)
+    }
+
+    /// The password; may be empty.
+    pub fn password(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, password)| password)
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -218,6 +228,7 @@ mod tests {
             credentials.basic(),
             format!("Basic {}", STANDARD.encode("me:s@fe"))
         );
+        assert_eq!((credentials.user(), credentials.password()), ("me", "s@fe"));
         assert_eq!(endpoint.to_string(), "[::1]:81");
         assert!(!format!("{endpoint:?}").contains("s@fe"));
     }

@@ -9,6 +9,7 @@ mod access;
 mod examples;
 mod grab;
 mod http;
+mod login;
 mod players;
 mod process;
 mod proxy;

@@ -23,8 +23,13 @@ fn serve(arguments: &[&str]) -> (Child, String) {
 }
 
 /// A running server and the first URL that it printed.
-pub fn started(mut command: Command) -> (Child, String) {
-    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+pub fn started(command: Command) -> (Child, String) {
+    started_with(command, Stdio::null())
+}
+
+/// The same, with its log somewhere.
+pub fn started_with(mut command: Command, log: Stdio) -> (Child, String) {
+    let mut child = command.stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap())
         .read_line(&mut line)

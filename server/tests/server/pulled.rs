@@ -223,7 +223,7 @@ async fn redirects_are_followed_and_not_in_circles() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let target = origin.address;
-    // Three paths: one leads to the origin, one here, one nowhere.
+    // Three paths: one leads to the origin, one here, one nowhere. The first two are not for everybody.
     let redirecting = tokio::spawn(async move {
         let mut asked = String::new();
         while !asked.contains("GET /moved") {
@@ -231,6 +231,12 @@ async fn redirects_are_followed_and_not_in_circles() {
             let mut request = vec![0; 2048];
             let len = stream.read(&mut request).await.unwrap();
             asked = String::from_utf8_lossy(&request[..len]).into_owned();
+            if !asked.to_ascii_lowercase().contains("authorization: ") && !asked.contains("/circle")
+            {
+                let answer = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                continue;
+            }
             let location = if asked.starts_with("GET /start ") {
                 "/moved".to_owned()
             } else if asked.starts_with("GET /moved ") {

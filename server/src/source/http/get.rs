@@ -1,9 +1,10 @@
 //! GET requests over one connection, kept open between them: RFC 9110 as far as cameras need it.
 //!
-//! What the answers mean belongs to [`super`].
+//! What the answers mean belongs to [`super`], who we are to `login`.
 
 use super::SourceError;
-use axum::http::{Request, StatusCode, header};
+use super::login::{self, Login};
+use axum::http::{Request, Response, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -15,12 +16,16 @@ use std::pin::Pin;
 /// Redirects that are followed.
 const REDIRECTS: usize = 3;
 
+/// Largest page that says why we are refused, in bytes, for which a connection is kept.
+const REFUSAL: usize = 64 << 10;
+
 /// What is sent as the body of a GET.
 type NoBody = axum::body::Body;
 
 /// A connection to a camera.
 pub(super) struct Connection {
     endpoint: Endpoint,
+    login: Login,
     sender: Option<SendRequest<NoBody>>,
 }
 
@@ -29,6 +34,7 @@ impl Connection {
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
+            login: Login::default(),
             sender: None,
         }
     }
@@ -36,19 +42,34 @@ impl Connection {
     /// The answer, once its header is there and says that it is good.
     pub async fn get(&mut self) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS {
-            let response = self.request().await?;
+            let response = self.known_request().await?;
             let status = response.status();
             let location = response.headers().get(header::LOCATION);
             match location.and_then(|location| location.to_str().ok()) {
                 Some(location) if status.is_redirection() => self.redirect(location)?,
                 _ if status.is_success() => return Ok(Answer { response }),
-                _ => return Err(refused(status)),
+                _ => return Err(refused(status, self.endpoint.credentials.is_some())),
             }
         }
         Err(SourceError::new("the camera redirects in a circle"))
     }
 
-    async fn request(&mut self) -> Result<axum::http::Response<Incoming>, SourceError> {
+    /// The answer to a request, made once more where the camera asks who we are.
+    async fn known_request(&mut self) -> Result<Response<Incoming>, SourceError> {
+        let response = self.request().await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let asked = self.login.challenged(response.headers(), &self.endpoint);
+        asked.map_err(|advice| advised(StatusCode::UNAUTHORIZED, advice))?;
+        // The connection is good for more once the page that refuses is read.
+        if (Answer { response }).whole(REFUSAL).await.is_err() {
+            self.sender = None;
+        }
+        self.request().await
+    }
+
+    async fn request(&mut self) -> Result<Response<Incoming>, SourceError> {
         let authority = self.endpoint.authority();
         let failed = |error: &dyn std::fmt::Display| {
             SourceError::new(format!("cannot fetch pictures from {authority}: {error}"))
@@ -63,8 +84,8 @@ impl Connection {
                 header::ACCEPT,
                 "multipart/x-mixed-replace, image/jpeg, */*;q=0.1",
             );
-        if let Some(credentials) = &self.endpoint.credentials {
-            request = request.header(header::AUTHORIZATION, credentials.basic());
+        if let Some(authorization) = self.login.header(&self.endpoint) {
+            request = request.header(header::AUTHORIZATION, authorization);
         }
         let request = request
             .body(NoBody::empty())
@@ -121,20 +142,24 @@ impl Connection {
     }
 }
 
-fn refused(status: StatusCode) -> SourceError {
+fn refused(status: StatusCode, known: bool) -> SourceError {
     let advice = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            "; give user and password as in http://USER:PASSWORD@HOST/PATH"
-        }
-        StatusCode::NOT_FOUND => "; check the path of the URL",
-        _ => "",
+        StatusCode::UNAUTHORIZED => login::WRONG,
+        StatusCode::FORBIDDEN if known => "this user may not see it",
+        StatusCode::FORBIDDEN => login::MISSING,
+        StatusCode::NOT_FOUND => "check the path of the URL",
+        _ => return SourceError::new(format!("the camera answers with status {status}")),
     };
-    SourceError::new(format!("the camera answers with status {status}{advice}"))
+    advised(status, advice)
+}
+
+fn advised(status: StatusCode, advice: &str) -> SourceError {
+    SourceError::new(format!("the camera answers with status {status}; {advice}"))
 }
 
 /// A good answer.
 pub(super) struct Answer {
-    response: axum::http::Response<Incoming>,
+    response: Response<Incoming>,
 }
 
 impl Answer {

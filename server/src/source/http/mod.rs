@@ -1,8 +1,10 @@
 //! Any camera with an HTTP URL: an MJPEG stream, or a snapshot that is fetched again and again.
 //!
-//! What an answer's bytes mean belongs to `multipart`, the requests themselves to `get`.
+//! What an answer's bytes mean belongs to `multipart`, the requests themselves to `get`, users and
+//! passwords to `login`.
 
 mod get;
+mod login;
 mod multipart;
 
 use super::remote::{self, Intake};
