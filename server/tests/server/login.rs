@@ -90,6 +90,7 @@ async fn no_log_and_no_status_shows_the_password() {
         &format!("http://me:{TYPED}wrong@{address}/snapshot"),
         "--listen",
         "127.0.0.1:0",
+        "--no-auth",
     ];
     let stderr = std::fs::File::create(&log).unwrap();
     let (server, url) = started_with(pistreamer(&arguments), stderr.into());

@@ -109,7 +109,10 @@ async fn frames_are_fetched_over_tls_by_an_authority_of_ones_own() {
         format!("https://{proxy}/stream.mjpg"),
         format!("https://{proxy}/snapshot.jpg"),
     ] {
-        let command = trusting(&trusted, &["--source", &source, "--listen", "127.0.0.1:0"]);
+        let command = trusting(
+            &trusted,
+            &["--source", &source, "--listen", "127.0.0.1:0", "--no-auth"],
+        );
         let (relay, url) = process::started(command);
         let relay = Running(relay);
         let grabbed = grab(&trusted, &url).await;
@@ -174,7 +177,10 @@ async fn a_certificate_that_is_no_good_is_refused_in_plain_words() {
     assert!(said.contains("look into SSL_CERT_FILE"), "{said}");
 
     let source = format!("https://{elsewhere}/stream.mjpg");
-    let command = trusting(&trusted, &["--source", &source, "--listen", "127.0.0.1:0"]);
+    let command = trusting(
+        &trusted,
+        &["--source", &source, "--listen", "127.0.0.1:0", "--no-auth"],
+    );
     let (relay, url) = process::started(command);
     let relay = Running(relay);
     let said = run(&trusted, &["grab", &url, "--duration", "1"]).await;
