@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pistreamer::app::App;
-use pistreamer::cli::Serve;
+use pistreamer::cli::{Capture, Serve};
 use pistreamer::config::Config;
 use pistreamer_bench::age::{Arrival, Kind, look};
 use pistreamer_bench::picture;
@@ -35,7 +35,10 @@ impl Server {
         let typed = Serve {
             source: vec![format!("files:{}", pictures.path().display())],
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            fps: Some(FPS),
+            capture: Capture {
+                fps: Some(FPS),
+                ..Capture::default()
+            },
             no_auth: true,
             ..Serve::default()
         };

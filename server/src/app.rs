@@ -13,7 +13,7 @@ use crate::source::ingest::{Door, IngestSource};
 use crate::source::pattern::PatternSource;
 use crate::source::relay::RelaySource;
 use crate::source::tcp::TcpSource;
-use crate::source::{Mode, Outlet, RawFrame, Sink, Source, Supervisor};
+use crate::source::{self, Mode, Outlet, RawFrame, Sink, Source, Supervisor};
 use anyhow::Context;
 use pistreamer_protocol::message;
 use std::sync::Arc;
@@ -54,11 +54,11 @@ impl App {
         let mut doors = Vec::new();
         for (number, kind) in config.sources.iter().enumerate() {
             let door = Door::default();
-            let source = source(kind, config, &door)?;
+            let source = source(kind, &config.capture, &door)?;
             if *kind == SourceKind::Ingest {
                 doors.push((number.to_string(), door));
             }
-            let (camera, supervisor) = start_camera(number, source, config)?;
+            let (camera, supervisor) = start_camera(number, source, config.quality)?;
             cameras.push(camera);
             supervisors.push(supervisor);
         }
@@ -144,13 +144,14 @@ impl App {
 /// Where the camera cannot be started, or nothing was delivered.
 pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     let config::Push {
-        config,
+        source: kind,
+        capture,
+        quality,
         target,
         duration,
     } = config;
-    let kind = config.sources.first().context("there is no source")?;
-    let source = source(kind, config, &Door::default())?;
-    let (camera, supervisor) = start_camera(0, source, config)?;
+    let source = source(kind, capture, &Door::default())?;
+    let (camera, supervisor) = start_camera(0, source, *quality)?;
     let (progress, stop) = (push::Progress::default(), CancellationToken::new());
     let time_is_over = async {
         match duration {
@@ -208,7 +209,7 @@ fn make_room(config: &Config) {
 fn start_camera(
     number: usize,
     source: Box<dyn Source>,
-    config: &Config,
+    quality: u8,
 ) -> anyhow::Result<(Arc<Camera>, Supervisor)> {
     let identity = message::Camera {
         id: number.to_string(),
@@ -222,10 +223,7 @@ fn start_camera(
     );
     let camera = Arc::new(Camera::new(identity));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let encoding = encode::Config {
-        quality: config.quality,
-        workers,
-    };
+    let encoding = encode::Config { quality, workers };
     let pool =
         encode::Pool::spawn(encoding, Arc::clone(&camera)).context("cannot start the encoder")?;
     let outlet = Outlet::new(
@@ -239,8 +237,12 @@ fn start_camera(
     Ok((camera, supervisor))
 }
 
-fn source(kind: &SourceKind, config: &Config, door: &Door) -> anyhow::Result<Box<dyn Source>> {
-    let capture = config.capture.clone();
+fn source(
+    kind: &SourceKind,
+    capture: &source::Config,
+    door: &Door,
+) -> anyhow::Result<Box<dyn Source>> {
+    let capture = capture.clone();
     Ok(match kind {
         SourceKind::Pattern => Box::new(PatternSource::new(capture, PATTERN_SEED)?),
         SourceKind::Files(path) => Box::new(FilesSource::new(capture, path)?),
@@ -249,14 +251,14 @@ fn source(kind: &SourceKind, config: &Config, door: &Door) -> anyhow::Result<Box
         SourceKind::Relay(endpoint) => Box::new(RelaySource::new(endpoint.clone().into())),
         SourceKind::Ingest => Box::new(IngestSource::new(&capture, door.clone())),
         #[cfg(feature = "libcamera")]
-        SourceKind::Libcamera(which) => Box::new(crate::source::libcamera::LibcameraSource::new(
+        SourceKind::Libcamera(which) => Box::new(source::libcamera::LibcameraSource::new(
             capture,
             which.clone(),
         )),
         #[cfg(feature = "libcamera")]
-        SourceKind::Auto if crate::source::libcamera::available() => Box::new(
-            crate::source::libcamera::LibcameraSource::new(capture, None),
-        ),
+        SourceKind::Auto if source::libcamera::available() => {
+            Box::new(source::libcamera::LibcameraSource::new(capture, None))
+        }
         SourceKind::Auto => {
             let why = if cfg!(feature = "libcamera") {
                 "libcamera finds no camera"

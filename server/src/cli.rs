@@ -41,9 +41,18 @@ pub struct Push {
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<f64>,
 
-    /// What is pushed, as when serving. Nothing listens, so --listen, --allow-origin and --send-timeout mean nothing here.
+    /// Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, or the URL
+    /// of a network camera or of another pistreamer [default: auto]
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+
+    /// What is pushed.
     #[command(flatten)]
-    pub serve: Serve,
+    pub capture: Capture,
+
+    /// What is logged.
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// Flags of `key`.
@@ -130,29 +139,9 @@ pub struct Serve {
     #[arg(long, value_name = "SOURCE", verbatim_doc_comment)]
     pub source: Vec<String>,
 
-    /// Size of the picture [default: 1280x720]
-    #[arg(long, value_name = "WIDTHxHEIGHT")]
-    pub size: Option<String>,
-
-    /// Frames per second, 0.1 to 240 [default: 30]
-    #[arg(long, value_name = "RATE")]
-    pub fps: Option<f64>,
-
-    /// JPEG quality, 1 to 100 [default: 80]
-    #[arg(long, value_name = "QUALITY")]
-    pub quality: Option<u8>,
-
-    /// Mirror the picture left to right
-    #[arg(long)]
-    pub hflip: bool,
-
-    /// Mirror the picture top to bottom
-    #[arg(long)]
-    pub vflip: bool,
-
-    /// Turn the picture clockwise: 0, 90, 180 or 270 degrees
-    #[arg(long, value_name = "DEGREES")]
-    pub rotate: Option<u16>,
+    /// What is shown.
+    #[command(flatten)]
+    pub capture: Capture,
 
     /// Address to listen on; may be given more than once [default: 0.0.0.0:8000]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -200,6 +189,42 @@ pub struct Serve {
     #[arg(long, value_name = "SECONDS")]
     pub send_timeout: Option<f64>,
 
+    /// What is logged.
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+/// What a source is asked for, and how its pictures are encoded.
+#[derive(Debug, Default, Args)]
+pub struct Capture {
+    /// Size of the picture [default: 1280x720]
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub size: Option<String>,
+
+    /// Frames per second, 0.1 to 240 [default: 30]
+    #[arg(long, value_name = "RATE")]
+    pub fps: Option<f64>,
+
+    /// JPEG quality, 1 to 100 [default: 80]
+    #[arg(long, value_name = "QUALITY")]
+    pub quality: Option<u8>,
+
+    /// Mirror the picture left to right
+    #[arg(long)]
+    pub hflip: bool,
+
+    /// Mirror the picture top to bottom
+    #[arg(long)]
+    pub vflip: bool,
+
+    /// Turn the picture clockwise: 0, 90, 180 or 270 degrees
+    #[arg(long, value_name = "DEGREES")]
+    pub rotate: Option<u16>,
+}
+
+/// Flags of the log.
+#[derive(Debug, Default, Args)]
+pub struct Logging {
     /// What to log: error, warn, info, debug or trace, also per module as in info,pistreamer::session=debug
     #[arg(long, value_name = "FILTER", env = "PISTREAMER_LOG")]
     pub log: Option<String>,

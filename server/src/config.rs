@@ -39,8 +39,12 @@ pub struct Config {
 /// A checked configuration of `pistreamer push`.
 #[derive(Clone, Debug)]
 pub struct Push {
-    /// The camera and how it is encoded. Nothing listens.
-    pub config: Config,
+    /// The camera.
+    pub source: SourceKind,
+    /// What it is asked for.
+    pub capture: source::Config,
+    /// JPEG quality, 1 to 100.
+    pub quality: u8,
     /// Where to.
     pub target: Target,
     /// For how long; `None` is without end.
@@ -50,13 +54,11 @@ pub struct Push {
 impl Push {
     /// Checks what was typed and completes it.
     pub fn new(typed: &cli::Push) -> Result<Self, ConfigError> {
-        let config = Config::new(&typed.serve)?;
-        if config.sources.len() > 1 {
-            return Err(ConfigError::PushesOne);
-        }
-        if config.sources.contains(&SourceKind::Ingest) {
+        let source = SourceKind::parse(typed.source.as_deref().unwrap_or(AUTO))?;
+        if source == SourceKind::Ingest {
             return Err(ConfigError::PushedIngest);
         }
+        let (capture, quality) = capture(&typed.capture)?;
         let duration = typed.duration.map(|seconds| {
             Duration::try_from_secs_f64(seconds)
                 .ok()
@@ -64,7 +66,9 @@ impl Push {
                 .ok_or(ConfigError::BadDuration(seconds))
         });
         Ok(Self {
-            config,
+            source,
+            capture,
+            quality,
             target: Target::parse(&typed.target)?,
             duration: duration.transpose()?,
         })
@@ -141,9 +145,6 @@ pub enum ConfigError {
     /// Not a duration.
     #[error("a duration of {0} s is not possible: give a number above 0")]
     BadDuration(f64),
-    /// Several sources to push.
-    #[error("one camera is pushed: start pistreamer push once for each --source")]
-    PushesOne,
     /// Nothing listens while pushing.
     #[error("--source ingest needs a server: start pistreamer without push")]
     PushedIngest,
@@ -164,33 +165,23 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// More connections than that no system grants one process.
 const LARGEST_LIMIT: usize = 1_000_000;
 
+/// The source where none is typed.
+const AUTO: &str = "auto";
+
 /// Smallest and largest width and height.
 const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
 
 impl Config {
     /// Checks what was typed and completes it.
     pub fn new(typed: &Serve) -> Result<Self, ConfigError> {
-        let or_default = |given: &[String], default: &str| match given {
-            [] => vec![default.to_owned()],
-            given => given.to_vec(),
+        let sources = match typed.source.as_slice() {
+            [] => vec![SourceKind::parse(AUTO)?],
+            given => given
+                .iter()
+                .map(|text| SourceKind::parse(text))
+                .collect::<Result<_, _>>()?,
         };
-        let sources = or_default(&typed.source, "auto")
-            .iter()
-            .map(|text| SourceKind::parse(text))
-            .collect::<Result<Vec<_>, _>>()?;
-        let (width, height) = parse_size(typed.size.as_deref().unwrap_or("1280x720"))?;
-        let fps = typed.fps.unwrap_or(30.0);
-        if !(0.1..=240.0).contains(&fps) {
-            return Err(ConfigError::BadFps(fps));
-        }
-        let quality = typed.quality.unwrap_or(80);
-        if !(1..=100).contains(&quality) {
-            return Err(ConfigError::BadQuality(quality));
-        }
-        let rotate = typed.rotate.unwrap_or(0);
-        if ![0, 90, 180, 270].contains(&rotate) {
-            return Err(ConfigError::BadRotation(rotate));
-        }
+        let (capture, quality) = capture(&typed.capture)?;
         let send_timeout = typed.send_timeout.unwrap_or(10.0);
         if !(0.1..=3600.0).contains(&send_timeout) {
             return Err(ConfigError::BadTimeout(send_timeout));
@@ -199,20 +190,10 @@ impl Config {
             send_timeout: Duration::from_secs_f64(send_timeout),
             ping_interval: PING_INTERVAL,
         };
-        let transform = Transform {
-            hflip: typed.hflip,
-            vflip: typed.vflip,
-            rotate,
-        };
         let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
         Ok(Self {
             sources,
-            capture: source::Config {
-                width,
-                height,
-                fps,
-                transform,
-            },
+            capture,
             quality,
             listen: if typed.listen.is_empty() {
                 vec![everywhere]
@@ -248,6 +229,35 @@ fn limits(typed: &Serve) -> Result<Limits, ConfigError> {
         guests: limit("--max-strangers", typed.max_strangers, 128)?,
         viewers: limit("--max-viewers", typed.max_viewers, 256)?,
     })
+}
+
+/// What a source is asked for, and the JPEG quality.
+fn capture(typed: &cli::Capture) -> Result<(source::Config, u8), ConfigError> {
+    let (width, height) = parse_size(typed.size.as_deref().unwrap_or("1280x720"))?;
+    let fps = typed.fps.unwrap_or(30.0);
+    if !(0.1..=240.0).contains(&fps) {
+        return Err(ConfigError::BadFps(fps));
+    }
+    let quality = typed.quality.unwrap_or(80);
+    if !(1..=100).contains(&quality) {
+        return Err(ConfigError::BadQuality(quality));
+    }
+    let rotate = typed.rotate.unwrap_or(0);
+    if ![0, 90, 180, 270].contains(&rotate) {
+        return Err(ConfigError::BadRotation(rotate));
+    }
+    let transform = Transform {
+        hflip: typed.hflip,
+        vflip: typed.vflip,
+        rotate,
+    };
+    let capture = source::Config {
+        width,
+        height,
+        fps,
+        transform,
+    };
+    Ok((capture, quality))
 }
 
 /// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state
@@ -359,11 +369,11 @@ mod tests {
             "99999x720",
             "-2x720",
         ] {
-            let error = config(|typed| typed.size = Some(bad.into())).unwrap_err();
+            let error = config(|typed| typed.capture.size = Some(bad.into())).unwrap_err();
             assert_eq!(error, ConfigError::BadSize(bad.into()));
         }
         assert_eq!(
-            config(|typed| typed.size = Some("640×480".into()))
+            config(|typed| typed.capture.size = Some("640×480".into()))
                 .unwrap()
                 .capture
                 .width,
@@ -410,10 +420,10 @@ mod tests {
 
     #[test]
     fn impossible_numbers_are_refused() {
-        assert!(config(|typed| typed.fps = Some(f64::NAN)).is_err());
-        assert!(config(|typed| typed.fps = Some(0.0)).is_err());
-        assert!(config(|typed| typed.quality = Some(0)).is_err());
-        assert!(config(|typed| typed.rotate = Some(45)).is_err());
+        assert!(config(|typed| typed.capture.fps = Some(f64::NAN)).is_err());
+        assert!(config(|typed| typed.capture.fps = Some(0.0)).is_err());
+        assert!(config(|typed| typed.capture.quality = Some(0)).is_err());
+        assert!(config(|typed| typed.capture.rotate = Some(45)).is_err());
         assert!(config(|typed| typed.allow_origin = vec!["*".into()]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pistreamer::app::{self, App};
-use pistreamer::cli::{Cli, Command, Serve};
+use pistreamer::cli::{Cli, Command, Logging};
 use pistreamer::config::{self, Config};
 use pistreamer::{grab, keys};
 use std::io::IsTerminal;
@@ -35,7 +35,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         .build()?;
     if let Some(Command::Push(typed)) = &cli.command {
         let push = config::Push::new(typed)?;
-        init_log(&typed.serve)?;
+        init_log(&typed.logging)?;
         return runtime.block_on(async { app::push(&push, shutdown_signal()?).await });
     }
     if let Some(Command::Grab(typed)) = &cli.command {
@@ -43,7 +43,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         return runtime.block_on(async { Ok(grab::run(config, shutdown_signal()?).await?) });
     }
     let config = Config::new(&cli.serve)?;
-    init_log(&cli.serve)?;
+    init_log(&cli.serve.logging)?;
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
         let app = App::start(&config)?;
@@ -53,7 +53,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     })
 }
 
-fn init_log(typed: &Serve) -> anyhow::Result<()> {
+fn init_log(typed: &Logging) -> anyhow::Result<()> {
     let directives = typed.log.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(directives).map_err(|error| {
         anyhow::anyhow!("--log {directives:?} is not understood ({error}): try --log debug")

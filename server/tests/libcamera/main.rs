@@ -24,8 +24,8 @@ fn run(test: impl Future<Output = ()>) {
 fn serve(source: &str, size: &str, fps: f64) -> TestServer {
     TestServer::start(|typed| {
         typed.source = vec![source.into()];
-        typed.size = Some(size.into());
-        typed.fps = Some(fps);
+        typed.capture.size = Some(size.into());
+        typed.capture.fps = Some(fps);
     })
 }
 
@@ -75,7 +75,7 @@ fn both_cameras_can_be_watched_at_once() {
         run(async {
             let server = TestServer::start(|typed| {
                 typed.source = vec!["libcamera:Bars".into(), "libcamera:Lines".into()];
-                typed.size = Some("160x120".into());
+                typed.capture.size = Some("160x120".into());
             });
             let mut viewers = Vec::new();
             for (id, name) in [("0", "Test bars (external)"), ("1", "Test lines (front)")] {

@@ -184,7 +184,7 @@ fn part<'a>(data: &'a [u8], boundary: &str) -> Option<&'a [u8]> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_mjpeg_client_is_dropped() {
     let server = TestServer::start(|typed| {
-        typed.size = Some("1280x720".into());
+        typed.capture.size = Some("1280x720".into());
         typed.send_timeout = Some(1.0);
     });
     let socket = TcpSocket::new_v4().unwrap();

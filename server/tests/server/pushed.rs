@@ -3,7 +3,7 @@
 use crate::support::{PATIENCE, Running, TestServer, TestViewer, picture, python};
 use futures::{SinkExt, StreamExt};
 use pistreamer::app;
-use pistreamer::cli::{self, Serve};
+use pistreamer::cli;
 use pistreamer::config;
 use pistreamer_client::Publisher;
 use pistreamer_protocol::message::{CameraState, ServerMessage, ViewerMessage};
@@ -207,7 +207,11 @@ fn push_fails_in_one_line_when_nothing_was_delivered() {
     for (arguments, said) in [
         (vec!["udp://a:1"], "its scheme"),
         (vec!["tcp://a:1", "--duration", "0"], "above 0"),
-        (vec!["tcp://a:1", "--source", "pattern"], "once for each"),
+        (
+            vec!["tcp://a:1", "--source", "pattern"],
+            "cannot be used multiple times",
+        ),
+        (vec!["tcp://a:1", "--listen", "[::]:1"], "unexpected"),
     ] {
         let output = push(&arguments).output().unwrap();
         assert!(!output.status.success());
@@ -230,11 +234,12 @@ fn pushing(
     let push = config::Push::new(&cli::Push {
         target: format!("ws://{}", server.address),
         duration: None,
-        serve: Serve {
-            source: vec!["pattern".into()],
+        source: Some("pattern".into()),
+        capture: cli::Capture {
             size: Some("320x240".into()),
-            ..Serve::default()
+            ..cli::Capture::default()
         },
+        logging: cli::Logging::default(),
     });
     let push = push.unwrap();
     let (stop, stopped) = oneshot::channel();

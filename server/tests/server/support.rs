@@ -2,7 +2,7 @@
 
 use futures::{SinkExt, StreamExt};
 use pistreamer::app::App;
-use pistreamer::cli::Serve;
+use pistreamer::cli::{Capture, Serve};
 use pistreamer::config::Config;
 use pistreamer::encode::JpegEncoder;
 use pistreamer::source::{Layout, Plane, Yuv};
@@ -35,7 +35,10 @@ impl TestServer {
     pub fn start(change: impl FnOnce(&mut Serve)) -> Self {
         let mut typed = Serve {
             source: vec!["pattern".into()],
-            size: Some("320x240".into()),
+            capture: Capture {
+                size: Some("320x240".into()),
+                ..Capture::default()
+            },
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             no_auth: true,
             ..Serve::default()

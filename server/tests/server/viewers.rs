@@ -197,7 +197,7 @@ async fn a_viewer_gets_as_few_frames_as_it_wants() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_skip_is_counted_and_told() {
-    let server = TestServer::start(|typed| typed.size = Some("1280x720".into()));
+    let server = TestServer::start(|typed| typed.capture.size = Some("1280x720".into()));
     let stream = narrow_connection(&server).await;
     let mut slow = TestViewer::connect_over(stream, &server, "/ws", &[])
         .await
