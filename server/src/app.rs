@@ -3,7 +3,7 @@
 use crate::access::{Access, Key};
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
-use crate::front::{self, Crowd, Listener};
+use crate::front::{self, Crowd, Listener, Tls};
 use crate::hub::{Camera, Hub, Picture};
 use crate::push;
 use crate::session::Roster;
@@ -45,6 +45,7 @@ impl App {
             .iter()
             .map(|address| Listener::bind(*address))
             .collect::<Result<Vec<_>, _>>()?;
+        let tls = config.certificate.as_ref().map(Tls::load).transpose()?;
         let access = match &config.keys {
             Some(store) => Access::with(store.clone())?,
             None => Access::open(),
@@ -68,6 +69,7 @@ impl App {
             roster: Roster::default(),
             sessions: config.sessions,
             access,
+            tls,
             crowd: Crowd::new(config.limits),
             origins: config.origins.clone(),
             hosts: config.hosts.clone(),
@@ -87,13 +89,18 @@ impl App {
     pub fn urls(&self) -> Vec<String> {
         self.listeners
             .iter()
-            .flat_map(|listener| front::urls(listener.address()))
+            .flat_map(|listener| front::urls(listener.address(), self.state.tls.is_some()))
             .collect()
     }
 
     /// The owner's access key, where one is needed. It is a secret: print it where only the owner reads.
     pub fn owners_key(&self) -> Option<Key> {
         self.state.access.owners_key()
+    }
+
+    /// The SHA-256 of the TLS certificate, where connections are encrypted.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.state.tls.as_ref().map(Tls::fingerprint)
     }
 
     /// Whether everybody is let in.
@@ -118,6 +125,10 @@ impl App {
         }
         let (access, until) = (state.access.clone(), state.shutdown.clone());
         state.tasks.spawn(async move { access.follow(until).await });
+        if let Some(tls) = state.tls.clone() {
+            let until = state.shutdown.clone();
+            state.tasks.spawn(async move { tls.follow(until).await });
+        }
         shutdown.await;
         // In the order of the data: no new frames, then no viewers.
         let closed = tokio::task::spawn_blocking(move || drop(cameras));

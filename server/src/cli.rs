@@ -160,6 +160,18 @@ pub struct Serve {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
+    /// Encrypt, with a certificate that the server makes itself: self-signed
+    #[arg(long, value_name = "KIND")]
+    pub tls: Option<String>,
+
+    /// Encrypt, with the certificate chain in this PEM file; it is read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The PEM file of the certificate's private key
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
     /// Name under which this server is reached besides its addresses and names of the local network, such as
     /// cam.example.org; may be given more than once
     #[arg(long, value_name = "NAME")]

@@ -2,7 +2,7 @@
 
 use crate::access::Store;
 use crate::cli::{self, Serve};
-use crate::front::{AllowedOrigins, KnownHosts, Limits};
+use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::push::Target;
 use crate::session;
 use crate::source::{self, Transform};
@@ -24,6 +24,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where the access keys are kept; `None` lets everybody in.
     pub keys: Option<Store>,
+    /// The certificate; `None` encrypts nothing.
+    pub certificate: Option<Certificate>,
     /// How many may be connected.
     pub limits: Limits,
     /// Other origins whose pages may use the cameras.
@@ -139,6 +141,9 @@ pub enum ConfigError {
     /// Not a time.
     #[error("a send timeout of {0} s is not possible: choose one from 0.1 to 3600")]
     BadTimeout(f64),
+    /// Flags for TLS that don't go together.
+    #[error("for TLS, give --tls self-signed, or both --tls-cert FILE and --tls-key FILE")]
+    BadTls,
     /// Not a number of connections.
     #[error("{0} {1} is not possible: choose a number from 1 to {LARGEST_LIMIT}")]
     BadLimit(&'static str, usize),
@@ -205,6 +210,7 @@ impl Config {
             } else {
                 Some(store(typed.state_dir.as_deref())?)
             },
+            certificate: certificate(typed)?,
             limits: limits(typed)?,
             origins: AllowedOrigins::new(&typed.allow_origin)?,
             hosts: KnownHosts::new(&typed.host),
@@ -215,6 +221,17 @@ impl Config {
                 .collect(),
             sessions,
         })
+    }
+}
+
+fn certificate(typed: &Serve) -> Result<Option<Certificate>, ConfigError> {
+    match (&typed.tls, &typed.tls_cert, &typed.tls_key) {
+        (None, None, None) => Ok(None),
+        (None, Some(chain), Some(key)) => Ok(Some(Certificate::Files(chain.clone(), key.clone()))),
+        (Some(kind), None, None) if kind == "self-signed" => Ok(Some(Certificate::SelfSigned(
+            store(typed.state_dir.as_deref())?.directory().to_owned(),
+        ))),
+        _ => Err(ConfigError::BadTls),
     }
 }
 

@@ -27,7 +27,7 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
             let keys = store.open()?;
             let mut text = listing(&keys);
             if let Some(key) = keys.owners() {
-                let urls = front::urls(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)));
+                let urls = front::urls(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)), false);
                 text += &invitation(&urls, key);
             }
             Ok(text)
@@ -141,14 +141,18 @@ pub fn welcome(app: &App, person: bool) -> String {
             .map(|url| format!("pistreamer: open {url}\n"))
             .collect::<String>()
     };
-    match app.owners_key() {
+    let certificate = app.fingerprint().map_or(String::new(), |fingerprint| {
+        format!("pistreamer: the certificate's SHA-256 is {fingerprint}\n")
+    });
+    let invited = match app.owners_key() {
         Some(key) if person => invitation(&urls, &key),
         _ if app.is_open() => {
             plain(&urls)
                 + "pistreamer: everybody who can reach this machine can see the camera (--no-auth)\n"
         }
         _ => plain(&urls) + "pistreamer: the access key is shown by: pistreamer key\n",
-    }
+    };
+    invited + &certificate
 }
 
 /// The addresses with the key behind `#`, where browsers keep it to themselves, and the one for the phone as a QR code.

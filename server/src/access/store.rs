@@ -114,6 +114,11 @@ impl Store {
         Self { directory }
     }
 
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The file.
     pub fn path(&self) -> PathBuf {
         self.directory.join("keys.json")

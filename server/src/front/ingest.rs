@@ -6,6 +6,7 @@
 use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
+use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
 use super::{State, refusal, stop};
 use crate::access::Grant;
@@ -21,7 +22,6 @@ use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -118,7 +118,7 @@ enum End {
 
 /// One pusher.
 struct Session {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
     visit: Visit,
     unpacker: Unpacker,
     sessions: session::Config,

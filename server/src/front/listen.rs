@@ -1,6 +1,8 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
 use super::crowd::Place;
+use super::tls::Stream;
+use super::visitor::{self, Secure};
 use super::{State, router};
 use axum::Router;
 use axum::extract::Request;
@@ -13,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -140,13 +143,45 @@ async fn connection(
     let killed = kill.clone();
     let place = Arc::new(place);
     let leave = place.leave.clone();
+    let stream = match &state.tls {
+        None => Stream::Plain(stream),
+        Some(tls) => {
+            let greeting = timeout(HEADER_TIMEOUT, tls.accept(stream));
+            let greeted = tokio::select! {
+                greeted = greeting => greeted,
+                () = leave.cancelled() => return,
+                () = state.shutdown.cancelled() => return,
+            };
+            match greeted {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, %peer, "a TLS handshake failed");
+                    return;
+                }
+                Err(_) => {
+                    tracing::debug!(%peer, "a TLS handshake took too long");
+                    return;
+                }
+            }
+        }
+    };
+    let secure = matches!(stream, Stream::Tls(_));
+    let to_https = state.tls.is_some() && !secure;
+    let hosts = state.hosts.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Secure(secure));
         request.extensions_mut().insert(Kill(kill.clone()));
         request.extensions_mut().insert(Arc::clone(&place));
-        router
-            .clone()
-            .oneshot(request.map(axum::body::Body::new) as Request)
+        let request = request.map(axum::body::Body::new) as Request;
+        let (router, hosts) = (router.clone(), hosts.clone());
+        async move {
+            if to_https {
+                Ok(visitor::to_https(&request, &hosts))
+            } else {
+                router.oneshot(request).await
+            }
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -175,10 +210,11 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// What people can open to see a listener's viewer: this machine, its mDNS name, and each of its LAN addresses.
-pub fn urls(address: SocketAddr) -> Vec<String> {
-    let url = |host: &str| format!("http://{host}:{}/", address.port());
+pub fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
+    let scheme = if encrypted { "https" } else { "http" };
+    let url = |host: &str| format!("{scheme}://{host}:{}/", address.port());
     if !address.ip().is_unspecified() {
-        return vec![format!("http://{address}/")];
+        return vec![format!("{scheme}://{address}/")];
     }
     let mut urls = vec![url("localhost")];
     urls.extend(host_name().map(|name| url(&format!("{name}.local"))));
@@ -201,7 +237,7 @@ pub fn urls(address: SocketAddr) -> Vec<String> {
     urls
 }
 
-fn host_name() -> Option<String> {
+pub(super) fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim().split('.').next()?.to_owned();
     (!name.is_empty() && name != "localhost").then_some(name)

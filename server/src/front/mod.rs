@@ -13,12 +13,14 @@ mod login;
 mod metrics;
 mod origin;
 mod query;
+mod tls;
 mod upgrade;
 mod visitor;
 
 pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
 pub use origin::{AllowedOrigins, OriginError};
+pub use tls::{Certificate, Tls, TlsError};
 pub use visitor::KnownHosts;
 
 use crate::access::{Access, Grant};
@@ -49,6 +51,8 @@ pub struct State {
     pub sessions: session::Config,
     /// Who may look.
     pub access: Access,
+    /// How connections are encrypted, where they are.
+    pub tls: Option<Tls>,
     /// Everybody who is connected.
     pub crowd: Crowd,
     /// Which other origins' pages may use the cameras.

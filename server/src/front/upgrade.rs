@@ -3,6 +3,7 @@
 use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
+use super::tls::Stream;
 use super::{State, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::hub::Camera;
@@ -14,7 +15,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pistreamer_protocol::WireFormat;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -151,13 +151,13 @@ pub(super) fn handshake(
 }
 
 /// The connection after the upgrade, with what was read beyond it.
-pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
     let upgraded = upgrade
         .await
         .inspect_err(|error| tracing::debug!(%error, "who came was gone before the upgrade"))
         .ok()?;
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("the upgraded connection is not a TCP stream");
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
+        tracing::error!("the upgraded connection is not one of ours");
         return None;
     };
     Some((parts.io.into_inner(), parts.read_buf.into()))

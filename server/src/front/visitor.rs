@@ -6,9 +6,9 @@
 use super::listen::Peer;
 use super::{State, refusal};
 use axum::extract::{self, Request};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -87,10 +87,10 @@ pub(super) async fn identify(
             "the connection has no peer",
         );
     };
-    let mut secure = Secure(false);
+    let mut secure = request.extensions().get().copied().unwrap_or(Secure(false));
     if state.proxies.contains(&peer.ip().to_canonical()) {
         let headers = request.headers_mut();
-        secure.0 = last(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+        secure.0 |= last(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
         let address = last(headers, &FORWARDED_FOR).and_then(|from| from.parse::<IpAddr>().ok());
         if let Some(host) = headers.remove(&FORWARDED_HOST) {
             headers.insert(header::HOST, host);
@@ -117,6 +117,29 @@ pub(super) async fn identify(
         }
     }
     next.run(request).await
+}
+
+/// Sends who came over plain HTTP to a server that encrypts to the same address over https.
+pub(super) fn to_https(request: &Request, hosts: &KnownHosts) -> Response {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    let location = host
+        .filter(|host| hosts.knows(host) && path.starts_with('/'))
+        .and_then(|host| HeaderValue::from_str(&format!("https://{host}{path}")).ok());
+    match location {
+        Some(location) => {
+            let headers = [(header::LOCATION, location)];
+            (StatusCode::PERMANENT_REDIRECT, headers).into_response()
+        }
+        None => refusal(
+            StatusCode::UPGRADE_REQUIRED,
+            "this server encrypts: use https:// or wss://",
+        ),
+    }
 }
 
 /// The last entry of a list: the one that the nearest proxy wrote.

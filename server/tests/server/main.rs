@@ -6,6 +6,7 @@
 
 mod abuse;
 mod access;
+mod encrypted;
 mod examples;
 mod grab;
 mod http;

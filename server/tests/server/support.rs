@@ -46,11 +46,8 @@ impl TestServer {
         change(&mut typed);
         let app = App::start(&Config::new(&typed).unwrap()).unwrap();
         let url = app.urls().remove(0);
-        let address = url
-            .trim_start_matches("http://")
-            .trim_end_matches('/')
-            .parse()
-            .unwrap();
+        let (_, address) = url.trim_end_matches('/').split_once("://").unwrap();
+        let address = address.parse().unwrap();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(app.run(async move {
             let _ = stopped.await;

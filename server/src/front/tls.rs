@@ -1,0 +1,312 @@
+//! TLS: a certificate from files, taken over when they change, or one of the server's own making.
+//!
+//! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use ring::digest::{SHA256, digest};
+use rustls::ServerConfig;
+use rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+/// Where the certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// PEM files: the chain, and the key.
+    Files(PathBuf, PathBuf),
+    /// Made by the server, and kept in that directory.
+    SelfSigned(PathBuf),
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file can't be read, or isn't PEM.
+    #[error("{path} is no PEM file of a {what}: {why}", path = .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Key and certificate don't belong together, or are of an unknown kind.
+    #[error("the TLS certificate cannot be used: {0}")]
+    Unusable(#[from] rustls::Error),
+    /// A certificate can't be made or kept.
+    #[error("a certificate cannot be made in {directory}: {why}; give a directory that can be written with --state-dir", directory = .0.display(), why = .1)]
+    Unmakeable(PathBuf, String),
+}
+
+/// The files are looked at so often.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A certificate of the server's own is good for so many days: the most that iOS takes.
+const GOOD_FOR: u32 = 825;
+
+/// It is replaced when it is so old, at a start.
+const OLD: Duration = Duration::from_secs(700 * 24 * 3600);
+
+/// Accepts TLS connections. Clones share the certificate.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    current: Arc<Current>,
+    files: (PathBuf, PathBuf),
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Tls")
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The certificate in force.
+#[derive(Debug)]
+struct Current(RwLock<Arc<CertifiedKey>>);
+
+impl Current {
+    fn get(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.get())
+    }
+}
+
+impl Tls {
+    /// Reads the certificate, or makes one.
+    ///
+    /// # Errors
+    /// Where there is none that can be used.
+    pub fn load(certificate: &Certificate) -> Result<Self, TlsError> {
+        let files = match certificate {
+            Certificate::Files(chain, key) => (chain.clone(), key.clone()),
+            Certificate::SelfSigned(directory) => self_signed(directory)
+                .map_err(|why| TlsError::Unmakeable(directory.clone(), why.to_string()))?,
+        };
+        let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            acceptor: Arc::new(config).into(),
+            current,
+            files,
+        })
+    }
+
+    /// Takes over certificates that replace the present one, until cancelled. One that can't be used changes nothing.
+    pub async fn follow(&self, until: CancellationToken) {
+        let mut known = self.changed();
+        while until
+            .run_until_cancelled(tokio::time::sleep(LOOK))
+            .await
+            .is_some()
+        {
+            let now = self.changed();
+            if now == known {
+                continue;
+            }
+            known = now;
+            match read(&self.files) {
+                Ok(key) => {
+                    *self
+                        .current
+                        .0
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner) = key.into();
+                    tracing::info!(fingerprint = self.fingerprint(), "a new TLS certificate");
+                }
+                // One of the two may be written still: the next look tells.
+                Err(error) => tracing::warn!(%error, "the TLS certificate stays as it was"),
+            }
+        }
+    }
+
+    fn changed(&self) -> [Option<SystemTime>; 2] {
+        let changed = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+        [changed(&self.files.0), changed(&self.files.1)]
+    }
+
+    /// The certificate's SHA-256, as browsers show it.
+    pub fn fingerprint(&self) -> String {
+        let key = self.current.get();
+        let hash = key.cert.first().map(|leaf| digest(&SHA256, leaf));
+        let mut text = String::new();
+        for byte in hash.iter().flat_map(AsRef::as_ref) {
+            let colon = if text.is_empty() { "" } else { ":" };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{colon}{byte:02X}");
+        }
+        text
+    }
+
+    /// Shakes hands; a client that speaks plain HTTP is handed back as it is. For the caller to bound in time.
+    ///
+    /// # Errors
+    /// Where the client leaves or speaks something else.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<Stream> {
+        /// The first byte of a TLS connection (RFC 8446 §5.1).
+        const HANDSHAKE: u8 = 22;
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
+            return Ok(Stream::Plain(stream));
+        }
+        let stream = self.acceptor.accept(stream).await?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+}
+
+fn read((chain, key): &(PathBuf, PathBuf)) -> Result<CertifiedKey, TlsError> {
+    let bad = |path: &Path, what, why: String| TlsError::File {
+        path: path.to_owned(),
+        what,
+        why,
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
+        .and_then(Iterator::collect)
+        .map_err(|error| bad(chain, "certificate", error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(bad(chain, "certificate", "there is none in it".into()));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| bad(key, "private key", error.to_string()))?;
+    let certified = CertifiedKey::new(certificates, any_supported_type(&secret)?);
+    certified.keys_match()?;
+    Ok(certified)
+}
+
+/// The files of the server's own certificate, made where there is none or it has become old.
+fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::error::Error>> {
+    let files = (
+        directory.join("tls-cert.pem"),
+        directory.join("tls-key.pem"),
+    );
+    let modified = files.0.metadata().and_then(|data| data.modified());
+    let young = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < OLD));
+    if young && files.1.exists() {
+        return Ok(files);
+    }
+    let mut names = vec!["localhost".to_owned()];
+    if let Some(name) = super::listen::host_name() {
+        names.push(format!("{name}.local"));
+        names.push(name);
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    names.extend(
+        interfaces
+            .iter()
+            .map(|interface| interface.ip().to_string()),
+    );
+    let mut params = CertificateParams::new(names)?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "pistreamer");
+    params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(1);
+    params.not_after = params.not_before + time::Duration::days(GOOD_FOR.into());
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    std::fs::create_dir_all(directory)?;
+    // The key first: a certificate tells that both are there.
+    for (path, pem) in [
+        (&files.1, key.serialize_pem()),
+        (&files.0, certificate.pem()),
+    ] {
+        // Made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(pem.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+    }
+    Ok(files)
+}
+
+/// A connection, encrypted or not.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

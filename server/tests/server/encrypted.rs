@@ -1,0 +1,169 @@
+//! The server's own TLS, as curl and this project's client see it.
+
+use crate::process::pistreamer;
+use crate::support::{Running, TestServer};
+use rcgen::{CertificateParams, KeyPair};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What curl gets: status, then where it is sent to, then the size of the answer. It trusts the certificate in that file.
+fn curl(trusted: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("curl")
+        .args([
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "20",
+            "--output",
+            "/dev/null",
+        ])
+        .args([
+            "--write-out",
+            "%{http_code} %{redirect_url} %{size_download}",
+        ])
+        .arg("--cacert")
+        .arg(trusted)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_its_own_encrypts_all_and_plain_http_is_sent_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::start(|typed| {
+        typed.tls = Some("self-signed".into());
+        typed.state_dir = Some(directory.path().into());
+    });
+    let trusted = directory.path().join("tls-cert.pem");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &directory
+            .path()
+            .join("tls-key.pem")
+            .metadata()
+            .unwrap()
+            .permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let address = server.address;
+    let asked = tokio::task::spawn_blocking(move || {
+        let snapshot = curl(&trusted, &[&format!("https://{address}/snapshot.jpg")]).unwrap();
+        let size = snapshot
+            .strip_prefix("200  ")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap();
+        assert!(size > 1000, "{snapshot}");
+        let plain = format!("http://{address}/snapshot.jpg?max_age=500");
+        let redirect = curl(&trusted, &[&plain]).unwrap();
+        let there = plain.replace("http:", "https:");
+        assert!(redirect.starts_with(&format!("308 {there} ")), "{redirect}");
+        assert!(
+            curl(&trusted, &["--location", &plain])
+                .unwrap()
+                .starts_with("200 ")
+        );
+        let rebound = curl(&trusted, &["--header", "Host: evil.example", &plain]).unwrap();
+        assert!(rebound.starts_with("426  "), "{rebound}");
+
+        // Frames over wss, by a client that trusts only this certificate.
+        let grabbed = pistreamer(&["grab", &format!("https://{address}"), "--count", "10"])
+            .env("SSL_CERT_FILE", &trusted)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .unwrap();
+        assert!(grabbed.status.success(), "{grabbed:?}");
+        assert!(grabbed.stdout.starts_with(b"\xff\xd8"));
+    });
+    asked.await.unwrap();
+    // Half a handshake holds up nobody, not even the end.
+    let mut half = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut half, &[22, 3, 1])
+        .await
+        .unwrap();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_replaced_is_taken_over_and_a_broken_one_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let make = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+        std::fs::write(path("cert.pem"), certificate.pem()).unwrap();
+        std::fs::copy(path("cert.pem"), path(name)).unwrap();
+    };
+    make("first.pem");
+    let server = TestServer::start(|typed| {
+        typed.tls_cert = Some(path("cert.pem"));
+        typed.tls_key = Some(path("key.pem"));
+    });
+    let url = format!("https://{}/healthz", server.address);
+    curl(&path("first.pem"), &[&url]).unwrap();
+    std::fs::write(path("cert.pem"), "-----BEGIN CERTIFICATE-----\nnone\n").unwrap();
+    curl(&path("first.pem"), &[&url]).unwrap();
+    make("second.pem");
+    while curl(&path("second.pem"), &[&url]).is_err() {}
+    assert!(curl(&path("first.pem"), &[&url]).is_err());
+    server.stop().await;
+}
+
+#[test]
+fn the_fingerprint_is_printed_and_kept_and_wrong_flags_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().to_str().unwrap();
+    let serve = [
+        "--source",
+        "pattern",
+        "--listen",
+        "127.0.0.1:0",
+        "--no-auth",
+    ];
+    let own = ["--tls", "self-signed", "--state-dir", state];
+    let mut fingerprints = Vec::new();
+    for _ in 0..2 {
+        let mut child = pistreamer(&[&serve[..], &own].concat())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let running = Running(child);
+        let mut lines = lines.map(Result::unwrap);
+        assert!(lines.next().unwrap().contains("open https://127.0.0.1:"));
+        let fingerprint = lines
+            .filter_map(|line| Some(line.split_once("SHA-256 is ")?.1.to_owned()))
+            .next();
+        fingerprints.push(fingerprint.unwrap());
+        drop(running);
+    }
+    assert_eq!(fingerprints[0].split(':').count(), 32);
+    assert_eq!(fingerprints[0], fingerprints[1]);
+    for (flags, said) in [
+        (&["--tls", "yes"][..], "--tls self-signed"),
+        (&["--tls-cert", "/dev/null"], "--tls-key FILE"),
+        (
+            &["--tls-cert", "/dev/null", "--tls-key", "/dev/null"],
+            "/dev/null is no PEM file of a certificate",
+        ),
+        (
+            &["--tls-cert", "/no/such", "--tls-key", "/no/such"],
+            "/no/such is no PEM file",
+        ),
+    ] {
+        let output = pistreamer(&[&serve[..], flags].concat()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && text.contains(said), "{text}");
+    }
+}
