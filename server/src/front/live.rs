@@ -6,12 +6,13 @@
 //! cameras.
 
 use super::listen::{Kill, Peer};
+use super::placard::placard;
 use super::query::Query;
 use super::upgrade::unknown_camera;
 use super::{State, assets, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
-use crate::hub::{Frame, Subscription};
+use crate::hub::{Camera, Frame, Subscription};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
 use axum::extract::{self, Extension};
@@ -19,8 +20,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
+use pistreamer_protocol::message::CameraState;
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
@@ -98,7 +101,7 @@ pub(super) async fn snapshot(
     let mut response = frame.jpeg().clone().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
-    if let Ok(timestamp) = HeaderValue::from_str(&timestamp(&frame)) {
+    if let Ok(timestamp) = HeaderValue::from_str(&timestamp(frame.captured_us)) {
         headers.insert("x-timestamp", timestamp);
     }
     response
@@ -204,12 +207,12 @@ impl Manner {
         }
     }
 
-    fn head(self, frame: &Frame) -> String {
+    fn head(self, captured_us: u64, jpeg: &[u8]) -> String {
         match self {
             Self::Program => format!(
                 "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
-                frame.jpeg().len(),
-                timestamp(frame)
+                jpeg.len(),
+                timestamp(captured_us)
             ),
             Self::Browser => String::new(),
         }
@@ -217,12 +220,8 @@ impl Manner {
 }
 
 /// Unix time in seconds with six decimals.
-fn timestamp(frame: &Frame) -> String {
-    format!(
-        "{}.{:06}",
-        frame.captured_us / 1_000_000,
-        frame.captured_us % 1_000_000
-    )
+fn timestamp(captured_us: u64) -> String {
+    format!("{}.{:06}", captured_us / 1_000_000, captured_us % 1_000_000)
 }
 
 /// What one MJPEG client is doing.
@@ -249,6 +248,42 @@ async fn is_stalled(mut progress: tokio::sync::watch::Receiver<Progress>, stall:
     }
 }
 
+/// A part of a stream.
+enum Part {
+    Frame(Arc<Frame>),
+    /// A picture that says that there is none.
+    Placard(Vec<u8>),
+}
+
+/// For so long a stream may stand still while its camera is opened, before it says that there is no signal, and so often
+/// it says so then: often enough for readers that give up on a silent stream.
+const PLACARD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The picture that says why there is none; `None` while the camera is live.
+fn no_signal(camera: &Camera) -> Option<Vec<u8>> {
+    let status = camera.status();
+    if status.state == CameraState::Live {
+        return None;
+    }
+    let since = i64::try_from(status.since_us / 1_000_000).unwrap_or_default();
+    let since = OffsetDateTime::from_unix_timestamp(since)
+        .map(|at| {
+            let ((year, month, day), (hour, minute, second)) = (at.to_calendar_date(), at.to_hms());
+            let month = u8::from(month);
+            format!("since {year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+        })
+        .unwrap_or_default();
+    let picture = camera.picture();
+    let name = camera.identity().name.as_str();
+    placard(
+        (picture.width, picture.height),
+        "NO SIGNAL",
+        &[name, &status.reason, &since],
+    )
+    .inspect_err(|error| tracing::error!(%error, "cannot say that there is no signal"))
+    .ok()
+}
+
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
 /// newest frame is chosen late.
 struct Parts {
@@ -263,23 +298,37 @@ struct Parts {
 impl Parts {
     fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> {
         stream::unfold(self, |mut parts| async {
-            let frame = parts.next().await;
-            let head = parts.manner.head(&frame);
+            let (captured_us, jpeg) = match parts.next().await {
+                Part::Frame(frame) => (frame.captured_us, frame.jpeg().clone()),
+                Part::Placard(jpeg) => (clock::now_us(), jpeg.into()),
+            };
+            let head = parts.manner.head(captured_us, &jpeg);
             let tail = format!("\r\n{}", parts.manner.boundary());
             Some((
-                stream::iter([head.into(), frame.jpeg().clone(), tail.into()].map(Ok)),
+                stream::iter([head.into(), jpeg, tail.into()].map(Ok)),
                 parts,
             ))
         })
         .flatten()
     }
 
-    async fn next(&mut self) -> Arc<Frame> {
+    async fn next(&mut self) -> Part {
         self.progress.send_replace(Progress::Waiting);
         if let Some(due) = self.pace.blocked_until(Instant::now()) {
             sleep_until(due).await;
         }
-        let frame = self.subscription.newest().await;
+        let camera = Arc::clone(self.subscription.camera());
+        let frame = loop {
+            match timeout(PLACARD_INTERVAL, self.subscription.newest()).await {
+                Ok(frame) => break frame,
+                Err(_) => {
+                    if let Some(placard) = no_signal(&camera) {
+                        self.progress.send_replace(Progress::Sending);
+                        return Part::Placard(placard);
+                    }
+                }
+            }
+        };
         let missed = self
             .last_seq
             .map_or(0, |last| frame.seq.saturating_sub(last + 1));
@@ -292,6 +341,6 @@ impl Parts {
         self.pace.sent(Instant::now());
         self.viewer.count_sent(frame.jpeg().len());
         self.progress.send_replace(Progress::Sending);
-        frame
+        Part::Frame(frame)
     }
 }

@@ -12,6 +12,7 @@ mod live;
 mod login;
 mod metrics;
 mod origin;
+mod placard;
 mod query;
 mod tls;
 mod upgrade;

@@ -10,7 +10,7 @@ use pistreamer_protocol::message::{CameraState, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, WireFormat, pack};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -38,6 +38,63 @@ async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
 
 fn image(jpeg: &[u8]) -> Vec<u8> {
     [&(jpeg.len() as u32).to_le_bytes(), jpeg].concat()
+}
+
+/// The size of the next part's picture.
+async fn next_part(stream: &mut tokio::io::BufReader<TcpStream>) -> (u16, u16) {
+    let part = async {
+        let mut length = None;
+        loop {
+            let mut line = String::new();
+            assert!(stream.read_line(&mut line).await.unwrap() > 0, "it ended");
+            match (line.trim(), length) {
+                ("", Some(length)) => {
+                    let mut jpeg = vec![0; length];
+                    stream.read_exact(&mut jpeg).await.unwrap();
+                    let info = pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
+                    return (info.width, info.height);
+                }
+                (line, _) => {
+                    if let Some(text) = line.strip_prefix("Content-Length: ") {
+                        length = Some(text.parse::<usize>().unwrap());
+                    }
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, part)
+        .await
+        .expect("the stream stands still")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_a_signal_says_so_in_its_picture_and_goes_on_with_the_camera() {
+    let server = tcp_listen();
+    let camera = address(&server).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream
+        .write_all(b"GET /stream.mjpg HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    let mut stream = tokio::io::BufReader::new(stream);
+    assert_eq!(next_part(&mut stream).await, (640, 480));
+    let mut pusher = TcpStream::connect(&camera).await.unwrap();
+    let pushed = image(&picture((320, 200), 120));
+    pusher.write_all(&pushed).await.unwrap();
+    while next_part(&mut stream).await != (320, 200) {}
+    // The next picture of that size can only be the placard: this camera sends no more.
+    drop(pusher);
+    assert_eq!(next_part(&mut stream).await, (320, 200));
+    let status = server.camera().await;
+    assert_eq!(status["state"], "no-signal");
+    assert_eq!(status["encoded"], 1);
+    let mut pusher = TcpStream::connect(&camera).await.unwrap();
+    pusher
+        .write_all(&image(&picture((64, 48), 120)))
+        .await
+        .unwrap();
+    while next_part(&mut stream).await != (64, 48) {}
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
