@@ -1,7 +1,7 @@
 //! Over a slow or a far link a viewer that acknowledges sees new pictures, and as many as the link can carry.
 //!
 //! The bounds are those of `docs/performance.md`, made generous for a busy machine. How they are met on every kind of
-//! link is tested beside the server's credit.
+//! link is tested beside the protocol's credit.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,7 +1,7 @@
 //! A pistreamer camera's frames in your own program.
 //!
 //! A [`Subscription`] is a [`futures::Stream`] of frames. It holds the newest frame and no queue, reconnects by itself,
-//! and tells the server which frames you took, so that the server never sends ahead of you by more than two of them.
+//! and tells the server which frames you took, so that the server never sends farther ahead than the way to you holds.
 //!
 //! ```no_run
 //! use futures::TryStreamExt as _;

@@ -6,10 +6,13 @@ use crate::dial::Stream;
 use crate::link::{connect, say};
 use crate::{Config, Error};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::future::poll_fn;
+use futures::{SinkExt, StreamExt};
+use pistreamer_protocol::credit::REMEMBERED;
 use pistreamer_protocol::message::{CameraStatus, ServerMessage, ViewerMessage};
-use pistreamer_protocol::{Stamp, WireFormat, pack};
+use pistreamer_protocol::{Credit, Stamp, WireFormat, pack};
 use std::collections::VecDeque;
+use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -36,9 +39,10 @@ pub struct Publisher {
     socket: WebSocketStream<Stream>,
     config: Config,
     wire: WireFormat,
+    credit: Credit,
+    /// The `seq` of each frame that is sent and not acknowledged. The newest one is number `sent` of this connection.
     under_way: VecDeque<u64>,
-    /// When the server last accepted a frame, or was last given one without.
-    progress: Instant,
+    sent: u64,
     heard: Instant,
     pinged: bool,
     paused: bool,
@@ -46,10 +50,7 @@ pub struct Publisher {
     next_seq: u64,
 }
 
-/// Frames that are sent and not acknowledged.
-const WINDOW: usize = 2;
-
-/// A server that acknowledges nothing for so long gets a frame all the same: those before may have been broken.
+/// For last words, whether they are heard or not.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Largest message that a server has to say.
@@ -74,8 +75,9 @@ impl Publisher {
             socket,
             config: config.clone(),
             wire,
+            credit: Credit::acknowledged_always(now.into_std()),
             under_way: VecDeque::new(),
-            progress: now,
+            sent: 0,
             heard: now,
             pinged: false,
             paused: false,
@@ -100,8 +102,8 @@ impl Publisher {
     }
 
     fn blocked_until(&self) -> Option<Instant> {
-        let until = self.progress + PATIENCE;
-        (self.under_way.len() >= WINDOW && Instant::now() < until).then_some(until)
+        let until = self.credit.blocked_until(Instant::now().into_std());
+        until.map(Instant::from_std)
     }
 
     /// Waits until there is room for a frame. Cancel-safe.
@@ -171,7 +173,9 @@ impl Publisher {
         if let Some(at) = self.under_way.iter().position(|sent| *sent == seq) {
             self.accepted += 1;
             self.under_way.drain(..=at);
-            self.progress = Instant::now();
+            // Stamps may begin anew; numbers of a connection don't.
+            let number = self.sent - self.under_way.len() as u64;
+            self.credit.acknowledged(number, Instant::now().into_std());
         }
     }
 
@@ -203,16 +207,33 @@ impl Publisher {
             WireFormat::GzipBase64 => pack(jpeg).into(),
             WireFormat::Jpeg => Bytes::copy_from_slice(jpeg),
         };
-        say(&mut self.socket, &self.config, Message::Binary(body)).await?;
-        if self.under_way.is_empty() || self.under_way.len() >= WINDOW {
-            self.progress = Instant::now();
-        }
-        if self.under_way.len() >= WINDOW {
-            // The one before was given up.
+        self.sent += 1;
+        self.credit
+            .sent(self.sent, body.len(), Instant::now().into_std());
+        self.under_way.push_back(seq);
+        if self.under_way.len() > REMEMBERED {
+            // Given up long ago.
             self.under_way.pop_front();
         }
-        self.under_way.push_back(seq);
-        Ok(())
+        let silence = self.config.silence;
+        match timeout(silence, self.write(Message::Binary(body))).await {
+            Ok(written) => written,
+            Err(_) => Err(Error::silent(&self.config.endpoint, silence)),
+        }
+    }
+
+    /// Writes a message and hears what the server says meanwhile: heard late, an ack would make the way look slow.
+    async fn write(&mut self, message: Message) -> Result<(), Error> {
+        let fed = self.socket.feed(message).await;
+        fed.map_err(|error| Error::broken(&self.config.endpoint, error))?;
+        poll_fn(|cx| {
+            while let Poll::Ready(message) = self.socket.poll_next_unpin(cx) {
+                self.hear(message)?;
+            }
+            let flushed = ready!(self.socket.poll_flush_unpin(cx));
+            Poll::Ready(flushed.map_err(|error| Error::broken(&self.config.endpoint, error)))
+        })
+        .await
     }
 
     /// Tells the camera's state, so that viewers over there learn why there is no picture.

@@ -67,7 +67,7 @@ async fn say(socket: &mut WebSocketStream<TcpStream>, message: ViewerMessage) {
 }
 
 #[tokio::test]
-async fn two_frames_are_under_way_until_one_is_accepted() {
+async fn two_frames_are_under_way_until_the_first_is_accepted() {
     let (mut publisher, mut socket) = connected().await;
     for seq in [10, 11] {
         assert!(publisher.ready().now_or_never().is_some());
@@ -100,6 +100,58 @@ async fn a_server_that_accepts_nothing_gets_a_frame_a_second() {
     for seq in 1..=3 {
         assert_eq!(received(&mut socket).await, stamped(seq));
     }
+}
+
+/// A server that is 200 ms away: what it accepts is known so much later.
+async fn far_away(socket: WebSocketStream<TcpStream>) {
+    let (mut says, mut hears) = socket.split();
+    let (frames, mut accepted) = tokio::sync::mpsc::channel(64);
+    let answer = async {
+        while let Some((seq, due)) = accepted.recv().await {
+            tokio::time::sleep_until(due).await;
+            let message = ViewerMessage::Ack { seq }.to_json();
+            says.send(Message::text(message)).await.unwrap();
+        }
+    };
+    // Its end, and with it that of `frames`, ends the answers.
+    let listen = async move {
+        while let Some(Ok(Message::Binary(packed))) = hears.next().await {
+            let due = tokio::time::Instant::now() + Duration::from_millis(200);
+            let jpeg = Unpacker::default().unpack(&packed).unwrap().to_vec();
+            let seq = Stamp::read(&jpeg).unwrap().seq;
+            frames.send((seq, due)).await.unwrap();
+        }
+    };
+    tokio::join!(answer, listen);
+}
+
+#[tokio::test]
+async fn a_server_that_is_far_away_gets_as_many_frames_as_a_near_one() {
+    let (mut publisher, socket) = connected().await;
+    let server = tokio::spawn(far_away(socket));
+    let mut camera = tokio::time::interval(Duration::from_millis(33));
+    camera.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut sent = Vec::new();
+    for seq in 0..150_u64 {
+        let captured = camera.tick();
+        tokio::pin!(captured);
+        loop {
+            tokio::select! {
+                _ = &mut captured => break,
+                heard = publisher.listen() => heard.unwrap(),
+            }
+        }
+        if publisher.is_ready() {
+            // As after a restart of the camera: numbers of frames may fall.
+            publisher.send(&stamped(seq % 100)).await.unwrap();
+            sent.push(seq);
+        }
+    }
+    // The first second and a half is for finding out how far away it is.
+    let found = sent.iter().filter(|seq| **seq >= 50).count();
+    assert!(found > 90, "{found} of 100 frames: {sent:?}");
+    assert_eq!(publisher.close().await, sent.len() as u64);
+    timeout(PATIENCE, server).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@
 //! * [`unpack`](mod@unpack): the way back, bounded and checked.
 //! * [`message`]: the JSON text messages that travel beside the frames.
 //! * [`wire`]: the names of the WebSocket subprotocols and how one is chosen.
+//! * [`credit`]: how many frames may be under way to whoever acknowledges them.
 
+pub mod credit;
 mod huffman;
 mod inverse;
 pub mod jpeg;
@@ -22,6 +24,7 @@ pub mod stamp;
 pub mod unpack;
 pub mod wire;
 
+pub use credit::Credit;
 pub use pack::pack;
 pub use stamp::Stamp;
 pub use unpack::{UnpackError, Unpacker};

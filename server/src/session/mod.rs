@@ -3,7 +3,6 @@
 //! A viewer that reads slowly gets the newest frame when there is room for it and is told what it missed. It holds up
 //! nobody else: the frames are shared, and nothing is queued for it. The upgrade of the connection belongs to `front`.
 
-mod credit;
 mod link;
 mod pace;
 mod roster;
@@ -14,12 +13,11 @@ pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::clock;
 use crate::hub::{Event, Frame, Subscription};
-use credit::Credit;
 use link::Meanwhile;
 use pistreamer_protocol::message::{
     self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, ServerMessage, ViewerMessage,
 };
-use pistreamer_protocol::{VERSION, WireFormat};
+use pistreamer_protocol::{Credit, VERSION, WireFormat};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -102,7 +100,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         wire,
         viewer,
         config,
-        credit: Credit::new(now),
+        credit: Credit::new(now.into_std()),
         pace: Pace::default(),
         paused: false,
         last_seq: None,
@@ -154,7 +152,7 @@ impl Meanwhile for Sending<'_> {
     }
 
     fn begun(&mut self, seq: u64, bytes: usize) {
-        self.credit.sent(seq, bytes, Instant::now());
+        self.credit.sent(seq, bytes, Instant::now().into_std());
     }
 
     fn hear(&mut self, text: &str) -> bool {
@@ -170,7 +168,7 @@ impl Meanwhile for Sending<'_> {
 }
 
 fn acknowledged(credit: &mut Credit, viewer: &Viewer, seq: u64) {
-    credit.acknowledged(seq, Instant::now());
+    credit.acknowledged(seq, Instant::now().into_std());
     if credit.last_ack().is_some_and(|(last, _)| last == seq) {
         viewer.acked_us.store(clock::now_us(), Ordering::Relaxed);
     }
@@ -188,7 +186,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let now = Instant::now();
             let held_until = self
                 .credit
-                .blocked_until(now)
+                .blocked_until(now.into_std())
+                .map(Instant::from_std)
                 .max(self.pace.blocked_until(now));
             let report_due = (self.skipped.unreported > 0).then_some(self.skipped.report_due);
             let wake = [held_until, report_due]

@@ -282,6 +282,19 @@ fn a_viewer_that_never_acknowledges_is_never_blocked() {
 }
 
 #[test]
+fn a_receiver_that_is_known_to_acknowledge_is_bounded_from_the_start() {
+    let start = Instant::now();
+    let mut credit = Credit::acknowledged_always(start);
+    for seq in 0..FIRST_WINDOW as u64 {
+        assert_eq!(credit.blocked_until(start), None);
+        credit.sent(seq, 1000, start);
+    }
+    assert_eq!(credit.blocked_until(start), Some(start + PATIENCE));
+    credit.acknowledged(0, start + PATIENCE / 2);
+    assert_eq!(credit.blocked_until(start + PATIENCE / 2), None);
+}
+
+#[test]
 fn a_viewer_that_stops_acknowledging_gets_one_frame_more_and_then_one_a_second() {
     let start = Instant::now();
     let mut credit = Credit::new(start);

@@ -1,26 +1,26 @@
-//! How much may be on its way to a viewer: enough to keep its link busy, and no more. Pure bookkeeping, told the time.
+//! How much may be on its way to a receiver: enough to keep the link busy, and no more. Pure bookkeeping, told the time.
 //!
+//! Servers bound by it what they send to viewers, pushers what they send to servers; sockets and timers belong to them.
 //! A viewer that acknowledges what it drew lets two things be measured: how many bytes a second arrive, and how long a
 //! frame takes while nothing waits before it. Their product is what the link, the viewer and the way back hold. What is
 //! sent beyond it would wait somewhere and grow old, so that only a part of a frame is, by which the link's end is found.
 //! A viewer that never acknowledges is bounded by its socket alone.
 
 use std::collections::VecDeque;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Frames under way before anything is measured: one being drawn while the next one travels.
 pub const FIRST_WINDOW: usize = 2;
 
 /// Most frames under way: half a second of a fast camera. Farther away there are gaps instead.
-const LARGEST_WINDOW: usize = 32;
+pub const LARGEST_WINDOW: usize = 32;
 
 /// A viewer that acknowledges nothing for so long gets a frame all the same: the frames it was sent may have been broken
 /// on the way, or its page may have lost them.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Frames remembered as under way. A viewer that begins to acknowledge late is credited for all of them at once.
-const REMEMBERED: usize = 64;
+pub const REMEMBERED: usize = 64;
 
 /// The part of a frame that waits before the link, so that the link is not idle when a frame comes late.
 const HEADROOM: f64 = 0.3;
@@ -37,7 +37,7 @@ const BASE_HOLDS: Duration = Duration::from_secs(10);
 /// Measurements of which the highest is taken for the link's rate: one that is low was more likely held up.
 const RATES: usize = 4;
 
-/// One viewer's credit.
+/// One receiver's credit.
 #[derive(Debug)]
 pub struct Credit {
     under_way: VecDeque<Sent>,
@@ -83,7 +83,7 @@ struct Trip {
 }
 
 impl Credit {
-    /// Full credit.
+    /// Full credit, for a viewer that may never acknowledge anything.
     pub fn new(now: Instant) -> Self {
         Self {
             under_way: VecDeque::new(),
@@ -95,6 +95,14 @@ impl Credit {
             rates: VecDeque::new(),
             mean_size: 0.0,
             trip: None,
+        }
+    }
+
+    /// Credit for a receiver that is known to acknowledge: [`FIRST_WINDOW`] frames until it does.
+    pub fn acknowledged_always(now: Instant) -> Self {
+        Self {
+            acknowledges: true,
+            ..Self::new(now)
         }
     }
 
@@ -122,7 +130,7 @@ impl Credit {
         (until.min(patience_ends) > now).then_some(until.min(patience_ends))
     }
 
-    /// A frame of so many bytes begins to be sent.
+    /// A frame of so many bytes begins to be sent. Its `seq` is higher than those before.
     pub fn sent(&mut self, seq: u64, bytes: usize, now: Instant) {
         let idle = self.under_way.is_empty();
         if idle || now >= self.last_progress + self.patience() {
@@ -148,7 +156,7 @@ impl Credit {
         }
     }
 
-    /// The viewer says that it drew this frame. Frames that were never sent count for nothing.
+    /// The receiver says that it drew or accepted this frame. Frames that were never sent count for nothing.
     pub fn acknowledged(&mut self, seq: u64, now: Instant) {
         self.acknowledges = true;
         if self.under_way.back().is_none_or(|newest| seq > newest.seq) {
