@@ -17,6 +17,8 @@ pub(crate) struct Inbox {
     filled: AtomicWaker,
     /// Told when the caller took a frame.
     pub taken: Notify,
+    /// Told when the caller pauses or resumes.
+    pub turned: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ struct State {
     end: Option<Option<Error>>,
     /// The seq of a frame that was taken and is not acknowledged yet.
     ack: Option<u64>,
+    /// The caller has no use for frames.
+    paused: bool,
     stats: Stats,
 }
 
@@ -47,9 +51,34 @@ impl Inbox {
             state.stats.received += 1;
             state.stats.overtaken += (before - state.waiting.len()) as u64;
         }
+        if let Event::Frame(frame) = &event
+            && state.paused
+        {
+            // It was under way. The server need not wait for it to be drawn.
+            state.ack = Some(frame.stamp.seq);
+            self.taken.notify_one();
+            return;
+        }
         state.waiting.push(event);
         drop(state);
         self.filled.wake();
+    }
+
+    /// Whether the caller has use for frames. One that waits is let go at a pause, so that none is old after it.
+    pub fn pause(&self, paused: bool) {
+        let mut state = self.state();
+        state.paused = paused;
+        if paused {
+            state
+                .waiting
+                .retain(|waiting| !matches!(waiting, Event::Frame(_)));
+        }
+        self.turned.notify_one();
+    }
+
+    /// Whether the caller pauses.
+    pub fn is_paused(&self) -> bool {
+        self.state().paused
     }
 
     /// Nothing more will come, and why.
@@ -142,6 +171,19 @@ mod tests {
         inbox.put(frame(2));
         assert_eq!(inbox.take_ack(), Some(1));
         assert_eq!(inbox.take_ack(), None);
+    }
+
+    #[test]
+    fn what_came_before_or_in_a_pause_is_not_seen_after_it() {
+        let inbox = Inbox::default();
+        inbox.put(frame(1));
+        inbox.pause(true);
+        inbox.put(frame(2));
+        assert_eq!(inbox.take_ack(), Some(2));
+        inbox.pause(false);
+        assert!(take(&inbox).is_none());
+        inbox.put(frame(3));
+        assert!(matches!(take(&inbox), Some(Event::Frame(frame)) if frame.stamp.seq == 3));
     }
 
     #[test]

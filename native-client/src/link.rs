@@ -219,8 +219,17 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
         .await?;
     }
     let mut heard = Instant::now();
-    let mut pinged = false;
+    let (mut pinged, mut paused) = (false, false);
     loop {
+        if paused != inbox.is_paused() {
+            paused = !paused;
+            let message = if paused {
+                ViewerMessage::Pause
+            } else {
+                ViewerMessage::Resume
+            };
+            say(&mut socket, config, Message::text(message.to_json())).await?;
+        }
         let deadline = heard
             + if pinged {
                 config.silence
@@ -240,6 +249,7 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
                     say(&mut socket, config, Message::text(ViewerMessage::Ack { seq }.to_json())).await?;
                 }
             }
+            () = inbox.turned.notified() => {}
             () = sleep_until(deadline) => {
                 if pinged {
                     return Err(Error::silent(endpoint, config.silence));

@@ -93,6 +93,16 @@ impl Subscription {
         poll_fn(|cx| self.inbox.poll_take(cx, |_| true)).await
     }
 
+    /// Has no frames sent for a while. The connection stays, and so does what is told of the camera's state.
+    pub fn pause(&mut self) {
+        self.inbox.pause(true);
+    }
+
+    /// Has frames sent again, from the newest one on.
+    pub fn resume(&mut self) {
+        self.inbox.pause(false);
+    }
+
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         self.inbox.stats()

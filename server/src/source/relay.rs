@@ -8,6 +8,7 @@ use crate::demand::Demand;
 use pistreamer_client::protocol::WireFormat;
 use pistreamer_client::protocol::message::{Camera, CameraState, CameraStatus};
 use pistreamer_client::{Event, Reconnect, Subscription};
+use std::pin::pin;
 
 /// Another server's camera. Its size, rate and quality are what they are over there.
 #[derive(Debug)]
@@ -41,25 +42,36 @@ impl Source for RelaySource {
     fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
         // The origin tells its rate in its hello.
         let mut intake = Intake::new(outlet, 0.0);
-        remote::run(outlet, async {
-            loop {
-                tokio::select! {
-                    error = relay(&self.origin, &mut intake) => return error,
-                    () = remote::unwanted(outlet.demand()) => {}
-                }
-                tracing::debug!("nobody watches, so the origin is left alone");
-                outlet.demand().until(Demand::wanted).await;
-            }
-        })
+        let task = relay(&self.origin, outlet.demand(), &mut intake);
+        remote::run(outlet, task)
     }
 }
 
-/// One connection, until it ends.
-async fn relay(origin: &pistreamer_client::Config, intake: &mut Intake) -> SourceError {
+/// One connection, until it ends. It is kept while nobody watches, without frames: so the origin's state is known.
+async fn relay(
+    origin: &pistreamer_client::Config,
+    demand: &Demand,
+    intake: &mut Intake,
+) -> SourceError {
     let mut subscription = Subscription::start(origin.clone());
     let (mut corrupt, mut size) = (0, (0, 0));
+    let mut paused = false;
+    let mut turn = pin!(turn(demand, paused));
     loop {
-        let event = subscription.event().await;
+        let event = tokio::select! {
+            event = subscription.event() => event,
+            () = &mut turn => {
+                paused = !paused;
+                turn.set(self::turn(demand, paused));
+                if paused {
+                    tracing::debug!("nobody watches, so the origin sends no frames");
+                    subscription.pause();
+                } else {
+                    subscription.resume();
+                }
+                continue;
+            }
+        };
         for _ in corrupt..subscription.stats().corrupt {
             intake.broken("a message of the origin holds no whole frame");
         }
@@ -80,6 +92,15 @@ async fn relay(origin: &pistreamer_client::Config, intake: &mut Intake) -> Sourc
             Some(Err(error)) => return SourceError::new(error.to_string()),
             None => return SourceError::new("the subscription ended"),
         }
+    }
+}
+
+/// Done when a pause has to begin or to end.
+async fn turn(demand: &Demand, paused: bool) {
+    if paused {
+        demand.until(Demand::wanted).await;
+    } else {
+        remote::unwanted(demand).await;
     }
 }
 

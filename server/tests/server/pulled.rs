@@ -144,6 +144,30 @@ async fn nothing_is_fetched_while_nobody_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_nobody_watches_knows_how_its_origin_is() {
+    let origin = showing("pattern");
+    let address = origin.address;
+    let relay = showing(format!("ws://{address}"));
+    let mut viewer = TestViewer::connect(&relay).await;
+    let last = viewer.frame().await.stamp.seq;
+    drop(viewer);
+    origin.camera_is(|camera| camera["consumers"] == 0).await;
+    assert_eq!(relay.camera().await["state"], "live");
+    origin.stop().await;
+    relay
+        .camera_is(|camera| camera["state"] == "no-signal" && camera["reason"] != "")
+        .await;
+    let again = TestServer::start(|typed| typed.listen = vec![address]);
+    relay.camera_is(|camera| camera["state"] == "live").await;
+    again.camera_is(|camera| camera["consumers"] == 0).await;
+    assert_eq!(relay.camera().await["state"], "live");
+    let mut late = TestViewer::connect(&relay).await;
+    assert!(late.frame().await.stamp.seq > last);
+    relay.stop().await;
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn our_own_mjpeg_stream_and_snapshot_are_cameras_too() {
     let origin = showing("pattern");
     for path in ["/stream.mjpg", "/?action=stream", "/snapshot.jpg"] {
