@@ -9,6 +9,8 @@ if (key) {
 const camera = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
+// In another site's frame no cookie is sent, so that the key goes with the stream.
+if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
 for (const name of ["camera", "fit", "ticket", "wire"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
 for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
   camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);

@@ -78,11 +78,15 @@ impl App {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };
-        Ok(Self {
+        let app = Self {
             cameras: supervisors,
             listeners,
             state,
-        })
+        };
+        if let Some(store) = &config.keys {
+            store.note_addresses(&app.urls());
+        }
+        Ok(app)
     }
 
     /// The URLs under which people find the viewer.

@@ -11,7 +11,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 /// Shortest password that is taken, in characters.
 const SHORTEST_PASSWORD: usize = 8;
@@ -24,15 +24,16 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
     let store = config::store(typed.state_dir.as_deref())?;
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
-            let keys = store.open()?;
+            let keys = store.read()?;
             let mut text = listing(&keys);
             if let Some(key) = keys.owners() {
-                let urls = front::urls(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)), false);
-                text += &invitation(&urls, key);
+                let usual = || front::urls((Ipv4Addr::UNSPECIFIED, 8000).into(), false);
+                text += &invitation(&store.addresses().unwrap_or_else(usual), key);
             }
             Ok(text)
         }
         KeyCommand::Rotate { name } => {
+            store.read()?;
             let new = Key::random()?;
             let mut found = false;
             store.change(|keys| {
@@ -51,7 +52,7 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
             role,
             password,
         } => {
-            if store.open()?.get(name).is_some() {
+            if store.read()?.get(name).is_some() {
                 bail!("there is a key {name} already: choose another name, or rotate or remove it");
             }
             let (secret, said) = if *password {
@@ -77,7 +78,7 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
             Ok(format!("{name} ({role}): {said}\n"))
         }
         KeyCommand::Remove { name } => {
-            let keys = store.open()?;
+            let keys = store.read()?;
             if keys.get(name).is_none() {
                 bail!(unknown(name, &keys));
             }
@@ -134,7 +135,9 @@ fn listing(keys: &Keys) -> String {
 }
 
 /// What a starting server says: its addresses. The key goes with them only where a person reads along, not into logs.
-pub fn welcome(app: &App, person: bool) -> String {
+///
+/// `command` shows the key elsewhere.
+pub fn welcome(app: &App, command: &str, person: bool) -> String {
     let urls = app.urls();
     let plain = |urls: &[String]| {
         urls.iter()
@@ -150,7 +153,7 @@ pub fn welcome(app: &App, person: bool) -> String {
             plain(&urls)
                 + "pistreamer: everybody who can reach this machine can see the camera (--no-auth)\n"
         }
-        _ => plain(&urls) + "pistreamer: the access key is shown by: pistreamer key\n",
+        _ => plain(&urls) + &format!("pistreamer: the access key is shown by: {command}\n"),
     };
     invited + &certificate
 }

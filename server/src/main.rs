@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pistreamer::app::{self, App};
-use pistreamer::cli::{Cli, Command, Logging};
+use pistreamer::cli::{Cli, Command, Logging, Serve};
 use pistreamer::config::{self, Config};
 use pistreamer::{grab, keys};
 use std::io::IsTerminal;
@@ -47,10 +47,25 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
         let app = App::start(&config)?;
-        print!("{}", keys::welcome(&app, std::io::stdout().is_terminal()));
+        print!(
+            "{}",
+            keys::welcome(
+                &app,
+                &key_command(&cli.serve),
+                std::io::stdout().is_terminal()
+            )
+        );
         app.run(shutdown).await;
         Ok(())
     })
+}
+
+/// What shows the key of this server.
+fn key_command(typed: &Serve) -> String {
+    match &typed.state_dir {
+        Some(directory) => format!("pistreamer key --state-dir {}", directory.display()),
+        None => "pistreamer key".into(),
+    }
 }
 
 fn init_log(typed: &Logging) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use socket2::SockRef;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
-use support::{PATIENCE, TestServer, TestViewer, resident_memory};
+use support::{PATIENCE, TestServer, TestViewer, heavy_picture, resident_memory};
 use tokio::net::TcpSocket;
 
 /// Frames that each fast viewer must get: four seconds.
@@ -28,7 +28,7 @@ async fn beside_a_stalled_viewer_seven_fast_ones_get_every_frame_in_order() {
     // Frames from files cost no encoding, so that nothing but delivery is tested.
     let frames = tempfile::tempdir().unwrap();
     for number in 0..4 {
-        let jpeg = photograph(number);
+        let jpeg = heavy_picture((1280, 720), number, FRAME_BYTES);
         std::fs::write(frames.path().join(format!("{number}.jpg")), jpeg).unwrap();
     }
     let server = TestServer::start(|typed| {
@@ -129,22 +129,4 @@ async fn watch(mut viewer: TestViewer, wanted: RangeInclusive<u64>) -> (TestView
         }
     }
     (viewer, seen)
-}
-
-/// A JPEG of 1280x720 with a photograph's weight: what lies behind the picture of one grey is in segments that decoders
-/// leave out.
-fn photograph(number: u8) -> Vec<u8> {
-    let mut jpeg = support::picture((1280, 720), 40 * number);
-    // Not one value throughout, which the pack would make small.
-    let mut state = u32::from(number) + 1;
-    while jpeg.len() < FRAME_BYTES {
-        let mut segment = vec![0xFF, 0xEB, 0xFF, 0xFF];
-        segment.extend((2..0xFFFF_u32).map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            // No byte of 0xFF: it would look like a marker.
-            (state >> 24).min(0xFE) as u8
-        }));
-        jpeg.splice(2..2, segment);
-    }
-    jpeg
 }

@@ -36,10 +36,12 @@ struct Now {
 
 impl Book {
     pub fn open(store: Store) -> Result<Self, StoreError> {
+        // Looked at first: a change between the two is then seen as one.
+        let version = store.version();
         let keys = store.open()?;
         let now = Now {
             owners: keys.owners().cloned(),
-            version: store.version(),
+            version,
             held: keys.keys.into_iter().map(hold).collect(),
         };
         Ok(Self {

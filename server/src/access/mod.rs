@@ -37,7 +37,7 @@ struct Inner {
     book: Option<Book>,
     throttle: Throttle,
     /// Passwords are checked one at a time: each takes 19 MiB and some tens of ms, on purpose.
-    checking: Semaphore,
+    checking: Arc<Semaphore>,
     counters: Counters,
 }
 
@@ -59,6 +59,8 @@ pub struct Counters {
 /// What somebody shows to be let in.
 #[derive(Clone, Debug)]
 pub enum Credential {
+    /// An access key where no password is taken: in an address, which a page elsewhere can make a browser ask for.
+    Key(Password),
     /// An access key, or a person's password.
     Secret {
         /// The name of the key; `None` where only the secret was given.
@@ -133,7 +135,7 @@ impl Access {
         Self(Arc::new(Inner {
             book,
             throttle: Throttle::default(),
-            checking: Semaphore::new(1),
+            checking: Arc::new(Semaphore::new(1)),
             counters: Counters::default(),
         }))
     }
@@ -180,6 +182,11 @@ impl Access {
                             ..Grant::by(Via::Ticket, held, Some(ticket))
                         })
                 }
+                Credential::Key(key) => {
+                    // 128 bits need no patience: nobody guesses them, however often.
+                    let held = book.key(key).ok_or(Refused::Wrong);
+                    held.map(|held| Grant::by(Via::Secret, held, None))
+                }
                 Credential::Secret { name, secret } => self
                     .secret(book, name.as_deref(), secret, from)
                     .await
@@ -210,25 +217,24 @@ impl Access {
     ) -> Result<Arc<Held>, Refused> {
         // A key of 128 bits needs no patience: who has it is let in, whatever others at the same address try.
         if let Some(held) = book.key(secret) {
-            self.0.throttle.forgive(from);
             return Ok(held);
         }
         self.0
             .throttle
             .check(from, Instant::now())
             .map_err(Refused::Throttled)?;
+        // Counted before it is known: whoever hangs up meanwhile has tried all the same.
+        let failures = self.0.throttle.failed(from, Instant::now());
         let candidates = book.passwords(name);
         if !candidates.is_empty() {
-            let Ok(_one_at_a_time) = self.0.checking.acquire().await else {
+            let checking = Arc::clone(&self.0.checking);
+            let Ok(one_at_a_time) = checking.acquire_owned().await else {
                 return Err(Refused::Wrong);
             };
-            // Others may have failed while this one waited.
-            self.0
-                .throttle
-                .check(from, Instant::now())
-                .map_err(Refused::Throttled)?;
             let secret = secret.clone();
+            // Goes on where nobody waits for it any more, and keeps its turn until it ends.
             let checked = tokio::task::spawn_blocking(move || {
+                let _one_at_a_time = one_at_a_time;
                 candidates
                     .into_iter()
                     .find(|held| held.entry.secret.matches(&secret))
@@ -238,7 +244,6 @@ impl Access {
                 return Ok(held);
             }
         }
-        let failures = self.0.throttle.failed(from, Instant::now());
         // So that a flood of wrong keys is a handful of lines.
         if failures.is_power_of_two() {
             tracing::warn!(%from, failures, "a wrong access key");

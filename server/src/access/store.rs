@@ -32,7 +32,10 @@ pub enum StoreError {
     )]
     Unwritable(PathBuf, io::Error),
     /// The file can't be read.
-    #[error("the access keys in {path} cannot be read: {error}", path = .0.display(), error = .1)]
+    #[error(
+        "the access keys in {path} cannot be read: {error}; they are made when pistreamer first starts, and it may have been \
+         told another --state-dir, or run as another user", path = .0.display(), error = .1
+    )]
     Unreadable(PathBuf, io::Error),
     /// The file isn't what it should be.
     #[error(
@@ -144,6 +147,23 @@ impl Store {
             }
             other => other,
         }
+    }
+
+    /// Notes where the server that uses these keys is reached, for whoever shows them. Without a note they are shown with
+    /// the usual address.
+    pub fn note_addresses(&self, urls: &[String]) {
+        let noted = serde_json::to_vec(urls)
+            .map_err(io::Error::from)
+            .and_then(|text| fs::write(self.directory.join("addresses.json"), text));
+        if let Err(error) = noted {
+            tracing::warn!(%error, "cannot note the addresses for `pistreamer key`");
+        }
+    }
+
+    /// Where the server that uses these keys was reached when it last started.
+    pub fn addresses(&self) -> Option<Vec<String>> {
+        let text = fs::read(self.directory.join("addresses.json")).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// The keys as they are.

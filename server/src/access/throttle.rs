@@ -41,9 +41,11 @@ impl Failures {
     }
 }
 
-/// What counts as one address: whoever has one IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4).
+/// What counts as one address: whoever has one IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4), but for
+/// link-local ones, which all machines of a network have under the same 64 bits.
 pub fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
+        IpAddr::V6(address) if address.is_unicast_link_local() => address.into(),
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
         }
@@ -134,6 +136,8 @@ mod tests {
         let (throttle, now) = (Throttle::default(), Instant::now());
         fail(&throttle, "2001:db8::1", 10, now);
         let waits = |address: &str| throttle.check(address.parse().unwrap(), now).is_err();
+        fail(&throttle, "fe80::1", 10, now);
+        assert!(waits("fe80::1") && !waits("fe80::2"));
         assert!(waits("2001:db8::2"));
         assert!(!waits("2001:db8:0:1::1"));
         assert!(!waits("192.0.2.1"));

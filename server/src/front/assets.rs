@@ -35,6 +35,13 @@ pub(super) async fn asset(request: Request) -> Response {
             "only GET and HEAD are answered here",
         );
     }
+    // The page stands at its own path, behind the guard.
+    if matches!(
+        request.uri().path().trim_start_matches('/'),
+        "" | "index.html"
+    ) {
+        return refusal(StatusCode::NOT_FOUND, "the viewer is at /");
+    }
     file(request.uri().path(), request.headers())
 }
 

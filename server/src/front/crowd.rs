@@ -2,11 +2,13 @@
 //!
 //! Those who were let in have places of their own, so that a flood of strangers cannot lock the owner out.
 
+use super::folded::Folded;
 use crate::access::neighbourhood;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// How many may be connected.
@@ -33,8 +35,8 @@ pub struct Crowd(Arc<Shared>);
 struct Shared {
     limits: Limits,
     inside: Mutex<Inside>,
-    turned_away: AtomicU64,
-    shown_out: AtomicU64,
+    turned_away: Folded,
+    shown_out: Folded,
 }
 
 #[derive(Debug, Default)]
@@ -81,13 +83,13 @@ impl Crowd {
         Self(Arc::new(Shared {
             limits,
             inside: Mutex::default(),
-            turned_away: AtomicU64::new(0),
-            shown_out: AtomicU64::new(0),
+            turned_away: Folded::new(),
+            shown_out: Folded::new(),
         }))
     }
 
-    /// A place for a new connection. Where strangers have them all, the address that has most of them gives one up.
-    /// `proxy` may speak for many, so that its address doesn't count.
+    /// A place for a new connection. Where strangers have them all, or all that an address may have, the oldest of them
+    /// gives one up: of that address, or of the one that has most. `proxy` may speak for many, so that its address doesn't count.
     pub(super) fn enter(&self, address: IpAddr, proxy: bool) -> Option<Place> {
         let limits = self.0.limits;
         let address = neighbourhood(address);
@@ -96,21 +98,29 @@ impl Crowd {
         let crowded = count.guests >= GUESTS_PER_ADDRESS.min(limits.guests)
             || count.guests + count.members >= limits.per_address;
         if crowded && !proxy {
-            drop(inside);
-            let turned_away = self.0.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
-            if turned_away.is_power_of_two() {
-                tracing::warn!(%address, turned_away, "too many connections from one address");
+            if count.guests == 0 {
+                drop(inside);
+                if let Some(times) = self.0.turned_away.again() {
+                    tracing::warn!(%address, times, "too many connections from one address");
+                }
+                return None;
             }
-            return None;
-        }
-        if inside.guests.len() >= limits.guests {
-            inside.show_one_out();
-            let shown_out = self.0.shown_out.fetch_add(1, Ordering::Relaxed) + 1;
-            if shown_out.is_power_of_two() {
-                tracing::warn!(
-                    shown_out,
-                    "too many connections of strangers: the oldest go"
-                );
+            // Whoever comes now may be the one who belongs here.
+            inside.show_one_out(|guest| guest.address == address);
+            if let Some(times) = self.0.shown_out.again() {
+                tracing::warn!(%address, times, "too many strangers from one address: the oldest goes");
+            }
+        } else if inside.guests.len() >= limits.guests {
+            let most = inside.addresses.values().map(|count| count.guests).max();
+            let most: Vec<_> = inside
+                .addresses
+                .iter()
+                .filter(|(_, count)| Some(count.guests) == most)
+                .map(|(address, _)| *address)
+                .collect();
+            inside.show_one_out(|guest| most.contains(&guest.address));
+            if let Some(times) = self.0.shown_out.again() {
+                tracing::warn!(times, "too many strangers: the oldest goes");
             }
         }
         let id = inside.next;
@@ -146,7 +156,7 @@ impl Crowd {
 
     /// Connections so far that got no place, or lost it.
     pub(super) fn refused(&self) -> u64 {
-        self.0.turned_away.load(Ordering::Relaxed) + self.0.shown_out.load(Ordering::Relaxed)
+        self.0.turned_away.times() + self.0.shown_out.times()
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -155,12 +165,9 @@ impl Crowd {
 }
 
 impl Inside {
-    /// Ends the oldest guest of the address that has most guests.
-    fn show_one_out(&mut self) {
-        let most = self.addresses.values().map(|count| count.guests).max();
-        let oldest = self.guests.iter().find(|(_, guest)| {
-            self.addresses.get(&guest.address).map(|count| count.guests) == most
-        });
+    /// Ends the oldest such guest.
+    fn show_one_out(&mut self, such: impl Fn(&Guest) -> bool) {
+        let oldest = self.guests.iter().find(|(_, guest)| such(guest));
         if let Some(id) = oldest.map(|(id, _)| *id)
             && let Some(guest) = self.guests.remove(&id)
         {
@@ -185,8 +192,12 @@ impl Place {
         let most = self.crowd.0.limits.members;
         let mut inside = self.crowd.inside();
         if !inside.guests.contains_key(&self.id) {
-            // Let in before, or shown out just now.
-            return Ok(());
+            // Let in before, or shown out just now, which the connection is about to notice.
+            return if self.leave.is_cancelled() {
+                Err(Full(most))
+            } else {
+                Ok(())
+            };
         }
         if inside.members >= most {
             return Err(Full(most));
@@ -198,6 +209,22 @@ impl Place {
             count.members += 1;
         }
         Ok(())
+    }
+}
+
+/// So long one may stay without having been let in: to sign in, and to load the page for it.
+const STAY: Duration = Duration::from_secs(60);
+
+impl Place {
+    /// Done when whoever has the place has to leave it.
+    pub async fn over(&self) {
+        if self.leave.run_until_cancelled(sleep(STAY)).await.is_some() {
+            let stranger = self.crowd.inside().guests.contains_key(&self.id);
+            if !stranger {
+                // Only the place of a stranger can go to others.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }
 
@@ -234,7 +261,9 @@ mod tests {
         let taken: Vec<_> = (0..50)
             .filter_map(|_| crowd.enter(address(1), false))
             .collect();
-        assert_eq!(taken.len(), GUESTS_PER_ADDRESS);
+        let staying = taken.iter().filter(|place| !place.leave.is_cancelled());
+        assert_eq!(staying.count(), GUESTS_PER_ADDRESS);
+        assert!(!taken[49].leave.is_cancelled(), "the newest had to go");
         let other = crowd.enter(address(2), false).unwrap();
         other.admit().unwrap();
         assert_eq!(crowd.connections(), (1, GUESTS_PER_ADDRESS));

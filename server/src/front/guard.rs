@@ -24,6 +24,20 @@ pub(super) async fn view(
     next: Next,
 ) -> Response {
     match admit(&state, &query, &request, Role::View).await {
+        Ok(grant) => pass_on(grant, request, next).await,
+        Err(why) => ask(why),
+    }
+}
+
+/// Lets those pass who may know what goes on: whoever has a key, but nobody with a ticket, which is for pictures.
+pub(super) async fn insight(
+    state: extract::State<State>,
+    query: Query,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, &query, &request, Role::View).await {
+        Ok(grant) if grant.via == Via::Ticket => tell(Turned::Down(grant.role)),
         Ok(grant) => pass(grant, request, next).await,
         Err(why) => ask(why),
     }
@@ -37,7 +51,7 @@ pub(super) async fn view_quietly(
     next: Next,
 ) -> Response {
     match admit(&state, &query, &request, Role::View).await {
-        Ok(grant) => pass(grant, request, next).await,
+        Ok(grant) => pass_on(grant, request, next).await,
         Err(why) => tell(why),
     }
 }
@@ -63,8 +77,14 @@ pub(super) async fn page(
     next: Next,
 ) -> Response {
     match admit(&state, &query, &request, Role::View).await {
-        // So that the key does not stay in the address bar, the history and bookmarks.
-        Ok(grant) if grant.via == Via::Secret && query.get("key").is_some() => {
+        // So that the key does not stay in the address bar, the history and bookmarks. A frame has none of these, and no
+        // cookie either where the page around it is another site's.
+        Ok(grant)
+            if grant.via == Via::Secret
+                && query.get("key").is_some()
+                && query.get("action").is_none()
+                && !request.uri().path().ends_with("/embed") =>
+        {
             login::without_key(&state, &grant, &request)
         }
         Ok(grant) => pass(grant, request, next).await,
@@ -73,9 +93,38 @@ pub(super) async fn page(
     }
 }
 
+/// Passes a request for something else than a page. A ticket for the pages of one origin is good where the browser says
+/// which page asks; where it doesn't, as for an `<img>`, any page could.
+async fn pass_on(grant: Grant, request: Request, next: Next) -> Response {
+    let bound = grant
+        .ticket
+        .as_ref()
+        .and_then(|ticket| ticket.origin.as_deref());
+    match bound {
+        Some(origin) if !request.headers().contains_key(header::ORIGIN) => refusal(
+            StatusCode::FORBIDDEN,
+            format!(
+                "this ticket is for pages of {origin}, and the request does not say which page it is of: use <pi-camera>, \
+                 /embed in an iframe, or <img crossorigin=\"anonymous\">"
+            ),
+        ),
+        _ => pass(grant, request, next).await,
+    }
+}
+
 async fn pass(grant: Grant, mut request: Request, next: Next) -> Response {
-    // A cookie goes with every request to this host, whichever page makes it: what it opens is for the own pages only.
-    let own_only = grant.via == Via::Session;
+    // A cookie goes with every request to this host, whichever page makes it: what it opens is for the own pages only. So
+    // is what a ticket opens that names no origin.
+    let own_only = match grant.via {
+        Via::Session => true,
+        Via::Ticket => grant
+            .ticket
+            .as_ref()
+            .is_some_and(|ticket| ticket.origin.is_none()),
+        // Browsers remember user and password, too, and send them wherever a page has an <img>.
+        Via::Secret => request.headers().contains_key(header::AUTHORIZATION),
+        Via::Open => false,
+    };
     if let Some(place) = request.extensions().get::<Arc<Place>>()
         && let Err(full) = place.admit()
     {
@@ -132,10 +181,7 @@ fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credenti
         shown.push(Credential::Ticket(ticket.into()));
     }
     if let Some(key) = query.get("key") {
-        shown.push(Credential::Secret {
-            name: None,
-            secret: Password::new(key),
-        });
+        shown.push(Credential::Key(Password::new(key)));
     }
     let authorization = headers
         .get(header::AUTHORIZATION)
@@ -146,10 +192,7 @@ fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credenti
             shown.extend(basic(text.trim()));
         }
         Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => {
-            shown.push(Credential::Secret {
-                name: None,
-                secret: Password::new(text.trim()),
-            });
+            shown.push(Credential::Key(Password::new(text.trim())));
         }
         _ => {}
     }
@@ -252,6 +295,7 @@ mod tests {
             shown
                 .into_iter()
                 .map(|credential| match credential {
+                    Credential::Key(_) => "key".into(),
                     Credential::Secret { name, .. } => format!("secret of {name:?}"),
                     Credential::Session(text) => format!("session {text}"),
                     Credential::Ticket(text) => format!("ticket {text}"),
@@ -269,10 +313,7 @@ mod tests {
             found(authorization.clone(), "basic YW5uYTphOmI=", ""),
             "secret of Some(\"anna\")"
         );
-        assert_eq!(
-            found(authorization.clone(), "Bearer abc", ""),
-            "secret of None"
-        );
+        assert_eq!(found(authorization.clone(), "Bearer abc", ""), "key");
         assert_eq!(found(authorization.clone(), "Basic ???", ""), "");
         assert_eq!(found(authorization, "Digest x", ""), "");
         assert_eq!(
@@ -281,7 +322,7 @@ mod tests {
         );
         assert_eq!(
             found(header::COOKIE, "a=b", "ticket=t&key=k"),
-            "ticket t, secret of None"
+            "ticket t, key"
         );
     }
 }

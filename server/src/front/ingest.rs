@@ -43,7 +43,7 @@ pub(super) async fn upgrade(
     query: Query,
     mut request: Request,
 ) -> Response {
-    let (accept, wire, offered) = match handshake(request.headers()) {
+    let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
     };

@@ -142,14 +142,16 @@ async fn connection(
     let kill = CancellationToken::new();
     let killed = kill.clone();
     let place = Arc::new(place);
-    let leave = place.leave.clone();
+    let stay = Arc::clone(&place);
+    let leave = stay.over();
+    tokio::pin!(leave);
     let stream = match &state.tls {
         None => Stream::Plain(stream),
         Some(tls) => {
             let greeting = timeout(HEADER_TIMEOUT, tls.accept(stream));
             let greeted = tokio::select! {
                 greeted = greeting => greeted,
-                () = leave.cancelled() => return,
+                () = &mut leave => return,
                 () = state.shutdown.cancelled() => return,
             };
             match greeted {
@@ -193,7 +195,7 @@ async fn connection(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = killed.cancelled() => return,
-        () = leave.cancelled() => return,
+        () = &mut leave => return,
         () = state.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use pistreamer_protocol::message::CameraState;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -284,6 +285,9 @@ fn no_signal(camera: &Camera) -> Option<Vec<u8>> {
     .ok()
 }
 
+/// Bytes of a picture that are handed to the connection at once.
+const PIECE: usize = 64 << 10;
+
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
 /// newest frame is chosen late.
 struct Parts {
@@ -304,10 +308,16 @@ impl Parts {
             };
             let head = parts.manner.head(captured_us, &jpeg);
             let tail = format!("\r\n{}", parts.manner.boundary());
-            Some((
-                stream::iter([head.into(), jpeg, tail.into()].map(Ok)),
-                parts,
-            ))
+            let progress = parts.progress.clone();
+            let pieces = (0..jpeg.len()).step_by(PIECE).map(move |at| {
+                // Asked for when the client has taken the one before: it gets on.
+                progress.send_replace(Progress::Sending);
+                jpeg.slice(at..jpeg.len().min(at + PIECE))
+            });
+            let whole = iter::once(head.into())
+                .chain(pieces)
+                .chain(iter::once(tail.into()));
+            Some((stream::iter(whole.map(Ok)), parts))
         })
         .flatten()
     }

@@ -30,7 +30,14 @@ pub(super) fn page(state: &State) -> Response {
     let policy = state.origins.page_policy(None);
     (
         StatusCode::UNAUTHORIZED,
-        [(header::CONTENT_SECURITY_POLICY, policy)],
+        [
+            (header::CONTENT_SECURITY_POLICY, policy),
+            // Without a referrer, the form's request would have no origin either (Fetch §3.2).
+            (
+                header::REFERRER_POLICY,
+                HeaderValue::from_static("same-origin"),
+            ),
+        ],
         Html(PAGE),
     )
         .into_response()
@@ -72,7 +79,9 @@ pub(super) async fn enter(
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
-    let form = content_type.starts_with("application/x-www-form-urlencoded");
+    // curl says that of whatever it sends.
+    let form = content_type.starts_with("application/x-www-form-urlencoded")
+        && !body.trim_ascii_start().starts_with(b"{");
     let shown = if form {
         let fields = Query::parse(&String::from_utf8_lossy(&body));
         fields.get("key").map(|key| Shown {
@@ -126,8 +135,8 @@ pub(super) fn without_key(state: &State, grant: &Grant, request: &Request) -> Re
         .uri()
         .query()
         .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.starts_with("key="))
+        .split(['&', '?'])
+        .filter(|pair| Query::parse(pair).get("key").is_none())
         .collect();
     // Relative, so that a prefix that a proxy put before it stays.
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
@@ -187,8 +196,9 @@ pub(super) async fn ticket(
             }
         }
     };
+    // An empty id would mean any camera.
     if let Some(id) = &wanted.camera
-        && state.hub.camera(Some(id)).is_none()
+        && (id.is_empty() || state.hub.camera(Some(id)).is_none())
     {
         return super::upgrade::unknown_camera(&state, Some(id));
     }

@@ -5,6 +5,7 @@
 mod api;
 mod assets;
 mod crowd;
+mod folded;
 mod guard;
 mod ingest;
 mod listen;
@@ -82,10 +83,12 @@ pub fn router(state: State) -> Router {
         .route("/video.mjpg", get(live::stream))
         .route("/snapshot.jpg", get(live::snapshot))
         .route("/snapshot", get(live::snapshot))
+        .layer(from_fn_with_state(state.clone(), guard::view));
+    let insights = Router::new()
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/cameras", get(api::cameras))
         .route("/metrics", get(metrics::metrics))
-        .layer(from_fn_with_state(state.clone(), guard::view));
+        .layer(from_fn_with_state(state.clone(), guard::insight));
     // Asked by scripts, which had better not make the browser ask for a password.
     let scripted = Router::new()
         .route("/ws", get(upgrade::upgrade))
@@ -102,6 +105,7 @@ pub fn router(state: State) -> Router {
         .route("/login.css", get(login::style));
     let live = pages
         .merge(pictures)
+        .merge(insights)
         .merge(scripted)
         .merge(pushed)
         .merge(open)
@@ -165,10 +169,9 @@ async fn manners(request: Request, next: Next) -> Response {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    headers
+        .entry(header::REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
 

@@ -3,6 +3,7 @@
 //! A browser names the page's origin in every WebSocket upgrade and every cross-origin fetch (RFC 6454 §7); without this
 //! check any page that its owner visits could read the camera. Programs send no Origin and are not concerned.
 
+use super::folded::{Folded, short};
 use super::query::Query;
 use super::{METHODS, State, refusal};
 use axum::extract::{self, Request};
@@ -68,7 +69,9 @@ fn normal(origin: &str) -> Option<String> {
         _ => return None,
     };
     let authority = authority.strip_suffix(default_port).unwrap_or(authority);
-    let plain = !authority.is_empty() && !authority.contains(['/', '?', '#', '@', ' ', '*']);
+    // What a host and a port are made of: these texts also stand in headers.
+    let plain = |letter: u8| letter.is_ascii_alphanumeric() || b".:-_[]".contains(&letter);
+    let plain = !authority.is_empty() && authority.bytes().all(plain);
     plain.then(|| format!("{scheme}://{authority}"))
 }
 
@@ -102,11 +105,11 @@ pub(super) async fn check(
         state.access.ticket_admits(ticket, &origin).then_some(())
     };
     if !state.origins.contains(text) && admitted().is_none() {
-        tracing::warn!(
-            origin = text,
-            path = request.uri().path(),
-            "refused a page of another origin"
-        );
+        static REFUSED: Folded = Folded::new();
+        if let Some(times) = REFUSED.again() {
+            let (origin, path) = (short(text), short(request.uri().path()));
+            tracing::warn!(origin, path, times, "refused a page of another origin");
+        }
         let text = format!(
             "pages of {text} may not use this camera: start pistreamer with --allow-origin {text} to let them"
         );
@@ -176,6 +179,8 @@ mod tests {
             "ftp://a",
             "http://",
             "http://user@a",
+            "http://a;sandbox",
+            "http://a\thttps:",
         ] {
             assert!(
                 AllowedOrigins::new(&[bad.into()]).is_err(),

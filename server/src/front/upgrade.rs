@@ -9,7 +9,7 @@ use crate::access::Grant;
 use crate::hub::Camera;
 use crate::session::{self, Link};
 use axum::extract::{self, Extension, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -33,13 +33,13 @@ pub(super) async fn upgrade(
     let Some(camera) = state.hub.camera(id).cloned() else {
         return unknown_camera(&state, id);
     };
-    let (accept, wire, offered) = match handshake(request.headers()) {
-        Ok(agreed) => agreed,
-        Err(refusal) => return *refusal,
-    };
     if let Err(refusal) = seat(&state) {
         return *refusal;
     }
+    let (accept, wire, offered) = match handshake(&request) {
+        Ok(agreed) => agreed,
+        Err(refusal) => return *refusal,
+    };
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
@@ -86,8 +86,9 @@ pub(super) fn unknown_camera(state: &State, id: Option<&str>) -> Response {
 
 /// The answer to the viewer's key, the wire format, and whether the viewer offered any.
 pub(super) fn handshake(
-    headers: &HeaderMap,
+    request: &Request,
 ) -> Result<(HeaderValue, WireFormat, bool), Box<Response>> {
+    let headers = request.headers();
     let has = |name: header::HeaderName, token: &str| {
         let values = headers.get_all(name);
         values
@@ -99,7 +100,11 @@ pub(super) fn handshake(
                     .any(|word| word.trim().eq_ignore_ascii_case(token))
             })
     };
-    if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
+    if request.method() != Method::GET
+        || request.version() < Version::HTTP_11
+        || !has(header::UPGRADE, "websocket")
+        || !has(header::CONNECTION, "upgrade")
+    {
         let mut response = refusal(
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket: connect to it with ws://, or open / in a browser",

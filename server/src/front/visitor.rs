@@ -3,6 +3,7 @@
 //! A page elsewhere can make its own name lead to this server's address after it was loaded (DNS rebinding), and is then
 //! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
 
+use super::folded::{Folded, short};
 use super::listen::Peer;
 use super::{State, refusal};
 use axum::extract::{self, Request};
@@ -92,7 +93,8 @@ pub(super) async fn identify(
         let headers = request.headers_mut();
         secure.0 |= last(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
         let address = last(headers, &FORWARDED_FOR).and_then(|from| from.parse::<IpAddr>().ok());
-        if let Some(host) = headers.remove(&FORWARDED_HOST) {
+        let host = last(headers, &FORWARDED_HOST).map(HeaderValue::from_str);
+        if let Some(Ok(host)) = host {
             headers.insert(header::HOST, host);
         }
         if let Some(address) = address {
@@ -106,8 +108,11 @@ pub(super) async fn identify(
     if let Some(host) = request.headers().get(header::HOST) {
         let host = host.to_str().unwrap_or_default();
         if !state.hosts.knows(host) {
-            let name = without_port(host);
-            tracing::warn!(host = name, "refused a request for another host");
+            static REFUSED: Folded = Folded::new();
+            let name = short(without_port(host));
+            if let Some(times) = REFUSED.again() {
+                tracing::warn!(host = name, times, "refused a request for another host");
+            }
             return refusal(
                 StatusCode::MISDIRECTED_REQUEST,
                 format!(

@@ -4,7 +4,7 @@
 //! What is said, and when, belongs to [`super`].
 
 use crate::hub::{Frame, Payload};
-use futures::{SinkExt, StreamExt};
+use futures::{SinkExt, StreamExt, TryFutureExt};
 use pistreamer_protocol::WireFormat;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -77,6 +77,16 @@ pub trait Meanwhile {
     fn hear(&mut self, text: &str) -> bool;
 }
 
+/// What came in time; else an I/O error that says that it didn't.
+async fn within<T>(
+    patience: Duration,
+    coming: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(patience, coming)
+        .await
+        .unwrap_or_else(|_| Err(Error::Io(io::ErrorKind::TimedOut.into())))
+}
+
 /// What came of an attempt to send.
 enum Step {
     Wrote(usize),
@@ -120,16 +130,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.socket.send(message).await
     }
 
-    /// Sends a frame, or the newest one where it has to wait before its first byte; returns the one that was sent. Listens
+    /// Sends a frame, piece by piece as the socket takes it, each within `patience`; or the newest one where it has to wait before its first byte; returns the one that was sent. Listens
     /// meanwhile. Not cancel-safe: the link is of no use after a send that did not end.
     pub async fn send_frame(
         &mut self,
         mut frame: Arc<Frame>,
         wire: WireFormat,
+        patience: Duration,
         meanwhile: &mut impl Meanwhile,
     ) -> Result<Arc<Frame>, Error> {
         // After a flush tungstenite holds nothing back, so its messages and our frames cannot mix.
-        self.socket.flush().await?;
+        within(patience, self.socket.flush()).await?;
         let mut sent = 0;
         let mut waited = false;
         loop {
@@ -149,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 waited |= step.is_pending();
                 step
             });
-            match step.await? {
+            match within(patience, step).await? {
                 Step::Wrote(0) => return Err(Error::Io(io::ErrorKind::WriteZero.into())),
                 Step::Wrote(bytes) => {
                     if sent == 0 {
@@ -160,7 +171,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Step::Newer(newer) => frame = newer,
             }
         }
-        poll_fn(|cx| Pin::new(self.socket.get_mut()).poll_flush(cx)).await?;
+        let flush = poll_fn(|cx| Pin::new(self.socket.get_mut()).poll_flush(cx));
+        within(patience, flush.map_err(Error::Io)).await?;
         Ok(frame)
     }
 
@@ -206,6 +218,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Ok(())
     }
 
+    /// Says goodbye to a viewer that said so first (RFC 6455 §5.5.1). For the caller to bound in time.
+    pub async fn answer_close(&mut self) -> Result<(), Error> {
+        self.socket.flush().await
+    }
+
     /// Says goodbye and waits until the viewer has said so too: a socket closed before all of its input is read would
     /// take the goodbye back. For the caller to bound in time.
     pub async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Error> {
@@ -229,6 +246,8 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     /// What the pipe between a link and its viewer holds.
     const PIPE: usize = 1000;
@@ -281,7 +300,7 @@ mod tests {
         let mut notes = Notes::default();
         let newer = Rc::clone(&notes.newer);
         {
-            let sending = link.send_frame(frame(1, 5000), WireFormat::Jpeg, &mut notes);
+            let sending = link.send_frame(frame(1, 5000), WireFormat::Jpeg, PATIENCE, &mut notes);
             tokio::pin!(sending);
             assert!(futures::poll!(sending.as_mut()).is_pending());
             *newer.borrow_mut() = Some(Arc::clone(&newest));
@@ -301,7 +320,8 @@ mod tests {
         let mut notes = Notes::default();
         let mut came = vec![0; message(&large).len()];
         {
-            let sending = link.send_frame(Arc::clone(&large), WireFormat::Jpeg, &mut notes);
+            let sending =
+                link.send_frame(Arc::clone(&large), WireFormat::Jpeg, PATIENCE, &mut notes);
             tokio::pin!(sending);
             assert!(futures::poll!(sending.as_mut()).is_pending());
             // A text "ack", a ping, and a text "late", masked with zeros.
@@ -324,6 +344,31 @@ mod tests {
         let mut pong = [0; 2];
         viewer.read_exact(&mut pong).await.unwrap();
         assert_eq!(pong, [0x8a, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_viewer_that_takes_a_little_all_the_time_gets_the_frame_and_one_that_stops_does_not()
+    {
+        let (mut link, mut viewer) = pair().await;
+        let large = frame(1, 20 * PIPE);
+        let len = message(&large).len();
+        let mut notes = Notes::default();
+        let began = Instant::now();
+        let reading = async {
+            for _ in 0..len / 500 + 1 {
+                tokio::time::sleep(PATIENCE / 2).await;
+                let mut piece = [0; 500];
+                viewer.read(&mut piece).await.unwrap();
+            }
+        };
+        let sending = link.send_frame(Arc::clone(&large), WireFormat::Jpeg, PATIENCE, &mut notes);
+        let (sent, ()) = futures::future::join(sending, reading).await;
+        sent.unwrap();
+        assert!(began.elapsed() > 10 * PATIENCE);
+        let error = link.send_frame(large, WireFormat::Jpeg, PATIENCE, &mut notes);
+        assert!(
+            matches!(error.await, Err(Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut)
+        );
     }
 
     #[tokio::test(start_paused = true)]

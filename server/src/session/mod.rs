@@ -18,6 +18,7 @@ use pistreamer_protocol::message::{
     self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, ServerMessage, ViewerMessage,
 };
 use pistreamer_protocol::{Credit, VERSION, WireFormat};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -237,10 +238,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             credit: &mut self.credit,
             viewer: &self.viewer,
         };
-        let sending = self.link.send_frame(frame, self.wire, &mut meanwhile);
-        let frame = match timeout(self.config.send_timeout, sending).await {
-            Ok(sent) => sent?,
-            Err(_) => return Err(End::Stalled(self.config.send_timeout)),
+        let patience = self.config.send_timeout;
+        let sending = self
+            .link
+            .send_frame(frame, self.wire, patience, &mut meanwhile);
+        let frame = match sending.await {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(End::Stalled(patience));
+            }
+            sent => sent?,
         };
         let missed = self
             .last_seq
@@ -339,7 +345,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         /// A viewer that doesn't listen any more must not hold up the server's end.
         const PATIENCE: Duration = Duration::from_secs(1);
         let (code, reason) = match end {
-            End::Left | End::Stalled(_) => return,
+            End::Left => {
+                // Gone already, where it left without a word.
+                drop(timeout(PATIENCE, self.link.answer_close()).await);
+                return;
+            }
+            End::Stalled(_) => return,
             End::Shutdown => (CLOSE_GOING_AWAY, "the server stops"),
             End::SignedOut => (CLOSE_SIGNED_OUT, "signed out"),
             End::BadMessage(error) => {

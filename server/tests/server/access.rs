@@ -158,6 +158,9 @@ async fn without_a_key_there_is_nothing_to_see() {
                 .contains("frame-ancestors 'self'")
         );
     }
+    for path in ["//", "/index.html"] {
+        assert_eq!(locked.get(path, "").await.status, 404, "{path}");
+    }
     // Asked before anybody shows anything.
     assert_eq!(locked.ask("OPTIONS", "/stream.mjpg", "").await.status, 204);
     let health = locked.get("/healthz", "").await;
@@ -204,10 +207,17 @@ async fn a_browser_trades_the_key_for_a_session_and_forgets_it() {
     );
     assert_eq!(locked.get("/api/v1/session", &cookie).await.status, 200);
 
-    let redirect = locked.get(&format!("/embed?fit=cover&key={key}"), "").await;
+    let redirect = locked.get(&format!("/?camera=1&key={key}"), "").await;
     assert_eq!(redirect.status, 303);
-    assert_eq!(redirect.header("location"), "./embed?fit=cover");
+    assert_eq!(redirect.header("location"), "./?camera=1");
     assert!(!redirect.header("set-cookie").contains("Secure"));
+    // Programs follow no redirect, and keep no cookie.
+    let snapshot = locked
+        .get(&format!("/?action=snapshot&key={key}"), "")
+        .await;
+    assert_eq!(snapshot.status, 200);
+    let odd = locked.get(&format!("/?a=1?%6bey={key}"), "").await;
+    assert_eq!(odd.header("location"), "./?a=1");
     let https = "X-Forwarded-Proto: https\r\n";
     let redirect = locked.get(&format!("/?key={key}"), https).await;
     assert_eq!(redirect.header("location"), "./");
@@ -331,6 +341,29 @@ async fn a_ticket_opens_one_camera_for_one_origin_until_it_expires() {
     assert_eq!(refused(path(""), "http://evil.example").await, 403);
     assert_eq!(refused("/ws".into(), "http://dash.example").await, 403);
     assert_eq!(refused(path("&camera=1"), "http://dash.example").await, 403);
+    // An <img> does not say which page it is on.
+    for path in ["/stream.mjpg", "/snapshot.jpg", "/ws"] {
+        let answer = locked.get(&format!("{path}?ticket={ticket}"), "").await;
+        assert_eq!(answer.status, 403, "{path}");
+    }
+    let says = "Origin: http://dash.example\r\n";
+    for path in ["/api/v1/status", "/api/v1/cameras", "/metrics"] {
+        let answer = locked.get(&format!("{path}?ticket={ticket}"), says).await;
+        assert_eq!(answer.status, 403, "{path}");
+    }
+    let basic = basic("camera", &key);
+    for body in [r#"{"camera":""}"#, r#"{"origin":"http://a;sandbox"}"#] {
+        let answer = locked.post("/api/v1/tickets", &basic, body).await;
+        assert!(matches!(answer.status, 400 | 404), "{body}");
+    }
+    let snapshot = locked
+        .get(&format!("/snapshot.jpg?ticket={ticket}"), says)
+        .await;
+    assert_eq!(snapshot.status, 200);
+    assert_eq!(
+        snapshot.header("access-control-allow-origin"),
+        "http://dash.example"
+    );
     let embed = locked.get(&format!("/embed?ticket={ticket}"), "").await;
     let policy = embed.header("content-security-policy");
     assert!(
@@ -443,10 +476,20 @@ fn keys_are_shown_rotated_added_and_removed_by_the_program() {
         (output.status.success(), String::from_utf8(said).unwrap())
     };
     let store = Store::new(directory.path().into());
+    let (shown, said) = run(&[], "");
+    assert!(!shown && said.contains("--state-dir"), "{said}");
+    assert!(store.read().is_err(), "it made a key that no server has");
+    store.open().unwrap();
     let (_, shown) = run(&[], "");
     let key = store.read().unwrap().owners().unwrap().as_str().to_owned();
     assert!(
         shown.contains(&format!("http://localhost:8000/#key={key}")),
+        "{shown}"
+    );
+    store.note_addresses(&["https://192.0.2.5:8443/".into()]);
+    let (_, shown) = run(&["show"], "");
+    assert!(
+        shown.contains(&format!("https://192.0.2.5:8443/#key={key}")),
         "{shown}"
     );
     let (_, rotated) = run(&["rotate"], "");

@@ -1,6 +1,6 @@
 //! Plain HTTP: snapshots, MJPEG, and the manners that other software expects.
 
-use crate::support::{PATIENCE, TestServer};
+use crate::support::{PATIENCE, TestServer, heavy_picture};
 use pistreamer_protocol::{Stamp, jpeg};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -179,6 +179,36 @@ fn part<'a>(data: &'a [u8], boundary: &str) -> Option<&'a [u8]> {
         .windows(boundary.len())
         .position(|window| window == boundary.as_bytes())?;
     Some(&rest[..end])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mjpeg_client_that_takes_a_little_all_the_time_is_not_dropped() {
+    const FRAME: usize = 12 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("heavy.jpg"),
+        heavy_picture((64, 48), 1, FRAME),
+    )
+    .unwrap();
+    let server = TestServer::start(|typed| {
+        typed.source = vec![format!("files:{}", directory.path().display())];
+        typed.send_timeout = Some(1.0);
+    });
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut slow = open_stream(socket.connect(server.address).await.unwrap(), "/stream").await;
+    // A frame takes three seconds.
+    let (mut taken, mut piece) = (0, vec![0; 64 << 10]);
+    while taken < FRAME + (1 << 20) {
+        tokio::time::sleep(std::time::Duration::from_millis(16)).await;
+        let read = timeout(PATIENCE, slow.read(&mut piece))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(read > 0, "dropped after {taken} bytes");
+        taken += read;
+    }
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -254,6 +254,23 @@ pub fn picture(size: (u32, u32), brightness: u8) -> Vec<u8> {
     jpeg
 }
 
+/// A JPEG of at least so many bytes: beside a picture of one grey, there are segments that decoders leave out.
+pub fn heavy_picture(size: (u32, u32), number: u8, bytes: usize) -> Vec<u8> {
+    let mut jpeg = picture(size, 40 * number);
+    // Not one value throughout, which the pack would make small.
+    let mut state = u32::from(number) + 1;
+    while jpeg.len() < bytes {
+        let mut segment = vec![0xFF, 0xEB, 0xFF, 0xFF];
+        segment.extend((2..0xFFFF_u32).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // No byte of 0xFF: it would look like a marker.
+            (state >> 24).min(0xFE) as u8
+        }));
+        jpeg.splice(2..2, segment);
+    }
+    jpeg
+}
+
 /// A script of `tests/python/`, run by a Python that has Pillow.
 pub fn python(script: &str) -> Command {
     let has_pillow = |python: &str| {

@@ -238,6 +238,17 @@ async fn narrow_connection(server: &TestServer) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_says_goodbye_is_answered() {
+    let server = TestServer::start(|_| ());
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.frame().await;
+    viewer.socket.close(None).await.unwrap();
+    // tungstenite ends a connection without an answer in an error.
+    while viewer.next().await.is_some() {}
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_says_goodbye_to_each_viewer() {
     let server = TestServer::start(|_| ());
     let mut viewers = [

@@ -13,8 +13,11 @@ async function trade(key, name) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ key, name }),
     });
-    if (answer.ok) return location.reload();
-    message.textContent = answer.status === 401 ? "That is not the key." : (await answer.text()).trim();
+    if (answer.ok) {
+      const session = await fetch("api/v1/session");
+      if (session.ok) return location.reload();
+      message.textContent = "The key is right, but the browser keeps no cookie here. In another page's frame, the frame's address needs the key: /embed?key=…";
+    } else message.textContent = answer.status === 401 ? "That is not the key." : (await answer.text()).trim();
   } catch {
     message.textContent = "The server does not answer.";
   }
