@@ -20,6 +20,8 @@ pub enum ServerMessage {
         /// How many since the connection began.
         total: u64,
     },
+    /// The frames from here on have another size.
+    Rendition(Rendition),
     /// The answer to a ping.
     Pong {
         /// The ping's `id`, where it had one.
@@ -86,6 +88,19 @@ pub struct Want {
     /// JPEG quality, 1 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
+}
+
+/// The size in which a viewer gets the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendition {
+    /// Pixels in a line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Pixels in a line of the picture that the camera delivers.
+    pub full_width: u32,
+    /// Lines of the picture that the camera delivers.
+    pub full_height: u32,
 }
 
 /// What a viewer learns first.
@@ -243,6 +258,16 @@ mod tests {
         assert_eq!(
             ServerMessage::Skipped { count: 2, total: 9 }.to_json(),
             r#"{"type":"skipped","count":2,"total":9}"#
+        );
+        let half = Rendition {
+            width: 640,
+            height: 360,
+            full_width: 1280,
+            full_height: 720,
+        };
+        assert_eq!(
+            ServerMessage::Rendition(half).to_json(),
+            r#"{"type":"rendition","width":640,"height":360,"full_width":1280,"full_height":720}"#
         );
         let pong = ServerMessage::Pong {
             id: Some(3),

@@ -4,7 +4,7 @@ use crate::access::{Access, Key};
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
 use crate::front::{self, Crowd, Listener, Tls};
-use crate::hub::{Camera, Hub, Picture};
+use crate::hub::{self, Camera, Hub, Picture};
 use crate::push;
 use crate::session::Roster;
 use crate::source::files::FilesSource;
@@ -59,7 +59,11 @@ impl App {
             if *kind == SourceKind::Ingest {
                 doors.push((number.to_string(), door));
             }
-            let (camera, supervisor) = start_camera(number, source, config.quality)?;
+            let renditions = hub::Config {
+                most: config.renditions,
+                quality: config.quality,
+            };
+            let (camera, supervisor) = start_camera(number, source, renditions)?;
             cameras.push(camera);
             supervisors.push(supervisor);
         }
@@ -166,7 +170,11 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         duration,
     } = config;
     let source = source(kind, capture, &Door::default())?;
-    let (camera, supervisor) = start_camera(0, source, *quality)?;
+    let renditions = hub::Config {
+        most: 1,
+        quality: *quality,
+    };
+    let (camera, supervisor) = start_camera(0, source, renditions)?;
     let (progress, stop) = (push::Progress::default(), CancellationToken::new());
     let time_is_over = async {
         match duration {
@@ -224,7 +232,7 @@ fn make_room(config: &Config) {
 fn start_camera(
     number: usize,
     source: Box<dyn Source>,
-    quality: u8,
+    renditions: hub::Config,
 ) -> anyhow::Result<(Arc<Camera>, Supervisor)> {
     let identity = message::Camera {
         id: number.to_string(),
@@ -236,9 +244,12 @@ fn start_camera(
         source = identity.source,
         "camera"
     );
-    let camera = Arc::new(Camera::new(identity));
+    let camera = Arc::new(Camera::new(identity, renditions));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let encoding = encode::Config { quality, workers };
+    let encoding = encode::Config {
+        quality: renditions.quality,
+        workers,
+    };
     let pool =
         encode::Pool::spawn(encoding, Arc::clone(&camera)).context("cannot start the encoder")?;
     let outlet = Outlet::new(

@@ -197,6 +197,11 @@ pub struct Serve {
     #[arg(long, value_name = "N")]
     pub max_viewers: Option<usize>,
 
+    /// Most sizes and qualities in which one camera's picture is made at a time, for viewers that want it smaller; 1 is the
+    /// full one for everybody [default: 3]
+    #[arg(long, value_name = "N")]
+    pub renditions: Option<usize>,
+
     /// Seconds after which a viewer that takes nothing is dropped [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub send_timeout: Option<f64>,

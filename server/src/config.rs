@@ -20,6 +20,8 @@ pub struct Config {
     pub capture: source::Config,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
+    /// Most sizes and qualities of one camera's picture at a time, at least 1.
+    pub renditions: usize,
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
     /// Where the access keys are kept; `None` lets everybody in.
@@ -135,6 +137,9 @@ pub enum ConfigError {
     /// Not a quality.
     #[error("JPEG quality {0} is not possible: choose one from 1 to 100")]
     BadQuality(u8),
+    /// Not a number of renditions.
+    #[error("{0} renditions are not possible: choose 1 to 16")]
+    BadRenditions(usize),
     /// Not a right angle.
     #[error("the picture cannot be turned by {0} degrees: choose 0, 90, 180 or 270")]
     BadRotation(u16),
@@ -187,6 +192,10 @@ impl Config {
                 .collect::<Result<_, _>>()?,
         };
         let (capture, quality) = capture(&typed.capture)?;
+        let renditions = typed.renditions.unwrap_or(3);
+        if !(1..=16).contains(&renditions) {
+            return Err(ConfigError::BadRenditions(renditions));
+        }
         let send_timeout = typed.send_timeout.unwrap_or(10.0);
         if !(0.1..=3600.0).contains(&send_timeout) {
             return Err(ConfigError::BadTimeout(send_timeout));
@@ -200,6 +209,7 @@ impl Config {
             sources,
             capture,
             quality,
+            renditions,
             listen: if typed.listen.is_empty() {
                 vec![everywhere]
             } else {
@@ -441,6 +451,7 @@ mod tests {
         assert!(config(|typed| typed.capture.fps = Some(0.0)).is_err());
         assert!(config(|typed| typed.capture.quality = Some(0)).is_err());
         assert!(config(|typed| typed.capture.rotate = Some(45)).is_err());
+        assert!(config(|typed| typed.renditions = Some(0)).is_err());
         assert!(config(|typed| typed.allow_origin = vec!["*".into()]).is_err());
     }
 }

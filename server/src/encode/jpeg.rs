@@ -144,7 +144,7 @@ impl JpegEncoder {
 const LARGEST: usize = 65500;
 
 /// The plane, if it holds `lines` lines of `row` bytes. libjpeg-turbo's wrapper panics on shorter ones.
-fn checked<'a>(
+pub(super) fn checked<'a>(
     plane: &'static str,
     Plane { data, stride }: Plane<'a>,
     (row, lines): (usize, usize),

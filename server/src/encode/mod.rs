@@ -1,15 +1,20 @@
 //! Raw frame → stamped JPEG, on a pool of threads.
 //!
 //! One slot stands before the pool, and only the newest frame waits in it: what a newer one overtakes is counted, never
-//! queued. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
+//! queued. One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
 
 mod jpeg;
+mod rescale;
+mod scale;
 
 pub use jpeg::{EncodeError, JpegEncoder};
 
-use crate::hub::{Camera, Frame};
-use crate::source::{Image, RawFrame};
+use crate::hub::{Camera, Frame, MOST_HALVINGS, Published, Rendition};
+use crate::source::{Image, Pixels, RawFrame, Yuv};
+use bytes::Bytes;
 use pistreamer_protocol::{Stamp, jpeg as container};
+use rescale::Rescaler;
+use scale::Planes;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -137,25 +142,24 @@ impl Shared {
     }
 
     fn work(&self) {
-        let mut encoder = None;
-        let mut buffer = Vec::new();
+        let mut tools = Tools::default();
         while let Some(frame) = self.take() {
-            match self.encode(frame, &mut encoder, &mut buffer) {
-                Ok(frame) => self.camera.publish(frame),
+            let counters = &self.camera.counters;
+            match self.encode(frame, &mut tools) {
+                Ok(made) if made.is_overtaken() => {
+                    counters.overtaken.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(_) => {}
                 Err(error) => {
-                    self.camera.counters.broken.fetch_add(1, Ordering::Relaxed);
+                    counters.broken.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!(%error, "left out a frame");
                 }
             }
         }
     }
 
-    fn encode(
-        &self,
-        frame: RawFrame,
-        encoder: &mut Option<JpegEncoder>,
-        buffer: &mut Vec<u8>,
-    ) -> Result<Frame, FrameError> {
+    /// Makes every rendition of the frame that somebody wants, and publishes each as soon as it is made.
+    fn encode(&self, frame: RawFrame, tools: &mut Tools) -> Result<Made, FrameError> {
         let RawFrame {
             seq,
             captured_us,
@@ -166,29 +170,145 @@ impl Shared {
             captured_us,
             camera: self.camera.identity().id.clone(),
         };
-        let (size, stamped) = match image {
+        match image {
+            Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
             Image::Jpeg(jpeg) => {
-                let info = container::inspect(&jpeg)?;
-                ((info.width.into(), info.height.into()), stamp.write(&jpeg)?)
+                let stamped = stamp.write(&jpeg)?.into();
+                self.rescale_jpeg(stamped, &stamp, tools)
             }
             Image::Stamped(jpeg) => {
-                let info = container::inspect(&jpeg)?;
-                let size = (info.width.into(), info.height.into());
-                return Ok(Frame::new(seq, captured_us, size, jpeg));
+                let stamp = Stamp::read(&jpeg).unwrap_or(stamp);
+                self.rescale_jpeg(jpeg, &stamp, tools)
             }
-            Image::Yuv(pixels) => {
-                let encoder = match encoder {
-                    Some(encoder) => encoder,
-                    None => encoder.insert(JpegEncoder::new()?),
-                };
-                let yuv = pixels.yuv();
-                let size = (yuv.width, yuv.height);
-                encoder.encode(&yuv, self.quality, buffer)?;
-                // The source gets its memory back before the stamp is written.
-                drop(pixels);
-                (size, stamp.write(buffer)?)
-            }
+        }
+    }
+
+    fn encode_samples(
+        &self,
+        pixels: Box<dyn Pixels>,
+        stamp: &Stamp,
+        tools: &mut Tools,
+    ) -> Result<Made, FrameError> {
+        let Tools {
+            encoder,
+            levels,
+            buffer,
+            ..
+        } = tools;
+        let encoder = match encoder {
+            Some(encoder) => encoder,
+            None => encoder.insert(JpegEncoder::new()?),
         };
-        Ok(Frame::new(seq, captured_us, size, stamped.into()))
+        let yuv = pixels.yuv();
+        let full = (yuv.width, yuv.height);
+        let plan = self.camera.plan(yuv.width);
+        let halvings = |made: &Rendition| usize::from(made.halvings);
+        for level in 0..plan.renditions().iter().map(halvings).max().unwrap_or(0) {
+            let (before, this) = levels.split_at_mut(level);
+            match before.last() {
+                Some(larger) => this[0].halve(&larger.yuv())?,
+                None => this[0].halve(&yuv)?,
+            }
+        }
+        let small = plan.renditions().partition_point(|made| made.halvings > 0);
+        let (small, large) = plan.renditions().split_at(small);
+        // Where nobody wants the full size, the source gets its memory back now.
+        let pixels = (!large.is_empty()).then_some(pixels);
+        let mut made = Made::default();
+        let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {
+            let quality = rendition.quality.unwrap_or(self.quality);
+            encoder.encode(yuv, quality, buffer)?;
+            let jpeg = stamp.write(buffer)?.into();
+            let size = (yuv.width, yuv.height);
+            let frame = Frame::new(stamp.seq, stamp.captured_us, size, jpeg).of(full);
+            made.add(self.camera.publish(rendition, frame));
+            Ok(())
+        };
+        for rendition in small {
+            publish(&levels[halvings(rendition) - 1].yuv(), *rendition)?;
+        }
+        if let Some(pixels) = pixels {
+            for rendition in large {
+                publish(&pixels.yuv(), *rendition)?;
+            }
+        }
+        Ok(made)
+    }
+
+    fn rescale_jpeg(
+        &self,
+        jpeg: Bytes,
+        stamp: &Stamp,
+        tools: &mut Tools,
+    ) -> Result<Made, FrameError> {
+        let info = container::inspect(&jpeg)?;
+        let full = (u32::from(info.width), u32::from(info.height));
+        let mut made = Made::default();
+        // The full one first: there is nothing to be made of it.
+        for rendition in self.camera.plan(full.0).renditions().iter().rev() {
+            let whole = || Frame::new(stamp.seq, stamp.captured_us, full, jpeg.clone());
+            let frame = if *rendition == Rendition::FULL {
+                whole()
+            } else {
+                match self.rescale(&jpeg, *rendition, tools) {
+                    Ok((size, smaller)) if smaller.len() < jpeg.len() => {
+                        let smaller = stamp.write(smaller)?.into();
+                        Frame::new(stamp.seq, stamp.captured_us, size, smaller).of(full)
+                    }
+                    Ok(_) => whole(),
+                    // Browsers decode kinds of JPEG that libjpeg-turbo doesn't rescale.
+                    Err(error) => {
+                        tracing::debug!(%error, "a picture goes on in its full size");
+                        whole()
+                    }
+                }
+            };
+            made.add(self.camera.publish(*rendition, frame));
+        }
+        Ok(made)
+    }
+
+    fn rescale<'a>(
+        &self,
+        jpeg: &[u8],
+        rendition: Rendition,
+        tools: &'a mut Tools,
+    ) -> Result<((u32, u32), &'a [u8]), EncodeError> {
+        let rescaler = match &mut tools.rescaler {
+            Some(rescaler) => rescaler,
+            None => tools.rescaler.insert(Rescaler::new()?),
+        };
+        let quality = rendition.quality.unwrap_or(self.quality);
+        let size = rescaler.rescale(jpeg, rendition.halvings, quality, &mut tools.buffer)?;
+        Ok((size, &tools.buffer))
+    }
+}
+
+/// What a thread keeps from one frame to the next.
+#[derive(Debug, Default)]
+struct Tools {
+    encoder: Option<JpegEncoder>,
+    rescaler: Option<Rescaler>,
+    /// The picture in half its width, a quarter, …
+    levels: [Planes; MOST_HALVINGS as usize],
+    buffer: Vec<u8>,
+}
+
+/// What became of one frame in all its renditions.
+#[derive(Debug, Default)]
+struct Made {
+    newest: bool,
+    overtaken: bool,
+}
+
+impl Made {
+    fn add(&mut self, published: Published) {
+        self.newest |= published == Published::Newest;
+        self.overtaken |= published == Published::Overtaken;
+    }
+
+    /// Whether newer frames took its place everywhere.
+    fn is_overtaken(&self) -> bool {
+        self.overtaken && !self.newest
     }
 }

@@ -4,7 +4,7 @@ use super::query::Query;
 use super::{State, guard};
 use crate::access::{Grant, Role, Via};
 use crate::clock;
-use crate::hub::Camera;
+use crate::hub::{Camera, Tally};
 use crate::session::Viewer;
 use axum::Json;
 use axum::extract::{self, Extension, Request};
@@ -81,6 +81,21 @@ fn describe(camera: &Camera) -> Value {
         "fps_encoded": rounded(counters.published_rate()),
         "last_frame_us": counters.published_us.load(Relaxed),
         "last_frame_bytes": counters.published_bytes.load(Relaxed),
+        "renditions": camera.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
+    })
+}
+
+fn describe_rendition((tally, consumers): &(Tally, usize)) -> Value {
+    let (width, height) = tally.size;
+    json!({
+        "scale": 1.0 / f64::from(1_u32 << tally.rendition.halvings),
+        "quality": tally.rendition.quality,
+        "width": width,
+        "height": height,
+        "consumers": consumers,
+        "encoded": tally.encoded,
+        "fps_encoded": rounded(tally.per_second()),
+        "last_frame_bytes": tally.last_bytes,
     })
 }
 

@@ -12,7 +12,7 @@ use super::upgrade::unknown_camera;
 use super::{State, assets, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
-use crate::hub::{Camera, Frame, Subscription};
+use crate::hub::{Camera, Frame, Limits, Subscription};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
 use axum::extract::{self, Extension};
@@ -63,7 +63,15 @@ pub(super) async fn action_or_viewer(
     }
 }
 
-/// The newest frame. `?max_age=` in ms waits for one that is not older.
+/// What `?width=` and `?quality=` ask for.
+fn limits(query: &Query) -> Limits {
+    Limits {
+        max_width: query.number("width").map(|width| width as u32),
+        quality: query.number("quality").map(|quality| quality as u8),
+    }
+}
+
+/// The newest frame. `?max_age=` in ms waits for one that is not older, `?width=` and `?quality=` make it smaller.
 pub(super) async fn snapshot(
     extract::State(state): extract::State<State>,
     Extension(grant): Extension<Grant>,
@@ -78,7 +86,7 @@ pub(super) async fn snapshot(
     };
     let max_age = query.number("max_age").map(|ms| (ms * 1000.0) as u64);
     let asked_us = clock::now_us();
-    let mut subscription = camera.subscribe();
+    let mut subscription = camera.subscribe_to(limits(&query));
     let fresh = async {
         loop {
             let frame = subscription.newest().await;
@@ -108,7 +116,7 @@ pub(super) async fn snapshot(
     response
 }
 
-/// The stream as multipart MJPEG. `?fps=` limits the rate.
+/// The stream as multipart MJPEG. `?fps=` limits the rate, `?width=` and `?quality=` the picture.
 pub(super) async fn stream(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
@@ -140,7 +148,7 @@ pub(super) async fn stream(
     let manner = Manner::of(&headers);
     let parts = Parts {
         manner,
-        subscription: camera.subscribe(),
+        subscription: camera.subscribe_to(limits(&query)),
         viewer: state.roster.enter(address, &camera.identity().id, "mjpeg"),
         pace,
         last_seq: None,

@@ -8,13 +8,12 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::CameraState;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Name, type, help and value of one figure of every camera.
 type CameraFigure = (&'static str, &'static str, &'static str, fn(&Camera) -> f64);
 
-const CAMERA_FIGURES: [CameraFigure; 7] = [
+const CAMERA_FIGURES: [CameraFigure; 8] = [
     (
         "pistreamer_camera_up",
         "gauge",
@@ -26,6 +25,12 @@ const CAMERA_FIGURES: [CameraFigure; 7] = [
         "gauge",
         "Consumers that want frames now",
         |camera| camera.demand().consumers() as f64,
+    ),
+    (
+        "pistreamer_camera_renditions",
+        "gauge",
+        "Sizes and qualities of the picture that are made now",
+        |camera| camera.tallies().len() as f64,
     ),
     (
         "pistreamer_frames_captured_total",
@@ -64,9 +69,10 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
     for (name, kind, help, value) in CAMERA_FIGURES {
         describe(&mut text, name, kind, help);
         for camera in state.hub.cameras() {
-            line(&mut text, name, Some(camera), value(camera));
+            line(&mut text, name, &label(camera), value(camera));
         }
     }
+    renditions(&mut text, &state);
     let totals = state.roster.totals();
     let uptime = clock::now_us().saturating_sub(state.started_us) as f64 / 1e6;
     let (members, strangers) = state.crowd.connections();
@@ -128,7 +134,7 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
     ];
     for (name, kind, help, value) in figures {
         describe(&mut text, name, kind, help);
-        line(&mut text, name, None, value);
+        line(&mut text, name, "", value);
     }
     let counters = state.access.counters();
     let name = "pistreamer_refused_total";
@@ -157,15 +163,41 @@ fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
     writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a String takes any text");
 }
 
-fn line(text: &mut String, name: &str, camera: Option<&Arc<Camera>>, value: f64) {
-    let label = camera.map_or(String::new(), |camera| {
-        let id = camera
-            .identity()
-            .id
-            .replace('\\', r"\\")
-            .replace('"', r#"\""#)
-            .replace('\n', r"\n");
-        format!("{{camera=\"{id}\"}}")
-    });
-    writeln!(text, "{name}{label} {value}").expect("a String takes any text");
+/// What was made in each rendition, which are never many.
+fn renditions(text: &mut String, state: &State) {
+    let name = "pistreamer_rendition_frames_total";
+    describe(text, name, "counter", "Frames made in one size and quality");
+    for camera in state.hub.cameras() {
+        for tally in camera.all_tallies() {
+            let scale = 1 << tally.rendition.halvings;
+            let quality = tally
+                .rendition
+                .quality
+                .map_or("own".into(), |quality| quality.to_string());
+            let label = format!(
+                "{},scale=\"1/{scale}\",quality=\"{quality}\"",
+                label(camera)
+            );
+            line(text, name, &label, tally.encoded as f64);
+        }
+    }
+}
+
+fn label(camera: &Camera) -> String {
+    let id = camera
+        .identity()
+        .id
+        .replace('\\', r"\\")
+        .replace('"', r#"\""#)
+        .replace('\n', r"\n");
+    format!("camera=\"{id}\"")
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: f64) {
+    let labels = if labels.is_empty() {
+        String::new()
+    } else {
+        format!("{{{labels}}}")
+    };
+    writeln!(text, "{name}{labels} {value}").expect("a String takes any text");
 }

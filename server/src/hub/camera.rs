@@ -1,24 +1,54 @@
 //! One camera as its consumers see it: newest frame, state, counters, and the demand that they make.
 
-use super::Frame;
+use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
+use super::{Frame, Tally};
 use crate::clock::{self, Rate};
 use crate::demand::{Demand, Hold};
 use pistreamer_protocol::message;
 use pistreamer_protocol::message::{CameraState, CameraStatus};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// A camera. Shared by the stages that fill it and the consumers that subscribe to it.
 #[derive(Debug)]
 pub struct Camera {
     identity: message::Camera,
-    latest: watch::Sender<Option<Arc<Frame>>>,
+    latest: watch::Sender<Vec<Newest>>,
     picture: watch::Sender<Picture>,
     status: watch::Sender<CameraStatus>,
     demand: Demand,
+    renditions: Mutex<Renditions>,
     /// What happened so far.
     pub counters: Counters,
+}
+
+/// The newest frame of one rendition, and whom it is for.
+#[derive(Debug)]
+struct Newest {
+    rendition: Rendition,
+    plan: Arc<Plan>,
+    frame: Arc<Frame>,
+}
+
+/// Who wants what, and what was made of it.
+#[derive(Debug)]
+struct Renditions {
+    wishes: Wishes,
+    tallies: Vec<Tally>,
+    /// The highest one published in any rendition.
+    last_seq: Option<u64>,
+}
+
+/// What became of a frame that was to be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It is the newest one of its rendition.
+    Newest,
+    /// A newer one was there.
+    Overtaken,
+    /// Whoever wanted it has left.
+    Unwanted,
 }
 
 /// Size and rate of a camera's pictures; zeros until its source is open.
@@ -71,17 +101,22 @@ impl Counters {
 
 impl Camera {
     /// A camera that hasn't delivered anything yet.
-    pub fn new(identity: message::Camera) -> Self {
+    pub fn new(identity: message::Camera, config: Config) -> Self {
         let status = CameraStatus {
             since_us: clock::now_us(),
             ..CameraStatus::default()
         };
         Self {
             identity,
-            latest: watch::Sender::new(None),
+            latest: watch::Sender::new(Vec::new()),
             picture: watch::Sender::new(Picture::default()),
             status: watch::Sender::new(status),
             demand: Demand::default(),
+            renditions: Mutex::new(Renditions {
+                wishes: Wishes::new(config),
+                tallies: Vec::new(),
+                last_seq: None,
+            }),
             counters: Counters::default(),
         }
     }
@@ -131,34 +166,93 @@ impl Camera {
         });
     }
 
-    /// Makes this the newest frame, unless a newer one is already there: frames are only ever seen in order.
-    pub fn publish(&self, frame: Frame) {
-        let bytes = frame.jpeg().len() as u64;
-        let frame = Arc::new(frame);
-        let newest = self.latest.send_if_modified(|latest| {
-            let newest = latest.as_ref().is_none_or(|latest| latest.seq < frame.seq);
-            if newest {
-                *latest = Some(frame);
-            }
-            newest
-        });
-        if newest {
-            self.counters.published.fetch_add(1, Ordering::Relaxed);
-            self.counters.published_rate.count();
-            self.counters
-                .published_us
-                .store(clock::now_us(), Ordering::Relaxed);
-            self.counters
-                .published_bytes
-                .store(bytes, Ordering::Relaxed);
-        } else {
-            self.counters.overtaken.fetch_add(1, Ordering::Relaxed);
-        }
+    fn renditions(&self) -> MutexGuard<'_, Renditions> {
+        // Nothing panics while it holds this lock, and the lists are valid at every point.
+        self.renditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts to look: from now on the camera has one more consumer.
+    /// What is to be made of a picture that is so wide.
+    pub fn plan(&self, width: u32) -> Arc<Plan> {
+        self.renditions().wishes.plan(width)
+    }
+
+    /// The renditions that are made now, of pictures like the last one, each with its consumers and with what was made.
+    pub fn tallies(&self) -> Vec<(Tally, usize)> {
+        let width = self.picture().width;
+        let mut renditions = self.renditions();
+        let plan = renditions.wishes.plan(width);
+        let tally = |made: &Rendition| {
+            let tallies = &renditions.tallies;
+            let tally = tallies.iter().find(|tally| tally.rendition == *made);
+            tally.cloned().unwrap_or_else(|| Tally::new(*made))
+        };
+        let made = plan.renditions().iter().rev();
+        made.map(|made| (tally(made), plan.consumers(*made)))
+            .collect()
+    }
+
+    /// Everything that was made since the start, by rendition.
+    pub fn all_tallies(&self) -> Vec<Tally> {
+        self.renditions().tallies.clone()
+    }
+
+    /// Makes this the newest frame of its rendition, unless a newer one is already there: frames are only ever seen in
+    /// order. A frame that nobody wants any more is let go, so that nobody who comes later sees it.
+    pub fn publish(&self, rendition: Rendition, frame: Frame) -> Published {
+        let mut renditions = self.renditions();
+        let plan = renditions.wishes.plan(frame.full.0);
+        if !plan.renditions().contains(&rendition) {
+            return Published::Unwanted;
+        }
+        let (seq, bytes, size) = (
+            frame.seq,
+            frame.jpeg().len() as u64,
+            (frame.width, frame.height),
+        );
+        let newest = Newest {
+            rendition,
+            plan,
+            frame: Arc::new(frame),
+        };
+        let replaced = self.latest.send_if_modified(|latest| {
+            let place = latest
+                .iter_mut()
+                .find(|newest| newest.rendition == rendition);
+            match place {
+                Some(place) if place.frame.seq >= seq => return false,
+                Some(place) => *place = newest,
+                None => latest.push(newest),
+            }
+            true
+        });
+        if !replaced {
+            return Published::Overtaken;
+        }
+        renditions.tally(rendition).count(size, bytes);
+        if renditions.last_seq.is_none_or(|last| last < seq) {
+            renditions.last_seq = Some(seq);
+            self.counters.published.fetch_add(1, Ordering::Relaxed);
+            self.counters.published_rate.count();
+        }
+        self.counters
+            .published_us
+            .store(clock::now_us(), Ordering::Relaxed);
+        self.counters
+            .published_bytes
+            .store(bytes, Ordering::Relaxed);
+        Published::Newest
+    }
+
+    /// Starts to look at the full picture: from now on the camera has one more consumer.
     pub fn subscribe(self: &Arc<Self>) -> Subscription {
-        let hold = self.hold();
+        self.subscribe_to(Limits::default())
+    }
+
+    /// Starts to look at the picture within these limits.
+    pub fn subscribe_to(self: &Arc<Self>, limits: Limits) -> Subscription {
+        let wish = self.wish(limits);
         let mut status = self.status.subscribe();
         status.mark_unchanged();
         let mut latest = self.latest.subscribe();
@@ -167,17 +261,68 @@ impl Camera {
             camera: Arc::clone(self),
             latest,
             status,
-            hold: Some(hold),
+            limits,
+            wish: Some(wish),
+            last_seq: None,
         }
     }
 
-    fn hold(&self) -> Hold {
+    fn wish(self: &Arc<Self>, limits: Limits) -> Wish {
+        let mut renditions = self.renditions();
         let hold = self.demand.hold();
         if hold.is_first() {
             // Whatever is there was captured for somebody who left: who comes now must not see an old picture.
-            self.latest.send_replace(None);
+            self.latest.send_modify(Vec::clear);
         }
-        hold
+        let id = renditions.wishes.add(limits);
+        self.forget_unwanted(&mut renditions);
+        Wish {
+            id,
+            camera: Arc::clone(self),
+            _hold: hold,
+        }
+    }
+
+    /// Lets go of what is not made any more, before it grows old.
+    fn forget_unwanted(&self, renditions: &mut Renditions) {
+        self.latest.send_if_modified(|latest| {
+            latest.retain(|newest| {
+                let plan = renditions.wishes.plan(newest.frame.full.0);
+                plan.renditions().contains(&newest.rendition)
+            });
+            // Nobody who waits has lost anything.
+            false
+        });
+    }
+}
+
+impl Renditions {
+    fn tally(&mut self, rendition: Rendition) -> &mut Tally {
+        let known = self
+            .tallies
+            .iter()
+            .position(|tally| tally.rendition == rendition);
+        let at = known.unwrap_or_else(|| {
+            self.tallies.push(Tally::new(rendition));
+            self.tallies.len() - 1
+        });
+        &mut self.tallies[at]
+    }
+}
+
+/// What one consumer wants. While it lives, the camera is wanted.
+#[derive(Debug)]
+struct Wish {
+    id: u64,
+    camera: Arc<Camera>,
+    _hold: Hold,
+}
+
+impl Drop for Wish {
+    fn drop(&mut self) {
+        let mut renditions = self.camera.renditions();
+        renditions.wishes.remove(self.id);
+        self.camera.forget_unwanted(&mut renditions);
     }
 }
 
@@ -185,9 +330,13 @@ impl Camera {
 #[derive(Debug)]
 pub struct Subscription {
     camera: Arc<Camera>,
-    latest: watch::Receiver<Option<Arc<Frame>>>,
+    latest: watch::Receiver<Vec<Newest>>,
     status: watch::Receiver<CameraStatus>,
-    hold: Option<Hold>,
+    limits: Limits,
+    /// `None` while paused.
+    wish: Option<Wish>,
+    /// The last frame returned.
+    last_seq: Option<u64>,
 }
 
 impl Subscription {
@@ -198,13 +347,26 @@ impl Subscription {
 
     /// Stops to look for a while. The camera's state is still told; its frames are not wanted.
     pub fn pause(&mut self) {
-        self.hold = None;
+        self.wish = None;
     }
 
     /// Looks again, from the newest frame on.
     pub fn resume(&mut self) {
-        if self.hold.is_none() {
-            self.hold = Some(self.camera.hold());
+        if self.wish.is_none() {
+            self.wish = Some(self.camera.wish(self.limits));
+        }
+    }
+
+    /// Looks within other limits from the next frame on.
+    pub fn limit(&mut self, limits: Limits) {
+        if self.limits == limits {
+            return;
+        }
+        self.limits = limits;
+        if self.wish.is_some() {
+            // The new one comes before the old one goes, so that the camera is wanted all the time.
+            self.wish = Some(self.camera.wish(limits));
+            self.latest.mark_changed();
         }
     }
 
@@ -217,7 +379,7 @@ impl Subscription {
                     return Event::Status(self.status.borrow_and_update().clone());
                 }
                 Ok(()) = self.latest.changed(), if frames => {
-                    if let Some(frame) = self.latest.borrow_and_update().clone() {
+                    if let Some(frame) = self.take() {
                         return Event::Frame(frame);
                     }
                 }
@@ -231,7 +393,27 @@ impl Subscription {
         if !self.latest.has_changed().unwrap_or(false) {
             return None;
         }
-        self.latest.borrow_and_update().clone()
+        self.take()
+    }
+
+    fn take(&mut self) -> Option<Arc<Frame>> {
+        let wish = self.wish.as_ref()?.id;
+        let latest = self.latest.borrow_and_update();
+        let ours = |newest: &&Newest| {
+            // Frames made before the wish was known are welcome where they are just what is wished for.
+            let given = newest.plan.serves(wish).unwrap_or_else(|| {
+                Rendition::fitting(self.limits, newest.frame.full.0, newest.plan.config())
+            });
+            given == newest.rendition && self.last_seq.is_none_or(|last| last < newest.frame.seq)
+        };
+        let newest = latest
+            .iter()
+            .filter(ours)
+            .max_by_key(|newest| newest.frame.seq)?;
+        let frame = Arc::clone(&newest.frame);
+        drop(latest);
+        self.last_seq = Some(frame.seq);
+        Some(frame)
     }
 
     /// Waits for a frame that this subscription hasn't returned yet, and returns the newest one. Cancel-safe.
@@ -258,31 +440,114 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn frame(seq: u64) -> Frame {
-        Frame::new(seq, seq, (2, 2), Bytes::new())
+    const CONFIG: Config = Config {
+        most: 3,
+        quality: 80,
+    };
+
+    fn camera() -> Arc<Camera> {
+        Arc::new(Camera::new(message::Camera::default(), CONFIG))
     }
+
+    fn frame(seq: u64) -> Frame {
+        Frame::new(seq, seq, (640, 480), Bytes::new())
+    }
+
+    fn half(seq: u64) -> Frame {
+        Frame::new(seq, seq, (320, 240), Bytes::new()).of((640, 480))
+    }
+
+    const FULL: Rendition = Rendition::FULL;
+    const HALF: Rendition = Rendition {
+        halvings: 1,
+        quality: None,
+    };
+    const NARROW: Limits = Limits {
+        max_width: Some(300),
+        quality: None,
+    };
 
     #[tokio::test]
     async fn only_the_newest_frame_is_seen_and_only_once() {
-        let camera = Arc::new(Camera::new(message::Camera::default()));
+        let camera = camera();
         let mut subscription = camera.subscribe();
-        for seq in [1, 2, 4, 3] {
-            camera.publish(frame(seq));
-        }
+        let published = [1, 2, 4, 3].map(|seq| camera.publish(FULL, frame(seq)));
+        assert_eq!(published[2..], [Published::Newest, Published::Overtaken]);
         assert_eq!(subscription.newest().await.seq, 4);
         assert!(futures::FutureExt::now_or_never(subscription.newest()).is_none());
         assert!(subscription.newer().is_none());
-        camera.publish(frame(5));
+        camera.publish(FULL, frame(5));
         assert_eq!(subscription.newer().map(|frame| frame.seq), Some(5));
         assert!(subscription.newer().is_none());
-        assert_eq!(camera.counters.overtaken.load(Ordering::Relaxed), 1);
+        assert_eq!(camera.counters.published.load(Ordering::Relaxed), 4);
+    }
+
+    #[tokio::test]
+    async fn each_consumer_gets_its_own_rendition_in_order_and_each_frame_once() {
+        let camera = camera();
+        let mut wide = camera.subscribe();
+        let mut narrow = camera.subscribe_to(NARROW);
+        assert_eq!(camera.plan(640).renditions(), [HALF, FULL]);
+        camera.publish(HALF, half(1));
+        camera.publish(HALF, half(2));
+        camera.publish(FULL, frame(1));
+        assert_eq!(narrow.newest().await.width, 320);
+        assert_eq!((wide.newest().await.seq, wide.last_seq), (1, Some(1)));
+        assert!(narrow.newer().is_none() && wide.newer().is_none());
+        camera.publish(FULL, frame(2));
+        assert!(narrow.newer().is_none());
+        assert_eq!(wide.newer().map(|frame| frame.width), Some(640));
+        // A frame in two sizes is one frame.
+        assert_eq!(camera.counters.published.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn who_wants_another_size_gets_it_from_the_next_frame_on() {
+        let camera = camera();
+        let mut subscription = camera.subscribe();
+        camera.publish(FULL, frame(1));
+        assert_eq!(subscription.newest().await.width, 640);
+        subscription.limit(NARROW);
+        assert_eq!(camera.plan(640).renditions(), [HALF]);
+        assert_eq!(camera.publish(FULL, frame(2)), Published::Unwanted);
+        camera.publish(HALF, half(2));
+        let next = subscription.newest().await;
+        assert_eq!((next.seq, next.width), (2, 320));
+    }
+
+    #[tokio::test]
+    async fn a_rendition_that_nobody_wanted_for_a_while_shows_no_old_picture() {
+        let camera = camera();
+        let _wide = camera.subscribe();
+        let narrow = camera.subscribe_to(NARROW);
+        camera.publish(HALF, half(1));
+        drop(narrow);
+        assert_eq!(camera.publish(HALF, half(2)), Published::Unwanted);
+        let mut late = camera.subscribe_to(NARROW);
+        assert!(futures::FutureExt::now_or_never(late.newest()).is_none());
+        camera.publish(HALF, half(3));
+        let mut later = camera.subscribe_to(NARROW);
+        assert_eq!(later.newer().map(|frame| frame.seq), Some(3));
+    }
+
+    #[tokio::test]
+    async fn pictures_of_changing_sizes_each_reach_who_wants_them_small() {
+        let camera = camera();
+        let mut narrow = camera.subscribe_to(NARROW);
+        camera.publish(HALF, half(1));
+        assert_eq!(narrow.newest().await.seq, 1);
+        let small = Frame::new(2, 2, (320, 200), Bytes::new());
+        assert_eq!(camera.publish(FULL, small), Published::Newest);
+        assert_eq!(narrow.newest().await.seq, 2);
+        camera.publish(HALF, half(3));
+        assert_eq!(narrow.newest().await.seq, 3);
     }
 
     #[tokio::test]
     async fn who_comes_after_everybody_left_gets_no_old_frame() {
-        let camera = Arc::new(Camera::new(message::Camera::default()));
+        let camera = camera();
         let first = camera.subscribe();
-        camera.publish(frame(1));
+        camera.publish(FULL, frame(1));
         let mut second = camera.subscribe();
         assert_eq!(second.newest().await.seq, 1);
         drop((first, second));
@@ -293,9 +558,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_paused_consumer_makes_no_demand() {
-        let camera = Arc::new(Camera::new(message::Camera::default()));
+        let camera = camera();
         let mut subscription = camera.subscribe();
-        camera.publish(frame(1));
+        camera.publish(FULL, frame(1));
         subscription.pause();
         assert!(!camera.demand().wanted());
         subscription.resume();
@@ -305,7 +570,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_of_state_is_told_once() {
-        let camera = Arc::new(Camera::new(message::Camera::default()));
+        let camera = camera();
         let mut subscription = camera.subscribe();
         camera.lost("unplugged");
         camera.lost("unplugged");

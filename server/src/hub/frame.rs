@@ -17,6 +17,8 @@ pub struct Frame {
     pub width: u32,
     /// Lines.
     pub height: u32,
+    /// Width and height of the picture that the source delivered.
+    pub full: (u32, u32),
     jpeg: Payload,
     packed: OnceLock<Payload>,
 }
@@ -75,16 +77,22 @@ impl Payload {
 }
 
 impl Frame {
-    /// A frame of a stamped JPEG.
+    /// A frame of a stamped JPEG, as large as the source delivered it.
     pub fn new(seq: u64, captured_us: u64, (width, height): (u32, u32), jpeg: Bytes) -> Self {
         Self {
             seq,
             captured_us,
             width,
             height,
+            full: (width, height),
             jpeg: Payload::new(jpeg),
             packed: OnceLock::new(),
         }
+    }
+
+    /// The same frame, made of a picture of that size.
+    pub fn of(self, full: (u32, u32)) -> Self {
+        Self { full, ..self }
     }
 
     /// The stamped JPEG.

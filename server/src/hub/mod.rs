@@ -1,13 +1,17 @@
-//! The newest frame of each camera, shared by everybody who looks at it.
+//! The newest frame of each camera, in each size that is wanted, shared by everybody who looks at it.
 //!
-//! The hub holds one frame a camera and no queue; it knows neither sources nor viewers. Deciding what a viewer gets
+//! The hub holds one frame a camera and size, and no queue; it knows neither sources nor viewers. Deciding what a viewer gets
 //! belongs to [`crate::session`].
 
 mod camera;
 mod frame;
+mod rendition;
+mod tally;
 
-pub use camera::{Camera, Counters, Event, Picture, Subscription};
+pub use camera::{Camera, Counters, Event, Picture, Published, Subscription};
 pub use frame::{Frame, Payload};
+pub use rendition::{Config, Limits, MOST_HALVINGS, Plan, Rendition};
+pub use tally::Tally;
 
 use std::sync::Arc;
 

@@ -12,10 +12,10 @@ pub use pace::Pace;
 pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::clock;
-use crate::hub::{Event, Frame, Subscription};
+use crate::hub::{Event, Frame, Limits, Subscription};
 use link::Meanwhile;
 use pistreamer_protocol::message::{
-    self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, ServerMessage, ViewerMessage,
+    self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, Rendition, ServerMessage, ViewerMessage,
 };
 use pistreamer_protocol::{Credit, VERSION, WireFormat};
 use std::io;
@@ -105,6 +105,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         pace: Pace::default(),
         paused: false,
         last_seq: None,
+        rendition: Rendition::default(),
         skipped: Skips {
             unreported: 0,
             total: 0,
@@ -130,6 +131,8 @@ struct Session<S> {
     paused: bool,
     /// The last frame sent; `None` before the first one and after a pause, when nothing was missed.
     last_seq: Option<u64>,
+    /// What the viewer was told about the size.
+    rendition: Rendition,
     skipped: Skips,
     ping_due: Instant,
 }
@@ -181,8 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         mut subscription: Subscription,
         mut stop: Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<End, End> {
-        self.say(ServerMessage::Hello(self.hello(&subscription)))
-            .await?;
+        let hello = self.hello(&subscription);
+        self.rendition = Rendition {
+            width: hello.width,
+            height: hello.height,
+            full_width: hello.width,
+            full_height: hello.height,
+        };
+        self.say(ServerMessage::Hello(hello)).await?;
         loop {
             let now = Instant::now();
             let held_until = self
@@ -263,7 +272,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.pace.sent(now);
         self.viewer
             .count_sent(frame.payload(self.wire).body().len());
+        self.tell_rendition(&frame).await?;
         self.report_skips(now).await
+    }
+
+    async fn tell_rendition(&mut self, frame: &Frame) -> Result<(), End> {
+        let rendition = Rendition {
+            width: frame.width,
+            height: frame.height,
+            full_width: frame.full.0,
+            full_height: frame.full.1,
+        };
+        if rendition != self.rendition {
+            self.rendition = rendition;
+            self.say(ServerMessage::Rendition(rendition)).await?;
+        }
+        Ok(())
     }
 
     async fn tick(&mut self) -> Result<(), End> {
@@ -306,7 +330,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 })
                 .await?;
             }
-            ViewerMessage::Want(want) => self.pace.limit(want.max_fps),
+            ViewerMessage::Want(want) => {
+                self.pace.limit(want.max_fps);
+                subscription.limit(Limits {
+                    max_width: want.max_width,
+                    quality: want.quality,
+                });
+            }
             ViewerMessage::Pause => {
                 self.paused = true;
                 subscription.pause();

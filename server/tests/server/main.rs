@@ -17,6 +17,7 @@ mod proxy;
 mod pulled;
 mod pushed;
 mod python;
+mod renditions;
 mod software;
 mod support;
 mod tls;

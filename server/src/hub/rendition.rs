@@ -1,0 +1,301 @@
+//! Which sizes of a camera's picture are made, and who gets which: pure bookkeeping.
+//!
+//! Making them belongs to [`crate::encode`], keeping the newest of each to [`super::camera`].
+
+use std::sync::Arc;
+
+/// What renditions a camera may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Most renditions of a camera at a time, the full one included; at least 1.
+    pub most: usize,
+    /// JPEG quality of whatever is encoded without a wish for less, 1 to 100.
+    pub quality: u8,
+}
+
+/// What a consumer has use for; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels in a line: the smallest rendition that has as many is meant.
+    pub max_width: Option<u32>,
+    /// JPEG quality.
+    pub quality: Option<u8>,
+}
+
+/// One way to make a camera's picture: a size and a quality. All consumers that want it share its frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rendition {
+    /// How often width and height are halved, 0 to [`MOST_HALVINGS`].
+    pub halvings: u8,
+    /// JPEG quality; `None` is the server's own, or what the source delivers.
+    pub quality: Option<u8>,
+}
+
+/// The smallest rendition has an eighth of the width: as far as libjpeg-turbo scales.
+pub const MOST_HALVINGS: u8 = 3;
+
+/// No rendition has fewer pixels in a line than this.
+const NARROWEST: u32 = 64;
+
+/// Qualities are rounded up to multiples of this, so that viewers with similar wishes share.
+const QUALITY_STEP: u8 = 10;
+
+impl Rendition {
+    /// The source's own size and the server's quality.
+    pub const FULL: Self = Self {
+        halvings: 0,
+        quality: None,
+    };
+
+    /// What fits these limits best for pictures that are so wide: the smallest size that reaches the width, at most full,
+    /// and the quality at most the server's.
+    pub fn fitting(limits: Limits, width: u32, config: Config) -> Self {
+        let halvings = limits.max_width.map_or(0, |max_width| {
+            let reaches = |halvings: &u8| width >> halvings >= max_width.max(NARROWEST);
+            (1..=MOST_HALVINGS).rev().find(reaches).unwrap_or(0)
+        });
+        let quality = limits
+            .quality
+            .map(|quality| quality.div_ceil(QUALITY_STEP) * QUALITY_STEP)
+            .filter(|quality| (1..config.quality).contains(quality));
+        Self { halvings, quality }
+    }
+}
+
+/// What is made of pictures of one width, and for whom.
+#[derive(Debug)]
+pub struct Plan {
+    config: Config,
+    renditions: Vec<Rendition>,
+    /// Who gets which, by rising number of the wish.
+    served: Vec<(u64, Rendition)>,
+}
+
+impl Plan {
+    /// Serves the first wishes first: once there are as many renditions as may be, a further one gets the next larger size
+    /// that is made anyway, or the full one.
+    fn new(wishes: &[(u64, Limits)], width: u32, config: Config) -> Self {
+        let mut reduced: Vec<Rendition> = Vec::new();
+        for (_, limits) in wishes {
+            let fitting = Rendition::fitting(*limits, width, config);
+            // One place is kept for the full one, which everybody can be given.
+            if fitting != Rendition::FULL
+                && !reduced.contains(&fitting)
+                && reduced.len() + 1 < config.most
+            {
+                reduced.push(fitting);
+            }
+        }
+        let given = |fitting: Rendition| {
+            let instead = reduced
+                .iter()
+                .filter(|made| made.halvings <= fitting.halvings)
+                .max_by_key(|made| (made.halvings, made.quality == fitting.quality));
+            if fitting == Rendition::FULL || reduced.contains(&fitting) {
+                fitting
+            } else {
+                instead.copied().unwrap_or(Rendition::FULL)
+            }
+        };
+        let served: Vec<_> = wishes
+            .iter()
+            .map(|(id, limits)| (*id, given(Rendition::fitting(*limits, width, config))))
+            .collect();
+        if served.iter().any(|(_, given)| *given == Rendition::FULL) {
+            reduced.push(Rendition::FULL);
+        }
+        reduced.sort_by_key(|made| (std::cmp::Reverse(made.halvings), made.quality.is_none()));
+        Self {
+            config,
+            renditions: reduced,
+            served,
+        }
+    }
+
+    /// What is to be made, the smallest first, so that nobody waits for more than is wanted.
+    pub fn renditions(&self) -> &[Rendition] {
+        &self.renditions
+    }
+
+    /// What renditions there may be.
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    /// What that wish is served with; `None` where it is newer than the plan.
+    pub fn serves(&self, wish: u64) -> Option<Rendition> {
+        let at = self
+            .served
+            .binary_search_by_key(&wish, |(id, _)| *id)
+            .ok()?;
+        Some(self.served[at].1)
+    }
+
+    /// How many are served with that rendition.
+    pub fn consumers(&self, rendition: Rendition) -> usize {
+        let theirs = self.served.iter().filter(|(_, given)| *given == rendition);
+        theirs.count()
+    }
+}
+
+/// Everybody's wishes, and the plans that follow from them.
+#[derive(Debug)]
+pub(super) struct Wishes {
+    config: Config,
+    next: u64,
+    wishes: Vec<(u64, Limits)>,
+    /// Plans for the widths of the last pictures.
+    plans: Vec<(u32, Arc<Plan>)>,
+}
+
+/// Plans that are remembered: a camera's pictures have one width, files may have some.
+const PLANS: usize = 8;
+
+impl Wishes {
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            next: 0,
+            wishes: Vec::new(),
+            plans: Vec::new(),
+        }
+    }
+
+    /// Adds a wish and returns its number.
+    pub fn add(&mut self, limits: Limits) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.wishes.push((id, limits));
+        self.plans.clear();
+        id
+    }
+
+    /// Takes a wish back.
+    pub fn remove(&mut self, id: u64) {
+        self.wishes.retain(|(wish, _)| *wish != id);
+        self.plans.clear();
+    }
+
+    /// What to make of pictures that are so wide.
+    pub fn plan(&mut self, width: u32) -> Arc<Plan> {
+        if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == width) {
+            return Arc::clone(plan);
+        }
+        let plan = Arc::new(Plan::new(&self.wishes, width, self.config));
+        self.plans.truncate(PLANS - 1);
+        self.plans.insert(0, (width, Arc::clone(&plan)));
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: Config = Config {
+        most: 3,
+        quality: 80,
+    };
+
+    fn width(max_width: u32) -> Limits {
+        Limits {
+            max_width: Some(max_width),
+            quality: None,
+        }
+    }
+
+    fn halved(halvings: u8) -> Rendition {
+        Rendition {
+            halvings,
+            quality: None,
+        }
+    }
+
+    #[test]
+    fn the_smallest_size_that_reaches_the_width_is_meant() {
+        for (max_width, of, halvings) in [
+            (1920, 1920, 0),
+            (5000, 1920, 0),
+            (961, 1920, 0),
+            (960, 1920, 1),
+            (500, 1920, 1),
+            (480, 1920, 2),
+            (400, 1920, 2),
+            (240, 1920, 3),
+            (1, 1920, 3),
+            (0, 1920, 3),
+            (1, 320, 2),
+            (1, 64, 0),
+            (u32::MAX, u32::MAX, 0),
+        ] {
+            let fitting = Rendition::fitting(width(max_width), of, CONFIG);
+            assert_eq!(fitting, halved(halvings), "{max_width} of {of}");
+        }
+        assert_eq!(
+            Rendition::fitting(Limits::default(), 1920, CONFIG),
+            Rendition::FULL
+        );
+    }
+
+    #[test]
+    fn similar_qualities_are_shared_and_none_is_above_the_servers() {
+        for (wanted, quality) in [
+            (1, Some(10)),
+            (55, Some(60)),
+            (60, Some(60)),
+            (71, None),
+            (80, None),
+            (100, None),
+        ] {
+            let limits = Limits {
+                max_width: None,
+                quality: Some(wanted),
+            };
+            let fitting = Rendition::fitting(limits, 1920, CONFIG);
+            assert_eq!(fitting.quality, quality, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_limit_are_made_and_whoever_comes_late_gets_the_next_larger_one() {
+        let mut wishes = Wishes::new(CONFIG);
+        let quarter = wishes.add(width(480));
+        let half = wishes.add(width(960));
+        let eighth = wishes.add(width(240));
+        let full = wishes.add(Limits::default());
+        let poor = wishes.add(Limits {
+            quality: Some(20),
+            ..Limits::default()
+        });
+        let plan = wishes.plan(1920);
+        assert_eq!(plan.renditions(), [halved(2), halved(1), Rendition::FULL]);
+        assert_eq!(plan.serves(quarter), Some(halved(2)));
+        assert_eq!(plan.serves(half), Some(halved(1)));
+        assert_eq!(plan.serves(eighth), Some(halved(2)));
+        assert_eq!(plan.serves(full), Some(Rendition::FULL));
+        assert_eq!(plan.serves(poor), Some(Rendition::FULL));
+        assert_eq!(plan.consumers(halved(2)), 2);
+        wishes.remove(half);
+        let plan = wishes.plan(1920);
+        assert_eq!(plan.serves(eighth), Some(halved(3)));
+        assert_eq!(plan.serves(half), None);
+    }
+
+    #[test]
+    fn with_a_limit_of_one_everybody_gets_the_full_one() {
+        let mut wishes = Wishes::new(Config { most: 1, ..CONFIG });
+        let small = wishes.add(width(100));
+        let plan = wishes.plan(1920);
+        assert_eq!(plan.renditions(), [Rendition::FULL]);
+        assert_eq!(plan.serves(small), Some(Rendition::FULL));
+    }
+
+    #[test]
+    fn without_wishes_nothing_is_made_and_without_a_wish_for_it_not_the_full_one() {
+        let mut wishes = Wishes::new(CONFIG);
+        assert!(wishes.plan(1920).renditions().is_empty());
+        wishes.add(width(480));
+        assert_eq!(wishes.plan(1920).renditions(), [halved(2)]);
+        assert_eq!(wishes.plan(640).renditions(), [Rendition::FULL]);
+    }
+}
