@@ -11,7 +11,7 @@ const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
 // In another site's frame no cookie is sent, so that the key goes with the stream.
 if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
-for (const name of ["camera", "fit", "ticket", "wire"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
+for (const name of ["camera", "fit", "ticket", "wire", "size"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
 for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
   camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
 // Where the session is over, the server shows the page on which to sign in.

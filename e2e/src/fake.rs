@@ -205,21 +205,30 @@ pub const HEIGHT: usize = 120;
 /// # Errors
 /// Where it cannot be encoded.
 pub fn frame(seq: u64, grey: u8) -> Result<Vec<u8>> {
-    let pixels = vec![grey; WIDTH * HEIGHT];
-    let image = turbojpeg::Image {
-        pixels: pixels.as_slice(),
-        width: WIDTH,
-        pitch: WIDTH,
-        height: HEIGHT,
-        format: turbojpeg::PixelFormat::GRAY,
-    };
-    let jpeg = turbojpeg::compress(image, 80, turbojpeg::Subsamp::Gray)?;
+    let jpeg = picture((WIDTH, HEIGHT), grey)?;
     let stamp = Stamp {
         seq,
         captured_us: seq * 33_333,
         camera: "0".into(),
     };
     Ok(stamp.write(&jpeg)?)
+}
+
+/// A picture in one grey, without a stamp.
+///
+/// # Errors
+/// Where it cannot be encoded.
+pub fn picture((width, height): (usize, usize), grey: u8) -> Result<Vec<u8>> {
+    let pixels = vec![grey; width * height];
+    let image = turbojpeg::Image {
+        pixels: pixels.as_slice(),
+        width,
+        pitch: width,
+        height,
+        format: turbojpeg::PixelFormat::GRAY,
+    };
+    let jpeg = turbojpeg::compress(image, 80, turbojpeg::Subsamp::Gray)?;
+    Ok(jpeg.to_vec())
 }
 
 /// How many tasks that hold a connection are still running.

@@ -6,6 +6,7 @@ use crate::geometry::Fit;
 use crate::js;
 use crate::session::Session;
 use crate::settings::{Settings, wire_from_name};
+use crate::steer::Size;
 use js_sys::Promise;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, ShadowRoot, ShadowRootInit, ShadowRootMode};
 
 /// The attributes that the element follows while it runs.
-const OBSERVED: [&str; 8] = [
-    "src", "camera", "ticket", "controls", "overlay", "fit", "mirror", "wire",
+const OBSERVED: [&str; 9] = [
+    "src", "camera", "ticket", "controls", "overlay", "fit", "mirror", "wire", "size",
 ];
 
 // A custom element's class has to be JavaScript; this is all of it.
@@ -80,6 +81,9 @@ impl Attributes {
         };
         if let Some(fit) = text("fit") {
             settings.fit = Fit::from_name(&fit);
+        }
+        if let Some(size) = text("size") {
+            settings.size = Size::from_name(&size);
         }
         if let Some(wire) = text("wire").and_then(|name| wire_from_name(&name)) {
             settings.wire = wire;

@@ -48,6 +48,8 @@ struct Shared {
     tap: Cell<bool>,
     shown: RefCell<Option<Shown>>,
     connection: RefCell<Option<Connection>>,
+    /// What the server is told first on each connection; empty where nothing is wanted in particular.
+    want: RefCell<String>,
 }
 
 struct Connection {
@@ -95,6 +97,7 @@ impl Feed {
                 tap: Cell::new(false),
                 shown: RefCell::default(),
                 connection: RefCell::default(),
+                want: RefCell::default(),
             }),
         }
     }
@@ -122,6 +125,10 @@ impl Feed {
                 url,
                 protocols,
             } => Shared::connect(shared, connection, &url, &protocols),
+            Command::Want(want) => {
+                shared.want.replace(want);
+                shared.tell_want();
+            }
             Command::Close => shared.close(),
             Command::Pause => shared.pause(),
             Command::Resume => shared.resume(),
@@ -238,7 +245,18 @@ impl Shared {
                 }
             }));
         }
+        self.tell_want();
         self.ping();
+    }
+
+    /// Before the socket is open this does nothing, and [`Self::opened`] does it.
+    fn tell_want(&self) {
+        let want = self.want.borrow();
+        if let Some(connection) = &*self.connection.borrow()
+            && !want.is_empty()
+        {
+            connection.socket.send(&want);
+        }
     }
 
     fn ping(&self) {

@@ -31,6 +31,11 @@ pub fn now() -> f64 {
     PERFORMANCE.with(web_sys::Performance::now)
 }
 
+/// Device pixels for a CSS pixel.
+pub fn pixel_ratio() -> f64 {
+    web_sys::window().map_or(1.0, |window| window.device_pixel_ratio())
+}
+
 /// Unix time in µs, steady while the page lives.
 pub fn unix_us() -> f64 {
     PERFORMANCE.with(|clock| (clock.time_origin() + clock.now()) * 1000.0)

@@ -11,6 +11,7 @@ pub mod settings;
 pub mod slot;
 pub mod stats;
 pub mod status;
+pub mod steer;
 pub mod text;
 
 pub mod chrome;

@@ -20,6 +20,8 @@ pub enum Command {
         /// Subprotocols in order of preference.
         protocols: Vec<String>,
     },
+    /// Say this `want` to the server now, and on every connection that follows.
+    Want(String),
     /// Leave the connection.
     Close,
     /// Ask the server for no more frames, and draw none that are on their way.
@@ -159,6 +161,7 @@ impl Command {
                 url.into(),
                 protocols.join(",").into(),
             ]),
+            Self::Want(text) => array(["want".into(), text.into()]),
             Self::Close => array(["close".into()]),
             Self::Pause => array(["pause".into()]),
             Self::Resume => array(["resume".into()]),
@@ -178,6 +181,7 @@ impl Command {
                 url: fields.text(2)?,
                 protocols: fields.text(3)?.split(',').map(str::to_owned).collect(),
             },
+            "want" => Self::Want(fields.text(1)?),
             "close" => Self::Close,
             "pause" => Self::Pause,
             "resume" => Self::Resume,

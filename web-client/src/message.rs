@@ -4,9 +4,10 @@
 //! download a quarter larger.
 
 use crate::js;
+use crate::steer::Want;
 use js_sys::{Array, JSON};
 use pistreamer_protocol::message::{
-    Camera, CameraState, CameraStatus, Control, Hello, ServerMessage,
+    Camera, CameraState, CameraStatus, Control, Hello, Rendition, ServerMessage,
 };
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -16,6 +17,12 @@ pub fn read(text: &str) -> Option<ServerMessage> {
     Some(match string(&message, "type")?.as_str() {
         "hello" => ServerMessage::Hello(hello(&message)?),
         "state" => ServerMessage::State(status(&message)?),
+        "rendition" => ServerMessage::Rendition(Rendition {
+            width: whole(&message, "width")? as u32,
+            height: whole(&message, "height")? as u32,
+            full_width: whole(&message, "full_width")? as u32,
+            full_height: whole(&message, "full_height")? as u32,
+        }),
         "skipped" => ServerMessage::Skipped {
             count: whole(&message, "count")?,
             total: whole(&message, "total")?,
@@ -40,6 +47,19 @@ pub fn ack(seq: u64) -> String {
 /// A viewer's `ping`.
 pub fn ping(id: u64) -> String {
     format!("{{\"type\":\"ping\",\"id\":{id}}}")
+}
+
+/// A viewer's `want`.
+pub fn want(want: Want) -> String {
+    let mut text = String::from("{\"type\":\"want\"");
+    if let Some(fps) = want.max_fps {
+        text.push_str(&format!(",\"max_fps\":{fps}.0"));
+    }
+    if let Some(width) = want.max_width {
+        text.push_str(&format!(",\"max_width\":{width}"));
+    }
+    text.push('}');
+    text
 }
 
 /// A viewer's `pause`.
@@ -114,13 +134,24 @@ fn whole(object: &JsValue, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pistreamer_protocol::message::ViewerMessage;
+    use pistreamer_protocol::message::{self, ViewerMessage};
 
     #[test]
     fn what_is_written_is_what_the_protocol_writes() {
         for seq in [0, 7, u64::MAX] {
             assert_eq!(ack(seq), ViewerMessage::Ack { seq }.to_json());
             assert_eq!(ping(seq), ViewerMessage::Ping { id: Some(seq) }.to_json());
+        }
+        for (max_fps, max_width) in [(None, None), (Some(15), None), (Some(7), Some(640))] {
+            let wanted = message::Want {
+                max_fps: max_fps.map(f64::from),
+                max_width,
+                ..message::Want::default()
+            };
+            assert_eq!(
+                want(Want { max_width, max_fps }),
+                ViewerMessage::Want(wanted).to_json()
+            );
         }
         assert_eq!(PAUSE, ViewerMessage::Pause.to_json());
         assert_eq!(RESUME, ViewerMessage::Resume.to_json());

@@ -3,6 +3,7 @@
 //! The browser's storage itself belongs to [`crate::session`].
 
 use crate::geometry::Fit;
+use crate::steer::Size;
 use pistreamer_protocol::WireFormat;
 
 /// The choices.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub turns: u8,
     /// The wire format asked for first.
     pub wire: WireFormat,
+    /// The size of the picture asked for.
+    pub size: Size,
 }
 
 impl Default for Settings {
@@ -28,6 +31,7 @@ impl Default for Settings {
             mirror: false,
             turns: 0,
             wire: WireFormat::ALL[0],
+            size: Size::Auto,
         }
     }
 }
@@ -36,12 +40,13 @@ impl Settings {
     /// One line of `key=value` words.
     pub fn to_text(self) -> String {
         format!(
-            "overlay={} fit={} mirror={} turns={} wire={}",
+            "overlay={} fit={} mirror={} turns={} wire={} size={}",
             u8::from(self.overlay),
             self.fit.name(),
             u8::from(self.mirror),
             self.turns,
             self.wire.subprotocol(),
+            self.size.name(),
         )
     }
 
@@ -53,6 +58,7 @@ impl Settings {
                 "fit" => self.fit = Fit::from_name(value),
                 "mirror" => self.mirror = value == "1",
                 "turns" => self.turns = value.parse().map_or(self.turns, |turns: u8| turns % 4),
+                "size" => self.size = Size::from_name(value),
                 "wire" => self.wire = wire_from_name(value).unwrap_or(self.wire),
                 _ => {}
             }
@@ -98,6 +104,7 @@ mod tests {
             mirror: true,
             turns: 3,
             wire: WireFormat::Jpeg,
+            size: Size::Half,
         };
         let mut read = Settings::default();
         read.apply_text(&chosen.to_text());

@@ -4,5 +4,6 @@ mod access;
 mod endurance;
 mod harness;
 mod pages;
+mod sizes;
 mod stream;
 mod trouble;

@@ -37,6 +37,16 @@ pub enum Intent {
     WireGzip,
     /// Ask for plain JPEGs.
     WireJpeg,
+    /// The next choice of the picture's size.
+    SizeNext,
+    /// The size by screen and link.
+    SizeAuto,
+    /// The size that the camera delivers.
+    SizeFull,
+    /// Half of it.
+    SizeHalf,
+    /// A quarter of it.
+    SizeQuarter,
     /// Try to connect at once.
     Retry,
     /// Close what is open.
@@ -44,7 +54,7 @@ pub enum Intent {
 }
 
 /// Intent, the value of its buttons' `data-do`, its keys.
-const TABLE: [(Intent, &str, &[&str]); 18] = [
+const TABLE: [(Intent, &str, &[&str]); 23] = [
     (Intent::Pause, "pause", &[" ", "k"]),
     (Intent::Snapshot, "snapshot", &["s"]),
     (Intent::Record, "record", &["r"]),
@@ -61,6 +71,11 @@ const TABLE: [(Intent, &str, &[&str]); 18] = [
     (Intent::Help, "help", &["?"]),
     (Intent::WireGzip, "wire-gzip", &[]),
     (Intent::WireJpeg, "wire-jpeg", &[]),
+    (Intent::SizeNext, "size-next", &["q"]),
+    (Intent::SizeAuto, "size-auto", &[]),
+    (Intent::SizeFull, "size-full", &[]),
+    (Intent::SizeHalf, "size-half", &[]),
+    (Intent::SizeQuarter, "size-quarter", &[]),
     (Intent::Retry, "retry", &[]),
     (Intent::Escape, "escape", &["escape"]),
 ];

@@ -5,6 +5,7 @@ use crate::geometry::{Layout, Zoom};
 use crate::settings::{Settings, wire_name};
 use crate::stats::Rates;
 use crate::status::{Kind, Status};
+use crate::steer::{Reason, Size, Want};
 use crate::text;
 use pistreamer_protocol::WireFormat;
 use wasm_bindgen::JsValue;
@@ -38,6 +39,10 @@ pub struct Overlay {
     pub corrupt: u64,
     /// Width and height.
     pub size: (u32, u32),
+    /// What the server is asked for.
+    pub want: Want,
+    /// Why.
+    pub why: Reason,
     /// As negotiated.
     pub wire: Option<WireFormat>,
     /// Of the frame on the canvas.
@@ -125,6 +130,7 @@ impl Chrome {
         self.write("o-skipped", &skipped);
         let (width, height) = overlay.size;
         self.write("o-size", &format!("{width} × {height}"));
+        self.write("o-why", &why(overlay.want, overlay.why));
         self.write("o-wire", overlay.wire.map_or("–", wire_name));
         let seq = overlay.seq.map_or_else(|| "–".to_owned(), text::count);
         self.write("o-seq", &seq);
@@ -146,6 +152,10 @@ impl Chrome {
             "fit",
             settings.fit == crate::geometry::Fit::Cover,
         );
+        for size in Size::ALL {
+            let intent = format!("size-{}", size.name());
+            set("aria-checked", &intent, settings.size == size);
+        }
         set(
             "aria-checked",
             "wire-gzip",
@@ -197,6 +207,22 @@ impl Chrome {
             part.set_text_content(Some(text));
         }
     }
+}
+
+/// Why the picture has its size and rate.
+fn why(want: Want, why: Reason) -> String {
+    let mut text = match why {
+        Reason::Pinned => String::from("as chosen"),
+        Reason::Whole => String::from("automatic: full"),
+        Reason::Screen => String::from("automatic: fits the screen"),
+        Reason::Link(mbit) => {
+            format!("automatic: link carries {} Mbit/s", text::tenths(mbit))
+        }
+    };
+    if let Some(fps) = want.max_fps {
+        text.push_str(&format!(", {fps} per s"));
+    }
+    text
 }
 
 fn set_attribute(element: &Element, name: &str, value: &str) {

@@ -6,6 +6,7 @@ use crate::chrome::gestures::Outcome;
 use crate::chrome::intent::Intent;
 use crate::geometry::{Fit, Zoom};
 use crate::js::{self, Listener};
+use crate::steer::Size;
 use pistreamer_protocol::WireFormat;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -168,6 +169,15 @@ impl Session {
             }),
             Intent::WireGzip => self.choose(|settings| settings.wire = WireFormat::GzipBase64),
             Intent::WireJpeg => self.choose(|settings| settings.wire = WireFormat::Jpeg),
+            Intent::SizeNext => {
+                self.choose(|settings| settings.size = settings.size.next());
+                let size = self.state.borrow().settings.size;
+                self.toast(&format!("Picture size: {}", size.name()));
+            }
+            Intent::SizeAuto => self.choose(|settings| settings.size = Size::Auto),
+            Intent::SizeFull => self.choose(|settings| settings.size = Size::Full),
+            Intent::SizeHalf => self.choose(|settings| settings.size = Size::Half),
+            Intent::SizeQuarter => self.choose(|settings| settings.size = Size::Quarter),
             Intent::ZoomIn => self.zoom_by(None, KEY_ZOOM),
             Intent::ZoomOut => self.zoom_by(None, 1.0 / KEY_ZOOM),
             Intent::ZoomReset => self.set_zoom(Zoom::default()),

@@ -15,9 +15,11 @@ use crate::element::Attributes;
 use crate::geometry::{Layout, Zoom};
 use crate::js::{self, Interval, Listener, SightObserver, SizeObserver, Timeout};
 use crate::link::{Command, Drawn};
+use crate::message;
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::status::{Action, Machine, Status};
+use crate::steer::{Steering, Want};
 use crate::worker::{self, PipelineEvent, Remote, Runner};
 use js_sys::Function;
 use pistreamer_protocol::WireFormat;
@@ -53,6 +55,11 @@ struct State {
     attributes: Attributes,
     settings: Settings,
     stats: Stats,
+    steering: Steering,
+    /// What the server was asked for.
+    wanted: Want,
+    /// Width and height of the picture that the camera delivers; zeros while they aren't known.
+    full: (u32, u32),
     /// Number of the newest connection; reports of older ones are not news.
     connection: u32,
     camera_id: String,
@@ -99,6 +106,9 @@ impl Session {
                 .and_then(|storage| storage.get_item(&storage_key(&attributes)).ok().flatten())
         {
             settings.apply_text(&text);
+            if host.has_attribute("size") {
+                settings.size = attributes.settings.size;
+            }
             if host.has_attribute("wire") {
                 settings.wire = attributes.settings.wire;
             }
@@ -113,6 +123,9 @@ impl Session {
                 attributes,
                 settings,
                 stats: Stats::default(),
+                steering: Steering::default(),
+                wanted: Want::default(),
+                full: (0, 0),
                 connection: 0,
                 camera_id: String::new(),
                 greeted: false,
@@ -184,6 +197,8 @@ impl Session {
             }
         };
         let canvas = self.chrome.fresh_canvas();
+        // Another pipeline has to be told anew.
+        self.state.borrow_mut().wanted = Want::default();
         let mut runner = None;
         if may_be_worker && worker::available(&canvas) {
             runner = Remote::start(canvas.clone(), on_event.clone())
@@ -269,6 +284,7 @@ impl Session {
         };
         self.show_settings();
         self.lay_out();
+        self.steer();
         self.show_numbers();
         if wire_changed {
             self.state.borrow_mut().machine.reconnect(js::now());
@@ -287,6 +303,7 @@ impl Session {
                 "fit" => state.settings.fit = attributes.settings.fit,
                 "mirror" => state.settings.mirror = attributes.settings.mirror,
                 "wire" => state.settings.wire = attributes.settings.wire,
+                "size" => state.settings.size = attributes.settings.size,
                 _ => {}
             }
             let moved = state.attributes.src != attributes.src
@@ -332,7 +349,34 @@ impl Session {
         let random = js_sys::Math::random();
         self.state.borrow_mut().machine.tick(js::now(), random);
         self.advance();
+        self.steer();
         self.show_numbers();
+    }
+
+    /// Asks the server for the picture that screen, link and user want.
+    fn steer(&self) {
+        let want = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let now = js::now();
+            let full = Layout {
+                picture: (f64::from(state.full.0), f64::from(state.full.1)),
+                ..state.layout
+            };
+            let pixels = full.picture.0 * full.scale() * state.zoom.factor * js::pixel_ratio();
+            state.steering.choose(now, state.settings.size);
+            state.steering.place(now, state.full.0, pixels);
+            state.steering.tick(now);
+            let want = state.steering.want();
+            if want == state.wanted {
+                return;
+            }
+            state.wanted = want;
+            want
+        };
+        if let Some(runner) = &*self.runner.borrow() {
+            runner.send(Command::Want(message::want(want)));
+        }
     }
 
     /// Carries out what the machine wants, then tells and shows the state.
@@ -353,12 +397,16 @@ impl Session {
         let command = match action {
             Action::Close => Command::Close,
             Action::Pause => Command::Pause,
-            Action::Resume => Command::Resume,
+            Action::Resume => {
+                self.state.borrow_mut().steering.forget(js::now());
+                Command::Resume
+            }
             Action::Connect => {
                 let mut state = self.state.borrow_mut();
                 let state = &mut *state;
                 state.connection += 1;
                 state.stats.clear();
+                state.steering.forget(js::now());
                 state.round_trip = None;
                 state.skipped_server_before = state.skipped_server;
                 state.greeted = false;

@@ -116,11 +116,18 @@ impl Session {
                 Some(ServerMessage::Hello(hello)) => {
                     state.machine.hello(now, &hello);
                     state.greeted = true;
+                    if hello.width > 0 {
+                        state.full = (hello.width, hello.height);
+                    }
                     state.camera_id.clone_from(&hello.camera.id);
                     state.wire = WireFormat::from_subprotocol(&hello.wire);
                     self.set_data("wire", &hello.wire);
                 }
                 Some(ServerMessage::State(status)) => state.machine.camera(now, &status),
+                Some(ServerMessage::Rendition(rendition)) => {
+                    state.machine.heard(now);
+                    state.full = (rendition.full_width, rendition.full_height);
+                }
                 Some(ServerMessage::Skipped { total, .. }) => {
                     state.machine.heard(now);
                     state.skipped_server = state.skipped_server_before + total;
@@ -137,6 +144,7 @@ impl Session {
             self.tell_error(&error);
         }
         self.advance();
+        self.steer();
     }
 
     fn drawn(&self, frame: Drawn) {
@@ -146,6 +154,9 @@ impl Session {
             let state = &mut *state;
             state.machine.frame(now, frame.seq, frame.age);
             state.stats.frame(now, f64::from(frame.bytes), frame.age);
+            if let Some(seq) = frame.seq {
+                state.steering.frame(now, seq, f64::from(frame.bytes));
+            }
             state.drawn += 1;
             state.drawn_at = now;
             state.last = Some(frame);
@@ -156,6 +167,7 @@ impl Session {
         };
         if resized {
             self.lay_out();
+            self.show_numbers();
         }
         if let Some(seq) = frame.seq {
             self.set_data("seq", &seq.to_string());

@@ -88,6 +88,8 @@ impl Session {
                 skipped_here: last.skipped,
                 corrupt: state.corrupt,
                 size: (last.width, last.height),
+                want: state.wanted,
+                why: state.steering.reason(),
                 wire: state.wire,
                 seq: last.seq,
             });
