@@ -20,6 +20,13 @@ pub enum ServerMessage {
         /// How many since the connection began.
         total: u64,
     },
+    /// This frame shows the very picture of the last one sent, so it is not sent.
+    Unchanged {
+        /// Its `seq`.
+        seq: u64,
+        /// Unix time of its capture in µs.
+        captured_us: u64,
+    },
     /// The frames from here on have another size.
     Rendition(Rendition),
     /// The answer to a ping.
@@ -88,6 +95,9 @@ pub struct Want {
     /// JPEG quality, 1 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
+    /// Whether a frame that repeats the last one sent may be told by [`ServerMessage::Unchanged`] instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
 }
 
 /// The size in which a viewer gets the picture.
@@ -258,6 +268,14 @@ mod tests {
         assert_eq!(
             ServerMessage::Skipped { count: 2, total: 9 }.to_json(),
             r#"{"type":"skipped","count":2,"total":9}"#
+        );
+        let unchanged = ServerMessage::Unchanged {
+            seq: 8,
+            captured_us: 9,
+        };
+        assert_eq!(
+            unchanged.to_json(),
+            r#"{"type":"unchanged","seq":8,"captured_us":9}"#
         );
         let half = Rendition {
             width: 640,

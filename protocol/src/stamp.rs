@@ -51,6 +51,17 @@ impl Stamp {
         })
     }
 
+    /// Whether two JPEGs are the same byte for byte, their stamps apart.
+    pub fn is_all_that_differs(one: &[u8], other: &[u8]) -> bool {
+        let around = |jpeg| {
+            let mut segments = jpeg::segments(jpeg).map_while(Result::ok);
+            let stamp = segments.find(|segment| stamp_text(segment).is_some());
+            stamp.map_or((0, 0), |stamp| (stamp.at, stamp.end()))
+        };
+        let ((start, end), (other_start, other_end)) = (around(one), around(other));
+        one[..start] == other[..other_start] && one[end..] == other[other_end..]
+    }
+
     /// The JPEG with this stamp, in place of any stamp that it has. Other comments stay as they are.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::message;
 use crate::painter::{Canvas, Painter};
 use crate::slot::Slot;
 use crate::socket::{Socket, SocketEvent};
+use crate::steer::Want;
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use pistreamer_protocol::message::ServerMessage;
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, Unpacker, WireFormat, jpeg};
@@ -48,8 +49,10 @@ struct Shared {
     tap: Cell<bool>,
     shown: RefCell<Option<Shown>>,
     connection: RefCell<Option<Connection>>,
-    /// What the server is told first on each connection; empty where nothing is wanted in particular.
+    /// What the server is told first on each connection.
     want: RefCell<String>,
+    /// The last frame drawn on this connection.
+    drawn: Cell<Option<Drawn>>,
 }
 
 struct Connection {
@@ -97,7 +100,8 @@ impl Feed {
                 tap: Cell::new(false),
                 shown: RefCell::default(),
                 connection: RefCell::default(),
-                want: RefCell::default(),
+                want: RefCell::new(message::want(Want::default())),
+                drawn: Cell::new(None),
             }),
         }
     }
@@ -184,6 +188,7 @@ impl Shared {
 
     fn close(&self) {
         self.slot.borrow_mut().clear();
+        self.drawn.set(None);
         drop(self.connection.take());
     }
 
@@ -252,9 +257,7 @@ impl Shared {
     /// Before the socket is open this does nothing, and [`Self::opened`] does it.
     fn tell_want(&self) {
         let want = self.want.borrow();
-        if let Some(connection) = &*self.connection.borrow()
-            && !want.is_empty()
-        {
+        if let Some(connection) = &*self.connection.borrow() {
             connection.socket.send(&want);
         }
     }
@@ -272,11 +275,17 @@ impl Shared {
     }
 
     fn text(&self, number: u32, text: String) -> Option<Report> {
-        let Some(ServerMessage::Pong { id, time_us }) = message::read(&text) else {
-            return Some(Report::Text {
-                connection: number,
-                text,
-            });
+        let (id, time_us) = match message::read(&text) {
+            Some(ServerMessage::Pong { id, time_us }) => (id, time_us),
+            Some(ServerMessage::Unchanged { seq, captured_us }) => {
+                return self.unchanged(number, seq, captured_us, text.len());
+            }
+            _ => {
+                return Some(Report::Text {
+                    connection: number,
+                    text,
+                });
+            }
         };
         let received = js::unix_us();
         let mut connection = self.connection.borrow_mut();
@@ -292,6 +301,24 @@ impl Shared {
         Some(Report::Pong {
             connection: number,
             round_trip: connection.clock.round_trip_ms()?,
+        })
+    }
+
+    /// The picture on the canvas is as new as this. While another one is being decoded, that one is meant, and tells itself.
+    fn unchanged(&self, number: u32, seq: u64, captured_us: u64, bytes: usize) -> Option<Report> {
+        let drawn = self.drawn.get().filter(|_| !self.slot.borrow().is_busy())?;
+        let connection = self.connection.borrow();
+        let connection = connection.as_ref()?;
+        let age = connection.clock.age_ms(js::unix_us(), captured_us as f64);
+        connection.held.is_none().then_some(Report::Drawn {
+            connection: number,
+            frame: Drawn {
+                seq: Some(seq),
+                age,
+                bytes: bytes as u32,
+                took: 0.0,
+                ..drawn
+            },
         })
     }
 
@@ -323,14 +350,19 @@ impl Shared {
     async fn show(&self, message: Message) {
         let number = message.connection;
         let report = match self.try_show(message).await {
-            Ok(Some(frame)) => Report::Drawn {
-                connection: number,
-                frame,
-            },
+            Ok(Some(frame)) => {
+                self.drawn.set(Some(frame));
+                Report::Drawn {
+                    connection: number,
+                    frame,
+                }
+            }
             Ok(None) => return,
             Err((reason, seq)) => {
                 // It is dealt with, though not drawn; unacknowledged it would keep the next ones from coming.
                 self.acknowledge(seq);
+                // Should it be repeated, what is on the canvas is not it.
+                self.drawn.set(None);
                 self.corrupt.set(self.corrupt.get() + 1);
                 Report::Corrupt {
                     connection: number,

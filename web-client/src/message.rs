@@ -17,6 +17,10 @@ pub fn read(text: &str) -> Option<ServerMessage> {
     Some(match string(&message, "type")?.as_str() {
         "hello" => ServerMessage::Hello(hello(&message)?),
         "state" => ServerMessage::State(status(&message)?),
+        "unchanged" => ServerMessage::Unchanged {
+            seq: whole(&message, "seq")?,
+            captured_us: whole(&message, "captured_us")?,
+        },
         "rendition" => ServerMessage::Rendition(Rendition {
             width: whole(&message, "width")? as u32,
             height: whole(&message, "height")? as u32,
@@ -58,7 +62,7 @@ pub fn want(want: Want) -> String {
     if let Some(width) = want.max_width {
         text.push_str(&format!(",\"max_width\":{width}"));
     }
-    text.push('}');
+    text.push_str(",\"unchanged\":true}");
     text
 }
 
@@ -146,6 +150,7 @@ mod tests {
             let wanted = message::Want {
                 max_fps: max_fps.map(f64::from),
                 max_width,
+                unchanged: true,
                 ..message::Want::default()
             };
             assert_eq!(

@@ -39,6 +39,11 @@ impl<T> Slot<T> {
         next
     }
 
+    /// Whether somebody is at work.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// Forgets what waits: it belongs to a connection that is gone.
     pub fn clear(&mut self) {
         self.waiting = None;

@@ -119,6 +119,41 @@ async fn the_size_is_pinned_by_key_and_by_menu_and_remembered() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_picture_that_is_not_sent_again_stays_live() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("1.jpg"), picture((640, 480), 90)?)?;
+    let source = format!("files:{}", folder.path().display());
+    let server = Server::start(&["--source", &source, "--fps", "10"])?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    let before = page.count("data-seq").await?;
+    let states = page
+        .eval(
+            "new Promise(done => {
+                const camera = document.querySelector('pi-camera');
+                const states = new Set();
+                let frames = 0;
+                camera.addEventListener('frame', () => {
+                    states.add(camera.dataset.state);
+                    if (++frames === 40) done([...states].join());
+                });
+            })",
+        )
+        .await?;
+    assert_eq!(states, "live");
+    assert!(page.count("data-seq").await? >= before + 40);
+    let sent = page
+        .eval("fetch('api/v1/status').then(answer => answer.json()).then(status => status.viewers[0].sent)")
+        .await?;
+    ensure!(
+        sent.as_u64().is_some_and(|sent| sent < 20),
+        "{sent} frames were sent"
+    );
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
 async fn where_two_of_three_frames_are_missing_fewer_are_asked_for_and_the_reason_is_shown()
 -> Result<()> {
     let mut server = FakeServer::start().await?;
@@ -135,7 +170,7 @@ async fn where_two_of_three_frames_are_missing_fewer_are_asked_for_and_the_reaso
         let said = viewer
             .until(|message| match message {
                 ViewerMessage::Ack { seq: drawn } => *drawn == seq,
-                message => matches!(message, ViewerMessage::Want(_)),
+                message => matches!(message, ViewerMessage::Want(want) if want.max_fps.is_some()),
             })
             .await?;
         if let ViewerMessage::Want(want) = said {

@@ -110,6 +110,7 @@ fn describe_viewer(viewer: &Viewer, now: u64) -> Value {
         "bytes": viewer.bytes.load(Relaxed),
         "skipped": viewer.skipped.load(Relaxed),
         "thinned": viewer.thinned.load(Relaxed),
+        "unchanged": viewer.unchanged.load(Relaxed),
         "fps": rounded(viewer.fps()),
         "ack_age_ms": (acked > 0).then(|| now.saturating_sub(acked) / 1000),
     })

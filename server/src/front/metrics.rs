@@ -108,6 +108,12 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
             totals.skipped.load(Relaxed) as f64,
         ),
         (
+            "pistreamer_frames_unchanged_total",
+            "counter",
+            "Frames told to viewers as unchanged instead of sent",
+            totals.unchanged.load(Relaxed) as f64,
+        ),
+        (
             "pistreamer_connections",
             "gauge",
             "Connections of those who were let in",

@@ -211,17 +211,20 @@ impl Camera {
             frame.jpeg().len() as u64,
             (frame.width, frame.height),
         );
-        let newest = Newest {
-            rendition,
-            plan,
-            frame: Arc::new(frame),
-        };
         let replaced = self.latest.send_if_modified(|latest| {
             let place = latest
                 .iter_mut()
                 .find(|newest| newest.rendition == rendition);
+            if place.as_ref().is_some_and(|place| place.frame.seq >= seq) {
+                return false;
+            }
+            let before = place.as_ref().map(|place| &*place.frame);
+            let newest = Newest {
+                rendition,
+                plan,
+                frame: Arc::new(frame.after(rendition, before)),
+            };
             match place {
-                Some(place) if place.frame.seq >= seq => return false,
                 Some(place) => *place = newest,
                 None => latest.push(newest),
             }

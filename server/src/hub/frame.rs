@@ -2,8 +2,9 @@
 //!
 //! The bytes of the wire formats are defined in `protocol/`; this is where they are kept.
 
+use super::Rendition;
 use bytes::Bytes;
-use pistreamer_protocol::{WireFormat, pack};
+use pistreamer_protocol::{Stamp, WireFormat, pack};
 use std::sync::OnceLock;
 
 /// A frame that viewers can be sent.
@@ -19,6 +20,8 @@ pub struct Frame {
     pub height: u32,
     /// Width and height of the picture that the source delivered.
     pub full: (u32, u32),
+    /// Which rendition it is, and the `seq` of the first of those frames, up to this one, that show the very same picture.
+    pub shows: (Rendition, u64),
     jpeg: Payload,
     packed: OnceLock<Payload>,
 }
@@ -85,6 +88,7 @@ impl Frame {
             width,
             height,
             full: (width, height),
+            shows: (Rendition::FULL, seq),
             jpeg: Payload::new(jpeg),
             packed: OnceLock::new(),
         }
@@ -93,6 +97,16 @@ impl Frame {
     /// The same frame, made of a picture of that size.
     pub fn of(self, full: (u32, u32)) -> Self {
         Self { full, ..self }
+    }
+
+    /// The same frame as what follows on another one of its rendition.
+    pub(super) fn after(self, rendition: Rendition, before: Option<&Self>) -> Self {
+        let same = before.filter(|before| Stamp::is_all_that_differs(before.jpeg(), self.jpeg()));
+        let since = same.map_or(self.seq, |before| before.shows.1);
+        Self {
+            shows: (rendition, since),
+            ..self
+        }
     }
 
     /// The stamped JPEG.

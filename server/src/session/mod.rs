@@ -12,7 +12,7 @@ pub use pace::Pace;
 pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::clock;
-use crate::hub::{Event, Frame, Limits, Subscription};
+use crate::hub::{self, Event, Frame, Limits, Subscription};
 use link::Meanwhile;
 use pistreamer_protocol::message::{
     self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, Rendition, ServerMessage, ViewerMessage,
@@ -106,6 +106,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         paused: false,
         last_seq: None,
         rendition: Rendition::default(),
+        beats: false,
+        shown: None,
         skipped: Skips {
             unreported: 0,
             total: 0,
@@ -133,6 +135,10 @@ struct Session<S> {
     last_seq: Option<u64>,
     /// What the viewer was told about the size.
     rendition: Rendition,
+    /// Whether a frame that shows what the viewer has already may be told rather than sent.
+    beats: bool,
+    /// What the last frame sent shows, as [`Frame::shows`].
+    shown: Option<(hub::Rendition, u64)>,
     skipped: Skips,
     ping_due: Instant,
 }
@@ -242,6 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         frame: Arc<Frame>,
         subscription: &mut Subscription,
     ) -> Result<(), End> {
+        if self.beats && self.shown == Some(frame.shows) {
+            return self.tell_unchanged(&frame).await;
+        }
         let mut meanwhile = Sending {
             subscription,
             credit: &mut self.credit,
@@ -257,8 +266,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             sent => sent?,
         };
+        self.shown = Some(frame.shows);
+        self.count_missed(&frame);
+        let now = Instant::now();
+        self.pace.sent(now);
+        self.viewer
+            .count_sent(frame.payload(self.wire).body().len());
+        self.tell_rendition(&frame).await?;
+        self.report_skips(now).await
+    }
+
+    async fn tell_unchanged(&mut self, frame: &Frame) -> Result<(), End> {
+        self.count_missed(frame);
+        self.pace.sent(Instant::now());
+        self.viewer.count_unchanged();
+        self.say(ServerMessage::Unchanged {
+            seq: frame.seq,
+            captured_us: frame.captured_us,
+        })
+        .await
+    }
+
+    fn count_missed(&mut self, frame: &Frame) {
         let missed = self
             .last_seq
+            .replace(frame.seq)
             .map_or(0, |last| frame.seq.saturating_sub(last + 1));
         if self.pace.is_limited() {
             self.viewer.count_thinned(missed);
@@ -267,13 +299,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.skipped.unreported += missed;
             self.skipped.total += missed;
         }
-        let now = Instant::now();
-        self.last_seq = Some(frame.seq);
-        self.pace.sent(now);
-        self.viewer
-            .count_sent(frame.payload(self.wire).body().len());
-        self.tell_rendition(&frame).await?;
-        self.report_skips(now).await
     }
 
     async fn tell_rendition(&mut self, frame: &Frame) -> Result<(), End> {
@@ -332,6 +357,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             ViewerMessage::Want(want) => {
                 self.pace.limit(want.max_fps);
+                self.beats = want.unchanged;
                 subscription.limit(Limits {
                     max_width: want.max_width,
                     quality: want.quality,
@@ -339,6 +365,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             ViewerMessage::Pause => {
                 self.paused = true;
+                // Whatever arrives during the pause may be thrown away.
+                self.shown = None;
                 subscription.pause();
             }
             ViewerMessage::Resume => {

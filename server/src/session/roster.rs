@@ -23,6 +23,8 @@ pub struct Totals {
     pub bytes: AtomicU64,
     /// Frames skipped.
     pub skipped: AtomicU64,
+    /// Frames told as unchanged instead of sent.
+    pub unchanged: AtomicU64,
 }
 
 /// One viewer.
@@ -44,6 +46,8 @@ pub struct Viewer {
     pub skipped: AtomicU64,
     /// Frames left out because the viewer wants fewer.
     pub thinned: AtomicU64,
+    /// Frames told as unchanged instead of sent.
+    pub unchanged: AtomicU64,
     /// Unix time in µs of its last acknowledgement; 0 where it never sent one.
     pub acked_us: AtomicU64,
     rate: Rate,
@@ -69,6 +73,7 @@ impl Roster {
             bytes: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             thinned: AtomicU64::new(0),
+            unchanged: AtomicU64::new(0),
             acked_us: AtomicU64::new(0),
             rate: Rate::default(),
             totals: Arc::clone(&self.totals),
@@ -121,6 +126,14 @@ impl Viewer {
     /// So many frames were left out because the viewer wants fewer.
     pub fn count_thinned(&self, frames: u64) {
         self.thinned.fetch_add(frames, Ordering::Relaxed);
+    }
+
+    /// A frame was told as unchanged.
+    pub fn count_unchanged(&self) {
+        self.rate.count();
+        for counter in [&self.unchanged, &self.totals.unchanged] {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Frames a second sent in the last seconds.

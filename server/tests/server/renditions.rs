@@ -5,6 +5,7 @@ use pistreamer_protocol::jpeg::inspect;
 use pistreamer_protocol::message::{Rendition, ServerMessage, ViewerMessage, Want};
 use serde_json::Value;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 /// Width and height of a JPEG.
 fn size(jpeg: &[u8]) -> (u16, u16) {
@@ -224,6 +225,71 @@ async fn snapshots_and_streams_come_in_the_width_that_is_asked_for() {
         let answer = server.request("GET", path, "").await;
         let start = answer.windows(2).position(|two| two == [0xff, 0xd8]);
         assert_eq!(size(&answer[start.unwrap()..]), wanted, "{path}");
+    }
+    server.stop().await;
+}
+
+/// Wants frames that repeat told instead of sent.
+const BEATS: ViewerMessage = ViewerMessage::Want(Want {
+    max_fps: None,
+    max_width: None,
+    quality: None,
+    unchanged: true,
+});
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_repeats_is_told_instead_of_sent_to_who_wants_it_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("1.jpg");
+    std::fs::write(name, picture((64, 48), 90)).unwrap();
+    let server = TestServer::start(|typed| {
+        typed.source = vec![format!("files:{}", folder.path().display())];
+    });
+    let mut plain = TestViewer::connect(&server).await;
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.say(BEATS).await;
+    let mut last = 0;
+    for _ in 0..10 {
+        let beat = loop {
+            if let ServerMessage::Unchanged { seq, captured_us } = viewer.told().await {
+                assert!(captured_us > 1_700_000_000_000_000);
+                break seq;
+            }
+        };
+        assert!(beat > last);
+        last = beat;
+    }
+    // Whoever didn't ask for it gets every frame.
+    let first = plain.frame().await.stamp.seq;
+    while plain.frame().await.stamp.seq < first + 10 {}
+    // After a pause the picture may be gone.
+    viewer.say(ViewerMessage::Pause).await;
+    viewer.say(ViewerMessage::Resume).await;
+    assert!(viewer.frame().await.stamp.seq > last);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_changes_is_sent_whatever_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, grey) in [("1", 80), ("2", 81)] {
+        let name = folder.path().join(format!("{name}.jpg"));
+        std::fs::write(name, picture((64, 48), grey)).unwrap();
+    }
+    let server = TestServer::start(|typed| {
+        typed.source = vec![format!("files:{}", folder.path().display())];
+    });
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.say(BEATS).await;
+    viewer.say(ViewerMessage::Ping { id: None }).await;
+    while !matches!(viewer.told().await, ServerMessage::Pong { .. }) {}
+    let mut frames = 0;
+    while frames < 20 {
+        match viewer.next().await.unwrap() {
+            Message::Binary(_) => frames += 1,
+            Message::Text(text) => assert!(!text.contains("unchanged"), "{text}"),
+            _ => {}
+        }
     }
     server.stop().await;
 }
