@@ -265,4 +265,23 @@ mod tests {
         assert_eq!(stamp(1).write(b"GIF89a"), Err(JpegError::NoStart));
         assert!(stamp(1).write(&JFIF[..8]).is_err());
     }
+
+    #[test]
+    fn pictures_that_repeat_are_recognised_whatever_their_stamps() {
+        let plain = b"\xff\xd8\xff\xda\x00\x03\x01one\xff\xd9";
+        let other = b"\xff\xd8\xff\xda\x00\x03\x01two\xff\xd9";
+        let stamped = |seq, jpeg| {
+            let stamp = Stamp {
+                seq,
+                ..Stamp::default()
+            };
+            stamp.write(jpeg).unwrap()
+        };
+        let (one, two) = (stamped(9, plain), stamped(10_000, plain));
+        assert!(Stamp::is_all_that_differs(&one, &two));
+        assert!(Stamp::is_all_that_differs(&one, plain));
+        assert!(!Stamp::is_all_that_differs(&one, &stamped(9, other)));
+        assert!(!Stamp::is_all_that_differs(&one, &one[..one.len() - 1]));
+        assert!(Stamp::is_all_that_differs(b"", b""));
+    }
 }

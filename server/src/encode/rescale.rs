@@ -4,7 +4,7 @@
 
 use super::EncodeError;
 use turbojpeg::{
-    Compressor, Decompressor, ScalingFactor, YuvImage, compressed_buf_len, yuv_pixels_len,
+    Compressor, Decompressor, ScalingFactor, Subsamp, YuvImage, compressed_buf_len, yuv_pixels_len,
 };
 
 /// Larger pictures are left as they are: a small file can claim to be one that no memory holds.
@@ -50,6 +50,12 @@ impl Rescaler {
         let header = self.decompressor.read_header(jpeg)?;
         let factor = ScalingFactor::new(1, 1 << halvings);
         let (width, height) = (factor.scale(header.width), factor.scale(header.height));
+        if !matches!(
+            header.subsamp,
+            Subsamp::None | Subsamp::Sub2x1 | Subsamp::Sub2x2 | Subsamp::Sub1x2 | Subsamp::Gray
+        ) {
+            return Err(EncodeError::Subsampling);
+        }
         if header.width * header.height > MOST_PIXELS {
             return Err(EncodeError::Size {
                 width: header.width as u32,
@@ -79,5 +85,83 @@ impl Rescaler {
         out.clear();
         out.extend_from_slice(&self.room[..len]);
         Ok((width as u32, height as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use turbojpeg::{Image, PixelFormat};
+
+    /// A JPEG in one colour.
+    fn jpeg(width: usize, height: usize, subsamp: Subsamp, progressive: bool) -> Vec<u8> {
+        let pixels = [200, 120, 40].repeat(width * height);
+        let image = Image {
+            pixels: pixels.as_slice(),
+            width,
+            pitch: width * 3,
+            height,
+            format: PixelFormat::RGB,
+        };
+        let mut compressor = Compressor::new().unwrap();
+        compressor.set_quality(90).unwrap();
+        compressor.set_subsamp(subsamp).unwrap();
+        compressor.set_progressive(progressive).unwrap();
+        compressor.compress_to_vec(image).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_jpeg_keeps_its_colour_in_every_size() {
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        for subsamp in [
+            Subsamp::None,
+            Subsamp::Sub2x1,
+            Subsamp::Sub2x2,
+            Subsamp::Sub1x2,
+            Subsamp::Gray,
+        ] {
+            for (width, height) in [(64, 48), (67, 45), (1001, 17)] {
+                for (halvings, progressive) in [(0, false), (1, false), (2, true), (3, false)] {
+                    let whole = jpeg(width, height, subsamp, progressive);
+                    let size = rescaler.rescale(&whole, halvings, 90, &mut out).unwrap();
+                    let by = 1 << halvings;
+                    let expected = (width.div_ceil(by), height.div_ceil(by));
+                    assert_eq!((size.0 as usize, size.1 as usize), expected);
+                    let info = pistreamer_protocol::jpeg::inspect(&out).unwrap();
+                    assert_eq!((info.width.into(), info.height.into()), size);
+                    let picture = turbojpeg::decompress(&out, PixelFormat::RGB).unwrap();
+                    let colour = if subsamp == Subsamp::Gray {
+                        [135, 135, 135]
+                    } else {
+                        [200, 120, 40]
+                    };
+                    for pixel in picture.pixels.chunks_exact(3) {
+                        for (sample, wanted) in pixel.iter().zip(colour) {
+                            assert!(sample.abs_diff(wanted) <= 6, "{subsamp:?}: {pixel:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_an_error_and_the_next_one_is_not() {
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        let good = jpeg(64, 48, Subsamp::Sub2x2, false);
+        assert!(rescaler.rescale(b"no picture", 1, 80, &mut out).is_err());
+        assert!(rescaler.rescale(&good[..200], 1, 80, &mut out).is_err());
+        // A frame header that claims to be 65,500 wide and high.
+        let mut vast = good.clone();
+        let sof = vast.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+        vast[sof + 5..sof + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+        assert!(rescaler.rescale(&vast, 3, 80, &mut out).is_err());
+        // Scaled by libjpeg-turbo, some of its pixels have another brightness.
+        let rare = jpeg(64, 48, Subsamp::Sub4x1, false);
+        let error = rescaler.rescale(&rare, 1, 80, &mut out).unwrap_err();
+        assert!(matches!(error, EncodeError::Subsampling), "{error}");
+        assert!(rescaler.rescale(&good, 1, 80, &mut out).is_ok());
     }
 }
