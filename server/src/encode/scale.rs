@@ -216,9 +216,9 @@ mod tests {
                 let (w, h) = planes.size;
                 assert_eq!((w, h), (size.0 / 4 * 2, size.1 / 2));
                 let [y, u, v] = &planes.samples;
-                for at in 0..w * h {
+                for (at, y) in y.iter().enumerate() {
                     let (x, line) = (at % w, at / w);
-                    assert_eq!(usize::from(y[at]), 4 * x + 6 * line + 3, "{size:?} {at}");
+                    assert_eq!(usize::from(*y), 4 * x + 6 * line + 3, "{size:?} {at}");
                 }
                 for (at, (u, v)) in u.iter().zip(v).enumerate() {
                     let (x, line) = (at % (w / 2), at / (w / 2));
