@@ -19,8 +19,8 @@ const REDIRECTS: usize = 3;
 /// Largest page that says why we are refused, in bytes, for which a connection is kept.
 const REFUSAL: usize = 64 << 10;
 
-/// What is sent as the body of a GET.
-type NoBody = axum::body::Body;
+/// What is sent as the body of a GET: nothing, which can be sent twice.
+type NoBody = String;
 
 /// A connection to a camera.
 pub(super) struct Connection {
@@ -69,6 +69,8 @@ impl Connection {
         self.request().await
     }
 
+    /// The answer to one request, over the kept connection where there is one. A camera may close that just when it is asked
+    /// again, which is no failure yet: it is asked once more, over a new one.
     async fn request(&mut self) -> Result<Response<Incoming>, SourceError> {
         let authority = self.endpoint.authority();
         let failed = |error: &dyn std::fmt::Display| {
@@ -88,22 +90,30 @@ impl Connection {
             request = request.header(header::AUTHORIZATION, authorization);
         }
         let request = request
-            .body(NoBody::empty())
+            .body(NoBody::new())
             .map_err(|error| failed(&error))?;
-        let mut kept = self.sender.take();
-        if let Some(sender) = &mut kept
-            && sender.ready().await.is_err()
-        {
-            kept = None;
-        }
-        let mut sender = match kept {
-            Some(sender) => sender,
-            None => self.connect().await.map_err(|error| failed(&error))?,
+        let kept = match self.sender.take() {
+            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
+            None => None,
         };
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| failed(&error))?;
+        let answered = match kept {
+            Some(mut sender) => match sender.send_request(request.clone()).await {
+                Err(error) if !error.is_parse() => {
+                    tracing::debug!(%error, "asking again over a new connection");
+                    None
+                }
+                answered => Some((answered, sender)),
+            },
+            None => None,
+        };
+        let (response, sender) = match answered {
+            Some(answered) => answered,
+            None => {
+                let mut sender = self.connect().await.map_err(|error| failed(&error))?;
+                (sender.send_request(request).await, sender)
+            }
+        };
+        let response = response.map_err(|error| failed(&error))?;
         self.sender = Some(sender);
         Ok(response)
     }
@@ -207,6 +217,44 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn a_kept_connection_that_is_closed_when_it_is_used_again_is_no_failure() {
+        async fn asked(stream: &mut TcpStream) {
+            assert!(stream.read(&mut [0; 2048]).await.unwrap() > 0);
+        }
+        const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\njpeg";
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let camera = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked(&mut stream).await;
+            stream.write_all(ANSWER).await.unwrap();
+            asked(&mut stream).await;
+            drop(stream);
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked(&mut stream).await;
+            stream.write_all(ANSWER).await.unwrap();
+            // A fresh connection that breaks is a failure: nobody asks for ever.
+            asked(&mut stream).await;
+            drop(stream);
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked(&mut stream).await;
+        };
+        let endpoint = Endpoint::parse(&url, &super::super::SCHEMES).unwrap();
+        let mut connection = Connection::new(endpoint);
+        let fetched = async {
+            for _ in 0..2 {
+                let answer = connection.get().await.unwrap();
+                assert_eq!(answer.whole(4).await.unwrap(), "jpeg");
+            }
+            connection.get().await.map(|_| ()).unwrap_err()
+        };
+        let (error, ()) = tokio::join!(fetched, camera);
+        assert!(error.to_string().contains("cannot fetch"), "{error}");
+    }
 
     #[test]
     fn a_password_stays_with_the_host_that_it_was_given_for() {
