@@ -14,8 +14,16 @@ use pistreamer_protocol::message::CameraState;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// A live camera that somebody watches and that published nothing for so long is not healthy.
-const UNHEALTHY_US: u64 = 5_000_000;
+/// A live camera that somebody watches and that published nothing for so long, in seconds, is not healthy: some frames'
+/// time where one takes long.
+fn patience_s(fps: f64) -> f64 {
+    const LEAST: f64 = 5.0;
+    if fps > 0.0 {
+        LEAST.max(3.0 / fps)
+    } else {
+        LEAST
+    }
+}
 
 /// `/api/v1/status`: everything.
 pub(super) async fn status(
@@ -123,11 +131,12 @@ pub(super) async fn health(
     query: Query,
     request: Request,
 ) -> Response {
+    let now = clock::now_us();
     let ailing: Vec<_> = state
         .hub
         .cameras()
         .iter()
-        .filter_map(|camera| ailment(camera))
+        .filter_map(|camera| ailment(camera, now))
         .collect();
     if ailing.is_empty() {
         (StatusCode::OK, "ok\n").into_response()
@@ -141,8 +150,8 @@ pub(super) async fn health(
     }
 }
 
-fn ailment(camera: &Camera) -> Option<String> {
-    let (id, status, now) = (&camera.identity().id, camera.status(), clock::now_us());
+fn ailment(camera: &Camera, now: u64) -> Option<String> {
+    let (id, status) = (&camera.identity().id, camera.status());
     if status.state != CameraState::Live {
         let reason = if status.reason.is_empty() {
             "not open yet"
@@ -157,7 +166,34 @@ fn ailment(camera: &Camera) -> Option<String> {
         .load(Relaxed)
         .max(status.since_us)
         .max(camera.demand().wanted_since_us());
-    let silent_us = now.saturating_sub(silent_since);
-    (camera.demand().wanted() && silent_us > UNHEALTHY_US)
-        .then(|| format!("camera {id}: no frame for {} s", silent_us / 1_000_000))
+    let silent_s = now.saturating_sub(silent_since) as f64 / 1e6;
+    (camera.demand().wanted() && silent_s > patience_s(camera.picture().fps))
+        .then(|| format!("camera {id}: no frame for {silent_s:.0} s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Config, Picture};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_slow_camera_is_healthy_between_its_frames() {
+        for (fps, healthy, ailing) in [(30.0, 4, 6), (1.0, 4, 6), (0.1, 29, 31), (0.0, 4, 6)] {
+            let config = Config {
+                most: 1,
+                quality: 80,
+            };
+            let camera = Arc::new(Camera::new(Default::default(), config));
+            camera.open(Picture {
+                width: 640,
+                height: 480,
+                fps,
+            });
+            let _viewer = camera.subscribe();
+            let after = |seconds: u64| ailment(&camera, clock::now_us() + seconds * 1_000_000);
+            assert_eq!(after(healthy), None, "{fps} fps");
+            assert!(after(ailing).is_some(), "{fps} fps");
+        }
+    }
 }
