@@ -151,7 +151,7 @@ pub(super) async fn stream(
         subscription: camera.subscribe_to(limits(&query)),
         viewer: state.roster.enter(address, &camera.identity().id, "mjpeg"),
         pace,
-        last_seq: None,
+        last: None,
         progress,
     };
     let stall = state.sessions.send_timeout;
@@ -303,7 +303,8 @@ struct Parts {
     subscription: Subscription,
     viewer: Entry,
     pace: Pace,
-    last_seq: Option<u64>,
+    /// The number of the last frame sent.
+    last: Option<u64>,
     progress: tokio::sync::watch::Sender<Progress>,
 }
 
@@ -348,14 +349,14 @@ impl Parts {
             }
         };
         let missed = self
-            .last_seq
-            .map_or(0, |last| frame.seq.saturating_sub(last + 1));
+            .last
+            .replace(frame.number)
+            .map_or(0, |last| frame.number.saturating_sub(last + 1));
         if self.pace.is_limited() {
             self.viewer.count_thinned(missed);
         } else {
             self.viewer.count_skipped(missed);
         }
-        self.last_seq = Some(frame.seq);
         self.pace.sent(Instant::now());
         self.viewer.count_sent(frame.jpeg().len());
         self.progress.send_replace(Progress::Sending);

@@ -1,5 +1,6 @@
 //! One camera as its consumers see it: newest frame, state, counters, and the demand that they make.
 
+use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
 use super::{Frame, Tally};
 use crate::clock::{self, Rate};
@@ -36,8 +37,7 @@ struct Newest {
 struct Renditions {
     wishes: Wishes,
     tallies: Vec<Tally>,
-    /// The highest one published in any rendition.
-    last_seq: Option<u64>,
+    numbers: Numbers,
 }
 
 /// What became of a frame that was to be published.
@@ -115,7 +115,7 @@ impl Camera {
             renditions: Mutex::new(Renditions {
                 wishes: Wishes::new(config),
                 tallies: Vec::new(),
-                last_seq: None,
+                numbers: Numbers::default(),
             }),
             counters: Counters::default(),
         }
@@ -202,6 +202,7 @@ impl Camera {
     /// order. A frame that nobody wants any more is let go, so that nobody who comes later sees it.
     pub fn publish(&self, rendition: Rendition, frame: Frame) -> Published {
         let mut renditions = self.renditions();
+        let renditions = &mut *renditions;
         let plan = renditions.wishes.plan(frame.full.0);
         if !plan.renditions().contains(&rendition) {
             return Published::Unwanted;
@@ -211,6 +212,7 @@ impl Camera {
             frame.jpeg().len() as u64,
             (frame.width, frame.height),
         );
+        let mut is_new = false;
         let replaced = self.latest.send_if_modified(|latest| {
             let place = latest
                 .iter_mut()
@@ -219,10 +221,12 @@ impl Camera {
                 return false;
             }
             let before = place.as_ref().map(|place| &*place.frame);
+            let number;
+            (number, is_new) = renditions.numbers.number(seq);
             let newest = Newest {
                 rendition,
                 plan,
-                frame: Arc::new(frame.after(rendition, before)),
+                frame: Arc::new(frame.after(rendition, before, number)),
             };
             match place {
                 Some(place) => *place = newest,
@@ -234,8 +238,7 @@ impl Camera {
             return Published::Overtaken;
         }
         renditions.tally(rendition).count(size, bytes);
-        if renditions.last_seq.is_none_or(|last| last < seq) {
-            renditions.last_seq = Some(seq);
+        if is_new {
             self.counters.published.fetch_add(1, Ordering::Relaxed);
             self.counters.published_rate.count();
         }

@@ -20,6 +20,8 @@ pub struct Frame {
     pub height: u32,
     /// Width and height of the picture that the source delivered.
     pub full: (u32, u32),
+    /// How many frames its camera has published up to this one: unlike `seq`, without gaps from before. 0 until then.
+    pub number: u64,
     /// Which rendition it is, and the `seq` of the first of those frames, up to this one, that show the very same picture.
     pub shows: (Rendition, u64),
     jpeg: Payload,
@@ -88,6 +90,7 @@ impl Frame {
             width,
             height,
             full: (width, height),
+            number: 0,
             shows: (Rendition::FULL, seq),
             jpeg: Payload::new(jpeg),
             packed: OnceLock::new(),
@@ -99,11 +102,12 @@ impl Frame {
         Self { full, ..self }
     }
 
-    /// The same frame as what follows on another one of its rendition.
-    pub(super) fn after(self, rendition: Rendition, before: Option<&Self>) -> Self {
+    /// The same frame, published with that number, as what follows on another one of its rendition.
+    pub(super) fn after(self, rendition: Rendition, before: Option<&Self>, number: u64) -> Self {
         let same = before.filter(|before| Stamp::is_all_that_differs(before.jpeg(), self.jpeg()));
         let since = same.map_or(self.seq, |before| before.shows.1);
         Self {
+            number,
             shows: (rendition, since),
             ..self
         }

@@ -5,6 +5,7 @@
 
 mod camera;
 mod frame;
+mod numbers;
 mod rendition;
 mod tally;
 

@@ -104,7 +104,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         credit: Credit::new(now.into_std()),
         pace: Pace::default(),
         paused: false,
-        last_seq: None,
+        last: None,
         rendition: Rendition::default(),
         beats: false,
         shown: None,
@@ -131,8 +131,9 @@ struct Session<S> {
     credit: Credit,
     pace: Pace,
     paused: bool,
-    /// The last frame sent; `None` before the first one and after a pause, when nothing was missed.
-    last_seq: Option<u64>,
+    /// The number of the last frame that was sent or counted; `None` before the first one and after a pause, when nothing
+    /// was missed.
+    last: Option<u64>,
     /// What the viewer was told about the size.
     rendition: Rendition,
     /// Whether a frame that shows what the viewer has already may be told rather than sent.
@@ -288,10 +289,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn count_missed(&mut self, frame: &Frame) {
-        let missed = self
-            .last_seq
-            .replace(frame.seq)
-            .map_or(0, |last| frame.seq.saturating_sub(last + 1));
+        let last = self.last.replace(frame.number);
+        self.count_left_out(last.map_or(0, |last| frame.number.saturating_sub(last + 1)));
+    }
+
+    fn count_left_out(&mut self, missed: u64) {
         if self.pace.is_limited() {
             self.viewer.count_thinned(missed);
         } else {
@@ -371,7 +373,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             ViewerMessage::Resume => {
                 self.paused = false;
-                self.last_seq = None;
+                self.last = None;
                 subscription.resume();
             }
             ViewerMessage::Control { name, .. } => {

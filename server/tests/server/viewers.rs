@@ -1,9 +1,10 @@
 //! What a viewer gets over a WebSocket, and what it can do to others.
 
-use crate::support::{TestServer, TestViewer};
+use crate::support::{TestServer, TestViewer, picture};
 use pistreamer_protocol::message::{CLOSE_BAD_MESSAGE, ServerMessage, ViewerMessage, Want};
-use pistreamer_protocol::{WireFormat, jpeg};
+use pistreamer_protocol::{Stamp, WireFormat, jpeg};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -195,38 +196,69 @@ async fn a_viewer_gets_as_few_frames_as_it_wants() {
     server.stop().await;
 }
 
+/// A server whose camera a test pushes to, picture by picture, and the camera's end.
+async fn pushed() -> (TestServer, TcpStream) {
+    let server = TestServer::start(|typed| typed.source = vec!["tcp-listen:127.0.0.1:0".into()]);
+    let name = server.camera().await["name"].as_str().unwrap().to_owned();
+    let camera = TcpStream::connect(name.rsplit(' ').next().unwrap()).await;
+    (server, camera.unwrap())
+}
+
+/// Pushes a picture of 200 KB that another server stamped.
+async fn push(camera: &mut TcpStream, seq: u64) {
+    const PADDING: usize = 50_000;
+    let mut jpeg = picture((64, 48), 120);
+    for _ in 0..4 {
+        let comment = [&[0xff, 0xfe][..], &(PADDING as u16).to_be_bytes()].concat();
+        jpeg.splice(2..2, comment.into_iter().chain([b' '; PADDING - 2]));
+    }
+    let stamp = Stamp {
+        seq,
+        captured_us: 1,
+        camera: "far".into(),
+    };
+    let jpeg = stamp.write(&jpeg).unwrap();
+    let image = [&(jpeg.len() as u32).to_le_bytes()[..], &jpeg].concat();
+    camera.write_all(&image).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_skip_is_counted_and_told() {
-    let server = TestServer::start(|typed| typed.capture.size = Some("1280x720".into()));
+async fn every_skip_is_counted_and_told_and_gaps_from_before_the_camera_are_not() {
+    let (server, mut camera) = pushed().await;
     let stream = narrow_connection(&server).await;
     let mut slow = TestViewer::connect_over(stream, &server, "/ws", &[])
         .await
         .unwrap();
     let mut fast = TestViewer::connect(&server).await;
-    let first = slow.frame().await.stamp.seq;
-    // The slow viewer reads nothing while the others get 60 frames.
-    let mut seq = 0;
-    while seq < first + 60 {
-        seq = fast.frame().await.stamp.seq;
+    slow.hello().await;
+    fast.hello().await;
+    // After the first one the slow viewer reads nothing while the other gets all. Of ten frames, nine never came to this server.
+    for number in 1..=60 {
+        push(&mut camera, number * 10).await;
+        assert_eq!(fast.frame().await.stamp.seq, number * 10);
+        if number == 1 {
+            assert_eq!(slow.frame().await.stamp.seq, 10);
+        }
     }
-    let mut received = 1;
-    let mut last = first;
-    while last < first + 70 {
-        last = slow.frame().await.stamp.seq;
-        received += 1;
+    assert_eq!(fast.skipped, 0);
+    let (mut received, mut last) = (1, 10);
+    while last < 600 {
+        let seq = slow.frame().await.stamp.seq;
+        assert!(seq > last);
+        (last, received) = (seq, received + 1);
     }
     // The report may come after the frame that follows the gap.
-    while first + received + slow.skipped <= last {
-        slow.frame().await;
-        received += 1;
-        last += 1;
+    while received + slow.skipped < 60 {
+        if let ServerMessage::Skipped { count, .. } = slow.told().await {
+            slow.skipped += count;
+        }
     }
+    assert_eq!(received + slow.skipped, 60);
     assert!(
         slow.skipped > 20,
         "only {} of 60 frames were skipped",
         slow.skipped
     );
-    assert_eq!(last - first + 1, received + slow.skipped);
     server.stop().await;
 }
 
