@@ -402,6 +402,13 @@ impl Subscription {
         self.take()
     }
 
+    /// The number of the newest frame that is there, whether this subscription has returned it or not; 0 where none is.
+    pub fn newest_number(&self) -> u64 {
+        let latest = self.latest.borrow();
+        let numbers = latest.iter().map(|newest| newest.frame.number);
+        numbers.max().unwrap_or(0)
+    }
+
     fn take(&mut self) -> Option<Arc<Frame>> {
         let wish = self.wish.as_ref()?.id;
         let latest = self.latest.borrow_and_update();

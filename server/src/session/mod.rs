@@ -293,6 +293,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.count_left_out(last.map_or(0, |last| frame.number.saturating_sub(last + 1)));
     }
 
+    /// Counts what was left out so far, before what the viewer wants changes. The newest frame may still be sent.
+    fn settle(&mut self, subscription: &Subscription) {
+        if let Some(last) = &mut self.last {
+            let settled = subscription.newest_number().saturating_sub(1);
+            let missed = settled.saturating_sub(*last);
+            *last += missed;
+            self.count_left_out(missed);
+        }
+    }
+
     fn count_left_out(&mut self, missed: u64) {
         if self.pace.is_limited() {
             self.viewer.count_thinned(missed);
@@ -358,6 +368,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .await?;
             }
             ViewerMessage::Want(want) => {
+                self.settle(subscription);
                 self.pace.limit(want.max_fps);
                 self.beats = want.unchanged;
                 subscription.limit(Limits {
@@ -369,11 +380,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.paused = true;
                 // Whatever arrives during the pause may be thrown away.
                 self.shown = None;
+                self.last = None;
                 subscription.pause();
             }
             ViewerMessage::Resume => {
                 self.paused = false;
-                self.last = None;
                 subscription.resume();
             }
             ViewerMessage::Control { name, .. } => {

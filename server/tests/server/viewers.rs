@@ -262,6 +262,40 @@ async fn every_skip_is_counted_and_told_and_gaps_from_before_the_camera_are_not(
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_a_viewer_did_not_want_are_not_skipped_once_it_wants_all() {
+    let (server, mut camera) = pushed().await;
+    let mut viewer = TestViewer::connect(&server).await;
+    let want = |max_fps| {
+        ViewerMessage::Want(Want {
+            max_fps,
+            ..Want::default()
+        })
+    };
+    viewer.say(want(Some(0.001))).await;
+    viewer.say(ViewerMessage::Ping { id: None }).await;
+    while !matches!(viewer.told().await, ServerMessage::Pong { .. }) {}
+    let mut other = TestViewer::connect(&server).await;
+    other.hello().await;
+    for number in 1..=11 {
+        push(&mut camera, number).await;
+        assert_eq!(other.frame().await.stamp.seq, number);
+        if number == 1 {
+            assert_eq!(viewer.frame().await.stamp.seq, 1);
+        }
+    }
+    viewer.say(want(None)).await;
+    assert_eq!(viewer.frame().await.stamp.seq, 11);
+    push(&mut camera, 12).await;
+    assert_eq!(viewer.frame().await.stamp.seq, 12);
+    assert_eq!(viewer.skipped, 0, "frames that it did not want");
+    let status = server.get("/api/v1/status").await;
+    let status: serde_json::Value =
+        serde_json::from_str(status.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(status["viewers"][0]["thinned"], 9, "{status}");
+    server.stop().await;
+}
+
 /// A connection whose receiving end holds little.
 async fn narrow_connection(server: &TestServer) -> TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
