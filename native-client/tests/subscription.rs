@@ -176,6 +176,7 @@ async fn what_is_told_beside_the_frames_is_told_on() {
         state: CameraState::NoSignal,
         reason: "unplugged".into(),
         since_us: 1,
+        test_pattern: Some(true),
     };
     for message in [
         ServerMessage::Skipped { count: 3, total: 3 },

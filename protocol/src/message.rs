@@ -182,6 +182,9 @@ pub struct CameraStatus {
     /// Unix time in µs since which it holds.
     #[serde(default)]
     pub since_us: u64,
+    /// Whether the picture is made up; `None` where that is as was told before, in `hello` or in the last `state` that had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_pattern: Option<bool>,
 }
 
 /// One of a camera's controls.
@@ -296,6 +299,7 @@ mod tests {
             state: CameraState::NoSignal,
             reason: "unplugged".into(),
             since_us: 4,
+            test_pattern: None,
         };
         assert_eq!(
             ServerMessage::State(lost).to_json(),

@@ -330,6 +330,10 @@ impl Sink for Intake {
         self.camera.lost(reason);
     }
 
+    fn test_pattern(&self, made_up: bool) {
+        self.camera.set_test_pattern(made_up);
+    }
+
     fn broken(&self, reason: &str) {
         self.camera.counters.broken.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(reason, "left out a broken picture");

@@ -178,12 +178,13 @@ impl Machine {
         } else {
             0.0
         };
-        self.test_pattern = hello.camera.test_pattern;
+        self.test_pattern = (hello.status.test_pattern).unwrap_or(hello.camera.test_pattern);
     }
 
     /// The server told the camera's state.
     pub fn camera(&mut self, now: f64, status: &CameraStatus) {
         self.heard(now);
+        self.test_pattern = status.test_pattern.unwrap_or(self.test_pattern);
         let was_without = self.camera.1.state == CameraState::NoSignal;
         if was_without && status.state != CameraState::NoSignal {
             self.waiting_since = now;

@@ -73,7 +73,7 @@ fn describe(camera: &Camera) -> Value {
         "id": identity.id,
         "name": identity.name,
         "source": identity.source,
-        "test_pattern": identity.test_pattern,
+        "test_pattern": status.test_pattern,
         "state": status.state,
         "reason": status.reason,
         "since_us": status.since_us,

@@ -104,6 +104,7 @@ impl Camera {
     pub fn new(identity: message::Camera, config: Config) -> Self {
         let status = CameraStatus {
             since_us: clock::now_us(),
+            test_pattern: Some(identity.test_pattern),
             ..CameraStatus::default()
         };
         Self {
@@ -121,7 +122,7 @@ impl Camera {
         }
     }
 
-    /// Who it is.
+    /// Who it is. Whether its picture is made up may change: its [`Self::status`] tells.
     pub fn identity(&self) -> &message::Camera {
         &self.identity
     }
@@ -160,8 +161,18 @@ impl Camera {
                     state,
                     reason: reason.into(),
                     since_us: clock::now_us(),
+                    test_pattern: status.test_pattern,
                 };
             }
+            changed
+        });
+    }
+
+    /// Its pictures are made up from here on, or are not.
+    pub fn set_test_pattern(&self, made_up: bool) {
+        self.status.send_if_modified(|status| {
+            let changed = status.test_pattern != Some(made_up);
+            status.test_pattern = Some(made_up);
             changed
         });
     }

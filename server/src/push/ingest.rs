@@ -38,7 +38,7 @@ async fn feed(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let status = camera.status();
-    if status.state == CameraState::NoSignal {
+    if status.state == CameraState::NoSignal || status.test_pattern == Some(true) {
         publisher.status(status).await?;
     }
     let mut subscription = camera.subscribe();

@@ -230,15 +230,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn hello(&self, subscription: &Subscription) -> Hello {
         let camera = subscription.camera();
         let picture = camera.picture();
+        let mut status = camera.status();
+        let mut identity = camera.identity().clone();
+        // Here it stands in its place of old, and once.
+        identity.test_pattern = status.test_pattern.take().unwrap_or(identity.test_pattern);
         Hello {
             protocol: VERSION,
             server: concat!("pistreamer ", env!("CARGO_PKG_VERSION")).into(),
             time_us: clock::now_us(),
-            camera: camera.identity().clone(),
+            camera: identity,
             width: picture.width,
             height: picture.height,
             fps: picture.fps,
-            status: camera.status(),
+            status,
             wire: self.wire.subprotocol().into(),
             controls: Vec::new(),
         }

@@ -86,8 +86,9 @@ impl Door {
         if room.visited {
             return Err(Shut::Occupied);
         }
-        let (intake, demand) = room.intake.take().ok_or(Shut::Closed)?;
+        let (mut intake, demand) = room.intake.take().ok_or(Shut::Closed)?;
         room.visited = true;
+        intake.begin_anew();
         Ok(Visit {
             door: self.clone(),
             intake: Some(intake),
@@ -129,6 +130,9 @@ impl Visit {
 
     /// The pusher's camera is in that state. That it is live for the first time shows with its first picture.
     pub fn status(&mut self, status: &CameraStatus) {
+        if let Some(made_up) = status.test_pattern {
+            self.intake().test_pattern(made_up);
+        }
         match status.state {
             CameraState::NoSignal => self.intake().lost(&status.reason),
             CameraState::Live => self.intake().found(),

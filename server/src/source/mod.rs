@@ -157,6 +157,8 @@ pub trait Sink: Send + Sync {
     fn lost(&self, reason: &str);
     /// The source left out a picture that is broken, and why.
     fn broken(&self, reason: &str);
+    /// Whether the pictures from here on are made up, where another server says so.
+    fn test_pattern(&self, made_up: bool);
 }
 
 /// A running source's way out: frames go down, demand comes up.
@@ -242,6 +244,12 @@ impl Outlet {
     /// The device delivers nothing any more, and why.
     pub fn lost(&self, reason: &str) {
         self.sink.lost(reason);
+    }
+
+    /// The pictures from here on are made up, or are not: what whoever captures them says. Until it is said, it is as
+    /// [`Source::camera`] has it.
+    pub fn test_pattern(&self, made_up: bool) {
+        self.sink.test_pattern(made_up);
     }
 
     /// A picture had to be left out because it is broken. It counts as produced: its seq is a gap that viewers see.

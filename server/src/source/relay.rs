@@ -84,6 +84,7 @@ async fn relay(
             }
             Some(Ok(Event::Hello(hello))) => {
                 intake.fps = hello.fps;
+                intake.test_pattern(hello.camera.test_pattern);
                 size = (hello.width, hello.height);
                 report(&hello.status, size, intake);
             }
@@ -106,6 +107,9 @@ async fn turn(demand: &Demand, paused: bool) {
 
 /// Passes on the origin's state. A live camera whose size nobody knows is open with its first picture.
 fn report(status: &CameraStatus, size: (u32, u32), intake: &mut Intake) {
+    if let Some(made_up) = status.test_pattern {
+        intake.test_pattern(made_up);
+    }
     match status.state {
         CameraState::Live if size.0 > 0 => intake.open(size),
         CameraState::Live => intake.found(),

@@ -99,6 +99,17 @@ impl Intake {
         self.outlet.lost(reason);
     }
 
+    /// Reports whether the pictures are made up.
+    pub fn test_pattern(&self, made_up: bool) {
+        self.outlet.test_pattern(made_up);
+    }
+
+    /// Somebody else sends pictures from here on: what was known of them is not known any more.
+    pub fn begin_anew(&mut self) {
+        self.last_size = None;
+        self.test_pattern(false);
+    }
+
     /// Reports a picture that had to be left out.
     pub fn broken(&self, reason: &str) {
         self.outlet.broken(reason);

@@ -105,6 +105,7 @@ mod tests {
             self.0.send(format!("lost {reason}")).unwrap();
         }
         fn broken(&self, _: &str) {}
+        fn test_pattern(&self, _: bool) {}
     }
 
     /// Fails at its first run, delivers a frame and fails at its second, then waits for the end.

@@ -349,6 +349,54 @@ async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_test_pattern_says_that_it_is_one_however_far_it_comes() {
+    /// Waits until the viewer is told so.
+    async fn told(viewer: &mut TestViewer, made_up: bool) {
+        loop {
+            if let ServerMessage::State(status) = viewer.told().await
+                && status.test_pattern == Some(made_up)
+            {
+                return;
+            }
+        }
+    }
+    let origin = ingest();
+    let relay = TestServer::start(|typed| typed.source = vec![format!("ws://{}", origin.address)]);
+    let mut viewers = [
+        TestViewer::connect(&origin).await,
+        TestViewer::connect(&relay).await,
+    ];
+    for viewer in &mut viewers {
+        assert!(!viewer.hello().await.camera.test_pattern);
+    }
+    let (stop, push) = pushing(&origin);
+    for viewer in &mut viewers {
+        told(viewer, true).await;
+    }
+    for server in [&origin, &relay] {
+        assert_eq!(server.camera().await["test_pattern"], true);
+        let mut late = TestViewer::connect(server).await;
+        assert!(late.hello().await.camera.test_pattern);
+    }
+    // Who connects to a server whose own camera is the pattern learns it from its hello.
+    let own = TestServer::start(|_| ());
+    let far = TestServer::start(|typed| typed.source = vec![format!("ws://{}", own.address)]);
+    far.camera_is(|camera| camera["test_pattern"] == true).await;
+    stop.send(()).unwrap();
+    timeout(PATIENCE, push).await.unwrap().unwrap().unwrap();
+    // The next pusher has a camera.
+    let config = pistreamer_client::Config::ingest(&format!("ws://{}", origin.address));
+    let mut camera = Publisher::connect(&config.unwrap()).await.unwrap();
+    camera.send(&picture((64, 48), 90)).await.unwrap();
+    for viewer in &mut viewers {
+        told(viewer, false).await;
+    }
+    for server in [far, own, relay, origin] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ingest_takes_one_pusher_and_tells_others_why_not() {
     let url = |server: &TestServer| format!("ws://{}", server.address);
     let refusal = async |server: &TestServer| {

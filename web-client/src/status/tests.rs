@@ -34,6 +34,27 @@ fn no_signal() -> CameraStatus {
         state: CameraState::NoSignal,
         reason: "unplugged".into(),
         since_us: 4_000_000,
+        test_pattern: None,
+    }
+}
+
+#[test]
+fn a_test_pattern_is_told_by_hello_or_later_by_a_state() {
+    let mut machine = live();
+    assert!(!machine.test_pattern());
+    let told = |test_pattern| CameraStatus {
+        state: CameraState::Live,
+        test_pattern,
+        ..CameraStatus::default()
+    };
+    for (says, known) in [
+        (Some(true), true),
+        (None, true),
+        (Some(false), false),
+        (None, false),
+    ] {
+        machine.camera(300.0, &told(says));
+        assert_eq!(machine.test_pattern(), known, "after {says:?}");
     }
 }
 

@@ -116,6 +116,7 @@ async fn a_frame_makes_it_live_and_events_and_data_tell() {
         state: CameraState::NoSignal,
         reason: "unplugged".into(),
         since_us: 0,
+        test_pattern: None,
     });
     server.say(&lost.to_json());
     event(&camera, "statechange", "state", "no-signal".into()).await;
@@ -199,6 +200,7 @@ fn messages_are_read_as_the_protocol_writes_them() {
         state: CameraState::NoSignal,
         reason: "a \"quoted\" cause\n".into(),
         since_us: 1_764_000_000_123_456,
+        test_pattern: Some(true),
     };
     let hello = Hello {
         status: status.clone(),

@@ -52,6 +52,7 @@ impl Sink for Record {
     fn broken(&self, reason: &str) {
         self.add(format!("broken {reason}"), true);
     }
+    fn test_pattern(&self, _: bool) {}
 }
 
 /// What a source says until so many frames and broken pictures came, and how it ended.
@@ -348,6 +349,7 @@ fn only_one_picture_is_read_while_nobody_watches() {
         fn broken(&self, _: &str) {
             panic!("the second file is read");
         }
+        fn test_pattern(&self, _: bool) {}
     }
     let demand = Demand::default();
     let sink = Arc::new(StopWhenOpen(demand.clone()));

@@ -173,6 +173,7 @@ mod tests {
         fn open(&self, _: Mode) {}
         fn lost(&self, _: &str) {}
         fn broken(&self, _: &str) {}
+        fn test_pattern(&self, _: bool) {}
     }
 
     /// What is made of a camera that answers so and then sends nothing more, and after how many seconds.

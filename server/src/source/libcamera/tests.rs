@@ -48,6 +48,7 @@ impl Sink for Frames {
     fn broken(&self, reason: &str) {
         panic!("broken: {reason}");
     }
+    fn test_pattern(&self, _: bool) {}
 }
 
 /// An outlet, and the end where its frames come out.

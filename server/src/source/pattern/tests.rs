@@ -249,6 +249,7 @@ impl Sink for Watch {
     fn broken(&self, reason: &str) {
         panic!("broken: {reason}");
     }
+    fn test_pattern(&self, _: bool) {}
 }
 
 fn watch(demand: &Demand) -> Vec<(u64, u64, Painted)> {

@@ -213,6 +213,7 @@ mod tests {
         fn open(&self, _: Mode) {}
         fn lost(&self, _: &str) {}
         fn broken(&self, _: &str) {}
+        fn test_pattern(&self, _: bool) {}
     }
 
     async fn arrival() -> (tokio::net::TcpListener, TcpStream, Arrival, Intake) {
