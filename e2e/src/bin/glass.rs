@@ -51,8 +51,12 @@ async fn main() -> Result<()> {
         let image = "document.body.innerHTML = '<img src=\"stream.mjpg\">';
             window.source = () => document.querySelector('img');";
         for (name, path, source) in [
-            ("viewer, gzip-base64", "?overlay=0&wire=gzip-base64", viewer),
-            ("viewer, jpeg", "?overlay=0&wire=jpeg", viewer),
+            (
+                "viewer, gzip-base64",
+                "?overlay=0&size=full&wire=gzip-base64",
+                viewer,
+            ),
+            ("viewer, jpeg", "?overlay=0&size=full&wire=jpeg", viewer),
             ("`<img>`, MJPEG", "healthz", image),
         ] {
             let browser = Browser::start().await?;
