@@ -358,7 +358,7 @@ mod tests {
             for _ in 0..len / 500 + 1 {
                 tokio::time::sleep(PATIENCE / 2).await;
                 let mut piece = [0; 500];
-                viewer.read(&mut piece).await.unwrap();
+                assert!(viewer.read(&mut piece).await.unwrap() > 0);
             }
         };
         let sending = link.send_frame(Arc::clone(&large), WireFormat::Jpeg, PATIENCE, &mut notes);
