@@ -14,6 +14,8 @@ if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearch
 for (const name of ["camera", "fit", "ticket", "wire", "size"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
 for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
   camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
+// What the address says counts more than what was chosen on an earlier visit.
+camera.setAttribute("pinned", [...query.keys()].join(" "));
 // Where the session is over, the server shows the page on which to sign in.
 camera.addEventListener("error", async () => {
   if (camera.dataset.state === "live") return;

@@ -9,7 +9,9 @@ use wasm_bindgen::prelude::*;
 export async function refusal(url) {
   try {
     const answer = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
-    return [401, 403, 404, 421].includes(answer.status) ? (await answer.text()).trim() : "";
+    // Other words than plain ones are those of a proxy that stands before a server that may be down.
+    const plain = answer.headers.get("content-type")?.startsWith("text/plain");
+    return plain && [401, 403, 404, 421, 503].includes(answer.status) ? (await answer.text()).trim() : "";
   } catch {
     return "";
   }

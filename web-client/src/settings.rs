@@ -50,9 +50,11 @@ impl Settings {
         )
     }
 
-    /// Takes over what such a line says; leaves as it is what the line doesn't say or says in a way nobody knows.
-    pub fn apply_text(&mut self, text: &str) {
-        for (key, value) in text.split(' ').filter_map(|word| word.split_once('=')) {
+    /// Takes over what such a line says; leaves as it is what is pinned, and what the line doesn't say or says in a way nobody
+    /// knows.
+    pub fn apply_text(&mut self, text: &str, pinned: impl Fn(&str) -> bool) {
+        let words = text.split(' ').filter_map(|word| word.split_once('='));
+        for (key, value) in words.filter(|(key, _)| !pinned(key)) {
             match key {
                 "overlay" => self.overlay = value == "1",
                 "fit" => self.fit = Fit::from_name(value),
@@ -107,14 +109,27 @@ mod tests {
             size: Size::Half,
         };
         let mut read = Settings::default();
-        read.apply_text(&chosen.to_text());
+        read.apply_text(&chosen.to_text(), |_| false);
         assert_eq!(read, chosen);
+    }
+
+    #[test]
+    fn what_is_pinned_beats_what_was_chosen_before() {
+        let mut settings = Settings::default();
+        let text = "overlay=1 mirror=1 fit=cover";
+        settings.apply_text(text, |key| key == "mirror" || key == "fit");
+        let overlay = Settings {
+            overlay: true,
+            ..Settings::default()
+        };
+        assert_eq!(settings, overlay);
     }
 
     #[test]
     fn what_cannot_be_read_changes_nothing() {
         let mut settings = Settings::default();
-        settings.apply_text("turns=9x wire=carrier-pigeon nonsense = colour=blue");
+        let text = "turns=9x wire=carrier-pigeon nonsense = colour=blue";
+        settings.apply_text(text, |_| false);
         assert_eq!(settings, Settings::default());
     }
 

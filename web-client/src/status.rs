@@ -34,6 +34,8 @@ pub enum Kind {
     Hidden,
     /// There is no connection.
     Lost,
+    /// The server answers, and lets this viewer not in.
+    Refused,
 }
 
 impl Kind {
@@ -47,6 +49,7 @@ impl Kind {
             Self::Paused => "paused",
             Self::Hidden => "hidden",
             Self::Lost => "lost",
+            Self::Refused => "refused",
         }
     }
 
@@ -60,6 +63,7 @@ impl Kind {
             Self::Paused => "Paused",
             Self::Hidden => "Hidden",
             Self::Lost => "Server lost",
+            Self::Refused => "Refused",
         }
     }
 }
@@ -115,6 +119,8 @@ pub struct Machine {
     actions: Vec<Action>,
     /// Since when and why there is no server, until one speaks again.
     lost: Option<(f64, String)>,
+    /// Whether the server answered the last try, with a refusal.
+    refused: bool,
     camera: (f64, CameraStatus),
     frame_interval: f64,
     test_pattern: bool,
@@ -138,6 +144,7 @@ impl Machine {
             backoff: Backoff::default(),
             actions: vec![Action::Connect],
             lost: None,
+            refused: false,
             camera: (now, CameraStatus::default()),
             frame_interval: 0.0,
             test_pattern: false,
@@ -225,11 +232,17 @@ impl Machine {
             retry_at: self.hidden.is_none().then_some(now + pause),
         };
         self.probe_at = None;
+        self.refused = false;
         match &mut self.lost {
             Some((_, why)) if !reason.is_empty() => *why = reason.to_owned(),
             Some(_) => {}
             None => self.lost = Some((now, reason.to_owned())),
         }
+    }
+
+    /// The connection never came to be because the server refused it; said after [`Self::closed`].
+    pub fn refused(&mut self) {
+        self.refused = true;
     }
 
     /// The user wants no more frames.
@@ -328,15 +341,16 @@ impl Machine {
             return (Kind::Hidden, "", since);
         }
         if let Some(since) = self.paused {
-            let reason = if lost.is_some() {
-                "the server is lost"
-            } else {
-                ""
+            let reason = match lost {
+                Some(_) if self.refused => "the server refuses",
+                Some(_) => "the server is lost",
+                None => "",
             };
             return (Kind::Paused, reason, since);
         }
         if self.link != Link::Up {
             return match lost {
+                Some((since, why)) if self.refused => (Kind::Refused, why, since),
                 Some((since, why)) => (Kind::Lost, why, since),
                 None => (Kind::Connecting, "", self.waiting_since),
             };
@@ -381,6 +395,7 @@ impl Machine {
         self.heard(now);
         self.link = Link::Up;
         self.lost = None;
+        self.refused = false;
         self.backoff.reset();
         self.waiting_since = now;
         self.drawn = None;

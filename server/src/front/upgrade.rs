@@ -33,6 +33,7 @@ pub(super) async fn upgrade(
     let Some(camera) = state.hub.camera(id).cloned() else {
         return unknown_camera(&state, id);
     };
+    // Before the handshake: browsers don't tell a page why it failed, so that the viewer asks again without one.
     if let Err(refusal) = seat(&state) {
         return *refusal;
     }

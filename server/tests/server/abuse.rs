@@ -84,11 +84,13 @@ async fn there_are_no_more_viewers_than_may_be() {
     let mut second = TestViewer::connect(&server).await;
     first.frame().await;
     second.frame().await;
-    let answer = server.get("/stream.mjpg").await;
-    assert!(
-        answer.starts_with("HTTP/1.1 503") && answer.contains("--max-viewers"),
-        "{answer}"
-    );
+    for path in ["/stream.mjpg", "/ws"] {
+        let answer = server.get(path).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503") && answer.contains("--max-viewers"),
+            "{path}: {answer}"
+        );
+    }
     server.stop().await;
 }
 

@@ -49,7 +49,7 @@ pub struct Overlay {
     pub seq: Option<u64>,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Connecting,
     Kind::Live,
     Kind::Stale,
@@ -57,6 +57,7 @@ const KINDS: [Kind; 7] = [
     Kind::Paused,
     Kind::Hidden,
     Kind::Lost,
+    Kind::Refused,
 ];
 
 impl Chrome {
@@ -66,12 +67,13 @@ impl Chrome {
         for kind in KINDS {
             self.set_class(kind.name(), kind == status.kind);
         }
+        let lost = matches!(status.kind, Kind::Lost | Kind::Refused);
         let wait = match status.retry_at {
             Some(at) => {
                 let seconds = ((at - view.now) / 1000.0).ceil().max(0.0) as u64;
                 format!("next try in {seconds} s")
             }
-            None if status.kind == Kind::Lost => String::from("trying now"),
+            None if lost => String::from("trying now"),
             None => String::new(),
         };
         let mut detail = String::new();
@@ -86,11 +88,10 @@ impl Chrome {
         self.write("detail", &detail);
         self.show("test", view.test_pattern);
 
-        let lost = status.kind == Kind::Lost;
         let notice = match status.kind {
             Kind::Live | Kind::Hidden => false,
             Kind::Stale | Kind::Connecting => !view.has_picture,
-            Kind::NoSignal | Kind::Paused | Kind::Lost => true,
+            Kind::NoSignal | Kind::Paused | Kind::Lost | Kind::Refused => true,
         };
         self.show("notice", notice);
         self.show("notice-retry", lost);

@@ -105,13 +105,11 @@ impl Session {
             && let Some(text) = storage()
                 .and_then(|storage| storage.get_item(&storage_key(&attributes)).ok().flatten())
         {
-            settings.apply_text(&text);
-            if host.has_attribute("size") {
-                settings.size = attributes.settings.size;
-            }
-            if host.has_attribute("wire") {
-                settings.wire = attributes.settings.wire;
-            }
+            let pinned = host.get_attribute("pinned").unwrap_or_default();
+            settings.apply_text(&text, |key| {
+                pinned.split(' ').any(|name| name == key)
+                    || (matches!(key, "size" | "wire") && host.has_attribute(key))
+            });
         }
         let session = Rc::new_cyclic(|this| Self {
             this: this.clone(),

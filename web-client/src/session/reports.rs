@@ -67,7 +67,7 @@ impl Session {
             url.ok().filter(|_| !state.greeted)
         };
         let Some(url) = refused else {
-            return self.lost(&reason);
+            return self.lost(&reason, false);
         };
         let this = self.this.clone();
         spawn_local(async move {
@@ -81,16 +81,20 @@ impl Session {
             {
                 session.tell_error(refusal);
             }
-            session.lost(&refusal.unwrap_or(reason));
+            let refused = refusal.is_some();
+            session.lost(&refusal.unwrap_or(reason), refused);
         });
     }
 
-    fn lost(&self, reason: &str) {
+    fn lost(&self, reason: &str, refused: bool) {
         let random = js_sys::Math::random();
-        self.state
-            .borrow_mut()
-            .machine
-            .closed(js::now(), reason, random);
+        {
+            let machine = &mut self.state.borrow_mut().machine;
+            machine.closed(js::now(), reason, random);
+            if refused {
+                machine.refused();
+            }
+        }
         self.advance();
     }
 

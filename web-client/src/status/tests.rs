@@ -303,3 +303,25 @@ fn what_a_dead_connection_left_behind_changes_nothing() {
     let status = machine.status(1002.0);
     assert_eq!((status.kind, status.reason.as_str()), (Kind::Lost, "gone"));
 }
+
+#[test]
+fn a_server_that_refuses_is_not_lost_and_one_that_then_goes_away_is() {
+    let mut machine = Machine::new(0.0);
+    machine.closed(100.0, "all seats are taken", 0.0);
+    machine.refused();
+    let status = machine.status(100.0);
+    assert_eq!(
+        (status.kind, status.reason.as_str(), status.since),
+        (Kind::Refused, "all seats are taken", 100.0)
+    );
+    machine.retry(200.0);
+    assert_eq!(machine.status(200.0).kind, Kind::Refused);
+    machine.closed(300.0, "no connection", 0.0);
+    assert_eq!(machine.status(300.0).kind, Kind::Lost);
+    machine.retry(400.0);
+    machine.closed(500.0, "not you", 0.0);
+    machine.refused();
+    machine.retry(600.0);
+    machine.hello(700.0, &hello());
+    assert_eq!(machine.status(700.0).kind, Kind::Connecting);
+}
