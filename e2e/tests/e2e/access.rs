@@ -128,7 +128,7 @@ async fn a_ticket_shows_the_camera_on_the_page_that_it_is_for() -> Result<()> {
     let page = browser.open(&good).await?;
     wait_live(&page).await?;
     let page = browser.open(&stolen).await?;
-    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'lost'")
+    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'refused'")
         .await?;
     Ok(())
 }

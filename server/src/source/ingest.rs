@@ -41,8 +41,12 @@ impl Source for IngestSource {
 
     fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
         let mut intake = Intake::new(outlet, self.fps);
-        intake.lost("nobody pushes pictures to /ingest yet");
-        self.door.room().intake = Some((intake, outlet.demand().clone()));
+        {
+            // Whoever hears of it finds the door open.
+            let mut room = self.door.room();
+            intake.lost("nobody pushes pictures to /ingest yet");
+            room.intake = Some((intake, outlet.demand().clone()));
+        }
         let result = remote::run(outlet, std::future::pending());
         self.door.room().intake = None;
         result

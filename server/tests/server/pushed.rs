@@ -277,8 +277,13 @@ fn push_fails_in_one_line_when_nothing_was_delivered() {
     }
 }
 
-fn ingest() -> TestServer {
-    TestServer::start(|typed| typed.source = vec!["ingest".into()])
+/// A server that takes pictures, with its door open.
+async fn ingest() -> TestServer {
+    let server = TestServer::start(|typed| typed.source = vec!["ingest".into()]);
+    server
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    server
 }
 
 /// A push of the test pattern in this process; the sender ends it.
@@ -311,7 +316,7 @@ fn pushing(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks() {
-    let server = ingest();
+    let server = ingest().await;
     let mut viewer = TestViewer::connect(&server).await;
     assert!(viewer.hello().await.status.reason.contains("nobody pushes"));
     let (stop, push) = pushing(&server);
@@ -360,7 +365,7 @@ async fn a_test_pattern_says_that_it_is_one_however_far_it_comes() {
             }
         }
     }
-    let origin = ingest();
+    let origin = ingest().await;
     let relay = TestServer::start(|typed| typed.source = vec![format!("ws://{}", origin.address)]);
     let mut viewers = [
         TestViewer::connect(&origin).await,
@@ -380,11 +385,16 @@ async fn a_test_pattern_says_that_it_is_one_however_far_it_comes() {
     }
     // Who connects to a server whose own camera is the pattern learns it from its hello.
     let own = TestServer::start(|_| ());
+    own.camera_is(|camera| camera["state"] == "live").await;
     let far = TestServer::start(|typed| typed.source = vec![format!("ws://{}", own.address)]);
     far.camera_is(|camera| camera["test_pattern"] == true).await;
+    viewers[0].frame().await;
     stop.send(()).unwrap();
     timeout(PATIENCE, push).await.unwrap().unwrap().unwrap();
     // The next pusher has a camera.
+    origin
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
     let config = pistreamer_client::Config::ingest(&format!("ws://{}", origin.address));
     let mut camera = Publisher::connect(&config.unwrap()).await.unwrap();
     camera.send(&picture((64, 48), 90)).await.unwrap();
@@ -403,7 +413,7 @@ async fn ingest_takes_one_pusher_and_tells_others_why_not() {
         let config = pistreamer_client::Config::ingest(&url(server)).unwrap();
         Publisher::connect(&config).await.unwrap_err().to_string()
     };
-    let server = ingest();
+    let server = ingest().await;
     let config = pistreamer_client::Config::ingest(&url(&server)).unwrap();
     let publisher = Publisher::connect(&config).await.unwrap();
     let said = refusal(&server).await;
@@ -439,7 +449,7 @@ async fn ingest_takes_one_pusher_and_tells_others_why_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ingest_acknowledges_what_it_accepts_and_outlives_garbage() {
-    let server = ingest();
+    let server = ingest().await;
     let mut viewer = TestViewer::connect(&server).await;
     let (mut pusher, _) =
         tokio_tungstenite::connect_async(format!("ws://{}/ingest", server.address))
@@ -497,7 +507,7 @@ async fn ingest_acknowledges_what_it_accepts_and_outlives_garbage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_push_their_own_pictures() {
-    let server = ingest();
+    let server = ingest().await;
     let mut viewer = TestViewer::connect(&server).await;
     for wire in WireFormat::ALL {
         let config =
