@@ -2,7 +2,7 @@
 //!
 //! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
 
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
 use rustls::crypto::ring::{default_provider, sign::any_supported_type};
@@ -229,6 +229,8 @@ fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::erro
         .push(DnType::CommonName, "pistreamer");
     params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(1);
     params.not_after = params.not_before + time::Duration::days(GOOD_FOR.into());
+    // Apple's systems want it of every server.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     std::fs::create_dir_all(directory)?;
