@@ -87,6 +87,8 @@ pub(super) async fn page(
         {
             login::without_key(&state, &grant, &request)
         }
+        // What is asked for is no page then.
+        Ok(grant) if query.get("action").is_some() => pass_on(grant, request, next).await,
         Ok(grant) => pass(grant, request, next).await,
         Err(why) if query.get("action").is_some() => ask(why),
         Err(_) => login::page(&state),

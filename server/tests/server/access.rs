@@ -342,8 +342,14 @@ async fn a_ticket_opens_one_camera_for_one_origin_until_it_expires() {
     assert_eq!(refused("/ws".into(), "http://dash.example").await, 403);
     assert_eq!(refused(path("&camera=1"), "http://dash.example").await, 403);
     // An <img> does not say which page it is on.
-    for path in ["/stream.mjpg", "/snapshot.jpg", "/ws"] {
-        let answer = locked.get(&format!("{path}?ticket={ticket}"), "").await;
+    for path in [
+        "/stream.mjpg?",
+        "/snapshot.jpg?",
+        "/ws?",
+        "/?action=snapshot&",
+        "/?action=stream&",
+    ] {
+        let answer = locked.get(&format!("{path}ticket={ticket}"), "").await;
         assert_eq!(answer.status, 403, "{path}");
     }
     let says = "Origin: http://dash.example\r\n";
