@@ -14,6 +14,10 @@ pub(crate) const COM: u8 = 0xfe;
 const DHT: u8 = 0xc4;
 const SOS: u8 = 0xda;
 
+/// The most pixels that a picture may claim: 128 Mi, twice those of the largest camera module for a Raspberry Pi (9152x6944).
+/// Whoever decodes one sets aside four bytes for each, so that a header of ten bytes could cost 16 GiB.
+pub const MAX_PIXELS: u32 = 128 << 20;
+
 /// Why bytes are not one whole JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +51,14 @@ pub enum JpegError {
     /// Width or height is zero.
     #[error("its size is {width}x{height}")]
     NoSize {
+        /// Pixels in a line.
+        width: u16,
+        /// Lines.
+        height: u16,
+    },
+    /// It claims more than [`MAX_PIXELS`].
+    #[error("it claims {width}x{height}, more than {MAX_PIXELS} pixels")]
+    TooManyPixels {
         /// Pixels in a line.
         width: u16,
         /// Lines.
@@ -190,6 +202,9 @@ pub fn inspect_prefix(bytes: &[u8]) -> Result<Info, JpegError> {
     if width == 0 || height == 0 {
         return Err(JpegError::NoSize { width, height });
     }
+    if u32::from(width) * u32::from(height) > MAX_PIXELS {
+        return Err(JpegError::TooManyPixels { width, height });
+    }
     let len = picture_end(bytes, walk.at)?;
     Ok(Info { width, height, len })
 }
@@ -314,6 +329,22 @@ mod tests {
             inspect(&twice),
             Err(JpegError::Trailing { extra: jpeg.len() })
         );
+    }
+
+    #[test]
+    fn more_pixels_than_any_camera_has_are_refused() {
+        let sized = |width: u16, height: u16| {
+            let mut jpeg = tiny();
+            jpeg[13..15].copy_from_slice(&height.to_be_bytes());
+            jpeg[15..17].copy_from_slice(&width.to_be_bytes());
+            inspect(&jpeg).map(|info| (info.width, info.height))
+        };
+        assert_eq!(sized(9152, 6944), Ok((9152, 6944)));
+        assert_eq!(sized(65535, 2048), Ok((65535, 2048)));
+        for (width, height) in [(65535, 65535), (16384, 8193)] {
+            let refused = Err(JpegError::TooManyPixels { width, height });
+            assert_eq!(sized(width, height), refused);
+        }
     }
 
     #[test]
