@@ -179,6 +179,21 @@ impl Page<'_> {
         }
     }
 
+    /// Loads the page again, and waits until the new document is there: until then, expressions see the old one.
+    ///
+    /// # Errors
+    /// Where that takes longer than [`PATIENCE`].
+    pub async fn reload(&self) -> Result<()> {
+        self.eval("window.isBeforeReload = true; location.reload()")
+            .await?;
+        poll("the page to load again", async || {
+            // The document may go away while it is asked.
+            let is_new = self.eval("!window.isBeforeReload && document.readyState === 'complete'");
+            Ok(matches!(is_new.await, Ok(Value::Bool(true))).then_some(()))
+        })
+        .await
+    }
+
     /// Brings the tab in front of the others.
     ///
     /// # Errors

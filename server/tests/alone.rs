@@ -11,7 +11,7 @@ use futures::future::join_all;
 use socket2::SockRef;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
-use support::{PATIENCE, TestServer, TestViewer, heavy_picture, resident_memory};
+use support::{PATIENCE, TestServer, TestViewer, heavy_picture, memory};
 use tokio::net::TcpSocket;
 
 /// Frames that each fast viewer must get: four seconds.
@@ -52,7 +52,7 @@ async fn beside_a_stalled_viewer_seven_fast_ones_get_every_frame_in_order() {
         newest = viewer.frame().await.stamp.seq.max(newest);
     }
     let wanted = newest + 1..=newest + FRAMES;
-    let warm = resident_memory();
+    let warm = memory("self", "VmRSS:");
     let watching = fast
         .into_iter()
         .map(|viewer| tokio::spawn(watch(viewer, wanted.clone())));
@@ -68,7 +68,7 @@ async fn beside_a_stalled_viewer_seven_fast_ones_get_every_frame_in_order() {
             "fast viewer {viewer} missed {missing:?}; the machine held up {held_up} frames"
         );
     }
-    let grown = resident_memory().saturating_sub(warm);
+    let grown = memory("self", "VmRSS:").saturating_sub(warm);
     assert!(
         grown < 8 << 20,
         "memory grew by {grown} bytes in {FRAMES} frames"

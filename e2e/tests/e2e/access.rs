@@ -48,7 +48,7 @@ async fn the_link_with_the_key_shows_the_camera_and_the_key_is_gone_from_the_add
     let cookie = page.eval("document.cookie").await?;
     ensure!(cookie == "", "scripts can read {cookie}");
     // The next visit needs no key, and a link with one does no harm.
-    page.eval("location.reload()").await?;
+    page.reload().await?;
     wait_live(&page).await?;
     page.eval(&format!(
         "location.hash = 'key={}'; location.reload()",

@@ -102,7 +102,7 @@ async fn the_size_is_pinned_by_key_and_by_menu_and_remembered() -> Result<()> {
     )
     .await?;
     wait_width(&page, "pi-camera", 320).await?;
-    page.eval("location.reload()").await?;
+    page.reload().await?;
     wait_width(&page, "pi-camera", 320).await?;
     // From a quarter to automatic, full, half.
     page.eval(

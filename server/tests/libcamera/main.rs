@@ -11,7 +11,7 @@ mod isolated;
 mod support;
 
 use isolated::{finish, isolated, with_virtual_cameras};
-use support::{TestServer, TestViewer, resident_memory};
+use support::{TestServer, TestViewer, memory};
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -112,10 +112,10 @@ fn stopping_and_starting_the_server_leaves_nothing_behind() {
                     let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
                     // The first few fill the allocator's and the runtime's stores.
                     if cycle == 4 {
-                        before = (descriptors, resident_memory());
+                        before = (descriptors, memory("self", "VmRSS:"));
                     }
                     if cycle == 24 {
-                        let after = (descriptors, resident_memory());
+                        let after = (descriptors, memory("self", "VmRSS:"));
                         println!("20 cycles: {before:?} -> {after:?}");
                         assert_eq!(after.0, before.0);
                         assert!(after.1 < before.1 + (8 << 20), "{before:?} -> {after:?}");

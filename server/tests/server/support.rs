@@ -89,6 +89,12 @@ impl TestServer {
     }
 }
 
+impl From<&TestServer> for SocketAddr {
+    fn from(server: &TestServer) -> Self {
+        server.address
+    }
+}
+
 /// A frame as a viewer receives it.
 #[derive(Debug)]
 pub struct Received {
@@ -107,27 +113,28 @@ pub struct TestViewer {
 }
 
 impl TestViewer {
-    pub async fn connect(server: &TestServer) -> Self {
+    pub async fn connect(server: impl Into<SocketAddr>) -> Self {
         Self::connect_with(server, "/ws", &[]).await.unwrap()
     }
 
     /// Connects with a path and headers of the caller's.
     pub async fn connect_with(
-        server: &TestServer,
+        server: impl Into<SocketAddr>,
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Error> {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        Self::connect_over(stream, server, path, headers).await
+        let address = server.into();
+        let stream = TcpStream::connect(address).await.unwrap();
+        Self::connect_over(stream, address, path, headers).await
     }
 
     pub async fn connect_over(
         stream: TcpStream,
-        server: &TestServer,
+        server: impl Into<SocketAddr>,
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Error> {
-        let mut request = format!("ws://{}{path}", server.address)
+        let mut request = format!("ws://{}{path}", server.into())
             .into_client_request()
             .unwrap();
         for (name, value) in headers {
@@ -300,17 +307,11 @@ impl Drop for Running {
     }
 }
 
-/// Resident memory of this process in bytes.
-pub fn resident_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        * 1024
+/// Memory of a process in bytes, or of this one, which is `self`: `VmRSS:` is what it has now, `VmHWM:` the most that it
+/// ever had (proc(5)).
+pub fn memory(process: impl std::fmt::Display, which: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
+    let kib = line.unwrap().split_whitespace().next().unwrap();
+    kib.parse::<u64>().unwrap() * 1024
 }
