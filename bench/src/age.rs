@@ -84,11 +84,13 @@ pub fn look(address: SocketAddr, kind: Kind, time: Duration) -> anyhow::Result<V
             address,
             path: "/stream.mjpg".into(),
             wire: Wire::Mjpeg,
+            from: None,
         },
         _ => Url {
             address,
             path: "/ws".into(),
             wire: Wire::WebSocket(WireFormat::GzipBase64),
+            from: None,
         },
     };
     watch(&url, kind == Kind::Acknowledging, time)

@@ -2,12 +2,13 @@
 //!
 //! The arithmetic over what they saw belongs to [`crate::load`].
 
-use crate::framing::{Framing, HEAD, Seen};
+use crate::framing::{Framing, HEAD, Seen, TEXT, from_viewer};
 use crate::head::Stamps;
 use crate::url::{Url, Wire};
 use anyhow::{Context, ensure};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use pistreamer_protocol::Stamp;
 use socket2::SockRef;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -45,6 +46,24 @@ pub struct Sight {
     pub bytes: u64,
     /// Age of each frame at its last byte's arrival, in ms: now − `captured-us`. Empty where frames have no stamps.
     pub ages_ms: Vec<f64>,
+    /// The first and the last frame that any viewer saw, by their stamps.
+    pub seqs: Option<(u64, u64)>,
+}
+
+impl Sight {
+    fn saw(&mut self, stamp: &Stamp) {
+        let age_us = now_us().saturating_sub(stamp.captured_us);
+        self.ages_ms.push(age_us as f64 / 1e3);
+        let (first, last) = self.seqs.unwrap_or((stamp.seq, stamp.seq));
+        self.seqs = Some((first.min(stamp.seq), last.max(stamp.seq)));
+    }
+
+    /// Share of the camera's frames that the viewer got who got fewest.
+    pub fn least_kept(&self) -> f64 {
+        let published = self.seqs.map_or(0, |(first, last)| last - first + 1);
+        let fewest = self.frames.iter().min().copied().unwrap_or(0);
+        fewest as f64 / published.max(1) as f64
+    }
 }
 
 /// Unix time in µs.
@@ -54,14 +73,9 @@ pub fn now_us() -> u64 {
         .map_or(0, |since| since.as_micros() as u64)
 }
 
-/// A viewer's acknowledgement, masked with zeros (RFC 6455 §5.3).
+/// A viewer's acknowledgement.
 pub fn ack(seq: u64) -> Vec<u8> {
-    const MASKED: u8 = 0x80;
-    const FINAL_TEXT: u8 = 0x81;
-    let text = format!(r#"{{"type":"ack","seq":{seq}}}"#);
-    let mut message = vec![FINAL_TEXT, MASKED | text.len() as u8, 0, 0, 0, 0];
-    message.extend(text.bytes());
-    message
+    from_viewer(TEXT, format!(r#"{{"type":"ack","seq":{seq}}}"#).as_bytes())
 }
 
 impl Crowd {
@@ -106,7 +120,7 @@ impl Crowd {
         })
     }
 
-    /// Looks for so long.
+    /// Looks for so long, and forgets what it saw before.
     ///
     /// # Errors
     /// Where the server ends a connection.
@@ -124,7 +138,7 @@ impl Crowd {
             for event in &events {
                 let viewer = &mut self.viewers[event.token().0];
                 viewer
-                    .take(&mut self.stamps, &mut self.nothing, &mut sight.ages_ms)
+                    .take(&mut self.stamps, &mut self.nothing, &mut sight)
                     .with_context(|| format!("viewer {}", event.token().0))?;
             }
         }
@@ -141,7 +155,7 @@ impl Viewer {
         &mut self,
         stamps: &mut Stamps,
         nothing: &mut [MaybeUninit<u8>],
-        ages_ms: &mut Vec<f64>,
+        sight: &mut Sight,
     ) -> io::Result<()> {
         loop {
             let mut seen = Vec::new();
@@ -172,7 +186,7 @@ impl Viewer {
                 self.frames += 1;
                 self.bytes += len as u64;
                 if let Some(stamp) = stamps.read(&head) {
-                    ages_ms.push(now_us().saturating_sub(stamp.captured_us) as f64 / 1e3);
+                    sight.saw(stamp);
                     if self.acknowledges {
                         self.stream.write_all(&ack(stamp.seq))?;
                     }

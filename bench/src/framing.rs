@@ -6,6 +6,29 @@
 /// First bytes of each frame that are kept: enough for a stamp, packed or not.
 pub const HEAD: usize = 400;
 
+/// A viewer's frame, masked with zeros (RFC 6455 §5.2 and §5.3). `first` is its first byte: FIN and the opcode.
+pub fn from_viewer(first: u8, payload: &[u8]) -> Vec<u8> {
+    const MASKED: u8 = 0x80;
+    let mut frame = vec![first];
+    match payload.len() {
+        len @ ..126 => frame.push(MASKED | len as u8),
+        len @ 126..65_536 => {
+            frame.push(MASKED | 126);
+            frame.extend((len as u16).to_be_bytes());
+        }
+        len => {
+            frame.push(MASKED | 127);
+            frame.extend((len as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// First byte of a whole text message.
+pub const TEXT: u8 = 0x81;
+
 /// One stream.
 #[derive(Debug)]
 pub struct Framing {

@@ -7,8 +7,10 @@
 //! * [`crowd`]: many viewers on one thread that take frames without copying them.
 //! * [`floor`]: the least that any server has to do; what [`load`] compares with.
 //! * [`throttle`]: a link that is slow, far away, or stands still; [`age`] looks through it.
+//! * [`abuse`]: what attacks take from those who look on.
 //! * [`relay`]: servers that show each other's camera.
 
+pub mod abuse;
 pub mod age;
 pub mod crowd;
 pub mod floor;

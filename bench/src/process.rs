@@ -74,6 +74,14 @@ impl Server {
         Ok(Duration::from_nanos(total))
     }
 
+    /// Open file descriptors.
+    ///
+    /// # Errors
+    /// Where the process is gone.
+    pub fn descriptors(&self) -> anyhow::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid))?.count())
+    }
+
     /// Resident memory in MB (10⁶ bytes).
     ///
     /// # Errors

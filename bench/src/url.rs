@@ -3,8 +3,9 @@
 use crate::framing::Framing;
 use anyhow::{Context, bail};
 use pistreamer_protocol::WireFormat;
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Url {
     pub path: String,
     /// How frames come.
     pub wire: Wire,
+    /// The address to come from, such as another one of the loopback network.
+    pub from: Option<Ipv4Addr>,
 }
 
 impl FromStr for Url {
@@ -49,20 +52,35 @@ impl FromStr for Url {
             address,
             path: format!("/{path}"),
             wire,
+            from: None,
         })
     }
 }
 
 impl Url {
+    /// Connects, and asks for nothing yet.
+    ///
+    /// # Errors
+    /// Where nobody listens.
+    pub fn connect(&self) -> anyhow::Result<TcpStream> {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
+        if let Some(from) = self.from {
+            socket.bind(&SocketAddr::from((from, 0)).into())?;
+        }
+        socket.connect(&self.address.into())?;
+        let stream = TcpStream::from(socket);
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+
     /// Connects and asks for the stream. What came with the answer's headers is already in the framing.
     ///
     /// # Errors
     /// Where nobody listens, or the answer is not a stream.
     pub fn open(&self) -> anyhow::Result<(TcpStream, Framing, Vec<u8>)> {
-        const PATIENCE: Duration = Duration::from_secs(20);
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut stream = self.connect()?;
         stream.write_all(self.request().as_bytes())?;
         let mut answer = Vec::new();
         let end = loop {
@@ -92,6 +110,7 @@ impl Url {
             address,
             path,
             wire,
+            ..
         } = self;
         match wire {
             Wire::WebSocket(format) => format!(

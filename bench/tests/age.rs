@@ -5,70 +5,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use pistreamer::app::App;
-use pistreamer::cli::{Capture, Serve};
-use pistreamer::config::Config;
+mod support;
+
 use pistreamer_bench::age::{Arrival, Kind, look};
-use pistreamer_bench::picture;
 use pistreamer_bench::stats::{median, percentile, sorted};
 use pistreamer_bench::throttle::{Link, Throttle};
-use pistreamer_bench::url::Url;
-use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use support::{FPS, Server};
 
 const FRAME: usize = 32_000;
-const FPS: f64 = 30.0;
 const RTT: Duration = Duration::from_millis(100);
 
-/// A server that shows files. It ends with the value.
-struct Server {
-    address: SocketAddr,
-    _runtime: tokio::runtime::Runtime,
-    _pictures: TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let pictures = picture::directory(FRAME).unwrap();
-        let typed = Serve {
-            source: vec![format!("files:{}", pictures.path().display())],
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            capture: Capture {
-                fps: Some(FPS),
-                ..Capture::default()
-            },
-            no_auth: true,
-            ..Serve::default()
-        };
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let guard = runtime.enter();
-        let app = App::start(&Config::new(&typed).unwrap()).unwrap();
-        drop(guard);
-        let url: Url = app.urls()[0].parse().unwrap();
-        runtime.spawn(app.run(std::future::pending()));
-        Self {
-            address: url.address,
-            _runtime: runtime,
-            _pictures: pictures,
-        }
-    }
-
-    /// What viewers see who look at the same time, each over a link of its own, once their windows are found.
-    fn look<const N: usize>(&self, link: Link, kinds: [Kind; N]) -> [Vec<Arrival>; N] {
-        const FOUND: Duration = Duration::from_secs(3);
-        let began = Instant::now();
-        let looking = kinds.map(|kind| {
-            let throttle = Throttle::open(self.address, link).unwrap();
-            thread::spawn(move || look(throttle.address(), kind, FOUND * 2).unwrap())
-        });
-        looking.map(|looking| {
-            let mut arrivals = looking.join().unwrap();
-            arrivals.retain(|arrival| arrival.at > began + FOUND);
-            arrivals
-        })
-    }
+/// What viewers see who look at the same time, each over a link of its own, once their windows are found.
+fn see<const N: usize>(server: &Server, link: Link, kinds: [Kind; N]) -> [Vec<Arrival>; N] {
+    const FOUND: Duration = Duration::from_secs(3);
+    let began = Instant::now();
+    let looking = kinds.map(|kind| {
+        let throttle = Throttle::open(server.address, link).unwrap();
+        thread::spawn(move || look(throttle.address(), kind, FOUND * 2).unwrap())
+    });
+    looking.map(|looking| {
+        let mut arrivals = looking.join().unwrap();
+        arrivals.retain(|arrival| arrival.at > began + FOUND);
+        arrivals
+    })
 }
 
 fn fps(arrivals: &[Arrival]) -> f64 {
@@ -82,14 +43,14 @@ fn age(arrivals: &[Arrival], p: f64) -> f64 {
 
 #[test]
 fn over_a_slow_link_the_picture_is_new_and_the_link_full() {
-    let server = Server::start();
+    let server = Server::start(FRAME, |typed| typed.no_auth = true);
     let frame = Duration::from_millis(80);
     let link = Link {
         bytes_per_second: FRAME as f64 / frame.as_secs_f64(),
         delay: RTT / 2,
         queue: 10 * FRAME,
     };
-    let [acknowledging, silent] = server.look(link, [Kind::Acknowledging, Kind::Silent]);
+    let [acknowledging, silent] = see(&server, link, [Kind::Acknowledging, Kind::Silent]);
     let bound = (RTT + 2 * frame).as_secs_f64() * 1e3;
     let p99 = age(&acknowledging, 0.99);
     assert!(p99 < 2.0 * bound, "{p99:.0} ms old, not {bound:.0}");
@@ -105,13 +66,13 @@ fn over_a_slow_link_the_picture_is_new_and_the_link_full() {
 
 #[test]
 fn over_a_far_link_every_frame_arrives() {
-    let server = Server::start();
+    let server = Server::start(FRAME, |typed| typed.no_auth = true);
     let link = Link {
         bytes_per_second: 4.0 * FPS * FRAME as f64,
         delay: RTT,
         queue: 0,
     };
-    let [arrivals] = server.look(link, [Kind::Acknowledging]);
+    let [arrivals] = see(&server, link, [Kind::Acknowledging]);
     let step = median(
         arrivals
             .windows(2)

@@ -5,6 +5,7 @@
 //! none of its consumers. `app` alone puts the stages together.
 
 pub mod access;
+pub mod allowance;
 pub mod clock;
 pub mod demand;
 

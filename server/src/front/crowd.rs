@@ -2,7 +2,7 @@
 //!
 //! Those who were let in have places of their own, so that a flood of strangers cannot lock the owner out.
 
-use super::folded::Folded;
+use super::folded::{Came, Comings, Folded};
 use crate::access::neighbourhood;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -37,6 +37,7 @@ struct Shared {
     inside: Mutex<Inside>,
     turned_away: Folded,
     shown_out: Folded,
+    comings: Comings,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +86,13 @@ impl Crowd {
             inside: Mutex::default(),
             turned_away: Folded::new(),
             shown_out: Folded::new(),
+            comings: Comings::new(),
         }))
+    }
+
+    /// Writes into the log that somebody came on a WebSocket.
+    pub(super) fn came(&self) -> Came {
+        self.0.comings.came()
     }
 
     /// A place for a new connection. Where strangers have them all, or all that an address may have, the oldest of them

@@ -76,7 +76,7 @@ pub(super) async fn upgrade(
             .max_frame_size(Some(LARGEST_MESSAGE));
         let socket =
             WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-        tracing::info!("came");
+        let came = state.crowd.came();
         let mut session = Session {
             socket,
             visit,
@@ -96,7 +96,7 @@ pub(super) async fn upgrade(
             // Whether it was heard makes no difference any more.
             let _ = timeout(Duration::from_secs(1), session.socket.close(Some(goodbye))).await;
         }
-        tracing::info!(%end, "went");
+        came.went(end);
         drop(place);
     };
     state.tasks.spawn(session.instrument(span));

@@ -184,7 +184,7 @@ async fn serve(
     let entry = state
         .roster
         .enter(address, &camera.identity().id, wire.subprotocol());
-    tracing::info!("came");
+    let came = state.crowd.came();
     let end = session::run(
         link,
         camera.subscribe(),
@@ -194,5 +194,5 @@ async fn serve(
         stop(&state, &grant),
     )
     .await;
-    tracing::info!(%end, "went");
+    came.went(end);
 }

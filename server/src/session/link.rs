@@ -3,6 +3,7 @@
 //!
 //! What is said, and when, belongs to [`super`].
 
+use crate::allowance::Allowance;
 use crate::hub::{Frame, Payload};
 use futures::{SinkExt, StreamExt, TryFutureExt};
 use pistreamer_protocol::WireFormat;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -31,15 +32,8 @@ pub struct Link<S> {
     socket: WebSocketStream<S>,
     /// What the viewer said while a frame was sent, for after it.
     heard: Option<Message>,
+    /// How much the viewer may say. What it says beyond that waits where it is, in the viewer's own socket.
     allowance: Allowance,
-}
-
-/// How much a viewer may say: [`RATE`] messages a second, and [`BURST`] at once. What it says beyond that waits where it
-/// is, in the viewer's own socket.
-#[derive(Debug)]
-struct Allowance {
-    /// When everything so far would have been said at the rate.
-    said_until: Instant,
 }
 
 /// Messages a second: an ack for each of 240 frames, pings, and as much again.
@@ -47,23 +41,6 @@ const RATE: u32 = 500;
 
 /// Messages at once.
 const BURST: u32 = 200;
-
-impl Allowance {
-    fn is_spent(&self, now: Instant) -> bool {
-        self.said_until > now + Duration::from_secs(1) * BURST / RATE
-    }
-
-    fn spend(&mut self, now: Instant) {
-        self.said_until = self.said_until.max(now) + Duration::from_secs(1) / RATE;
-    }
-
-    /// Waits until more may be said.
-    async fn renewed(&self) {
-        if self.is_spent(Instant::now()) {
-            sleep_until(self.said_until - Duration::from_secs(1) * BURST / RATE).await;
-        }
-    }
-}
 
 /// What can happen while a frame is sent to a viewer whose link is slow.
 pub trait Meanwhile {
@@ -106,9 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             socket: WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config))
                 .await,
             heard: None,
-            allowance: Allowance {
-                said_until: Instant::now(),
-            },
+            allowance: Allowance::new(RATE, BURST),
         }
     }
 

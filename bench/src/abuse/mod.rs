@@ -1,0 +1,270 @@
+//! What attacks take from those who look on: eight good viewers, one newcomer after another, and an attack beside them.
+//!
+//! Attackers come from other addresses of the loopback network, and share the machine's cores with server and viewers: what
+//! they burn is missing elsewhere. What they do is in [`strangers`] and [`insiders`].
+
+mod insiders;
+mod strangers;
+
+use crate::crowd::{Crowd, Sight};
+use crate::load::figure_or_dash;
+use crate::picture;
+use crate::process::Server;
+use crate::stats::{percentile, sorted};
+use crate::url::{Url, Wire};
+use anyhow::Context;
+use pistreamer_protocol::WireFormat;
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Viewers that do nothing wrong.
+const GOOD: usize = 8;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Seconds of one attack
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Seconds of the flood of connections
+    #[arg(long, default_value_t = 30.0)]
+    flood_seconds: f64,
+    /// Bytes of one JPEG
+    #[arg(long, default_value_t = 128_000)]
+    bytes: usize,
+    /// Only attacks whose names contain this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// The program
+    #[arg(long, default_value = "target/release/pistreamer")]
+    server: PathBuf,
+}
+
+/// One kind of attack.
+#[derive(Clone, Copy)]
+pub struct Attack {
+    /// What it does.
+    pub name: &'static str,
+    /// Does it until the time is over, and counts how often it did.
+    pub run: fn(&Victim, Until) -> u64,
+}
+
+/// All of them. The first one is none.
+pub const ATTACKS: &[Attack] = &[
+    Attack {
+        name: "none",
+        run: |_, until| {
+            thread::sleep(until.left());
+            0
+        },
+    },
+    strangers::CONNECTS,
+    strangers::IDLE,
+    strangers::SLOW_HEADERS,
+    strangers::ENDLESS_HEADERS,
+    strangers::WRONG_KEYS,
+    insiders::STALLED,
+    insiders::GARBAGE,
+    insiders::FRAGMENTS,
+    insiders::PINGS,
+    insiders::ACKS,
+    insiders::WANTS,
+    insiders::BOMBS,
+    insiders::HUGE_PICTURES,
+];
+
+/// When an attack ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Until(pub Instant);
+
+impl Until {
+    /// Whether there is time left.
+    pub fn more(self) -> bool {
+        !self.left().is_zero()
+    }
+
+    /// The time that is left.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// A server with two cameras: one that shows pictures, and one to which they are pushed.
+#[derive(Clone, Debug)]
+pub struct Victim {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its owner's key.
+    pub key: String,
+}
+
+impl Victim {
+    /// A server whose keys are in that directory.
+    ///
+    /// # Errors
+    /// Where there is no key.
+    pub fn new(address: SocketAddr, state: &std::path::Path) -> anyhow::Result<Self> {
+        let keys: serde_json::Value =
+            serde_json::from_slice(&fs::read(state.join("keys.json"))?).context("keys.json")?;
+        let key = keys["keys"][0]["secret"]["key"].as_str();
+        Ok(Self {
+            address,
+            key: key.context("keys.json holds no key")?.into(),
+        })
+    }
+
+    /// A WebSocket with the key.
+    fn url(&self, path: &str) -> Url {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        Url {
+            address: self.address,
+            path: format!("{path}{separator}key={}", self.key),
+            wire: Wire::WebSocket(WireFormat::Jpeg),
+            from: None,
+        }
+    }
+
+    /// The same, or without the key, from an attacker's address: the number is its last byte.
+    fn attacked(&self, path: &str, from: u8, with_key: bool) -> Url {
+        let mut url = self.url(path);
+        if !with_key {
+            url.path = path.into();
+        }
+        url.from = Some(Ipv4Addr::new(127, 0, 0, from));
+        url
+    }
+}
+
+/// What happened during an attack.
+#[derive(Debug)]
+pub struct Endured {
+    /// How often the attacker did it.
+    pub deeds: u64,
+    /// What the good viewers saw.
+    pub sight: Sight,
+    /// Time to the first frame of each newcomer in ms, from connecting on; none where it did not get in.
+    pub newcomers_ms: Vec<Option<f64>>,
+}
+
+/// Lets the attack happen for so long.
+///
+/// # Errors
+/// Where a good viewer is not let in or loses its connection.
+pub fn endure(victim: &Victim, attack: Attack, time: Duration) -> anyhow::Result<Endured> {
+    const SETTLE: Duration = Duration::from_millis(500);
+    let mut crowd = Crowd::connect(&victim.url("/ws"), GOOD, 0, true)?;
+    crowd.look(SETTLE)?;
+    let until = Until(Instant::now() + time);
+    thread::scope(|scope| {
+        let attacking = scope.spawn(|| (attack.run)(victim, until));
+        let coming = scope.spawn(|| {
+            let mut took = Vec::new();
+            while until.more() {
+                took.push(newcomer(victim).ok());
+                thread::sleep(until.left().min(SETTLE));
+            }
+            took
+        });
+        let sight = crowd.look(time)?;
+        let panicked = "an attack does not panic";
+        Ok(Endured {
+            sight,
+            deeds: attacking.join().expect(panicked),
+            newcomers_ms: coming.join().expect(panicked),
+        })
+    })
+}
+
+/// How long it takes from connecting to the first whole frame, in ms.
+fn newcomer(victim: &Victim) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let (mut stream, mut framing, came) = victim.url("/ws").open()?;
+    let mut frames = 0;
+    framing.feed(&came, |_| frames += 1);
+    let mut some = [0; 16 << 10];
+    while frames == 0 {
+        let read = stream.read(&mut some)?;
+        anyhow::ensure!(read > 0, "the server closed the connection");
+        framing.feed(&some[..read], |_| frames += 1);
+    }
+    Ok(began.elapsed().as_secs_f64() * 1e3)
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// Where the server doesn't start, or a good viewer is not let in or loses its connection.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let pictures = picture::directory(options.bytes)?;
+    let state = tempfile::tempdir()?;
+    let log = state.path().join("log");
+    let (server, url) = Server::start_and_listen(&format!(
+        "{} --source files:{} --source ingest --fps 30 --listen 127.0.0.1:0 --state-dir {} 2>{}",
+        options.server.display(),
+        pictures.path().display(),
+        state.path().display(),
+        log.display(),
+    ))?;
+    let victim = Victim::new(url.parse::<Url>()?.address, state.path())?;
+    let lines = || fs::read_to_string(&log).map(|text| text.lines().count());
+    println!(
+        "| attack | a second | frames kept, slowest of 8 | age p50, ms | p99 | newcomers let in | first frame, worst, ms | cores | MB before | after | descriptors before | after | lines of log |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    // What is only ever allocated once is no growth.
+    endure(&victim, ATTACKS[0], Duration::from_secs(2))?;
+    for attack in ATTACKS {
+        if !attack.name.contains(&options.only) {
+            continue;
+        }
+        let seconds = if attack.name == strangers::CONNECTS.name {
+            options.flood_seconds
+        } else {
+            options.seconds
+        };
+        let idle = settled(&server)?;
+        let (cpu, said) = (server.cpu()?, lines()?);
+        let endured = endure(&victim, *attack, Duration::from_secs_f64(seconds))
+            .with_context(|| attack.name)?;
+        let cores = (server.cpu()?.saturating_sub(cpu)).as_secs_f64() / seconds;
+        let after = settled(&server)?;
+        let ages = sorted(endured.sight.ages_ms.iter().copied());
+        let let_in = endured.newcomers_ms.iter().flatten();
+        println!(
+            "| {} | {:.0} | {:.1} % | {} | {} | {} of {} | {:.0} | {cores:.2} | {:.1} | {:.1} | {} | {} | {} |",
+            attack.name,
+            endured.deeds as f64 / seconds,
+            endured.sight.least_kept() * 100.0,
+            figure_or_dash(percentile(&ages, 0.5), 1),
+            figure_or_dash(percentile(&ages, 0.99), 1),
+            let_in.clone().count(),
+            endured.newcomers_ms.len(),
+            let_in.copied().fold(0.0, f64::max),
+            idle.0,
+            after.0,
+            idle.1,
+            after.1,
+            lines()? - said,
+        );
+    }
+    Ok(())
+}
+
+/// Resident memory in MB and descriptors, once connections that ended are gone.
+fn settled(server: &Server) -> anyhow::Result<(f64, usize)> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let began = Instant::now();
+    let mut before = usize::MAX;
+    loop {
+        thread::sleep(Duration::from_secs(2));
+        let now = server.descriptors()?;
+        if now >= before || began.elapsed() > PATIENCE {
+            return Ok((server.resident_mb()?, now));
+        }
+        before = now;
+    }
+}

@@ -1,0 +1,121 @@
+//! Attacks by those who have no key.
+
+use super::{Attack, Until, Victim};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Connections that are opened and closed at once, 2,000 a second, from four addresses.
+pub const CONNECTS: Attack = Attack {
+    name: "2,000 connections a second",
+    run: |victim, until| {
+        const A_SECOND: u64 = 2000;
+        let began = Instant::now();
+        let mut opened = 0;
+        while until.more() {
+            let due = (began.elapsed().as_secs_f64() * A_SECOND as f64) as u64;
+            while opened < due && until.more() {
+                // One that is refused is an attempt, too.
+                let _ = victim
+                    .attacked("/", 2 + (opened % 4) as u8, false)
+                    .connect();
+                opened += 1;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        opened
+    },
+};
+
+/// A thousand sockets that say nothing, from four addresses. One that the server closes is opened again.
+pub const IDLE: Attack = Attack {
+    name: "1,000 idle sockets",
+    run: |victim, until| held(victim, until, 1000, |_| Ok(())),
+};
+
+/// Two hundred requests whose headers come a byte at a time: slowloris.
+pub const SLOW_HEADERS: Attack = Attack {
+    name: "200 headers, a byte at a time",
+    run: |victim, until| held(victim, until, 200, |stream| stream.write_all(b"G")),
+};
+
+/// A header of ten million bytes, one after the other.
+pub const ENDLESS_HEADERS: Attack = Attack {
+    name: "headers of 10 MB",
+    run: |victim, until| {
+        let some = [b'a'; 64 << 10];
+        let mut sent = 0;
+        while until.more() {
+            let Ok(mut stream) = victim.attacked("/", 2, false).connect() else {
+                continue;
+            };
+            let began = stream.write_all(b"GET / HTTP/1.1\r\nX-Endless: ");
+            let mut left = 10_000_000_usize;
+            while began.is_ok() && until.more() && left > 0 {
+                if stream.write_all(&some).is_err() {
+                    break;
+                }
+                left = left.saturating_sub(some.len());
+            }
+            sent += 1;
+        }
+        sent
+    },
+};
+
+/// Wrong keys, on new connections, as fast as they are refused.
+pub const WRONG_KEYS: Attack = Attack {
+    name: "wrong keys",
+    run: |victim, until| {
+        let mut guesses = 0;
+        while until.more() {
+            let url = victim.attacked(
+                &format!("/ws?key={guesses:032x}"),
+                2 + (guesses % 4) as u8,
+                false,
+            );
+            // The answer is read: that it is a refusal is tested elsewhere.
+            let _ = url.open();
+            guesses += 1;
+        }
+        guesses
+    },
+};
+
+/// Holds so many connections from four addresses, and does something on each once a second. Counts connections.
+fn held(
+    victim: &Victim,
+    until: Until,
+    number: usize,
+    deed: impl Fn(&mut TcpStream) -> std::io::Result<()>,
+) -> u64 {
+    let mut opened = 0;
+    let mut held: Vec<TcpStream> = Vec::new();
+    while until.more() {
+        let round = Instant::now() + Duration::from_secs(1);
+        held.retain_mut(|stream| is_open(stream) && deed(stream).is_ok());
+        while held.len() < number && until.more() {
+            let Ok(stream) = victim
+                .attacked("/", 2 + (opened % 4) as u8, false)
+                .connect()
+            else {
+                break;
+            };
+            opened += 1;
+            if stream.set_nonblocking(true).is_ok() {
+                held.push(stream);
+            }
+        }
+        let rest = round.saturating_duration_since(Instant::now());
+        thread::sleep(rest.min(until.left()));
+    }
+    opened
+}
+
+fn is_open(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0; 256]) {
+        Ok(read) => read > 0,
+        Err(error) => error.kind() == ErrorKind::WouldBlock,
+    }
+}

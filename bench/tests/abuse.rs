@@ -1,0 +1,37 @@
+//! Whatever attackers do, those who look on see frames, and others come in.
+//!
+//! How many of the frames is measured by `pistreamer-bench abuse` on a quiet machine; here, attackers, viewers and other
+//! tests share the cores.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use pistreamer_bench::abuse::{ATTACKS, Victim, endure};
+use std::time::Duration;
+use support::Server;
+
+const TIME: Duration = Duration::from_secs(1);
+
+#[test]
+fn under_each_attack_viewers_see_most_frames_and_newcomers_come_in() {
+    let state = tempfile::tempdir().unwrap();
+    let server = Server::start(32_000, |typed| {
+        typed.source.push("ingest".into());
+        typed.state_dir = Some(state.path().into());
+    });
+    let victim = Victim::new(server.address, state.path()).unwrap();
+    for attack in ATTACKS {
+        let endured = endure(&victim, *attack, TIME).unwrap();
+        let name = attack.name;
+        let kept = endured.sight.least_kept();
+        assert!(kept > 0.5, "{name}: a viewer got {kept:.2} of the frames");
+        let let_in = endured.newcomers_ms.iter().flatten().count();
+        let came = endured.newcomers_ms.len();
+        assert_eq!(let_in, came, "{name}: not every newcomer was let in");
+        assert!(
+            endured.deeds > 0 || name == "none",
+            "{name}: nothing was done"
+        );
+    }
+}

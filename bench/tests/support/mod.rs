@@ -1,0 +1,55 @@
+//! A server that shows files.
+
+use pistreamer::app::App;
+use pistreamer::cli::{Capture, Serve};
+use pistreamer::config::Config;
+use pistreamer_bench::picture;
+use pistreamer_bench::url::Url;
+use std::net::SocketAddr;
+use tempfile::TempDir;
+
+/// Frames a second.
+pub const FPS: f64 = 30.0;
+
+/// It ends with the value.
+pub struct Server {
+    pub address: SocketAddr,
+    runtime: Option<tokio::runtime::Runtime>,
+    _pictures: TempDir,
+}
+
+impl Server {
+    /// Its pictures have so many bytes; `change` says what else is typed.
+    pub fn start(bytes: usize, change: impl FnOnce(&mut Serve)) -> Self {
+        let pictures = picture::directory(bytes).unwrap();
+        let mut typed = Serve {
+            source: vec![format!("files:{}", pictures.path().display())],
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            capture: Capture {
+                fps: Some(FPS),
+                ..Capture::default()
+            },
+            ..Serve::default()
+        };
+        change(&mut typed);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let guard = runtime.enter();
+        let app = App::start(&Config::new(&typed).unwrap()).unwrap();
+        drop(guard);
+        let url: Url = app.urls()[0].parse().unwrap();
+        runtime.spawn(app.run(std::future::pending()));
+        Self {
+            address: url.address,
+            runtime: Some(runtime),
+            _pictures: pictures,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! So much at once, and so much a second: a token bucket.
+
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// What is left of it.
+#[derive(Debug)]
+pub struct Allowance {
+    /// Time in which one is earned.
+    interval: Duration,
+    /// Time in which as many are earned as may be had at once.
+    burst: Duration,
+    /// When everything that was spent so far would be earned.
+    spent_until: Instant,
+}
+
+impl Allowance {
+    /// `rate` a second, and `burst` at once.
+    pub fn new(rate: u32, burst: u32) -> Self {
+        let interval = Duration::from_secs(1) / rate;
+        Self {
+            interval,
+            burst: interval * burst,
+            spent_until: Instant::now(),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_spent(&self, now: Instant) -> bool {
+        self.spent_until > now + self.burst
+    }
+
+    /// Takes one, whether it is there or not.
+    pub fn spend(&mut self, now: Instant) {
+        self.spent_until = self.spent_until.max(now) + self.interval;
+    }
+
+    /// Waits until something is left.
+    pub async fn renewed(&self) {
+        if self.is_spent(Instant::now()) {
+            sleep_until(self.spent_until - self.burst).await;
+        }
+    }
+}
