@@ -23,6 +23,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 /// Largest message that a viewer may send: control messages are some dozens of bytes.
 const INBOUND_LIMIT: usize = 64 << 10;
 
+/// Bytes read at once: several control messages. The library fills as many with zeros each time that it looks whether a
+/// viewer said something, which is twice for each frame; with 4 KiB, that was half of a session's instructions. Near its end,
+/// which few messages reach, a read is cut short and needs another one.
+const READ_AT_ONCE: usize = 1 << 10;
+
 /// Most bytes of control messages that wait for a slow viewer before it counts as gone.
 const OUTBOUND_LIMIT: usize = 64 << 10;
 
@@ -74,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Takes over an upgraded connection, with what was read beyond the upgrade.
     pub async fn new(stream: S, read: Vec<u8>) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(4 << 10)
+            .read_buffer_size(READ_AT_ONCE)
             .write_buffer_size(0)
             .max_write_buffer_size(OUTBOUND_LIMIT)
             .max_message_size(Some(INBOUND_LIMIT))

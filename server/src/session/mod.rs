@@ -199,6 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             full_height: hello.height,
         };
         self.say(ServerMessage::Hello(hello)).await?;
+        let mut alarm = pin!(sleep_until(self.ping_due));
         loop {
             let now = Instant::now();
             let held_until = self
@@ -211,6 +212,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .into_iter()
                 .flatten()
                 .fold(self.ping_due, Instant::min);
+            // One that rings early does no harm, and setting it anew costs more than all else here.
+            if wake < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 biased;
                 stop = &mut stop => return Ok(stop.into()),
@@ -222,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     Event::Frame(frame) => self.send(frame, &mut subscription).await?,
                     Event::Status(status) => self.say(ServerMessage::State(status)).await?,
                 },
-                () = sleep_until(wake) => self.tick().await?,
+                () = &mut alarm => self.tick().await?,
             }
         }
     }
