@@ -8,11 +8,13 @@
 //! * [`floor`]: the least that any server has to do; what [`load`] compares with.
 //! * [`throttle`]: a link that is slow, far away, or stands still; [`age`] looks through it.
 //! * [`abuse`]: what attacks take from those who look on.
+//! * [`demand`]: what is done while nobody looks.
 //! * [`relay`]: servers that show each other's camera.
 
 pub mod abuse;
 pub mod age;
 pub mod crowd;
+pub mod demand;
 pub mod floor;
 pub mod framing;
 pub mod head;

@@ -1,7 +1,7 @@
 //! The `pistreamer-bench` program: each subcommand prints one Markdown table.
 
 use clap::{Parser, Subcommand};
-use pistreamer_bench::{abuse, age, floor, load, relay};
+use pistreamer_bench::{abuse, age, demand, floor, load, relay};
 use std::net::TcpListener;
 
 /// Measures pistreamer
@@ -17,6 +17,8 @@ enum Command {
     Load(load::Options),
     /// How old the picture is behind a slow link
     Age(age::Options),
+    /// What is done while nobody looks, and how soon there is a picture when somebody does
+    Demand(demand::Options),
     /// What attacks take from those who look on
     Abuse(abuse::Options),
     /// What each server adds that relays another
@@ -36,6 +38,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Load(options) => load::run(&options),
         Command::Age(options) => age::run(&options),
+        Command::Demand(options) => demand::run(&options),
         Command::Abuse(options) => abuse::run(&options),
         Command::Relay(options) => relay::run(&options),
         Command::Floor { bytes, fps } => {

@@ -1,13 +1,13 @@
 //! Where a viewer connects, and the request it opens with.
 
 use crate::framing::Framing;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use pistreamer_protocol::WireFormat;
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How frames come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,24 @@ impl Url {
             _ => bail!("the server answered {status:?}"),
         };
         Ok((stream, framing, rest))
+    }
+
+    /// How long it takes from connecting to the last byte of the first frame.
+    ///
+    /// # Errors
+    /// Where nobody listens, the answer is not a stream, or it ends before.
+    pub fn first_frame(&self) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let (mut stream, mut framing, came) = self.open()?;
+        let mut frames = 0;
+        framing.feed(&came, |_| frames += 1);
+        let mut some = [0; 16 << 10];
+        while frames == 0 {
+            let read = stream.read(&mut some)?;
+            ensure!(read > 0, "the server closed the connection");
+            framing.feed(&some[..read], |_| frames += 1);
+        }
+        Ok(began.elapsed())
     }
 
     fn request(&self) -> String {

@@ -46,6 +46,14 @@ impl Browser {
     /// # Errors
     /// Where it does not start.
     pub async fn start() -> Result<Self> {
+        Self::with_window(1280, 800).await
+    }
+
+    /// The same with a window of so many pixels, its frame included. A page may look at itself with `getDisplayMedia`.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn with_window(width: u32, height: u32) -> Result<Self> {
         let profile = tempfile::tempdir()?;
         let program = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
         let child = Command::new(&program)
@@ -53,7 +61,11 @@ impl Browser {
             .args(["--disable-quic", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .args(["--no-first-run", "--mute-audio", "--disable-dev-shm-usage"])
-            .args(["--remote-debugging-port=0", "--window-size=1280,800"])
+            .args([
+                "--remote-debugging-port=0",
+                "--auto-accept-this-tab-capture",
+            ])
+            .arg(format!("--window-size={width},{height}"))
             .arg("--host-resolver-rules=MAP raspberrypi.local 127.0.0.1")
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
@@ -155,7 +167,21 @@ impl Page<'_> {
     /// # Errors
     /// Where it throws.
     pub async fn eval(&self, expression: &str) -> Result<Value> {
-        let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        self.evaluate(expression, false).await
+    }
+
+    /// The same, as if somebody had just clicked: what pages may only do then is allowed.
+    ///
+    /// # Errors
+    /// Where it throws.
+    pub async fn eval_clicked(&self, expression: &str) -> Result<Value> {
+        self.evaluate(expression, true).await
+    }
+
+    async fn evaluate(&self, expression: &str, clicked: bool) -> Result<Value> {
+        let params = json!({
+            "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": clicked
+        });
         let mut answer = self.call("Runtime.evaluate", params).await?;
         if let Some(exception) = answer.get("exceptionDetails") {
             bail!("{expression}: {}", exception_text(exception));

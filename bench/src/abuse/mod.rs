@@ -15,7 +15,6 @@ use crate::url::{Url, Wire};
 use anyhow::Context;
 use pistreamer_protocol::WireFormat;
 use std::fs;
-use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
@@ -164,7 +163,8 @@ pub fn endure(victim: &Victim, attack: Attack, time: Duration) -> anyhow::Result
         let coming = scope.spawn(|| {
             let mut took = Vec::new();
             while until.more() {
-                took.push(newcomer(victim).ok());
+                let first = victim.url("/ws").first_frame();
+                took.push(first.ok().map(|time| time.as_secs_f64() * 1e3));
                 thread::sleep(until.left().min(SETTLE));
             }
             took
@@ -177,21 +177,6 @@ pub fn endure(victim: &Victim, attack: Attack, time: Duration) -> anyhow::Result
             newcomers_ms: coming.join().expect(panicked),
         })
     })
-}
-
-/// How long it takes from connecting to the first whole frame, in ms.
-fn newcomer(victim: &Victim) -> anyhow::Result<f64> {
-    let began = Instant::now();
-    let (mut stream, mut framing, came) = victim.url("/ws").open()?;
-    let mut frames = 0;
-    framing.feed(&came, |_| frames += 1);
-    let mut some = [0; 16 << 10];
-    while frames == 0 {
-        let read = stream.read(&mut some)?;
-        anyhow::ensure!(read > 0, "the server closed the connection");
-        framing.feed(&some[..read], |_| frames += 1);
-    }
-    Ok(began.elapsed().as_secs_f64() * 1e3)
 }
 
 /// Measures and prints.

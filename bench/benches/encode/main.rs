@@ -1,0 +1,122 @@
+//! What encoding costs beside libjpeg-turbo's own benchmark, and what lies between a capture and its publication besides.
+//!
+//!     ./dev bench encode
+//!
+//! The picture is the test pattern. `tjbench` compresses the same picture, from planes as well (`-yuv`), on one core.
+
+mod picture;
+
+use anyhow::{Context as _, ensure};
+use picture::{Held, Lent};
+use pistreamer::encode::{self, JpegEncoder, Pool};
+use pistreamer::hub::{self, Camera};
+use pistreamer::source::{Image, RawFrame};
+use pistreamer_bench::crowd::now_us;
+use pistreamer_bench::stats::median;
+use pistreamer_protocol::message;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SIZES: [(u32, u32); 3] = [(640, 480), (1280, 720), (1920, 1080)];
+const QUALITY: u8 = 80;
+
+/// Frames of each size.
+const FRAMES: u64 = 300;
+
+/// Time between two of them: a camera's frames find no cache as the one before has left it.
+const PAUSE: Duration = Duration::from_millis(3);
+
+fn main() -> anyhow::Result<()> {
+    println!(
+        "| size | JPEG, kB | encode, ms | tjbench, ms | × | capture to viewer's task, ms | besides encoding, ms |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|");
+    for size in SIZES {
+        let picture = Arc::new(picture::pattern(size)?);
+        let (encoded, bytes, published) = measure(&picture)?;
+        let limit = tjbench(&picture)?;
+        println!(
+            "| {}x{} | {:.0} | {encoded:.2} | {limit:.2} | {:.2} | {published:.2} | {:.2} |",
+            size.0,
+            size.1,
+            bytes as f64 / 1e3,
+            encoded / limit,
+            published - encoded
+        );
+    }
+    Ok(())
+}
+
+/// Median time to encode in ms, bytes of the JPEG, and median time from the capture until a viewer's task has the frame. The
+/// two are measured by turns.
+fn measure(picture: &Arc<Held>) -> anyhow::Result<(f64, usize, f64)> {
+    let camera = Arc::new(Camera::new(
+        message::Camera::default(),
+        hub::Config {
+            most: 1,
+            quality: QUALITY,
+        },
+    ));
+    let config = encode::Config {
+        quality: QUALITY,
+        workers: 1,
+    };
+    let pool = Pool::spawn(config, Arc::clone(&camera))?;
+    let mut viewer = camera.subscribe();
+    let mut encoder = JpegEncoder::new()?;
+    let mut jpeg = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let (mut encoded, mut published) = (Vec::new(), Vec::new());
+    for seq in 1..=FRAMES {
+        std::thread::sleep(PAUSE);
+        let began = Instant::now();
+        encoder.encode(&picture.yuv(), QUALITY, &mut jpeg)?;
+        encoded.push(began.elapsed().as_secs_f64() * 1e3);
+
+        std::thread::sleep(PAUSE);
+        let began = Instant::now();
+        pool.submit(RawFrame {
+            seq,
+            captured_us: now_us(),
+            image: Image::Yuv(Box::new(Lent(Arc::clone(picture)))),
+        });
+        let frame = runtime.block_on(viewer.newest());
+        published.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(frame.seq == seq, "frame {} came for {seq}", frame.seq);
+    }
+    Ok((median(encoded), jpeg.len(), median(published)))
+}
+
+/// Time in ms that `tjbench` takes for the picture.
+fn tjbench(picture: &Held) -> anyhow::Result<f64> {
+    let directory = tempfile::tempdir()?;
+    let [jpeg, ppm] = ["picture.jpg", "picture.ppm"].map(|name| directory.path().join(name));
+    let mut bytes = Vec::new();
+    JpegEncoder::new()?.encode(&picture.yuv(), 95, &mut bytes)?;
+    std::fs::write(&jpeg, bytes)?;
+    let decoded = Command::new("djpeg")
+        .args(["-pnm", "-outfile"])
+        .args([&ppm, &jpeg])
+        .status()
+        .context("djpeg is missing")?;
+    ensure!(decoded.success(), "djpeg failed");
+    let output = Command::new("tjbench")
+        .arg(&ppm)
+        .arg(QUALITY.to_string())
+        .args(["-subsamp", "420", "-yuv", "-componly", "-nowrite"])
+        .args(["-benchtime", "2", "-warmup", "0.5"])
+        .output()
+        .context("tjbench is missing")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    // "Comp from YUV --> Frame rate:         512.3 fps"
+    let rate = said
+        .lines()
+        .find_map(|line| {
+            line.split_once("Comp from YUV")?
+                .1
+                .split_once("Frame rate:")
+        })
+        .and_then(|(_, rate)| rate.trim().strip_suffix("fps")?.trim().parse::<f64>().ok());
+    Ok(1e3 / rate.with_context(|| format!("tjbench says {said}"))?)
+}
