@@ -49,11 +49,23 @@ impl Browser {
         Self::with_window(1280, 800).await
     }
 
+    /// The same, which takes every certificate for good.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn trusting() -> Result<Self> {
+        Self::launch((1280, 800), &["--ignore-certificate-errors"]).await
+    }
+
     /// The same with a window of so many pixels, its frame included. A page may look at itself with `getDisplayMedia`.
     ///
     /// # Errors
     /// Where it does not start.
     pub async fn with_window(width: u32, height: u32) -> Result<Self> {
+        Self::launch((width, height), &[]).await
+    }
+
+    async fn launch((width, height): (u32, u32), more: &[&str]) -> Result<Self> {
         let profile = tempfile::tempdir()?;
         let program = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
         let child = Command::new(&program)
@@ -68,6 +80,7 @@ impl Browser {
             .arg(format!("--window-size={width},{height}"))
             .arg("--host-resolver-rules=MAP raspberrypi.local 127.0.0.1")
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(more)
             .arg("about:blank")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

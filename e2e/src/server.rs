@@ -115,9 +115,10 @@ fn listening_port(said: &Receiver<String>) -> Result<u16> {
     }
 }
 
-/// The port in `…http://127.0.0.1:PORT…`.
+/// The port in `…http://127.0.0.1:PORT…`, or `…https://…`.
 fn port_in(line: &str) -> Option<u16> {
-    let (_, rest) = line.split_once("http://")?;
+    let (_, rest) = line.split_once("http")?;
+    let (_, rest) = rest.split_once("://")?;
     let (_, rest) = rest.split_once(':')?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()

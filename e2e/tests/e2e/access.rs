@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{PATTERN, Server, program};
 use pistreamer_e2e::site::Site;
+use serde_json::json;
 use std::process::Command;
 
 /// A server that wants a key, and the key.
@@ -130,6 +131,67 @@ async fn a_ticket_shows_the_camera_on_the_page_that_it_is_for() -> Result<()> {
     let page = browser.open(&stolen).await?;
     page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'refused'")
         .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn over_tls_the_link_shows_the_camera_and_the_session_is_for_https_only() -> Result<()> {
+    let locked = Locked::start(&["--tls", "self-signed"])?;
+    let plain = locked.server.url();
+    let browser = Browser::trusting().await?;
+    // Who types the address without https is sent there.
+    let page = browser.open(&format!("{plain}#key={}", locked.key)).await?;
+    wait_live(&page).await?;
+    let address = page.eval("location.href").await?;
+    ensure!(
+        address == plain.replace("http:", "https:").as_str(),
+        "the address is {address}"
+    );
+    page.wait_drawn(10).await?;
+    let cookies = page.call("Network.getCookies", json!({})).await?;
+    let session = &cookies["cookies"][0];
+    ensure!(
+        session["secure"] == true && session["httpOnly"] == true,
+        "{cookies}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_key_in_the_address_of_a_frame_shows_the_camera_on_a_page_elsewhere() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let mut other = Site::reserve().await?;
+    let locked = Locked::start(&["--allow-origin", &site.origin()])?;
+    let (url, key) = (locked.server.url(), &locked.key);
+    let html = format!(
+        "<!doctype html><iframe src='{url}embed?key={key}'></iframe><img src='{url}stream.mjpg?key={key}' crossorigin>"
+    );
+    let browser = Browser::start().await?;
+    let framed = browser.open(&site.serve(&html)).await?;
+    framed
+        .wait_for("document.querySelector('img')?.naturalWidth > 0")
+        .await?;
+    // The page cannot look into the frame: the server tells who looks.
+    let owner = Browser::start().await?;
+    let owner = owner.open(&format!("{url}api/v1/status?key={key}")).await?;
+    let acknowledging = "fetch(location.href).then(answer => answer.json())
+        .then(status => status.viewers.filter(viewer => viewer.wire !== 'mjpeg' && viewer.sent > 10).length)";
+    owner
+        .wait_for(&format!("{acknowledging}.then(viewers => viewers === 1)"))
+        .await?;
+    // On an origin that is not allowed, the very same page shows neither.
+    let stranger = browser.open(&other.serve(&html)).await?;
+    stranger
+        .wait_for("document.querySelector('img')?.complete")
+        .await?;
+    let shown = stranger
+        .eval("document.querySelector('img').naturalWidth")
+        .await?;
+    ensure!(shown == 0, "a page elsewhere shows {shown} pixels");
+    ensure!(
+        owner.eval(acknowledging).await? == 1,
+        "it frames the viewer"
+    );
     Ok(())
 }
 

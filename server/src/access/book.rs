@@ -71,8 +71,11 @@ impl Book {
         };
         match self.store.read() {
             Ok(keys) => {
-                tracing::info!(keys = keys.keys.len(), "the access keys have changed");
-                self.take(keys, version);
+                let number = keys.keys.len();
+                // After the first start, the file is only new.
+                if self.take(keys, version) {
+                    tracing::info!(keys = number, "the access keys have changed");
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "the access keys stay as they were");
@@ -81,8 +84,10 @@ impl Book {
         }
     }
 
-    fn take(&self, keys: Keys, version: Option<Version>) {
+    /// Whether these are other keys than before.
+    fn take(&self, keys: Keys, version: Option<Version>) -> bool {
         let mut now = self.now();
+        let mut other = false;
         now.owners = keys.owners().cloned();
         now.version = version;
         let mut before = std::mem::take(&mut now.held);
@@ -92,13 +97,18 @@ impl Book {
             .map(
                 |entry| match before.iter().position(|held| held.entry == entry) {
                     Some(kept) => before.swap_remove(kept),
-                    None => hold(entry),
+                    None => {
+                        other = true;
+                        hold(entry)
+                    }
                 },
             )
             .collect();
+        other |= !before.is_empty();
         for gone in before {
             gone.ended.cancel();
         }
+        other
     }
 
     /// Who has that key. Every one is compared, whichever fits.

@@ -1,6 +1,6 @@
 //! Programs that show or watch the stream by themselves: mpv, VLC and motion. `./dev test` installs them.
 //!
-//! Each is shown a picture of one brightness and has to write it down again. Programs that do one thing and end belong
+//! Each is shown a picture of one brightness, shows the key for it in its own way, and has to write it down again. Programs that do one thing and end belong
 //! to `software`.
 
 use crate::software::{missing, run};
@@ -15,15 +15,45 @@ use tokio::time::timeout;
 /// Of the picture that is shown; far from the grey that programs show where there is none.
 const BRIGHTNESS: u8 = 220;
 
-/// A server that shows the picture, the URL of its stream, and the directory that it is in, where there is room for more.
-fn showing() -> (TestServer, String, TempDir) {
+/// A server that shows the picture.
+struct Showing {
+    server: TestServer,
+    key: String,
+    /// The picture and the keys are in it, and there is room for more.
+    directory: TempDir,
+}
+
+impl Showing {
+    /// Where its stream is, with that user and password before the host.
+    fn url(&self, user: &str) -> String {
+        format!("http://{user}{}/stream.mjpg", self.server.address)
+    }
+
+    /// For players that take the key in the address.
+    fn url_with_key(&self) -> String {
+        self.url(&format!("camera:{}@", self.key))
+    }
+}
+
+fn showing() -> Showing {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shown.jpg");
     std::fs::write(&path, picture((320, 240), BRIGHTNESS)).unwrap();
     let source = format!("files:{}", path.display());
-    let server = TestServer::start(|typed| typed.source = vec![source]);
-    let url = format!("http://{}/stream.mjpg", server.address);
-    (server, url, directory)
+    let state = subdirectory(&directory, "state");
+    let server = TestServer::start(|typed| {
+        typed.source = vec![source];
+        typed.no_auth = false;
+        typed.state_dir = Some(state.clone());
+    });
+    let kept = std::fs::read_to_string(state.join("keys.json")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    let key = kept["keys"][0]["secret"]["key"].as_str().unwrap();
+    Showing {
+        server,
+        key: key.into(),
+        directory,
+    }
 }
 
 fn subdirectory(directory: &TempDir, name: &str) -> PathBuf {
@@ -65,14 +95,14 @@ fn assert_shown(path: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mpv_plays_the_stream() {
-    let (server, url, directory) = showing();
-    let out = directory.path().join("played");
+    let showing = showing();
+    let out = showing.directory.path().join("played");
     let arguments = [
         "--no-config",
         "--vo=image",
         &format!("--vo-image-outdir={}", out.display()),
         "--frames=20",
-        &url,
+        &showing.url_with_key(),
     ];
     run("mpv", "mpv", &arguments).await;
     let pictures = files(&out, "0");
@@ -80,20 +110,21 @@ async fn mpv_plays_the_stream() {
     for path in pictures {
         assert_shown(&path);
     }
-    server.stop().await;
+    showing.server.stop().await;
 }
 
 /// VLC plays without end, and refuses to be root.
 #[tokio::test(flavor = "multi_thread")]
 async fn vlc_plays_the_stream() {
-    let (server, url, directory) = showing();
-    let out = subdirectory(&directory, "scene");
+    let showing = showing();
+    let directory = &showing.directory;
+    let out = subdirectory(directory, "scene");
     let log = directory.path().join("log");
     let mut vlc = Command::new("cvlc");
     vlc.args(["--no-audio", "--vout=dummy", "--video-filter=scene"])
         .args(["--scene-ratio=1", "--scene-format=jpg"])
         .arg(format!("--scene-path={}", out.display()))
-        .arg(&url)
+        .arg(showing.url_with_key())
         .env("HOME", &out)
         .stdin(Stdio::null())
         .stderr(std::fs::File::create(&log).unwrap());
@@ -110,7 +141,10 @@ async fn vlc_plays_the_stream() {
         .unwrap_or_else(|error| missing("vlc-bin vlc-plugin-base", "cvlc", error));
     let vlc = Running(vlc);
     // The last one may still be written.
-    let mut viewer = TestViewer::connect(&server).await;
+    let path = format!("/ws?key={}", showing.key);
+    let mut viewer = TestViewer::connect_with(&showing.server, &path, &[])
+        .await
+        .unwrap();
     let played = timeout(PATIENCE, async {
         while files(&out, "scene").len() <= 20 {
             viewer.frame().await;
@@ -124,19 +158,20 @@ async fn vlc_plays_the_stream() {
         assert_shown(path);
     }
     drop(viewer);
-    server.stop().await;
+    showing.server.stop().await;
 }
 
 /// It takes a snapshot each second, and is ended by the first one.
 #[tokio::test(flavor = "multi_thread")]
 async fn motion_watches_the_stream() {
-    let (server, url, directory) = showing();
-    let out = subdirectory(&directory, "snapshots");
-    let configuration = directory.path().join("motion.conf");
+    let showing = showing();
+    let out = subdirectory(&showing.directory, "snapshots");
+    let configuration = showing.directory.path().join("motion.conf");
     let text = format!(
         "setup_mode off
 log_file {0}/log
-netcam_url {url}
+netcam_url {1}
+netcam_userpass camera:{2}
 width 320
 height 240
 framerate 15
@@ -149,7 +184,9 @@ stream_port 0
 snapshot_interval 1
 on_picture_save kill -s TERM $PPID
 ",
-        out.display()
+        out.display(),
+        showing.url(""),
+        showing.key
     );
     std::fs::write(&configuration, text).unwrap();
     let arguments = ["-n", "-c", configuration.to_str().unwrap()];
@@ -157,5 +194,5 @@ on_picture_save kill -s TERM $PPID
     assert_shown(&out.join("lastsnap.jpg"));
     let log = std::fs::read_to_string(out.join("log")).unwrap();
     assert!(log.contains("connected"), "{log}");
-    server.stop().await;
+    showing.server.stop().await;
 }
