@@ -69,10 +69,14 @@ fn normal(origin: &str) -> Option<String> {
         _ => return None,
     };
     let authority = authority.strip_suffix(default_port).unwrap_or(authority);
-    // What a host and a port are made of: these texts also stand in headers.
+    is_plain(authority).then(|| format!("{scheme}://{authority}"))
+}
+
+/// Whether a text has only what a host and a port are made of. Such texts also stand in headers and addresses, where
+/// anything else could mean another host.
+pub(super) fn is_plain(authority: &str) -> bool {
     let plain = |letter: u8| letter.is_ascii_alphanumeric() || b".:-_[]".contains(&letter);
-    let plain = !authority.is_empty() && authority.bytes().all(plain);
-    plain.then(|| format!("{scheme}://{authority}"))
+    !authority.is_empty() && authority.bytes().all(plain)
 }
 
 /// Whether an Origin is that of the server's own pages: same host and port as the request was sent to.

@@ -5,6 +5,7 @@
 
 use super::folded::{Folded, short};
 use super::listen::Peer;
+use super::origin::is_plain;
 use super::{State, refusal};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -58,10 +59,11 @@ impl KnownHosts {
                     .is_some_and(|rest| rest.ends_with('.'))
             })
         };
-        !name.contains('.') && !name.is_empty()
+        let known = !name.contains('.') && !name.is_empty()
             || address.parse::<IpAddr>().is_ok()
             || private()
-            || self.0.contains(&name)
+            || self.0.contains(&name);
+        known && is_plain(host)
     }
 }
 
@@ -125,7 +127,7 @@ pub(super) async fn identify(
 }
 
 /// Sends who came over plain HTTP to a server that encrypts to the same address over https.
-pub(super) fn to_https(request: &Request, hosts: &KnownHosts) -> Response {
+pub fn to_https(request: &Request, hosts: &KnownHosts) -> Response {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok());
     let path = request
@@ -185,6 +187,13 @@ mod tests {
             ":8000",
             "cam.example.org.evil.example",
             "x.cam.example.org",
+            // Somebody else's host, with something that is known behind it.
+            "evil.example/.local",
+            "evil.example#.local",
+            "evil.example\\.local",
+            "evil.example%2f.local",
+            "me@pi",
+            "a b",
         ] {
             assert!(!hosts.knows(strange), "{strange} is let in");
         }
