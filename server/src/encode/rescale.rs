@@ -10,13 +10,16 @@ use turbojpeg::{
 /// Larger pictures are left as they are: a small file can claim to be one that no memory holds.
 const MOST_PIXELS: usize = 8192 * 8192;
 
+/// Progressive JPEGs with more scans are left as they are: each is a pass over the whole picture, and 16 MiB can hold a
+/// hundred thousand. Usual ones have ten.
+const MOST_SCANS: u32 = 100;
+
 /// Bytes that lines begin at multiples of, for libjpeg-turbo's vector code.
 const ALIGN: usize = 4;
 
 /// Rescales one JPEG after the other, keeping its buffers. Each thread has its own.
 #[derive(Debug)]
 pub struct Rescaler {
-    decompressor: Decompressor,
     compressor: Compressor,
     samples: Vec<u8>,
     room: Vec<u8>,
@@ -29,7 +32,6 @@ impl Rescaler {
     /// Where libjpeg-turbo has no memory.
     pub fn new() -> Result<Self, EncodeError> {
         Ok(Self {
-            decompressor: Decompressor::new()?,
             compressor: Compressor::new()?,
             samples: Vec::new(),
             room: Vec::new(),
@@ -47,7 +49,10 @@ impl Rescaler {
         quality: u8,
         out: &mut Vec<u8>,
     ) -> Result<(u32, u32), EncodeError> {
-        let header = self.decompressor.read_header(jpeg)?;
+        // A used one keeps tables, which a picture that lacks some would be decoded with.
+        let mut decompressor = Decompressor::new()?;
+        decompressor.set_scan_limit(MOST_SCANS)?;
+        let header = decompressor.read_header(jpeg)?;
         let factor = ScalingFactor::new(1, 1 << halvings);
         let (width, height) = (factor.scale(header.width), factor.scale(header.height));
         if !matches!(
@@ -62,7 +67,7 @@ impl Rescaler {
                 height: header.height as u32,
             });
         }
-        self.decompressor.set_scaling_factor(factor)?;
+        decompressor.set_scaling_factor(factor)?;
         let len = yuv_pixels_len(width, ALIGN, height, header.subsamp)?;
         self.samples.resize(len, 0);
         let mut picture = YuvImage {
@@ -72,8 +77,7 @@ impl Rescaler {
             height,
             subsamp: header.subsamp,
         };
-        self.decompressor
-            .decompress_to_yuv(jpeg, picture.as_deref_mut())?;
+        decompressor.decompress_to_yuv(jpeg, picture.as_deref_mut())?;
         let room = compressed_buf_len(width, height, header.subsamp)?;
         if self.room.len() < room {
             self.room.resize(room, 0);
@@ -163,5 +167,54 @@ mod tests {
         let error = rescaler.rescale(&rare, 1, 80, &mut out).unwrap_err();
         assert!(matches!(error, EncodeError::Subsampling), "{error}");
         assert!(rescaler.rescale(&good, 1, 80, &mut out).is_ok());
+    }
+
+    #[test]
+    fn what_was_rescaled_before_leaves_no_trace() {
+        let bare: Vec<u8> = {
+            let whole = jpeg(64, 48, Subsamp::Sub2x2, false);
+            let mut segments: Vec<_> = pistreamer_protocol::jpeg::segments(&whole)
+                .map(Result::unwrap)
+                .collect();
+            let scan = segments.pop().unwrap();
+            segments.retain(|segment| segment.marker != 0xc4);
+            let kept = segments
+                .iter()
+                .map(|segment| &whole[segment.at..segment.end()]);
+            [&whole[..2]]
+                .into_iter()
+                .chain(kept)
+                .chain([&whole[scan.at..]])
+                .flatten()
+                .copied()
+                .collect()
+        };
+        let (mut fresh, mut after) = (Vec::new(), Vec::new());
+        Rescaler::new()
+            .unwrap()
+            .rescale(&bare, 1, 80, &mut fresh)
+            .unwrap();
+        let mut rescaler = Rescaler::new().unwrap();
+        // It brings Huffman tables that suit no other picture.
+        let own_tables = jpeg(64, 48, Subsamp::Sub2x2, true);
+        rescaler.rescale(&own_tables, 1, 80, &mut after).unwrap();
+        rescaler.rescale(&bare, 1, 80, &mut after).unwrap();
+        assert!(fresh == after);
+    }
+
+    #[test]
+    fn a_picture_of_endless_scans_is_given_up_early() {
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        let picture = jpeg(64, 48, Subsamp::Gray, true);
+        let is_scan = |two: &[u8]| two == [0xff, 0xda];
+        let last = picture.windows(2).rposition(is_scan).unwrap();
+        let (before, scan) = picture.split_at(last);
+        let scan = &scan[..scan.len() - 2];
+        let with_scans = |count| [before, &scan.repeat(count), b"\xff\xd9"].concat();
+        assert!(rescaler.rescale(&with_scans(1), 1, 80, &mut out).is_ok());
+        let error = rescaler.rescale(&with_scans(200), 1, 80, &mut out);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("100 scans"), "{error}");
     }
 }
