@@ -162,13 +162,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The URL as logs and errors may show it.
-fn without_credentials(url: &str) -> String {
+/// A URL, or what somebody took for one, as logs and errors may show it. What stands before the last `@` goes, although
+/// it may be a path: people type passwords with slashes in them.
+pub fn without_credentials(url: &str) -> String {
     let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| start + at);
-    match url[start..end].rfind('@') {
+    match url[start..].rfind('@') {
         Some(at) => format!("{}{}", &url[..start], &url[start + at + 1..]),
         None => url.to_owned(),
     }
@@ -214,6 +212,8 @@ mod tests {
             "ws://a b",
             "ws://user:hunter2@",
             "x://user:hunter2@host/",
+            "x://user:hunter2/?#@host/",
+            "user:hunter2@host",
         ] {
             let error = Endpoint::websocket(bad, "ws").unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");

@@ -33,7 +33,7 @@ pub mod dial;
 
 pub use backoff::Backoff;
 pub use config::{Config, Reconnect};
-pub use endpoint::{Credentials, Endpoint, UrlError};
+pub use endpoint::{Credentials, Endpoint, UrlError, without_credentials};
 pub use link::Error;
 pub use pistreamer_protocol as protocol;
 pub use publisher::Publisher;

@@ -6,7 +6,7 @@ use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::push::Target;
 use crate::session;
 use crate::source::{self, Transform};
-use pistreamer_client::{Endpoint, UrlError};
+use pistreamer_client::{Endpoint, UrlError, without_credentials};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -343,7 +343,7 @@ impl SourceKind {
                 Ok(Self::Relay(pistreamer_client::Config::new(text)?.endpoint))
             }
             ("ingest", None) => Ok(Self::Ingest),
-            _ => Err(ConfigError::UnknownSource(text.into())),
+            _ => Err(ConfigError::UnknownSource(without_credentials(text))),
         }
     }
 }
@@ -416,6 +416,8 @@ mod tests {
                 .to_string()
         };
         assert!(error("webcam").contains("libcamera:ID"));
+        let unknown = error("rtsp://me:hunter2@cam/1");
+        assert!(unknown.contains("rtsp://cam/1") && !unknown.contains("hunter2"));
         assert!(error("files:").contains("needs a path"));
         assert!(error("files:/no/such/place").contains("/no/such/place"));
         assert!(error("pattern:3").contains("unknown source"));
