@@ -23,8 +23,9 @@ impl Default for Numbering {
     }
 }
 
-/// A seq from here on cannot be one that was counted, and JSON's numbers would not carry it.
-const LIMIT: u64 = 1 << 53;
+/// A seq from here on cannot be one that was counted. Half of what JSON's numbers carry: whoever sends the highest that is
+/// kept leaves room to count on.
+const LIMIT: u64 = 1 << 52;
 
 impl Numbering {
     /// The seq that a frame of our own would get.
@@ -99,7 +100,7 @@ mod tests {
             let mut last = 0;
             for seq in seqs {
                 let given = numbering.keep(seq);
-                prop_assert!(given > last);
+                prop_assert!(given > last && given < 1 << 53);
                 last = given;
             }
         }
