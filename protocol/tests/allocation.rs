@@ -45,6 +45,7 @@ fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
 
 /// The one test of this file, so that no other thread allocates.
 #[test]
+#[cfg_attr(miri, ignore = "200 MiB take an hour there")]
 fn no_message_makes_the_buffers_larger_than_the_limit_allows() {
     const LIMIT: usize = 100_000;
     /// miniz_oxide's state, which lives while it inflates.

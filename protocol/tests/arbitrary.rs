@@ -51,7 +51,7 @@ fn a_stamp_leaves_the_golden_frame_a_jpeg_of_the_same_size() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 2048 }))]
 
     #[test]
     fn the_walker_survives_anything(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {

@@ -49,6 +49,7 @@ fn a_used_buffer_does_not_change_the_bytes() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes minutes there")]
 fn every_length_reads_back_in_flate2() {
     let block = 3072;
     let lengths = (0..=64).chain(
@@ -70,6 +71,7 @@ fn every_length_reads_back_in_flate2() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri starts no programs")]
 fn gunzip_and_base64_read_it() {
     assert_eq!(read_by_programs(PACKED), JPEG);
     for len in [0, 1, 2, 3, 4, 5, 6, 3071, 3072, 3073, 40_000] {
@@ -80,6 +82,7 @@ fn gunzip_and_base64_read_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri starts no programs")]
 fn pythons_gzip_reads_it() {
     assert_eq!(read_by_python(&[PACKED.to_vec()]), JPEG);
     let inputs: Vec<Vec<u8>> = [0, 1, 2, 5, 3073, 40_000]
@@ -91,6 +94,7 @@ fn pythons_gzip_reads_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes minutes there")]
 fn eight_mebibytes_read_back_in_flate2_and_here() {
     for bytes in hard(8 << 20) {
         let jpeg = framed(&bytes);
@@ -108,7 +112,7 @@ fn the_text_has_no_line_breaks_and_the_standard_alphabet() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 512 }))]
 
     #[test]
     fn any_bytes_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..8000)) {

@@ -31,6 +31,7 @@ fn the_golden_message_is_the_golden_frame() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes minutes there")]
 fn every_truncation_is_told_as_one() {
     for message in [PACKED, &gzip(STANDARD.encode(JPEG).as_bytes(), 6)] {
         for len in 0..message.len() {
@@ -45,6 +46,7 @@ fn every_truncation_is_told_as_one() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes minutes there")]
 fn no_flipped_bit_gives_wrong_bytes() {
     // FLG's FTEXT, MTIME, XFL and OS say nothing about the content; nor do the bits between the block and the trailer.
     let ignored = |byte: usize, bit: u32| (4..10).contains(&byte) || (byte, bit) == (3, 0);
@@ -263,7 +265,7 @@ fn an_unpacker_that_met_an_error_still_works() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 2048 }))]
 
     /// `unpack` compares both ways; an altered message is an error or, rarely, the same picture.
     #[test]
