@@ -22,3 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod grab;
 pub mod keys;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -4,7 +4,7 @@
 //! queued. One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
 
 mod jpeg;
-mod rescale;
+pub(crate) mod rescale;
 mod scale;
 
 pub use jpeg::{EncodeError, JpegEncoder};

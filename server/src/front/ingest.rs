@@ -188,18 +188,9 @@ impl Session {
         }
     }
 
-    /// Hands in the picture of a message in either wire format. They cannot be confused, so what was agreed on need not
-    /// be kept.
+    /// Hands in the picture of a message.
     fn picture(&mut self, message: Bytes) -> Result<u64, String> {
-        let jpeg = if message.starts_with(&jpeg::SOI) {
-            message
-        } else {
-            let unpacked = self.unpacker.unpack(&message);
-            Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
-        };
-        if jpeg.len() > DEFAULT_FRAME_LIMIT {
-            return Err(format!("it is larger than {DEFAULT_FRAME_LIMIT} bytes"));
-        }
+        let jpeg = unwrapped(&mut self.unpacker, message)?;
         self.visit.picture(jpeg).map_err(|error| error.to_string())
     }
 
@@ -209,4 +200,21 @@ impl Session {
             Err(_) => Err(End::Silent),
         }
     }
+}
+
+/// The picture of a message in either wire format. They cannot be confused, so what was agreed on need not be kept.
+///
+/// # Errors
+/// Where there is none within the frame limit. Whether it is one whole JPEG is for the source to see.
+pub fn unwrapped(unpacker: &mut Unpacker, message: Bytes) -> Result<Bytes, String> {
+    let jpeg = if message.starts_with(&jpeg::SOI) {
+        message
+    } else {
+        let unpacked = unpacker.unpack(&message);
+        Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
+    };
+    if jpeg.len() > DEFAULT_FRAME_LIMIT {
+        return Err(format!("it is larger than {DEFAULT_FRAME_LIMIT} bytes"));
+    }
+    Ok(jpeg)
 }

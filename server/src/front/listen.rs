@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub SocketAddr);
+pub struct Peer(pub SocketAddr);
 
 /// Ends the connection that a request came over, whatever it is doing.
 #[derive(Clone, Debug)]

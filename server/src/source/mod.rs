@@ -11,7 +11,7 @@ mod numbering;
 mod pace;
 pub mod pattern;
 pub mod relay;
-mod remote;
+pub(crate) mod remote;
 mod supervise;
 pub mod tcp;
 

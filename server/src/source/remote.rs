@@ -48,7 +48,7 @@ pub(super) async fn unwanted(demand: &Demand) {
 /// Hands on JPEGs from elsewhere, whole ones only, and reports the camera open with the first one and whenever their size
 /// changes.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub struct Intake {
     outlet: Outlet,
     /// What viewers are told about the rate.
     pub fps: f64,

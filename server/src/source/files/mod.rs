@@ -4,7 +4,7 @@
 //! `directory`, where in a file that of `reel`.
 
 mod directory;
-mod reel;
+pub(crate) mod reel;
 
 use crate::clock;
 use crate::source::pace::{self, Pace};
@@ -86,7 +86,8 @@ struct Picture {
 }
 
 /// What a pass over the pictures comes upon.
-enum Found {
+pub enum Found {
+    /// One whole JPEG.
     Jpeg(Bytes, Info),
     /// Where, and why it is left out.
     Broken(String),

@@ -9,7 +9,7 @@ use pistreamer_client::Endpoint;
 
 /// How a camera wants to know who we are.
 #[derive(Debug, Default)]
-pub(super) enum Login {
+pub enum Login {
     /// It hasn't asked.
     #[default]
     Unasked,

@@ -4,8 +4,8 @@
 //! passwords to `login`.
 
 mod get;
-mod login;
-mod multipart;
+pub(crate) mod login;
+pub(crate) mod multipart;
 
 use super::remote::{self, Intake};
 use super::{Config, Outlet, Source, SourceError, WEDGED};

@@ -2,7 +2,7 @@
 //!
 //! What the bytes mean belongs to `wire`; pushing itself to `pistreamer push`.
 
-mod wire;
+pub(crate) mod wire;
 
 use super::remote::{self, Intake};
 use super::{Config, Outlet, Source, SourceError, WEDGED};

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 /// What a stream holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub enum Item {
     /// So many bytes as their length said. They begin like a JPEG; the rest is for the caller to check.
     Image(Bytes),
     /// The end that the sender announces.
@@ -14,18 +14,28 @@ pub(super) enum Item {
 
 /// Why bytes are no such stream. Nothing after them can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WireError {
+pub enum WireError {
+    /// Its length is more than the limit.
     #[error(
         "its length is {len} bytes, and {limit} are the most; lengths are 32 bits, little-endian"
     )]
-    TooLarge { len: usize, limit: usize },
+    TooLarge {
+        /// What it claims.
+        len: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// It does not begin like a JPEG.
     #[error("what follows its length of {len} bytes does not begin with FF D8 as a JPEG does")]
-    NotJpeg { len: usize },
+    NotJpeg {
+        /// What it claims.
+        len: usize,
+    },
 }
 
 /// Takes a stream apart as it comes.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub struct Reader {
     limit: usize,
     buffer: BytesMut,
     /// Length of the image that is being read.

@@ -1,0 +1,116 @@
+//! Hands arbitrary messages in as whoever pushes to `/ingest`, a relay's origin or a network camera does: each good picture
+//! comes out once, whole and numbered upwards, each bad one not at all.
+
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use pistreamer::demand::Demand;
+use pistreamer::fuzzing::{Intake, unwrapped};
+use pistreamer::source::{Image, Mode, Outlet, RawFrame, Sink};
+use pistreamer_protocol::{Stamp, Unpacker, jpeg, pack};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What browsers count exactly (ECMA-262 §21.1.2.6), so that a viewer can acknowledge it.
+const COUNTABLE: u64 = 1 << 53;
+
+#[derive(Default)]
+struct Seen {
+    frames: usize,
+    last: u64,
+    size: Option<(u32, u32)>,
+}
+
+#[derive(Default)]
+struct Watcher(Mutex<Seen>);
+
+impl Watcher {
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for Watcher {
+    fn frame(&self, frame: RawFrame) {
+        let mut seen = self.seen();
+        assert!(frame.seq > seen.last && frame.seq < COUNTABLE);
+        seen.last = frame.seq;
+        seen.frames += 1;
+        let jpeg = match frame.image {
+            Image::Yuv(_) => unreachable!("nobody sent samples"),
+            Image::Jpeg(jpeg) => {
+                assert_eq!(Stamp::read(&jpeg), None);
+                jpeg
+            }
+            Image::Stamped(jpeg) => {
+                let stamp = Stamp::read(&jpeg).expect("it is said to be stamped");
+                assert_eq!(
+                    (stamp.seq, stamp.captured_us),
+                    (frame.seq, frame.captured_us)
+                );
+                jpeg
+            }
+        };
+        let info = jpeg::inspect(&jpeg).expect("only whole pictures go on");
+        assert_eq!(seen.size, Some((info.width.into(), info.height.into())));
+        assert!(matches!(
+            jpeg::with_huffman_tables(&jpeg),
+            Ok(Cow::Borrowed(_))
+        ));
+    }
+    fn open(&self, mode: Mode) {
+        self.seen().size = Some((mode.width, mode.height));
+    }
+    fn lost(&self, _: &str) {}
+    fn broken(&self, _: &str) {}
+    fn test_pattern(&self, _: bool) {}
+}
+
+/// A message: its kind, its length, a seq, and so many bytes.
+fn message(data: &[u8]) -> Option<(Bytes, &[u8])> {
+    let ([kind, low, high, seq, shift], rest) = data.split_first_chunk()?;
+    let len = usize::from(u16::from_le_bytes([*low, *high]) % 2048).min(rest.len());
+    let (content, rest) = rest.split_at(len);
+    let stamp = Stamp {
+        // Also the ones right below a power of two.
+        seq: u64::from(*seq)
+            .rotate_left(u32::from(*shift))
+            .wrapping_sub(u64::from(*kind >> 2 & 1)),
+        captured_us: 1,
+        camera: String::new(),
+    };
+    let stamped = || stamp.write(content).unwrap_or_else(|_| content.to_vec());
+    let bytes = match kind % 4 {
+        0 => content.to_vec(),
+        1 => pack(content),
+        2 => stamped(),
+        _ => pack(&stamped()),
+    };
+    Some((bytes.into(), rest))
+}
+
+fuzz_target!(|data: &[u8]| {
+    let watcher = Arc::new(Watcher::default());
+    let sink = Arc::clone(&watcher) as Arc<dyn Sink>;
+    let mut intake = Intake::new(&Outlet::new(sink, Demand::default()), 30.0);
+    let mut unpacker = Unpacker::default();
+    let mut rest = data;
+    while let Some((bytes, left)) = message(rest) {
+        rest = left;
+        let before = watcher.seen().frames;
+        let taken = match unwrapped(&mut unpacker, bytes) {
+            Ok(jpeg) => intake.picture(jpeg).map_err(|error| error.to_string()),
+            Err(problem) => Err(problem),
+        };
+        let seen = watcher.seen();
+        match taken {
+            Ok(seq) => assert_eq!((seq, before + 1), (seen.last, seen.frames)),
+            Err(problem) => {
+                assert_eq!(before, seen.frames);
+                drop(seen);
+                intake.broken(&problem);
+            }
+        }
+    }
+});

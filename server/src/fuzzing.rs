@@ -1,0 +1,13 @@
+//! What the fuzzers reach of what is private otherwise. No other build has this module.
+//!
+//! The fuzzers themselves, with what they assert, belong to `fuzz/`.
+
+pub use crate::encode::rescale::Rescaler;
+pub use crate::front::ingest::unwrapped;
+pub use crate::front::listen::Peer;
+pub use crate::front::visitor::to_https;
+pub use crate::source::files::{Found, reel::Reel};
+pub use crate::source::http::login::Login;
+pub use crate::source::http::multipart::{Multipart, Part, boundary};
+pub use crate::source::remote::Intake;
+pub use crate::source::tcp::wire::{Item, Reader, WireError};
