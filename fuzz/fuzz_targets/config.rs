@@ -62,14 +62,16 @@ fn check(capture: &pistreamer::source::Config, quality: u8) {
     assert!(capture.transform.rotate % 90 == 0 && capture.transform.rotate < 360);
 }
 
+/// Whether the password is there because somebody typed it; hosts are shown in lower case.
+fn says_it(text: &str) -> bool {
+    text.to_ascii_lowercase().contains(PASSWORD)
+}
+
 /// An error says something, and never the password.
 fn said(error: &config::ConfigError, text: &str) {
     let said = format!("{error} {error:?}");
     assert!(!error.to_string().is_empty());
-    assert!(
-        text.contains(PASSWORD) || !said.contains(PASSWORD),
-        "{said}"
-    );
+    assert!(says_it(text) || !said.contains(PASSWORD), "{said}");
 }
 
 fuzz_target!(|text: &str| {
@@ -97,10 +99,7 @@ fuzz_target!(|text: &str| {
                     .all(|proxy| *proxy == proxy.to_canonical())
             );
             let shown = format!("{config:?}");
-            assert!(
-                text.contains(PASSWORD) || !shown.contains(PASSWORD),
-                "{shown}"
-            );
+            assert!(says_it(text) || !shown.contains(PASSWORD), "{shown}");
         }
         Err(error) => said(&error, text),
     }
