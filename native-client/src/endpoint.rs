@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// Host, port, path and credentials of a URL. Its text never shows the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,10 +81,16 @@ impl Endpoint {
             .map(|(_, tls)| *tls)
             .ok_or_else(|| error("its scheme is not one that works here"))?;
         let authority = uri.authority().ok_or_else(|| error("it has no host"))?;
-        let host = authority.host().trim_matches(['[', ']']);
-        if host.is_empty() {
-            return Err(error("it has no host"));
-        }
+        // `Uri` is not strict about it.
+        let host = match authority.host() {
+            "" => return Err(error("it has no host")),
+            name if !name.contains(['[', ']', ':', '%']) => name,
+            address => address
+                .strip_prefix('[')
+                .and_then(|address| address.strip_suffix(']'))
+                .filter(|address| address.parse::<Ipv6Addr>().is_ok())
+                .ok_or_else(|| error("its host is neither a name nor an address"))?,
+        };
         let after_host = authority.as_str().rsplit('@').next().unwrap_or_default();
         let has_port = after_host
             .rsplit(']')
@@ -214,6 +221,9 @@ mod tests {
             "x://user:hunter2@host/",
             "x://user:hunter2/?#@host/",
             "user:hunter2@host",
+            "ws://user:hunter2@a%20b",
+            "ws://user:hunter2@a[b:c]:80",
+            "ws://[b:c]",
         ] {
             let error = Endpoint::websocket(bad, "ws").unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
