@@ -30,7 +30,7 @@ fn typed(text: &str) -> Serve {
         match flag {
             's' => typed.source.push(value.into()),
             // Whatever it is, it stands before a password.
-            '@' if !NO_URLS.iter().any(|kind| value.starts_with(kind)) => {
+            '@' if !value.contains('/') && !NO_URLS.iter().any(|kind| value.starts_with(kind)) => {
                 typed.source.push(format!("{value}://me:{PASSWORD}@cam/"));
             }
             'z' => typed.capture.size = Some(value.into()),

@@ -121,7 +121,7 @@ fn check_redirect(request: &Request<Body>) {
     let Some(location) = answer.headers().get(header::LOCATION) else {
         return;
     };
-    let location = location.to_str().expect("it is made of text");
+    let location = String::from_utf8_lossy(location.as_bytes());
     let host = location.strip_prefix("https://").expect("it is encrypted");
     let host = &host[..host.find(['/', '?', '#', '\\']).unwrap_or(host.len())];
     let host = host.rsplit('@').next().unwrap_or_default();
