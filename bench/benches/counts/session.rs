@@ -94,7 +94,9 @@ pub fn send(acknowledges: bool, times: usize) {
         };
         let camera = Arc::new(Camera::new(message::Camera::default(), config));
         let roster = Roster::default();
-        let entry = roster.enter(([127, 0, 0, 1], 1).into(), "0", wire.subprotocol());
+        let address = ([127, 0, 0, 1], 1).into();
+        let entry = roster.enter(address, "0", wire.subprotocol(), usize::MAX);
+        let entry = entry.expect("there is room for all");
         let connection = Connection {
             acknowledges,
             ..Connection::default()

@@ -139,9 +139,10 @@ pub(super) async fn stream(
             stream::pending::<std::io::Result<Bytes>>(),
         ));
     }
-    if let Err(refusal) = seat(&state) {
-        return *refusal;
-    }
+    let viewer = match seat(&state, address, camera, "mjpeg") {
+        Ok(viewer) => viewer,
+        Err(refusal) => return *refusal,
+    };
     let mut pace = Pace::default();
     pace.limit(query.number("fps").filter(|fps| *fps > 0.0));
     let (progress, watched) = tokio::sync::watch::channel(Progress::Waiting);
@@ -149,7 +150,7 @@ pub(super) async fn stream(
     let parts = Parts {
         manner,
         subscription: camera.subscribe_to(limits(&query)),
-        viewer: state.roster.enter(address, &camera.identity().id, "mjpeg"),
+        viewer,
         pace,
         last: None,
         progress,

@@ -26,8 +26,8 @@ pub use tls::{Certificate, Tls, TlsError};
 pub use visitor::KnownHosts;
 
 use crate::access::{Access, Grant};
-use crate::hub::Hub;
-use crate::session::{self, Roster, Stop};
+use crate::hub::{Camera, Hub};
+use crate::session::{self, Entry, Roster, Stop};
 use crate::source::ingest::Door;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -35,7 +35,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -119,16 +119,26 @@ pub fn router(state: State) -> Router {
     live.fallback(assets::asset).layer(from_fn(manners))
 }
 
-/// Refuses a further viewer where there are as many as may be.
-fn seat(state: &State) -> Result<(), Box<Response>> {
+/// A place among those who look, unless there are as many as may be.
+fn seat(
+    state: &State,
+    address: SocketAddr,
+    camera: &Camera,
+    wire: &'static str,
+) -> Result<Entry, Box<Response>> {
     let most = state.crowd.viewers();
-    if state.roster.len() < most {
-        return Ok(());
-    }
+    let entry = state
+        .roster
+        .enter(address, &camera.identity().id, wire, most);
+    entry.ok_or_else(|| full(most).into())
+}
+
+/// Why there is no place among those who look.
+fn full(most: usize) -> Response {
     let text = format!(
         "all {most} viewers that this server takes are looking: close one, or start it with more --max-viewers"
     );
-    Err(refusal(StatusCode::SERVICE_UNAVAILABLE, text).into())
+    refusal(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// Done when somebody who was let in has to stop looking.

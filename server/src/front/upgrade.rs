@@ -4,10 +4,10 @@ use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
 use super::tls::Stream;
-use super::{State, guard, refusal, seat, stop};
+use super::{State, full, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::hub::Camera;
-use crate::session::{self, Link};
+use crate::session::{self, Entry, Link};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -33,19 +33,23 @@ pub(super) async fn upgrade(
     let Some(camera) = state.hub.camera(id).cloned() else {
         return unknown_camera(&state, id);
     };
-    // Before the handshake: browsers don't tell a page why it failed, so that the viewer asks again without one.
-    if let Err(refusal) = seat(&state) {
-        return *refusal;
-    }
     let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
+        // Browsers don't tell a page why a handshake failed, so that the viewer asks again without one.
+        Err(_) if state.roster.len() >= state.crowd.viewers() => {
+            return full(state.crowd.viewers());
+        }
+        Err(refusal) => return *refusal,
+    };
+    let entry = match seat(&state, address, &camera, wire.subprotocol()) {
+        Ok(entry) => entry,
         Err(refusal) => return *refusal,
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
     let session = async move {
-        serve(upgrade, state, grant, camera, wire, address).await;
+        serve(upgrade, state, grant, camera, wire, entry).await;
         drop(place);
     };
     tasks.spawn(session.instrument(span));
@@ -175,15 +179,12 @@ async fn serve(
     grant: Grant,
     camera: Arc<Camera>,
     wire: WireFormat,
-    address: std::net::SocketAddr,
+    entry: Entry,
 ) {
     let Some((stream, read)) = upgraded(upgrade).await else {
         return;
     };
     let link = Link::new(stream, read).await;
-    let entry = state
-        .roster
-        .enter(address, &camera.identity().id, wire.subprotocol());
     let came = state.crowd.came();
     let end = session::run(
         link,

@@ -62,8 +62,18 @@ pub struct Entry {
 }
 
 impl Roster {
-    /// Adds a viewer.
-    pub fn enter(&self, address: SocketAddr, camera: &str, wire: &'static str) -> Entry {
+    /// Adds a viewer, unless there are so many already as may be.
+    pub fn enter(
+        &self,
+        address: SocketAddr,
+        camera: &str,
+        wire: &'static str,
+        most: usize,
+    ) -> Option<Entry> {
+        let mut entries = self.entries();
+        if entries.len() >= most {
+            return None;
+        }
         let viewer = Arc::new(Viewer {
             address,
             camera: camera.into(),
@@ -79,11 +89,11 @@ impl Roster {
             totals: Arc::clone(&self.totals),
         });
         self.totals.viewers.fetch_add(1, Ordering::Relaxed);
-        self.entries().push(Arc::clone(&viewer));
-        Entry {
+        entries.push(Arc::clone(&viewer));
+        Some(Entry {
             viewer,
             roster: self.clone(),
-        }
+        })
     }
 
     /// Everybody who looks now.
@@ -162,5 +172,30 @@ impl Drop for Entry {
         self.roster
             .entries()
             .retain(|viewer| !Arc::ptr_eq(viewer, &self.viewer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[test]
+    fn of_many_that_come_at_once_no_more_enter_than_may_be() {
+        const MOST: usize = 5;
+        let (roster, together) = (Roster::default(), Barrier::new(16));
+        for _ in 0..50 {
+            let entered: Vec<_> = std::thread::scope(|scope| {
+                let enter = || {
+                    together.wait();
+                    roster.enter(([127, 0, 0, 1], 1).into(), "0", "mjpeg", MOST)
+                };
+                let coming: Vec<_> = (0..16).map(|_| scope.spawn(enter)).collect();
+                let came = coming.into_iter().map(|thread| thread.join().unwrap());
+                came.flatten().collect()
+            });
+            assert_eq!((entered.len(), roster.len()), (MOST, MOST));
+        }
+        assert!(roster.is_empty());
     }
 }
