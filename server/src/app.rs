@@ -18,7 +18,7 @@ use anyhow::Context;
 use pistreamer_protocol::message;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,7 +78,7 @@ impl App {
             origins: config.origins.clone(),
             hosts: config.hosts.clone(),
             proxies: config.proxies.as_slice().into(),
-            started_us: crate::clock::now_us(),
+            started: Instant::now(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };

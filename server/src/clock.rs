@@ -1,7 +1,11 @@
-//! The wall clock, as stamps and messages count it, and rates by it.
+//! The wall clock, as stamps and messages count it, and the steady one, for how long ago something was, and rates by it.
+//!
+//! The wall clock may be set back or ahead at any time: nothing may be decided by the difference of two readings, but for
+//! when sessions and tickets end, which outlive the program.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Unix time in µs.
 pub fn now_us() -> u64 {
@@ -9,6 +13,37 @@ pub fn now_us() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_micros() as u64)
+}
+
+/// Time in µs by a clock that nobody sets; its zero is shortly before its first reading.
+fn steady_us() -> u64 {
+    static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
+    // Never 0, which is what a moment that hasn't come yet holds.
+    ZERO.elapsed().as_micros() as u64 + 1
+}
+
+/// When something happened last, by the steady clock.
+#[derive(Debug, Default)]
+pub struct Moment(AtomicU64);
+
+impl Moment {
+    /// Now.
+    pub fn now() -> Self {
+        Self(AtomicU64::new(steady_us()))
+    }
+
+    /// It happens now.
+    pub fn mark(&self) {
+        self.0.store(steady_us(), Ordering::Relaxed);
+    }
+
+    /// How long ago it was; `None` where it never was.
+    pub fn age(&self) -> Option<Duration> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(Duration::from_micros(steady_us().saturating_sub(at))),
+        }
+    }
 }
 
 /// How often something happens, over the last one to two seconds.
@@ -28,17 +63,17 @@ const WINDOW_US: u64 = 1_000_000;
 impl Rate {
     /// It happened once more.
     pub fn count(&self) {
-        self.at(now_us(), 1);
+        self.at(steady_us(), 1);
     }
 
     /// Times a second in the last whole window; 0 where nothing happened since.
     pub fn per_second(&self) -> f64 {
-        self.at(now_us(), 0)
+        self.at(steady_us(), 0)
     }
 
     fn at(&self, now: u64, add: u32) -> f64 {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed = now.abs_diff(windows.began_us);
+        let elapsed = now.saturating_sub(windows.began_us);
         if elapsed >= WINDOW_US {
             let rate = f64::from(windows.count) * 1e6 / elapsed as f64;
             let before = if elapsed < 2 * WINDOW_US { rate } else { 0.0 };

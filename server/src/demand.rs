@@ -2,9 +2,8 @@
 //!
 //! What a stage does without demand is the stage's own business.
 
-use crate::clock;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// A count of consumers that blocking threads and tasks can wait on. Clones share the count.
@@ -23,7 +22,7 @@ struct Shared {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     consumers: usize,
-    wanted_since_us: u64,
+    wanted_since: Option<Instant>,
     stopping: bool,
 }
 
@@ -48,7 +47,7 @@ impl Demand {
         self.shared.update(|state| {
             first = state.consumers == 0;
             if first {
-                state.wanted_since_us = clock::now_us();
+                state.wanted_since = Some(Instant::now());
             }
             state.consumers += 1;
         });
@@ -63,9 +62,11 @@ impl Demand {
         self.shared.lock().consumers
     }
 
-    /// Unix time in µs since which there is demand; of the last demand where there is none.
-    pub fn wanted_since_us(&self) -> u64 {
-        self.shared.lock().wanted_since_us
+    /// For how long there has been demand; `None` where there is none.
+    pub fn wanted_for(&self) -> Option<Duration> {
+        let state = *self.shared.lock();
+        let since = state.wanted_since.filter(|_| state.consumers > 0)?;
+        Some(since.elapsed())
     }
 
     /// Whether anybody has use for frames.

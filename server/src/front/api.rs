@@ -3,7 +3,7 @@
 use super::query::Query;
 use super::{State, guard};
 use crate::access::{Grant, Role, Via};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::hub::{Camera, Tally};
 use crate::session::Viewer;
 use axum::Json;
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::CameraState;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// A live camera that somebody watches and that published nothing for so long, in seconds, is not healthy: some frames'
 /// time where one takes long.
@@ -30,11 +31,10 @@ pub(super) async fn status(
     extract::State(state): extract::State<State>,
     Extension(grant): Extension<Grant>,
 ) -> Json<Value> {
-    let now = clock::now_us();
     let totals = state.roster.totals();
     let viewers = state.roster.viewers();
     let viewers = viewers.iter().map(|viewer| {
-        let mut described = describe_viewer(viewer, now);
+        let mut described = describe_viewer(viewer);
         // Where others sit is the owner's business.
         if grant.role < Role::Admin {
             described["address"] = Value::Null;
@@ -43,8 +43,8 @@ pub(super) async fn status(
     });
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "time_us": now,
-        "uptime_s": now.saturating_sub(state.started_us) / 1_000_000,
+        "time_us": clock::now_us(),
+        "uptime_s": state.started.elapsed().as_secs(),
         "viewers_total": totals.viewers.load(Relaxed),
         "sent_total": totals.sent.load(Relaxed),
         "bytes_total": totals.bytes.load(Relaxed),
@@ -107,8 +107,7 @@ fn describe_rendition((tally, consumers): &(Tally, usize)) -> Value {
     })
 }
 
-fn describe_viewer(viewer: &Viewer, now: u64) -> Value {
-    let acked = viewer.acked_us.load(Relaxed);
+fn describe_viewer(viewer: &Viewer) -> Value {
     json!({
         "address": viewer.address,
         "camera": viewer.camera,
@@ -120,7 +119,7 @@ fn describe_viewer(viewer: &Viewer, now: u64) -> Value {
         "thinned": viewer.thinned.load(Relaxed),
         "unchanged": viewer.unchanged.load(Relaxed),
         "fps": rounded(viewer.fps()),
-        "ack_age_ms": (acked > 0).then(|| now.saturating_sub(acked) / 1000),
+        "ack_age_ms": viewer.acked.age().map(|age| age.as_millis() as u64),
     })
 }
 
@@ -131,12 +130,11 @@ pub(super) async fn health(
     query: Query,
     request: Request,
 ) -> Response {
-    let now = clock::now_us();
     let ailing: Vec<_> = state
         .hub
         .cameras()
         .iter()
-        .filter_map(|camera| ailment(camera, now))
+        .filter_map(|camera| ailment(camera, Duration::ZERO))
         .collect();
     if ailing.is_empty() {
         (StatusCode::OK, "ok\n").into_response()
@@ -150,7 +148,8 @@ pub(super) async fn health(
     }
 }
 
-fn ailment(camera: &Camera, now: u64) -> Option<String> {
+/// What is wrong with a camera, if nothing changes for so long.
+fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
     let (id, status) = (&camera.identity().id, camera.status());
     if status.state != CameraState::Live {
         let reason = if status.reason.is_empty() {
@@ -160,14 +159,15 @@ fn ailment(camera: &Camera, now: u64) -> Option<String> {
         };
         return Some(format!("camera {id}: {reason}"));
     }
-    let silent_since = camera
-        .counters
-        .published_us
-        .load(Relaxed)
-        .max(status.since_us)
-        .max(camera.demand().wanted_since_us());
-    let silent_s = now.saturating_sub(silent_since) as f64 / 1e6;
-    (camera.demand().wanted() && silent_s > patience_s(camera.picture().fps))
+    let wanted_for = camera.demand().wanted_for()?;
+    let [published, turned] = [&camera.counters.published_at, camera.turned_at()].map(Moment::age);
+    let silent = published
+        .into_iter()
+        .chain(turned)
+        .fold(wanted_for, Duration::min)
+        + ahead;
+    let silent_s = silent.as_secs_f64();
+    (silent_s > patience_s(camera.picture().fps))
         .then(|| format!("camera {id}: no frame for {silent_s:.0} s"))
 }
 
@@ -191,7 +191,7 @@ mod tests {
                 fps,
             });
             let _viewer = camera.subscribe();
-            let after = |seconds: u64| ailment(&camera, clock::now_us() + seconds * 1_000_000);
+            let after = |seconds: u64| ailment(&camera, Duration::from_secs(seconds));
             assert_eq!(after(healthy), None, "{fps} fps");
             assert!(after(ailing).is_some(), "{fps} fps");
         }

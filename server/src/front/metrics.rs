@@ -1,7 +1,6 @@
 //! `/metrics` in the Prometheus text format, version 0.0.4.
 
 use super::State;
-use crate::clock;
 use crate::hub::Camera;
 use axum::extract;
 use axum::http::header;
@@ -74,7 +73,7 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
     }
     renditions(&mut text, &state);
     let totals = state.roster.totals();
-    let uptime = clock::now_us().saturating_sub(state.started_us) as f64 / 1e6;
+    let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
     let figures = [
         (

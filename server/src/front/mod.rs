@@ -36,6 +36,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -63,8 +64,8 @@ pub struct State {
     pub hosts: KnownHosts,
     /// Proxies whose word about who asks counts.
     pub proxies: Arc<[IpAddr]>,
-    /// Unix time in µs of the server's start.
-    pub started_us: u64,
+    /// When the server started.
+    pub started: Instant,
     /// Every connection and session, for whoever ends the server.
     pub tasks: TaskTracker,
     /// Cancelled when the server is to end.

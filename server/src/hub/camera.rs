@@ -3,7 +3,7 @@
 use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
 use super::{Frame, Tally};
-use crate::clock::{self, Rate};
+use crate::clock::{self, Moment, Rate};
 use crate::demand::{Demand, Hold};
 use pistreamer_protocol::message;
 use pistreamer_protocol::message::{CameraState, CameraStatus};
@@ -18,6 +18,7 @@ pub struct Camera {
     latest: watch::Sender<Vec<Newest>>,
     picture: watch::Sender<Picture>,
     status: watch::Sender<CameraStatus>,
+    turned_at: Moment,
     demand: Demand,
     renditions: Mutex<Renditions>,
     /// What happened so far.
@@ -77,6 +78,8 @@ pub struct Counters {
     published_rate: Rate,
     /// Unix time in µs of the newest published frame's publication; 0 before the first.
     pub published_us: AtomicU64,
+    /// When that was.
+    pub published_at: Moment,
     /// Bytes of the newest published frame's JPEG; 0 before the first.
     pub published_bytes: AtomicU64,
 }
@@ -112,6 +115,7 @@ impl Camera {
             latest: watch::Sender::new(Vec::new()),
             picture: watch::Sender::new(Picture::default()),
             status: watch::Sender::new(status),
+            turned_at: Moment::now(),
             demand: Demand::default(),
             renditions: Mutex::new(Renditions {
                 wishes: Wishes::new(config),
@@ -153,16 +157,26 @@ impl Camera {
         self.status.borrow().clone()
     }
 
+    /// When its state changed last.
+    pub fn turned_at(&self) -> &Moment {
+        &self.turned_at
+    }
+
+    fn turn(&self, status: &mut CameraStatus, state: CameraState, reason: &str) {
+        self.turned_at.mark();
+        *status = CameraStatus {
+            state,
+            reason: reason.into(),
+            since_us: clock::now_us(),
+            test_pattern: status.test_pattern,
+        };
+    }
+
     fn set_status(&self, state: CameraState, reason: &str) {
         self.status.send_if_modified(|status| {
             let changed = status.state != state || status.reason != reason;
             if changed {
-                *status = CameraStatus {
-                    state,
-                    reason: reason.into(),
-                    since_us: clock::now_us(),
-                    test_pattern: status.test_pattern,
-                };
+                self.turn(status, state, reason);
             }
             changed
         });
@@ -256,6 +270,7 @@ impl Camera {
         self.counters
             .published_us
             .store(clock::now_us(), Ordering::Relaxed);
+        self.counters.published_at.mark();
         self.counters
             .published_bytes
             .store(bytes, Ordering::Relaxed);

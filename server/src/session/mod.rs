@@ -21,7 +21,6 @@ use pistreamer_protocol::{Credit, VERSION, WireFormat};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -181,7 +180,7 @@ impl Meanwhile for Sending<'_> {
 fn acknowledged(credit: &mut Credit, viewer: &Viewer, seq: u64) {
     credit.acknowledged(seq, Instant::now().into_std());
     if credit.last_ack().is_some_and(|(last, _)| last == seq) {
-        viewer.acked_us.store(clock::now_us(), Ordering::Relaxed);
+        viewer.acked.mark();
     }
 }
 

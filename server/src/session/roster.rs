@@ -1,6 +1,6 @@
 //! Who is looking: one entry for each viewer, of whatever kind, for status and metrics.
 
-use crate::clock::Rate;
+use crate::clock::{Moment, Rate};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,8 +48,8 @@ pub struct Viewer {
     pub thinned: AtomicU64,
     /// Frames told as unchanged instead of sent.
     pub unchanged: AtomicU64,
-    /// Unix time in µs of its last acknowledgement; 0 where it never sent one.
-    pub acked_us: AtomicU64,
+    /// Its last acknowledgement.
+    pub acked: Moment,
     rate: Rate,
     totals: Arc<Totals>,
 }
@@ -84,7 +84,7 @@ impl Roster {
             skipped: AtomicU64::new(0),
             thinned: AtomicU64::new(0),
             unchanged: AtomicU64::new(0),
-            acked_us: AtomicU64::new(0),
+            acked: Moment::default(),
             rate: Rate::default(),
             totals: Arc::clone(&self.totals),
         });
