@@ -8,6 +8,7 @@ pub mod access;
 pub mod allowance;
 pub mod clock;
 pub mod demand;
+mod folded;
 
 pub mod encode;
 pub mod front;

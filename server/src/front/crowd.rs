@@ -2,8 +2,8 @@
 //!
 //! Those who were let in have places of their own, so that a flood of strangers cannot lock the owner out.
 
-use super::folded::{Came, Comings, Folded};
 use crate::access::neighbourhood;
+use crate::folded::{Came, Comings, Folded};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +38,7 @@ struct Shared {
     turned_away: Folded,
     shown_out: Folded,
     comings: Comings,
+    not_accepted: Folded,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +88,7 @@ impl Crowd {
             turned_away: Folded::new(),
             shown_out: Folded::new(),
             comings: Comings::new(),
+            not_accepted: Folded::new(),
         }))
     }
 
@@ -118,14 +120,7 @@ impl Crowd {
                 tracing::warn!(%address, times, "too many strangers from one address: the oldest goes");
             }
         } else if inside.guests.len() >= limits.guests {
-            let most = inside.addresses.values().map(|count| count.guests).max();
-            let most: Vec<_> = inside
-                .addresses
-                .iter()
-                .filter(|(_, count)| Some(count.guests) == most)
-                .map(|(address, _)| *address)
-                .collect();
-            inside.show_one_out(|guest| most.contains(&guest.address));
+            inside.show_one_of_most_out();
             if let Some(times) = self.0.shown_out.again() {
                 tracing::warn!(times, "too many strangers: the oldest goes");
             }
@@ -150,6 +145,17 @@ impl Crowd {
         })
     }
 
+    /// The system gives no further descriptor: the oldest stranger of the address that has most gives one up. Tells whether
+    /// there was any.
+    pub(super) fn make_room(&self) -> bool {
+        self.inside().show_one_of_most_out()
+    }
+
+    /// A connection could not be accepted: how often so far, where that is worth a line.
+    pub(super) fn not_accepted(&self) -> Option<u64> {
+        self.0.not_accepted.again()
+    }
+
     /// How many viewers may look at once.
     pub(super) fn viewers(&self) -> usize {
         self.0.limits.viewers
@@ -172,15 +178,29 @@ impl Crowd {
 }
 
 impl Inside {
-    /// Ends the oldest such guest.
-    fn show_one_out(&mut self, such: impl Fn(&Guest) -> bool) {
+    /// Ends the oldest such guest; tells whether there was one.
+    fn show_one_out(&mut self, such: impl Fn(&Guest) -> bool) -> bool {
         let oldest = self.guests.iter().find(|(_, guest)| such(guest));
-        if let Some(id) = oldest.map(|(id, _)| *id)
-            && let Some(guest) = self.guests.remove(&id)
-        {
+        let gone = oldest
+            .map(|(id, _)| *id)
+            .and_then(|id| self.guests.remove(&id));
+        if let Some(guest) = &gone {
             guest.leave.cancel();
             self.left(guest.address, |count| count.guests -= 1);
         }
+        gone.is_some()
+    }
+
+    /// Ends the oldest guest of those whose address has most.
+    fn show_one_of_most_out(&mut self) -> bool {
+        let most = self.addresses.values().map(|count| count.guests).max();
+        let most: Vec<_> = self
+            .addresses
+            .iter()
+            .filter(|(_, count)| Some(count.guests) == most)
+            .map(|(address, _)| *address)
+            .collect();
+        self.show_one_out(|guest| most.contains(&guest.address))
     }
 
     fn left(&mut self, address: IpAddr, change: impl FnOnce(&mut Count)) {

@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -65,6 +65,13 @@ const BUFFERED: usize = 32 << 10;
 
 /// Time for a client to finish its request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pauses after a connection that could not be accepted: while a stranger's is closed for it, and where none can be.
+const SOON: Duration = Duration::from_millis(10);
+const LATER: Duration = Duration::from_millis(200);
+
+const NO_DESCRIPTORS: &str = "cannot accept connections for now: where descriptors run out, raise `ulimit -n`, or lower --max-connections and \
+     --max-strangers";
 
 impl Listener {
     /// Binds an address; port 0 takes any free port.
@@ -121,9 +128,13 @@ pub async fn serve(listener: Listener, state: State) {
                 }
             }
             Err(error) => {
-                // Out of descriptors, most likely. Those who are connected go on; new ones wait in the backlog.
-                tracing::warn!(%error, "cannot accept connections for now");
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                // Out of descriptors, most likely. Those who were let in go on; whoever comes waits in the backlog until a
+                // stranger has gone.
+                let gone = state.crowd.make_room();
+                if let Some(times) = state.crowd.not_accepted() {
+                    tracing::warn!(%error, times, "{NO_DESCRIPTORS}");
+                }
+                sleep(if gone { SOON } else { LATER }).await;
             }
         }
     }

@@ -5,7 +5,6 @@
 mod api;
 mod assets;
 mod crowd;
-mod folded;
 mod guard;
 pub(crate) mod ingest;
 pub(crate) mod listen;

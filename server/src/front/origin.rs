@@ -3,9 +3,9 @@
 //! A browser names the page's origin in every WebSocket upgrade and every cross-origin fetch (RFC 6454 §7); without this
 //! check any page that its owner visits could read the camera. Programs send no Origin and are not concerned.
 
-use super::folded::{Folded, short};
 use super::query::Query;
 use super::{METHODS, State, refusal};
+use crate::folded::{Folded, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;

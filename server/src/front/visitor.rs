@@ -3,10 +3,10 @@
 //! A page elsewhere can make its own name lead to this server's address after it was loaded (DNS rebinding), and is then
 //! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
 
-use super::folded::{Folded, short};
 use super::listen::Peer;
 use super::origin::is_plain;
 use super::{State, refusal};
+use crate::folded::{Folded, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;

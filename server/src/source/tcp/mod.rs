@@ -6,6 +6,7 @@ pub(crate) mod wire;
 
 use super::remote::{self, Intake};
 use super::{Config, Outlet, Source, SourceError, WEDGED};
+use crate::folded::Folded;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
 use std::cell::Cell;
@@ -134,7 +135,10 @@ async fn accept(listener: &tokio::net::TcpListener) -> Arrival {
             Ok(accepted) => return accepted,
             Err(error) => {
                 // Out of descriptors, most likely. Who wants in waits in the backlog.
-                tracing::warn!(%error, "cannot accept a camera for now");
+                static REFUSED: Folded = Folded::new();
+                if let Some(times) = REFUSED.again() {
+                    tracing::warn!(%error, times, "cannot accept a camera for now");
+                }
                 sleep(Duration::from_millis(200)).await;
             }
         }

@@ -1,4 +1,6 @@
-//! Lines of the log that anybody can cause, as often as they like: few of many are written, and what they quote is cut.
+//! Lines of the log that can be caused as often as somebody likes: few of many are written, and what they quote is cut.
+//!
+//! What is counted, and what is written of it, is up to whoever uses it.
 
 use crate::allowance::Allowance;
 use std::fmt::Display;
@@ -8,7 +10,7 @@ use tokio::time::Instant;
 
 /// Counts what happens, and tells when to write about it: the first time, the second, the fourth, the eighth, …
 #[derive(Debug, Default)]
-pub(super) struct Folded(AtomicU64);
+pub(crate) struct Folded(AtomicU64);
 
 impl Folded {
     pub const fn new() -> Self {
@@ -29,7 +31,7 @@ impl Folded {
 
 /// Comings and goings, each worth two lines of the log, but not a thousand times a minute: thirty at once, and one a second.
 #[derive(Debug)]
-pub(super) struct Comings(Mutex<Thinned>);
+pub(crate) struct Comings(Mutex<Thinned>);
 
 #[derive(Debug)]
 struct Thinned {
@@ -39,7 +41,7 @@ struct Thinned {
 
 /// Somebody who came. Where that was worth no line, going is not, either.
 #[derive(Debug)]
-pub(super) struct Came {
+pub(crate) struct Came {
     is_told: bool,
 }
 
@@ -92,7 +94,7 @@ impl Came {
 }
 
 /// The beginning of what somebody sent, as long as a host name may be (RFC 1035 §2.3.4).
-pub(super) fn short(text: &str) -> &str {
+pub(crate) fn short(text: &str) -> &str {
     let end = (0..=255.min(text.len()))
         .rev()
         .find(|end| text.is_char_boundary(*end));
