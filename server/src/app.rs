@@ -13,7 +13,7 @@ use crate::source::ingest::{Door, IngestSource};
 use crate::source::pattern::PatternSource;
 use crate::source::relay::RelaySource;
 use crate::source::tcp::TcpSource;
-use crate::source::{self, Mode, Outlet, RawFrame, Sink, Source, Supervisor};
+use crate::source::{self, Mode, Outlet, Pauses, RawFrame, Sink, Source, Supervisor};
 use anyhow::Context;
 use pistreamer_protocol::message;
 use std::sync::Arc;
@@ -39,31 +39,46 @@ impl App {
     /// # Errors
     /// Where an address cannot be bound or a source cannot be made.
     pub fn start(config: &Config) -> anyhow::Result<Self> {
-        make_room(config);
-        let listeners = config
-            .listen
-            .iter()
-            .map(|address| Listener::bind(*address))
-            .collect::<Result<Vec<_>, _>>()?;
+        let listeners = listen(config)?;
+        let mut sources = Vec::new();
+        let mut doors = Vec::new();
+        for (number, kind) in config.sources.iter().enumerate() {
+            let door = Door::default();
+            sources.push(source(kind, &config.capture, &door)?);
+            if *kind == SourceKind::Ingest {
+                doors.push((number.to_string(), door));
+            }
+        }
+        Self::assemble(config, listeners, sources, doors)
+    }
+
+    /// The same with cameras of the caller's own, in place of those that the configuration names.
+    ///
+    /// # Errors
+    /// Where an address cannot be bound.
+    pub fn start_with(config: &Config, sources: Vec<Box<dyn Source>>) -> anyhow::Result<Self> {
+        Self::assemble(config, listen(config)?, sources, Vec::new())
+    }
+
+    fn assemble(
+        config: &Config,
+        listeners: Vec<Listener>,
+        sources: Vec<Box<dyn Source>>,
+        doors: Vec<(String, Door)>,
+    ) -> anyhow::Result<Self> {
         let tls = config.certificate.as_ref().map(Tls::load).transpose()?;
         let access = match &config.keys {
             Some(store) => Access::with(store.clone())?,
             None => Access::open(),
         };
+        let renditions = hub::Config {
+            most: config.renditions,
+            quality: config.quality,
+        };
         let mut cameras = Vec::new();
         let mut supervisors = Vec::new();
-        let mut doors = Vec::new();
-        for (number, kind) in config.sources.iter().enumerate() {
-            let door = Door::default();
-            let source = source(kind, &config.capture, &door)?;
-            if *kind == SourceKind::Ingest {
-                doors.push((number.to_string(), door));
-            }
-            let renditions = hub::Config {
-                most: config.renditions,
-                quality: config.quality,
-            };
-            let (camera, supervisor) = start_camera(number, source, renditions)?;
+        for (number, source) in sources.into_iter().enumerate() {
+            let (camera, supervisor) = start_camera(number, source, renditions, config.pauses)?;
             cameras.push(camera);
             supervisors.push(supervisor);
         }
@@ -174,7 +189,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         most: 1,
         quality: *quality,
     };
-    let (camera, supervisor) = start_camera(0, source, renditions)?;
+    let (camera, supervisor) = start_camera(0, source, renditions, Pauses::default())?;
     let (progress, stop) = (push::Progress::default(), CancellationToken::new());
     let time_is_over = async {
         match duration {
@@ -212,6 +227,13 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
     Ok(())
 }
 
+/// Binds every address, with descriptors for as many connections as there may be.
+fn listen(config: &Config) -> anyhow::Result<Vec<Listener>> {
+    make_room(config);
+    let bound = config.listen.iter().map(|address| Listener::bind(*address));
+    Ok(bound.collect::<Result<_, _>>()?)
+}
+
 /// Descriptors besides those of connections: cameras, listeners, files, pipes.
 const OTHER_DESCRIPTORS: usize = 64;
 
@@ -233,6 +255,7 @@ fn start_camera(
     number: usize,
     source: Box<dyn Source>,
     renditions: hub::Config,
+    pauses: Pauses,
 ) -> anyhow::Result<(Arc<Camera>, Supervisor)> {
     let identity = message::Camera {
         id: number.to_string(),
@@ -249,6 +272,7 @@ fn start_camera(
     let encoding = encode::Config {
         quality: renditions.quality,
         workers,
+        pauses,
     };
     let pool =
         encode::Pool::spawn(encoding, Arc::clone(&camera)).context("cannot start the encoder")?;
@@ -259,7 +283,8 @@ fn start_camera(
         }),
         camera.demand().clone(),
     );
-    let supervisor = Supervisor::spawn(source, outlet).context("cannot start the source")?;
+    let supervisor =
+        Supervisor::spawn(source, outlet, pauses).context("cannot start the source")?;
     Ok((camera, supervisor))
 }
 

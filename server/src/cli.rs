@@ -206,6 +206,10 @@ pub struct Serve {
     #[arg(long, value_name = "SECONDS")]
     pub send_timeout: Option<f64>,
 
+    /// Seconds after which a camera that failed is tried again, in place of pauses that grow; for tests
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    pub retry_pause: Option<f64>,
+
     /// What is logged.
     #[command(flatten)]
     pub logging: Logging,

@@ -5,7 +5,7 @@ use crate::cli::{self, Serve};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::push::Target;
 use crate::session;
-use crate::source::{self, Transform};
+use crate::source::{self, Pauses, Transform};
 use pistreamer_client::{Endpoint, UrlError, without_credentials};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,8 @@ pub struct Config {
     pub proxies: Vec<IpAddr>,
     /// How sessions behave.
     pub sessions: session::Config,
+    /// When a camera that failed is tried again.
+    pub pauses: Pauses,
 }
 
 /// A checked configuration of `pistreamer push`.
@@ -146,6 +148,9 @@ pub enum ConfigError {
     /// Not a time.
     #[error("a send timeout of {0} s is not possible: choose one from 0.1 to 3600")]
     BadTimeout(f64),
+    /// Not a time.
+    #[error("a retry pause of {0} s is not possible: choose one from 0.001 to 3600")]
+    BadPause(f64),
     /// Flags for TLS that don't go together.
     #[error("for TLS, give --tls self-signed, or both --tls-cert FILE and --tls-key FILE")]
     BadTls,
@@ -230,7 +235,23 @@ impl Config {
                 .map(IpAddr::to_canonical)
                 .collect(),
             sessions,
+            pauses: pauses(typed.retry_pause)?,
         })
+    }
+}
+
+/// The usual ones, unless one for all was typed.
+fn pauses(typed: Option<f64>) -> Result<Pauses, ConfigError> {
+    match typed {
+        None => Ok(Pauses::default()),
+        Some(seconds) if (0.001..=3600.0).contains(&seconds) => {
+            let pause = Duration::from_secs_f64(seconds);
+            Ok(Pauses {
+                first: pause,
+                longest: pause,
+            })
+        }
+        Some(seconds) => Err(ConfigError::BadPause(seconds)),
     }
 }
 

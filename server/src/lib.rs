@@ -9,6 +9,7 @@ pub mod allowance;
 pub mod clock;
 pub mod demand;
 mod folded;
+pub mod panics;
 
 pub mod encode;
 pub mod front;

@@ -4,7 +4,7 @@ use clap::Parser;
 use pistreamer::app::{self, App};
 use pistreamer::cli::{Cli, Command, Logging, Serve};
 use pistreamer::config::{self, Config};
-use pistreamer::{grab, keys};
+use pistreamer::{grab, keys, panics};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -82,6 +82,7 @@ fn init_log(typed: &Logging) -> anyhow::Result<()> {
     } else {
         log.with_target(false).init()
     }
+    panics::log();
     Ok(())
 }
 

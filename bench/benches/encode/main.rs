@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use picture::{Held, Lent};
 use pistreamer::encode::{self, JpegEncoder, Pool};
 use pistreamer::hub::{self, Camera};
-use pistreamer::source::{Image, RawFrame};
+use pistreamer::source::{Image, Pauses, RawFrame};
 use pistreamer_bench::crowd::now_us;
 use pistreamer_bench::stats::median;
 use pistreamer_protocol::message;
@@ -61,6 +61,7 @@ fn measure(picture: &Arc<Held>) -> anyhow::Result<(f64, usize, f64)> {
     let config = encode::Config {
         quality: QUALITY,
         workers: 1,
+        pauses: Pauses::default(),
     };
     let pool = Pool::spawn(config, Arc::clone(&camera))?;
     let mut viewer = camera.subscribe();

@@ -10,14 +10,16 @@ mod scale;
 pub use jpeg::{EncodeError, JpegEncoder};
 
 use crate::hub::{Camera, Frame, MOST_HALVINGS, Published, Rendition};
-use crate::source::{Image, Pixels, RawFrame, Yuv};
+use crate::panics;
+use crate::source::{Image, Pauses, Pixels, RawFrame, Yuv};
 use bytes::Bytes;
-use pistreamer_protocol::{Stamp, jpeg as container};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, jpeg as container};
 use rescale::Rescaler;
 use scale::Planes;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How frames are encoded.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,8 @@ pub struct Config {
     pub quality: u8,
     /// Number of threads, at least 1.
     pub workers: usize,
+    /// How long a thread rests after a panic.
+    pub pauses: Pauses,
 }
 
 /// Why a frame is left out.
@@ -35,6 +39,10 @@ enum FrameError {
     Encode(#[from] EncodeError),
     #[error("the jpeg cannot be used: {0}")]
     Jpeg(#[from] container::JpegError),
+    #[error("its jpeg has {0} bytes, and {DEFAULT_FRAME_LIMIT} are the most that receivers take")]
+    TooLarge(usize),
+    #[error("a bug in the encoder: {0}")]
+    Panic(String),
 }
 
 /// The threads that encode one camera's frames. Dropping it ends them.
@@ -47,8 +55,13 @@ pub struct Pool {
 struct Shared {
     camera: Arc<Camera>,
     quality: u8,
+    pauses: Pauses,
     slot: Mutex<Slot>,
     filled: Condvar,
+    /// Panics since the last frame that was encoded.
+    panics: AtomicU32,
+    /// What the camera is said to fail for.
+    failure: Mutex<String>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -74,8 +87,11 @@ impl Pool {
         let shared = Arc::new(Shared {
             camera,
             quality: config.quality,
+            pauses: config.pauses,
             slot: Mutex::default(),
             filled: Condvar::new(),
+            panics: AtomicU32::new(0),
+            failure: Mutex::default(),
         });
         let mut pool = Self {
             shared,
@@ -143,19 +159,55 @@ impl Shared {
 
     fn work(&self) {
         let mut tools = Tools::default();
+        let mut pause = self.pauses.first;
         while let Some(frame) = self.take() {
             let counters = &self.camera.counters;
-            match self.encode(frame, &mut tools) {
-                Ok(made) if made.is_overtaken() => {
-                    counters.overtaken.fetch_add(1, Ordering::Relaxed);
+            let encoded = panics::caught(|| self.encode(frame, &mut tools));
+            match encoded.unwrap_or_else(|panic| Err(FrameError::Panic(panic))) {
+                Ok(made) => {
+                    if made.is_overtaken() {
+                        counters.overtaken.fetch_add(1, Ordering::Relaxed);
+                    }
+                    pause = self.pauses.first;
+                    self.recover();
                 }
-                Ok(_) => {}
                 Err(error) => {
                     counters.broken.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!(%error, "left out a frame");
+                    if matches!(error, FrameError::Panic(_)) {
+                        // Whatever the panic left them in.
+                        tools = Tools::default();
+                        self.give_way(&error, pause);
+                        pause = self.pauses.after(pause);
+                    }
                 }
             }
         }
+    }
+
+    /// One panic costs one frame. Where nothing can be encoded between two, the camera has no picture to show.
+    fn give_way(&self, panic: &FrameError, pause: Duration) {
+        if self.panics.fetch_add(1, Ordering::Relaxed) > 0 {
+            let mut failure = self.failure();
+            let reason = panic.to_string();
+            if self.camera.fail(&reason) {
+                *failure = reason;
+            }
+        }
+        let rested = self
+            .filled
+            .wait_timeout_while(self.slot(), pause, |slot| !slot.stopping);
+        drop(rested);
+    }
+
+    fn recover(&self) {
+        if self.panics.load(Ordering::Relaxed) > 0 && self.panics.swap(0, Ordering::Relaxed) > 1 {
+            self.camera.mend(&self.failure());
+        }
+    }
+
+    fn failure(&self) -> MutexGuard<'_, String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes every rendition of the frame that somebody wants, and publishes each as soon as it is made.
@@ -218,7 +270,7 @@ impl Shared {
         let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {
             let quality = rendition.quality.unwrap_or(self.quality);
             encoder.encode(yuv, quality, buffer)?;
-            let jpeg = stamp.write(buffer)?.into();
+            let jpeg = bounded(stamp.write(buffer)?.into())?;
             let size = (yuv.width, yuv.height);
             let frame = Frame::new(stamp.seq, stamp.captured_us, size, jpeg).of(full);
             made.add(self.camera.publish(rendition, frame));
@@ -241,6 +293,7 @@ impl Shared {
         stamp: &Stamp,
         tools: &mut Tools,
     ) -> Result<Made, FrameError> {
+        let jpeg = bounded(jpeg)?;
         let info = container::inspect(&jpeg)?;
         let full = (u32::from(info.width), u32::from(info.height));
         let mut made = Made::default();
@@ -284,6 +337,14 @@ impl Shared {
     }
 }
 
+/// A JPEG that receivers take.
+fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
+    if jpeg.len() > DEFAULT_FRAME_LIMIT {
+        return Err(FrameError::TooLarge(jpeg.len()));
+    }
+    Ok(jpeg)
+}
+
 /// What a thread keeps from one frame to the next.
 #[derive(Debug, Default)]
 struct Tools {
@@ -310,5 +371,89 @@ impl Made {
     /// Whether newer frames took its place everywhere.
     fn is_overtaken(&self) -> bool {
         self.overtaken && !self.newest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Config as Renditions, Picture};
+    use crate::source::{Layout, Plane};
+    use pistreamer_protocol::message::CameraState;
+
+    /// Samples whose memory is lost, or not.
+    struct Samples(bool);
+
+    impl Pixels for Samples {
+        fn yuv(&self) -> Yuv<'_> {
+            assert!(!self.0, "the samples' memory is lost");
+            let plane = |data, stride| Plane { data, stride };
+            Yuv {
+                width: 16,
+                height: 16,
+                layout: Layout::I420([
+                    plane(&[99; 256], 16),
+                    plane(&[128; 64], 8),
+                    plane(&[128; 64], 8),
+                ]),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoder_that_panics_encodes_the_next_frame_and_says_so_where_it_cannot() {
+        let renditions = Renditions {
+            most: 1,
+            quality: 80,
+        };
+        let camera = Arc::new(Camera::new(Default::default(), renditions));
+        camera.open(Picture {
+            width: 16,
+            height: 16,
+            fps: 30.0,
+        });
+        let config = Config {
+            quality: 80,
+            workers: 1,
+            pauses: Pauses {
+                first: Duration::ZERO,
+                longest: Duration::ZERO,
+            },
+        };
+        let pool = Pool::spawn(config, Arc::clone(&camera)).unwrap();
+        let mut subscription = camera.subscribe();
+        let mut seq = 0;
+        let mut submit = |is_lost| {
+            seq += 1;
+            let before = camera.counters.broken.load(Ordering::Relaxed);
+            pool.submit(RawFrame {
+                seq,
+                captured_us: 1,
+                image: Image::Yuv(Box::new(Samples(is_lost))),
+            });
+            while is_lost && camera.counters.broken.load(Ordering::Relaxed) == before {
+                std::thread::yield_now();
+            }
+        };
+        submit(true);
+        submit(false);
+        assert_eq!(subscription.newest().await.seq, 2);
+        assert_eq!(camera.status().state, CameraState::Live);
+        submit(true);
+        submit(true);
+        while camera.status().state == CameraState::Live {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            camera
+                .status()
+                .reason
+                .contains("the samples' memory is lost")
+        );
+        submit(false);
+        assert_eq!(subscription.newest().await.seq, 5);
+        while camera.status().state != CameraState::Live {
+            tokio::task::yield_now().await;
+        }
     }
 }

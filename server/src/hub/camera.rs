@@ -152,6 +152,29 @@ impl Camera {
         self.set_status(CameraState::NoSignal, reason);
     }
 
+    /// Nothing can be made of what the source delivers, and why. Where it delivers nothing, that is the better reason.
+    /// Tells whether this one is shown.
+    pub fn fail(&self, reason: &str) -> bool {
+        self.status.send_if_modified(|status| {
+            let was_live = status.state == CameraState::Live;
+            if was_live {
+                self.turn(status, CameraState::NoSignal, reason);
+            }
+            was_live
+        })
+    }
+
+    /// Something can be made of it again, after it failed for that reason.
+    pub fn mend(&self, reason: &str) {
+        self.status.send_if_modified(|status| {
+            let is_ours = status.state == CameraState::NoSignal && status.reason == reason;
+            if is_ours {
+                self.turn(status, CameraState::Live, "");
+            }
+            is_ours
+        });
+    }
+
     /// Its state now.
     pub fn status(&self) -> CameraStatus {
         self.status.borrow().clone()

@@ -15,7 +15,7 @@ pub(crate) mod remote;
 mod supervise;
 pub mod tcp;
 
-pub use supervise::Supervisor;
+pub use supervise::{Pauses, Supervisor};
 
 use crate::demand::Demand;
 use bytes::Bytes;
@@ -67,7 +67,7 @@ pub trait Source: Send {
     fn camera(&self) -> Camera;
 
     /// Opens the device and hands frames to the outlet until it is stopping, then closes the device. Called again after
-    /// an error, with growing pauses. Reports [`Outlet::open`] before the first frame.
+    /// an error or a panic, with growing pauses. Reports [`Outlet::open`] before the first frame.
     ///
     /// # Errors
     /// Whatever ends the stream: a device that cannot be opened, is unplugged, or is silent for [`WEDGED`].

@@ -1,15 +1,37 @@
-//! Keeps a source running on its own thread: what fails is said, and tried again with growing pauses.
+//! Keeps a source running on its own thread: what fails or panics is said, and tried again with growing pauses.
 //!
 //! What a source does while it runs is its own business ([`super::Source`]).
 
 use super::{Outlet, Source};
+use crate::panics;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Pauses between attempts to open a camera: doubling from 0.5 s up to 8 s, so that a camera that is plugged in again is
-/// seen soon and one that is broken costs nothing.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Pauses between attempts, doubling from the first up to the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// After the first failure, and after the first one since pictures came.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+}
+
+impl Default for Pauses {
+    /// Such that a camera that is plugged in again is seen soon and one that is broken costs nothing.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(8),
+        }
+    }
+}
+
+impl Pauses {
+    /// The pause after one that was so long.
+    pub fn after(self, pause: Duration) -> Duration {
+        (pause * 2).min(self.longest)
+    }
+}
 
 /// A source's thread. Dropping it stops the source and waits for it.
 #[derive(Debug)]
@@ -23,11 +45,11 @@ impl Supervisor {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn spawn(source: Box<dyn Source>, outlet: Outlet) -> std::io::Result<Self> {
+    pub fn spawn(source: Box<dyn Source>, outlet: Outlet, pauses: Pauses) -> std::io::Result<Self> {
         let name = format!("source-{}", source.camera().source);
         let thread = std::thread::Builder::new().name(name).spawn({
             let outlet = outlet.clone();
-            move || supervise(source, &outlet)
+            move || supervise(source, &outlet, pauses)
         })?;
         Ok(Self {
             outlet,
@@ -49,18 +71,20 @@ impl Drop for Supervisor {
     }
 }
 
-fn supervise(mut source: Box<dyn Source>, outlet: &Outlet) {
-    let mut pause = FIRST_PAUSE;
+fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
+    let mut pause = pauses.first;
     let mut last_reason = String::new();
     while !outlet.demand().stopping() {
         let seq = outlet.next_seq();
-        let reason = match source.run(outlet) {
-            Ok(()) if outlet.demand().stopping() => break,
-            Ok(()) => "the source ended".to_owned(),
-            Err(error) => error.to_string(),
+        // What it had open is closed by the panic, as it is by an error.
+        let reason = match panics::caught(|| source.run(outlet)) {
+            Ok(Ok(())) if outlet.demand().stopping() => break,
+            Ok(Ok(())) => "the source ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => format!("a bug in this source ended it: {panic}"),
         };
         if outlet.next_seq() > seq {
-            pause = FIRST_PAUSE;
+            pause = pauses.first;
             last_reason.clear();
         }
         outlet.lost(&reason);
@@ -73,7 +97,7 @@ fn supervise(mut source: Box<dyn Source>, outlet: &Outlet) {
         if outlet.demand().sleep(with_jitter(pause)) {
             break;
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = pauses.after(pause);
     }
 }
 
@@ -108,7 +132,7 @@ mod tests {
         fn test_pattern(&self, _: bool) {}
     }
 
-    /// Fails at its first run, delivers a frame and fails at its second, then waits for the end.
+    /// Fails at its first run, delivers a frame and panics at its second, then waits for the end.
     struct Flaky(u32);
 
     impl Source for Flaky {
@@ -130,9 +154,10 @@ mod tests {
                         fps: 30.0,
                     });
                     outlet.frame(1, Image::Jpeg(Bytes::new()));
-                    Err(SourceError::new("unplugged"))
+                    panic!("unplugged in the middle")
                 }
                 _ => {
+                    outlet.lost("running again");
                     outlet.demand().sleep(Duration::from_secs(60));
                     Ok(())
                 }
@@ -141,14 +166,24 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_is_opened_again_and_its_seq_goes_on() {
+    fn a_source_that_fails_or_panics_is_opened_again_and_its_seq_goes_on() {
         let (sender, events) = mpsc::sync_channel(8);
         let outlet = Outlet::new(Arc::new(Events(sender)), Demand::default());
-        let supervisor = Supervisor::spawn(Box::new(Flaky(0)), outlet.clone()).unwrap();
-        let seen: Vec<_> = events.iter().take(4).collect();
+        let pauses = Pauses {
+            first: Duration::from_millis(1),
+            ..Pauses::default()
+        };
+        let supervisor = Supervisor::spawn(Box::new(Flaky(0)), outlet.clone(), pauses).unwrap();
+        let seen: Vec<_> = events.iter().take(5).collect();
         assert_eq!(
             seen,
-            ["lost no camera", "open 16", "frame 1", "lost unplugged"]
+            [
+                "lost no camera",
+                "open 16",
+                "frame 1",
+                "lost a bug in this source ended it: unplugged in the middle",
+                "lost running again"
+            ]
         );
         assert_eq!(outlet.next_seq(), 2);
         drop(supervisor);

@@ -5,7 +5,7 @@ use pistreamer::app::App;
 use pistreamer::cli::{Capture, Serve};
 use pistreamer::config::Config;
 use pistreamer::encode::JpegEncoder;
-use pistreamer::source::{Layout, Plane, Yuv};
+use pistreamer::source::{Layout, Plane, Source, Yuv};
 use pistreamer_protocol::message::{Hello, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, Unpacker, WireFormat};
 use std::net::SocketAddr;
@@ -33,18 +33,15 @@ pub struct TestServer {
 impl TestServer {
     /// Serves a small test pattern at 30 fps on a free port of the loopback interface, unless `change` says otherwise.
     pub fn start(change: impl FnOnce(&mut Serve)) -> Self {
-        let mut typed = Serve {
-            source: vec!["pattern".into()],
-            capture: Capture {
-                size: Some("320x240".into()),
-                ..Capture::default()
-            },
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            no_auth: true,
-            ..Serve::default()
-        };
-        change(&mut typed);
-        let app = App::start(&Config::new(&typed).unwrap()).unwrap();
+        Self::run(App::start(&configured(change)).unwrap())
+    }
+
+    /// Serves the test's own cameras instead.
+    pub fn start_with(sources: Vec<Box<dyn Source>>, change: impl FnOnce(&mut Serve)) -> Self {
+        Self::run(App::start_with(&configured(change), sources).unwrap())
+    }
+
+    fn run(app: App) -> Self {
         let url = app.urls().remove(0);
         let (_, address) = url.trim_end_matches('/').split_once("://").unwrap();
         let address = address.parse().unwrap();
@@ -93,6 +90,29 @@ impl From<&TestServer> for SocketAddr {
     fn from(server: &TestServer) -> Self {
         server.address
     }
+}
+
+fn configured(change: impl FnOnce(&mut Serve)) -> Config {
+    let mut typed = Serve {
+        source: vec!["pattern".into()],
+        capture: Capture {
+            size: Some("320x240".into()),
+            ..Capture::default()
+        },
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        no_auth: true,
+        ..Serve::default()
+    };
+    change(&mut typed);
+    Config::new(&typed).unwrap()
+}
+
+/// What chance decides in a test: the seed is printed where the test fails, and `PISTREAMER_SEED` repeats it.
+pub fn chance() -> fastrand::Rng {
+    let given = std::env::var("PISTREAMER_SEED");
+    let seed = given.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("PISTREAMER_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
 }
 
 /// A frame as a viewer receives it.

@@ -1,0 +1,259 @@
+//! A camera that fails in every way that a camera's driver can: each fault costs itself.
+//!
+//! What comes over a network is the business of `peers`.
+
+use crate::support::{PATIENCE, TestServer, TestViewer, chance, heavy_picture, picture};
+use bytes::Bytes;
+use pistreamer::source::{Image, Layout, Mode, Outlet, Pixels, Plane, Source, SourceError, Yuv};
+use pistreamer_protocol::Stamp;
+use pistreamer_protocol::message::Camera;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use tokio::time::timeout;
+
+const FAULTS: usize = 1000;
+
+/// The size of the pictures that come between the faults, and of those after the last.
+const SIZE: (u32, u32) = (64, 48);
+const HEALED: (u32, u32) = (96, 64);
+
+/// A camera that injects faults, and works when it has no more.
+struct Faulty {
+    chance: fastrand::Rng,
+    left: Arc<AtomicUsize>,
+    seq: u64,
+}
+
+/// Samples that may not be what they seem. The channel closes when they are let go.
+struct Samples {
+    size: (u32, u32),
+    stride: usize,
+    planes: Vec<Vec<u8>>,
+    layout: u8,
+    panics: bool,
+    _kept: SyncSender<()>,
+}
+
+impl Pixels for Samples {
+    fn yuv(&self) -> Yuv<'_> {
+        assert!(!self.panics, "an injected panic in the samples");
+        let plane = |number: usize, stride| Plane {
+            data: &self.planes[number],
+            stride,
+        };
+        let half = self.stride / 2;
+        Yuv {
+            width: self.size.0,
+            height: self.size.1,
+            layout: match self.layout {
+                0 => Layout::I420([plane(0, self.stride), plane(1, half), plane(2, half)]),
+                1 => Layout::Nv12([plane(0, self.stride), plane(1, self.stride)]),
+                _ => Layout::Yuyv(plane(0, self.stride.wrapping_mul(2))),
+            },
+        }
+    }
+}
+
+/// Bytes that tell when they are let go.
+struct Kept(
+    Vec<u8>,
+    #[expect(dead_code, reason = "its drop tells")] SyncSender<()>,
+);
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Waits until the encoder is done with a picture, so that no other overtakes it.
+fn let_go(kept: &Receiver<()>) {
+    let _ = kept.recv_timeout(PATIENCE);
+}
+
+impl Faulty {
+    fn pick(&mut self, from: &[u32]) -> u32 {
+        from[self.chance.usize(..from.len())]
+    }
+
+    fn hand_on(&mut self, outlet: &Outlet, jpeg: Vec<u8>) {
+        let (keep, kept) = sync_channel(0);
+        let captured_us = match self.chance.u8(..4) {
+            0 => 0,
+            1 => u64::MAX,
+            2 => self.chance.u64(..),
+            _ => pistreamer::clock::now_us(),
+        };
+        let jpeg = Bytes::from_owner(Kept(jpeg, keep));
+        self.seq = outlet.frame(captured_us, Image::Jpeg(jpeg));
+        let_go(&kept);
+    }
+
+    /// Samples of any size and layout, and mostly too few or too many for it.
+    fn hand_on_samples(&mut self, outlet: &Outlet, panics: bool) {
+        let sides = [0, 1, 2, 15, 16, 63, 64, 66, 640, 65_536, u32::MAX];
+        let (width, height) = (self.pick(&sides), self.pick(&sides));
+        let stride = match self.chance.u8(..4) {
+            0 => 0,
+            1 => usize::MAX,
+            _ => width as usize,
+        };
+        let planes = (0..3).map(|_| vec![self.chance.u8(..); self.chance.usize(..10_000)]);
+        let (keep, kept) = sync_channel(0);
+        let samples = Samples {
+            planes: planes.collect(),
+            size: (width, height),
+            stride,
+            layout: self.chance.u8(..3),
+            panics,
+            _kept: keep,
+        };
+        outlet.frame(pistreamer::clock::now_us(), Image::Yuv(Box::new(samples)));
+        let_go(&kept);
+    }
+
+    /// A frame of somebody else's, whose stamp says anything.
+    fn pass_on(&mut self, outlet: &Outlet) {
+        let stamp = Stamp {
+            seq: [self.seq, 0, self.seq + 1000, u64::MAX, self.chance.u64(..)]
+                [self.chance.usize(..5)],
+            captured_us: self.chance.u64(..),
+            camera: "elsewhere".into(),
+        };
+        let jpeg = stamp.write(&picture(SIZE, self.chance.u8(..))).unwrap();
+        self.seq = outlet.arrived(jpeg.into()).unwrap();
+    }
+
+    fn fault(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        let good = picture(SIZE, self.chance.u8(..));
+        match self.chance.u8(..20) {
+            0 => return Err(SourceError::new("an injected error")),
+            1 => panic!("an injected panic"),
+            2 => outlet.lost("an injected loss"),
+            3 => outlet.broken("an injected broken picture"),
+            4 => self.hand_on(outlet, Vec::new()),
+            5 => self.hand_on(outlet, vec![good[good.len() / 2]; 100_000]),
+            6 => {
+                let cut = self.chance.usize(..good.len());
+                self.hand_on(outlet, good[..cut].to_vec());
+            }
+            7 | 8 => {
+                let mut bent = good;
+                for _ in 0..self.chance.usize(1..20) {
+                    let at = self.chance.usize(..bent.len());
+                    bent[at] = self.chance.u8(..);
+                }
+                self.hand_on(outlet, bent);
+            }
+            9 => {
+                let mut claims = good;
+                let header = claims.windows(2).position(|at| at == [0xFF, 0xC0]);
+                let size = header.unwrap() + 5;
+                claims[size..size + 4].fill([0, 0xFF][self.chance.usize(..2)]);
+                self.hand_on(outlet, claims);
+            }
+            10 if self.chance.u8(..10) == 0 => {
+                self.hand_on(outlet, heavy_picture(SIZE, 1, 17 << 20));
+            }
+            10 | 11 => self.hand_on_samples(outlet, true),
+            12..15 => self.hand_on_samples(outlet, false),
+            15 | 16 => self.pass_on(outlet),
+            17 => {
+                let (width, height) = (self.chance.u32(..), self.chance.u32(..));
+                let fps = [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300][self.chance.usize(..5)];
+                outlet.open(Mode { width, height, fps });
+            }
+            18 => {
+                // Silent for a while, and then gone: as a source has it that sees that its device is wedged.
+                outlet
+                    .demand()
+                    .sleep(Duration::from_millis(self.chance.u64(..20)));
+                return Err(SourceError::new("an injected silence"));
+            }
+            _ => return Ok(()),
+        }
+        self.fault_or_frame(outlet)
+    }
+
+    /// Sometimes a good frame.
+    fn fault_or_frame(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        if self.chance.bool() {
+            open(outlet, SIZE);
+            let jpeg = picture(SIZE, self.chance.u8(..));
+            self.hand_on(outlet, jpeg);
+        }
+        Ok(())
+    }
+}
+
+fn open(outlet: &Outlet, (width, height): (u32, u32)) {
+    let fps = 100.0;
+    outlet.open(Mode { width, height, fps });
+}
+
+impl Source for Faulty {
+    fn camera(&self) -> Camera {
+        Camera {
+            name: "Faulty".into(),
+            source: "faulty".into(),
+            ..Camera::default()
+        }
+    }
+
+    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        while !outlet.demand().wait_wanted(Duration::from_secs(1)) {
+            if outlet.demand().stopping() {
+                return Ok(());
+            }
+        }
+        while self.left.load(Ordering::Relaxed) > 0 {
+            self.left.fetch_sub(1, Ordering::Relaxed);
+            self.fault(outlet)?;
+        }
+        open(outlet, HEALED);
+        while !outlet.demand().sleep(Duration::from_millis(10)) {
+            let jpeg = picture(HEALED, self.chance.u8(..)).into();
+            outlet.frame(pistreamer::clock::now_us(), Image::Jpeg(jpeg));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_fails_in_a_thousand_ways_is_watched_all_the_while_and_recovers() {
+    let left = Arc::new(AtomicUsize::new(FAULTS));
+    let faulty = Faulty {
+        chance: chance(),
+        left: Arc::clone(&left),
+        seq: 0,
+    };
+    let server = TestServer::start_with(vec![Box::new(faulty)], |typed| {
+        typed.retry_pause = Some(0.001);
+    });
+    // One of each kind comes before the first fault and stays.
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.hello().await;
+    let mut last = 0;
+    loop {
+        let frame = viewer.frame().await;
+        assert!(frame.stamp.seq > last, "frame {last} is not the last one");
+        last = frame.stamp.seq;
+        let info = pistreamer_protocol::jpeg::inspect(&frame.jpeg).unwrap();
+        if (u32::from(info.width), u32::from(info.height)) == HEALED {
+            break;
+        }
+    }
+    assert_eq!(left.load(Ordering::Relaxed), 0);
+    let healthy = async { while !server.get("/healthz").await.contains("200 OK") {} };
+    timeout(PATIENCE, healthy).await.expect("it is not healthy");
+    let camera = server.camera().await;
+    assert_eq!(camera["state"], "live", "{camera}");
+    assert!(
+        camera["broken"].as_u64().unwrap() > FAULTS as u64 / 10,
+        "{camera}"
+    );
+    TestViewer::connect(&server).await.frame().await;
+    server.stop().await;
+}
