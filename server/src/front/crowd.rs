@@ -156,6 +156,11 @@ impl Crowd {
         self.0.not_accepted.again()
     }
 
+    /// How often a connection could not be accepted so far.
+    pub(super) fn failed(&self) -> u64 {
+        self.0.not_accepted.times()
+    }
+
     /// How many viewers may look at once.
     pub(super) fn viewers(&self) -> usize {
         self.0.limits.viewers

@@ -131,6 +131,12 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
             state.crowd.refused() as f64,
         ),
         (
+            "pistreamer_accept_failures_total",
+            "counter",
+            "Times that no connection could be accepted, mostly for want of descriptors",
+            state.crowd.failed() as f64,
+        ),
+        (
             "pistreamer_uptime_seconds",
             "gauge",
             "Seconds since the server started",

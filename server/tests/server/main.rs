@@ -6,6 +6,7 @@
 
 mod abuse;
 mod access;
+mod clock;
 mod encrypted;
 mod examples;
 mod faults;
@@ -20,6 +21,7 @@ mod pulled;
 mod pushed;
 mod python;
 mod renditions;
+mod scarce;
 mod software;
 mod support;
 mod tls;

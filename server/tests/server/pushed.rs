@@ -42,6 +42,12 @@ fn image(jpeg: &[u8]) -> Vec<u8> {
 
 /// The size of the next part's picture.
 async fn next_part(stream: &mut tokio::io::BufReader<TcpStream>) -> (u16, u16) {
+    let info = pistreamer_protocol::jpeg::inspect(&next_picture(stream).await).unwrap();
+    (info.width, info.height)
+}
+
+/// The next part's picture.
+async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u8> {
     let part = async {
         let mut length = None;
         loop {
@@ -51,8 +57,7 @@ async fn next_part(stream: &mut tokio::io::BufReader<TcpStream>) -> (u16, u16) {
                 ("", Some(length)) => {
                     let mut jpeg = vec![0; length];
                     stream.read_exact(&mut jpeg).await.unwrap();
-                    let info = pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
-                    return (info.width, info.height);
+                    return jpeg;
                 }
                 (line, _) => {
                     if let Some(text) = line.strip_prefix("Content-Length: ") {
@@ -94,6 +99,53 @@ async fn a_stream_without_a_signal_says_so_in_its_picture_and_goes_on_with_the_c
         .await
         .unwrap();
     while next_part(&mut stream).await != (64, 48) {}
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_unplugged_in_the_middle_of_a_frame_is_told_with_why_and_since_when() {
+    let server = tcp_listen();
+    let camera = address(&server).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = b"GET /stream.mjpg HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut stream = tokio::io::BufReader::new(stream);
+    let mut viewer = TestViewer::connect(&server).await;
+    let bright = image(&picture((320, 200), 220));
+    let mut pusher = TcpStream::connect(&camera).await.unwrap();
+    pusher.write_all(&bright).await.unwrap();
+    while next_part(&mut stream).await != (320, 200) {}
+    let unplugged_us = pistreamer::clock::now_us();
+    pusher.write_all(&bright[..bright.len() / 2]).await.unwrap();
+    drop(pusher);
+    loop {
+        let (told, reason) = state(&mut viewer).await;
+        if told == CameraState::NoSignal && reason.contains("in the middle of a picture") {
+            break;
+        }
+    }
+    let status = server.camera().await;
+    assert!(
+        status["since_us"].as_u64().unwrap() >= unplugged_us,
+        "{status}"
+    );
+    // No camera draws this one: it is dark, and its letters are bright.
+    loop {
+        let shown = next_picture(&mut stream).await;
+        let mut decoder = jpeg_decoder::Decoder::new(shown.as_slice());
+        let pixels = decoder.decode().unwrap();
+        let bright = pixels.iter().filter(|value| **value > 150).count();
+        if bright > 0 && bright < pixels.len() / 4 {
+            break;
+        }
+    }
+    let mut pusher = TcpStream::connect(&camera).await.unwrap();
+    pusher
+        .write_all(&image(&picture((64, 48), 120)))
+        .await
+        .unwrap();
+    while next_part(&mut stream).await != (64, 48) {}
+    assert_eq!(server.camera().await["state"], "live");
     server.stop().await;
 }
 

@@ -87,7 +87,8 @@ async fn fail(stream: &mut TcpStream, kind: Kind, chance: &mut fastrand::Rng) {
     let good = picture((64, 48), chance.u8(..));
     if chance.u8(..8) == 0 {
         // Before it is asked.
-        return drop(send(stream, &garbage(chance, 10_000)).await);
+        send(stream, &garbage(chance, 10_000)).await;
+        return;
     }
     asked(stream).await;
     let answer =
