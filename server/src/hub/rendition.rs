@@ -56,7 +56,8 @@ impl Rendition {
         });
         let quality = limits
             .quality
-            .map(|quality| quality.div_ceil(QUALITY_STEP) * QUALITY_STEP)
+            // A viewer may say anything: more than 100 is no limit.
+            .map(|quality| quality.min(100).div_ceil(QUALITY_STEP) * QUALITY_STEP)
             .filter(|quality| (1..config.quality).contains(quality));
         Self { halvings, quality }
     }
@@ -246,6 +247,8 @@ mod tests {
             (71, None),
             (80, None),
             (100, None),
+            (101, None),
+            (255, None),
         ] {
             let limits = Limits {
                 max_width: None,
