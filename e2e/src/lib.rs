@@ -10,6 +10,7 @@
 //! * [`fake`]: a server in the test's hands, which sends what no real one does.
 //! * [`site`]: somebody else's web site.
 //! * [`memory`]: what a page costs.
+//! * [`soak`]: the real server among viewers of every kind for hours; no browser.
 
 pub mod browser;
 pub mod camera;
@@ -18,6 +19,7 @@ pub mod fake;
 pub mod memory;
 pub mod server;
 pub mod site;
+pub mod soak;
 
 use std::time::Duration;
 

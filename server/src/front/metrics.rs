@@ -137,6 +137,12 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
             state.crowd.failed() as f64,
         ),
         (
+            "pistreamer_tasks",
+            "gauge",
+            "Tasks that run now: one for each connection and session, and some of the server's own",
+            state.tasks.len() as f64,
+        ),
+        (
             "pistreamer_uptime_seconds",
             "gauge",
             "Seconds since the server started",
