@@ -148,7 +148,6 @@ pub(super) async fn health(
     }
 }
 
-/// What is wrong with a camera, if nothing changes for so long.
 fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
     let (id, status) = (&camera.identity().id, camera.status());
     if status.state != CameraState::Live {
@@ -159,16 +158,17 @@ fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
         };
         return Some(format!("camera {id}: {reason}"));
     }
+    let silent = silence(camera, ahead)?.as_secs_f64();
+    Some(format!("camera {id}: no frame for {silent:.0} s"))
+}
+
+/// For how long a camera has published nothing, where somebody waits for it and that is longer than it should be. `ahead` is
+/// added to it.
+pub(super) fn silence(camera: &Camera, ahead: Duration) -> Option<Duration> {
     let wanted_for = camera.demand().wanted_for()?;
-    let [published, turned] = [&camera.counters.published_at, camera.turned_at()].map(Moment::age);
-    let silent = published
-        .into_iter()
-        .chain(turned)
-        .fold(wanted_for, Duration::min)
-        + ahead;
-    let silent_s = silent.as_secs_f64();
-    (silent_s > patience_s(camera.picture().fps))
-        .then(|| format!("camera {id}: no frame for {silent_s:.0} s"))
+    let ages = [&camera.counters.published_at, camera.turned_at()].map(Moment::age);
+    let silent = ages.into_iter().flatten().fold(wanted_for, Duration::min) + ahead;
+    (silent.as_secs_f64() > patience_s(camera.picture().fps)).then_some(silent)
 }
 
 #[cfg(test)]

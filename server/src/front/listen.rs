@@ -127,6 +127,8 @@ pub async fn serve(listener: Listener, state: State) {
                     tasks.spawn(connection(stream, peer, place, router, state));
                 }
             }
+            // It was gone before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 // Out of descriptors, most likely. Those who were let in go on; whoever comes waits in the backlog until a
                 // stranger has gone.

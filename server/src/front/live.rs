@@ -5,6 +5,7 @@
 //! Streams are answered in HTTP/1.0, which has no chunks: readers that know only parts then work, as they do with other
 //! cameras.
 
+use super::api::silence;
 use super::listen::{Kill, Peer};
 use super::placard::placard;
 use super::query::Query;
@@ -269,11 +270,14 @@ enum Part {
 /// it says so then: often enough for readers that give up on a silent stream.
 const PLACARD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The picture that says why there is none; `None` while the camera is live.
+/// The picture that says why there is none; `None` while the camera is live and delivers.
 fn no_signal(camera: &Camera) -> Option<Vec<u8>> {
-    let status = camera.status();
+    let mut status = camera.status();
     if status.state == CameraState::Live {
-        return None;
+        // Its device hangs, and its source does not know.
+        let silent = silence(camera, Duration::ZERO)?;
+        status.reason = "the camera delivers nothing any more".into();
+        status.since_us = clock::now_us().saturating_sub(silent.as_micros() as u64);
     }
     let since = i64::try_from(status.since_us / 1_000_000).unwrap_or_default();
     let since = OffsetDateTime::from_unix_timestamp(since)

@@ -2,15 +2,18 @@
 //!
 //! What comes over a network is the business of `peers`.
 
+use crate::pushed::{is_placard, next_picture};
 use crate::support::{PATIENCE, TestServer, TestViewer, chance, heavy_picture, picture};
 use bytes::Bytes;
 use pistreamer::source::{Image, Layout, Mode, Outlet, Pixels, Plane, Source, SourceError, Yuv};
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::message::Camera;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const FAULTS: usize = 1000;
@@ -219,6 +222,56 @@ impl Source for Faulty {
         }
         Ok(())
     }
+}
+
+/// A camera that delivers one picture and then hangs, without a word, until it is told to go on.
+struct Hanging(Arc<AtomicBool>);
+
+impl Source for Hanging {
+    fn camera(&self) -> Camera {
+        Camera {
+            source: "hanging".into(),
+            ..Camera::default()
+        }
+    }
+
+    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        open(outlet, SIZE);
+        while !outlet.demand().wait_wanted(Duration::from_millis(10)) {}
+        let show = |size| {
+            let jpeg = picture(size, 220).into();
+            outlet.frame(pistreamer::clock::now_us(), Image::Jpeg(jpeg));
+        };
+        show(SIZE);
+        while !outlet.demand().sleep(Duration::from_millis(10)) {
+            if self.0.load(Ordering::Relaxed) {
+                show(HEALED);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_camera_hangs_says_so_in_its_picture_and_goes_on_with_the_camera() {
+    let goes_on = Arc::new(AtomicBool::new(false));
+    let hanging = Hanging(Arc::clone(&goes_on));
+    let server = TestServer::start_with(vec![Box::new(hanging)], |_| ());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = b"GET /stream.mjpg HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut stream = BufReader::new(stream);
+    // The camera's own picture is bright.
+    while !is_placard(&next_picture(&mut stream).await) {}
+    assert!(server.get("/healthz").await.contains("no frame for"));
+    goes_on.store(true, Ordering::Relaxed);
+    loop {
+        let info = pistreamer_protocol::jpeg::inspect(&next_picture(&mut stream).await).unwrap();
+        if (u32::from(info.width), u32::from(info.height)) == HEALED {
+            break;
+        }
+    }
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

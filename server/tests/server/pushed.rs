@@ -47,7 +47,7 @@ async fn next_part(stream: &mut tokio::io::BufReader<TcpStream>) -> (u16, u16) {
 }
 
 /// The next part's picture.
-async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u8> {
+pub async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u8> {
     let part = async {
         let mut length = None;
         loop {
@@ -70,6 +70,13 @@ async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u8> {
     timeout(PATIENCE, part)
         .await
         .expect("the stream stands still")
+}
+
+/// Whether a picture says something in bright letters on a dark ground, as no camera of these tests draws it.
+pub fn is_placard(jpeg: &[u8]) -> bool {
+    let pixels = jpeg_decoder::Decoder::new(jpeg).decode().unwrap();
+    let bright = pixels.iter().filter(|value| **value > 150).count();
+    (1..pixels.len() / 4).contains(&bright)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,16 +136,7 @@ async fn a_camera_unplugged_in_the_middle_of_a_frame_is_told_with_why_and_since_
         status["since_us"].as_u64().unwrap() >= unplugged_us,
         "{status}"
     );
-    // No camera draws this one: it is dark, and its letters are bright.
-    loop {
-        let shown = next_picture(&mut stream).await;
-        let mut decoder = jpeg_decoder::Decoder::new(shown.as_slice());
-        let pixels = decoder.decode().unwrap();
-        let bright = pixels.iter().filter(|value| **value > 150).count();
-        if bright > 0 && bright < pixels.len() / 4 {
-            break;
-        }
-    }
+    while !is_placard(&next_picture(&mut stream).await) {}
     let mut pusher = TcpStream::connect(&camera).await.unwrap();
     pusher
         .write_all(&image(&picture((64, 48), 120)))
