@@ -3,6 +3,7 @@
 //!
 //! * [`census`]: the server and what it has.
 //! * [`honest`]: viewers that behave, and their accounts.
+//! * [`stream`]: MJPEG clients that behave.
 //! * [`rogue`]: whoever misbehaves.
 //! * [`pusher`]: whoever pushes pictures to the second camera.
 //!
@@ -12,6 +13,7 @@ pub mod census;
 pub mod honest;
 pub mod pusher;
 pub mod rogue;
+pub mod stream;
 
 use crate::PATIENCE;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -58,6 +60,7 @@ pub struct Crowd {
 
 /// Viewers at a time: some of each kind.
 const HONEST: u8 = 8;
+const STREAMS: u8 = 3;
 const ROGUES: u8 = 12;
 
 /// Longest life of a viewer that comes and goes.
@@ -217,6 +220,22 @@ async fn gather(crowd: &Arc<Crowd>, chance: &mut fastrand::Rng, end: Instant) {
                 };
                 let life = LIFE.mul_f64(chance.f64()).min(left);
                 look(&crowd, [127, 0, 1, number], manner, chance.fork(), life).await;
+            }
+        });
+    }
+    for number in 1..=STREAMS {
+        let (crowd, mut chance) = (Arc::clone(crowd), chance.fork());
+        all.spawn(async move {
+            loop {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                let life = LIFE.mul_f64(chance.f64()).min(left);
+                let looked = stream::look(&crowd, [127, 0, 5, number], chance.fork(), life).await;
+                if let Err(error) = looked {
+                    lock(&crowd.problems).push(format!("MJPEG: {error:#}"));
+                }
             }
         });
     }
