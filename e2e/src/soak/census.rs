@@ -74,7 +74,8 @@ impl Subject {
         let address = said
             .split_once("http://")
             .and_then(|(_, address)| address.trim().trim_end_matches('/').parse().ok());
-        subject.address = address.with_context(|| format!("the server said {said:?}"))?;
+        let nowhere = || format!("the server said {said:?} and {}", subject.said());
+        subject.address = address.with_context(nowhere)?;
         Ok(subject)
     }
 
