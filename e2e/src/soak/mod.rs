@@ -243,7 +243,8 @@ async fn gather(crowd: &Arc<Crowd>, chance: &mut fastrand::Rng, end: Instant) {
         let (crowd, mut chance) = (Arc::clone(crowd), chance.fork());
         all.spawn(async move {
             while Instant::now() < end {
-                rogue::visit(&crowd, [127, 0, 2, number], chance.fork()).await;
+                let left = end.saturating_duration_since(Instant::now());
+                rogue::visit(&crowd, [127, 0, 2, number], chance.fork(), left).await;
                 *lock(&crowd.visits) += 1;
                 tokio::time::sleep(Duration::from_millis(chance.u64(..200))).await;
             }

@@ -12,11 +12,11 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-/// No visit takes longer.
-const LONGEST: Duration = Duration::from_secs(3);
+/// No visit takes longer. Long enough for the server to notice that somebody takes nothing any more.
+const LONGEST: Duration = Duration::from_secs(8);
 
-/// One visit.
-pub async fn visit(crowd: &Crowd, address: [u8; 4], mut chance: fastrand::Rng) {
+/// One visit, until it ends, or for so long.
+pub async fn visit(crowd: &Crowd, address: [u8; 4], mut chance: fastrand::Rng, most: Duration) {
     let visiting = async {
         match chance.u8(..8) {
             0 => stream(crowd, address, &mut chance).await,
@@ -27,7 +27,13 @@ pub async fn visit(crowd: &Crowd, address: [u8; 4], mut chance: fastrand::Rng) {
         }
     };
     // How it ended is the visitor's own business.
-    drop(timeout(LONGEST, visiting).await);
+    drop(timeout(LONGEST.min(most), visiting).await);
+}
+
+/// Takes nothing for a while, now and then for longer than the server bears.
+async fn stand_still(chance: &mut fastrand::Rng) {
+    let most = if chance.u8(..8) == 0 { 8000 } else { 2000 };
+    sleep(Duration::from_millis(chance.u64(..most))).await;
 }
 
 async fn read_a_while(stream: &mut TcpStream, chance: &mut fastrand::Rng) -> Result<()> {
@@ -60,7 +66,7 @@ async fn stream(crowd: &Crowd, address: [u8; 4], chance: &mut fastrand::Rng) -> 
     stream.write_all(request.as_bytes()).await?;
     read_a_while(&mut stream, chance).await?;
     if chance.bool() {
-        sleep(Duration::from_millis(chance.u64(..2000))).await;
+        stand_still(chance).await;
     }
     Ok(())
 }
@@ -177,6 +183,6 @@ async fn lie(crowd: &Crowd, address: [u8; 4], chance: &mut fastrand::Rng) -> Res
             viewer.hear(Duration::from_millis(1), false).await?;
         }
     }
-    sleep(Duration::from_millis(chance.u64(..2000))).await;
+    stand_still(chance).await;
     Ok(())
 }
