@@ -3,6 +3,8 @@
 #
 #     tools/fuzz.sh BINARIES LOGS SECONDS TARGET...
 #
+# With FUZZ_SEED, a number, each begins as it did with that number before, as long as nothing was learnt since.
+#
 # For `./dev fuzz`, which builds them. What a target learns stays in fuzz/corpus/, what it fails with in fuzz/artifacts/.
 # Fails where a target does.
 set -eu
@@ -15,7 +17,7 @@ one() {
     mkdir -p "fuzz/corpus/$name" "fuzz/artifacts/$name"
     log=$logs/fuzz-$name.txt
     if ASAN_OPTIONS=detect_odr_violation=0 "$binaries/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
-        -artifact_prefix="fuzz/artifacts/$name/" -print_final_stats=1 \
+        ${FUZZ_SEED:+-seed="$FUZZ_SEED"} -artifact_prefix="fuzz/artifacts/$name/" -print_final_stats=1 \
         "fuzz/corpus/$name" "fuzz/seeds/$name" >"$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         echo "$name: $runs inputs in $seconds s, nothing found"

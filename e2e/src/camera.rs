@@ -65,13 +65,17 @@ impl Page<'_> {
         self.wait_at_least("data-drawn", wanted).await
     }
 
-    /// Waits until an attribute that counts is that high.
+    /// Waits until an attribute that counts is that high, however long that takes as long as it rises.
     ///
     /// # Errors
-    /// Where that takes too long.
+    /// Where it stands still for too long.
     pub async fn wait_at_least(&self, name: &str, wanted: u64) -> Result<()> {
-        let reached = format!("Number({CAMERA}.getAttribute('{name}')) >= {wanted}");
-        self.wait_for(&reached).await?;
+        let value = format!("Number({CAMERA}.getAttribute('{name}'))");
+        let mut reached = 0;
+        while reached < wanted {
+            let more = format!("{value} > {reached} ? {value} : 0");
+            reached = self.wait_for(&more).await?.as_u64().unwrap_or_default();
+        }
         Ok(())
     }
 
