@@ -17,6 +17,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Most bytes dropped in one call.
 const DROPPED_AT_ONCE: usize = 1 << 20;
 
+/// Time to read between two viewers that connect.
+const BETWEEN_TWO: Duration = Duration::from_millis(1);
+
 /// The viewers.
 pub struct Crowd {
     poll: Poll,
@@ -92,31 +95,38 @@ impl Crowd {
         let stalled = (0..stalled)
             .map(|_| Ok(url.open()?.0))
             .collect::<anyhow::Result<_>>()?;
-        let poll = Poll::new()?;
-        let viewers = (0..viewers)
-            .map(|number| {
-                let (stream, mut framing, came) =
-                    url.open().with_context(|| format!("viewer {number}"))?;
-                framing.feed(&came, |_| ());
-                stream.set_nonblocking(true)?;
-                let mut stream = TcpStream::from_std(stream);
-                poll.registry()
-                    .register(&mut stream, Token(number), Interest::READABLE)?;
-                Ok(Viewer {
-                    stream,
-                    framing,
-                    acknowledges: acknowledge && url.wire != Wire::Mjpeg,
-                    frames: 0,
-                    bytes: 0,
-                })
-            })
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Self {
-            poll,
-            viewers,
+        let mut crowd = Self {
+            poll: Poll::new()?,
+            viewers: Vec::with_capacity(viewers),
             _stalled: stalled,
             stamps: Stamps::default(),
             nothing: Box::new_uninit_slice(DROPPED_AT_ONCE),
+        };
+        for number in 0..viewers {
+            let viewer = crowd
+                .welcome(url, number, acknowledge)
+                .with_context(|| format!("viewer {number}"))?;
+            crowd.viewers.push(viewer);
+            // A server that waits for each of its viewers would not answer the next one.
+            crowd.look(BETWEEN_TWO)?;
+        }
+        Ok(crowd)
+    }
+
+    fn welcome(&self, url: &Url, number: usize, acknowledge: bool) -> anyhow::Result<Viewer> {
+        let (stream, mut framing, came) = url.open()?;
+        framing.feed(&came, |_| ());
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        self.poll
+            .registry()
+            .register(&mut stream, Token(number), Interest::READABLE)?;
+        Ok(Viewer {
+            stream,
+            framing,
+            acknowledges: acknowledge && url.wire != Wire::Mjpeg,
+            frames: 0,
+            bytes: 0,
         })
     }
 

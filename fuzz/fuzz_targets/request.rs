@@ -18,7 +18,7 @@ use pistreamer_protocol::message;
 use std::cell::LazyCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -81,7 +81,7 @@ fn server() -> Server {
         origins: AllowedOrigins::new(&["http://dash.example".into()]).expect("it is one"),
         hosts: hosts(),
         proxies: [IpAddr::V4(Ipv4Addr::LOCALHOST)].into(),
-        started_us: 1,
+        started: Instant::now(),
         tasks: Default::default(),
         shutdown: Default::default(),
     };

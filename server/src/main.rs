@@ -7,6 +7,7 @@ use pistreamer::config::{self, Config};
 use pistreamer::{grab, keys, panics};
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -30,20 +31,22 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         print!("{}", keys::run(typed)?);
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     if let Some(Command::Push(typed)) = &cli.command {
         let push = config::Push::new(typed)?;
         init_log(&typed.logging)?;
-        return runtime.block_on(async { app::push(&push, shutdown_signal()?).await });
+        return everywhere()?.block_on(async { app::push(&push, shutdown_signal()?).await });
     }
     if let Some(Command::Grab(typed)) = &cli.command {
         let config = grab::Config::new(typed)?;
-        return runtime.block_on(async { Ok(grab::run(config, shutdown_signal()?).await?) });
+        return everywhere()?.block_on(async { Ok(grab::run(config, shutdown_signal()?).await?) });
     }
     let config = Config::new(&cli.serve)?;
     init_log(&cli.serve.logging)?;
+    let runtime = if config.certificate.is_some() {
+        everywhere()?
+    } else {
+        Builder::new_current_thread().enable_all().build()?
+    };
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
         let app = App::start(&config)?;
@@ -58,6 +61,11 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         app.run(shutdown).await;
         Ok(())
     })
+}
+
+/// A runtime on every core.
+fn everywhere() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build()
 }
 
 /// What shows the key of this server.

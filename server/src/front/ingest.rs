@@ -22,7 +22,7 @@ use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -116,6 +116,10 @@ enum End {
     Stopped(Stop),
 }
 
+/// Rest after a message that holds no picture. A message of some kilobytes can take milliseconds to unpack, which a flood of
+/// them would take from everybody.
+const AFTER_GARBAGE: Duration = Duration::from_millis(10);
+
 /// One pusher.
 struct Session {
     socket: WebSocketStream<Stream>,
@@ -174,6 +178,7 @@ impl Session {
                 }
                 Err(problem) => {
                     self.visit.broken(&problem);
+                    sleep(AFTER_GARBAGE).await;
                     Ok(())
                 }
             },
