@@ -116,9 +116,9 @@ enum End {
     Stopped(Stop),
 }
 
-/// Rest after a message that holds no picture. A message of some kilobytes can take milliseconds to unpack, which a flood of
-/// them would take from everybody.
-const AFTER_GARBAGE: Duration = Duration::from_millis(10);
+/// After a message that holds no picture, a pusher rests for so many times as long as it took to find that out: a few
+/// kilobytes can take milliseconds to unpack, which a flood of them would take from everybody.
+const AFTER_GARBAGE: u32 = 3;
 
 /// One pusher.
 struct Session {
@@ -171,17 +171,20 @@ impl Session {
 
     async fn hear(&mut self, message: Message) -> Result<(), End> {
         match message {
-            Message::Binary(bytes) => match self.picture(bytes) {
-                Ok(seq) => {
-                    self.say(Message::text(ViewerMessage::Ack { seq }.to_json()))
-                        .await
+            Message::Binary(bytes) => {
+                let began = Instant::now();
+                match self.picture(bytes) {
+                    Ok(seq) => {
+                        self.say(Message::text(ViewerMessage::Ack { seq }.to_json()))
+                            .await
+                    }
+                    Err(problem) => {
+                        self.visit.broken(&problem);
+                        sleep(began.elapsed() * AFTER_GARBAGE).await;
+                        Ok(())
+                    }
                 }
-                Err(problem) => {
-                    self.visit.broken(&problem);
-                    sleep(AFTER_GARBAGE).await;
-                    Ok(())
-                }
-            },
+            }
             Message::Text(text) => {
                 if let Ok(ServerMessage::State(status)) = ServerMessage::from_json(&text) {
                     self.visit.status(&status);
