@@ -1,6 +1,6 @@
 //! How old the picture is when it arrives over a slow link: Markdown rows.
 //!
-//! Age is now − `captured-us` at the arrival of a frame's last byte. The link itself is [`crate::throttle`].
+//! Age is now − `captured-us` at the arrival of a frame's last byte, or − `X-Timestamp` where others serve. The link itself is [`crate::throttle`].
 
 use crate::crowd::{ack, now_us};
 use crate::head::Stamps;
@@ -34,6 +34,10 @@ pub struct Options {
     /// The program
     #[arg(long, default_value = "target/release/pistreamer")]
     server: PathBuf,
+    /// Another server with MJPEG whose parts have X-Timestamp: its name, the command that starts it, where {pictures} is the
+    /// directory of JPEGs, and its URL
+    #[arg(long, num_args = 3, value_names = ["NAME", "COMMAND", "URL"])]
+    peer: Vec<String>,
 }
 
 /// A kind of viewer.
@@ -59,6 +63,37 @@ impl Kind {
             Self::Mjpeg => "MJPEG",
         }
     }
+
+    fn url(self, address: SocketAddr) -> Url {
+        let (path, wire) = match self {
+            Self::Mjpeg => ("/stream.mjpg", Wire::Mjpeg),
+            _ => ("/ws", Wire::WebSocket(WireFormat::GzipBase64)),
+        };
+        Url {
+            address,
+            path: path.into(),
+            wire,
+            from: None,
+        }
+    }
+}
+
+/// What is looked at.
+struct Subject {
+    name: String,
+    url: Url,
+    acknowledges: bool,
+}
+
+impl Subject {
+    /// Every frame that arrives over that link in so long.
+    fn look(&self, throttle: SocketAddr, time: Duration) -> anyhow::Result<Vec<Arrival>> {
+        let url = Url {
+            address: throttle,
+            ..self.url.clone()
+        };
+        watch(&url, self.acknowledges, time)
+    }
 }
 
 /// A frame that arrived.
@@ -66,7 +101,7 @@ impl Kind {
 pub struct Arrival {
     /// When.
     pub at: Instant,
-    /// The frame's number.
+    /// The frame's number; of others' frames, how many came before.
     pub seq: u64,
     /// When it was captured, as Unix time in µs.
     pub captured_us: u64,
@@ -77,29 +112,15 @@ pub struct Arrival {
 /// Looks through a throttle as such a viewer for so long, and returns every frame that arrived.
 ///
 /// # Errors
-/// Where the server ends the connection or sends frames without stamps.
+/// Where the server ends the connection or sends frames that don't tell when they were captured.
 pub fn look(address: SocketAddr, kind: Kind, time: Duration) -> anyhow::Result<Vec<Arrival>> {
-    let url = match kind {
-        Kind::Mjpeg => Url {
-            address,
-            path: "/stream.mjpg".into(),
-            wire: Wire::Mjpeg,
-            from: None,
-        },
-        _ => Url {
-            address,
-            path: "/ws".into(),
-            wire: Wire::WebSocket(WireFormat::GzipBase64),
-            from: None,
-        },
-    };
-    watch(&url, kind == Kind::Acknowledging, time)
+    watch(&kind.url(address), kind == Kind::Acknowledging, time)
 }
 
 /// Looks at a stream for so long, and returns every frame that arrived.
 ///
 /// # Errors
-/// Where the server ends the connection or sends frames without stamps.
+/// Where the server ends the connection or sends frames that don't tell when they were captured.
 pub fn watch(url: &Url, acknowledges: bool, time: Duration) -> anyhow::Result<Vec<Arrival>> {
     let (mut stream, mut framing, mut came) = url.open()?;
     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
@@ -108,17 +129,19 @@ pub fn watch(url: &Url, acknowledges: bool, time: Duration) -> anyhow::Result<Ve
     let began = Instant::now();
     let mut buffer = vec![0; 64 << 10];
     while began.elapsed() < time {
-        let mut heads = Vec::new();
-        framing.feed(&came, |seen| heads.push(seen.head));
-        for head in heads {
-            let stamp = stamps.read(&head).context("a frame has no stamp")?;
+        let mut frames = Vec::new();
+        framing.feed(&came, |seen| frames.push(seen));
+        for frame in frames {
+            let stamp = stamps.read(&frame.head);
+            let captured_us = stamp.map(|stamp| stamp.captured_us).or(frame.timestamp_us);
+            let captured_us = captured_us.context("a frame has neither stamp nor X-Timestamp")?;
             arrivals.push(Arrival {
                 at: Instant::now(),
-                seq: stamp.seq,
-                captured_us: stamp.captured_us,
-                age_ms: now_us().saturating_sub(stamp.captured_us) as f64 / 1e3,
+                seq: stamp.map_or(arrivals.len() as u64, |stamp| stamp.seq),
+                captured_us,
+                age_ms: now_us().saturating_sub(captured_us) as f64 / 1e3,
             });
-            if acknowledges {
+            if acknowledges && let Some(stamp) = stamp {
                 stream.write_all(&ack(stamp.seq))?;
             }
         }
@@ -182,20 +205,40 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     );
     let (_server, url) = Server::start_and_listen(&command)?;
     let address = url.parse::<Url>()?.address;
+    let mut subjects: Vec<_> = Kind::ALL
+        .into_iter()
+        .map(|kind| Subject {
+            name: kind.name().into(),
+            url: kind.url(address),
+            acknowledges: kind == Kind::Acknowledging,
+        })
+        .collect();
+    let mut peers = Vec::new();
+    for peer in options.peer.chunks_exact(3) {
+        let pictures = pictures.path().display().to_string();
+        peers.push(Server::start(&peer[1].replace("{pictures}", &pictures))?);
+        let url: Url = peer[2].parse()?;
+        url.wait_until_open()?;
+        subjects.push(Subject {
+            name: peer[0].clone(),
+            url,
+            acknowledges: false,
+        });
+    }
     println!(
         "| link, round trip | viewer | fps | possible | age p50, ms | p99 | bound | largest gap in seq |"
     );
     println!("|---|---|--:|--:|--:|--:|--:|--:|");
     for case in cases(options.bytes as f64 * options.fps) {
-        for kind in Kind::ALL {
+        for subject in &subjects {
             let rounds = (0..options.rounds)
-                .map(|_| row(address, &case, kind, options))
+                .map(|_| row(subject, &case, options))
                 .collect::<anyhow::Result<Vec<_>>>()?;
             let figure = |of: usize| median(rounds.iter().map(|round| round[of]));
             println!(
                 "| {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} |",
                 case.name,
-                kind.name(),
+                subject.name,
                 figure(0),
                 possible_fps(case.link, options),
                 figure(1),
@@ -210,15 +253,15 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     );
     println!("|---|---|--:|--:|--:|--:|");
     let case = &cases(options.bytes as f64 * options.fps)[1];
-    for kind in Kind::ALL {
+    for subject in &subjects {
         let rounds = (0..options.rounds)
-            .map(|_| standstill(address, case.link, kind))
+            .map(|_| standstill(subject, case.link))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let figure = |of: usize| median(rounds.iter().map(|round| round[of]));
         println!(
             "| {} | {} | {:.0} | {:.1} | {:.1} | {:.1} |",
             case.name,
-            kind.name(),
+            subject.name,
             figure(0),
             figure(1),
             figure(2),
@@ -244,18 +287,14 @@ fn possible_fps(link: Link, options: &Options) -> f64 {
 }
 
 /// Frames a second, age's p50 and p99, and the largest step from a frame to the next.
-fn row(
-    address: SocketAddr,
-    case: &Case,
-    kind: Kind,
-    options: &Options,
-) -> anyhow::Result<[f64; 4]> {
+fn row(subject: &Subject, case: &Case, options: &Options) -> anyhow::Result<[f64; 4]> {
     /// Time for a viewer's window to find its size.
     const WARM_UP: Duration = Duration::from_secs(3);
-    let throttle = Throttle::open(address, case.link)?;
+    let throttle = Throttle::open(subject.url.address, case.link)?;
     let time = Duration::from_secs_f64(options.seconds);
     let began = Instant::now();
-    let arrivals: Vec<_> = look(throttle.address(), kind, WARM_UP + time)?
+    let arrivals: Vec<_> = subject
+        .look(throttle.address(), WARM_UP + time)?
         .into_iter()
         .filter(|arrival| arrival.at > began + WARM_UP)
         .collect();
@@ -277,20 +316,22 @@ fn row(
 }
 
 /// Frames from before the link moved again, ms from then until the first one from after it, and that one's age.
-fn standstill(address: SocketAddr, link: Link, kind: Kind) -> anyhow::Result<[f64; 3]> {
+fn standstill(subject: &Subject, link: Link) -> anyhow::Result<[f64; 3]> {
     const MOVING: Duration = Duration::from_secs(4);
     const STANDING: Duration = Duration::from_secs(5);
-    let throttle = Throttle::open(address, link)?;
+    let throttle = Throttle::open(subject.url.address, link)?;
     let viewer = throttle.address();
-    let looking = std::thread::spawn(move || look(viewer, kind, MOVING + STANDING + MOVING));
-    std::thread::sleep(MOVING);
-    throttle.stop();
-    std::thread::sleep(STANDING);
-    let (resumed, resumed_us) = (Instant::now(), now_us());
-    throttle.resume();
-    let arrivals = looking
-        .join()
-        .map_err(|_| anyhow::anyhow!("the viewer panicked"))??;
+    let (resumed, resumed_us, arrivals) = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| subject.look(viewer, MOVING + STANDING + MOVING));
+        std::thread::sleep(MOVING);
+        throttle.stop();
+        std::thread::sleep(STANDING);
+        let resumed = (Instant::now(), now_us());
+        throttle.resume();
+        let arrivals = looking.join().expect("looking does not panic");
+        (resumed.0, resumed.1, arrivals)
+    });
+    let arrivals = arrivals?;
     let after = || arrivals.iter().filter(|arrival| arrival.at > resumed);
     let old = after()
         .filter(|arrival| arrival.captured_us < resumed_us)

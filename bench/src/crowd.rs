@@ -8,7 +8,6 @@ use crate::url::{Url, Wire};
 use anyhow::{Context, ensure};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use pistreamer_protocol::Stamp;
 use socket2::SockRef;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -47,18 +46,23 @@ pub struct Sight {
     pub frames: Vec<u64>,
     /// Bytes of frames, of all viewers together.
     pub bytes: u64,
-    /// Age of each frame at its last byte's arrival, in ms: now − `captured-us`. Empty where frames have no stamps.
+    /// Age of each frame at its last byte's arrival, in ms: now − `captured-us`, or `X-Timestamp` of frames that have no
+    /// stamp. Empty where they have neither.
     pub ages_ms: Vec<f64>,
     /// The first and the last frame that any viewer saw, by their stamps.
     pub seqs: Option<(u64, u64)>,
 }
 
 impl Sight {
-    fn saw(&mut self, stamp: &Stamp) {
-        let age_us = now_us().saturating_sub(stamp.captured_us);
-        self.ages_ms.push(age_us as f64 / 1e3);
-        let (first, last) = self.seqs.unwrap_or((stamp.seq, stamp.seq));
-        self.seqs = Some((first.min(stamp.seq), last.max(stamp.seq)));
+    fn aged(&mut self, captured_us: Option<u64>) {
+        let age_us = captured_us.map(|captured_us| now_us().saturating_sub(captured_us));
+        self.ages_ms
+            .extend(age_us.map(|age_us| age_us as f64 / 1e3));
+    }
+
+    fn saw(&mut self, seq: u64) {
+        let (first, last) = self.seqs.unwrap_or((seq, seq));
+        self.seqs = Some((first.min(seq), last.max(seq)));
     }
 
     /// Share of the camera's frames that the viewer got who got fewest.
@@ -192,11 +196,18 @@ impl Viewer {
             } else {
                 self.framing.feed(&some[..came], |frame| seen.push(frame));
             }
-            for Seen { len, head } in seen {
+            for Seen {
+                len,
+                head,
+                timestamp_us,
+            } in seen
+            {
                 self.frames += 1;
                 self.bytes += len as u64;
-                if let Some(stamp) = stamps.read(&head) {
-                    sight.saw(stamp);
+                let stamp = stamps.read(&head);
+                sight.aged(stamp.map(|stamp| stamp.captured_us).or(timestamp_us));
+                if let Some(stamp) = stamp {
+                    sight.saw(stamp.seq);
                     if self.acknowledges {
                         self.stream.write_all(&ack(stamp.seq))?;
                     }

@@ -42,11 +42,18 @@ enum State {
     Header(Vec<u8>),
     /// In a frame.
     Body {
-        frame: bool,
-        len: usize,
+        of: Header,
         left: usize,
         head: Vec<u8>,
     },
+}
+
+/// What a header tells.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    is_frame: bool,
+    len: usize,
+    timestamp_us: Option<u64>,
 }
 
 /// A frame that is complete.
@@ -56,6 +63,8 @@ pub struct Seen {
     pub len: usize,
     /// Its first [`HEAD`] bytes at most.
     pub head: Vec<u8>,
+    /// Unix time in µs that its part's `X-Timestamp` tells, in seconds, as mjpg-streamer and its like have it.
+    pub timestamp_us: Option<u64>,
 }
 
 impl Framing {
@@ -78,9 +87,7 @@ impl Framing {
     /// How many of the next bytes are of no interest: for [`Self::dropped`] rather than [`Self::feed`].
     pub fn droppable(&self) -> usize {
         match &self.state {
-            State::Body {
-                frame, left, head, ..
-            } if !frame || head.len() == HEAD => *left,
+            State::Body { of, left, head } if !of.is_frame || head.len() == HEAD => *left,
             _ => 0,
         }
     }
@@ -105,11 +112,10 @@ impl Framing {
                     } else {
                         web_socket_header(header)
                     };
-                    if let Some((frame, len)) = parsed {
+                    if let Some(of) = parsed {
                         self.state = State::Body {
-                            frame,
-                            len,
-                            left: len,
+                            of,
+                            left: of.len,
                             head: Vec::new(),
                         };
                     }
@@ -126,30 +132,22 @@ impl Framing {
     }
 
     fn end_body(&mut self, seen: impl FnOnce(Seen)) {
-        if let State::Body {
-            left: 0,
-            frame,
-            len,
-            head,
-        } = &mut self.state
-        {
-            let (frame, whole) = (
-                *frame,
-                Seen {
-                    len: *len,
-                    head: std::mem::take(head),
-                },
-            );
+        if let State::Body { left: 0, of, head } = &mut self.state {
+            let (of, head) = (*of, std::mem::take(head));
             self.state = State::Header(Vec::new());
-            if frame {
-                seen(whole);
+            if of.is_frame {
+                seen(Seen {
+                    len: of.len,
+                    head,
+                    timestamp_us: of.timestamp_us,
+                });
             }
         }
     }
 }
 
-/// Whether it is a binary message, and its length, once the header is whole.
-fn web_socket_header(header: &[u8]) -> Option<(bool, usize)> {
+/// What a WebSocket's frame header tells, once it is whole. A binary message is a frame.
+fn web_socket_header(header: &[u8]) -> Option<Header> {
     const OPCODE_BINARY: u8 = 2;
     let (&first, rest) = header.split_first()?;
     let (&short, long) = rest.split_first()?;
@@ -165,17 +163,26 @@ fn web_socket_header(header: &[u8]) -> Option<(bool, usize)> {
             .iter()
             .fold(0, |len, byte| (len << 8) | usize::from(*byte)),
     };
-    Some((first & 0x0f == OPCODE_BINARY, len))
+    Some(Header {
+        is_frame: first & 0x0f == OPCODE_BINARY,
+        len,
+        timestamp_us: None,
+    })
 }
 
-/// The length of a part whose headers end here.
-fn part_header(header: &[u8]) -> Option<(bool, usize)> {
+/// What a part's headers tell, once they end.
+fn part_header(header: &[u8]) -> Option<Header> {
     if !header.ends_with(b"\r\n\r\n") {
         return None;
     }
     let text = String::from_utf8_lossy(header).to_ascii_lowercase();
-    let (_, after) = text.split_once("content-length:")?;
-    Some((true, after.lines().next()?.trim().parse().ok()?))
+    let value = |name: &str| Some(text.split_once(name)?.1.lines().next()?.trim());
+    let seconds = value("x-timestamp:").and_then(|seconds| seconds.parse::<f64>().ok());
+    Some(Header {
+        is_frame: true,
+        len: value("content-length:")?.parse().ok()?,
+        timestamp_us: seconds.map(|seconds| (seconds * 1e6).round() as u64),
+    })
 }
 
 #[cfg(test)]
@@ -227,7 +234,7 @@ mod tests {
         let mut bytes = b"--b\r\n".to_vec();
         for len in [3, 1000] {
             bytes.extend(
-                format!("Content-Type: image/jpeg\r\nContent-Length: {len}\r\n\r\n").bytes(),
+                format!("Content-Type: image/jpeg\r\nContent-Length: {len}\r\nX-Timestamp: {len}.000001\r\n\r\n").bytes(),
             );
             bytes.resize(bytes.len() + len, b'x');
             bytes.extend(b"\r\n--b\r\n");
@@ -235,6 +242,9 @@ mod tests {
         for step in [1, 7, 5000] {
             assert_eq!(all(Framing::multipart(), &bytes, step), [3, 1000]);
         }
+        let mut times = Vec::new();
+        Framing::multipart().feed(&bytes, |frame| times.push(frame.timestamp_us));
+        assert_eq!(times, [Some(3_000_001), Some(1_000_000_001)]);
     }
 
     #[test]

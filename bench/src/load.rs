@@ -11,7 +11,7 @@ use crate::url::{Url, Wire};
 use anyhow::{Context, bail};
 use pistreamer_protocol::WireFormat;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -224,7 +224,7 @@ fn measure(target: &Target, viewers: usize, options: &Options) -> anyhow::Result
         wire: target.wire,
         ..url.parse()?
     };
-    wait_until_open(&url)?;
+    url.wait_until_open()?;
     let mut crowd = Crowd::connect(&url, viewers, options.stalled, options.ack)?;
     crowd.look(WARM_UP)?;
     let (cpu, resident) = (server.cpu()?, server.resident_mb()?);
@@ -234,18 +234,6 @@ fn measure(target: &Target, viewers: usize, options: &Options) -> anyhow::Result
         cpu: server.cpu()?.saturating_sub(cpu),
         resident_mb: (resident, server.resident_mb()?),
     })
-}
-
-fn wait_until_open(url: &Url) -> anyhow::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let began = Instant::now();
-    loop {
-        match url.open() {
-            Ok(_) => return Ok(()),
-            Err(error) if began.elapsed() > PATIENCE => return Err(error),
-            Err(_) => std::thread::sleep(Duration::from_millis(50)),
-        }
-    }
 }
 
 impl Measured {

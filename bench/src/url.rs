@@ -7,6 +7,7 @@ use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How frames come.
@@ -73,6 +74,22 @@ impl Url {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(stream)
+    }
+
+    /// Waits until the stream is there.
+    ///
+    /// # Errors
+    /// Where it is not there for long.
+    pub fn wait_until_open(&self) -> anyhow::Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let began = Instant::now();
+        loop {
+            match self.open() {
+                Ok(_) => return Ok(()),
+                Err(error) if began.elapsed() > PATIENCE => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+        }
     }
 
     /// Connects and asks for the stream. What came with the answer's headers is already in the framing.
