@@ -13,7 +13,7 @@ use super::upgrade::unknown_camera;
 use super::{State, assets, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
-use crate::hub::{Camera, Frame, Limits, Subscription};
+use crate::hub::{Camera, Frame, Subscription};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
 use axum::extract::{self, Extension};
@@ -64,14 +64,6 @@ pub(super) async fn action_or_viewer(
     }
 }
 
-/// What `?width=` and `?quality=` ask for.
-fn limits(query: &Query) -> Limits {
-    Limits {
-        max_width: query.number("width").map(|width| width as u32),
-        quality: query.number("quality").map(|quality| quality as u8),
-    }
-}
-
 /// The newest frame. `?max_age=` in ms waits for one that is not older, `?width=` and `?quality=` make it smaller.
 pub(super) async fn snapshot(
     extract::State(state): extract::State<State>,
@@ -87,7 +79,7 @@ pub(super) async fn snapshot(
     };
     let max_age = query.number("max_age").map(|ms| (ms * 1000.0) as u64);
     let asked_us = clock::now_us();
-    let mut subscription = camera.subscribe_to(limits(&query));
+    let mut subscription = camera.subscribe_to(query.limits());
     let fresh = async {
         loop {
             let frame = subscription.newest().await;
@@ -150,7 +142,7 @@ pub(super) async fn stream(
     let manner = Manner::of(&headers);
     let parts = Parts {
         manner,
-        subscription: camera.subscribe_to(limits(&query)),
+        subscription: camera.subscribe_to(query.limits()),
         viewer,
         pace,
         last: None,

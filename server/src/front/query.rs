@@ -1,5 +1,6 @@
 //! Queries as cameras meet them in the wild: cache busters, a second `?`, keys that nobody knows.
 
+use crate::hub::Limits;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -42,6 +43,14 @@ impl Query {
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite() && *number >= 0.0)
+    }
+
+    /// What `?width=` and `?quality=` ask for.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_width: self.number("width").map(|width| width as u32),
+            quality: self.number("quality").map(|quality| quality as u8),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::query::Query;
 use super::tls::Stream;
 use super::{State, full, guard, refusal, seat, stop};
 use crate::access::Grant;
-use crate::hub::Camera;
+use crate::hub::{Camera, Limits};
 use crate::session::{self, Entry, Link};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
@@ -46,10 +46,11 @@ pub(super) async fn upgrade(
         Err(refusal) => return *refusal,
     };
     let upgrade = hyper::upgrade::on(&mut request);
+    let limits = query.limits();
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
     let session = async move {
-        serve(upgrade, state, grant, camera, wire, entry).await;
+        serve(upgrade, state, grant, camera, limits, wire, entry).await;
         drop(place);
     };
     tasks.spawn(session.instrument(span));
@@ -178,6 +179,7 @@ async fn serve(
     state: State,
     grant: Grant,
     camera: Arc<Camera>,
+    limits: Limits,
     wire: WireFormat,
     entry: Entry,
 ) {
@@ -188,7 +190,7 @@ async fn serve(
     let came = state.crowd.came();
     let end = session::run(
         link,
-        camera.subscribe(),
+        camera.subscribe_to(limits),
         wire,
         entry,
         state.sessions,

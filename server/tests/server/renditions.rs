@@ -103,6 +103,18 @@ async fn a_frame_has_the_same_stamp_in_every_size_and_the_viewer_is_told_the_siz
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_names_its_width_in_the_address_gets_no_larger_frame_first() {
+    let server = TestServer::start(|typed| typed.capture.size = Some("640x480".into()));
+    let mut viewer = TestViewer::connect_with(&server, "/ws?width=300&quality=50", &[])
+        .await
+        .unwrap();
+    assert_eq!(size(&viewer.frame().await.jpeg), (320, 240));
+    viewer.say(ViewerMessage::Want(Want::default())).await;
+    frame_of(&mut viewer, (640, 480)).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_wants_is_not_encoded() {
     let server = TestServer::start(|typed| typed.capture.size = Some("640x480".into()));
     let mut viewer = TestViewer::connect(&server).await;
