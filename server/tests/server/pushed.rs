@@ -150,14 +150,17 @@ async fn a_camera_unplugged_in_the_middle_of_a_frame_is_told_with_why_and_since_
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_of_a_picamera_script_reach_a_viewer() {
     let server = tcp_listen();
+    server
+        .camera_is(|camera| {
+            camera["reason"]
+                .as_str()
+                .unwrap()
+                .contains("no camera pushes")
+        })
+        .await;
     let mut viewer = TestViewer::connect(&server).await;
     let hello = viewer.hello().await;
     assert_eq!(hello.status.state, CameraState::NoSignal);
-    assert!(
-        hello.status.reason.contains("no camera pushes"),
-        "{}",
-        hello.status.reason
-    );
 
     let directory = tempfile::tempdir().unwrap();
     let pictures = [20, 120, 220].map(|brightness| picture((64, 48), brightness));
