@@ -3,7 +3,7 @@
 //! What the viewer's element shows belongs to [`crate::camera`].
 
 use crate::PATIENCE;
-use crate::devtools::{DevTools, Event, text};
+use crate::devtools::{DevTools, Event, Refused, text};
 use crate::server::artifacts;
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
@@ -202,13 +202,17 @@ impl Page<'_> {
         Ok(answer["result"]["value"].take())
     }
 
-    /// Waits until a JavaScript expression is truthy; that value.
+    /// Waits until a JavaScript expression is truthy, in this document or in one that takes its place; that value.
     ///
     /// # Errors
     /// Where that takes longer than [`PATIENCE`], or the expression throws.
     pub async fn wait_for(&self, expression: &str) -> Result<Value> {
         let found = poll(expression, async || {
-            let value = self.eval(expression).await?;
+            let value = match self.eval(expression).await {
+                // The document goes away while it is asked, as that of the login does.
+                Err(error) if is_navigation(&error) => return Ok(None),
+                value => value?,
+            };
             let falsy = [json!(null), json!(false), json!(0), json!("")];
             Ok((!falsy.contains(&value)).then_some(value))
         });
@@ -225,12 +229,9 @@ impl Page<'_> {
     pub async fn reload(&self) -> Result<()> {
         self.eval("window.isBeforeReload = true; location.reload()")
             .await?;
-        poll("the page to load again", async || {
-            // The document may go away while it is asked.
-            let is_new = self.eval("!window.isBeforeReload && document.readyState === 'complete'");
-            Ok(matches!(is_new.await, Ok(Value::Bool(true))).then_some(()))
-        })
-        .await
+        self.wait_for("!window.isBeforeReload && document.readyState === 'complete'")
+            .await?;
+        Ok(())
     }
 
     /// Brings the tab in front of the others.
@@ -326,6 +327,15 @@ impl Page<'_> {
             self.complaints()
         )
     }
+}
+
+/// Whether an expression had no answer because its document made room for another.
+fn is_navigation(error: &anyhow::Error) -> bool {
+    /// Chromium's number for "Inspected target navigated or closed", "Cannot find context" and their like. A tab that is
+    /// gone has another.
+    const SERVER_ERROR: i64 = -32000;
+    let refused = error.downcast_ref::<Refused>();
+    refused.is_some_and(|refused| refused.code == SERVER_ERROR)
 }
 
 fn complaint(event: &Event) -> Option<String> {

@@ -26,6 +26,18 @@ pub struct DevTools {
     task: JoinHandle<()>,
 }
 
+/// Why Chromium did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+#[error("{method}: {message} ({code})")]
+pub struct Refused {
+    /// The command.
+    pub method: String,
+    /// JSON-RPC's number for it.
+    pub code: i64,
+    /// Chromium's words.
+    pub message: String,
+}
+
 /// Something that Chromium reported.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -89,7 +101,11 @@ impl DevTools {
             .with_context(|| format!("{method} is not answered"))?
             .with_context(|| format!("{method}: Chromium is gone"))?;
         if let Some(error) = answer.get("error") {
-            bail!("{method}: {error}");
+            bail!(Refused {
+                method: method.into(),
+                code: error["code"].as_i64().unwrap_or_default(),
+                message: text(&error["message"]),
+            });
         }
         Ok(answer["result"].take())
     }

@@ -51,11 +51,9 @@ async fn the_link_with_the_key_shows_the_camera_and_the_key_is_gone_from_the_add
     // The next visit needs no key, and a link with one does no harm.
     page.reload().await?;
     wait_live(&page).await?;
-    page.eval(&format!(
-        "location.hash = 'key={}'; location.reload()",
-        locked.key
-    ))
-    .await?;
+    page.eval(&format!("location.hash = 'key={}'", locked.key))
+        .await?;
+    page.reload().await?;
     page.wait_for("location.hash === ''").await?;
     wait_live(&page).await?;
     page.expect_no_complaints(&["401"])?;
