@@ -1,6 +1,6 @@
 //! Other people's pages: the element on another origin, the viewer in an iframe, the stream in an `<img>`, the examples.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use pistreamer_e2e::browser::{Browser, Page, poll};
 use pistreamer_e2e::server::{PATTERN, Server};
 use pistreamer_e2e::site::Site;
@@ -166,6 +166,7 @@ async fn the_embedded_viewer_has_the_chrome_that_its_address_asks_for() -> Resul
 
 #[tokio::test]
 async fn an_img_shows_each_frame_when_it_comes_and_not_when_the_next_one_does() -> Result<()> {
+    const TRIES: usize = 10;
     // A browser that waits for the next part before it shows one is a whole second behind here.
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;
@@ -184,19 +185,22 @@ async fn an_img_shows_each_frame_when_it_comes_and_not_when_the_next_one_does() 
         }",
     )
     .await?;
-    let first = shown(&page, 0).await?;
-    let second = shown(&page, first).await?;
-    let newest = newest(&page).await?;
-    // Thirty frames pass in a second.
-    assert!(
-        newest - second < 20,
-        "frame {second} is shown while the camera is at {newest}"
-    );
-    Ok(())
+    // Thirty frames pass in a second: one in time is enough, as a browser that waits never shows any. Looking takes time,
+    // too, on a machine that does much else.
+    let mut shown = next_shown(&page, 0).await?;
+    let mut behind = Vec::new();
+    for _ in 0..TRIES {
+        shown = next_shown(&page, shown).await?;
+        behind.push(newest(&page).await? - shown);
+        if behind.last() < Some(&20) {
+            return Ok(());
+        }
+    }
+    bail!("each frame is shown so many frames late: {behind:?}");
 }
 
 /// Waits until the image shows a frame after that one; its number.
-async fn shown(page: &Page<'_>, after: u64) -> Result<u64> {
+async fn next_shown(page: &Page<'_>, after: u64) -> Result<u64> {
     use base64::Engine as _;
     poll("the image shows another frame", async || {
         let luma = page.eval("read()").await?;
