@@ -3,6 +3,7 @@
 //! It answers only "this is the JPEG, CRC-32 and length prove it" or "ask the general way". Which error a message
 //! deserves is for [`crate::unpack`](mod@crate::unpack) to find.
 
+use crate::crc;
 use crate::huffman::{
     FIELD_BITS, FIELDS, INVERSE, PROLOGUE, PROLOGUE_BITS, RARE_FIELD, rare_fields,
 };
@@ -30,7 +31,7 @@ pub(crate) fn unpack(message: &[u8], limit: usize, jpeg: &mut Vec<u8>) -> Option
     }
     crate::unpack::grow(jpeg, room + OVERHANG);
 
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = crc::Hasher::new();
     let mut text = [0; text_len(BLOCK)];
     let mut len = 0;
     loop {
@@ -194,7 +195,7 @@ mod tests {
                 bit += 1;
             }
         }
-        out.extend(crc32fast::hash(&text).to_le_bytes());
+        out.extend(crc::hash(&text).to_le_bytes());
         out.extend((text.len() as u32).to_le_bytes());
         out
     }

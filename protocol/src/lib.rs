@@ -14,6 +14,7 @@
 //! * [`wire`]: the names of the WebSocket subprotocols and how one is chosen.
 //! * [`credit`]: how many frames may be under way to whoever acknowledges them.
 
+mod crc;
 pub mod credit;
 mod huffman;
 mod inverse;

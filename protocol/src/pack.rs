@@ -4,6 +4,7 @@
 //! block with constant code lengths ([`crate::huffman`]), so that packing is a table look-up for each 12 bits of JPEG.
 //! Reading packed frames back belongs to [`crate::unpack`](mod@crate::unpack).
 
+use crate::crc;
 use crate::huffman::{Code, END, PAD, PAIR, PROLOGUE, PROLOGUE_BITS, SINGLE, rare_fields};
 use base64_simd::{AsOut, STANDARD};
 
@@ -42,7 +43,7 @@ pub fn pack_into(jpeg: &[u8], out: &mut Vec<u8>) {
         len: PROLOGUE_BITS as u32 % 8,
     };
 
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = crc::Hasher::new();
     let mut text = [0; BLOCK / 3 * 4];
     let mut coded = [0; CODED_ROOM];
     let mut blocks = jpeg.chunks_exact(BLOCK);

@@ -4,7 +4,7 @@
 //! belongs to [`crate::pack`](mod@crate::pack).
 
 use crate::pack::text_len;
-use crate::{inverse, jpeg};
+use crate::{crc, inverse, jpeg};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::inflate::TINFLStatus;
@@ -164,7 +164,7 @@ impl Unpacker {
             .split_at_checked(TRAILER)
             .ok_or(UnpackError::Truncated)?;
         let (crc, length) = trailer.split_at(TRAILER / 2);
-        if crc32fast::hash(&self.text[..written]).to_le_bytes() != *crc {
+        if crc::hash(&self.text[..written]).to_le_bytes() != *crc {
             return Err(UnpackError::WrongCrc);
         }
         if (written as u32).to_le_bytes() != *length {
@@ -217,7 +217,7 @@ fn after_header(message: &[u8]) -> Result<&[u8], UnpackError> {
     }
     if flags & FHCRC != 0 {
         let sum = message.get(at..at + 2).ok_or(UnpackError::Truncated)?;
-        if (crc32fast::hash(&message[..at]) as u16).to_le_bytes() != *sum {
+        if (crc::hash(&message[..at]) as u16).to_le_bytes() != *sum {
             return Err(UnpackError::WrongCrc);
         }
         at += 2;
