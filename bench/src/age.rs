@@ -10,7 +10,7 @@ use crate::stats::{median, percentile, sorted};
 use crate::throttle::{Link, Throttle};
 use crate::url::{Url, Wire};
 use anyhow::Context;
-use pistreamer_protocol::WireFormat;
+use pistreamer_protocol::{HeldUp, WireFormat};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -107,6 +107,8 @@ pub struct Arrival {
     pub captured_us: u64,
     /// How old it was.
     pub age_ms: f64,
+    /// Whether the viewer shows it. One that acknowledges leaves out what a standstill held up.
+    pub is_drawn: bool,
 }
 
 /// Looks through a throttle as such a viewer for so long, and returns every frame that arrived.
@@ -126,6 +128,7 @@ pub fn watch(url: &Url, acknowledges: bool, time: Duration) -> anyhow::Result<Ve
     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
     let mut stamps = Stamps::default();
     let mut arrivals = Vec::new();
+    let mut held_up = HeldUp::default();
     let began = Instant::now();
     let mut buffer = vec![0; 64 << 10];
     while began.elapsed() < time {
@@ -135,15 +138,22 @@ pub fn watch(url: &Url, acknowledges: bool, time: Duration) -> anyhow::Result<Ve
             let stamp = stamps.read(&frame.head);
             let captured_us = stamp.map(|stamp| stamp.captured_us).or(frame.timestamp_us);
             let captured_us = captured_us.context("a frame has neither stamp nor X-Timestamp")?;
+            let at = Instant::now();
+            let age_ms = now_us().saturating_sub(captured_us) as f64 / 1e3;
+            let since_ms = (at - began).as_secs_f64() * 1e3;
             arrivals.push(Arrival {
-                at: Instant::now(),
+                at,
                 seq: stamp.map_or(arrivals.len() as u64, |stamp| stamp.seq),
                 captured_us,
-                age_ms: now_us().saturating_sub(captured_us) as f64 / 1e3,
+                age_ms,
+                is_drawn: !(acknowledges && held_up.is_held_up(since_ms, age_ms)),
             });
             if acknowledges && let Some(stamp) = stamp {
                 stream.write_all(&ack(stamp.seq))?;
             }
+        }
+        if let Some(pong) = framing.pong() {
+            stream.write_all(&pong)?;
         }
         came.clear();
         match stream.read(&mut buffer) {
@@ -249,9 +259,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     println!(
-        "\n| after 5 s of standstill | viewer | old frames first | ms to the first new frame | its age, ms | bound |"
+        "\n| after 5 s of standstill | viewer | old frames first | drawn | ms to the first new frame | age of the first drawn, ms | bound |"
     );
-    println!("|---|---|--:|--:|--:|--:|");
+    println!("|---|---|--:|--:|--:|--:|--:|");
     let case = &cases(options.bytes as f64 * options.fps)[1];
     for subject in &subjects {
         let rounds = (0..options.rounds)
@@ -259,12 +269,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let figure = |of: usize| median(rounds.iter().map(|round| round[of]));
         println!(
-            "| {} | {} | {:.0} | {:.1} | {:.1} | {:.1} |",
+            "| {} | {} | {:.0} | {:.0} | {:.1} | {:.1} | {:.1} |",
             case.name,
             subject.name,
             figure(0),
             figure(1),
             figure(2),
+            figure(3),
             bound_ms(case.link, options.bytes)
         );
     }
@@ -315,8 +326,9 @@ fn row(subject: &Subject, case: &Case, options: &Options) -> anyhow::Result<[f64
     ])
 }
 
-/// Frames from before the link moved again, ms from then until the first one from after it, and that one's age.
-fn standstill(subject: &Subject, link: Link) -> anyhow::Result<[f64; 3]> {
+/// Frames from before the link moved again, and how many of them are drawn; ms from then until the first one from after
+/// it; the age of the first that is drawn.
+fn standstill(subject: &Subject, link: Link) -> anyhow::Result<[f64; 4]> {
     const MOVING: Duration = Duration::from_secs(4);
     const STANDING: Duration = Duration::from_secs(5);
     let throttle = Throttle::open(subject.url.address, link)?;
@@ -333,15 +345,15 @@ fn standstill(subject: &Subject, link: Link) -> anyhow::Result<[f64; 3]> {
     });
     let arrivals = arrivals?;
     let after = || arrivals.iter().filter(|arrival| arrival.at > resumed);
-    let old = after()
-        .filter(|arrival| arrival.captured_us < resumed_us)
-        .count();
+    let old = after().filter(|arrival| arrival.captured_us < resumed_us);
     let first = after()
         .find(|arrival| arrival.captured_us >= resumed_us)
         .context("no new frame came")?;
+    let drawn = after().find(|arrival| arrival.is_drawn);
     Ok([
-        old as f64,
+        old.clone().count() as f64,
+        old.filter(|arrival| arrival.is_drawn).count() as f64,
         (first.at - resumed).as_secs_f64() * 1e3,
-        first.age_ms,
+        drawn.context("no frame is drawn")?.age_ms,
     ])
 }

@@ -213,6 +213,9 @@ impl Viewer {
                     }
                 }
             }
+            if let Some(pong) = self.framing.pong() {
+                self.stream.write_all(&pong)?;
+            }
             if came < wanted {
                 // The queue was empty. More bytes make a new event.
                 return Ok(());

@@ -26,14 +26,17 @@ pub fn from_viewer(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// First byte of a whole text message.
+/// First bytes of a whole text message, and of a pong.
 pub const TEXT: u8 = 0x81;
+const PONG: u8 = 0x8a;
 
 /// One stream.
 #[derive(Debug)]
 pub struct Framing {
     multipart: bool,
     state: State,
+    /// What the last ping carries.
+    asked: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct Header {
     is_frame: bool,
+    is_ping: bool,
     len: usize,
     timestamp_us: Option<u64>,
 }
@@ -73,6 +77,7 @@ impl Framing {
         Self {
             multipart: false,
             state: State::Header(Vec::new()),
+            asked: None,
         }
     }
 
@@ -84,10 +89,19 @@ impl Framing {
         }
     }
 
+    /// The answer to the last ping that came, if it has none yet (RFC 6455 §5.5.3).
+    pub fn pong(&mut self) -> Option<Vec<u8>> {
+        self.asked.take().map(|asked| from_viewer(PONG, &asked))
+    }
+
     /// How many of the next bytes are of no interest: for [`Self::dropped`] rather than [`Self::feed`].
     pub fn droppable(&self) -> usize {
         match &self.state {
-            State::Body { of, left, head } if !of.is_frame || head.len() == HEAD => *left,
+            State::Body { of, left, head }
+                if !(of.is_frame || of.is_ping) || head.len() == HEAD =>
+            {
+                *left
+            }
             _ => 0,
         }
     }
@@ -135,7 +149,9 @@ impl Framing {
         if let State::Body { left: 0, of, head } = &mut self.state {
             let (of, head) = (*of, std::mem::take(head));
             self.state = State::Header(Vec::new());
-            if of.is_frame {
+            if of.is_ping {
+                self.asked = Some(head);
+            } else if of.is_frame {
                 seen(Seen {
                     len: of.len,
                     head,
@@ -149,6 +165,7 @@ impl Framing {
 /// What a WebSocket's frame header tells, once it is whole. A binary message is a frame.
 fn web_socket_header(header: &[u8]) -> Option<Header> {
     const OPCODE_BINARY: u8 = 2;
+    const OPCODE_PING: u8 = 9;
     let (&first, rest) = header.split_first()?;
     let (&short, long) = rest.split_first()?;
     let wanted = match short & 0x7f {
@@ -165,6 +182,7 @@ fn web_socket_header(header: &[u8]) -> Option<Header> {
     };
     Some(Header {
         is_frame: first & 0x0f == OPCODE_BINARY,
+        is_ping: first & 0x0f == OPCODE_PING,
         len,
         timestamp_us: None,
     })
@@ -180,6 +198,7 @@ fn part_header(header: &[u8]) -> Option<Header> {
     let seconds = value("x-timestamp:").and_then(|seconds| seconds.parse::<f64>().ok());
     Some(Header {
         is_frame: true,
+        is_ping: false,
         len: value("content-length:")?.parse().ok()?,
         timestamp_us: seconds.map(|seconds| (seconds * 1e6).round() as u64),
     })
@@ -226,6 +245,19 @@ mod tests {
         .concat();
         for step in [1, 3, 400, 100_000] {
             assert_eq!(all(Framing::web_socket(), &bytes, step), [5, 200, 70_000]);
+        }
+    }
+
+    #[test]
+    fn the_last_ping_is_answered_once() {
+        let bytes = [message(9, 3), message(2, 50), message(9, 4), message(1, 5)].concat();
+        for step in [1, 3, 400] {
+            let mut framing = Framing::web_socket();
+            for some in bytes.chunks(step) {
+                framing.feed(some, |_| ());
+            }
+            assert_eq!(framing.pong(), Some(from_viewer(0x8a, &[7; 4])));
+            assert_eq!(framing.pong(), None);
         }
     }
 

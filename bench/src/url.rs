@@ -3,8 +3,8 @@
 use crate::framing::Framing;
 use anyhow::{Context, bail, ensure};
 use pistreamer_protocol::WireFormat;
-use socket2::{Domain, Socket, Type};
-use std::io::{Read, Write};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
 use std::thread;
@@ -65,15 +65,34 @@ impl Url {
     /// Where nobody listens.
     pub fn connect(&self) -> anyhow::Result<TcpStream> {
         const PATIENCE: Duration = Duration::from_secs(20);
-        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
-        if let Some(from) = self.from {
-            socket.bind(&SocketAddr::from((from, 0)).into())?;
-        }
+        let socket = self.socket()?;
         socket.connect(&self.address.into())?;
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(stream)
+    }
+
+    /// Begins to connect and never hears the answer: the connection stays half-open as long as the socket is.
+    ///
+    /// # Errors
+    /// Where the system has no more sockets.
+    pub fn connect_half(&self) -> io::Result<Socket> {
+        let socket = self.socket()?;
+        deafen(SockRef::from(&socket))?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&self.address.into()) {
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+            _ => Ok(socket),
+        }
+    }
+
+    fn socket(&self) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
+        if let Some(from) = self.from {
+            socket.bind(&SocketAddr::from((from, 0)).into())?;
+        }
+        Ok(socket)
     }
 
     /// Waits until the stream is there.
@@ -158,4 +177,14 @@ impl Url {
             Wire::Mjpeg => format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"),
         }
     }
+}
+
+/// From now on the socket's system hears nothing and so answers nothing, as if it had been carried away.
+///
+/// # Errors
+/// Where the system has no socket filters.
+pub fn deafen(socket: SockRef<'_>) -> io::Result<()> {
+    /// "Return, of the packet, so many bytes", and none are meant: linux/bpf_common.h.
+    const BPF_RET: u16 = 6;
+    socket.attach_filter(&[SockFilter::new(BPF_RET, 0, 0, 0)])
 }

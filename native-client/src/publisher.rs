@@ -8,7 +8,7 @@ use crate::{Config, Error};
 use bytes::Bytes;
 use futures::future::poll_fn;
 use futures::{SinkExt, StreamExt};
-use pistreamer_protocol::credit::REMEMBERED;
+use pistreamer_protocol::credit::{REMEMBERED, Room};
 use pistreamer_protocol::message::{CameraStatus, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Credit, Stamp, WireFormat, pack};
 use std::collections::VecDeque;
@@ -43,6 +43,8 @@ pub struct Publisher {
     /// The `seq` of each frame that is sent and not acknowledged. The newest one is number `sent` of this connection.
     under_way: VecDeque<u64>,
     sent: u64,
+    /// What was `sent` when the server was last asked whether that has arrived.
+    asked: Option<u64>,
     heard: Instant,
     pinged: bool,
     paused: bool,
@@ -78,6 +80,7 @@ impl Publisher {
             credit: Credit::acknowledged_always(now.into_std()),
             under_way: VecDeque::new(),
             sent: 0,
+            asked: None,
             heard: now,
             pinged: false,
             paused: false,
@@ -98,12 +101,11 @@ impl Publisher {
 
     /// Whether a frame would be sent on its way at once.
     pub fn is_ready(&self) -> bool {
-        !self.paused && self.blocked_until().is_none()
+        !self.paused && self.room() == Room::Now
     }
 
-    fn blocked_until(&self) -> Option<Instant> {
-        let until = self.credit.blocked_until(Instant::now().into_std());
-        until.map(Instant::from_std)
+    fn room(&self) -> Room {
+        self.credit.room(Instant::now().into_std())
     }
 
     /// Waits until there is room for a frame. Cancel-safe.
@@ -126,9 +128,21 @@ impl Publisher {
     pub async fn listen(&mut self) -> Result<(), Error> {
         let silence = self.config.silence;
         let deadline = self.heard + if self.pinged { silence } else { silence / 2 };
-        let wake = self
-            .blocked_until()
-            .map_or(deadline, |until| until.min(deadline));
+        let wake = match self.room() {
+            Room::At(until) => deadline.min(Instant::from_std(until)),
+            // Refused frames are not acknowledged.
+            Room::Unknown if !self.paused && self.asked != Some(self.sent) => {
+                self.asked = Some(self.sent);
+                let payload = self.sent.to_be_bytes().to_vec();
+                return say(
+                    &mut self.socket,
+                    &self.config,
+                    Message::Ping(payload.into()),
+                )
+                .await;
+            }
+            Room::Unknown | Room::Now => deadline,
+        };
         tokio::select! {
             message = self.socket.next() => self.hear(message),
             () = sleep_until(wake) => {
@@ -160,6 +174,9 @@ impl Publisher {
                 Ok(ViewerMessage::Resume) => self.paused = false,
                 _ => {}
             },
+            Message::Pong(payload) if payload == self.sent.to_be_bytes()[..] => {
+                self.credit.arrived();
+            }
             Message::Close(frame) => {
                 let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
                 return Err(Error::closed(endpoint, reason));

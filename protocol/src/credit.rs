@@ -15,8 +15,8 @@ pub const FIRST_WINDOW: usize = 2;
 /// Most frames under way: half a second of a fast camera. Farther away there are gaps instead.
 pub const LARGEST_WINDOW: usize = 32;
 
-/// A viewer that acknowledges nothing for so long gets a frame all the same: the frames it was sent may have been broken
-/// on the way, or its page may have lost them.
+/// A viewer that acknowledges nothing for so long is asked whether what it was sent has arrived. Where it has, and was
+/// broken or lost in its page, a frame is sent all the same; where the link stands still, it would only grow old in it.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Frames remembered as under way. A viewer that begins to acknowledge late is credited for all of them at once.
@@ -37,10 +37,23 @@ const BASE_HOLDS: Duration = Duration::from_secs(10);
 /// Measurements of which the highest is taken for the link's rate: one that is low was more likely held up.
 const RATES: usize = 4;
 
+/// Whether the next frame may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// At once.
+    Now,
+    /// Not before that time, unless something is acknowledged. Then there may be room, or more to wait for.
+    At(Instant),
+    /// Once it is known that what is under way has arrived, which an answered ping tells: [`Credit::arrived`].
+    Unknown,
+}
+
 /// One receiver's credit.
 #[derive(Debug)]
 pub struct Credit {
     under_way: VecDeque<Sent>,
+    /// What is under way has arrived, acknowledged or not.
+    arrived: bool,
     /// Bytes of all frames in `under_way`.
     bytes: f64,
     acknowledges: bool,
@@ -87,6 +100,7 @@ impl Credit {
     pub fn new(now: Instant) -> Self {
         Self {
             under_way: VecDeque::new(),
+            arrived: false,
             bytes: 0.0,
             acknowledges: false,
             last_progress: now,
@@ -106,32 +120,43 @@ impl Credit {
         }
     }
 
-    /// When the next frame may be sent: `None` is at once.
-    pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
-        let oldest = self.under_way.front().filter(|_| self.acknowledges)?;
+    /// Whether the next frame may be sent.
+    pub fn room(&self, now: Instant) -> Room {
         let patience_ends = self.last_progress + self.patience();
+        match self.full_until(patience_ends) {
+            Some(until) if until.min(patience_ends) > now => Room::At(until.min(patience_ends)),
+            Some(until) if until >= patience_ends && !self.arrived => Room::Unknown,
+            _ => Room::Now,
+        }
+    }
+
+    /// How long the way is full if nothing is acknowledged: for ever is `patience_ends`.
+    fn full_until(&self, patience_ends: Instant) -> Option<Instant> {
+        let oldest = self.under_way.front().filter(|_| self.acknowledges)?;
         let (Some(trip), Some(rate)) = (self.trip, self.rate()) else {
-            return (self.under_way.len() >= FIRST_WINDOW && now < patience_ends)
-                .then_some(patience_ends);
+            return (self.under_way.len() >= FIRST_WINDOW).then_some(patience_ends);
         };
         let room = rate * trip.filled(self.mean_size / rate) - self.mean_size;
         let over = self.bytes - room.max(0.0);
-        let until = if over <= 0.0 && !trip.draining && self.under_way.len() < LARGEST_WINDOW {
+        if over <= 0.0 && !trip.draining && self.under_way.len() < LARGEST_WINDOW {
             return None;
-        } else if over > oldest.bytes || trip.draining || self.under_way.len() >= LARGEST_WINDOW {
-            patience_ends
-        } else {
-            // So much of the oldest frame has to arrive first. When it will can be told.
-            let arrived = self.expected(oldest, trip, rate);
-            arrived
-                .checked_sub(seconds((oldest.bytes - over) / rate))
-                .unwrap_or(now)
-        };
-        (until.min(patience_ends) > now).then_some(until.min(patience_ends))
+        }
+        if over > oldest.bytes || trip.draining || self.under_way.len() >= LARGEST_WINDOW {
+            return Some(patience_ends);
+        }
+        // So much of the oldest frame has to arrive first. When it will can be told.
+        let arrived = self.expected(oldest, trip, rate);
+        arrived.checked_sub(seconds((oldest.bytes - over) / rate))
+    }
+
+    /// What is under way has arrived: what was sent after it is answered. It may be acknowledged still.
+    pub fn arrived(&mut self) {
+        self.arrived = true;
     }
 
     /// A frame of so many bytes begins to be sent. Its `seq` is higher than those before.
     pub fn sent(&mut self, seq: u64, bytes: usize, now: Instant) {
+        self.arrived = false;
         let idle = self.under_way.is_empty();
         if idle || now >= self.last_progress + self.patience() {
             // Patience is counted from the first frame that could be acknowledged, and anew for each one sent on it.

@@ -13,9 +13,11 @@
 //! * [`message`]: the JSON text messages that travel beside the frames.
 //! * [`wire`]: the names of the WebSocket subprotocols and how one is chosen.
 //! * [`credit`]: how many frames may be under way to whoever acknowledges them.
+//! * [`held_up`]: which frames a standstill held up on their way.
 
 mod crc;
 pub mod credit;
+pub mod held_up;
 mod huffman;
 mod inverse;
 pub mod jpeg;
@@ -26,6 +28,7 @@ pub mod unpack;
 pub mod wire;
 
 pub use credit::Credit;
+pub use held_up::HeldUp;
 pub use pack::pack;
 pub use stamp::Stamp;
 pub use unpack::{UnpackError, Unpacker};

@@ -3,9 +3,12 @@
 use super::{Attack, Until, Victim};
 use crate::framing::{TEXT, from_viewer};
 use crate::picture;
+use crate::url::deafen;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use socket2::SockRef;
 use std::io::{self, Write};
+use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -25,6 +28,26 @@ pub const STALLED: Attack = Attack {
             .collect();
         thread::sleep(until.left());
         stalled.len() as u64
+    },
+};
+
+/// Viewers that go without a word, as a phone that leaves the Wi-Fi.
+pub const VANISHED: Attack = Attack {
+    name: "40 viewers that vanish",
+    run: |victim, until| {
+        let mut vanished = 0;
+        for _ in 0..40 {
+            let Ok((stream, ..)) = victim.attacked("/ws", 2, true).open() else {
+                continue;
+            };
+            if deafen(SockRef::from(&stream)).is_ok() {
+                vanished += 1;
+            }
+            // Closed, they would say goodbye in the end.
+            mem::forget(stream);
+        }
+        thread::sleep(until.left());
+        vanished
     },
 };
 

@@ -28,6 +28,23 @@ pub const CONNECTS: Attack = Attack {
     },
 };
 
+/// A thousand connections that are begun and never completed, from four addresses.
+pub const HALF_OPEN: Attack = Attack {
+    name: "1,000 half-open connections",
+    run: |victim, until| {
+        let begun: Vec<_> = (0..1000_u16)
+            .map_while(|number| {
+                victim
+                    .attacked("/", 2 + (number % 4) as u8, false)
+                    .connect_half()
+                    .ok()
+            })
+            .collect();
+        thread::sleep(until.left());
+        begun.len() as u64
+    },
+};
+
 /// A thousand sockets that say nothing, from four addresses. One that the server closes is opened again.
 pub const IDLE: Attack = Attack {
     name: "1,000 idle sockets",

@@ -149,7 +149,7 @@ async fn connection(
     router: Router,
     state: State,
 ) {
-    if let Err(error) = tune(&stream) {
+    if let Err(error) = tune(&stream, state.sessions.send_timeout) {
         tracing::debug!(%error, %peer, "cannot set socket options");
     }
     let kill = CancellationToken::new();
@@ -219,9 +219,13 @@ async fn connection(
     }
 }
 
-fn tune(stream: &TcpStream) -> io::Result<()> {
+/// A client whose system acknowledges nothing for so long has vanished: one that left the Wi-Fi says no goodbye, and the
+/// kernel would wait a quarter of an hour for it.
+fn tune(stream: &TcpStream, vanished: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_LOW_WATER)
+    let socket = SockRef::from(stream);
+    socket.set_tcp_user_timeout(Some(vanished))?;
+    socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)
 }
 
 /// What people can open to see a listener's viewer: this machine, its mDNS name, and each of its LAN addresses.

@@ -14,10 +14,11 @@ pub use roster::{Entry, Roster, Totals, Viewer};
 use crate::clock;
 use crate::hub::{self, Event, Frame, Limits, Subscription};
 use link::Meanwhile;
+use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{
     self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, Rendition, ServerMessage, ViewerMessage,
 };
-use pistreamer_protocol::{Credit, VERSION, WireFormat};
+use pistreamer_protocol::{VERSION, WireFormat};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub enum End {
     /// The viewer left, or its connection broke.
     #[error("the viewer left")]
     Left,
-    /// The viewer's socket took nothing for the send timeout.
+    /// The viewer's socket took nothing for the send timeout, or the viewer answered nothing.
     #[error("the viewer took nothing for {0:?}")]
     Stalled(Duration),
     /// The viewer said something that is not a message.
@@ -113,6 +114,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             report_due: now,
         },
         ping_due: now + config.ping_interval,
+        probe: None,
+        probes: 0,
     };
     let end = match session.serve(subscription, pin!(stop)).await {
         Ok(end) => end,
@@ -141,6 +144,15 @@ struct Session<S> {
     shown: Option<(hub::Rendition, u64)>,
     skipped: Skips,
     ping_due: Instant,
+    /// The ping whose answer tells that the last frame has arrived.
+    probe: Option<Probe>,
+    probes: u64,
+}
+
+struct Probe {
+    id: u64,
+    /// The viewer has stalled if it is not answered by then.
+    due: Instant,
 }
 
 struct Skips {
@@ -201,11 +213,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut alarm = pin!(sleep_until(self.ping_due));
         loop {
             let now = Instant::now();
-            let held_until = self
-                .credit
-                .blocked_until(now.into_std())
-                .map(Instant::from_std)
-                .max(self.pace.blocked_until(now));
+            let held_until = match self.credit.room(now.into_std()) {
+                Room::Now => None,
+                Room::At(until) => Some(Instant::from_std(until)),
+                Room::Unknown => Some(self.ask_what_arrived(now).await?),
+            }
+            .max(self.pace.blocked_until(now));
             let report_due = (self.skipped.unreported > 0).then_some(self.skipped.report_due);
             let wake = [held_until, report_due]
                 .into_iter()
@@ -275,6 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             sent => sent?,
         };
+        self.probe = None;
         self.shown = Some(frame.shows);
         self.count_missed(&frame);
         let now = Instant::now();
@@ -283,6 +297,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             .count_sent(frame.payload(self.wire).body().len());
         self.tell_rendition(&frame).await?;
         self.report_skips(now).await
+    }
+
+    /// Pings a viewer that acknowledges nothing any more, once; when the answer is due.
+    async fn ask_what_arrived(&mut self, now: Instant) -> Result<Instant, End> {
+        if self.paused {
+            return Ok(self.ping_due);
+        }
+        if let Some(probe) = &self.probe {
+            return if now < probe.due {
+                Ok(probe.due)
+            } else {
+                Err(End::Stalled(self.config.send_timeout))
+            };
+        }
+        let due = now + self.config.send_timeout;
+        let id = self.probes;
+        self.probes += 1;
+        self.probe = Some(Probe { id, due });
+        let payload = id.to_be_bytes().to_vec();
+        self.speak(Message::Ping(payload.into())).await?;
+        Ok(due)
     }
 
     async fn tell_unchanged(&mut self, frame: &Frame) -> Result<(), End> {
@@ -363,11 +398,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let text = match message {
             Message::Text(text) => text,
             Message::Close(_) => return Err(End::Left),
+            Message::Pong(payload) => {
+                let asked = self.probe.as_ref().map(|probe| probe.id.to_be_bytes());
+                if asked.is_some_and(|asked| payload == asked[..]) {
+                    self.probe = None;
+                    self.credit.arrived();
+                }
+                return Ok(());
+            }
             // Viewers have nothing binary to say; tungstenite answers pings by itself.
             _ => return Ok(()),
         };
         match ViewerMessage::from_json(&text)? {
-            ViewerMessage::Ack { seq } => acknowledged(&mut self.credit, &self.viewer, seq),
+            ViewerMessage::Ack { seq } => {
+                self.probe = None;
+                acknowledged(&mut self.credit, &self.viewer, seq);
+            }
             ViewerMessage::Ping { id } => {
                 self.say(ServerMessage::Pong {
                     id,

@@ -25,4 +25,5 @@ mod scarce;
 mod software;
 mod support;
 mod tls;
+mod vanished;
 mod viewers;
