@@ -12,6 +12,7 @@ use pistreamer_protocol::{Stamp, WireFormat, message};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -39,6 +40,8 @@ pub struct Viewer {
     socket: WebSocketStream<TcpStream>,
     /// How this viewer wants its frames.
     pub wire: WireFormat,
+    /// What it asked for: path and query.
+    pub target: String,
 }
 
 impl FakeServer {
@@ -159,7 +162,8 @@ impl Viewer {
             match message.context("the viewer says nothing")? {
                 Some(Ok(Message::Text(text))) => match ViewerMessage::from_json(&text)? {
                     ViewerMessage::Ping { id } => {
-                        let pong = ServerMessage::Pong { id, time_us: 0 };
+                        let time_us = now_us();
+                        let pong = ServerMessage::Pong { id, time_us };
                         self.text(&pong.to_json()).await?;
                     }
                     message => return Ok(Some(message)),
@@ -200,18 +204,32 @@ pub const WIDTH: usize = 160;
 /// Lines of the frames made here.
 pub const HEIGHT: usize = 120;
 
-/// A frame in one grey.
+/// A frame in one grey, captured now.
 ///
 /// # Errors
 /// Where it cannot be encoded.
 pub fn frame(seq: u64, grey: u8) -> Result<Vec<u8>> {
+    frame_captured(seq, grey, now_us())
+}
+
+/// A frame in one grey.
+///
+/// # Errors
+/// Where it cannot be encoded.
+pub fn frame_captured(seq: u64, grey: u8, captured_us: u64) -> Result<Vec<u8>> {
     let jpeg = picture((WIDTH, HEIGHT), grey)?;
     let stamp = Stamp {
         seq,
-        captured_us: seq * 33_333,
+        captured_us,
         camera: "0".into(),
     };
     Ok(stamp.write(&jpeg)?)
+}
+
+/// The fake camera's clock: Unix time in µs.
+pub fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as u64)
 }
 
 /// A picture in one grey, without a stamp.
@@ -275,7 +293,13 @@ async fn serve(mut stream: TcpStream, viewers: mpsc::Sender<Viewer>) -> Result<(
         );
         stream.write_all(answer.as_bytes()).await?;
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-        return Ok(viewers.send(Viewer { socket, wire }).await?);
+        let target = target.to_owned();
+        let viewer = Viewer {
+            socket,
+            wire,
+            target,
+        };
+        return Ok(viewers.send(viewer).await?);
     }
     let (head, body) = match built_file(path) {
         Some(file) => (

@@ -59,16 +59,18 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Where the stream is.
+    /// Where the stream is, with no more pixels in a line from the first frame on than there is use for.
     ///
     /// # Errors
     /// Where `src` is no address at all.
-    pub fn socket_url(&self) -> Result<String, JsValue> {
+    pub fn socket_url(&self, max_width: Option<u32>) -> Result<String, JsValue> {
+        let width = max_width.map(|width| width.to_string());
         let said = [
             ("camera", self.camera.as_deref()),
             ("ticket", self.ticket.as_deref()),
+            ("width", width.as_deref()),
         ];
-        js::socket_url(self.src.as_deref(), said)
+        js::socket_url(self.src.as_deref(), &said)
     }
 
     /// Reads them.

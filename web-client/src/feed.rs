@@ -13,7 +13,7 @@ use crate::socket::{Socket, SocketEvent};
 use crate::steer::Want;
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use pistreamer_protocol::message::ServerMessage;
-use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, Unpacker, WireFormat, jpeg};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, HeldUp, Stamp, Unpacker, WireFormat, jpeg};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -60,6 +60,7 @@ struct Connection {
     socket: Socket,
     wire: WireFormat,
     clock: Clock,
+    held_up: HeldUp,
     pings: VecDeque<(u64, f64)>,
     next_ping: u64,
     /// While paused: the newest message that came all the same.
@@ -168,6 +169,7 @@ impl Shared {
                     socket,
                     wire: WireFormat::GzipBase64,
                     clock: Clock::default(),
+                    held_up: HeldUp::default(),
                     pings: VecDeque::new(),
                     next_ping: 0,
                     held: None,
@@ -306,9 +308,19 @@ impl Shared {
 
     /// The picture on the canvas is as new as this. While another one is being decoded, that one is meant, and tells itself.
     fn unchanged(&self, number: u32, seq: u64, captured_us: u64, bytes: usize) -> Option<Report> {
-        let drawn = self.drawn.get().filter(|_| !self.slot.borrow().is_busy())?;
+        if self.slot.borrow().is_busy() {
+            return None;
+        }
         let connection = self.connection.borrow();
         let connection = connection.as_ref()?;
+        let Some(drawn) = self.drawn.get() else {
+            // What came was not drawn, and is needed after all. After a pause it is sent anew.
+            if connection.held.is_none() {
+                connection.socket.send(message::PAUSE);
+                connection.socket.send(message::RESUME);
+            }
+            return None;
+        };
         let age = connection.clock.age_ms(js::unix_us(), captured_us as f64);
         connection.held.is_none().then_some(Report::Drawn {
             connection: number,
@@ -374,12 +386,18 @@ impl Shared {
         (self.report)(report);
     }
 
-    /// `None` where the connection is gone or paused by the time the picture is decoded.
+    /// `None` where a newer frame is on its way, and where the connection is gone or paused by the time the picture is decoded.
     async fn try_show(&self, message: Message) -> Result<Option<Drawn>, (String, Option<u64>)> {
         let picture = self
             .unpack(&message.data)
             .map_err(|reason| (reason, None))?;
         let seq = picture.stamp.as_ref().map(|stamp| stamp.seq);
+        if self.is_held_up(message.arrived, picture.stamp.as_ref()) {
+            self.acknowledge(seq);
+            self.drawn.set(None);
+            self.slot.borrow_mut().give_way();
+            return Ok(None);
+        }
         let because = |error: JsValue| (js::error_text(&error), seq);
         let decoded = decode(&picture.jpeg).map_err(because)?;
         let bitmap: ImageBitmap = JsFuture::from(decoded)
@@ -416,6 +434,17 @@ impl Shared {
             skipped: self.slot.borrow().replaced(),
             took: js::now() - message.arrived,
         }))
+    }
+
+    fn is_held_up(&self, arrived: f64, stamp: Option<&Stamp>) -> bool {
+        let mut connection = self.connection.borrow_mut();
+        let (Some(connection), Some(stamp)) = (connection.as_mut(), stamp) else {
+            return false;
+        };
+        let age = connection
+            .clock
+            .age_ms(js::unix_us(), stamp.captured_us as f64);
+        age.is_some_and(|age| connection.held_up.is_held_up(arrived, age))
     }
 
     fn wants(&self, number: u32) -> bool {

@@ -80,6 +80,15 @@ impl Layout {
         }
     }
 
+    /// CSS pixels that a line of the picture has at most at zoom 1, whatever its shape; infinite where the shape decides.
+    pub fn longest_line(&self) -> f64 {
+        match (self.fit, self.turns % 2) {
+            (Fit::Cover, _) => f64::INFINITY,
+            (Fit::Contain, 1) => self.stage.1,
+            (Fit::Contain, _) => self.stage.0,
+        }
+    }
+
     /// CSS pixels per picture pixel at zoom 1.
     pub fn scale(&self) -> f64 {
         let (width, height) = self.turned();

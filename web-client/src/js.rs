@@ -51,7 +51,7 @@ pub fn script_url() -> String {
 ///
 /// # Errors
 /// Where `src` is no address at all.
-pub fn socket_url(src: Option<&str>, said: [(&str, Option<&str>); 2]) -> Result<String, JsValue> {
+pub fn socket_url(src: Option<&str>, said: &[(&str, Option<&str>)]) -> Result<String, JsValue> {
     let url = web_sys::Url::new_with_base(src.unwrap_or("."), &script_url())?;
     let scheme = crate::address::socket_scheme(&url.protocol());
     let path = crate::address::socket_path(&url.pathname());

@@ -49,6 +49,11 @@ impl<T> Slot<T> {
         self.waiting = None;
     }
 
+    /// The item at work gives way to a newer one that is on its way.
+    pub fn give_way(&mut self) {
+        self.replaced += 1;
+    }
+
     /// How many items newer ones have replaced.
     pub fn replaced(&self) -> u64 {
         self.replaced

@@ -316,6 +316,15 @@ impl Steering {
         self.forget(now);
     }
 
+    /// What to ask for before the camera's picture is known, where it has at most so many pixels of the screen for a line.
+    pub fn first_want(&self, pixels: f64) -> Want {
+        let useful = self.size == Size::Auto && pixels.is_finite() && pixels >= 1.0;
+        Want {
+            max_width: useful.then_some((pixels / STRETCH).ceil() as u32),
+            max_fps: None,
+        }
+    }
+
     /// What to ask the server for.
     pub fn want(&self) -> Want {
         let pinned = |halvings: u8| Want {

@@ -1,11 +1,12 @@
 //! The size of the picture: as large as its place on the screen, as the user pins it, and as the link carries it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::fake::{FakeServer, frame, picture};
 use pistreamer_e2e::server::Server;
 use pistreamer_e2e::site::Site;
 use pistreamer_protocol::message::ViewerMessage;
+use serde_json::json;
 use std::time::Duration;
 
 const LARGE: [&str; 6] = ["--source", "pattern", "--size", "1280x720", "--fps", "15"];
@@ -49,6 +50,30 @@ async fn a_small_element_pulls_a_small_picture_and_a_pinned_one_what_it_is_pinne
         .await?;
     wait_width(&page, "#full", 640).await?;
     page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn the_first_picture_is_no_larger_than_its_place_on_the_screen() -> Result<()> {
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    page.emulate(390, 844, true, "dark").await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    let mut viewer = server.viewer().await?;
+    let (_, width) = viewer
+        .target
+        .split_once("width=")
+        .context("no width is asked for")?;
+    // Two pixels of the screen for each of the page's, and stretched a little.
+    let width: f64 = width.parse()?;
+    assert_eq!(width, (390.0 * 2.0 / 1.1_f64).ceil());
+    let want = viewer
+        .until(|message| matches!(message, ViewerMessage::Want(_)))
+        .await?;
+    let same = format!(r#""max_width":{width}"#);
+    ensure!(want.to_json().contains(&same), "{want:?}");
+    Ok(())
 }
 
 #[tokio::test]

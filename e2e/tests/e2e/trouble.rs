@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use pistreamer_e2e::browser::Browser;
-use pistreamer_e2e::fake::{FakeServer, frame};
+use pistreamer_e2e::fake::{FakeServer, frame, frame_captured, now_us};
 use pistreamer_e2e::server::{PATTERN, Server};
-use pistreamer_protocol::message::ViewerMessage;
+use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -73,6 +73,45 @@ async fn broken_frames_are_counted_and_the_next_good_one_is_drawn() -> Result<()
     let shown = page.picture().await?.mean();
     assert!((shown - 200.0).abs() < 3.0, "mean luminance {shown}");
     assert_eq!(page.count("data-corrupt").await?, 6);
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn what_a_standstill_held_up_is_not_drawn_and_comes_again_if_nothing_else_does() -> Result<()>
+{
+    const STANDSTILL: Duration = Duration::from_secs(3);
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    for seq in 1..=10 {
+        viewer.frame(&frame(seq, 60)?).await?;
+        viewer.drawn(seq).await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let stopped_us = now_us();
+    tokio::time::sleep(STANDSTILL).await;
+    for seq in [11, 12] {
+        viewer.frame(&frame_captured(seq, 90, stopped_us)?).await?;
+    }
+    viewer.drawn(12).await?;
+    let unchanged = ServerMessage::Unchanged {
+        seq: 13,
+        captured_us: now_us(),
+    };
+    viewer.text(&unchanged.to_json()).await?;
+    viewer
+        .until(|message| matches!(message, ViewerMessage::Resume))
+        .await?;
+    assert_eq!(page.count("data-seq").await?, 10);
+    viewer.frame(&frame(14, 120)?).await?;
+    viewer.drawn(14).await?;
+    page.wait_at_least("data-seq", 14).await?;
+    page.wait_state("live").await?;
+    page.wait_at_least("data-drawn", 11).await?;
+    assert_eq!(page.count("data-drawn").await?, 11);
+    assert_eq!(page.count("data-skipped").await?, 2);
     page.expect_no_complaints(&[])
 }
 

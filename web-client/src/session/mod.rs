@@ -357,15 +357,20 @@ impl Session {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let now = js::now();
-            let full = Layout {
-                picture: (f64::from(state.full.0), f64::from(state.full.1)),
-                ..state.layout
-            };
-            let pixels = full.picture.0 * full.scale() * state.zoom.factor * js::pixel_ratio();
             state.steering.choose(now, state.settings.size);
-            state.steering.place(now, state.full.0, pixels);
-            state.steering.tick(now);
-            let want = state.steering.want();
+            let want = if state.full.0 == 0 {
+                let line = state.layout.longest_line() * state.zoom.factor;
+                state.steering.first_want(line * js::pixel_ratio())
+            } else {
+                let full = Layout {
+                    picture: (f64::from(state.full.0), f64::from(state.full.1)),
+                    ..state.layout
+                };
+                let pixels = full.picture.0 * full.scale() * state.zoom.factor * js::pixel_ratio();
+                state.steering.place(now, state.full.0, pixels);
+                state.steering.tick(now);
+                state.steering.want()
+            };
             if want == state.wanted {
                 return;
             }
@@ -400,6 +405,7 @@ impl Session {
                 Command::Resume
             }
             Action::Connect => {
+                self.steer();
                 let mut state = self.state.borrow_mut();
                 let state = &mut *state;
                 state.connection += 1;
@@ -408,7 +414,7 @@ impl Session {
                 state.round_trip = None;
                 state.skipped_server_before = state.skipped_server;
                 state.greeted = false;
-                match state.attributes.socket_url() {
+                match state.attributes.socket_url(state.wanted.max_width) {
                     Ok(url) => Command::Connect {
                         connection: state.connection,
                         url,

@@ -185,3 +185,15 @@ fn before_anything_is_known_nothing_is_asked_for() {
     steering.choose(0.0, Size::Half);
     assert_eq!(steering.want(), Want::default());
 }
+
+#[test]
+fn at_first_the_place_on_the_screen_alone_decides() {
+    let mut steering = Steering::default();
+    assert_eq!(steering.first_want(440.0), want(Some(400), None));
+    // In no place yet, and where the picture's shape decides how long its lines are.
+    for pixels in [0.0, f64::INFINITY] {
+        assert_eq!(steering.first_want(pixels), Want::default());
+    }
+    steering.choose(0.0, Size::Full);
+    assert_eq!(steering.first_want(440.0), Want::default());
+}

@@ -243,7 +243,7 @@ fn messages_are_read_as_the_protocol_writes_them() {
 #[wasm_bindgen_test]
 fn addresses_are_relative_to_the_script() {
     let host = web_sys::window().unwrap().location().host().unwrap();
-    let url = |src, camera| js::socket_url(src, [("camera", camera), ("ticket", None)]).unwrap();
+    let url = |src, camera| js::socket_url(src, &[("camera", camera), ("ticket", None)]).unwrap();
     assert_eq!(url(None, None), format!("ws://{host}/ws"));
     assert_eq!(
         url(Some("https://pi.local/cam/"), Some("front door")),
@@ -253,5 +253,5 @@ fn addresses_are_relative_to_the_script() {
         url(Some("ws://pi.local:8000/ws?camera=1"), None),
         "ws://pi.local:8000/ws?camera=1"
     );
-    assert!(js::socket_url(Some("http://"), [("camera", None), ("ticket", None)]).is_err());
+    assert!(js::socket_url(Some("http://"), &[("camera", None), ("ticket", None)]).is_err());
 }
