@@ -1,7 +1,7 @@
 //! Raw frame → stamped JPEG, on a pool of threads.
 //!
 //! One slot stands before the pool, and only the newest frame waits in it: what a newer one overtakes is counted, never
-//! queued. One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
+//! queued. A JPEG of which nobody wants a smaller one needs no thread of the pool, and goes on at once. One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
 
 mod jpeg;
 pub(crate) mod rescale;
@@ -114,6 +114,12 @@ impl Pool {
         if !self.shared.camera.demand().wanted() {
             return;
         }
+        if self.shared.goes_on_whole(&frame.image) {
+            if let Err(panic) = self.shared.handle(frame, &mut Tools::default()) {
+                self.shared.panicked(&panic);
+            }
+            return;
+        }
         let overtaken = self.shared.slot().newest.replace(frame);
         self.shared.filled.notify_one();
         if overtaken.is_some() {
@@ -157,36 +163,57 @@ impl Shared {
         }
     }
 
+    /// Whether there is nothing to be made of a picture but its stamp.
+    fn goes_on_whole(&self, image: &Image) -> bool {
+        let width = self.camera.picture().width;
+        let is_whole = |rendition: &Rendition| *rendition == Rendition::FULL;
+        !matches!(image, Image::Yuv(_)) && self.camera.plan(width).renditions().iter().all(is_whole)
+    }
+
     fn work(&self) {
         let mut tools = Tools::default();
         let mut pause = self.pauses.first;
         while let Some(frame) = self.take() {
-            let counters = &self.camera.counters;
-            let encoded = panics::caught(|| self.encode(frame, &mut tools));
-            match encoded.unwrap_or_else(|panic| Err(FrameError::Panic(panic))) {
-                Ok(made) => {
-                    if made.is_overtaken() {
-                        counters.overtaken.fetch_add(1, Ordering::Relaxed);
-                    }
-                    pause = self.pauses.first;
-                    self.recover();
-                }
-                Err(error) => {
-                    counters.broken.fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(%error, "left out a frame");
-                    if matches!(error, FrameError::Panic(_)) {
-                        // Whatever the panic left them in.
-                        tools = Tools::default();
-                        self.give_way(&error, pause);
-                        pause = self.pauses.after(pause);
-                    }
+            match self.handle(frame, &mut tools) {
+                Ok(()) => pause = self.pauses.first,
+                Err(panic) => {
+                    // Whatever the panic left them in.
+                    tools = Tools::default();
+                    self.panicked(&panic);
+                    self.rest(pause);
+                    pause = self.pauses.after(pause);
                 }
             }
         }
     }
 
+    /// Encodes and publishes a frame, or counts it as broken.
+    ///
+    /// # Errors
+    /// Where that panicked.
+    fn handle(&self, frame: RawFrame, tools: &mut Tools) -> Result<(), FrameError> {
+        let counters = &self.camera.counters;
+        let encoded = panics::caught(|| self.encode(frame, tools));
+        let error = match encoded.unwrap_or_else(|panic| Err(FrameError::Panic(panic))) {
+            Ok(made) => {
+                if made.is_overtaken() {
+                    counters.overtaken.fetch_add(1, Ordering::Relaxed);
+                }
+                self.recover();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        counters.broken.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(%error, "left out a frame");
+        match error {
+            FrameError::Panic(_) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// One panic costs one frame. Where nothing can be encoded between two, the camera has no picture to show.
-    fn give_way(&self, panic: &FrameError, pause: Duration) {
+    fn panicked(&self, panic: &FrameError) {
         if self.panics.fetch_add(1, Ordering::Relaxed) > 0 {
             let mut failure = self.failure();
             let reason = panic.to_string();
@@ -194,6 +221,9 @@ impl Shared {
                 *failure = reason;
             }
         }
+    }
+
+    fn rest(&self, pause: Duration) {
         let rested = self
             .filled
             .wait_timeout_while(self.slot(), pause, |slot| !slot.stopping);

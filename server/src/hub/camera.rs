@@ -429,6 +429,8 @@ impl Subscription {
     pub async fn next(&mut self, frames: bool) -> Event {
         loop {
             tokio::select! {
+                // That what comes is a test pattern is known before the first frame of it.
+                biased;
                 // The senders live in `self.camera`, so neither channel can be closed.
                 Ok(()) = self.status.changed() => {
                     return Event::Status(self.status.borrow_and_update().clone());

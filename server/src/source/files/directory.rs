@@ -66,15 +66,15 @@ impl Directory {
 
 /// A file's content; `None` where that is too large.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
+    let mut file = File::open(path)?;
     let expected = file.metadata()?.len();
     if expected > LARGEST as u64 {
         return Ok(None);
     }
-    let mut bytes = Vec::with_capacity(expected as usize + 1);
-    // The file may be growing.
-    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() <= LARGEST).then_some(bytes))
+    let mut bytes = vec![0; expected as usize];
+    // One that somebody makes shorter now is broken in any case, and of one that grows more comes with the next pass.
+    file.read_exact(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 fn is_picture(name: &OsStr) -> bool {
