@@ -10,22 +10,18 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
-
-/// Ends the connection that a request came over, whatever it is doing.
-#[derive(Clone, Debug)]
-pub(super) struct Kill(pub CancellationToken);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -152,8 +148,6 @@ async fn connection(
     if let Err(error) = tune(&stream, state.sessions.send_timeout) {
         tracing::debug!(%error, %peer, "cannot set socket options");
     }
-    let kill = CancellationToken::new();
-    let killed = kill.clone();
     let place = Arc::new(place);
     let stay = Arc::clone(&place);
     let leave = stay.over();
@@ -186,7 +180,6 @@ async fn connection(
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Secure(secure));
-        request.extensions_mut().insert(Kill(kill.clone()));
         request.extensions_mut().insert(Arc::clone(&place));
         let request = request.map(axum::body::Body::new) as Request;
         let (router, hosts) = (router.clone(), hosts.clone());
@@ -207,20 +200,29 @@ async fn connection(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = killed.cancelled() => return,
         () = &mut leave => return,
         () = state.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "a connection broke");
+    match ended {
+        Err(error) if took_nothing(&error) => {
+            tracing::info!(%peer, "a client took nothing and is dropped");
+        }
+        Err(error) => tracing::debug!(%error, %peer, "a connection broke"),
+        Ok(()) => {}
     }
 }
 
+/// Whether the kernel gave a client up.
+fn took_nothing(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
+}
+
 /// A client whose system acknowledges nothing for so long has vanished: one that left the Wi-Fi says no goodbye, and the
-/// kernel would wait a quarter of an hour for it.
+/// kernel would wait a quarter of an hour for it. So has one that takes nothing, though its system is there.
 fn tune(stream: &TcpStream, vanished: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);

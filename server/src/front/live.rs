@@ -6,14 +6,14 @@
 //! cameras.
 
 use super::api::silence;
-use super::listen::{Kill, Peer};
+use super::listen::Peer;
 use super::placard::placard;
 use super::query::Query;
 use super::upgrade::unknown_camera;
 use super::{State, assets, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
-use crate::hub::{Camera, Frame, Subscription};
+use crate::hub::{BOUNDARY, Camera, Manner, Subscription, timestamp};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
 use axum::extract::{self, Extension};
@@ -22,14 +22,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use pistreamer_protocol::message::CameraState;
-use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
-const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
 
 /// How long a snapshot waits for a frame, besides the time that the camera takes for two.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(5);
@@ -51,14 +47,13 @@ fn snapshot_patience(fps: f64) -> Duration {
 pub(super) async fn action_or_viewer(
     state: extract::State<State>,
     peer: Extension<Peer>,
-    kill: Extension<Kill>,
     grant: Extension<Grant>,
     query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     match query.get("action") {
-        Some("stream") => stream(state, peer, kill, grant, query, method, headers).await,
+        Some("stream") => stream(state, peer, grant, query, method, headers).await,
         Some("snapshot") => snapshot(state, grant, query).await,
         _ => assets::viewer(state, grant, headers).await,
     }
@@ -113,7 +108,6 @@ pub(super) async fn snapshot(
 pub(super) async fn stream(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
-    Extension(Kill(kill)): Extension<Kill>,
     Extension(grant): Extension<Grant>,
     query: Query,
     method: Method,
@@ -138,24 +132,15 @@ pub(super) async fn stream(
     };
     let mut pace = Pace::default();
     pace.limit(query.number("fps").filter(|fps| *fps > 0.0));
-    let (progress, watched) = tokio::sync::watch::channel(Progress::Waiting);
-    let manner = Manner::of(&headers);
+    let manner = manner_of(&headers);
     let parts = Parts {
         manner,
         subscription: camera.subscribe_to(query.limits()),
         viewer,
         pace,
         last: None,
-        progress,
     };
-    let stall = state.sessions.send_timeout;
-    state.tasks.spawn(async move {
-        if is_stalled(watched, stall).await {
-            tracing::info!(%address, ?stall, "an MJPEG client took nothing and is dropped");
-            kill.cancel();
-        }
-    });
-    let opening = stream::once(async move { Ok(Bytes::from(manner.boundary())) });
+    let opening = stream::once(async move { Ok(Bytes::from(manner.opening())) });
     let body = opening.chain(parts.into_stream().take_until(stop(&state, &grant)));
     multipart(Body::from_stream(body))
 }
@@ -174,88 +159,22 @@ fn multipart(body: Body) -> Response {
     response
 }
 
-/// How a client wants to see a part end.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Manner {
-    /// At its boundary. Each part begins with its length.
-    Program,
-    /// At the headers of the next part: Chromium's `<img>` shows a part when it has read them, and would be a frame
-    /// behind. So they follow at once, and cannot tell the length of a frame that isn't there yet.
-    Browser,
-}
-
-impl Manner {
-    /// Browsers name the kinds of pictures that they take where they expect one. Programs and scripts in pages don't,
-    /// and many of them need the length.
-    fn of(headers: &HeaderMap) -> Self {
-        let accepted = headers
-            .get(header::ACCEPT)
-            .and_then(|accept| accept.to_str().ok());
-        let browser = accepted.is_some_and(|accepted| {
-            ["image/webp", "image/avif", "image/svg+xml"]
-                .iter()
-                .any(|kind| accepted.contains(kind))
-        });
-        if browser {
-            Self::Browser
-        } else {
-            Self::Program
-        }
+/// Browsers name the kinds of pictures that they take where they expect one. Programs and scripts in pages don't, and many
+/// of them need the length.
+fn manner_of(headers: &HeaderMap) -> Manner {
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    let browser = accepted.is_some_and(|accepted| {
+        ["image/webp", "image/avif", "image/svg+xml"]
+            .iter()
+            .any(|kind| accepted.contains(kind))
+    });
+    if browser {
+        Manner::Browser
+    } else {
+        Manner::Program
     }
-
-    fn boundary(self) -> String {
-        match self {
-            Self::Program => format!("--{BOUNDARY}\r\n"),
-            Self::Browser => format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n"),
-        }
-    }
-
-    fn head(self, captured_us: u64, jpeg: &[u8]) -> String {
-        match self {
-            Self::Program => format!(
-                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
-                jpeg.len(),
-                timestamp(captured_us)
-            ),
-            Self::Browser => String::new(),
-        }
-    }
-}
-
-/// Unix time in seconds with six decimals.
-fn timestamp(captured_us: u64) -> String {
-    format!("{}.{:06}", captured_us / 1_000_000, captured_us % 1_000_000)
-}
-
-/// What one MJPEG client is doing.
-#[derive(Clone, Copy, PartialEq)]
-enum Progress {
-    /// It took all that there was, and waits for the next frame.
-    Waiting,
-    /// It was given a frame and hasn't come back for more.
-    Sending,
-}
-
-/// Waits until a client stands still in the middle of a frame (true) or leaves (false).
-async fn is_stalled(mut progress: tokio::sync::watch::Receiver<Progress>, stall: Duration) -> bool {
-    loop {
-        if *progress.borrow_and_update() == Progress::Sending {
-            match timeout(stall, progress.changed()).await {
-                Err(_) => return true,
-                Ok(Err(_)) => return false,
-                Ok(Ok(())) => {}
-            }
-        } else if progress.changed().await.is_err() {
-            return false;
-        }
-    }
-}
-
-/// A part of a stream.
-enum Part {
-    Frame(Arc<Frame>),
-    /// A picture that says that there is none.
-    Placard(Vec<u8>),
 }
 
 /// For so long a stream may stand still while its camera is opened, before it says that there is no signal, and so often
@@ -290,9 +209,6 @@ fn no_signal(camera: &Camera) -> Option<Vec<u8>> {
     .ok()
 }
 
-/// Bytes of a picture that are handed to the connection at once.
-const PIECE: usize = 64 << 10;
-
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
 /// newest frame is chosen late.
 struct Parts {
@@ -302,34 +218,17 @@ struct Parts {
     pace: Pace,
     /// The number of the last frame sent.
     last: Option<u64>,
-    progress: tokio::sync::watch::Sender<Progress>,
 }
 
 impl Parts {
     fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> {
         stream::unfold(self, |mut parts| async {
-            let (captured_us, jpeg) = match parts.next().await {
-                Part::Frame(frame) => (frame.captured_us, frame.jpeg().clone()),
-                Part::Placard(jpeg) => (clock::now_us(), jpeg.into()),
-            };
-            let head = parts.manner.head(captured_us, &jpeg);
-            let tail = format!("\r\n{}", parts.manner.boundary());
-            let progress = parts.progress.clone();
-            let pieces = (0..jpeg.len()).step_by(PIECE).map(move |at| {
-                // Asked for when the client has taken the one before: it gets on.
-                progress.send_replace(Progress::Sending);
-                jpeg.slice(at..jpeg.len().min(at + PIECE))
-            });
-            let whole = iter::once(head.into())
-                .chain(pieces)
-                .chain(iter::once(tail.into()));
-            Some((stream::iter(whole.map(Ok)), parts))
+            let part = parts.next().await;
+            Some((Ok(part), parts))
         })
-        .flatten()
     }
 
-    async fn next(&mut self) -> Part {
-        self.progress.send_replace(Progress::Waiting);
+    async fn next(&mut self) -> Bytes {
         if let Some(due) = self.pace.blocked_until(Instant::now()) {
             sleep_until(due).await;
         }
@@ -339,8 +238,7 @@ impl Parts {
                 Ok(frame) => break frame,
                 Err(_) => {
                     if let Some(placard) = no_signal(&camera) {
-                        self.progress.send_replace(Progress::Sending);
-                        return Part::Placard(placard);
+                        return self.manner.part(clock::now_us(), &placard);
                     }
                 }
             }
@@ -356,7 +254,6 @@ impl Parts {
         }
         self.pace.sent(Instant::now());
         self.viewer.count_sent(frame.jpeg().len());
-        self.progress.send_replace(Progress::Sending);
-        Part::Frame(frame)
+        frame.part(self.manner).clone()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The bytes of the wire formats are defined in `protocol/`; this is where they are kept.
 
-use super::Rendition;
+use super::{Manner, Rendition};
 use bytes::Bytes;
 use pistreamer_protocol::{Stamp, WireFormat, pack};
 use std::sync::OnceLock;
@@ -26,6 +26,8 @@ pub struct Frame {
     pub shows: (Rendition, u64),
     jpeg: Payload,
     packed: OnceLock<Payload>,
+    /// For each [`Manner`].
+    parts: [OnceLock<Bytes>; 2],
 }
 
 /// The body of one WebSocket message with its frame header (RFC 6455 §5.2), the same for every viewer.
@@ -94,6 +96,7 @@ impl Frame {
             shows: (Rendition::FULL, seq),
             jpeg: Payload::new(jpeg),
             packed: OnceLock::new(),
+            parts: Default::default(),
         }
     }
 
@@ -116,6 +119,11 @@ impl Frame {
     /// The stamped JPEG.
     pub fn jpeg(&self) -> &Bytes {
         self.jpeg.body()
+    }
+
+    /// Its part of an MJPEG stream. The first client of a manner makes it for all of them: one write sends it.
+    pub fn part(&self, manner: Manner) -> &Bytes {
+        self.parts[manner as usize].get_or_init(|| manner.part(self.captured_us, self.jpeg()))
     }
 
     /// What that wire format sends. The first viewer of a packed format makes it for all of them.

@@ -6,11 +6,13 @@
 mod camera;
 mod frame;
 mod numbers;
+mod part;
 mod rendition;
 mod tally;
 
 pub use camera::{Camera, Counters, Event, Picture, Published, Subscription};
 pub use frame::{Frame, Payload};
+pub use part::{BOUNDARY, Manner, timestamp};
 pub use rendition::{Config, Limits, MOST_HALVINGS, Plan, Rendition};
 pub use tally::Tally;
 
