@@ -69,8 +69,7 @@ impl Endpoint {
             url: without_credentials(url),
             problem,
         };
-        let url = url.trim();
-        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let url = url.split_once('#').map_or(url, |(url, _)| url).trim();
         let uri: Uri = url.parse().map_err(|_| error("it cannot be read"))?;
         let scheme = uri
             .scheme_str()
@@ -198,6 +197,7 @@ mod tests {
             pi(true, 443, "/cam/ws?camera=1")
         );
         assert_eq!(ws("ws://pi.local"), pi(false, 80, "/ws"));
+        assert_eq!(ws(" ws://pi.local/a \n#b "), pi(false, 80, "/a"));
         assert_eq!(ws("wss://pi.local/door/live"), pi(true, 443, "/door/live"));
         assert_eq!(ws("ws://pi.local?camera=1"), pi(false, 80, "/ws?camera=1"));
         assert_eq!(
