@@ -87,6 +87,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(if cfg!(miri) { 8 } else { 256 }))]
+
         #[test]
         fn it_is_the_sum_that_crc32fast_has(bytes: Vec<u8>, cut: proptest::sample::Index) {
             let mut hasher = sliced::Hasher::new();

@@ -230,7 +230,7 @@ fn every_header_of_rfc_1952_is_accepted_and_cut_ones_are_not() {
     assert_eq!(unpack(&with_sum).unwrap(), JPEG);
     let wrong = [&header, [sum[0] ^ 1, sum[1]].as_slice(), rest].concat();
     assert_eq!(unpack(&wrong), Err(UnpackError::WrongCrc));
-    for len in 2..with_sum.len() {
+    for len in (2..with_sum.len()).step_by(if cfg!(miri) { 40 } else { 1 }) {
         assert_eq!(
             unpack(&with_sum[..len]),
             Err(UnpackError::Truncated),
@@ -249,6 +249,11 @@ fn other_encoders_are_accepted() {
             "level {level}"
         );
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri starts no programs")]
+fn what_python_packs_is_accepted() {
     let program = "import base64, gzip, sys
 text = base64.b64encode(sys.stdin.buffer.read())
 sys.stdout.buffer.write(gzip.compress(text))";
