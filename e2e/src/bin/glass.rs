@@ -5,11 +5,12 @@
 //! The test pattern paints its capture time. The page captures its own tab, as for a screen that is shared, and reads the time
 //! back from what it gets: the viewer's canvas and an `<img>` with the MJPEG stream have then both gone all the way. Reading
 //! either of them with a script would stop at different points of it. What the capture adds is the same for all, and is in the
-//! numbers. How long frames take on the way to the browser is measured by `bench/`.
+//! numbers. Where the viewer's time goes is noted by its worker itself. How long frames take on the way to the browser is measured by `bench/`.
 
 use anyhow::{Context as _, Result, ensure};
-use pistreamer_e2e::browser::Browser;
+use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::Server;
+use serde_json::{Value, json};
 
 const SIZES: [(u32, u32); 3] = [(640, 480), (1280, 720), (1920, 1080)];
 
@@ -64,6 +65,37 @@ const IMAGE: &str =
     "document.body.innerHTML = '<img src=stream.mjpg style=\"position: fixed; inset: 0; width: 100vw; height: 100vh\">';
     window.place = () => document.querySelector('img').getBoundingClientRect()";
 
+/// In the viewer's worker: notes how long the stages of each frame take, in ms.
+const STAGES: &str = r#"(() => {
+    const stages = self.stages = { unpack: [], decode: [], draw: [] };
+    const timed = (stage, since) => stages[stage].push(performance.now() - since);
+    let came = 0;
+    const data = Object.getOwnPropertyDescriptor(MessageEvent.prototype, "data");
+    Object.defineProperty(MessageEvent.prototype, "data", { ...data, get() {
+        const content = data.get.call(this);
+        if (content instanceof ArrayBuffer) came = performance.now();
+        return content;
+    } });
+    const decode = self.createImageBitmap;
+    self.createImageBitmap = async blob => {
+        timed("unpack", came);
+        const began = performance.now();
+        const bitmap = await decode.call(self, blob);
+        timed("decode", began);
+        return bitmap;
+    };
+    const canvas = ImageBitmapRenderingContext.prototype, draw = canvas.transferFromImageBitmap;
+    canvas.transferFromImageBitmap = function (bitmap) {
+        const began = performance.now();
+        draw.call(this, bitmap);
+        timed("draw", began);
+    };
+})()"#;
+
+/// In the page: notes how old each frame is when its drawing is done.
+const DRAWN: &str = "window.drawn = [];
+    document.querySelector('pi-camera').addEventListener('frame', ({ detail }) => drawn.push(detail.age))";
+
 /// What shows the camera: its name, its page, and the script that tells where its picture is.
 const SHOWN_BY: [(&str, &str, &str); 3] = [
     (
@@ -77,6 +109,7 @@ const SHOWN_BY: [(&str, &str, &str); 3] = [
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let mut stages = Vec::new();
     println!("| size | shown by | age p50, ms | p99, ms | frames a second |");
     println!("|---|---|--:|--:|--:|");
     for size in SIZES {
@@ -87,9 +120,11 @@ async fn main() -> Result<()> {
             }
         }
         for (seen, (name, ..)) in seen.iter_mut().zip(SHOWN_BY) {
-            seen.ages_ms.sort_by(f64::total_cmp);
-            let at = |share: f64| seen.ages_ms[((seen.ages_ms.len() - 1) as f64 * share) as usize];
+            let at = |share: f64| at(&seen.ages_ms, share);
             ensure!(at(0.0) > 0.0, "a picture is {} ms old", at(0.0));
+            if !seen.drawn_ms.is_empty() {
+                stages.push(seen.stages(size, name));
+            }
             println!(
                 "| {}x{} | {name} | {:.1} | {:.1} | {:.1} |",
                 size.0,
@@ -100,13 +135,28 @@ async fn main() -> Result<()> {
             );
         }
     }
+    println!(
+        "\n| size | shown by | until it is there, ms | unpack | decode | draw | until it is on the glass |"
+    );
+    println!("|---|---|--:|--:|--:|--:|--:|");
+    println!("{}", stages.join("\n"));
     Ok(())
+}
+
+/// The value below which that share of the others is.
+fn at(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[((sorted.len() - 1) as f64 * share) as usize]
 }
 
 #[derive(Default)]
 struct Seen {
     ages_ms: Vec<f64>,
     seconds: f64,
+    /// Of the viewer: ages when drawing was done, and how long its stages took.
+    drawn_ms: Vec<f64>,
+    stages_ms: [Vec<f64>; 3],
 }
 
 impl Seen {
@@ -119,6 +169,7 @@ impl Seen {
         let page = browser.open(&format!("{}{path}", server.url())).await?;
         if place == VIEWER {
             page.wait_state("live").await?;
+            self.note_stages(&page).await?;
         }
         page.eval(place).await?;
         page.eval_clicked(&format!("(async () => {{ {WATCH} }})()"))
@@ -132,6 +183,48 @@ impl Seen {
         self.seconds += took.as_f64().context("no time")? / 1000.0;
         let ages: Vec<f64> = serde_json::from_value(page.eval("window.ages").await?)?;
         self.ages_ms.extend(ages);
+        if place == VIEWER {
+            self.take_stages(&page).await?;
+        }
         Ok(())
     }
+
+    async fn note_stages(&self, page: &Page<'_>) -> Result<()> {
+        in_worker(page, STAGES).await?;
+        page.eval(DRAWN).await?;
+        Ok(())
+    }
+
+    async fn take_stages(&mut self, page: &Page<'_>) -> Result<()> {
+        let drawn: Vec<f64> = serde_json::from_value(page.eval("window.drawn").await?)?;
+        self.drawn_ms.extend(drawn);
+        let stages = "[stages.unpack, stages.decode, stages.draw]";
+        let stages: [Vec<f64>; 3] = serde_json::from_value(in_worker(page, stages).await?)?;
+        for (all, stage) in self.stages_ms.iter_mut().zip(stages) {
+            all.extend(stage);
+        }
+        Ok(())
+    }
+
+    /// A row of medians. What lies between two of them is the way into the browser, and the compositor.
+    fn stages(&self, (width, height): (u32, u32), name: &str) -> String {
+        let median = |values: &[f64]| at(values, 0.5);
+        let drawn = median(&self.drawn_ms);
+        let [unpack, decode, draw] = [0, 1, 2].map(|stage| median(&self.stages_ms[stage]));
+        format!(
+            "| {width}x{height} | {name} | {:.1} | {unpack:.1} | {decode:.1} | {draw:.1} | {:.1} |",
+            drawn - unpack - decode - draw,
+            median(&self.ages_ms) - drawn
+        )
+    }
+}
+
+/// The value of an expression in the viewer's worker.
+async fn in_worker(page: &Page<'_>, expression: &str) -> Result<Value> {
+    let worker = page.workers().pop().context("the viewer has no worker")?;
+    let params = json!({"expression": expression, "returnByValue": true});
+    let devtools = page.browser().devtools();
+    let mut answer = devtools.call(&worker, "Runtime.evaluate", params).await?;
+    ensure!(answer["exceptionDetails"].is_null(), "{answer}");
+    Ok(answer["result"]["value"].take())
 }
