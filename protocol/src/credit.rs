@@ -19,8 +19,12 @@ pub const LARGEST_WINDOW: usize = 32;
 /// broken or lost in its page, a frame is sent all the same; where the link stands still, it would only grow old in it.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Frames remembered as under way. A viewer that begins to acknowledge late is credited for all of them at once.
+/// Frames remembered as under way: more than may be.
 pub const REMEMBERED: usize = 64;
+
+/// Frames remembered before the first acknowledgement. There may never be one, and a viewer's memory is to stay in the
+/// processor's cache; one that begins late is credited for them at once.
+const REMEMBERED_AT_FIRST: usize = 8;
 
 /// The part of a frame that waits before the link, so that the link is not idle when a frame comes late.
 const HEADROOM: f64 = 0.3;
@@ -176,7 +180,12 @@ impl Credit {
             delivered_at: self.last_progress,
         });
         self.bytes += bytes;
-        if self.under_way.len() > REMEMBERED {
+        let remembered = if self.acknowledges {
+            REMEMBERED
+        } else {
+            REMEMBERED_AT_FIRST
+        };
+        if self.under_way.len() > remembered {
             self.forget_oldest();
         }
     }

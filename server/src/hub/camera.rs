@@ -1,8 +1,10 @@
-//! One camera as its consumers see it: newest frame, state, counters, and the demand that they make.
+//! One camera: newest frames, state, counters, and the demand that its consumers make.
+//!
+//! How one of them looks at it belongs to [`super::subscription`].
 
 use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
-use super::{Frame, Tally};
+use super::{Frame, Subscription, Tally};
 use crate::clock::{self, Moment, Rate};
 use crate::demand::{Demand, Hold};
 use pistreamer_protocol::message;
@@ -27,10 +29,10 @@ pub struct Camera {
 
 /// The newest frame of one rendition, and whom it is for.
 #[derive(Debug)]
-struct Newest {
-    rendition: Rendition,
-    plan: Arc<Plan>,
-    frame: Arc<Frame>,
+pub(super) struct Newest {
+    pub(super) rendition: Rendition,
+    pub(super) plan: Arc<Plan>,
+    pub(super) frame: Arc<Frame>,
 }
 
 /// Who wants what, and what was made of it.
@@ -307,22 +309,11 @@ impl Camera {
 
     /// Starts to look at the picture within these limits.
     pub fn subscribe_to(self: &Arc<Self>, limits: Limits) -> Subscription {
-        let wish = self.wish(limits);
-        let mut status = self.status.subscribe();
-        status.mark_unchanged();
-        let mut latest = self.latest.subscribe();
-        latest.mark_changed();
-        Subscription {
-            camera: Arc::clone(self),
-            latest,
-            status,
-            limits,
-            wish: Some(wish),
-            last_seq: None,
-        }
+        Subscription::new(Arc::clone(self), limits)
     }
 
-    fn wish(self: &Arc<Self>, limits: Limits) -> Wish {
+    /// One more consumer, and the number of what it wishes for.
+    pub(super) fn add_wish(&self, limits: Limits) -> (u64, Hold) {
         let mut renditions = self.renditions();
         let hold = self.demand.hold();
         if hold.is_first() {
@@ -331,11 +322,18 @@ impl Camera {
         }
         let id = renditions.wishes.add(limits);
         self.forget_unwanted(&mut renditions);
-        Wish {
-            id,
-            camera: Arc::clone(self),
-            _hold: hold,
-        }
+        (id, hold)
+    }
+
+    pub(super) fn remove_wish(&self, id: u64) {
+        let mut renditions = self.renditions();
+        renditions.wishes.remove(id);
+        self.forget_unwanted(&mut renditions);
+    }
+
+    /// News of frames, and of the camera's state.
+    pub(super) fn news(&self) -> (watch::Receiver<Vec<Newest>>, watch::Receiver<CameraStatus>) {
+        (self.latest.subscribe(), self.status.subscribe())
     }
 
     /// Lets go of what is not made any more, before it grows old.
@@ -365,143 +363,11 @@ impl Renditions {
     }
 }
 
-/// What one consumer wants. While it lives, the camera is wanted.
-#[derive(Debug)]
-struct Wish {
-    id: u64,
-    camera: Arc<Camera>,
-    _hold: Hold,
-}
-
-impl Drop for Wish {
-    fn drop(&mut self) {
-        let mut renditions = self.camera.renditions();
-        renditions.wishes.remove(self.id);
-        self.camera.forget_unwanted(&mut renditions);
-    }
-}
-
-/// A consumer's view of a camera. While it lives and isn't paused, the camera is wanted.
-#[derive(Debug)]
-pub struct Subscription {
-    camera: Arc<Camera>,
-    latest: watch::Receiver<Vec<Newest>>,
-    status: watch::Receiver<CameraStatus>,
-    limits: Limits,
-    /// `None` while paused.
-    wish: Option<Wish>,
-    /// The last frame returned.
-    last_seq: Option<u64>,
-}
-
-impl Subscription {
-    /// The camera.
-    pub fn camera(&self) -> &Arc<Camera> {
-        &self.camera
-    }
-
-    /// Stops to look for a while. The camera's state is still told; its frames are not wanted.
-    pub fn pause(&mut self) {
-        self.wish = None;
-    }
-
-    /// Looks again, from the newest frame on.
-    pub fn resume(&mut self) {
-        if self.wish.is_none() {
-            self.wish = Some(self.camera.wish(self.limits));
-        }
-    }
-
-    /// Looks within other limits from the next frame on.
-    pub fn limit(&mut self, limits: Limits) {
-        if self.limits == limits {
-            return;
-        }
-        self.limits = limits;
-        if self.wish.is_some() {
-            // The new one comes before the old one goes, so that the camera is wanted all the time.
-            self.wish = Some(self.camera.wish(limits));
-            self.latest.mark_changed();
-        }
-    }
-
-    /// Waits for what happens next: a change of the camera's state or, where `frames` are welcome, a frame. Cancel-safe.
-    pub async fn next(&mut self, frames: bool) -> Event {
-        loop {
-            tokio::select! {
-                // That what comes is a test pattern is known before the first frame of it.
-                biased;
-                // The senders live in `self.camera`, so neither channel can be closed.
-                Ok(()) = self.status.changed() => {
-                    return Event::Status(self.status.borrow_and_update().clone());
-                }
-                Ok(()) = self.latest.changed(), if frames => {
-                    if let Some(frame) = self.take() {
-                        return Event::Frame(frame);
-                    }
-                }
-                else => std::future::pending().await,
-            }
-        }
-    }
-
-    /// The newest frame, where this subscription hasn't returned it yet. Doesn't wait.
-    pub fn newer(&mut self) -> Option<Arc<Frame>> {
-        if !self.latest.has_changed().unwrap_or(false) {
-            return None;
-        }
-        self.take()
-    }
-
-    /// The number of the newest frame that is there, whether this subscription has returned it or not; 0 where none is.
-    pub fn newest_number(&self) -> u64 {
-        let latest = self.latest.borrow();
-        let numbers = latest.iter().map(|newest| newest.frame.number);
-        numbers.max().unwrap_or(0)
-    }
-
-    fn take(&mut self) -> Option<Arc<Frame>> {
-        let wish = self.wish.as_ref()?.id;
-        let latest = self.latest.borrow_and_update();
-        let ours = |newest: &&Newest| {
-            // Frames made before the wish was known are welcome where they are just what is wished for.
-            let given = newest.plan.serves(wish).unwrap_or_else(|| {
-                Rendition::fitting(self.limits, newest.frame.full.0, newest.plan.config())
-            });
-            given == newest.rendition && self.last_seq.is_none_or(|last| last < newest.frame.seq)
-        };
-        let newest = latest
-            .iter()
-            .filter(ours)
-            .max_by_key(|newest| newest.frame.seq)?;
-        let frame = Arc::clone(&newest.frame);
-        drop(latest);
-        self.last_seq = Some(frame.seq);
-        Some(frame)
-    }
-
-    /// Waits for a frame that this subscription hasn't returned yet, and returns the newest one. Cancel-safe.
-    pub async fn newest(&mut self) -> Arc<Frame> {
-        loop {
-            if let Event::Frame(frame) = self.next(true).await {
-                return frame;
-            }
-        }
-    }
-}
-
-/// What a subscription can tell.
-#[derive(Debug)]
-pub enum Event {
-    /// The newest frame.
-    Frame(Arc<Frame>),
-    /// The camera's state changed.
-    Status(CameraStatus),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::Event;
+
     use bytes::Bytes;
 
     const CONFIG: Config = Config {
@@ -556,7 +422,7 @@ mod tests {
         camera.publish(HALF, half(2));
         camera.publish(FULL, frame(1));
         assert_eq!(narrow.newest().await.width, 320);
-        assert_eq!((wide.newest().await.seq, wide.last_seq), (1, Some(1)));
+        assert_eq!(wide.newest().await.seq, 1);
         assert!(narrow.newer().is_none() && wide.newer().is_none());
         camera.publish(FULL, frame(2));
         assert!(narrow.newer().is_none());

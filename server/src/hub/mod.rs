@@ -8,12 +8,14 @@ mod frame;
 mod numbers;
 mod part;
 mod rendition;
+mod subscription;
 mod tally;
 
-pub use camera::{Camera, Counters, Event, Picture, Published, Subscription};
+pub use camera::{Camera, Counters, Picture, Published};
 pub use frame::{Frame, Payload};
 pub use part::{BOUNDARY, Manner, timestamp};
 pub use rendition::{Config, Limits, MOST_HALVINGS, Plan, Rendition};
+pub use subscription::{Event, Subscription};
 pub use tally::Tally;
 
 use std::sync::Arc;

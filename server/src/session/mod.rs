@@ -3,6 +3,7 @@
 //! A viewer that reads slowly gets the newest frame when there is room for it and is told what it missed. It holds up
 //! nobody else: the frames are shared, and nothing is queued for it. The upgrade of the connection belongs to `front`.
 
+mod delivery;
 mod link;
 mod pace;
 mod roster;
@@ -12,17 +13,14 @@ pub use pace::Pace;
 pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::clock;
-use crate::hub::{self, Event, Frame, Limits, Subscription};
-use link::Meanwhile;
+use crate::hub::{self, Event, Limits, Subscription};
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{
     self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, Rendition, ServerMessage, ViewerMessage,
 };
 use pistreamer_protocol::{VERSION, WireFormat};
 use std::future::ready;
-use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -83,9 +81,6 @@ impl From<Error> for End {
 
 /// After so many frames everything else has its turn, however fast a camera is.
 const IN_A_ROW: u32 = 16;
-
-/// Skips are reported together, at most so often.
-const SKIP_REPORT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Close code of a server that stops, RFC 6455 §7.4.1.
 const CLOSE_GOING_AWAY: u16 = 1001;
@@ -165,41 +160,6 @@ struct Skips {
     report_due: Instant,
 }
 
-/// What goes on while a frame is sent.
-struct Sending<'a> {
-    subscription: &'a mut Subscription,
-    credit: &'a mut Credit,
-    viewer: &'a Viewer,
-}
-
-impl Meanwhile for Sending<'_> {
-    fn newer(&mut self) -> Option<Arc<Frame>> {
-        self.subscription.newer()
-    }
-
-    fn begun(&mut self, seq: u64, bytes: usize) {
-        self.credit.sent(seq, bytes, Instant::now().into_std());
-    }
-
-    fn hear(&mut self, text: &str) -> bool {
-        match ViewerMessage::from_json(text) {
-            // Heard late, an ack would make the link look slow.
-            Ok(ViewerMessage::Ack { seq }) => {
-                acknowledged(self.credit, self.viewer, seq);
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
-fn acknowledged(credit: &mut Credit, viewer: &Viewer, seq: u64) {
-    credit.acknowledged(seq, Instant::now().into_std());
-    if credit.last_ack().is_some_and(|(last, _)| last == seq) {
-        viewer.acked.mark();
-    }
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn serve(
         &mut self,
@@ -276,130 +236,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    async fn send(
-        &mut self,
-        frame: Arc<Frame>,
-        subscription: &mut Subscription,
-    ) -> Result<(), End> {
-        if self.beats && self.shown == Some(frame.shows) {
-            return self.tell_unchanged(&frame).await;
-        }
-        let mut meanwhile = Sending {
-            subscription,
-            credit: &mut self.credit,
-            viewer: &self.viewer,
-        };
-        let patience = self.config.send_timeout;
-        let sending = self
-            .link
-            .send_frame(frame, self.wire, patience, &mut meanwhile);
-        let frame = match sending.await {
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(End::Stalled(patience));
-            }
-            sent => sent?,
-        };
-        self.probe = None;
-        self.shown = Some(frame.shows);
-        self.count_missed(&frame);
-        let now = Instant::now();
-        self.pace.sent(now);
-        self.viewer
-            .count_sent(frame.payload(self.wire).body().len());
-        self.tell_rendition(&frame).await?;
-        self.report_skips(now).await
-    }
-
-    /// Pings a viewer that acknowledges nothing any more, once; when the answer is due.
-    async fn ask_what_arrived(&mut self, now: Instant) -> Result<Instant, End> {
-        if self.paused {
-            return Ok(self.ping_due);
-        }
-        if let Some(probe) = &self.probe {
-            return if now < probe.due {
-                Ok(probe.due)
-            } else {
-                Err(End::Stalled(self.config.send_timeout))
-            };
-        }
-        let due = now + self.config.send_timeout;
-        let id = self.probes;
-        self.probes += 1;
-        self.probe = Some(Probe { id, due });
-        let payload = id.to_be_bytes().to_vec();
-        self.speak(Message::Ping(payload.into())).await?;
-        Ok(due)
-    }
-
-    async fn tell_unchanged(&mut self, frame: &Frame) -> Result<(), End> {
-        self.count_missed(frame);
-        self.pace.sent(Instant::now());
-        self.viewer.count_unchanged();
-        self.say(ServerMessage::Unchanged {
-            seq: frame.seq,
-            captured_us: frame.captured_us,
-        })
-        .await
-    }
-
-    fn count_missed(&mut self, frame: &Frame) {
-        let last = self.last.replace(frame.number);
-        self.count_left_out(last.map_or(0, |last| frame.number.saturating_sub(last + 1)));
-    }
-
-    /// Counts what was left out so far, before what the viewer wants changes. The newest frame may still be sent.
-    fn settle(&mut self, subscription: &Subscription) {
-        if let Some(last) = &mut self.last {
-            let settled = subscription.newest_number().saturating_sub(1);
-            let missed = settled.saturating_sub(*last);
-            *last += missed;
-            self.count_left_out(missed);
-        }
-    }
-
-    fn count_left_out(&mut self, missed: u64) {
-        if self.pace.is_limited() {
-            self.viewer.count_thinned(missed);
-        } else {
-            self.viewer.count_skipped(missed);
-            self.skipped.unreported += missed;
-            self.skipped.total += missed;
-        }
-    }
-
-    async fn tell_rendition(&mut self, frame: &Frame) -> Result<(), End> {
-        let rendition = Rendition {
-            width: frame.width,
-            height: frame.height,
-            full_width: frame.full.0,
-            full_height: frame.full.1,
-        };
-        if rendition != self.rendition {
-            self.rendition = rendition;
-            self.say(ServerMessage::Rendition(rendition)).await?;
-        }
-        Ok(())
-    }
-
     async fn tick(&mut self) -> Result<(), End> {
         let now = Instant::now();
         self.report_skips(now).await?;
         if now >= self.ping_due {
             self.ping_due = now + self.config.ping_interval;
             self.speak(Message::Ping(Default::default())).await?;
-        }
-        Ok(())
-    }
-
-    async fn report_skips(&mut self, now: Instant) -> Result<(), End> {
-        if self.skipped.unreported > 0 && now >= self.skipped.report_due {
-            let count = std::mem::take(&mut self.skipped.unreported);
-            self.skipped.report_due = now + SKIP_REPORT_INTERVAL;
-            self.say(ServerMessage::Skipped {
-                count,
-                total: self.skipped.total,
-            })
-            .await?;
         }
         Ok(())
     }
@@ -423,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match ViewerMessage::from_json(&text)? {
             ViewerMessage::Ack { seq } => {
                 self.probe = None;
-                acknowledged(&mut self.credit, &self.viewer, seq);
+                delivery::acknowledged(&mut self.credit, &self.viewer, seq);
             }
             ViewerMessage::Ping { id } => {
                 self.say(ServerMessage::Pong {
