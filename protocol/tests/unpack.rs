@@ -118,7 +118,7 @@ fn a_wrong_trailer_is_told_apart() {
 
 #[test]
 fn the_limit_is_the_jpegs_size_to_the_byte() {
-    for len in 5..12 {
+    for len in if cfg!(miri) { 5..6 } else { 5..12 } {
         let jpeg = framed(&hard(len)[2]);
         for message in [pack(&jpeg), gzip(STANDARD.encode(&jpeg).as_bytes(), 6)] {
             assert_eq!(unpack_within(jpeg.len(), &message).as_ref(), Ok(&jpeg));

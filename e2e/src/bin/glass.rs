@@ -1,6 +1,6 @@
 //! How old the picture is when it is on the glass: from the capture to what the browser's compositor puts out, in Chromium.
 //!
-//!     ./dev bench glass
+//!     ./dev bench glass [ROUNDS]
 //!
 //! The test pattern paints its capture time. The page captures its own tab, as for a screen that is shared, and reads the time
 //! back from what it gets: the viewer's canvas and an `<img>` with the MJPEG stream have then both gone all the way. Reading
@@ -17,7 +17,7 @@ const SIZES: [(u32, u32); 3] = [(640, 480), (1280, 720), (1920, 1080)];
 /// Frames that are looked at, after as many that are not.
 const FRAMES: usize = 200;
 
-/// Rounds, in each of which everything is measured once: what else the machine does touches all of it alike.
+/// Rounds where no number is given. In each, everything is measured once: what else the machine does touches all of it alike.
 const ROUNDS: usize = 3;
 
 /// Height of the window's frame, with some to spare.
@@ -109,12 +109,16 @@ const SHOWN_BY: [(&str, &str, &str); 3] = [
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let rounds = match std::env::args().nth(1) {
+        Some(rounds) => rounds.parse().context("how many rounds?")?,
+        None => ROUNDS,
+    };
     let mut stages = Vec::new();
     println!("| size | shown by | age p50, ms | p99, ms | frames a second |");
     println!("|---|---|--:|--:|--:|");
     for size in SIZES {
         let mut seen = SHOWN_BY.map(|_| Seen::default());
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             for (seen, (_, path, place)) in seen.iter_mut().zip(SHOWN_BY) {
                 seen.look(size, path, place).await?;
             }
