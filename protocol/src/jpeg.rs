@@ -182,25 +182,10 @@ fn is_frame_header(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xcf) && !matches!(marker, DHT | 0xc8 | 0xcc)
 }
 
-/// Pixels in a line and lines of a JPEG whose picture data was checked before: only its headers are looked at.
-///
-/// # Errors
-/// Where they tell no size that can be.
-pub fn size(jpeg: &[u8]) -> Result<(u16, u16), JpegError> {
-    Ok(header(jpeg)?.0)
-}
-
 /// Checks the JPEG that `bytes` begin with, from SOI to EOI; more bytes may follow it.
 ///
 /// Walks every segment and skips over the picture data without decoding it: about 10 GB/s natively.
 pub fn inspect_prefix(bytes: &[u8]) -> Result<Info, JpegError> {
-    let ((width, height), end) = header(bytes)?;
-    let len = picture_end(bytes, end)?;
-    Ok(Info { width, height, len })
-}
-
-/// Width and height, and where the headers end.
-fn header(bytes: &[u8]) -> Result<((u16, u16), usize), JpegError> {
     let mut size = None;
     let mut walk = segments(bytes);
     for segment in &mut walk {
@@ -220,7 +205,8 @@ fn header(bytes: &[u8]) -> Result<((u16, u16), usize), JpegError> {
     if u32::from(width) * u32::from(height) > MAX_PIXELS {
         return Err(JpegError::TooManyPixels { width, height });
     }
-    Ok(((width, height), walk.at))
+    let len = picture_end(bytes, walk.at)?;
+    Ok(Info { width, height, len })
 }
 
 /// Checks that `jpeg` is exactly one whole JPEG.

@@ -324,9 +324,8 @@ impl Shared {
         tools: &mut Tools,
     ) -> Result<Made, FrameError> {
         let jpeg = bounded(jpeg)?;
-        // The source has looked at the rest of it.
-        let (width, height) = container::size(&jpeg)?;
-        let full = (u32::from(width), u32::from(height));
+        let info = container::inspect(&jpeg)?;
+        let full = (u32::from(info.width), u32::from(info.height));
         let mut made = Made::default();
         // The full one first: there is nothing to be made of it.
         for rendition in self.camera.plan(full.0).renditions().iter().rev() {
