@@ -132,14 +132,15 @@ impl Publisher {
             Room::At(until) => deadline.min(Instant::from_std(until)),
             // Refused frames are not acknowledged.
             Room::Unknown if !self.paused && self.asked != Some(self.sent) => {
-                self.asked = Some(self.sent);
                 let payload = self.sent.to_be_bytes().to_vec();
-                return say(
+                say(
                     &mut self.socket,
                     &self.config,
                     Message::Ping(payload.into()),
                 )
-                .await;
+                .await?;
+                self.asked = Some(self.sent);
+                return Ok(());
             }
             Room::Unknown | Room::Now => deadline,
         };

@@ -13,6 +13,8 @@ pub struct HeldUp {
     moved: f64,
     /// Frames older than this were under way when it stopped.
     oldest: f64,
+    /// The last frame was held up.
+    held_up: bool,
 }
 
 /// A pause between two frames that may be a standstill. A camera's own pauses make no frame old.
@@ -28,6 +30,7 @@ impl Default for HeldUp {
             age: 0.0,
             moved: f64::NEG_INFINITY,
             oldest: 0.0,
+            held_up: false,
         }
     }
 }
@@ -37,11 +40,18 @@ impl HeldUp {
     pub fn is_held_up(&mut self, now: f64, age: f64) -> bool {
         let pause = now - self.arrived;
         if pause > STANDSTILL {
-            // New frames are as old as the last one was, more or less, and held-up ones are older by the pause.
-            (self.moved, self.oldest) = (now, self.age + pause / 2.0);
+            // New frames are as old as the last one was, more or less, and held-up ones are older by the pause. After one
+            // that nothing newer followed, whatever comes is drawn.
+            let older = if self.held_up {
+                f64::INFINITY
+            } else {
+                pause / 2.0
+            };
+            (self.moved, self.oldest) = (now, self.age + older);
         }
         (self.arrived, self.age) = (now, age);
-        age > self.oldest && now - self.moved < CATCHING_UP
+        self.held_up = age > self.oldest && now - self.moved < CATCHING_UP;
+        self.held_up
     }
 }
 
@@ -93,5 +103,15 @@ mod tests {
             .collect();
         let last_left_out = held_up(&fast).iter().rposition(|left_out| *left_out);
         assert_eq!(last_left_out, Some(100 + 30));
+    }
+
+    #[test]
+    fn frames_whose_age_says_nothing_are_seen_all_the_same() {
+        // Stamps that stand still: each frame is older than the one before by the time between them.
+        let slow: Vec<_> = (0..20)
+            .map(|n| (f64::from(n) * 2000.0, f64::from(n) * 2000.0))
+            .collect();
+        let left_out = held_up(&slow);
+        assert!(left_out.windows(2).all(|two| two != [true, true]));
     }
 }

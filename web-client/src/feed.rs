@@ -4,7 +4,7 @@
 //! say about it, belongs to [`crate::session`]; crossing to the page belongs to [`crate::worker`].
 
 use crate::clock::Clock;
-use crate::js::{self, Interval};
+use crate::js::{self, Interval, Timeout};
 use crate::link::{Command, Drawn, Report};
 use crate::message;
 use crate::painter::{Canvas, Painter};
@@ -23,6 +23,8 @@ use web_sys::{Blob, BlobPropertyBag, ImageBitmap};
 
 /// ms from one ping to the next.
 const PING_INTERVAL: i32 = 2000;
+/// A frame that a standstill held up is drawn after all when no newer one has come for so many ms.
+const NOTHING_NEWER: i32 = 1000;
 /// Pings whose pong is awaited; older ones are forgotten.
 const PINGS_KEPT: usize = 4;
 
@@ -53,6 +55,9 @@ struct Shared {
     want: RefCell<String>,
     /// The last frame drawn on this connection.
     drawn: Cell<Option<Drawn>>,
+    /// The newest frame that a standstill held up, until a newer one is drawn.
+    left_out: RefCell<Option<(Message, Timeout)>>,
+    this: Weak<Self>,
 }
 
 struct Connection {
@@ -73,6 +78,8 @@ struct Message {
     data: ArrayBuffer,
     connection: u32,
     arrived: f64,
+    /// It is drawn though it was held up.
+    needed: bool,
 }
 
 /// The JPEG on the canvas.
@@ -91,7 +98,7 @@ impl Feed {
     /// A pipeline that tells everything to `report`, which is never called from within a method of this type.
     pub fn new(report: impl Fn(Report) + 'static) -> Self {
         Self {
-            shared: Rc::new(Shared {
+            shared: Rc::new_cyclic(|this| Shared {
                 report: Box::new(report),
                 painter: RefCell::default(),
                 unpacker: RefCell::new(Unpacker::new(DEFAULT_FRAME_LIMIT)),
@@ -103,6 +110,8 @@ impl Feed {
                 connection: RefCell::default(),
                 want: RefCell::new(message::want(Want::default())),
                 drawn: Cell::new(None),
+                left_out: RefCell::default(),
+                this: this.clone(),
             }),
         }
     }
@@ -190,6 +199,7 @@ impl Shared {
 
     fn close(&self) {
         self.slot.borrow_mut().clear();
+        self.left_out.take();
         self.drawn.set(None);
         drop(self.connection.take());
     }
@@ -200,11 +210,14 @@ impl Shared {
             connection.socket.send(message::PAUSE);
         }
         self.slot.borrow_mut().clear();
+        self.left_out.take();
     }
 
     fn resume(&self) {
         let held = match &mut *self.connection.borrow_mut() {
             Some(connection) => {
+                // A pause is no standstill.
+                connection.held_up = HeldUp::default();
                 connection.socket.send(message::RESUME);
                 connection.held.take().flatten()
             }
@@ -280,6 +293,8 @@ impl Shared {
         let (id, time_us) = match message::read(&text) {
             Some(ServerMessage::Pong { id, time_us }) => (id, time_us),
             Some(ServerMessage::Unchanged { seq, captured_us }) => {
+                // What was left out is needed after all.
+                self.draw_left_out();
                 return self.unchanged(number, seq, captured_us, text.len());
             }
             _ => {
@@ -313,14 +328,7 @@ impl Shared {
         }
         let connection = self.connection.borrow();
         let connection = connection.as_ref()?;
-        let Some(drawn) = self.drawn.get() else {
-            // What came was not drawn, and is needed after all. After a pause it is sent anew.
-            if connection.held.is_none() {
-                connection.socket.send(message::PAUSE);
-                connection.socket.send(message::RESUME);
-            }
-            return None;
-        };
+        let drawn = self.drawn.get()?;
         let age = connection.clock.age_ms(js::unix_us(), captured_us as f64);
         connection.held.is_none().then_some(Report::Drawn {
             connection: number,
@@ -345,7 +353,12 @@ impl Shared {
             data,
             connection: number,
             arrived: js::now(),
+            needed: false,
         };
+        Self::offer(this, message);
+    }
+
+    fn offer(this: &Rc<Self>, message: Message) {
         let first = this.slot.borrow_mut().offer(message);
         if let Some(first) = first {
             let this = Rc::clone(this);
@@ -392,12 +405,14 @@ impl Shared {
             .unpack(&message.data)
             .map_err(|reason| (reason, None))?;
         let seq = picture.stamp.as_ref().map(|stamp| stamp.seq);
-        if self.is_held_up(message.arrived, picture.stamp.as_ref()) {
+        if !message.needed && self.is_held_up(message.arrived, picture.stamp.as_ref()) {
             self.acknowledge(seq);
             self.drawn.set(None);
             self.slot.borrow_mut().give_way();
+            self.leave_out(message);
             return Ok(None);
         }
+        self.left_out.take();
         let because = |error: JsValue| (js::error_text(&error), seq);
         let decoded = decode(&picture.jpeg).map_err(because)?;
         let bitmap: ImageBitmap = JsFuture::from(decoded)
@@ -436,14 +451,42 @@ impl Shared {
         }))
     }
 
+    /// Keeps a frame that is not to be drawn, unless nothing newer comes soon.
+    fn leave_out(&self, message: Message) {
+        let this = self.this.clone();
+        let timer = Timeout::new(NOTHING_NEWER, move || {
+            // Later: the timer, which must not end while it runs, goes with the frame.
+            let this = this.clone();
+            spawn_local(async move {
+                if let Some(this) = this.upgrade() {
+                    this.draw_left_out();
+                }
+            });
+        });
+        let needed = Message {
+            needed: true,
+            ..message
+        };
+        *self.left_out.borrow_mut() = Some((needed, timer));
+    }
+
+    fn draw_left_out(&self) {
+        if let Some((message, _)) = self.left_out.take()
+            && let Some(this) = self.this.upgrade()
+        {
+            Self::offer(&this, message);
+        }
+    }
+
     fn is_held_up(&self, arrived: f64, stamp: Option<&Stamp>) -> bool {
         let mut connection = self.connection.borrow_mut();
         let (Some(connection), Some(stamp)) = (connection.as_mut(), stamp) else {
             return false;
         };
+        let arrived_us = js::unix_us() - (js::now() - arrived) * 1000.0;
         let age = connection
             .clock
-            .age_ms(js::unix_us(), stamp.captured_us as f64);
+            .age_ms(arrived_us, stamp.captured_us as f64);
         age.is_some_and(|age| connection.held_up.is_held_up(arrived, age))
     }
 

@@ -218,7 +218,13 @@ async fn connection(
 /// Whether the kernel gave a client up.
 fn took_nothing(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref());
-    cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
+    // Who has left the network is unreachable once nobody knows the address any more.
+    let kinds = [
+        io::ErrorKind::TimedOut,
+        io::ErrorKind::HostUnreachable,
+        io::ErrorKind::NetworkUnreachable,
+    ];
+    cause.is_some_and(|cause: &io::Error| kinds.contains(&cause.kind()))
 }
 
 /// A client whose system acknowledges nothing for so long has vanished: one that left the Wi-Fi says no goodbye, and the
@@ -226,7 +232,8 @@ fn took_nothing(error: &hyper::Error) -> bool {
 fn tune(stream: &TcpStream, vanished: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    socket.set_tcp_user_timeout(Some(vanished))?;
+    // A packet that is sent again takes longer than the shortest timeout that can be chosen.
+    socket.set_tcp_user_timeout(Some(vanished.max(Duration::from_secs(1))))?;
     socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)
 }
 

@@ -14,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+/// No answer is missed before.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Skips are reported together, at most so often.
 const SKIP_REPORT_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -100,12 +103,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Err(End::Stalled(self.config.send_timeout))
             };
         }
-        let due = now + self.config.send_timeout;
         let id = self.probes;
         self.probes += 1;
-        self.probe = Some(Probe { id, due });
         let payload = id.to_be_bytes().to_vec();
         self.speak(Message::Ping(payload.into())).await?;
+        // On its way only now, and perhaps a long one.
+        let due = Instant::now() + self.config.send_timeout.max(SHORTEST_PATIENCE);
+        self.probe = Some(Probe { id, due });
         Ok(due)
     }
 

@@ -264,8 +264,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         match ViewerMessage::from_json(&text)? {
             ViewerMessage::Ack { seq } => {
-                self.probe = None;
+                let before = self.credit.last_ack();
                 delivery::acknowledged(&mut self.credit, &self.viewer, seq);
+                if self.credit.last_ack() != before {
+                    self.probe = None;
+                }
             }
             ViewerMessage::Ping { id } => {
                 self.say(ServerMessage::Pong {
@@ -285,6 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             ViewerMessage::Pause => {
                 self.paused = true;
+                self.probe = None;
                 // Whatever arrives during the pause may be thrown away.
                 self.shown = None;
                 self.last = None;
@@ -292,6 +296,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             ViewerMessage::Resume => {
                 self.paused = false;
+                // Or thrown away.
+                self.credit.arrived();
                 subscription.resume();
             }
             ViewerMessage::Control { name, .. } => {

@@ -1,12 +1,12 @@
 // A WebSocket without a network: what the viewer sends and what a test sends cross a BroadcastChannel named like the
-// socket's address, so that it works in a page and in a worker alike.
+// socket's address but for the width that depends on the screen, so that it works in a page and in a worker alike.
 globalThis.WebSocket = class extends EventTarget {
   static OPEN = 1;
   constructor(url, protocols) {
     super();
     this.readyState = 0;
     this.protocol = protocols[0];
-    this.wire = new BroadcastChannel(url);
+    this.wire = new BroadcastChannel(url.replace(/[?&]width=[0-9]+/, ""));
     this.wire.onmessage = ({ data }) => {
       if (data.close) {
         this.readyState = 3;
