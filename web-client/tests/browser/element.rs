@@ -64,10 +64,23 @@ async fn event(camera: &HtmlElement, kind: &'static str, name: &'static str, val
     JsFuture::from(seen).await.unwrap();
 }
 
-/// The element without workers, so that the page's fake socket is the one that it uses.
-fn without_workers() {
-    replace_socket();
-    run("HTMLCanvasElement.prototype.transferControlToOffscreen = undefined;");
+/// The element without workers, so that the page's fake socket is the one that it uses. They are back with this value's end.
+struct WithoutWorkers;
+
+impl WithoutWorkers {
+    fn new() -> Self {
+        replace_socket();
+        run("const canvas = HTMLCanvasElement.prototype;
+            globalThis.transferControl = canvas.transferControlToOffscreen;
+            canvas.transferControlToOffscreen = undefined;");
+        Self
+    }
+}
+
+impl Drop for WithoutWorkers {
+    fn drop(&mut self) {
+        run("HTMLCanvasElement.prototype.transferControlToOffscreen = transferControl;");
+    }
 }
 
 #[wasm_bindgen_test]
@@ -98,7 +111,7 @@ async fn fifty_times_in_and_out_of_the_page_leave_no_worker() {
 
 #[wasm_bindgen_test]
 async fn a_frame_makes_it_live_and_events_and_data_tell() {
-    without_workers();
+    let _without = WithoutWorkers::new();
     let camera = camera("ws://element/ws");
     let mut server = Server::at("ws://element/ws");
     body().append_child(&camera).unwrap();
