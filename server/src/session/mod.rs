@@ -139,7 +139,7 @@ struct Session<S> {
     rendition: Rendition,
     /// Whether a frame that shows what the viewer has already may be told rather than sent.
     beats: bool,
-    /// What the last frame sent shows, as [`Frame::shows`].
+    /// What the last frame sent shows, as [`hub::Frame::shows`].
     shown: Option<(hub::Rendition, u64)>,
     skipped: Skips,
     ping_due: Instant,
