@@ -23,7 +23,7 @@ fn unpack_within(limit: usize, message: &[u8]) -> Result<Vec<u8>, UnpackError> {
 
 fn unpack(message: &[u8]) -> Result<Vec<u8>, UnpackError> {
     // Miri takes minutes to fill a buffer of a megabyte.
-    unpack_within(if cfg!(miri) { 1 << 12 } else { 1 << 20 }, message)
+    unpack_within(if cfg!(miri) { 1 << 14 } else { 1 << 20 }, message)
 }
 
 #[test]
