@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Instant;
+use tempfile::TempDir;
 
 /// The test pattern, small, so that a slow machine keeps up: 640x480 at 30 frames a second.
 pub const PATTERN: [&str; 6] = ["--source", "pattern", "--size", "640x480", "--fps", "30"];
@@ -73,6 +74,36 @@ impl Drop for Server {
         // It may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// A server that wants a key. It is killed with this value.
+#[derive(Debug)]
+pub struct Locked {
+    /// The server.
+    pub server: Server,
+    /// Its key.
+    pub key: String,
+    /// Where it keeps that.
+    pub state: TempDir,
+}
+
+impl Locked {
+    /// Starts the server on a free port of this machine, with these arguments besides.
+    ///
+    /// # Errors
+    /// Where it does not say that it listens, or has made no key.
+    pub fn start(args: &[&str]) -> Result<Self> {
+        let state = tempfile::tempdir()?;
+        let directory = state.path().to_str().context("a path of letters")?;
+        let server = Server::start(&[args, &["--state-dir", directory]].concat())?;
+        let kept = std::fs::read_to_string(state.path().join("keys.json"))?;
+        let kept: serde_json::Value = serde_json::from_str(&kept)?;
+        let key = kept["keys"][0]["secret"]["key"]
+            .as_str()
+            .context("there is no key")?
+            .to_owned();
+        Ok(Self { server, key, state })
     }
 }
 

@@ -1,33 +1,15 @@
 //! Who gets to see the camera in a browser: its owner by a link, a person with a key, a page with a ticket, and no page
 //! elsewhere.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
-use pistreamer_e2e::server::{PATTERN, Server, program};
+use pistreamer_e2e::server::{Locked, PATTERN, program};
 use pistreamer_e2e::site::Site;
 use serde_json::json;
 use std::process::Command;
 
-/// A server that wants a key, and the key.
-struct Locked {
-    server: Server,
-    key: String,
-    state: tempfile::TempDir,
-}
-
-impl Locked {
-    fn start(more: &[&str]) -> Result<Self> {
-        let state = tempfile::tempdir()?;
-        let directory = state.path().to_str().context("a path of letters")?;
-        let server = Server::start(&[&PATTERN[..], &["--state-dir", directory], more].concat())?;
-        let kept = std::fs::read_to_string(state.path().join("keys.json"))?;
-        let kept: serde_json::Value = serde_json::from_str(&kept)?;
-        let key = kept["keys"][0]["secret"]["key"]
-            .as_str()
-            .context("there is no key")?
-            .to_owned();
-        Ok(Self { server, key, state })
-    }
+fn locked(more: &[&str]) -> Result<Locked> {
+    Locked::start(&[&PATTERN[..], more].concat())
 }
 
 async fn wait_live(page: &Page<'_>) -> Result<()> {
@@ -39,7 +21,7 @@ async fn wait_live(page: &Page<'_>) -> Result<()> {
 #[tokio::test]
 async fn the_link_with_the_key_shows_the_camera_and_the_key_is_gone_from_the_address() -> Result<()>
 {
-    let locked = Locked::start(&[])?;
+    let locked = locked(&[])?;
     let url = locked.server.url();
     let browser = Browser::start().await?;
     let page = browser.open(&format!("{url}#key={}", locked.key)).await?;
@@ -62,7 +44,7 @@ async fn the_link_with_the_key_shows_the_camera_and_the_key_is_gone_from_the_add
 
 #[tokio::test]
 async fn a_person_types_the_key_and_is_told_when_it_is_wrong() -> Result<()> {
-    let locked = Locked::start(&[])?;
+    let locked = locked(&[])?;
     let browser = Browser::start().await?;
     let page = browser.open(&locked.server.url()).await?;
     page.wait_for("document.forms.length === 1").await?;
@@ -83,7 +65,7 @@ async fn a_person_types_the_key_and_is_told_when_it_is_wrong() -> Result<()> {
 
 #[tokio::test]
 async fn whoever_is_signed_out_sees_the_way_back_in() -> Result<()> {
-    let locked = Locked::start(&[])?;
+    let locked = locked(&[])?;
     let browser = Browser::start().await?;
     let page = browser
         .open(&format!("{}#key={}", locked.server.url(), locked.key))
@@ -100,7 +82,7 @@ async fn whoever_is_signed_out_sees_the_way_back_in() -> Result<()> {
 
 #[tokio::test]
 async fn a_ticket_shows_the_camera_on_the_page_that_it_is_for() -> Result<()> {
-    let locked = Locked::start(&[])?;
+    let locked = locked(&[])?;
     let url = locked.server.url();
     let mut site = Site::reserve().await?;
     let mut other = Site::reserve().await?;
@@ -134,7 +116,7 @@ async fn a_ticket_shows_the_camera_on_the_page_that_it_is_for() -> Result<()> {
 
 #[tokio::test]
 async fn over_tls_the_link_shows_the_camera_and_the_session_is_for_https_only() -> Result<()> {
-    let locked = Locked::start(&["--tls", "self-signed"])?;
+    let locked = locked(&["--tls", "self-signed"])?;
     let plain = locked.server.url();
     let browser = Browser::trusting().await?;
     // Who types the address without https is sent there.
@@ -159,7 +141,7 @@ async fn over_tls_the_link_shows_the_camera_and_the_session_is_for_https_only() 
 async fn the_key_in_the_address_of_a_frame_shows_the_camera_on_a_page_elsewhere() -> Result<()> {
     let mut site = Site::reserve().await?;
     let mut other = Site::reserve().await?;
-    let locked = Locked::start(&["--allow-origin", &site.origin()])?;
+    let locked = locked(&["--allow-origin", &site.origin()])?;
     let (url, key) = (locked.server.url(), &locked.key);
     let html = format!(
         "<!doctype html><iframe src='{url}embed?key={key}'></iframe><img src='{url}stream.mjpg?key={key}' crossorigin>"
@@ -239,7 +221,7 @@ const ATTACKS: &str = r#"
 
 #[tokio::test]
 async fn a_page_elsewhere_gets_nothing_from_the_owners_browser() -> Result<()> {
-    let locked = Locked::start(&[])?;
+    let locked = locked(&[])?;
     let url = locked.server.url();
     let browser = Browser::start().await?;
     let page = browser.open(&format!("{url}#key={}", locked.key)).await?;

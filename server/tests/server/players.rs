@@ -1,7 +1,8 @@
-//! Programs that show or watch the stream by themselves: mpv, VLC and motion. `./dev test` installs them.
+//! Programs that show or watch the stream by themselves: mpv, VLC and motion, and ffmpeg as Frigate starts it. `./dev test`
+//! installs them.
 //!
-//! Each is shown a picture of one brightness, shows the key for it in its own way, and has to write it down again. Programs that do one thing and end belong
-//! to `software`.
+//! Each is shown a picture of one brightness, shows the key for it in its own way, and has to write it down again. Programs
+//! that do one thing and end belong to `software`.
 
 use crate::software::{missing, run};
 use crate::support::{PATIENCE, Running, TestServer, TestViewer, picture};
@@ -194,5 +195,42 @@ on_picture_save kill -s TERM $PPID
     assert_shown(&out.join("lastsnap.jpg"));
     let log = std::fs::read_to_string(out.join("log")).unwrap();
     assert!(log.contains("connected"), "{log}");
+    showing.server.stop().await;
+}
+
+/// The arguments that Frigate gives to its ffmpeg before the address, by its presets for MJPEG and for snapshots, and behind
+/// it, to look for objects five times a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_looks_at_stream_and_snapshots_as_frigate_lets_it() {
+    const MJPEG: &str = "-user_agent Frigate -avoid_negative_ts make_zero -fflags nobuffer -flags low_delay \
+        -strict experimental -fflags +genpts+discardcorrupt -use_wallclock_as_timestamps 1";
+    const SNAPSHOTS: &str = "-r 5 -stream_loop -1 -f image2 -avoid_negative_ts make_zero -fflags nobuffer \
+        -flags low_delay -strict experimental -fflags +genpts+discardcorrupt -use_wallclock_as_timestamps 1";
+    const DETECT: &str =
+        "-r 5 -vf fps=5,scale=320:240 -threads 2 -f rawvideo -pix_fmt yuv420p -frames:v 10";
+    /// Of one frame: luma, and two planes of a quarter of its size.
+    const FRAME_BYTES: usize = 320 * 240 * 3 / 2;
+    let showing = showing();
+    let out = subdirectory(&showing.directory, "detect");
+    let snapshots = showing
+        .url_with_key()
+        .replace("/stream.mjpg", "/snapshot.jpg");
+    for (arguments, url) in [(MJPEG, showing.url_with_key()), (SNAPSHOTS, snapshots)] {
+        let file = out.join("frames.yuv");
+        let mut all = vec!["-hide_banner", "-loglevel", "warning", "-y"];
+        all.extend(arguments.split_whitespace());
+        all.extend(["-i", &url]);
+        all.extend(DETECT.split_whitespace());
+        all.push(file.to_str().unwrap());
+        run("ffmpeg", "ffmpeg", &all).await;
+        let frames = std::fs::read(&file).unwrap();
+        assert_eq!(frames.len(), 10 * FRAME_BYTES, "{url}");
+        // JPEG's full range becomes video's: 16 to 235.
+        let wanted = 16 + u32::from(BRIGHTNESS) * 219 / 255;
+        for frame in frames.chunks(FRAME_BYTES) {
+            let luma = u32::from(frame[320 * 120 + 160]);
+            assert!(luma.abs_diff(wanted) < 4, "{url}: luma {luma}");
+        }
+    }
     showing.server.stop().await;
 }
