@@ -1,25 +1,35 @@
-//! Prints how bright each frame is: `cargo run -p pistreamer-client --example brightness -- http://raspberrypi.local:8000`
+//! Prints how bright each frame is: `cargo run -p pistreamer-client --example brightness -- http://camera:KEY@raspberrypi.local:8000`
 
-use futures::TryStreamExt as _;
 use jpeg_decoder::{Decoder, PixelFormat};
-use pistreamer_client::{Config, Subscription};
+use pistreamer_client::{Config, Event, Subscription};
 use std::io::Write as _;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), String> {
     let url = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "http://localhost:8000".into());
-    let mut frames = Subscription::start(Config::new(&url)?);
-    while let Some(frame) = frames.try_next().await? {
-        // A frame that cannot be decoded is left out; the next one comes.
-        match mean_brightness(&frame.jpeg) {
-            Ok(percent) => writeln!(
-                std::io::stdout(),
-                "frame {}: {percent:.1} % bright",
-                frame.stamp.seq
-            )?,
-            Err(error) => eprintln!("frame {}: {error}", frame.stamp.seq),
+    let config = Config::new(&url).map_err(|error| error.to_string())?;
+    // No picture has to be large to be bright.
+    let mut camera = Subscription::start(config.max_width(160));
+    while let Some(event) = camera.event().await {
+        match event.map_err(|error| error.to_string())? {
+            Event::Frame(frame) => {
+                let seq = frame.stamp.seq;
+                // A frame that cannot be decoded is left out; the next one comes.
+                match mean_brightness(&frame.jpeg) {
+                    Ok(percent) => {
+                        writeln!(std::io::stdout(), "frame {seq}: {percent:.1} % bright")
+                            .map_err(|error| error.to_string())?
+                    }
+                    Err(error) => eprintln!("frame {seq}: {error}"),
+                }
+            }
+            Event::Status(status) => {
+                eprintln!("the camera is {:?} {}", status.state, status.reason)
+            }
+            Event::Lost { error, retry_in } => eprintln!("{error}; trying again in {retry_in:.1?}"),
+            _ => {}
         }
     }
     Ok(())

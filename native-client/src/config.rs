@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// How a subscription behaves.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The server's WebSocket.
     pub endpoint: Endpoint,
@@ -13,7 +14,11 @@ pub struct Config {
     pub wire: WireFormat,
     /// Frames a second that the caller has use for; `None` is all of them.
     pub max_fps: Option<f64>,
-    /// Largest JPEG in bytes that is accepted. What is larger counts as corrupt.
+    /// Pixels in a line that the caller has use for: the server sends the smallest picture that it makes that has them.
+    pub max_width: Option<u32>,
+    /// JPEG quality that is enough, from 1 to 100; `None` is the server's own.
+    pub quality: Option<u8>,
+    /// Largest JPEG in bytes that is accepted. What is larger counts as corrupt; what is far larger ends the connection.
     pub frame_limit: usize,
     /// What happens when a connection cannot be made or ends.
     pub reconnect: Reconnect,
@@ -25,11 +30,13 @@ pub struct Config {
 
 /// What happens when a connection cannot be made or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reconnect {
     /// The error is returned and the stream ends.
     Never,
     /// Another attempt is made after a pause, without end. The pauses double, carry jitter, and begin anew after each
-    /// frame. Only a server that answers the first attempt with a refusal (HTTP 4xx) ends the stream: it would again.
+    /// frame. Only a refusal that would come again ends the stream: one for want of a key (HTTP 401 or 403), or any other
+    /// (HTTP 4xx) before there was a connection.
     After {
         /// The first pause.
         first: Duration,
@@ -53,6 +60,8 @@ impl From<Endpoint> for Config {
             endpoint,
             wire: WireFormat::GzipBase64,
             max_fps: None,
+            max_width: None,
+            quality: None,
             frame_limit: DEFAULT_FRAME_LIMIT,
             reconnect: Reconnect::default(),
             connect_timeout: Duration::from_secs(5),
@@ -97,9 +106,33 @@ impl Config {
         self
     }
 
+    /// With pictures no wider than the smallest that has so many pixels in a line.
+    pub fn max_width(mut self, pixels: u32) -> Self {
+        self.max_width = Some(pixels);
+        self
+    }
+
+    /// With JPEGs of that quality, from 1 to 100.
+    pub fn quality(mut self, quality: u8) -> Self {
+        self.quality = Some(quality);
+        self
+    }
+
     /// With JPEGs of at most so many bytes.
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes;
+        self
+    }
+
+    /// With so much time for a connection to come about.
+    pub fn connect_timeout(mut self, patience: Duration) -> Self {
+        self.connect_timeout = patience;
+        self
+    }
+
+    /// With a server given up that says nothing for so long.
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
         self
     }
 

@@ -76,7 +76,7 @@ impl Endpoint {
             .ok_or_else(|| error("it lacks a scheme such as http://"))?;
         let tls = schemes
             .iter()
-            .find(|(name, _)| *name == scheme)
+            .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
             .map(|(_, tls)| *tls)
             .ok_or_else(|| error("its scheme is not one that works here"))?;
         let authority = uri.authority().ok_or_else(|| error("it has no host"))?;
@@ -90,13 +90,7 @@ impl Endpoint {
                 .filter(|address| address.parse::<Ipv6Addr>().is_ok())
                 .ok_or_else(|| error("its host is neither a name nor an address"))?,
         };
-        let after_host = authority.as_str().rsplit('@').next().unwrap_or_default();
-        let has_port = after_host
-            .rsplit(']')
-            .next()
-            .unwrap_or_default()
-            .contains(':');
-        let port = match (has_port, authority.port_u16()) {
+        let port = match (has_port(authority.as_str()), authority.port_u16()) {
             (true, None | Some(0)) => return Err(error("its port is not one")),
             (_, Some(port)) => port,
             (false, None) if tls => 443,
@@ -117,6 +111,25 @@ impl Endpoint {
             },
             credentials,
         })
+    }
+
+    /// The bare address `SCHEME://HOST:PORT` of something that has no more than that: no path, and nobody to sign in to.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`], and where there is more or less than host and port.
+    pub fn address(url: &str, scheme: &str) -> Result<Self, UrlError> {
+        let endpoint = Self::parse(url, &[(scheme, false)])?;
+        let error = |problem| UrlError {
+            url: without_credentials(url),
+            problem,
+        };
+        if !url.split_once("://").is_some_and(|(_, rest)| has_port(rest)) {
+            return Err(error("it has no port"));
+        }
+        if endpoint.path != "/" || endpoint.credentials.is_some() {
+            return Err(error("it is more than a host and a port"));
+        }
+        Ok(endpoint)
     }
 
     /// A WebSocket endpoint: `ws://`, `wss://`, or the `http://` and `https://` that people see in their browser. Where
@@ -160,6 +173,13 @@ impl Endpoint {
             _ => format!("{host}:{port}"),
         }
     }
+}
+
+/// Whether there is a colon behind the host, in an authority or in a URL without a path.
+fn has_port(authority: &str) -> bool {
+    let after_user = authority.rsplit('@').next().unwrap_or_default();
+    let after_address = after_user.rsplit(']').next().unwrap_or_default();
+    after_address.contains(':')
 }
 
 impl fmt::Display for Endpoint {

@@ -29,11 +29,16 @@ mod link;
 mod publisher;
 mod subscription;
 
+// The server's own, which connects to other things too. No part of what this crate promises.
+#[doc(hidden)]
 pub mod dial;
 
+#[doc(hidden)]
 pub use backoff::Backoff;
 pub use config::{Config, Reconnect};
-pub use endpoint::{Credentials, Endpoint, UrlError, without_credentials};
+#[doc(hidden)]
+pub use endpoint::without_credentials;
+pub use endpoint::{Credentials, Endpoint, UrlError};
 pub use link::Error;
 pub use pistreamer_protocol as protocol;
 pub use publisher::Publisher;

@@ -41,6 +41,15 @@ pub enum Error {
         /// The beginning of its answer.
         text: String,
     },
+    /// Something answered that is no pistreamer's WebSocket, such as a page, a picture, or a stream of another kind.
+    #[error(
+        "{address} answers, but not with a WebSocket: give the address at which the viewer is seen, such as \
+         http://raspberrypi.local:8000"
+    )]
+    NotWebSocket {
+        /// Host and port.
+        address: String,
+    },
     /// The server closed the connection, and why where it said so.
     #[error("{address} closed the connection: {reason}")]
     Closed {
@@ -62,8 +71,8 @@ pub enum Error {
     Broken {
         /// Host and port.
         address: String,
-        /// What tungstenite says.
-        error: Box<tungstenite::Error>,
+        /// What is wrong.
+        error: Box<dyn std::error::Error + Send + Sync>,
     },
     /// What is to be sent is no JPEG.
     #[error("the frame is no JPEG: {0}")]
@@ -92,15 +101,18 @@ impl Error {
         }
     }
 
-    /// Whether the server said that it won't have us.
-    fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused {
-                status: 400..500,
-                ..
-            }
-        )
+    /// Whether the next attempt would end the same way, where there has been no connection yet or where there has.
+    fn is_final(&self, is_first: bool) -> bool {
+        match self {
+            Self::Refused { status, .. } => match status {
+                401 | 403 => true,
+                // Later, as the server says itself.
+                408 | 409 | 425 | 429 => false,
+                _ => is_first && (400..500).contains(status),
+            },
+            Self::NotWebSocket { .. } => is_first,
+            _ => false,
+        }
     }
 }
 
@@ -135,18 +147,36 @@ pub(crate) async fn connect(
                 .unwrap_or(WireFormat::GzipBase64);
             Ok((socket, wire))
         }
-        Ok(Err(tungstenite::Error::Http(response))) => {
+        Ok(Err(tungstenite::Error::Http(response))) if !response.status().is_success() => {
             let body = response.body().as_deref().unwrap_or_default();
-            let text = String::from_utf8_lossy(&body[..body.len().min(REFUSAL_TEXT)]);
             Err(Error::Refused {
                 address: endpoint.to_string(),
                 status: response.status().as_u16(),
-                text: text.trim().to_owned(),
+                text: readable(&body[..body.len().min(REFUSAL_TEXT)]),
+            })
+        }
+        Ok(Err(tungstenite::Error::Http(_) | tungstenite::Error::Protocol(_))) => {
+            Err(Error::NotWebSocket {
+                address: endpoint.to_string(),
             })
         }
         Ok(Err(error)) => Err(Error::broken(endpoint, error)),
         Err(_) => Err(unreachable(io::ErrorKind::TimedOut.into())),
     }
+}
+
+/// What somebody else's bytes say, fit for a terminal.
+pub(crate) fn readable(bytes: &[u8]) -> String {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        // The text was cut within a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => "its answer is no text",
+    };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().map(plain).collect()
 }
 
 fn request(endpoint: &Endpoint, wires: &[WireFormat]) -> Result<Request<()>, tungstenite::Error> {
@@ -176,8 +206,8 @@ pub(crate) async fn run(config: Config, inbox: Arc<Inbox>) {
     loop {
         let (before, connections) = (inbox.stats().received, inbox.stats().connections);
         let Err(error) = session(&config, &inbox).await;
-        let final_refusal = error.is_refusal() && connections == 0;
-        let Some(backoff) = backoff.as_mut().filter(|_| !final_refusal) else {
+        let is_final = error.is_final(connections == 0);
+        let Some(backoff) = backoff.as_mut().filter(|_| !is_final) else {
             return inbox.end(Some(error));
         };
         if inbox.stats().received > before {
@@ -206,11 +236,13 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
         limit: config.frame_limit,
         unpacker: Unpacker::new(config.frame_limit),
     };
-    if let Some(max_fps) = config.max_fps {
-        let want = Want {
-            max_fps: Some(max_fps),
-            ..Want::default()
-        };
+    let want = Want {
+        max_fps: config.max_fps,
+        max_width: config.max_width,
+        quality: config.quality,
+        ..Want::default()
+    };
+    if want != Want::default() {
         say(
             &mut socket,
             config,
@@ -282,7 +314,10 @@ fn hear(
     match message {
         Message::Binary(bytes) => match decoder.frame(bytes) {
             Some(frame) => inbox.put(Event::Frame(frame)),
-            None => inbox.count(|stats| stats.corrupt += 1),
+            None => {
+                inbox.count(|stats| stats.corrupt += 1);
+                inbox.put(Event::Corrupt);
+            }
         },
         Message::Text(text) => match ServerMessage::from_json(&text) {
             Ok(ServerMessage::Hello(hello)) => inbox.put(Event::Hello(Box::new(hello))),
@@ -295,6 +330,7 @@ fn hear(
         },
         Message::Close(frame) => {
             let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
+            let reason = readable(reason.as_bytes());
             return Err(Error::closed(endpoint, reason));
         }
         // tungstenite answers pings by itself.

@@ -3,7 +3,7 @@
 //! Whoever pushes decides what to do when the connection ends.
 
 use crate::dial::Stream;
-use crate::link::{connect, say};
+use crate::link::{connect, readable, say};
 use crate::{Config, Error};
 use bytes::Bytes;
 use futures::future::poll_fn;
@@ -180,6 +180,7 @@ impl Publisher {
             }
             Message::Close(frame) => {
                 let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
+                let reason = readable(reason.as_bytes());
                 return Err(Error::closed(endpoint, reason));
             }
             _ => {}

@@ -9,14 +9,16 @@ use futures::Stream;
 use futures::future::poll_fn;
 use pistreamer_protocol::message::{CameraStatus, Hello};
 use pistreamer_protocol::{Stamp, WireFormat};
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
 
 /// One picture.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[non_exhaustive]
 pub struct Frame {
     /// Number, capture time and camera, as the camera's server stamped them.
     pub stamp: Stamp,
@@ -24,6 +26,28 @@ pub struct Frame {
     pub jpeg: Bytes,
     /// The wire format that it came in.
     pub wire: WireFormat,
+}
+
+impl Frame {
+    /// When it was captured, by the clock of the machine that stamped it.
+    pub fn captured_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_micros(self.stamp.captured_us)
+    }
+
+    /// How old it is, where that clock and this machine's agree; zero where it seems to come from the future.
+    pub fn age(&self) -> Duration {
+        self.captured_at().elapsed().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("stamp", &self.stamp)
+            .field("jpeg", &format_args!("{} bytes", self.jpeg.len()))
+            .field("wire", &self.wire)
+            .finish()
+    }
 }
 
 /// What a subscription can tell.
@@ -36,6 +60,8 @@ pub enum Event {
     Hello(Box<Hello>),
     /// The camera's state changed.
     Status(CameraStatus),
+    /// A message held no whole, stamped JPEG within the limit. How many did is in [`Stats::corrupt`].
+    Corrupt,
     /// A connection could not be made, or ended. The next attempt follows by itself.
     Lost {
         /// Why.
@@ -62,6 +88,8 @@ pub struct Stats {
 }
 
 /// A camera's newest frames: a [`Stream`] of them, and of the error that ended it.
+///
+/// The stream waits where there is no connection, and no picture: [`Self::event`] tells that too, and why.
 ///
 /// A task on the tokio runtime in which it was started reads the socket, so that pings are answered and the newest frame
 /// is here even while the caller is busy. Dropping the subscription ends the task and the connection.

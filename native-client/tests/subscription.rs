@@ -177,6 +177,7 @@ async fn what_is_told_beside_the_frames_is_told_on() {
         reason: "unplugged".into(),
         since_us: 1,
         test_pattern: Some(true),
+        ..CameraStatus::default()
     };
     for message in [
         ServerMessage::Skipped { count: 3, total: 3 },
@@ -212,10 +213,7 @@ async fn a_lost_connection_is_told_and_made_again() {
 async fn a_server_that_stays_silent_is_pinged_and_then_left() {
     let (server, config) = Server::start().await;
     let silence = Duration::from_millis(200);
-    let config = Config {
-        silence,
-        ..config.reconnect(Reconnect::Never)
-    };
+    let config = config.reconnect(Reconnect::Never).silence(silence);
     let mut frames = Subscription::start(config);
     let mut socket = server.accept(WireFormat::Jpeg).await;
     assert_eq!(heard(&mut socket).await, ViewerMessage::Ping { id: None });

@@ -172,7 +172,7 @@ pub enum CameraState {
 }
 
 /// A camera's state with its reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CameraStatus {
     /// The state.
     pub state: CameraState,
@@ -185,6 +185,20 @@ pub struct CameraStatus {
     /// Whether the picture is made up; `None` where that is as was told before, in `hello` or in the last `state` that had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_pattern: Option<bool>,
+    /// Size and rate of the pictures; `None` where they are as was told before, or where nobody knows them yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+}
+
+/// Size and rate of a camera's pictures, as in the fields of the same names in [`Hello`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mode {
+    /// Pixels in a line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Frames per second that the camera is asked for.
+    pub fps: f64,
 }
 
 /// One of a camera's controls.
@@ -300,6 +314,7 @@ mod tests {
             reason: "unplugged".into(),
             since_us: 4,
             test_pattern: None,
+            mode: None,
         };
         assert_eq!(
             ServerMessage::State(lost).to_json(),

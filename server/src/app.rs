@@ -212,15 +212,18 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
     if tokio::time::timeout(GOODBYE, closed).await.is_err() {
         tracing::warn!("the camera did not close in time");
     }
-    let frames = progress.frames();
+    let (frames, problem) = (progress.frames(), problem.flatten());
     if frames == 0 {
         let status = camera.status();
-        let reason = problem
-            .flatten()
-            .or((!status.reason.is_empty()).then_some(status.reason));
+        let reason = problem.or((!status.reason.is_empty()).then_some(status.reason));
         anyhow::bail!(
             "nothing was delivered to {target}: {}",
             reason.as_deref().unwrap_or("no frame came in time")
+        );
+    }
+    if let Some(reason) = problem {
+        anyhow::bail!(
+            "{frames} frames were sent, and {target} was not connected at the end: {reason}"
         );
     }
     tracing::info!(frames, "pushed");

@@ -104,6 +104,8 @@ fn status(message: &JsValue) -> Option<CameraStatus> {
         reason: string(message, "reason").unwrap_or_default(),
         since_us: whole(message, "since_us").unwrap_or_default(),
         test_pattern: js::get(message, "test_pattern").as_bool(),
+        // The viewer shows what each frame and `rendition` say.
+        mode: None,
     })
 }
 

@@ -19,7 +19,7 @@ use scale::Planes;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How frames are encoded.
 #[derive(Clone, Copy, Debug)]
@@ -256,11 +256,11 @@ impl Shared {
             Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
             Image::Jpeg(jpeg) => {
                 let stamped = stamp.write(&jpeg)?.into();
-                self.rescale_jpeg(stamped, &stamp, tools)
+                self.rescale_jpeg(stamped, &stamp, None, tools)
             }
             Image::Stamped(jpeg) => {
                 let stamp = Stamp::read(&jpeg).unwrap_or(stamp);
-                self.rescale_jpeg(jpeg, &stamp, tools)
+                self.rescale_jpeg(jpeg, &stamp, Some(Instant::now()), tools)
             }
         }
     }
@@ -321,6 +321,7 @@ impl Shared {
         &self,
         jpeg: Bytes,
         stamp: &Stamp,
+        from_elsewhere: Option<Instant>,
         tools: &mut Tools,
     ) -> Result<Made, FrameError> {
         let jpeg = bounded(jpeg)?;
@@ -346,6 +347,7 @@ impl Shared {
                     }
                 }
             };
+            let frame = frame.from_elsewhere(from_elsewhere);
             made.add(self.camera.publish(*rendition, frame));
         }
         Ok(made)

@@ -2,7 +2,7 @@
 //!
 //! Building them belongs to Trunk (`./dev build`).
 
-use super::{State, refusal, what_is_allowed};
+use super::{METHODS, State, refusal, what_is_allowed};
 use crate::access::Grant;
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -27,7 +27,7 @@ const NOT_BUILT: &str = include_str!("not_built.html");
 /// Serves one of the viewer's files.
 pub(super) async fn asset(request: Request) -> Response {
     if request.method() == Method::OPTIONS {
-        return what_is_allowed();
+        return what_is_allowed(METHODS);
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return refusal(

@@ -5,7 +5,7 @@
 use super::crowd::Place;
 use super::listen::Peer;
 use super::query::Query;
-use super::{State, login, refusal};
+use super::{State, login, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -25,7 +25,7 @@ pub(super) async fn view(
 ) -> Response {
     match admit(&state, &query, &request, Role::View).await {
         Ok(grant) => pass_on(grant, request, next).await,
-        Err(why) => ask(why),
+        Err(why) => ask(why, request.headers()),
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) async fn insight(
     match admit(&state, &query, &request, Role::View).await {
         Ok(grant) if grant.via == Via::Ticket => tell(Turned::Down(grant.role)),
         Ok(grant) => pass(grant, request, next).await,
-        Err(why) => ask(why),
+        Err(why) => ask(why, request.headers()),
     }
 }
 
@@ -90,20 +90,32 @@ pub(super) async fn page(
         // What is asked for is no page then.
         Ok(grant) if query.get("action").is_some() => pass_on(grant, request, next).await,
         Ok(grant) => pass(grant, request, next).await,
-        Err(why) if query.get("action").is_some() => ask(why),
+        Err(why) if query.get("action").is_some() => ask(why, request.headers()),
         Err(_) => login::page(&state),
     }
 }
 
 /// Passes a request for something else than a page. A ticket for the pages of one origin is good where the browser says
-/// which page asks; where it doesn't, as for an `<img>`, any page could.
+/// that one of them asks, or the viewer in a frame of theirs; where it doesn't, as for an `<img>`, any page could.
 async fn pass_on(grant: Grant, request: Request, next: Next) -> Response {
     let bound = grant
         .ticket
         .as_ref()
         .and_then(|ticket| ticket.origin.as_deref());
-    match bound {
-        Some(origin) if !request.headers().contains_key(header::ORIGIN) => refusal(
+    let asks = request.headers().get(header::ORIGIN);
+    match (
+        bound,
+        asks.map(|origin| origin.to_str().unwrap_or_default()),
+    ) {
+        (Some(origin), Some(asks))
+            if !origin::is_same(origin, asks) && !origin::is_own(asks, request.headers()) =>
+        {
+            refusal(
+                StatusCode::FORBIDDEN,
+                format!("this ticket is for pages of {origin}, and not for those of {asks}"),
+            )
+        }
+        (Some(origin), None) => refusal(
             StatusCode::FORBIDDEN,
             format!(
                 "this ticket is for pages of {origin}, and the request does not say which page it is of: use <pi-camera>, \
@@ -214,10 +226,12 @@ fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credenti
     shown
 }
 
-/// User and password of RFC 7617. The user `camera` stands for any key.
+/// User and password of RFC 7617. The user `camera` stands for any key. Without a password nobody has tried to come in: some
+/// programs send that where none was given to them.
 fn basic(text: &str) -> Option<Credential> {
     let decoded = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
     let (user, password) = decoded.split_once(':')?;
+    (!password.is_empty()).then_some(())?;
     Some(Credential::Secret {
         name: (!user.is_empty() && user != "camera").then(|| user.to_owned()),
         secret: Password::new(password),
@@ -225,15 +239,25 @@ fn basic(text: &str) -> Option<Credential> {
 }
 
 /// The refusal for programs, which makes browsers ask for user and password.
-fn ask(why: Turned) -> Response {
+fn ask(why: Turned, headers: &HeaderMap) -> Response {
     let mut response = tell(why);
-    if response.status() == StatusCode::UNAUTHORIZED {
+    if response.status() == StatusCode::UNAUTHORIZED && !is_part_of_another_page(headers) {
         response.headers_mut().insert(
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static(r#"Basic realm="pistreamer", charset="UTF-8""#),
         );
     }
     response
+}
+
+/// Whether a browser fetches this for a page of another origin (Fetch Metadata, W3C). A password that somebody typed there
+/// would not help: what it opens is not for such pages.
+fn is_part_of_another_page(headers: &HeaderMap) -> bool {
+    let says = |name: &str, values: &[&str]| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| values.contains(&value))
+    };
+    says("sec-fetch-site", &["cross-site", "same-site"]) && !says("sec-fetch-mode", &["navigate"])
 }
 
 /// The refusal in words.
@@ -317,6 +341,9 @@ mod tests {
         );
         assert_eq!(found(authorization.clone(), "Bearer abc", ""), "key");
         assert_eq!(found(authorization.clone(), "Basic ???", ""), "");
+        // ":" and "camera:"
+        assert_eq!(found(authorization.clone(), "Basic Og==", ""), "");
+        assert_eq!(found(authorization.clone(), "Basic Y2FtZXJhOg==", ""), "");
         assert_eq!(found(authorization, "Digest x", ""), "");
         assert_eq!(
             found(header::COOKIE, "a=b; pistreamer-x=s.1; pistreamer-y=no", ""),

@@ -54,7 +54,7 @@ pub(super) async fn action_or_viewer(
 ) -> Response {
     match query.get("action") {
         Some("stream") => stream(state, peer, grant, query, method, headers).await,
-        Some("snapshot") => snapshot(state, grant, query).await,
+        Some("snapshot") => snapshot(state, grant, query, method).await,
         _ => assets::viewer(state, grant, headers).await,
     }
 }
@@ -64,6 +64,7 @@ pub(super) async fn snapshot(
     extract::State(state): extract::State<State>,
     Extension(grant): Extension<Grant>,
     query: Query,
+    method: Method,
 ) -> Response {
     let id = match guard::camera(&grant, &query) {
         Ok(id) => id,
@@ -72,13 +73,20 @@ pub(super) async fn snapshot(
     let Some(camera) = state.hub.camera(id) else {
         return unknown_camera(&state, id);
     };
-    let max_age = query.number("max_age").map(|ms| (ms * 1000.0) as u64);
-    let asked_us = clock::now_us();
+    if method == Method::HEAD {
+        // Somebody who only asks what there is must not set a camera to work, nor wait for it.
+        let body = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
+        return ([(header::CONTENT_TYPE, "image/jpeg")], body).into_response();
+    }
+    let max_age = query
+        .number("max_age")
+        .map(|ms| Duration::from_micros((ms * 1000.0) as u64));
+    let (asked_us, asked) = (clock::now_us(), std::time::Instant::now());
     let mut subscription = camera.subscribe_to(query.limits());
     let fresh = async {
         loop {
             let frame = subscription.newest().await;
-            if max_age.is_none_or(|max_age| asked_us.saturating_sub(frame.captured_us) <= max_age) {
+            if max_age.is_none_or(|max_age| frame.age_at(asked_us, asked) <= max_age) {
                 return frame;
             }
         }

@@ -154,15 +154,18 @@ fn stop(state: &State, grant: &Grant) -> impl Future<Output = Stop> + Send + 'st
 
 /// Answers OPTIONS.
 async fn options(request: Request, next: Next) -> Response {
-    if request.method() == Method::OPTIONS {
-        what_is_allowed()
-    } else {
-        next.run(request).await
+    if request.method() != Method::OPTIONS {
+        return next.run(request).await;
     }
+    what_is_allowed(match request.uri().path() {
+        "/api/v1/session" => "GET, HEAD, POST, DELETE, OPTIONS",
+        "/api/v1/tickets" => "POST, OPTIONS",
+        _ => METHODS,
+    })
 }
 
-fn what_is_allowed() -> Response {
-    (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
+fn what_is_allowed(methods: &'static str) -> Response {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, methods)]).into_response()
 }
 
 /// Gives every answer the headers that hold everywhere.

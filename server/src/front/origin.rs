@@ -79,8 +79,14 @@ pub(super) fn is_plain(authority: &str) -> bool {
     !authority.is_empty() && authority.bytes().all(plain)
 }
 
+/// Whether two texts are the same origin.
+pub(super) fn is_same(origin: &str, other: &str) -> bool {
+    let origin = normal(origin);
+    origin.is_some() && origin == normal(other)
+}
+
 /// Whether an Origin is that of the server's own pages: same host and port as the request was sent to.
-fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+pub(super) fn is_own(origin: &str, headers: &HeaderMap) -> bool {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
@@ -114,9 +120,15 @@ pub(super) async fn check(
             let (origin, path) = (short(text), short(request.uri().path()));
             tracing::warn!(origin, path, times, "refused a page of another origin");
         }
-        let text = format!(
-            "pages of {text} may not use this camera: start pistreamer with --allow-origin {text} to let them"
-        );
+        let text = if text == "null" {
+            "a page that was opened from a file, or in a sandboxed frame without allow-same-origin, may not use this \
+             camera: serve it from an address that --allow-origin can name"
+                .into()
+        } else {
+            format!(
+                "pages of {text} may not use this camera: start pistreamer with --allow-origin {text} to let them"
+            )
+        };
         // The page may read this much: its viewer shows it to whoever wonders where the picture is.
         return readable(refusal(StatusCode::FORBIDDEN, text), origin);
     }

@@ -5,6 +5,7 @@
 mod config;
 mod output;
 mod progress;
+mod writer;
 
 pub use config::{Config, ConfigError, Target};
 pub use output::OutputError;
@@ -15,7 +16,8 @@ use progress::Progress;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
+use writer::Writer;
 
 /// Why grabbing failed. Frames that were written before stay.
 #[derive(Debug, thiserror::Error)]
@@ -52,16 +54,21 @@ fn because(reason: &str) -> String {
 /// Time in which the first frame has to come. Generous, since cameras deliver as rarely as once in ten seconds.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Writes frames until there are enough of them, the time is over, or `stop` is done. Call it in a tokio runtime with
-/// several threads: writing blocks one of them.
+/// Time in which the frame that is being written at the end has to be written. What takes nothing for longer is left to itself:
+/// a pipe that nobody reads would hold up the end for ever.
+const LAST_FRAME: Duration = Duration::from_secs(1);
+
+/// Writes frames until there are enough of them, the time is over, or `stop` is done.
 ///
 /// A connection that is lost later is made again for as long as it takes.
 ///
 /// # Errors
 /// Where no frame came, or one could not be written.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), GrabError> {
-    let mut output =
-        Output::open(&config.target).map_err(|error| GrabError::Output { error, written: 0 })?;
+    let failed = |error, written| GrabError::Output { error, written };
+    let output = Output::open(&config.target).map_err(|error| failed(error, 0))?;
+    let mut writer =
+        Writer::start(output).map_err(|error| failed(OutputError::NoThread(error), 0))?;
     let mut progress = Progress::new(io::stderr());
     let mut stop = pin!(stop);
     let start = Instant::now();
@@ -76,7 +83,18 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), G
             .flatten()
             .min();
         let event = tokio::select! {
-            event = subscription.event() => event,
+            // While a frame is written, newer ones take each other's place in the subscription.
+            event = subscription.event(), if !writer.is_busy() => event,
+            written = writer.written() => {
+                match written {
+                    Ok(bytes) => progress.count(bytes),
+                    Err(error) => break Err(failed(error, progress.frames())),
+                }
+                if config.count == Some(progress.frames()) {
+                    break Ok(());
+                }
+                continue;
+            }
             () = async { sleep_until(deadline.unwrap_or(start)).await }, if deadline.is_some() => break Ok(()),
             () = progress.due() => {
                 progress.show(subscription.stats());
@@ -87,18 +105,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), G
         match event {
             None => break Ok(()),
             Some(Err(error)) => break Err(error.into()),
-            Some(Ok(Event::Frame(frame))) => {
-                // The reader goes on meanwhile, so that a slow disk costs frames and not the connection.
-                let written = tokio::task::block_in_place(|| output.write(&frame));
-                if let Err(error) = written {
-                    let written = progress.frames();
-                    break Err(GrabError::Output { error, written });
-                }
-                progress.count(frame.jpeg.len());
-                if config.count == Some(progress.frames()) {
-                    break Ok(());
-                }
-            }
+            Some(Ok(Event::Frame(frame))) => writer.write(frame),
             Some(Ok(Event::Lost { error, .. })) if first => break Err(error.into()),
             Some(Ok(Event::Lost { error, .. })) => {
                 progress.note(&format!("{error}; connecting again"))
@@ -108,6 +115,11 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), G
             Some(Ok(_)) => {}
         }
     };
+    if writer.is_busy()
+        && let Ok(Ok(bytes)) = timeout(LAST_FRAME, writer.written()).await
+    {
+        progress.count(bytes);
+    }
     progress.finish(subscription.stats());
     match finished {
         Ok(()) if progress.frames() == 0 => Err(GrabError::NoFrame {

@@ -18,6 +18,12 @@ pub enum OutputError {
     /// Whoever reads standard output has gone.
     #[error("the program that takes the frames has closed the pipe")]
     PipeClosed,
+    /// The system gives no thread.
+    #[error("cannot start the thread that writes the frames: {0}")]
+    NoThread(io::Error),
+    /// A bug ended what writes.
+    #[error("a bug ended what writes the frames")]
+    Panicked,
     /// Standard output takes nothing.
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),

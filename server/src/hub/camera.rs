@@ -8,7 +8,7 @@ use super::{Frame, Subscription, Tally};
 use crate::clock::{self, Moment, Rate};
 use crate::demand::{Demand, Hold};
 use pistreamer_protocol::message;
-use pistreamer_protocol::message::{CameraState, CameraStatus};
+use pistreamer_protocol::message::{CameraState, CameraStatus, Mode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -146,12 +146,29 @@ impl Camera {
     /// The source is open and delivers such pictures: the camera is live.
     pub fn open(&self, picture: Picture) {
         self.picture.send_replace(picture);
-        self.set_status(CameraState::Live, "");
+        let mode = Mode {
+            width: picture.width,
+            height: picture.height,
+            fps: picture.fps,
+        };
+        self.status.send_if_modified(|status| {
+            let begins = status.state != CameraState::Live;
+            if begins {
+                self.turn(status, CameraState::Live, "");
+            }
+            status.mode.replace(mode) != Some(mode) || begins
+        });
     }
 
     /// The source delivers nothing, and why.
     pub fn lost(&self, reason: &str) {
-        self.set_status(CameraState::NoSignal, reason);
+        self.status.send_if_modified(|status| {
+            let changed = status.state != CameraState::NoSignal || status.reason != reason;
+            if changed {
+                self.turn(status, CameraState::NoSignal, reason);
+            }
+            changed
+        });
     }
 
     /// Nothing can be made of what the source delivers, and why. Where it delivers nothing, that is the better reason.
@@ -193,18 +210,8 @@ impl Camera {
             state,
             reason: reason.into(),
             since_us: clock::now_us(),
-            test_pattern: status.test_pattern,
+            ..*status
         };
-    }
-
-    fn set_status(&self, state: CameraState, reason: &str) {
-        self.status.send_if_modified(|status| {
-            let changed = status.state != state || status.reason != reason;
-            if changed {
-                self.turn(status, state, reason);
-            }
-            changed
-        });
     }
 
     /// Its pictures are made up from here on, or are not.

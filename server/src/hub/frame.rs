@@ -6,6 +6,7 @@ use super::{Manner, Rendition};
 use bytes::Bytes;
 use pistreamer_protocol::{Stamp, WireFormat, pack};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// A frame that viewers can be sent.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Frame {
     pub number: u64,
     /// Which rendition it is, and the `seq` of the first of those frames, up to this one, that show the very same picture.
     pub shows: (Rendition, u64),
+    /// When it came here, where it was captured by another machine's clock.
+    from_elsewhere: Option<Instant>,
     jpeg: Payload,
     packed: OnceLock<Payload>,
     /// For each [`Manner`].
@@ -94,6 +97,7 @@ impl Frame {
             full: (width, height),
             number: 0,
             shows: (Rendition::FULL, seq),
+            from_elsewhere: None,
             jpeg: Payload::new(jpeg),
             packed: OnceLock::new(),
             parts: Default::default(),
@@ -103,6 +107,23 @@ impl Frame {
     /// The same frame, made of a picture of that size.
     pub fn of(self, full: (u32, u32)) -> Self {
         Self { full, ..self }
+    }
+
+    /// The same frame, which came here then where it was captured by another machine's clock.
+    pub fn from_elsewhere(self, came: Option<Instant>) -> Self {
+        Self {
+            from_elsewhere: came,
+            ..self
+        }
+    }
+
+    /// How old it was at a time that is given by the wall clock and by the steady one. What another machine says of its capture
+    /// is not compared with a clock of ours: then it counts from its arrival.
+    pub fn age_at(&self, unix_us: u64, at: Instant) -> Duration {
+        match self.from_elsewhere {
+            Some(came) => at.saturating_duration_since(came),
+            None => Duration::from_micros(unix_us.saturating_sub(self.captured_us)),
+        }
     }
 
     /// The same frame, published with that number, as what follows on another one of its rendition.

@@ -3,7 +3,6 @@
 use super::Progress;
 use crate::hub::{Camera, Event};
 use pistreamer_client::{Config, Error, Publisher};
-use pistreamer_protocol::message::CameraState;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -37,10 +36,7 @@ async fn feed(
     counted: &mut u64,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let status = camera.status();
-    if status.state == CameraState::NoSignal || status.test_pattern == Some(true) {
-        publisher.status(status).await?;
-    }
+    publisher.status(camera.status()).await?;
     let mut subscription = camera.subscribe();
     loop {
         // While nobody watches over there, the camera is not wanted here either.

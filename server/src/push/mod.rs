@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Where frames are pushed to.
@@ -26,15 +27,22 @@ pub enum Target {
 }
 
 impl Target {
-    /// The target at a URL: `tcp://HOST:PORT`, or a pistreamer's `ws://HOST`, where `/ingest` is added.
+    /// The target at a URL: `tcp://HOST:PORT`, for which `HOST:PORT` is enough, or a pistreamer's `ws://HOST`, where `/ingest`
+    /// is added.
     ///
     /// # Errors
     /// Where the text is no such URL.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
-        if url.trim_start().starts_with("tcp:") {
-            Endpoint::parse(url, &[("tcp", false)]).map(Self::Tcp)
-        } else {
+        let url = url.trim();
+        let is_tcp = url
+            .get(..4)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("tcp:"));
+        if is_tcp {
+            Endpoint::address(url, "tcp").map(Self::Tcp)
+        } else if url.contains("://") {
             Config::ingest(url).map(|config| Self::Ingest(Box::new(config)))
+        } else {
+            Endpoint::address(&format!("tcp://{url}"), "tcp").map(Self::Tcp)
         }
     }
 }
@@ -79,8 +87,11 @@ impl Progress {
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Returns the last reason
-/// why there was none.
+/// A connection that lasted so long worked. One that ends sooner is a refusal, whatever was written into it.
+const LASTED: Duration = Duration::from_secs(5);
+
+/// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Where there is none at the
+/// end, returns why.
 pub async fn run(
     camera: &Arc<Camera>,
     target: &Target,
@@ -90,7 +101,7 @@ pub async fn run(
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last = None;
     while !stop.is_cancelled() {
-        let before = progress.frames();
+        let (before, began) = (progress.frames(), Instant::now());
         let attempt = async {
             match target {
                 Target::Tcp(endpoint) => tcp::push(camera, endpoint, progress, stop).await,
@@ -98,9 +109,9 @@ pub async fn run(
             }
         };
         let Err(reason) = attempt.await else {
-            break;
+            return None;
         };
-        if progress.frames() > before {
+        if progress.frames() > before && began.elapsed() >= LASTED {
             backoff.reset();
             last = None;
         }
@@ -125,12 +136,30 @@ mod tests {
     #[test]
     fn targets_are_told_apart_and_nonsense_is_refused() {
         let target = |url: &str| Target::parse(url).map(|target| target.to_string());
-        assert_eq!(target("tcp://pc.local:8500").unwrap(), "pc.local:8500");
+        for pc in [
+            "tcp://pc.local:8500",
+            "TCP://pc.local:8500",
+            "pc.local:8500",
+            " tcp://pc.local:8500/ ",
+        ] {
+            assert_eq!(target(pc).unwrap(), "pc.local:8500");
+            assert!(matches!(Target::parse(pc), Ok(Target::Tcp(_))));
+        }
+        assert_eq!(target("[::1]:8500").unwrap(), "[::1]:8500");
         assert!(matches!(
             Target::parse("wss://me:pw@pi/"),
             Ok(Target::Ingest(config)) if config.endpoint.path == "/ingest"
         ));
-        for bad in ["pc.local:8500", "udp://pc:1", "tcp://", ""] {
+        for bad in [
+            "udp://pc:1",
+            "tcp://",
+            "",
+            "pc.local",
+            "tcp://pc.local",
+            "tcp://pc.local:1/path",
+            "tcp://pc.local:1?x",
+            "tcp://me:pw@pc.local:1",
+        ] {
             assert!(target(bad).is_err(), "{bad} was taken for a target");
         }
     }

@@ -220,8 +220,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let picture = camera.picture();
         let mut status = camera.status();
         let mut identity = camera.identity().clone();
-        // Here it stands in its place of old, and once.
+        // In a hello they stand in places of their own, and once.
         identity.test_pattern = status.test_pattern.take().unwrap_or(identity.test_pattern);
+        status.mode = None;
         Hello {
             protocol: VERSION,
             server: concat!("pistreamer ", env!("CARGO_PKG_VERSION")).into(),

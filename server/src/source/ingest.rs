@@ -9,7 +9,7 @@ use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
-use pistreamer_protocol::message::{Camera, CameraState, CameraStatus};
+use pistreamer_protocol::message::{Camera, CameraStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A camera made of what is pushed.
@@ -132,16 +132,9 @@ impl Visit {
         self.intake().broken(reason);
     }
 
-    /// The pusher's camera is in that state. That it is live for the first time shows with its first picture.
+    /// The pusher's camera is in that state.
     pub fn status(&mut self, status: &CameraStatus) {
-        if let Some(made_up) = status.test_pattern {
-            self.intake().test_pattern(made_up);
-        }
-        match status.state {
-            CameraState::NoSignal => self.intake().lost(&status.reason),
-            CameraState::Live => self.intake().found(),
-            _ => {}
-        }
+        self.intake().follow(status, "the pusher's camera");
     }
 
     /// Whether a picture has come since the camera was lost.

@@ -19,7 +19,7 @@ pub use supervise::{Pauses, Supervisor};
 
 use crate::demand::Demand;
 use bytes::Bytes;
-use numbering::Numbering;
+use numbering::{Kept, Numbering};
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Camera;
@@ -193,6 +193,11 @@ impl Outlet {
         self.numbering().next()
     }
 
+    /// The highest seq of a frame that was handed on; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.numbering().last()
+    }
+
     fn numbering(&self) -> MutexGuard<'_, Numbering> {
         // Nothing panics while it holds this lock, and the state is valid at every point.
         self.numbering
@@ -213,7 +218,8 @@ impl Outlet {
 
     /// Hands on a whole JPEG that arrived now, and returns its seq. A stamp that it has is kept: capture time and camera are those of the
     /// pistreamer that captured it, and so is the seq while it rises. After a restart over there the seq goes on from
-    /// here instead, because frames are only ever seen in order; the rest of the stamp stays.
+    /// here instead, because frames are only ever seen in order; the rest of the stamp stays. The frame that was handed on
+    /// last is let go: it came once more with a new connection, or was fetched twice.
     ///
     /// # Errors
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
@@ -221,8 +227,11 @@ impl Outlet {
         let Some(stamp) = Stamp::read(&jpeg) else {
             return Ok(self.frame(crate::clock::now_us(), Image::Jpeg(jpeg)));
         };
-        let seq = self.numbering().keep(stamp.seq);
         let captured_us = stamp.captured_us;
+        let seq = match self.numbering().keep(stamp.seq, captured_us) {
+            Kept::New(seq) => seq,
+            Kept::Again(seq) => return Ok(seq),
+        };
         let jpeg = if seq == stamp.seq {
             jpeg
         } else {

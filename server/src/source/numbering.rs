@@ -11,6 +11,18 @@ pub(super) struct Numbering {
     next: u64,
     /// What is added to seqs that frames bring along; not 0 once such a seq fell.
     offset: u64,
+    /// The seq that the last frame brought along, and its capture time in µs, which tells it from that of a sender that has
+    /// begun anew.
+    brought: Option<(u64, u64)>,
+}
+
+/// The seq of a frame that brought one along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is new.
+    New(u64),
+    /// It is the last one once more.
+    Again(u64),
 }
 
 impl Default for Numbering {
@@ -19,6 +31,7 @@ impl Default for Numbering {
             last: 0,
             next: 1,
             offset: 0,
+            brought: None,
         }
     }
 }
@@ -33,6 +46,11 @@ impl Numbering {
         self.next
     }
 
+    /// The highest seq given; 0 before the first.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// The seq of a frame of our own.
     pub fn own(&mut self) -> u64 {
         self.give(self.next)
@@ -45,16 +63,19 @@ impl Numbering {
 
     /// The seq of a frame that brings one along: that one, while it rises. Where it falls, its sender has begun anew, and
     /// its frames are numbered on from here.
-    pub fn keep(&mut self, seq: u64) -> u64 {
+    pub fn keep(&mut self, seq: u64, captured_us: u64) -> Kept {
+        if self.brought.replace((seq, captured_us)) == Some((seq, captured_us)) {
+            return Kept::Again(self.last);
+        }
         if seq >= LIMIT {
-            return self.own();
+            return Kept::New(self.own());
         }
         let rising = seq.wrapping_add(self.offset);
         if rising > self.last && rising < LIMIT {
-            return self.give(rising);
+            return Kept::New(self.give(rising));
         }
         self.offset = self.next.wrapping_sub(seq);
-        self.own()
+        Kept::New(self.own())
     }
 
     fn give(&mut self, seq: u64) -> u64 {
@@ -72,25 +93,40 @@ mod tests {
     #[test]
     fn seqs_that_rise_are_kept_with_their_gaps() {
         let mut numbering = Numbering::default();
-        let kept = [5, 6, 9, 1000].map(|seq| numbering.keep(seq));
-        assert_eq!(kept, [5, 6, 9, 1000]);
+        let kept = [5, 6, 9, 1000].map(|seq| numbering.keep(seq, seq));
+        assert_eq!(kept, [5, 6, 9, 1000].map(Kept::New));
     }
 
     #[test]
     fn what_was_left_out_does_not_renumber_the_rest() {
         let mut numbering = Numbering::default();
-        assert_eq!(numbering.keep(5), 5);
+        assert_eq!(numbering.keep(5, 1), Kept::New(5));
         numbering.skip();
         numbering.skip();
         numbering.skip();
-        assert_eq!(numbering.keep(6), 6);
+        assert_eq!(numbering.keep(6, 2), Kept::New(6));
     }
 
     #[test]
     fn after_a_restart_the_numbers_go_on_with_their_gaps() {
         let mut numbering = Numbering::default();
-        let given = [100, 101, 1, 2, 5, 1].map(|seq| numbering.keep(seq));
-        assert_eq!(given, [100, 101, 102, 103, 106, 107]);
+        let mut time = 0;
+        let given = [100, 101, 1, 2, 5, 1].map(|seq| {
+            time += 1;
+            numbering.keep(seq, time)
+        });
+        assert_eq!(given, [100, 101, 102, 103, 106, 107].map(Kept::New));
+    }
+
+    #[test]
+    fn the_last_frame_once_more_changes_no_number() {
+        let mut numbering = Numbering::default();
+        assert_eq!(numbering.keep(7, 70), Kept::New(7));
+        assert_eq!(numbering.keep(7, 70), Kept::Again(7));
+        assert_eq!(numbering.keep(8, 80), Kept::New(8));
+        // Somebody else's seventh.
+        assert_eq!(numbering.keep(8, 90), Kept::New(9));
+        assert_eq!(numbering.keep(8, 90), Kept::Again(9));
     }
 
     proptest! {
@@ -99,7 +135,9 @@ mod tests {
             let mut numbering = Numbering::default();
             let mut last = 0;
             for seq in seqs {
-                let given = numbering.keep(seq);
+                let Kept::New(given) = numbering.keep(seq, last) else {
+                    continue;
+                };
                 prop_assert!(given > last && given < 1 << 53);
                 last = given;
             }

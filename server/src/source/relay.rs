@@ -3,12 +3,13 @@
 //! The connection is the business of `pistreamer_client`.
 
 use super::remote::{self, Intake};
-use super::{Outlet, Source, SourceError};
+use super::{Outlet, Source, SourceError, WEDGED};
 use crate::demand::Demand;
 use pistreamer_client::protocol::WireFormat;
-use pistreamer_client::protocol::message::{Camera, CameraState, CameraStatus};
+use pistreamer_client::protocol::message::{Camera, CameraStatus, Hello, Mode};
 use pistreamer_client::{Event, Reconnect, Subscription};
 use std::pin::pin;
+use tokio::time::Instant;
 
 /// Another server's camera. Its size, rate and quality are what they are over there.
 #[derive(Debug)]
@@ -47,6 +48,11 @@ impl Source for RelaySource {
     }
 }
 
+/// What the other camera is called in reasons.
+const ORIGIN: &str = "the origin's camera";
+
+const NO_FRAME: &str = "what the origin sends holds no whole frame with a stamp";
+
 /// One connection, until it ends. It is kept while nobody watches, without frames: so the origin's state is known.
 async fn relay(
     origin: &pistreamer_client::Config,
@@ -54,13 +60,15 @@ async fn relay(
     intake: &mut Intake,
 ) -> SourceError {
     let mut subscription = Subscription::start(origin.clone());
-    let (mut corrupt, mut size) = (0, (0, 0));
+    let mut corrupt = 0;
+    let mut whole = Instant::now();
     let mut paused = false;
     let mut turn = pin!(turn(demand, paused));
     loop {
         let event = tokio::select! {
             event = subscription.event() => event,
-            () = &mut turn => {
+            // The first picture is taken all the same: an origin that does not tell its size shows it so.
+            () = &mut turn, if paused || intake.is_open() => {
                 paused = !paused;
                 turn.set(self::turn(demand, paused));
                 if paused {
@@ -72,23 +80,23 @@ async fn relay(
                 continue;
             }
         };
-        for _ in corrupt..subscription.stats().corrupt {
-            intake.broken("a message of the origin holds no whole frame");
-        }
-        corrupt = subscription.stats().corrupt;
         match event {
-            Some(Ok(Event::Frame(frame))) => {
-                if let Err(error) = intake.picture(frame.jpeg) {
-                    intake.broken(&error.to_string());
+            Some(Ok(Event::Frame(frame))) => match intake.picture(frame.jpeg) {
+                Ok(_) => whole = Instant::now(),
+                Err(error) => intake.broken(&error.to_string()),
+            },
+            Some(Ok(Event::Hello(hello))) => intake.follow(&told_at_first(*hello), ORIGIN),
+            Some(Ok(Event::Status(status))) => intake.follow(&status, ORIGIN),
+            Some(Ok(Event::Corrupt)) => {
+                let counted = subscription.stats().corrupt;
+                for _ in corrupt..counted {
+                    intake.broken(NO_FRAME);
+                }
+                corrupt = counted;
+                if whole.elapsed() > WEDGED {
+                    intake.lost(NO_FRAME);
                 }
             }
-            Some(Ok(Event::Hello(hello))) => {
-                intake.fps = hello.fps;
-                intake.test_pattern(hello.camera.test_pattern);
-                size = (hello.width, hello.height);
-                report(&hello.status, size, intake);
-            }
-            Some(Ok(Event::Status(status))) => report(&status, size, intake),
             Some(Ok(_)) => {}
             Some(Err(error)) => return SourceError::new(error.to_string()),
             None => return SourceError::new("the subscription ended"),
@@ -105,16 +113,15 @@ async fn turn(demand: &Demand, paused: bool) {
     }
 }
 
-/// Passes on the origin's state. A live camera whose size nobody knows is open with its first picture.
-fn report(status: &CameraStatus, size: (u32, u32), intake: &mut Intake) {
-    if let Some(made_up) = status.test_pattern {
-        intake.test_pattern(made_up);
-    }
-    match status.state {
-        CameraState::Live if size.0 > 0 => intake.open(size),
-        CameraState::Live => intake.found(),
-        CameraState::NoSignal => intake.lost(&status.reason),
-        CameraState::Starting => intake.lost("the origin's camera is being opened"),
-        _ => {}
+/// What a hello says, as a state says it.
+fn told_at_first(hello: Hello) -> CameraStatus {
+    CameraStatus {
+        test_pattern: Some(hello.camera.test_pattern),
+        mode: (hello.width > 0).then_some(Mode {
+            width: hello.width,
+            height: hello.height,
+            fps: hello.fps,
+        }),
+        ..hello.status
     }
 }

@@ -6,6 +6,7 @@ use super::{Mode, Outlet, SourceError};
 use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_protocol::jpeg::{self, JpegError};
+use pistreamer_protocol::message::{CameraState, CameraStatus};
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -86,10 +87,23 @@ impl Intake {
         }
     }
 
-    /// Reports that pictures come again, where any ever came.
-    pub fn found(&mut self) {
-        if let Some(size) = self.last_size {
-            self.open(size);
+    /// Passes on the state of the camera at the other end, which is called so. A live one is open once its size is known: with
+    /// its first picture at the latest.
+    pub fn follow(&mut self, status: &CameraStatus, camera: &str) {
+        if let Some(made_up) = status.test_pattern {
+            self.test_pattern(made_up);
+        }
+        if let Some(mode) = status.mode {
+            self.fps = mode.fps;
+            self.last_size = Some((mode.width, mode.height));
+        }
+        match (status.state, self.last_size) {
+            (CameraState::Live, Some(size)) => self.open(size),
+            (CameraState::Live, None) => self.lost(&format!("{camera} has sent no picture yet")),
+            (CameraState::NoSignal, _) => self.lost(&status.reason),
+            (CameraState::Starting, _) => self.lost(&format!("{camera} is being opened")),
+            // Whatever a newer server means by it, there may be pictures.
+            _ => {}
         }
     }
 

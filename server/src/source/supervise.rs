@@ -75,7 +75,7 @@ fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
     let mut pause = pauses.first;
     let mut last_reason = String::new();
     while !outlet.demand().stopping() {
-        let seq = outlet.next_seq();
+        let seq = outlet.last_seq();
         // What it had open is closed by the panic, as it is by an error.
         let reason = match panics::caught(|| source.run(outlet)) {
             Ok(Ok(())) if outlet.demand().stopping() => break,
@@ -83,7 +83,7 @@ fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
             Ok(Err(error)) => error.to_string(),
             Err(panic) => format!("a bug in this source ended it: {panic}"),
         };
-        if outlet.next_seq() > seq {
+        if outlet.last_seq() > seq {
             pause = pauses.first;
             last_reason.clear();
         }

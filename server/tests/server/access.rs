@@ -17,6 +17,10 @@ struct Locked {
 
 impl Locked {
     fn start() -> Self {
+        Self::start_with(|_| ())
+    }
+
+    fn start_with(change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path().join("state"));
         let server = TestServer::start(|typed| {
@@ -24,6 +28,7 @@ impl Locked {
             typed.state_dir = Some(directory.path().join("state"));
             typed.source = vec!["pattern".into(), "ingest".into()];
             typed.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
+            change(typed);
         });
         Self {
             server,
@@ -538,4 +543,58 @@ fn killed_at_any_moment_a_rotation_leaves_the_old_key_or_the_new_one() {
         assert_eq!(keys.keys.len(), 1);
         assert_eq!(keys.owners().unwrap().as_str().len(), 26);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_for_one_origin_is_not_for_another_that_is_allowed() {
+    let other = "http://other.example";
+    let locked = Locked::start_with(|typed| typed.allow_origin = vec![other.into()]);
+    let wanted = r#"{"origin":"http://dash.example"}"#;
+    let basic = basic("camera", &locked.key());
+    let answer = locked.post("/api/v1/tickets", &basic, wanted).await;
+    let ticket: Value = serde_json::from_str(&answer.body).unwrap();
+    let path = format!(
+        "/snapshot.jpg?ticket={}",
+        ticket["ticket"].as_str().unwrap()
+    );
+    // The viewer in a frame on that origin's page is a page of the server's own.
+    let own = format!("http://{}", locked.server.address);
+    for (origin, status) in [
+        ("http://dash.example", 200),
+        (own.as_str(), 200),
+        (other, 403),
+    ] {
+        let answer = locked.get(&path, &format!("Origin: {origin}\r\n")).await;
+        assert_eq!(answer.status, status, "{origin}: {}", answer.body);
+    }
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_asked_for_where_it_can_help() {
+    let locked = Locked::start();
+    let challenge = async |headers: &str| {
+        let answer = locked.get("/snapshot.jpg", headers).await;
+        assert_eq!(answer.status, 401);
+        !answer.header("www-authenticate").is_empty()
+    };
+    assert!(challenge("").await);
+    assert!(challenge("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\n").await);
+    assert!(challenge("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n").await);
+    assert!(!challenge("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n").await);
+    assert!(!challenge("Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\n").await);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_is_no_guess() {
+    let locked = Locked::start();
+    // ":", as some programs send it where nobody gave them user and password.
+    for _ in 0..20 {
+        let answer = locked
+            .get("/snapshot.jpg", "Authorization: Basic Og==\r\n")
+            .await;
+        assert_eq!(answer.status, 401, "{}", answer.body);
+    }
+    locked.server.stop().await;
 }

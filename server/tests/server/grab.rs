@@ -1,9 +1,10 @@
 //! `pistreamer grab`: frames into files and into other programs, and what it says when it cannot.
 
 use crate::software::run;
-use crate::support::TestServer;
+use crate::support::{PATIENCE, TestServer};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use tokio::time::timeout;
 
 fn grab(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pistreamer"));
@@ -184,4 +185,46 @@ async fn a_camera_without_frames_is_a_failure() {
     let said = complaint(grab(&url(&server), &["--duration", "1"])).await;
     assert!(said.contains("no frame came in 1 s: "), "{said}");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_that_takes_nothing_holds_up_neither_the_time_nor_a_signal() {
+    let server = TestServer::start(|_| ());
+    // Nobody reads its standard output, which is soon full.
+    let mut timed = grab(&url(&server), &["--duration", "3"]).spawn().unwrap();
+    let mut endless = grab(&url(&server), &[]).spawn().unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        let timed = timed.wait().unwrap();
+        let mut signal = Command::new("kill");
+        signal.args(["-INT", &endless.id().to_string()]);
+        assert!(signal.status().unwrap().success());
+        (timed, endless.wait().unwrap())
+    });
+    let (timed, endless) = timeout(PATIENCE, ended).await.expect("it hangs").unwrap();
+    assert!(timed.success() && endless.success(), "{timed}, {endless}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_server_of_ours_is_told_without_its_bytes() {
+    let server = TestServer::start(|_| ());
+    for path in ["snapshot.jpg", "stream.mjpg", "healthz"] {
+        let said = complaint(grab(&format!("{}{path}", url(&server)), &[])).await;
+        assert!(said.contains("not with a WebSocket"), "{path}: {said}");
+    }
+    server.stop().await;
+    let hostile = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = hostile.local_addr().unwrap();
+    let refuse = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut stream, _) = hostile.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 2048]).await.unwrap();
+        let answer = "HTTP/1.1 403 No\r\nContent-Length: 19\r\n\r\nno\x1b]0;owned\x07\x1b[2J\rdone";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+    });
+    let said = complaint(grab(&format!("http://{address}"), &[])).await;
+    assert!(said.contains("403") && said.contains("done"), "{said}");
+    assert!(!said.contains(char::is_control), "{said:?}");
+    refuse.await.unwrap();
 }

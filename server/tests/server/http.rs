@@ -49,6 +49,7 @@ async fn a_snapshot_is_one_whole_stamped_jpeg_under_every_alias() {
 #[tokio::test(flavor = "multi_thread")]
 async fn head_and_options_are_answered_everywhere() {
     let server = TestServer::start(|typed| typed.allow_origin = vec!["http://dash.example".into()]);
+    server.camera_is(|camera| camera["state"] == "live").await;
     for path in [
         "/",
         "/stream.mjpg",
@@ -73,6 +74,17 @@ async fn head_and_options_are_answered_everywhere() {
         assert!(headers.starts_with("http/1.1 204 "), "{path}: {headers}");
         assert!(
             headers.contains("access-control-allow-origin: http://dash.example"),
+            "{path}: {headers}"
+        );
+    }
+    for (path, methods) in [
+        ("/snapshot.jpg", "get, head, options"),
+        ("/api/v1/tickets", "post, options"),
+        ("/api/v1/session", "get, head, post, delete, options"),
+    ] {
+        let (headers, _) = split(&server.request("OPTIONS", path, "").await).clone();
+        assert!(
+            headers.contains(&format!("allow: {methods}\r\n")),
             "{path}: {headers}"
         );
     }
@@ -280,5 +292,19 @@ async fn every_field_and_metric_is_documented() {
         );
     }
     drop(watching);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_asks_what_there_is_neither_waits_for_a_camera_nor_sets_it_to_work() {
+    let server = TestServer::start(|typed| typed.source = vec!["ingest".into()]);
+    server
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    for path in ["/snapshot.jpg", "/?action=snapshot", "/stream.mjpg"] {
+        let head = server.request("HEAD", path, "").await;
+        let (headers, _) = split(&head);
+        assert!(headers[8..].starts_with(" 200 "), "{path}: {headers}");
+    }
     server.stop().await;
 }

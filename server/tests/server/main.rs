@@ -20,6 +20,7 @@ mod proxy;
 mod pulled;
 mod pushed;
 mod python;
+mod relayed;
 mod renditions;
 mod scarce;
 mod software;

@@ -330,6 +330,37 @@ fn push_fails_in_one_line_when_nothing_was_delivered() {
     }
 }
 
+#[test]
+fn a_listener_that_goes_is_found_again_and_one_that_refuses_is_not_pestered() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("tcp://{}", listener.local_addr().unwrap());
+    let arguments = [&target, "--duration", "6"];
+    let mut pushing = push(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    // Each time a picture is there, and the listener goes.
+    let mut connections = 0;
+    listener.set_nonblocking(true).unwrap();
+    let ended = loop {
+        match listener.accept() {
+            Ok((mut stream, _)) => {
+                stream.set_nonblocking(false).unwrap();
+                let mut length = [0; 4];
+                stream.read_exact(&mut length).unwrap();
+                let mut jpeg = vec![0; u32::from_le_bytes(length) as usize];
+                stream.read_exact(&mut jpeg).unwrap();
+                assert!(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]));
+                connections += 1;
+            }
+            Err(_) => match pushing.try_wait().unwrap() {
+                Some(ended) => break ended,
+                None => std::thread::yield_now(),
+            },
+        }
+    };
+    // After 0, 0.25, 0.5, 1, 2 and 4 s, each pause a quarter longer at most.
+    assert!((3..=6).contains(&connections), "{connections} connections");
+    assert_eq!(ended.code(), Some(1), "it was not connected at the end");
+}
+
 /// A server that takes pictures, with its door open.
 async fn ingest() -> TestServer {
     let server = TestServer::start(|typed| typed.source = vec!["ingest".into()]);

@@ -35,6 +35,7 @@ fn no_signal() -> CameraStatus {
         reason: "unplugged".into(),
         since_us: 4_000_000,
         test_pattern: None,
+        ..CameraStatus::default()
     }
 }
 

@@ -21,9 +21,43 @@ use wire::{Item, Reader};
 /// A connection on which nothing comes for so long is ended.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// A connection that has brought no picture for so long gives way to a new one: its camera may have lost power and come
-/// back.
+/// A connection on which bytes come and make no picture for so long is ended, too. Generous: a large one takes its time on a
+/// bad link.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection that has brought no picture for so long, and for twice as long as it took for the one before, gives way to a
+/// new one: its camera may have lost power and come back.
 const STALE: Duration = WEDGED;
+
+/// How pictures have come.
+#[derive(Clone, Copy, Debug)]
+struct Rhythm {
+    last: Instant,
+    /// Between the last two.
+    gap: Duration,
+}
+
+impl Rhythm {
+    fn new() -> Self {
+        Self {
+            last: Instant::now(),
+            gap: Duration::ZERO,
+        }
+    }
+
+    /// With one that comes now.
+    fn next(self) -> Self {
+        Self {
+            last: Instant::now(),
+            gap: self.last.elapsed(),
+        }
+    }
+
+    /// Whether one is overdue.
+    fn is_stale(self) -> bool {
+        self.last.elapsed() >= STALE.max(self.gap * 2)
+    }
+}
 
 /// The listening end.
 #[derive(Debug)]
@@ -109,8 +143,8 @@ async fn attend(
     intake: &mut Intake,
 ) -> Result<Arrival, End> {
     tracing::info!(%peer, "a camera pushes");
-    let progress = Cell::new(Instant::now());
-    let mut reading = pin!(read(&mut stream, &progress, intake));
+    let rhythm = Cell::new(Rhythm::new());
+    let mut reading = pin!(read(&mut stream, &rhythm, intake));
     loop {
         tokio::select! {
             biased;
@@ -119,7 +153,7 @@ async fn attend(
                 return Err(end);
             }
             other = accept(listener) => {
-                if progress.get().elapsed() >= STALE {
+                if rhythm.get().is_stale() {
                     tracing::warn!(%peer, by = %other.1, "a camera that brought no more pictures is replaced");
                     return Ok(other);
                 }
@@ -156,6 +190,8 @@ enum End {
     Half,
     #[error("the camera has been silent for {SILENCE:?}")]
     Silent,
+    #[error("the camera has sent no whole picture for {PATIENCE:?}")]
+    Slow,
     #[error("the camera's connection broke: {0}")]
     Broke(#[from] std::io::Error),
     #[error("picture {number} of the camera is broken: {problem}")]
@@ -172,7 +208,7 @@ impl End {
     }
 }
 
-async fn read(stream: &mut TcpStream, progress: &Cell<Instant>, intake: &mut Intake) -> End {
+async fn read(stream: &mut TcpStream, rhythm: &Cell<Rhythm>, intake: &mut Intake) -> End {
     let mut reader = Reader::new(DEFAULT_FRAME_LIMIT);
     let mut number = 1;
     loop {
@@ -182,7 +218,7 @@ async fn read(stream: &mut TcpStream, progress: &Cell<Instant>, intake: &mut Int
                 Ok(Some(Item::End)) => return End::Ended,
                 Ok(Some(Item::Image(jpeg))) => match intake.picture(jpeg) {
                     Ok(_) => {
-                        progress.set(Instant::now());
+                        rhythm.set(rhythm.get().next());
                         number += 1;
                         continue;
                     }
@@ -193,11 +229,13 @@ async fn read(stream: &mut TcpStream, progress: &Cell<Instant>, intake: &mut Int
             intake.broken(&problem);
             return End::Broken { number, problem };
         }
-        match timeout(SILENCE, stream.read_buf(reader.space())).await {
+        let left = (rhythm.get().last + PATIENCE).saturating_duration_since(Instant::now());
+        match timeout(SILENCE.min(left), stream.read_buf(reader.space())).await {
             Ok(Ok(0)) if reader.is_between_images() => return End::Left,
             Ok(Ok(0)) => return End::Half,
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return End::Broke(error),
+            Err(_) if left < SILENCE => return End::Slow,
             Err(_) => return End::Silent,
         }
     }
@@ -209,6 +247,7 @@ mod tests {
     use super::*;
     use crate::demand::Demand;
     use std::sync::Arc;
+    use tokio::io::AsyncWriteExt;
 
     struct Nowhere;
 
@@ -218,6 +257,19 @@ mod tests {
         fn lost(&self, _: &str) {}
         fn broken(&self, _: &str) {}
         fn test_pattern(&self, _: bool) {}
+    }
+
+    fn jpeg() -> Vec<u8> {
+        let pixels = [7; 64];
+        let image = turbojpeg::Image {
+            pixels: &pixels[..],
+            width: 8,
+            pitch: 8,
+            height: 8,
+            format: turbojpeg::PixelFormat::GRAY,
+        };
+        let jpeg = turbojpeg::compress(image, 80, turbojpeg::Subsamp::Gray).unwrap();
+        jpeg.to_vec()
     }
 
     async fn arrival() -> (tokio::net::TcpListener, TcpStream, Arrival, Intake) {
@@ -237,6 +289,50 @@ mod tests {
         let end = attend(&listener, arrival, &mut intake).await;
         assert!(matches!(end, Err(End::Silent)), "{end:?}");
         assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_camera_that_drips_is_let_go() {
+        let (listener, mut camera, arrival, mut intake) = arrival().await;
+        let began = Instant::now();
+        let drip = async {
+            camera.write_all(&1000_u32.to_le_bytes()).await.unwrap();
+            camera.write_all(&[0xff, 0xd8]).await.unwrap();
+            loop {
+                sleep(SILENCE / 2).await;
+                camera.write_all(&[7]).await.unwrap();
+            }
+        };
+        let end = tokio::select! {
+            end = attend(&listener, arrival, &mut intake) => end,
+            () = drip => unreachable!("it has no end"),
+        };
+        assert!(matches!(end, Err(End::Slow)), "{end:?}");
+        assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_camera_that_is_slow_keeps_its_place() {
+        let (listener, mut camera, arrival, mut intake) = arrival().await;
+        let address = listener.local_addr().unwrap();
+        let jpeg = jpeg();
+        let pictures = async {
+            for _ in 0..3 {
+                sleep(STALE + STALE / 2).await;
+                camera
+                    .write_all(&(jpeg.len() as u32).to_le_bytes())
+                    .await
+                    .unwrap();
+                camera.write_all(&jpeg).await.unwrap();
+            }
+            sleep(STALE + STALE / 4).await;
+            let other = TcpStream::connect(address).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            drop(camera);
+            other
+        };
+        let (end, _other) = tokio::join!(attend(&listener, arrival, &mut intake), pictures);
+        assert!(matches!(end, Err(End::Left)), "{end:?}");
     }
 
     #[tokio::test(start_paused = true)]

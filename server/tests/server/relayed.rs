@@ -1,0 +1,183 @@
+//! Chains of servers: what the last one knows of the first one's camera, and what it does with what comes twice or late.
+
+use crate::support::{PATIENCE, TestServer, TestViewer, picture};
+use futures::SinkExt as _;
+use pistreamer_client::{Config, Publisher};
+use pistreamer_protocol::message::{CameraState, CameraStatus, Mode, ServerMessage};
+use pistreamer_protocol::{Stamp, WireFormat};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::header;
+
+fn showing(source: impl Into<String>) -> TestServer {
+    TestServer::start(|typed| typed.source = vec![source.into()])
+}
+
+fn relaying(origin: &TestServer) -> TestServer {
+    showing(format!("ws://{}", origin.address))
+}
+
+async fn stop(servers: impl IntoIterator<Item = TestServer>) {
+    for server in servers {
+        server.stop().await;
+    }
+}
+
+/// Comes in as soon as the door is open.
+async fn publisher(server: &TestServer) -> Publisher {
+    let config = Config::ingest(&format!("http://{}", server.address)).unwrap();
+    let connect = async {
+        loop {
+            if let Ok(publisher) = Publisher::connect(&config).await {
+                return publisher;
+            }
+        }
+    };
+    timeout(PATIENCE, connect).await.unwrap()
+}
+
+fn stamped(seq: u64, captured_us: u64) -> Vec<u8> {
+    let stamp = Stamp {
+        seq,
+        captured_us,
+        camera: "far".into(),
+    };
+    stamp.write(&picture((64, 48), 90)).unwrap()
+}
+
+/// What a camera that delivers so rarely tells of itself.
+fn live_at(fps: f64) -> CameraStatus {
+    CameraStatus {
+        state: CameraState::Live,
+        mode: Some(Mode {
+            width: 64,
+            height: 48,
+            fps,
+        }),
+        ..CameraStatus::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_to_watch_for_a_chain_to_learn_that_the_camera_came_and_how_fast_it_is() {
+    let origin = showing("ingest");
+    let middle = relaying(&origin);
+    let last = relaying(&middle);
+    last.camera_is(|camera| {
+        let reason = camera["reason"].as_str().unwrap();
+        camera["state"] == "no-signal" && reason.contains("nobody pushes pictures")
+    })
+    .await;
+    let mut publisher = publisher(&origin).await;
+    publisher.status(live_at(0.125)).await.unwrap();
+    last.camera_is(|camera| camera["state"] == "live" && camera["width"] == 64)
+        .await;
+    for server in [&origin, &middle, &last] {
+        let mut viewer = TestViewer::connect(server).await;
+        assert_eq!(viewer.hello().await.fps, 0.125);
+        drop(viewer);
+    }
+    publisher.close().await;
+    last.camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    stop([last, middle, origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_server_that_tells_no_size_shows_it_by_its_first_picture() {
+    let origin = showing("ingest");
+    let last = relaying(&origin);
+    last.camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    let mut publisher = publisher(&origin).await;
+    publisher.send(&stamped(7, 1_000_000)).await.unwrap();
+    last.camera_is(|camera| camera["state"] == "live" && camera["height"] == 48)
+        .await;
+    publisher.close().await;
+    stop([last, origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_frame_once_more_is_no_new_frame() {
+    let origin = showing("ingest");
+    let relay = relaying(&origin);
+    let mut publisher = publisher(&origin).await;
+    // Somebody there keeps the origin's camera at work while the relay is away.
+    let mut near = TestViewer::connect(&origin).await;
+    let mut far = TestViewer::connect(&relay).await;
+    publisher.send(&stamped(7, 1_000_000)).await.unwrap();
+    assert_eq!(near.frame().await.stamp.seq, 7);
+    assert_eq!(far.frame().await.stamp.seq, 7);
+    // It goes, and a new connection to the origin begins with the same frame.
+    drop(far);
+    origin.camera_is(|camera| camera["consumers"] == 1).await;
+    let mut far = TestViewer::connect(&relay).await;
+    origin.camera_is(|camera| camera["consumers"] == 2).await;
+    let relayed = relay.camera().await["captured"].clone();
+    publisher.send(&stamped(8, 2_000_000)).await.unwrap();
+    assert_eq!(far.frame().await.stamp.seq, 8);
+    assert_eq!(relayed, 1);
+    publisher.close().await;
+    stop([relay, origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_age_of_a_snapshot_does_not_depend_on_the_clock_of_who_captured_it() {
+    let server = showing("ingest");
+    let mut publisher = publisher(&server).await;
+    let mut viewer = TestViewer::connect(&server).await;
+    // 1970, and the year 2100.
+    for (seq, captured_us) in [(1, 5), (2, 4_102_444_800_000_000)] {
+        publisher.send(&stamped(seq, captured_us)).await.unwrap();
+        viewer.frame().await;
+        let fresh = server.get("/snapshot.jpg?max_age=50000").await;
+        assert!(fresh.starts_with("HTTP/1.1 200 "), "{fresh}");
+    }
+    // What was there when it was asked for is too old now, whatever it says.
+    let next = async {
+        server.camera_is(|camera| camera["consumers"] == 2).await;
+        publisher.send(&stamped(3, 6)).await.unwrap();
+    };
+    let (fresh, ()) = tokio::join!(server.get("/snapshot.jpg?max_age=0"), next);
+    assert!(fresh.contains("pistreamer/1 seq=3 "), "{fresh}");
+    publisher.close().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_whose_frames_have_no_stamp_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let relay = showing(format!("ws://{}", listener.local_addr().unwrap()));
+    let viewer = TestViewer::connect(&relay).await;
+    let origin = async {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let choose = |_: &Request, mut response: Response| {
+                let wire = WireFormat::Jpeg.subprotocol().parse().unwrap();
+                response
+                    .headers_mut()
+                    .insert(header::SEC_WEBSOCKET_PROTOCOL, wire);
+                Ok(response)
+            };
+            let mut socket = tokio_tungstenite::accept_hdr_async(stream, choose)
+                .await
+                .unwrap();
+            let live = ServerMessage::State(live_at(30.0)).to_json();
+            let mut said = socket.send(Message::text(live)).await;
+            while said.is_ok() {
+                let jpeg = picture((64, 48), 90);
+                said = socket.send(Message::binary(jpeg)).await;
+                // As fast as it is looked at, and no faster.
+                relay.camera().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = relay.camera_is(|camera| camera["reason"].as_str().unwrap().contains("no whole frame with a stamp")) => {}
+        () = origin => unreachable!("it has no end"),
+    }
+    drop(viewer);
+    relay.stop().await;
+}
