@@ -16,9 +16,11 @@ async def main(url, count=0):
             if isinstance(message, str):  # What the server says: hello, state, skipped.
                 print(message)
                 continue
-            picture = Image.open(io.BytesIO(base64.b64decode(gzip.decompress(message))))
+            jpeg = base64.b64decode(gzip.decompress(message))
+            picture = Image.open(io.BytesIO(jpeg))
             picture.load()
-            stamp = dict(re.findall(r"(\S+)=(\S+)", picture.info["comment"].decode()))
+            # The first comment in the JPEG; a camera may have put others there.
+            stamp = dict(re.findall(r"(\S+)=(\S+)", re.search(rb"pistreamer/1 ([ -~]*)", jpeg).group(1).decode()))
             age_ms = (time.time() - int(stamp["captured-us"]) / 1e6) * 1000  # As good as the two clocks agree.
             print(f"frame {stamp['seq']}: {picture.width}x{picture.height}, {age_ms:.0f} ms old")
             # Without this line frames queue up in the network when this program is slow.

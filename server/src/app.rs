@@ -13,7 +13,7 @@ use crate::source::ingest::{Door, IngestSource};
 use crate::source::pattern::PatternSource;
 use crate::source::relay::RelaySource;
 use crate::source::tcp::TcpSource;
-use crate::source::{self, Mode, Outlet, Pauses, RawFrame, Sink, Source, Supervisor};
+use crate::source::{self, Mode, Outlet, Pauses, RawFrame, Sink, Source, Supervisor, Transform};
 use anyhow::Context;
 use pistreamer_protocol::message;
 use std::sync::Arc;
@@ -297,6 +297,15 @@ fn source(
     door: &Door,
 ) -> anyhow::Result<Box<dyn Source>> {
     let capture = capture.clone();
+    let from_elsewhere = matches!(
+        kind,
+        SourceKind::TcpListen(_) | SourceKind::Http(_) | SourceKind::Relay(_) | SourceKind::Ingest
+    );
+    if from_elsewhere && capture.transform != Transform::default() {
+        tracing::warn!(
+            "pictures from elsewhere go on as they are: --hflip, --vflip and --rotate do nothing here"
+        );
+    }
     Ok(match kind {
         SourceKind::Pattern => Box::new(PatternSource::new(capture, PATTERN_SEED)?),
         SourceKind::Files(path) => Box::new(FilesSource::new(capture, path)?),

@@ -308,3 +308,27 @@ async fn who_only_asks_what_there_is_neither_waits_for_a_camera_nor_sets_it_to_w
     }
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_has_no_more_frames_than_were_asked_for() {
+    let server = TestServer::start(|_| ());
+    for (rate, apart) in [("10", 3), ("5", 6), ("7.5", 4)] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = format!("GET /stream.mjpg?fps={rate} HTTP/1.1\r\nHost: pi.local\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let (mut bytes, mut seqs) = (Vec::new(), Vec::new());
+        while seqs.len() < 12 {
+            let read = timeout(PATIENCE, stream.read_buf(&mut bytes)).await;
+            assert!(read.unwrap().unwrap() > 0, "the stream ended");
+            let text = String::from_utf8_lossy(&bytes);
+            let stamps = text.split("pistreamer/1 seq=").skip(1);
+            let whole = stamps.filter_map(|stamp| stamp.split_once(" captured-us="));
+            seqs = whole.map(|(seq, _)| seq.parse::<u64>().unwrap()).collect();
+        }
+        // Of 30 a second; the first two may be nearer, and a busy machine makes it more.
+        for pair in seqs[1..].windows(2) {
+            assert!(pair[1] - pair[0] + 1 >= apart, "{rate}: {seqs:?}");
+        }
+    }
+    server.stop().await;
+}

@@ -3,7 +3,7 @@
 use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use futures::SinkExt as _;
 use pistreamer_client::{Config, Publisher};
-use pistreamer_protocol::message::{CameraState, CameraStatus, Mode, ServerMessage};
+use pistreamer_protocol::message::{CameraState, CameraStatus, Mode, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, WireFormat};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -180,4 +180,39 @@ async fn an_origin_whose_frames_have_no_stamp_is_told() {
     }
     drop(viewer);
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_two_relays_a_slow_viewer_is_as_near_to_now_as_behind_none() {
+    /// Of the camera's, between two that the slow viewer acknowledges.
+    const REST: u64 = 20;
+    let origin = showing("pattern");
+    let middle = relaying(&origin);
+    let last = relaying(&middle);
+    let mut fast = TestViewer::connect(&origin).await;
+    let mut slow = TestViewer::connect(&last).await;
+    let mut seen = slow.frame().await.stamp.seq;
+    let first = seen;
+    let mut taken = 0;
+    for _ in 0..6 {
+        let newest = loop {
+            let seq = fast.frame().await.stamp.seq;
+            fast.say(ViewerMessage::Ack { seq }).await;
+            if seq >= seen + REST {
+                break seq;
+            }
+        };
+        // What was under way when it rested comes first, and then the newest one.
+        while seen < newest {
+            slow.say(ViewerMessage::Ack { seq: seen }).await;
+            let seq = slow.frame().await.stamp.seq;
+            assert!(seq > seen, "{seq} after {seen}");
+            (seen, taken) = (seq, taken + 1);
+        }
+    }
+    // Without a queue anywhere: whatever it did not take is not there any more.
+    assert!(taken * 3 < seen - first, "{taken} of {}", seen - first);
+    let told = slow.skipped;
+    assert!(told + taken + REST >= seen - first, "{told} told");
+    stop([last, middle, origin]).await;
 }

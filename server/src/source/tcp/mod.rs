@@ -104,6 +104,12 @@ impl Source for TcpSource {
     }
 
     fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        if !self.address.ip().is_loopback() {
+            tracing::warn!(
+                address = %self.address,
+                "whoever reaches this address may push pictures: picamera's stream knows no keys"
+            );
+        }
         let failed = |error| SourceError::new(format!("cannot listen for pictures: {error}"));
         let listener = self.listener.try_clone().map_err(failed)?;
         let mut intake = Intake::new(outlet, self.fps);
