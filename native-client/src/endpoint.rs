@@ -123,7 +123,10 @@ impl Endpoint {
             url: without_credentials(url),
             problem,
         };
-        if !url.split_once("://").is_some_and(|(_, rest)| has_port(rest)) {
+        if !url
+            .split_once("://")
+            .is_some_and(|(_, rest)| has_port(rest))
+        {
             return Err(error("it has no port"));
         }
         if endpoint.path != "/" || endpoint.credentials.is_some() {

@@ -30,8 +30,9 @@ struct State {
     ack: Option<u64>,
     /// The caller has no use for frames.
     paused: bool,
-    /// Seq and capture time of the newest frame that came. A new connection begins with it where no newer one was made.
-    newest: Option<(u64, u64)>,
+    /// Seq and capture time of the last frame that was left for the caller. A new connection begins with it where no newer one
+    /// was made.
+    last: Option<(u64, u64)>,
     stats: Stats,
 }
 
@@ -44,30 +45,26 @@ impl Inbox {
     /// Leaves an event for the caller.
     pub fn put(&self, event: Event) {
         let mut state = self.state();
+        let kind = discriminant(&event);
+        let before = state.waiting.len();
         if let Event::Frame(frame) = &event {
-            let this = (frame.stamp.seq, frame.stamp.captured_us);
-            if state.newest.replace(this) == Some(this) {
+            let this = Some((frame.stamp.seq, frame.stamp.captured_us));
+            let again = state.last == this;
+            if again || state.paused {
+                // The caller has it, or wants none: it was under way. The server need not wait for it to be drawn.
+                state.stats.received += u64::from(!again);
                 state.ack = Some(frame.stamp.seq);
                 self.taken.notify_one();
                 return;
             }
+            state.last = this;
         }
-        let kind = discriminant(&event);
-        let before = state.waiting.len();
         state
             .waiting
             .retain(|waiting| discriminant(waiting) != kind);
         if matches!(event, Event::Frame(_)) {
             state.stats.received += 1;
             state.stats.overtaken += (before - state.waiting.len()) as u64;
-        }
-        if let Event::Frame(frame) = &event
-            && state.paused
-        {
-            // It was under way. The server need not wait for it to be drawn.
-            state.ack = Some(frame.stamp.seq);
-            self.taken.notify_one();
-            return;
         }
         state.waiting.push(event);
         drop(state);
@@ -78,10 +75,15 @@ impl Inbox {
     pub fn pause(&self, paused: bool) {
         let mut state = self.state();
         state.paused = paused;
+        let before = state.waiting.len();
         if paused {
             state
                 .waiting
                 .retain(|waiting| !matches!(waiting, Event::Frame(_)));
+        }
+        if state.waiting.len() < before {
+            // The caller never had it, and may want it after all.
+            state.last = None;
         }
         self.turned.notify_one();
     }
@@ -170,6 +172,23 @@ mod tests {
         assert!(matches!(take(&inbox), Some(Event::Frame(frame)) if frame.stamp.seq == 5));
         assert!(take(&inbox).is_none());
         assert_eq!((inbox.stats().received, inbox.stats().overtaken), (5, 4));
+    }
+
+    #[test]
+    fn a_frame_that_comes_again_is_acknowledged_and_not_seen_again() {
+        let inbox = Inbox::default();
+        inbox.put(frame(1));
+        take(&inbox);
+        inbox.take_ack();
+        inbox.put(frame(1));
+        assert!(take(&inbox).is_none());
+        assert_eq!(inbox.take_ack(), Some(1));
+        // Let go at a pause, it was not seen at all.
+        inbox.put(frame(2));
+        inbox.pause(true);
+        inbox.pause(false);
+        inbox.put(frame(2));
+        assert!(matches!(take(&inbox), Some(Event::Frame(frame)) if frame.stamp.seq == 2));
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub enum Command {
 /// Flags of `push`.
 #[derive(Debug, Default, Args)]
 pub struct Push {
-    /// Where to: ws://HOST:PORT is a pistreamer whose source is ingest, tcp://HOST:PORT a listener for picamera's network
-    /// stream
+    /// Where to: ws://HOST:PORT or wss://HOST is a pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener
+    /// for picamera's network stream
     pub target: String,
 
     /// Stop after so many seconds [default: never]
