@@ -77,6 +77,34 @@ async fn a_wrong_password_is_said_and_so_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_camera_elsewhere_to_which_another_redirects_is_not_given_the_password() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let directory = tempfile::tempdir().unwrap();
+    let (mut script, elsewhere, _) = camera(&directory, &["MD5"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = format!(
+        "HTTP/1.1 302 Found\r\nLocation: //{elsewhere}/stream\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    let redirecting = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 2048]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let source = format!("http://me:{TYPED}@{address}/stream");
+    let server = TestServer::start(|typed| typed.source = vec![source]);
+    let said = format!("redirects to {elsewhere}, which was not given the password");
+    server
+        .camera_is(|camera| camera["reason"].as_str().unwrap().contains(&said))
+        .await;
+    server.stop().await;
+    assert!(script.0.try_wait().unwrap().is_none());
+    redirecting.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_log_and_no_status_shows_the_password() {
     let directory = tempfile::tempdir().unwrap();
     let (_script, address, _) = camera(&directory, &["MD5"]);

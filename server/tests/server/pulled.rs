@@ -121,7 +121,7 @@ async fn an_origin_that_goes_and_comes_back_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_fetched_while_nobody_looks() {
+async fn nothing_but_a_rare_probe_is_fetched_while_nobody_looks() {
     let origin = showing("pattern");
     for source in [
         format!("ws://{}", origin.address),
@@ -141,6 +141,39 @@ async fn nothing_is_fetched_while_nobody_looks() {
         relay.stop().await;
     }
     origin.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_known_of_an_http_camera_that_nobody_ever_watched_whether_it_is_there() {
+    let origin = showing("pattern");
+    let address = origin.address;
+    let pulling = |path: &str| {
+        TestServer::start(|typed| {
+            typed.source = vec![format!("http://{address}{path}")];
+            typed.retry_pause = Some(0.001);
+        })
+    };
+    for path in ["/stream.mjpg", "/snapshot.jpg"] {
+        let server = pulling(path);
+        server.camera_is(|camera| camera["state"] == "live").await;
+        origin.camera_is(|camera| camera["consumers"] == 0).await;
+        let metrics = server.get("/metrics").await;
+        assert!(
+            metrics.contains("pistreamer_frames_captured_total{camera=\"0\"} 0\n"),
+            "{metrics}"
+        );
+        server.stop().await;
+    }
+    origin.stop().await;
+    let early = pulling("/stream.mjpg");
+    early
+        .camera_is(|camera| camera["state"] == "no-signal" && camera["reason"] != "")
+        .await;
+    let again = TestServer::start(|typed| typed.listen = vec![address]);
+    early.camera_is(|camera| camera["state"] == "live").await;
+    again.camera_is(|camera| camera["consumers"] == 0).await;
+    early.stop().await;
+    again.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,16 +232,27 @@ async fn our_own_mjpeg_stream_and_snapshot_are_cameras_too() {
 async fn mjpeg_servers_of_all_manners_are_understood() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("picture.jpg");
-    let sent = picture((64, 48), 120);
+    let mut sent = picture((64, 48), 120);
+    // A comment that looks like the end of a part.
+    sent.splice(
+        2..2,
+        *b"\xff\xfe\x00\x1b--FRAME\r\n--FRAME\r\n\r\n\xff\xd9\0\0\0",
+    );
     std::fs::write(&path, &sent).unwrap();
-    for (boundary, delimiter, end) in [
-        ("FRAME", "--FRAME", "\\r\\n"),
-        ("\"--FRAME\"", "--FRAME", "\\r\\n"),
-        ("--FRAME", "--FRAME", "\\n"),
+    for (boundary, delimiter, end, wrong_by) in [
+        ("FRAME", "--FRAME", "\\r\\n", None),
+        ("\"--FRAME\"", "--FRAME", "\\r\\n", None),
+        ("--FRAME", "--FRAME", "\\n", None),
+        ("\"FRAME;1\"", "--FRAME;1", "\\r\\n", None),
+        ("", "--FRAME", "\\r\\n", None),
+        ("FRAME", "--FRAME", "\\r\\n", Some("0")),
+        ("FRAME", "--FRAME", "\\r\\n", Some("-15")),
+        ("FRAME", "--FRAME", "\\r\\n", Some("150")),
     ] {
         let script = python("mjpeg_server.py")
             .args([boundary, delimiter, end])
             .arg(&path)
+            .args(wrong_by)
             .stdout(Stdio::piped())
             .spawn();
         let mut script = Running(script.unwrap());
@@ -224,7 +268,8 @@ async fn mjpeg_servers_of_all_manners_are_understood() {
         let mut viewer = TestViewer::connect(&server).await;
         for _ in 0..3 {
             let frame = viewer.frame().await;
-            assert_eq!(frame.jpeg, frame.stamp.write(&sent).unwrap(), "{boundary}");
+            let expected = frame.stamp.write(&sent).unwrap();
+            assert_eq!(frame.jpeg, expected, "{boundary}, {wrong_by:?}");
         }
         drop(viewer);
         server.stop().await;
@@ -262,7 +307,7 @@ async fn redirects_are_followed_and_not_in_circles() {
                 continue;
             }
             let location = if asked.starts_with("GET /start ") {
-                "/moved".to_owned()
+                "other/../moved".to_owned()
             } else if asked.starts_with("GET /moved ") {
                 format!("http://{target}/stream.mjpg")
             } else {

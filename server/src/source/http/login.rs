@@ -118,7 +118,7 @@ impl Challenge<'_> {
 /// The challenges of one header (RFC 9110 §11.6.1), in which commas part both parameters and challenges.
 fn challenges(header: &str) -> Vec<Challenge<'_>> {
     let mut challenges: Vec<Challenge<'_>> = Vec::new();
-    for item in split(header) {
+    for item in super::items(header, ',') {
         let (name, value) = match item.split_once('=') {
             Some((name, value)) => (name.trim(), Some(value.trim())),
             None => (item, None),
@@ -139,20 +139,6 @@ fn challenges(header: &str) -> Vec<Challenge<'_>> {
         }
     }
     challenges
-}
-
-/// The items between commas that stand outside of quotes.
-fn split(header: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    header
-        .split(move |character| {
-            let begins_or_ends = character == '"' && !escaped;
-            quoted ^= begins_or_ends;
-            escaped = quoted && character == '\\' && !escaped;
-            character == ',' && !quoted
-        })
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]
