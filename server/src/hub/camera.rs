@@ -143,8 +143,11 @@ impl Camera {
         *self.picture.borrow()
     }
 
-    /// The source is open and delivers such pictures: the camera is live.
+    /// The source is open and delivers such pictures: the camera is live. A rate that is none is 0, which says that nobody knows.
     pub fn open(&self, picture: Picture) {
+        let is_rate = picture.fps.is_finite() && picture.fps > 0.0;
+        let fps = if is_rate { picture.fps } else { 0.0 };
+        let picture = Picture { fps, ..picture };
         self.picture.send_replace(picture);
         let mode = Mode {
             width: picture.width,
