@@ -11,7 +11,8 @@ const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
 // In another site's frame no cookie is sent, so that the key goes with the stream.
 if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
-for (const name of ["camera", "fit", "ticket", "wire", "size"]) if (query.has(name)) camera.setAttribute(name, query.get(name));
+for (const name of ["camera", "fit", "ticket", "wire", "size", "stale_after"])
+  if (query.has(name)) camera.setAttribute(name.replace("_", "-"), query.get(name));
 for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
   camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
 // What the address says counts more than what was chosen on an earlier visit.

@@ -8,38 +8,33 @@ use crate::session::Session;
 use crate::settings::{Settings, wire_from_name};
 use crate::steer::Size;
 use js_sys::Promise;
-use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{HtmlElement, ShadowRoot, ShadowRootInit, ShadowRootMode};
+use web_sys::{HtmlElement, ShadowRootInit, ShadowRootMode};
 
 /// The attributes that the element follows while it runs.
-const OBSERVED: [&str; 9] = [
-    "src", "camera", "ticket", "controls", "overlay", "fit", "mirror", "wire", "size",
+const OBSERVED: [&str; 11] = [
+    "src",
+    "camera",
+    "ticket",
+    "controls",
+    "overlay",
+    "fit",
+    "mirror",
+    "wire",
+    "size",
+    "pinned",
+    "stale-after",
 ];
 
-// A custom element's class has to be JavaScript; this is all of it.
-#[wasm_bindgen(inline_js = r#"
-export function define_element(name, attributes, make) {
-  if (customElements.get(name)) return;
-  customElements.define(name, class extends HTMLElement {
-    static observedAttributes = attributes;
-    #view;
-    connectedCallback() { this.#view ??= make(this); this.#view.connected(); }
-    disconnectedCallback() { this.#view?.disconnected(); }
-    attributeChangedCallback(name) { this.#view?.attribute(name); }
-    snapshot() { return this.#view ? this.#view.snapshot() : Promise.reject(new Error("the element is not in a document")); }
-    pause() { this.#view?.pause(); }
-    play() { this.#view?.play(); }
-  });
-}"#)]
+#[wasm_bindgen(module = "/src/element.js")]
 extern "C" {
-    fn define_element(name: &str, attributes: Vec<String>, make: &JsValue);
+    fn define_element(name: &str, observed: Vec<String>, make: &JsValue);
 }
 
 /// Registers `<pi-camera>`; does nothing where somebody has done so already.
 pub fn define() {
-    let make = js::permanent::<dyn Fn(HtmlElement) -> View, _>(View::new);
+    let make = js::permanent::<dyn Fn(HtmlElement, bool) -> View, _>(View::new);
     define_element("pi-camera", OBSERVED.map(str::to_owned).to_vec(), &make);
 }
 
@@ -56,13 +51,17 @@ pub struct Attributes {
     pub controls: bool,
     /// What the user may choose differently.
     pub settings: Settings,
+    /// Names of the settings that count more than what the user chose before, with spaces between them.
+    pub pinned: String,
+    /// ms without a new frame until the picture is stale.
+    pub stale_after: Option<f64>,
 }
 
 impl Attributes {
     /// Where the stream is, with no more pixels in a line from the first frame on than there is use for.
     ///
     /// # Errors
-    /// Where `src` is no address at all.
+    /// Why there is no such address, in words.
     pub fn socket_url(&self, max_width: Option<u32>) -> Result<String, JsValue> {
         let width = max_width.map(|width| width.to_string());
         let said = [
@@ -76,9 +75,11 @@ impl Attributes {
     /// Reads them.
     pub fn read(host: &HtmlElement) -> Self {
         let text = |name| host.get_attribute(name).filter(|value| !value.is_empty());
+        // The class knows what stands for off.
+        let is_on = |name| js::get(host, name).is_truthy();
         let mut settings = Settings {
-            overlay: host.has_attribute("overlay"),
-            mirror: host.has_attribute("mirror"),
+            overlay: is_on("overlay"),
+            mirror: is_on("mirror"),
             ..Settings::default()
         };
         if let Some(fit) = text("fit") {
@@ -90,83 +91,98 @@ impl Attributes {
         if let Some(wire) = text("wire").and_then(|name| wire_from_name(&name)) {
             settings.wire = wire;
         }
+        let mut pinned = text("pinned").unwrap_or_default().replace(',', " ");
+        for name in ["size", "wire"] {
+            if host.has_attribute(name) {
+                pinned.push(' ');
+                pinned.push_str(name);
+            }
+        }
         Self {
             src: text("src"),
             camera: text("camera"),
             ticket: text("ticket"),
-            controls: host.has_attribute("controls"),
+            controls: is_on("controls"),
             settings,
+            pinned,
+            stale_after: js::get(host, "staleAfter").as_f64(),
         }
     }
 }
 
-/// The Rust half of one element.
+/// The Rust half of one element, from the moment it enters a document until it leaves.
 #[wasm_bindgen]
 pub struct View {
-    host: HtmlElement,
-    shadow: ShadowRoot,
-    /// `None` while the element stands in no document.
-    session: RefCell<Option<Rc<Session>>>,
+    session: Rc<Session>,
 }
 
 impl View {
-    fn new(host: HtmlElement) -> Self {
+    fn new(host: HtmlElement, paused: bool) -> Self {
         let shadow = host.shadow_root().unwrap_or_else(|| {
             let init = ShadowRootInit::new(ShadowRootMode::Open);
             host.attach_shadow(&init)
                 .expect("an autonomous element without a shadow root can have one")
         });
         Self {
-            host,
-            shadow,
-            session: RefCell::default(),
+            session: Session::new(&host, &shadow, paused),
         }
-    }
-
-    fn session(&self) -> Option<Rc<Session>> {
-        self.session.borrow().clone()
     }
 }
 
 #[wasm_bindgen]
 impl View {
-    /// The element was put into a document.
-    pub fn connected(&self) {
-        let session = Session::start(&self.host, &self.shadow);
-        drop(self.session.replace(Some(session)));
+    /// Connects, and tells the first state.
+    pub fn begin(&self) {
+        self.session.begin();
     }
 
     /// The element was taken out of its document.
-    pub fn disconnected(&self) {
-        drop(self.session.take());
+    pub fn end(&self) {
+        self.session.end();
     }
 
-    /// An attribute was changed.
-    pub fn attribute(&self, name: &str) {
-        if let Some(session) = self.session() {
-            session.attribute_changed(name);
-        }
+    /// Attributes were changed.
+    pub fn attributes_changed(&self) {
+        self.session.attributes_changed();
     }
 
     /// The JPEG that is shown, exactly as it was received.
     pub fn snapshot(&self) -> Promise {
-        match self.session() {
-            Some(session) => session.snapshot(),
-            None => Promise::reject(&js_sys::Error::new("the element is not in a document")),
-        }
+        self.session.snapshot()
     }
 
-    /// No more frames until [`Self::play`].
-    pub fn pause(&self) {
-        if let Some(session) = self.session() {
-            session.set_paused(true);
-        }
+    /// No more frames, or frames again.
+    pub fn set_paused(&self, paused: bool) {
+        self.session.set_paused(paused);
     }
 
-    /// Frames again.
-    pub fn play(&self) {
-        if let Some(session) = self.session() {
-            session.set_paused(false);
-        }
+    /// Whether the page or its user has paused.
+    #[wasm_bindgen(getter)]
+    pub fn paused(&self) -> bool {
+        self.session.paused()
+    }
+
+    /// As `data-state`.
+    #[wasm_bindgen(getter)]
+    pub fn state(&self) -> String {
+        self.session.told().kind.name().to_owned()
+    }
+
+    /// Why, for people.
+    #[wasm_bindgen(getter)]
+    pub fn reason(&self) -> String {
+        self.session.told().reason
+    }
+
+    /// Of the frame on the canvas.
+    #[wasm_bindgen(getter)]
+    pub fn seq(&self) -> Option<f64> {
+        self.session.seq()
+    }
+
+    /// How old the picture on the canvas is now, in ms.
+    #[wasm_bindgen(getter)]
+    pub fn age(&self) -> Option<f64> {
+        self.session.age()
     }
 }

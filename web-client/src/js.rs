@@ -1,5 +1,6 @@
 //! Browser resources as values: listeners and timers end when they drop. Nothing here knows about video.
 
+use crate::address::{self, Unusable};
 use js_sys::Array;
 use wasm_bindgen::closure::{Closure, IntoWasmClosure, WasmClosure};
 use wasm_bindgen::prelude::*;
@@ -46,16 +47,32 @@ pub fn script_url() -> String {
     SCRIPT.with(String::clone)
 }
 
+/// The origin of the page, that of the page around it where it has none of its own, or `null`.
+pub fn origin() -> String {
+    get(&js_sys::global(), "origin")
+        .as_string()
+        .unwrap_or_default()
+}
+
 /// The WebSocket's address for an element's `src`, with what else its query is to say; what is relative is so to the
 /// program's script.
 ///
 /// # Errors
-/// Where `src` is no address at all.
+/// Why it leads to no stream, in words.
 pub fn socket_url(src: Option<&str>, said: &[(&str, Option<&str>)]) -> Result<String, JsValue> {
-    let url = web_sys::Url::new_with_base(src.unwrap_or("."), &script_url())?;
-    let scheme = crate::address::socket_scheme(&url.protocol());
-    let path = crate::address::socket_path(&url.pathname());
+    let words = |why: Unusable| JsValue::from(why.words());
+    let url = web_sys::Url::new_with_base(src.unwrap_or("."), &script_url())
+        .map_err(|_| words(Unusable::NoAddress))?;
+    let scheme = address::socket_scheme(&url.protocol()).map_err(words)?;
+    address::check_mixed(&origin(), scheme, &url.hostname()).map_err(words)?;
+    let path = address::socket_path(&url.pathname());
     let query = url.search_params();
+    let (password, fragment) = (url.password(), url.hash());
+    let key = address::key(&url.username(), &password, &fragment).map_err(words)?;
+    if let Some(key) = key.filter(|_| !query.has("key")) {
+        let key = js_sys::decode_uri_component(key)?;
+        query.set("key", &String::from(key));
+    }
     for (name, value) in said {
         if let Some(value) = value {
             query.set(name, value);

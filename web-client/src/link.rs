@@ -28,6 +28,8 @@ pub enum Command {
     Pause,
     /// The opposite.
     Resume,
+    /// Forget the frame on the canvas, and count anew: what comes next is another camera's.
+    Clear,
     /// Hand out the JPEG that is on the canvas.
     Snapshot {
         /// Comes back with it.
@@ -99,8 +101,12 @@ pub enum Report {
 pub struct Drawn {
     /// From its stamp.
     pub seq: Option<u64>,
+    /// Unix time of its capture in µs by the server's clock; from its stamp.
+    pub captured_us: Option<u64>,
     /// In ms, when it was drawn; `None` without a stamp or before the first pong.
     pub age: Option<f64>,
+    /// Unix time in ms, by this browser's steady clock.
+    pub drawn_at: f64,
     /// Of the WebSocket message.
     pub bytes: u32,
     /// Pixels in a line.
@@ -165,6 +171,7 @@ impl Command {
             Self::Close => array(["close".into()]),
             Self::Pause => array(["pause".into()]),
             Self::Resume => array(["resume".into()]),
+            Self::Clear => array(["clear".into()]),
             Self::Snapshot { id } => array(["snapshot".into(), (*id).into()]),
             Self::Tap(on) => array(["tap".into(), (*on).into()]),
         };
@@ -185,6 +192,7 @@ impl Command {
             "close" => Self::Close,
             "pause" => Self::Pause,
             "resume" => Self::Resume,
+            "clear" => Self::Clear,
             "snapshot" => Self::Snapshot { id: fields.u32(1)? },
             "tap" => Self::Tap(fields.0.get(1).is_truthy()),
             _ => return None,
@@ -209,7 +217,9 @@ impl Report {
                 "drawn".into(),
                 (*connection).into(),
                 number(frame.seq),
+                number(frame.captured_us),
                 frame.age.into(),
+                frame.drawn_at.into(),
                 frame.bytes.into(),
                 frame.width.into(),
                 frame.height.into(),
@@ -267,12 +277,14 @@ impl Report {
                 connection: connection()?,
                 frame: Drawn {
                     seq: fields.u64(2),
-                    age: fields.f64(3),
-                    bytes: fields.u32(4)?,
-                    width: fields.u32(5)?,
-                    height: fields.u32(6)?,
-                    skipped: fields.u64(7)?,
-                    took: fields.f64(8)?,
+                    captured_us: fields.u64(3),
+                    age: fields.f64(4),
+                    drawn_at: fields.f64(5)?,
+                    bytes: fields.u32(6)?,
+                    width: fields.u32(7)?,
+                    height: fields.u32(8)?,
+                    skipped: fields.u64(9)?,
+                    took: fields.f64(10)?,
                 },
             },
             "corrupt" => Self::Corrupt {

@@ -2,6 +2,8 @@
 //!
 //! Which picture, and when, belongs to [`crate::feed`].
 
+use crate::js;
+use js_sys::Function;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     CanvasRenderingContext2d, HtmlCanvasElement, ImageBitmap, ImageBitmapRenderingContext,
@@ -59,16 +61,7 @@ impl Painter {
     pub fn draw(&mut self, bitmap: &ImageBitmap) -> Result<(), JsValue> {
         let size = (bitmap.width(), bitmap.height());
         if self.size != size {
-            match &self.canvas {
-                Canvas::Page(canvas) => {
-                    canvas.set_width(size.0);
-                    canvas.set_height(size.1);
-                }
-                Canvas::Worker(canvas) => {
-                    canvas.set_width(size.0);
-                    canvas.set_height(size.1);
-                }
-            }
+            self.set_size(size);
             self.size = size;
         }
         let drawn = match &self.context {
@@ -82,5 +75,36 @@ impl Painter {
         };
         bitmap.close();
         drawn
+    }
+
+    /// Shows nothing.
+    pub fn clear(&mut self) {
+        match &self.context {
+            Context::Bitmap(context) => show_nothing(context),
+            // A size that is set anew, even to what it was, empties such a canvas.
+            Context::Page2d(_) | Context::Worker2d(_) => self.set_size(self.size),
+        }
+    }
+
+    fn set_size(&self, (width, height): (u32, u32)) {
+        match &self.canvas {
+            Canvas::Page(canvas) => {
+                canvas.set_width(width);
+                canvas.set_height(height);
+            }
+            Canvas::Worker(canvas) => {
+                canvas.set_width(width);
+                canvas.set_height(height);
+            }
+        }
+    }
+}
+
+/// What web-sys has no words for: no bitmap at all.
+fn show_nothing(context: &ImageBitmapRenderingContext) {
+    let method = js::get(context, "transferFromImageBitmap");
+    if let Some(method) = method.dyn_ref::<Function>() {
+        // Throws only for bitmaps that have been given away.
+        let _ = method.call1(context, &JsValue::NULL);
     }
 }

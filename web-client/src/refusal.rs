@@ -2,18 +2,23 @@
 //!
 //! What is shown then belongs to [`crate::status`].
 
+use crate::text;
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 // Fewer bytes than the same through Rust's bindings.
 #[wasm_bindgen(inline_js = r#"
-export async function refusal(url) {
+export async function refusal(socket) {
   try {
-    const answer = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
+    const url = new URL(socket.replace(/^ws/, "http"));
+    const answer = await fetch(url, { cache: "no-store" });
     // Other words than plain ones are those of a proxy that stands before a server that may be down.
     const plain = answer.headers.get("content-type")?.startsWith("text/plain");
-    return plain && [401, 403, 404, 421, 503].includes(answer.status) ? (await answer.text()).trim() : "";
+    if (!plain || ![401, 403, 404, 421, 429, 503].includes(answer.status)) return [];
+    const said = (await answer.text()).trim();
+    return answer.status === 401 ? [said, url.origin !== origin, url.searchParams.has("ticket")] : [said];
   } catch {
-    return "";
+    return [];
   }
 }"#)]
 extern "C" {
@@ -23,8 +28,8 @@ extern "C" {
 
 /// Asks the WebSocket's own address as a plain page; `None` where nobody answers, or not with a refusal.
 pub async fn refusal(socket_url: &str) -> Option<String> {
-    ask(socket_url)
-        .await
-        .as_string()
-        .filter(|text| !text.is_empty())
+    let answer: Array = ask(socket_url).await.unchecked_into();
+    let [elsewhere, ticket] = [1, 2].map(|at| answer.get(at).is_truthy());
+    let said = answer.get(0).as_string()?;
+    Some(text::not_let_in(said, elsewhere, ticket)).filter(|text| !text.is_empty())
 }

@@ -38,7 +38,7 @@ impl Default for Settings {
 
 impl Settings {
     /// One line of `key=value` words.
-    pub fn to_text(self) -> String {
+    fn to_text(self) -> String {
         format!(
             "overlay={} fit={} mirror={} turns={} wire={} size={}",
             u8::from(self.overlay),
@@ -48,6 +48,35 @@ impl Settings {
             self.wire.subprotocol(),
             self.size.name(),
         )
+    }
+
+    /// One line of `key=value` words: those that were written down, with what was changed since `before` in the place of
+    /// what they said about it.
+    pub fn write_changes(self, before: Self, written: &str) -> String {
+        let (now, before) = (self.to_text(), before.to_text());
+        let words = now.split(' ').zip(before.split(' '));
+        let changed: Vec<&str> = words
+            .filter(|(now, before)| now != before)
+            .map(|(now, _)| now)
+            .collect();
+        let mut line: Vec<&str> = written.split(' ').collect();
+        line.retain(|word| !word.is_empty() && changed.iter().all(|new| key(new) != key(word)));
+        line.extend(changed);
+        line.join(" ")
+    }
+
+    /// Takes over what the page around changed from `old` to `new`.
+    pub fn follow(&mut self, old: Self, new: Self) {
+        fn follow<T: PartialEq>(mine: &mut T, old: T, new: T) {
+            if old != new {
+                *mine = new;
+            }
+        }
+        follow(&mut self.overlay, old.overlay, new.overlay);
+        follow(&mut self.fit, old.fit, new.fit);
+        follow(&mut self.mirror, old.mirror, new.mirror);
+        follow(&mut self.wire, old.wire, new.wire);
+        follow(&mut self.size, old.size, new.size);
     }
 
     /// Takes over what such a line says; leaves as it is what is pinned, and what the line doesn't say or says in a way nobody
@@ -77,6 +106,11 @@ impl Settings {
             .map(|wire| wire.subprotocol().to_owned())
             .collect()
     }
+}
+
+/// What a word says something about.
+fn key(word: &str) -> &str {
+    word.split_once('=').map_or(word, |(key, _)| key)
 }
 
 /// The format with that subprotocol name, or with its middle part: `gzip-base64`, `jpeg`.
@@ -109,8 +143,50 @@ mod tests {
             size: Size::Half,
         };
         let mut read = Settings::default();
-        read.apply_text(&chosen.to_text(), |_| false);
+        let text = chosen.write_changes(Settings::default(), "");
+        read.apply_text(&text, |_| false);
         assert_eq!(read, chosen);
+    }
+
+    #[test]
+    fn only_what_was_changed_is_written_down() {
+        let shown = Settings {
+            overlay: true,
+            wire: WireFormat::Jpeg,
+            ..Settings::default()
+        };
+        let mirrored = Settings {
+            mirror: true,
+            ..shown
+        };
+        assert_eq!(mirrored.write_changes(shown, ""), "mirror=1");
+        assert_eq!(
+            shown.write_changes(mirrored, "fit=cover mirror=1"),
+            "fit=cover mirror=0"
+        );
+        assert_eq!(shown.write_changes(shown, "fit=cover"), "fit=cover");
+    }
+
+    #[test]
+    fn what_the_page_changes_holds_and_what_it_leaves_stays_as_chosen() {
+        let page = Settings::default();
+        let mut settings = Settings {
+            mirror: true,
+            turns: 1,
+            ..page
+        };
+        let covering = Settings {
+            fit: Fit::Cover,
+            ..page
+        };
+        settings.follow(page, covering);
+        let expected = Settings {
+            mirror: true,
+            turns: 1,
+            fit: Fit::Cover,
+            ..page
+        };
+        assert_eq!(settings, expected);
     }
 
     #[test]

@@ -49,6 +49,12 @@ impl<T> Slot<T> {
         self.waiting = None;
     }
 
+    /// As [`Self::clear`], and counts anew.
+    pub fn reset(&mut self) {
+        self.clear();
+        self.replaced = 0;
+    }
+
     /// The item at work gives way to a newer one that is on its way.
     pub fn give_way(&mut self) {
         self.replaced += 1;
@@ -87,5 +93,16 @@ mod tests {
         slot.offer(2);
         slot.clear();
         assert_eq!((slot.take_next(), slot.replaced()), (None, 0));
+    }
+
+    #[test]
+    fn a_reset_leaves_whoever_is_at_work_there_and_counts_anew() {
+        let mut slot = Slot::default();
+        slot.offer(1);
+        slot.offer(2);
+        slot.offer(3);
+        slot.reset();
+        assert_eq!((slot.offer(4), slot.replaced()), (None, 0));
+        assert_eq!(slot.take_next(), Some(4));
     }
 }

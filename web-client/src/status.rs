@@ -6,8 +6,10 @@
 use crate::backoff::Backoff;
 use pistreamer_protocol::message::{CameraState, CameraStatus, Hello};
 
-/// Without a new frame for so many ms, the picture is stale.
+/// Without a new frame for so many ms, or for two of the camera's frames, the picture is stale.
 const STALE: f64 = 2000.0;
+/// What a page sets instead is at least so many ms.
+const LEAST_STALE: f64 = 100.0;
 /// A try to connect that leads to nothing is given up after so many ms.
 const OPENING: f64 = 10_000.0;
 /// A server that says nothing for so many ms, though pinged every two seconds, is gone.
@@ -77,7 +79,7 @@ pub struct Status {
     pub reason: String,
     /// Since when, by the clock that was handed in.
     pub since: f64,
-    /// When the next try to connect is due.
+    /// When the next try to connect is due; infinite where there is none before something changes.
     pub retry_at: Option<f64>,
 }
 
@@ -123,6 +125,7 @@ pub struct Machine {
     refused: bool,
     camera: (f64, CameraStatus),
     frame_interval: f64,
+    stale_after: Option<f64>,
     test_pattern: bool,
     paused: Option<f64>,
     hidden: Option<f64>,
@@ -147,6 +150,7 @@ impl Machine {
             refused: false,
             camera: (now, CameraStatus::default()),
             frame_interval: 0.0,
+            stale_after: None,
             test_pattern: false,
             paused: None,
             hidden: None,
@@ -172,6 +176,11 @@ impl Machine {
     /// Whether the user has paused.
     pub fn paused(&self) -> bool {
         self.paused.is_some()
+    }
+
+    /// Without a new frame for so many ms, the picture is stale; `None` leaves it to the camera's frame rate.
+    pub fn set_stale_after(&mut self, ms: Option<f64>) {
+        self.stale_after = ms.map(|ms| ms.max(LEAST_STALE));
     }
 
     /// The server introduced itself.
@@ -245,6 +254,15 @@ impl Machine {
         self.refused = true;
     }
 
+    /// The address that was to be connected to leads nowhere, however often it is tried.
+    pub fn unusable(&mut self, now: f64, reason: &str) {
+        self.closed(now, reason, 0.0);
+        self.refused = true;
+        self.link = Link::Down {
+            retry_at: Some(f64::INFINITY),
+        };
+    }
+
     /// The user wants no more frames.
     pub fn pause(&mut self, now: f64) {
         self.paused.get_or_insert(now);
@@ -263,14 +281,16 @@ impl Machine {
     pub fn set_hidden(&mut self, now: f64, hidden: bool) {
         if hidden {
             self.hidden.get_or_insert(now);
-            if let Link::Down { retry_at } = &mut self.link {
+            if let Link::Down { retry_at } = &mut self.link
+                && *retry_at != Some(f64::INFINITY)
+            {
                 *retry_at = None;
             }
             self.tell_server();
         } else if self.hidden.take().is_some() {
             self.waiting_since = now;
             match self.link {
-                Link::Down { .. } => self.connect(now),
+                Link::Down { .. } => self.retry(now),
                 Link::Opening { .. } => {}
                 Link::Up => {
                     self.probe_at = Some(now + PROBE);
@@ -282,7 +302,10 @@ impl Machine {
 
     /// Somebody, or something such as a network that is back, asks for a try right now.
     pub fn retry(&mut self, now: f64) {
-        if matches!(self.link, Link::Down { .. }) && self.hidden.is_none() {
+        if let Link::Down { retry_at } = self.link
+            && retry_at != Some(f64::INFINITY)
+            && self.hidden.is_none()
+        {
             self.connect(now);
         }
     }
@@ -292,6 +315,16 @@ impl Machine {
         self.waiting_since = now;
         self.drawn = None;
         self.connect(now);
+    }
+
+    /// Connects to another camera, for which nothing holds that is known of the one before.
+    pub fn another_camera(&mut self, now: f64) {
+        *self = Self {
+            paused: self.paused,
+            hidden: self.hidden,
+            stale_after: self.stale_after,
+            ..Self::new(now)
+        };
     }
 
     /// Time passes. Call it a few times a second.
@@ -332,6 +365,20 @@ impl Machine {
         }
     }
 
+    /// When the picture will be stale if no new frame comes; `None` where it isn't waited for.
+    pub fn stale_at(&self, now: f64) -> Option<f64> {
+        let (kind, _, since) = self.describe(now);
+        let awaited = kind == Kind::Live || kind == Kind::Connecting && self.link == Link::Up;
+        let at = since + self.stale_after();
+        // A camera that is starting has more time than that.
+        (awaited && at >= now).then_some(at)
+    }
+
+    fn stale_after(&self) -> f64 {
+        self.stale_after
+            .unwrap_or_else(|| STALE.max(2.0 * self.frame_interval))
+    }
+
     fn describe(&self, now: f64) -> (Kind, &str, f64) {
         let lost = self
             .lost
@@ -359,7 +406,7 @@ impl Machine {
         if camera.state == CameraState::NoSignal {
             return (Kind::NoSignal, &camera.reason, *camera_since);
         }
-        let stale_after = STALE.max(2.0 * self.frame_interval);
+        let stale_after = self.stale_after();
         match self.drawn.filter(|drawn| drawn.at >= self.waiting_since) {
             Some(drawn) if now - drawn.at > stale_after => {
                 (Kind::Stale, "no new picture comes", drawn.at)

@@ -66,6 +66,21 @@ pub fn file_name(text: &str) -> String {
         .collect()
 }
 
+/// What a server says to somebody whom it doesn't let in, for whoever looks at the element: on a page of another origin, no
+/// key can be typed. `ticket` is whether one was shown.
+pub fn not_let_in(said: String, elsewhere: bool, ticket: bool) -> String {
+    if ticket {
+        return String::from(
+            "this ticket has expired, or is none of this server's: the page needs a new one",
+        );
+    }
+    if !elsewhere {
+        return said;
+    }
+    let why = said.split(':').next().unwrap_or_default();
+    format!("{why}: give the key as src=\"…?key=KEY\", or a ticket in the attribute ticket")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +105,21 @@ mod tests {
         assert_eq!(duration(356_400_000.0), "4 d 3 h");
         assert_eq!(stopwatch(7_000.0), "0:07");
         assert_eq!(stopwatch(3_723_000.0), "1:02:03");
+    }
+
+    #[test]
+    fn a_refusal_says_what_helps_on_the_page_where_it_is_read() {
+        let said = "this camera needs an access key: open the server's page and show the key there";
+        assert_eq!(not_let_in(said.into(), false, false), said);
+        assert_eq!(
+            not_let_in(said.into(), true, false),
+            "this camera needs an access key: give the key as src=\"…?key=KEY\", or a ticket in the attribute ticket"
+        );
+        let over = "this session is over: open the server's page and show the key there";
+        for elsewhere in [false, true] {
+            let words = not_let_in(over.into(), elsewhere, true);
+            assert!(words.starts_with("this ticket has expired"), "{words}");
+        }
     }
 
     #[test]

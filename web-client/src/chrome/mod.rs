@@ -69,9 +69,22 @@ impl Chrome {
         // Neither name is empty, so none of these can fail.
         let _ = canvas.set_attribute("part", "canvas");
         let _ = canvas.set_attribute("role", "img");
-        let _ = canvas.set_attribute("aria-label", "The camera's picture");
         self.picture.replace_children_with_node_1(&canvas);
+        self.name_picture("");
         canvas
+    }
+
+    /// Names the picture for those who hear the page: as the page names the element, else after the camera.
+    pub fn name_picture(&self, camera: &str) {
+        let name = match self.shadow.host().get_attribute("aria-label") {
+            Some(name) if !name.is_empty() => name,
+            _ if camera.is_empty() => String::from("The camera's picture"),
+            _ => format!("The picture of {camera}"),
+        };
+        if let Some(canvas) = self.picture.first_element_child() {
+            // "aria-label" is a valid attribute name.
+            let _ = canvas.set_attribute("aria-label", &name);
+        }
     }
 
     /// Turns a class of the root on or off.

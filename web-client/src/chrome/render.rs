@@ -68,7 +68,9 @@ impl Chrome {
             self.set_class(kind.name(), kind == status.kind);
         }
         let lost = matches!(status.kind, Kind::Lost | Kind::Refused);
+        let never = status.retry_at == Some(f64::INFINITY);
         let wait = match status.retry_at {
+            _ if never => String::new(),
             Some(at) => {
                 let seconds = ((at - view.now) / 1000.0).ceil().max(0.0) as u64;
                 format!("next try in {seconds} s")
@@ -94,7 +96,7 @@ impl Chrome {
             Kind::NoSignal | Kind::Paused | Kind::Lost | Kind::Refused => true,
         };
         self.show("notice", notice);
-        self.show("notice-retry", lost);
+        self.show("notice-retry", lost && !never);
         self.show("notice-play", status.kind == Kind::Paused);
         if notice {
             self.write("notice-title", status.kind.label());

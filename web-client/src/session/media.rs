@@ -60,11 +60,19 @@ impl Session {
         }
     }
 
+    pub(super) fn reject_snapshots(&self, why: &str) {
+        let waiting = std::mem::take(&mut self.state.borrow_mut().snapshots);
+        for (_, _, reject) in waiting {
+            // Rejecting a promise doesn't throw.
+            let _ = reject.call1(&JsValue::NULL, &js_sys::Error::new(why));
+        }
+    }
+
     /// `pistreamer-CAMERA-TIME-seqN.jpg`; the time is UTC.
     fn file_name(&self, unix_us: Option<u64>, seq: Option<u64>, ending: &str) -> String {
         let ms = unix_us.map_or_else(js_sys::Date::now, |us| us as f64 / 1000.0);
         let date = js_sys::Date::new(&ms.into());
-        let camera = text::file_name(&self.state.borrow().camera_id);
+        let camera = text::file_name(&self.state.borrow().seen.camera_id);
         let time = text::file_name(&String::from(date.to_iso_string()).replace(':', "-"));
         let seq = seq.map_or_else(String::new, |seq| format!("-seq{seq}"));
         format!("pistreamer-{camera}-{time}{seq}.{ending}")
@@ -175,7 +183,7 @@ impl Session {
             });
             return;
         }
-        if self.state.borrow().last.is_none() {
+        if self.state.borrow().seen.last.is_none() {
             self.toast("There is no picture to record yet");
             return;
         }

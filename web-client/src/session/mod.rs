@@ -3,8 +3,10 @@
 //! Owns everything that has to end: worker, socket, timers, listeners, recording. Carries out what [`crate::status`]
 //! decides and shows what [`crate::chrome`] can show.
 
+mod choices;
 mod input;
 mod media;
+mod pipeline;
 mod reports;
 mod show;
 
@@ -14,24 +16,27 @@ use crate::chrome::{Chrome, capture, document};
 use crate::element::Attributes;
 use crate::geometry::{Layout, Zoom};
 use crate::js::{self, Interval, Listener, SightObserver, SizeObserver, Timeout};
-use crate::link::{Command, Drawn};
-use crate::message;
+use crate::link::Drawn;
 use crate::settings::Settings;
 use crate::stats::Stats;
-use crate::status::{Action, Machine, Status};
+use crate::status::{Machine, Status};
 use crate::steer::{Steering, Want};
-use crate::worker::{self, PipelineEvent, Remote, Runner};
+use crate::worker::Runner;
 use js_sys::Function;
 use pistreamer_protocol::WireFormat;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
-use wasm_bindgen::JsValue;
-use web_sys::{HtmlElement, ShadowRoot, Storage};
+use web_sys::{HtmlElement, ShadowRoot};
 
+/// The data attributes that tell how the element fares.
+const OF_ELEMENT: [&str; 2] = ["state", "filled"];
+/// The data attributes that tell what came of the camera.
+const OF_CAMERA: [&str; 6] = ["seq", "drawn", "skipped", "corrupt", "age", "wire"];
 /// ms between two looks at the clock: the state, the countdown and the statistics move at this pace.
 const TICK: i32 = 250;
 
-/// A running viewer. Dropping it ends everything.
+/// A running viewer.
 pub struct Session {
     this: Weak<Session>,
     host: HtmlElement,
@@ -41,8 +46,12 @@ pub struct Session {
     media: RefCell<Media>,
     idle: RefCell<Option<Timeout>>,
     toast: RefCell<Option<Timeout>>,
+    /// Runs until the picture gets stale.
+    stale: RefCell<Option<Timeout>>,
     /// Whether a change of state is being told; a listener that changes the state again is told after it.
     telling: Cell<bool>,
+    /// Whether the element has left its document, though a method may still be running.
+    over: Cell<bool>,
     /// Whether the element is scrolled to where it can be seen.
     in_sight: Cell<bool>,
     /// Listeners, timer and observer, for as long as the session lives.
@@ -51,27 +60,22 @@ pub struct Session {
 
 struct State {
     machine: Machine,
+    /// The newest state that is shown.
     told: Option<Status>,
+    /// Changes of the state that no event has told yet, oldest first.
+    untold: VecDeque<Status>,
     attributes: Attributes,
     settings: Settings,
-    stats: Stats,
+    /// What the user chose for this camera, as it is written down.
+    chosen: String,
+    seen: Seen,
     steering: Steering,
     /// What the server was asked for.
     wanted: Want,
-    /// Width and height of the picture that the camera delivers; zeros while they aren't known.
-    full: (u32, u32),
     /// Number of the newest connection; reports of older ones are not news.
     connection: u32,
-    camera_id: String,
     /// Whether the server has let this connection in.
     greeted: bool,
-    wire: Option<WireFormat>,
-    last: Option<Drawn>,
-    drawn: u64,
-    drawn_at: f64,
-    skipped_server: u64,
-    skipped_server_before: u64,
-    corrupt: u64,
     round_trip: Option<f64>,
     layout: Layout,
     zoom: Zoom,
@@ -79,6 +83,23 @@ struct State {
     /// Promises of snapshots that the pipeline has yet to hand out.
     snapshots: Vec<(u32, Function, Function)>,
     next_snapshot: u32,
+}
+
+/// What came of the camera that is shown.
+#[derive(Default)]
+struct Seen {
+    camera_id: String,
+    stats: Stats,
+    /// Width and height of the picture that the camera delivers; zeros while they aren't known.
+    full: (u32, u32),
+    wire: Option<WireFormat>,
+    last: Option<Drawn>,
+    drawn: u64,
+    /// When the last one was drawn.
+    drawn_at: f64,
+    skipped_server: u64,
+    skipped_server_before: u64,
+    corrupt: u64,
 }
 
 #[derive(Default)]
@@ -97,43 +118,32 @@ struct Media {
 }
 
 impl Session {
-    /// Begins: builds the chrome, starts a pipeline and connects.
-    pub fn start(host: &HtmlElement, shadow: &ShadowRoot) -> Rc<Self> {
+    /// Builds the chrome and starts a pipeline.
+    pub fn new(host: &HtmlElement, shadow: &ShadowRoot, paused: bool) -> Rc<Self> {
         let attributes = Attributes::read(host);
-        let mut settings = attributes.settings;
-        if attributes.controls
-            && let Some(text) = storage()
-                .and_then(|storage| storage.get_item(&storage_key(&attributes)).ok().flatten())
-        {
-            let pinned = host.get_attribute("pinned").unwrap_or_default();
-            settings.apply_text(&text, |key| {
-                pinned.split(' ').any(|name| name == key)
-                    || (matches!(key, "size" | "wire") && host.has_attribute(key))
-            });
+        let chosen = choices::recall(&attributes).unwrap_or_default();
+        let settings = attributes.with_choices(&chosen);
+        let mut machine = Machine::new(js::now());
+        machine.set_stale_after(attributes.stale_after);
+        if paused {
+            machine.pause(js::now());
         }
         let session = Rc::new_cyclic(|this| Self {
             this: this.clone(),
             host: host.clone(),
             chrome: Chrome::build(shadow),
             state: RefCell::new(State {
-                machine: Machine::new(js::now()),
+                machine,
                 told: None,
+                untold: VecDeque::new(),
                 attributes,
                 settings,
-                stats: Stats::default(),
+                chosen,
+                seen: Seen::default(),
                 steering: Steering::default(),
                 wanted: Want::default(),
-                full: (0, 0),
                 connection: 0,
-                camera_id: String::new(),
                 greeted: false,
-                wire: None,
-                last: None,
-                drawn: 0,
-                drawn_at: 0.0,
-                skipped_server: 0,
-                skipped_server_before: 0,
-                corrupt: 0,
                 round_trip: None,
                 layout: Layout::default(),
                 zoom: Zoom::default(),
@@ -145,15 +155,24 @@ impl Session {
             media: RefCell::default(),
             idle: RefCell::default(),
             toast: RefCell::default(),
+            stale: RefCell::default(),
             telling: Cell::new(false),
+            over: Cell::new(false),
             in_sight: Cell::new(true),
             held: RefCell::default(),
         });
+        // A copy of a running element has them too.
+        session.clear_data(&OF_ELEMENT);
+        session.clear_data(&OF_CAMERA);
         session.start_pipeline(true);
         session.prepare_chrome();
         let listeners = input::listen(&session);
         let tick = Interval::new(TICK, session.weakly(|session| session.tick()));
-        let resized = session.weakly(|session| session.lay_out());
+        let resized = session.weakly(|session| {
+            session.lay_out();
+            session.update_hidden();
+            session.advance();
+        });
         let this = session.this.clone();
         let sighted = move |in_sight| {
             if let Some(session) = this.upgrade() {
@@ -168,10 +187,25 @@ impl Session {
             _resized: SizeObserver::new(session.chrome.stage(), resized),
             _sighted: SightObserver::new(&session.host, sighted),
         };
-        session.lay_out();
-        session.update_hidden();
-        session.advance();
         session
+    }
+
+    /// Connects, and tells the first state.
+    pub fn begin(&self) {
+        self.lay_out();
+        self.update_hidden();
+        self.advance();
+    }
+
+    /// Ends everything. A method that is still running, such as one that told something, changes nothing any more.
+    pub fn end(&self) {
+        self.over.set(true);
+        self.reject_snapshots("the element has left the document");
+        self.clear_data(&OF_ELEMENT);
+        self.clear_data(&OF_CAMERA);
+        self.held.take();
+        self.media.take();
+        self.runner.take();
     }
 
     /// A closure that does nothing once the session has ended.
@@ -182,45 +216,6 @@ impl Session {
                 f(&session);
             }
         }
-    }
-
-    fn start_pipeline(&self, may_be_worker: bool) {
-        let this = self.this.clone();
-        let on_event = move |event: PipelineEvent| {
-            if let Some(session) = this.upgrade() {
-                match event {
-                    PipelineEvent::Report(report) => session.report(report),
-                    PipelineEvent::NoWorker(words) => session.without_worker(&words),
-                }
-            }
-        };
-        let canvas = self.chrome.fresh_canvas();
-        // Another pipeline has to be told anew.
-        self.state.borrow_mut().wanted = Want::default();
-        let mut runner = None;
-        if may_be_worker && worker::available(&canvas) {
-            runner = Remote::start(canvas.clone(), on_event.clone())
-                .ok()
-                .map(Runner::Remote);
-        }
-        if runner.is_none() {
-            match worker::local(canvas, on_event) {
-                Ok(local) => runner = Some(local),
-                Err(error) => self.tell_error(&js::error_text(&error)),
-            }
-        }
-        let old = self.runner.replace(runner);
-        drop(old);
-    }
-
-    /// The worker cannot be had, or died: the page does its work from now on.
-    fn without_worker(&self, words: &str) {
-        self.tell_error(&format!(
-            "drawing in the page, because of the worker: {words}"
-        ));
-        self.start_pipeline(false);
-        self.state.borrow_mut().machine.reconnect(js::now());
-        self.advance();
     }
 
     fn prepare_chrome(&self) {
@@ -261,61 +256,27 @@ impl Session {
         self.chrome.show_picture(&state.layout, state.zoom);
     }
 
-    fn show_settings(&self) {
+    /// The state, as it was told last.
+    pub fn told(&self) -> Status {
         let state = self.state.borrow();
-        self.chrome
-            .show_settings(&state.settings, state.attributes.controls);
+        let told = state.told.clone();
+        told.unwrap_or_else(|| state.machine.status(js::now()))
     }
 
-    /// Changes a choice of the user's, shows and remembers it.
-    fn choose(&self, change: impl FnOnce(&mut Settings)) {
-        let wire_changed = {
-            let mut state = self.state.borrow_mut();
-            let before = state.settings.wire;
-            change(&mut state.settings);
-            if let Some(storage) = storage() {
-                // Full or forbidden storage only means that the choice isn't remembered.
-                let _ =
-                    storage.set_item(&storage_key(&state.attributes), &state.settings.to_text());
-            }
-            before != state.settings.wire
-        };
-        self.show_settings();
-        self.lay_out();
-        self.steer();
-        self.show_numbers();
-        if wire_changed {
-            self.state.borrow_mut().machine.reconnect(js::now());
-            self.advance();
-        }
+    /// Whether the page or its user has paused.
+    pub fn paused(&self) -> bool {
+        self.state.borrow().machine.paused()
     }
 
-    /// An attribute of the element was changed by the page around it.
-    pub fn attribute_changed(&self, name: &str) {
-        let attributes = Attributes::read(&self.host);
-        {
-            let mut state = self.state.borrow_mut();
-            let state = &mut *state;
-            match name {
-                "overlay" => state.settings.overlay = attributes.settings.overlay,
-                "fit" => state.settings.fit = attributes.settings.fit,
-                "mirror" => state.settings.mirror = attributes.settings.mirror,
-                "wire" => state.settings.wire = attributes.settings.wire,
-                "size" => state.settings.size = attributes.settings.size,
-                _ => {}
-            }
-            let moved = state.attributes.src != attributes.src
-                || state.attributes.camera != attributes.camera
-                || state.attributes.ticket != attributes.ticket
-                || name == "wire";
-            state.attributes = attributes;
-            if moved {
-                state.machine.reconnect(js::now());
-            }
-        }
-        self.show_settings();
-        self.lay_out();
-        self.advance();
+    /// Number of the frame on the canvas.
+    pub fn seq(&self) -> Option<f64> {
+        Some(self.state.borrow().seen.last?.seq? as f64)
+    }
+
+    /// How old the picture on the canvas is now, in ms.
+    pub fn age(&self) -> Option<f64> {
+        let seen = &self.state.borrow().seen;
+        Some(seen.last?.age? + js::now() - seen.drawn_at)
     }
 
     /// Pauses or plays.
@@ -336,7 +297,10 @@ impl Session {
     fn update_hidden(&self) {
         let media = self.media.borrow();
         let used = media.recording.is_some() || media.floating.is_some();
-        let hidden = (document().hidden() || !self.in_sight.get()) && !used;
+        // The browser calls an element without a size seen, too.
+        let seen =
+            self.in_sight.get() && self.host.offset_width() > 0 && self.host.offset_height() > 0;
+        let hidden = (document().hidden() || !seen) && !used;
         self.state
             .borrow_mut()
             .machine
@@ -350,112 +314,4 @@ impl Session {
         self.steer();
         self.show_numbers();
     }
-
-    /// Asks the server for the picture that screen, link and user want.
-    fn steer(&self) {
-        let want = {
-            let mut state = self.state.borrow_mut();
-            let state = &mut *state;
-            let now = js::now();
-            state.steering.choose(now, state.settings.size);
-            let want = if state.full.0 == 0 {
-                let line = state.layout.longest_line() * state.zoom.factor;
-                state.steering.first_want(line * js::pixel_ratio())
-            } else {
-                let full = Layout {
-                    picture: (f64::from(state.full.0), f64::from(state.full.1)),
-                    ..state.layout
-                };
-                let pixels = full.picture.0 * full.scale() * state.zoom.factor * js::pixel_ratio();
-                state.steering.place(now, state.full.0, pixels);
-                state.steering.tick(now);
-                state.steering.want()
-            };
-            if want == state.wanted {
-                return;
-            }
-            state.wanted = want;
-            want
-        };
-        if let Some(runner) = &*self.runner.borrow() {
-            runner.send(Command::Want(message::want(want)));
-        }
-    }
-
-    /// Carries out what the machine wants, then tells and shows the state.
-    fn advance(&self) {
-        loop {
-            let actions = self.state.borrow_mut().machine.take_actions();
-            if actions.is_empty() {
-                break;
-            }
-            for action in actions {
-                self.act(action);
-            }
-        }
-        self.tell_status();
-    }
-
-    fn act(&self, action: Action) {
-        let command = match action {
-            Action::Close => Command::Close,
-            Action::Pause => Command::Pause,
-            Action::Resume => {
-                self.state.borrow_mut().steering.forget(js::now());
-                Command::Resume
-            }
-            Action::Connect => {
-                self.steer();
-                let mut state = self.state.borrow_mut();
-                let state = &mut *state;
-                state.connection += 1;
-                state.stats.clear();
-                state.steering.forget(js::now());
-                state.round_trip = None;
-                state.skipped_server_before = state.skipped_server;
-                state.greeted = false;
-                match state.attributes.socket_url(state.wanted.max_width) {
-                    Ok(url) => Command::Connect {
-                        connection: state.connection,
-                        url,
-                        protocols: state.settings.protocols(),
-                    },
-                    Err(_) => {
-                        let reason = "src is not an address";
-                        state
-                            .machine
-                            .closed(js::now(), reason, js_sys::Math::random());
-                        return;
-                    }
-                }
-            }
-        };
-        if let Some(runner) = &*self.runner.borrow() {
-            runner.send(command);
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        for (_, _, reject) in &self.state.get_mut().snapshots {
-            let error = js_sys::Error::new("the element has left the document");
-            // Rejecting a promise doesn't throw.
-            let _ = reject.call1(&JsValue::NULL, &error);
-        }
-    }
-}
-
-fn storage() -> Option<Storage> {
-    web_sys::window()?.local_storage().ok().flatten()
-}
-
-/// Choices are remembered for each camera by itself: one may hang upside down.
-fn storage_key(attributes: &Attributes) -> String {
-    let part = |text: &Option<String>| text.clone().unwrap_or_default();
-    format!(
-        "pistreamer {} {}",
-        part(&attributes.src),
-        part(&attributes.camera)
-    )
 }

@@ -33,12 +33,12 @@ impl Session {
                 let mut state = self.state.borrow_mut();
                 state.machine.heard(js::now());
                 // Each would be too much for the console of a stream that is broken throughout.
-                if state.corrupt == 0 {
+                if state.seen.corrupt == 0 {
                     web_sys::console::warn_1(
                         &format!("pi-camera: a broken frame: {reason}").into(),
                     );
                 }
-                state.corrupt = total;
+                state.seen.corrupt = total;
             }
             Report::Closed { connection, reason } if connection == current => {
                 self.closed(connection, reason);
@@ -121,20 +121,21 @@ impl Session {
                     state.machine.hello(now, &hello);
                     state.greeted = true;
                     if hello.width > 0 {
-                        state.full = (hello.width, hello.height);
+                        state.seen.full = (hello.width, hello.height);
                     }
-                    state.camera_id.clone_from(&hello.camera.id);
-                    state.wire = WireFormat::from_subprotocol(&hello.wire);
+                    state.seen.camera_id.clone_from(&hello.camera.id);
+                    self.chrome.name_picture(&hello.camera.name);
+                    state.seen.wire = WireFormat::from_subprotocol(&hello.wire);
                     self.set_data("wire", &hello.wire);
                 }
                 Some(ServerMessage::State(status)) => state.machine.camera(now, &status),
                 Some(ServerMessage::Rendition(rendition)) => {
                     state.machine.heard(now);
-                    state.full = (rendition.full_width, rendition.full_height);
+                    state.seen.full = (rendition.full_width, rendition.full_height);
                 }
                 Some(ServerMessage::Skipped { total, .. }) => {
                     state.machine.heard(now);
-                    state.skipped_server = state.skipped_server_before + total;
+                    state.seen.skipped_server = state.seen.skipped_server_before + total;
                 }
                 Some(ServerMessage::Error { code, message }) => {
                     state.machine.heard(now);
@@ -153,17 +154,22 @@ impl Session {
 
     fn drawn(&self, frame: Drawn) {
         let now = js::now();
+        // Between the worker and the page, a page that was busy may have let some time pass.
+        let drawn_at = now - (js::unix_us() / 1000.0 - frame.drawn_at).max(0.0);
         let resized = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             state.machine.frame(now, frame.seq, frame.age);
-            state.stats.frame(now, f64::from(frame.bytes), frame.age);
+            state
+                .seen
+                .stats
+                .frame(now, f64::from(frame.bytes), frame.age);
             if let Some(seq) = frame.seq {
                 state.steering.frame(now, seq, f64::from(frame.bytes));
             }
-            state.drawn += 1;
-            state.drawn_at = now;
-            state.last = Some(frame);
+            state.seen.drawn += 1;
+            state.seen.drawn_at = drawn_at;
+            state.seen.last = Some(frame);
             let size = (f64::from(frame.width), f64::from(frame.height));
             let resized = state.layout.picture != size;
             state.layout.picture = size;
@@ -177,16 +183,15 @@ impl Session {
             self.set_data("seq", &seq.to_string());
         }
         self.advance();
+        let number = |value: Option<f64>| value.map_or(JsValue::NULL, JsValue::from);
+        let captured_at = frame.captured_us.map(|us| us as f64 / 1000.0);
         self.dispatch(
             "frame",
             &[
-                (
-                    "seq",
-                    frame
-                        .seq
-                        .map_or(JsValue::NULL, |seq| JsValue::from(seq as f64)),
-                ),
-                ("age", frame.age.map_or(JsValue::NULL, JsValue::from)),
+                ("seq", number(frame.seq.map(|seq| seq as f64))),
+                ("age", number(frame.age)),
+                ("capturedAt", number(captured_at)),
+                ("drawnAt", drawn_at.into()),
             ],
         );
     }

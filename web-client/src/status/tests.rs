@@ -326,3 +326,70 @@ fn a_server_that_refuses_is_not_lost_and_one_that_then_goes_away_is() {
     machine.hello(700.0, &hello());
     assert_eq!(machine.status(700.0).kind, Kind::Connecting);
 }
+
+#[test]
+fn a_page_that_sets_when_a_picture_is_stale_is_told_so_then_whatever_the_frame_rate() {
+    for fps in [60.0, 0.2] {
+        let mut machine = Machine::new(0.0);
+        machine.set_stale_after(Some(300.0));
+        machine.hello(0.0, &Hello { fps, ..hello() });
+        assert_eq!(machine.stale_at(0.0), Some(300.0));
+        assert_eq!(machine.status(301.0).kind, Kind::Stale);
+        machine.frame(400.0, Some(1), Some(20.0));
+        assert_eq!(machine.stale_at(400.0), Some(700.0));
+        assert_eq!(machine.status(700.0).kind, Kind::Live);
+        assert_eq!(machine.status(701.0).kind, Kind::Stale);
+        assert_eq!(machine.stale_at(701.0), None);
+        machine.frame(800.0, Some(2), Some(301.0));
+        assert_eq!(machine.status(800.0).kind, Kind::Stale);
+        machine.set_stale_after(Some(5.0));
+        machine.frame(900.0, Some(3), Some(20.0));
+        assert_eq!(machine.stale_at(900.0), Some(1000.0));
+    }
+}
+
+#[test]
+fn a_camera_that_takes_its_time_to_start_is_not_awaited_without_end() {
+    let mut machine = Machine::new(0.0);
+    let mut starting = hello();
+    starting.status.state = CameraState::Starting;
+    machine.hello(0.0, &starting);
+    assert_eq!(machine.stale_at(0.0), Some(2000.0));
+    assert_eq!(machine.status(2001.0).kind, Kind::Connecting);
+    assert_eq!(machine.stale_at(2001.0), None);
+}
+
+#[test]
+fn an_unusable_address_is_never_tried_again() {
+    let mut machine = live();
+    machine.another_camera(300.0);
+    machine.take_actions();
+    machine.unusable(300.0, "no address");
+    machine.set_hidden(400.0, true);
+    machine.set_hidden(500.0, false);
+    machine.retry(600.0);
+    machine.tick(100_000.0, 0.5);
+    assert_eq!(machine.take_actions(), []);
+    let status = machine.status(100_000.0);
+    assert_eq!(
+        (status.kind, status.reason.as_str()),
+        (Kind::Refused, "no address")
+    );
+    machine.reconnect(200_000.0);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+}
+
+#[test]
+fn another_camera_starts_anew_and_stays_paused() {
+    let mut machine = live();
+    machine.set_stale_after(Some(300.0));
+    machine.pause(250.0);
+    machine.another_camera(300.0);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+    assert!(machine.paused());
+    machine.hello(400.0, &hello());
+    assert_eq!(machine.take_actions(), [Action::Pause]);
+    machine.play(500.0);
+    assert_eq!(machine.status(500.0).kind, Kind::Connecting);
+    assert_eq!(machine.stale_at(500.0), Some(800.0));
+}

@@ -1,10 +1,15 @@
 //! `<pi-camera>` in a page: what it says, what can be styled, and that nothing stays when it goes.
 
-use crate::server::{Server, hello_json, jpeg, replace_socket};
-use js_sys::{Function, Promise};
+use crate::camera::{
+    Told, WithoutWorkers, body, call, camera, event, greet, live, part, run, show, snapshot,
+};
+use crate::server::{Server, jpeg};
+use js_sys::Promise;
 use pistreamer_protocol::message::{CameraState, CameraStatus, Control, Hello, ServerMessage};
 use pistreamer_protocol::pack;
 use pistreamer_viewer::{element, js, message};
+use std::cell::Cell;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -21,67 +26,6 @@ const COUNT_WORKERS: &str = "
         worker.terminate = () => { living.delete(worker); Real.prototype.terminate.call(worker); };
         return worker;
     };";
-
-fn run(script: &str) -> JsValue {
-    Function::new_no_args(script).call0(&JsValue::NULL).unwrap()
-}
-
-fn body() -> HtmlElement {
-    web_sys::window()
-        .unwrap()
-        .document()
-        .unwrap()
-        .body()
-        .unwrap()
-}
-
-fn camera(src: &str) -> HtmlElement {
-    element::define();
-    let document = web_sys::window().unwrap().document().unwrap();
-    let camera: HtmlElement = document
-        .create_element("pi-camera")
-        .unwrap()
-        .unchecked_into();
-    camera.set_attribute("src", src).unwrap();
-    camera
-}
-
-/// Waits for an event of the element whose detail has this property and value.
-async fn event(camera: &HtmlElement, kind: &'static str, name: &'static str, value: JsValue) {
-    let mut listener = None;
-    let seen = Promise::new(&mut |resolve: Function, _| {
-        let value = value.clone();
-        listener = Some(js::Listener::new(
-            camera,
-            kind,
-            move |event: web_sys::CustomEvent| {
-                if js::get(&event.detail(), name) == value {
-                    resolve.call0(&JsValue::NULL).unwrap();
-                }
-            },
-        ));
-    });
-    JsFuture::from(seen).await.unwrap();
-}
-
-/// The element without workers, so that the page's fake socket is the one that it uses. They are back with this value's end.
-struct WithoutWorkers;
-
-impl WithoutWorkers {
-    fn new() -> Self {
-        replace_socket();
-        run("const canvas = HTMLCanvasElement.prototype;
-            globalThis.transferControl = canvas.transferControlToOffscreen;
-            canvas.transferControlToOffscreen = undefined;");
-        Self
-    }
-}
-
-impl Drop for WithoutWorkers {
-    fn drop(&mut self) {
-        run("HTMLCanvasElement.prototype.transferControlToOffscreen = transferControl;");
-    }
-}
 
 #[wasm_bindgen_test]
 async fn fifty_times_in_and_out_of_the_page_leave_no_worker() {
@@ -115,10 +59,16 @@ async fn a_frame_makes_it_live_and_events_and_data_tell() {
     let camera = camera("ws://element/ws");
     let mut server = Server::at("ws://element/ws");
     body().append_child(&camera).unwrap();
-    server.hears("open").await;
-    server.say(&hello_json());
-    server.send_bytes(&pack(&jpeg(41, "#336699").await));
-    event(&camera, "frame", "seq", 41.into()).await;
+    greet(&mut server).await;
+    let frame = show(&camera, &server, 41, "#336699").await;
+    let number = |name| js::get(&frame, name).as_f64().unwrap();
+    assert!((js_sys::Date::now() - number("capturedAt")).abs() < 5000.0);
+    assert!((js::now() - number("drawnAt")).abs() < 5000.0 && number("drawnAt") <= js::now());
+    assert!(number("age") > -1.0);
+    let property = |name| js::get(&camera, name);
+    assert_eq!(property("seq"), JsValue::from(41));
+    assert_eq!(property("state"), JsValue::from("live"));
+    assert!(property("age").as_f64().unwrap() >= number("age"));
     assert_eq!(camera.get_attribute("data-state").unwrap(), "live");
     assert_eq!(camera.get_attribute("data-seq").unwrap(), "41");
     assert_eq!(
@@ -128,42 +78,175 @@ async fn a_frame_makes_it_live_and_events_and_data_tell() {
     let lost = ServerMessage::State(CameraStatus {
         state: CameraState::NoSignal,
         reason: "unplugged".into(),
-        since_us: 0,
-        test_pattern: None,
+        ..CameraStatus::default()
     });
     server.say(&lost.to_json());
     event(&camera, "statechange", "state", "no-signal".into()).await;
-    let text = shadow_text(&camera, "#notice");
+    assert_eq!(property("reason"), JsValue::from("unplugged"));
+    let text = part(&camera, "#notice").text_content().unwrap();
     assert!(
         text.contains("No signal") && text.contains("unplugged"),
         "{text}"
     );
-    let call = |name: &str| {
-        let method: Function = js::get(&camera, name).unchecked_into();
-        method.call0(&camera).unwrap()
-    };
-    let snapshot = JsFuture::from(Promise::from(call("snapshot")))
-        .await
-        .unwrap();
-    assert!(
-        js::get(&snapshot, "name")
-            .as_string()
-            .unwrap()
-            .ends_with("-seq41.jpg")
-    );
-    call("pause");
+    assert!(snapshot(&camera).await.unwrap().ends_with("-seq41.jpg"));
+    call(&camera, "pause");
     server.hears("pause").await;
     assert_eq!(camera.get_attribute("data-state").unwrap(), "paused");
-    call("play");
+    call(&camera, "play");
     server.hears("resume").await;
     camera.remove();
     server.hears("close").await;
 }
 
-fn shadow_text(camera: &HtmlElement, selector: &str) -> String {
-    let shadow = camera.shadow_root().unwrap();
-    let part: Element = shadow.query_selector(selector).unwrap().unwrap();
-    part.text_content().unwrap()
+#[wasm_bindgen_test]
+async fn an_element_that_nobody_has_any_more_is_collected() {
+    element::define();
+    let promise: Promise = run("
+        const made = [];
+        for (let i = 0; i < 20; i += 1) {
+            const camera = document.createElement('pi-camera');
+            camera.src = 'ws://127.0.0.1:9/ws';
+            document.body.append(camera);
+            camera.remove();
+            made.push(new WeakRef(camera));
+        }
+        const left = () => made.filter((camera) => camera.deref()).length;
+        return (async () => {
+            for (let tries = 0; tries < 20 && left(); tries += 1) {
+                await new Promise((resolve) => setTimeout(resolve));
+                await gc({ type: 'major', execution: 'async' });
+            }
+            return left();
+        })();")
+    .unchecked_into();
+    assert_eq!(JsFuture::from(promise).await.unwrap(), JsValue::from(0));
+}
+
+#[wasm_bindgen_test]
+async fn a_state_that_a_listener_changes_is_told_after_the_one_before() {
+    let _without = WithoutWorkers::new();
+    let camera = camera("ws://listener/ws");
+    let mut server = Server::at("ws://listener/ws");
+    let pauses = js::Listener::new(&camera, "statechange", {
+        let camera = camera.clone();
+        move |event: web_sys::CustomEvent| {
+            if js::get(&event.detail(), "state") == "live" {
+                call(&camera, "pause");
+                assert_eq!(js::get(&camera, "state"), "paused");
+            }
+        }
+    });
+    let told = Told::by(&camera, "statechange", "state");
+    body().append_child(&camera).unwrap();
+    greet(&mut server).await;
+    show(&camera, &server, 1, "#336699").await;
+    assert_eq!(told.so_far(), ["connecting", "live", "paused"]);
+    drop(pauses);
+    camera.remove();
+}
+
+#[wasm_bindgen_test]
+async fn a_listener_that_takes_the_element_away_ends_it() {
+    let _without = WithoutWorkers::new();
+    for (state, until_then) in [
+        ("connecting", &["connecting"][..]),
+        ("live", &["connecting", "live"]),
+    ] {
+        let mut server = Server::at("ws://taken/ws");
+        let camera = camera("ws://taken/ws");
+        let told = Told::by(&camera, "statechange", "state");
+        let frames = Rc::new(Cell::new(0));
+        let counts = js::Listener::new(&camera, "frame", {
+            let frames = Rc::clone(&frames);
+            move |_: web_sys::Event| frames.set(frames.get() + 1)
+        });
+        let takes = js::Listener::new(&camera, "statechange", {
+            let camera = camera.clone();
+            move |event: web_sys::CustomEvent| {
+                if js::get(&event.detail(), "state") == state {
+                    camera.remove();
+                }
+            }
+        });
+        body().append_child(&camera).unwrap();
+        if state == "live" {
+            greet(&mut server).await;
+            server.send_bytes(&pack(&jpeg(1, "#336699").await));
+        }
+        server.hears("close").await;
+        assert!(!camera.is_connected());
+        assert_eq!(data(&camera), [""; 0]);
+        assert_eq!(told.so_far(), until_then);
+        assert_eq!(frames.get(), 0);
+        drop((takes, counts));
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_paused_element_stays_paused_wherever_it_goes() {
+    let _without = WithoutWorkers::new();
+    let camera = camera("ws://moved/ws");
+    let mut server = Server::at("ws://moved/ws");
+    let document = web_sys::window().unwrap().document().unwrap();
+    let elsewhere = document.create_element("div").unwrap();
+    body().append_child(&elsewhere).unwrap();
+    let is = |paused: bool, state: &str| {
+        assert_eq!(js::get(&camera, "paused"), JsValue::from(paused));
+        assert_eq!(js::get(&camera, "state"), JsValue::from(state));
+    };
+    call(&camera, "pause");
+    is(true, "");
+    body().append_child(&camera).unwrap();
+    is(true, "paused");
+    greet(&mut server).await;
+    server.hears("pause").await;
+    elsewhere.append_child(&camera).unwrap();
+    is(true, "paused");
+    call(&camera, "play");
+    body().append_child(&camera).unwrap();
+    is(false, "connecting");
+    // However it was paused.
+    camera.set_attribute("controls", "").unwrap();
+    part(&camera, "#b-pause").click();
+    elsewhere.append_child(&camera).unwrap();
+    is(true, "paused");
+    camera.remove();
+    call(&camera, "play");
+    elsewhere.append_child(&camera).unwrap();
+    is(false, "connecting");
+    elsewhere.remove();
+}
+
+#[wasm_bindgen_test]
+async fn out_of_the_page_it_says_nothing_of_a_stream() {
+    let _without = WithoutWorkers::new();
+    let (camera, _server) = live("ws://gone/ws").await;
+    let copy: HtmlElement = camera.clone_node_with_deep(true).unwrap().unchecked_into();
+    assert_eq!(copy.get_attribute("data-state").unwrap(), "live");
+    body().append_child(&copy).unwrap();
+    assert_eq!(copy.get_attribute("data-state").unwrap(), "connecting");
+    assert_eq!(copy.get_attribute("data-seq"), None);
+    for camera in [copy, camera] {
+        camera.remove();
+        assert_eq!(data(&camera), [""; 0]);
+        assert_eq!(js::get(&camera, "state"), "");
+        assert_eq!(js::get(&camera, "reason"), "");
+        assert!(js::get(&camera, "seq").is_null() && js::get(&camera, "age").is_null());
+        assert_eq!(
+            snapshot(&camera).await.unwrap_err(),
+            "the element is not in a document"
+        );
+    }
+}
+
+/// The names of the element's data attributes.
+fn data(camera: &HtmlElement) -> Vec<String> {
+    camera
+        .get_attribute_names()
+        .into_iter()
+        .filter_map(|name| name.as_string())
+        .filter(|name| name.starts_with("data-"))
+        .collect()
 }
 
 #[wasm_bindgen_test]
@@ -214,6 +297,7 @@ fn messages_are_read_as_the_protocol_writes_them() {
         reason: "a \"quoted\" cause\n".into(),
         since_us: 1_764_000_000_123_456,
         test_pattern: Some(true),
+        ..CameraStatus::default()
     };
     let hello = Hello {
         status: status.clone(),

@@ -6,6 +6,8 @@
     reason = "a test fails where there is nothing to unwrap"
 )]
 
+mod attributes;
+mod camera;
 mod element;
 mod pipeline;
 mod server;

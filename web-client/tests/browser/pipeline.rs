@@ -154,6 +154,48 @@ async fn packed_frames_reach_a_canvas_from_a_worker() {
     canvas.remove();
 }
 
+async fn a_cleared_pipeline_shows_and_hands_out_nothing(
+    mut pipeline: Pipeline,
+    canvas: HtmlCanvasElement,
+    url: &str,
+) {
+    let mut server = Server::at(url);
+    pipeline.connect(url, "pistreamer.gzip-base64.v1");
+    server.hears("open").await;
+    server.send_bytes(&pack(&jpeg(7, "#d02010").await));
+    assert_eq!(pipeline.drawn().await, 7);
+    while colour_of(&canvas) == [0, 0, 0] {
+        next_frame().await;
+    }
+    (pipeline.send)(Command::Clear);
+    server.hears("close").await;
+    (pipeline.send)(Command::Snapshot { id: 1 });
+    assert!(matches!(
+        pipeline.report().await,
+        Report::Snapshot { jpeg: None, .. }
+    ));
+    while colour_of(&canvas) != [0, 0, 0] {
+        next_frame().await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_cleared_pipeline_in_the_page_shows_and_hands_out_nothing() {
+    let canvas = canvas(1, 1);
+    let pipeline = Pipeline::in_page(&canvas);
+    a_cleared_pipeline_shows_and_hands_out_nothing(pipeline, canvas, "ws://page-clear/ws").await;
+}
+
+#[wasm_bindgen_test]
+async fn a_cleared_pipeline_in_a_worker_shows_and_hands_out_nothing() {
+    let canvas = canvas(1, 1);
+    let document = web_sys::window().unwrap().document().unwrap();
+    document.body().unwrap().append_child(&canvas).unwrap();
+    let pipeline = Pipeline::in_worker(&canvas).await;
+    a_cleared_pipeline_shows_and_hands_out_nothing(pipeline, canvas.clone(), "ws://clear/ws").await;
+    canvas.remove();
+}
+
 #[wasm_bindgen_test]
 async fn a_plain_jpeg_is_handed_out_as_it_came() {
     let mut pipeline = Pipeline::in_page(&canvas(1, 1));

@@ -2,8 +2,10 @@
 // socket's address but for the width that depends on the screen, so that it works in a page and in a worker alike.
 globalThis.WebSocket = class extends EventTarget {
   static OPEN = 1;
+  static opened = 0;
   constructor(url, protocols) {
     super();
+    this.constructor.opened += 1;
     this.readyState = 0;
     this.protocol = protocols[0];
     this.wire = new BroadcastChannel(url.replace(/[?&]width=[0-9]+/, ""));
