@@ -3,7 +3,7 @@
 //! A server that misbehaves on purpose is [`crate::fake`].
 
 use crate::PATIENCE;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -61,6 +61,17 @@ impl Server {
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Sends it a signal: `STOP` freezes it, `CONT` lets it go on.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let process = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &process]).status()?;
+        ensure!(status.success(), "kill -s {name} {process}: {status}");
+        Ok(())
     }
 
     /// The address of its viewer.

@@ -1,7 +1,7 @@
 //! Who gets to see the camera in a browser: its owner by a link, a person with a key, a page with a ticket, and no page
 //! elsewhere.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{Locked, PATTERN, program};
 use pistreamer_e2e::site::Site;

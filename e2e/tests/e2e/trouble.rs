@@ -1,7 +1,7 @@
 //! What goes wrong on the way, and that people are told and the picture comes back.
 
 use anyhow::{Context as _, Result};
-use pistreamer_e2e::browser::Browser;
+use pistreamer_e2e::browser::{Browser, poll};
 use pistreamer_e2e::fake::{FakeServer, frame, frame_captured, now_us};
 use pistreamer_e2e::server::{PATTERN, Server};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
@@ -70,8 +70,12 @@ async fn broken_frames_are_counted_and_the_next_good_one_is_drawn() -> Result<()
     viewer.frame(&frame(100, 200)?).await?;
     viewer.drawn(100).await?;
     page.wait_at_least("data-seq", 100).await?;
-    let shown = page.picture().await?.mean();
-    assert!((shown - 200.0).abs() < 3.0, "mean luminance {shown}");
+    // What a worker has drawn is on the page with the next picture of the screen.
+    poll("the last frame is seen", async || {
+        let shown = page.picture().await?.mean();
+        Ok(((shown - 200.0).abs() < 3.0).then_some(()))
+    })
+    .await?;
     assert_eq!(page.count("data-corrupt").await?, 6);
     page.expect_no_complaints(&[])
 }

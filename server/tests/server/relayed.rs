@@ -154,6 +154,7 @@ async fn an_origin_whose_frames_have_no_stamp_is_told() {
     let origin = async {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
+            #[expect(clippy::result_large_err, reason = "tungstenite's own type")]
             let choose = |_: &Request, mut response: Response| {
                 let wire = WireFormat::Jpeg.subprotocol().parse().unwrap();
                 response
