@@ -155,6 +155,12 @@ pub(crate) async fn connect(
                 text: readable(&body[..body.len().min(REFUSAL_TEXT)]),
             })
         }
+        // Whoever forwards connections closes them while nobody is behind it.
+        Ok(Err(
+            error @ tungstenite::Error::Protocol(
+                tungstenite::error::ProtocolError::HandshakeIncomplete,
+            ),
+        )) => Err(Error::broken(endpoint, error)),
         Ok(Err(tungstenite::Error::Http(_) | tungstenite::Error::Protocol(_))) => {
             Err(Error::NotWebSocket {
                 address: endpoint.to_string(),

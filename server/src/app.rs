@@ -353,6 +353,12 @@ impl Sink for Intake {
         self.pool.submit(frame);
     }
 
+    fn again(&self, frame: RawFrame) {
+        if !self.camera.has(frame.seq) {
+            self.pool.submit(frame);
+        }
+    }
+
     fn open(&self, mode: Mode) {
         let Mode { width, height, fps } = mode;
         if self.camera.status().state == message::CameraState::Live {

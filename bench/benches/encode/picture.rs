@@ -61,6 +61,7 @@ impl Sink for First {
         self.demand.stop();
     }
 
+    fn again(&self, _: RawFrame) {}
     fn open(&self, _: Mode) {}
     fn lost(&self, _: &str) {}
     fn broken(&self, _: &str) {}

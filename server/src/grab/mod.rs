@@ -115,10 +115,15 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), G
             Some(Ok(_)) => {}
         }
     };
-    if writer.is_busy()
-        && let Ok(Ok(bytes)) = timeout(LAST_FRAME, writer.written()).await
-    {
-        progress.count(bytes);
+    let mut finished = finished;
+    if writer.is_busy() {
+        let written = timeout(LAST_FRAME, writer.written()).await;
+        match written.unwrap_or(Err(OutputError::Stalled)) {
+            Ok(bytes) => progress.count(bytes),
+            // What was written before is whole, and whoever reads it may have had enough.
+            Err(OutputError::Stalled) if progress.frames() > 0 => {}
+            Err(error) => finished = finished.and(Err(failed(error, progress.frames()))),
+        }
     }
     progress.finish(subscription.stats());
     match finished {

@@ -18,6 +18,9 @@ pub enum OutputError {
     /// Whoever reads standard output has gone.
     #[error("the program that takes the frames has closed the pipe")]
     PipeClosed,
+    /// It takes nothing.
+    #[error("what takes the frames has taken none")]
+    Stalled,
     /// The system gives no thread.
     #[error("cannot start the thread that writes the frames: {0}")]
     NoThread(io::Error),

@@ -312,6 +312,20 @@ impl Camera {
         Published::Newest
     }
 
+    /// Whether everything is there that is to be made of that frame.
+    pub fn has(&self, seq: u64) -> bool {
+        let mut renditions = self.renditions();
+        let latest = self.latest.borrow();
+        let Some(newest) = latest.first() else {
+            return false;
+        };
+        let plan = renditions.wishes.plan(newest.frame.full.0);
+        plan.renditions().iter().all(|wanted| {
+            let is_there = |there: &Newest| there.rendition == *wanted && there.frame.seq >= seq;
+            latest.iter().any(is_there)
+        })
+    }
+
     /// Starts to look at the full picture: from now on the camera has one more consumer.
     pub fn subscribe(self: &Arc<Self>) -> Subscription {
         self.subscribe_to(Limits::default())

@@ -1,6 +1,6 @@
 //! Another pistreamer's `/ingest`, sending. Credit and pauses are the business of [`Publisher`].
 
-use super::Progress;
+use super::{Progress, Stopped};
 use crate::hub::{Camera, Event};
 use pistreamer_client::{Config, Error, Publisher};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ pub(super) async fn push(
     config: &Config,
     progress: &Progress,
     stop: &CancellationToken,
-) -> Result<(), String> {
+) -> Result<Stopped, String> {
     let connected = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
+        () = stop.cancelled() => return Ok(Stopped::Before),
         connected = Publisher::connect(config) => connected,
     };
     let mut publisher = connected.map_err(|error| error.to_string())?;
@@ -26,7 +26,9 @@ pub(super) async fn push(
         Err(_) => publisher.accepted(),
     };
     progress.delivered(accepted - counted);
-    result.map_err(|error| error.to_string())
+    result
+        .map(|()| Stopped::Connected)
+        .map_err(|error| error.to_string())
 }
 
 async fn feed(
@@ -36,8 +38,9 @@ async fn feed(
     counted: &mut u64,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    publisher.status(camera.status()).await?;
+    // First, so that no change in between is missed.
     let mut subscription = camera.subscribe();
+    publisher.status(camera.status()).await?;
     loop {
         // While nobody watches over there, the camera is not wanted here either.
         if publisher.is_wanted() {

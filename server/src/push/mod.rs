@@ -87,6 +87,15 @@ impl Progress {
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
+/// Where an attempt was when it was to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// Still on its way.
+    Before,
+    /// Connected.
+    Connected,
+}
+
 /// A connection that lasted so long worked. One that ends sooner is a refusal, whatever was written into it.
 const LASTED: Duration = Duration::from_secs(5);
 
@@ -108,8 +117,10 @@ pub async fn run(
                 Target::Ingest(config) => ingest::push(camera, config, progress, stop).await,
             }
         };
-        let Err(reason) = attempt.await else {
-            return None;
+        let reason = match attempt.await {
+            Ok(Stopped::Connected) => return None,
+            Ok(Stopped::Before) => return last,
+            Err(reason) => reason,
         };
         if progress.frames() > before && began.elapsed() >= LASTED {
             backoff.reset();

@@ -2,7 +2,7 @@
 //!
 //! Receiving belongs to [`crate::source::tcp`].
 
-use super::Progress;
+use super::{Progress, Stopped};
 use crate::hub::Camera;
 use pistreamer_client::Endpoint;
 use socket2::SockRef;
@@ -29,10 +29,12 @@ pub(super) async fn push(
     endpoint: &Endpoint,
     progress: &Progress,
     stop: &CancellationToken,
-) -> Result<(), String> {
-    let mut stream = patiently(connect(endpoint))
-        .await
-        .map_err(|error| format!("cannot reach {endpoint}: {error}"))?;
+) -> Result<Stopped, String> {
+    let connected = tokio::select! {
+        () = stop.cancelled() => return Ok(Stopped::Before),
+        connected = patiently(connect(endpoint)) => connected,
+    };
+    let mut stream = connected.map_err(|error| format!("cannot reach {endpoint}: {error}"))?;
     tracing::info!(%endpoint, "connected");
     let broke = |error: io::Error| format!("the connection to {endpoint} broke: {error}");
     let mut subscription = camera.subscribe();
@@ -42,7 +44,8 @@ pub(super) async fn push(
             biased;
             () = stop.cancelled() => {
                 patiently(stream.write_all(&END.to_le_bytes())).await.map_err(broke)?;
-                return patiently(stream.shutdown()).await.map_err(broke);
+                patiently(stream.shutdown()).await.map_err(broke)?;
+                return Ok(Stopped::Connected);
             }
             read = stream.read(&mut answer) => match read {
                 Ok(0) => return Err(format!("{endpoint} closed the connection")),

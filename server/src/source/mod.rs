@@ -151,6 +151,8 @@ pub struct Plane<'a> {
 pub trait Sink: Send + Sync {
     /// A new frame. Must not block: the source has the next one to fetch.
     fn frame(&self, frame: RawFrame);
+    /// The last frame once more. Must not block, either.
+    fn again(&self, frame: RawFrame);
     /// The device is open and delivers in this mode.
     fn open(&self, mode: Mode);
     /// The device delivers nothing any more, and why.
@@ -193,9 +195,14 @@ impl Outlet {
         self.numbering().next()
     }
 
-    /// The highest seq of a frame that was handed on; 0 before the first.
-    pub fn last_seq(&self) -> u64 {
-        self.numbering().last()
+    /// How many pictures there were, those among them that only showed that there is a camera.
+    pub fn pictures(&self) -> u64 {
+        self.numbering().pictures
+    }
+
+    /// There was a picture, which goes nowhere.
+    pub fn probed(&self) {
+        self.numbering().pictures += 1;
     }
 
     fn numbering(&self) -> MutexGuard<'_, Numbering> {
@@ -219,7 +226,7 @@ impl Outlet {
     /// Hands on a whole JPEG that arrived now, and returns its seq. A stamp that it has is kept: capture time and camera are those of the
     /// pistreamer that captured it, and so is the seq while it rises. After a restart over there the seq goes on from
     /// here instead, because frames are only ever seen in order; the rest of the stamp stays. The frame that was handed on
-    /// last is let go: it came once more with a new connection, or was fetched twice.
+    /// last is none of its own: it came once more with a new connection, or was fetched twice, and only fills a gap.
     ///
     /// # Errors
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
@@ -228,20 +235,22 @@ impl Outlet {
             return Ok(self.frame(crate::clock::now_us(), Image::Jpeg(jpeg)));
         };
         let captured_us = stamp.captured_us;
-        let seq = match self.numbering().keep(stamp.seq, captured_us) {
-            Kept::New(seq) => seq,
-            Kept::Again(seq) => return Ok(seq),
-        };
+        let kept = self.numbering().keep(stamp.seq, captured_us);
+        let (Kept::New(seq) | Kept::Again(seq)) = kept;
         let jpeg = if seq == stamp.seq {
             jpeg
         } else {
             Stamp { seq, ..stamp }.write(&jpeg)?.into()
         };
-        self.sink.frame(RawFrame {
+        let frame = RawFrame {
             seq,
             captured_us,
             image: Image::Stamped(jpeg),
-        });
+        };
+        match kept {
+            Kept::New(_) => self.sink.frame(frame),
+            Kept::Again(_) => self.sink.again(frame),
+        }
         Ok(seq)
     }
 

@@ -7,6 +7,8 @@
 pub(super) struct Numbering {
     /// The highest seq given.
     last: u64,
+    /// How many pictures there were.
+    pub pictures: u64,
     /// The seq of the next frame that brings none of its own.
     next: u64,
     /// What is added to seqs that frames bring along; not 0 once such a seq fell.
@@ -29,6 +31,7 @@ impl Default for Numbering {
     fn default() -> Self {
         Self {
             last: 0,
+            pictures: 0,
             next: 1,
             offset: 0,
             brought: None,
@@ -44,11 +47,6 @@ impl Numbering {
     /// The seq that a frame of our own would get.
     pub fn next(&self) -> u64 {
         self.next
-    }
-
-    /// The highest seq given; 0 before the first.
-    pub fn last(&self) -> u64 {
-        self.last
     }
 
     /// The seq of a frame of our own.
@@ -80,6 +78,7 @@ impl Numbering {
 
     fn give(&mut self, seq: u64) -> u64 {
         self.last = seq;
+        self.pictures += 1;
         self.next = self.next.max(seq + 1);
         seq
     }

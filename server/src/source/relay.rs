@@ -61,20 +61,23 @@ async fn relay(
 ) -> SourceError {
     let mut subscription = Subscription::start(origin.clone());
     let mut corrupt = 0;
-    let mut whole = Instant::now();
+    // Since when no message holds a frame, where the last one held none.
+    let mut corrupt_since = None;
     let mut paused = false;
+    let mut awaits_picture = false;
     let mut turn = pin!(turn(demand, paused));
     loop {
         let event = tokio::select! {
             event = subscription.event() => event,
-            // The first picture is taken all the same: an origin that does not tell its size shows it so.
-            () = &mut turn, if paused || intake.is_open() => {
+            // An origin that is live and does not tell its size shows it by its first picture.
+            () = &mut turn, if paused || !awaits_picture => {
                 paused = !paused;
                 turn.set(self::turn(demand, paused));
                 if paused {
                     tracing::debug!("nobody watches, so the origin sends no frames");
                     subscription.pause();
                 } else {
+                    corrupt_since = None;
                     subscription.resume();
                 }
                 continue;
@@ -82,18 +85,21 @@ async fn relay(
         };
         match event {
             Some(Ok(Event::Frame(frame))) => match intake.picture(frame.jpeg) {
-                Ok(_) => whole = Instant::now(),
+                Ok(_) => (corrupt_since, awaits_picture) = (None, false),
                 Err(error) => intake.broken(&error.to_string()),
             },
-            Some(Ok(Event::Hello(hello))) => intake.follow(&told_at_first(*hello), ORIGIN),
-            Some(Ok(Event::Status(status))) => intake.follow(&status, ORIGIN),
+            Some(Ok(Event::Hello(hello))) => {
+                awaits_picture = intake.follow(&told_at_first(*hello), ORIGIN);
+            }
+            Some(Ok(Event::Status(status))) => awaits_picture = intake.follow(&status, ORIGIN),
             Some(Ok(Event::Corrupt)) => {
                 let counted = subscription.stats().corrupt;
                 for _ in corrupt..counted {
                     intake.broken(NO_FRAME);
                 }
                 corrupt = counted;
-                if whole.elapsed() > WEDGED {
+                let since = *corrupt_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > WEDGED {
                     intake.lost(NO_FRAME);
                 }
             }

@@ -51,49 +51,62 @@ pub(super) async fn unwanted(demand: &Demand) {
 #[derive(Debug)]
 pub struct Intake {
     outlet: Outlet,
-    /// What viewers are told about the rate.
-    pub fps: f64,
+    /// What viewers are told about the rate while whoever sends the pictures tells none.
+    asked_fps: f64,
+    fps: f64,
     /// `None` while no pictures come.
-    size: Option<(u32, u32)>,
+    open: Option<Mode>,
     last_size: Option<(u32, u32)>,
 }
+
+/// Pixels that a side of a JPEG can have.
+const SIDES: std::ops::RangeInclusive<u32> = 1..=u16::MAX as u32;
 
 impl Intake {
     /// The rate is what the source is asked for; the size shows with the first picture.
     pub fn new(outlet: &Outlet, fps: f64) -> Self {
         Self {
             outlet: outlet.clone(),
+            asked_fps: fps,
             fps,
-            size: None,
+            open: None,
             last_size: None,
         }
     }
 
     /// Whether the camera is reported open.
     pub fn is_open(&self) -> bool {
-        self.size.is_some()
+        self.open.is_some()
     }
 
     /// Reports the camera open with pictures of that size.
     pub fn open(&mut self, size: (u32, u32)) {
-        if self.size != Some(size) {
-            (self.size, self.last_size) = (Some(size), Some(size));
-            let (width, height) = size;
-            self.outlet.open(Mode {
-                width,
-                height,
-                fps: self.fps,
-            });
+        self.last_size = Some(size);
+        let (width, height) = size;
+        let fps = self.fps;
+        let mode = Mode { width, height, fps };
+        if self.open.as_ref() != Some(&mode) {
+            self.outlet.open(mode.clone());
+            self.open = Some(mode);
         }
     }
 
+    /// Reports that the camera is open, by a picture that goes nowhere.
+    pub fn probed(&mut self, size: (u32, u32)) {
+        self.outlet.probed();
+        self.open(size);
+    }
+
     /// Passes on the state of the camera at the other end, which is called so. A live one is open once its size is known: with
-    /// its first picture at the latest.
-    pub fn follow(&mut self, status: &CameraStatus, camera: &str) {
+    /// its first picture at the latest. Tells whether that one is waited for.
+    pub fn follow(&mut self, status: &CameraStatus, camera: &str) -> bool {
         if let Some(made_up) = status.test_pattern {
             self.test_pattern(made_up);
         }
-        if let Some(mode) = status.mode {
+        if let Some(mode) = status.mode
+            && SIDES.contains(&mode.width)
+            && SIDES.contains(&mode.height)
+        {
             self.fps = mode.fps;
             self.last_size = Some((mode.width, mode.height));
         }
@@ -105,11 +118,12 @@ impl Intake {
             // Whatever a newer server means by it, there may be pictures.
             _ => {}
         }
+        status.state == CameraState::Live && !self.is_open()
     }
 
     /// Reports that no pictures come any more, and why.
     pub fn lost(&mut self, reason: &str) {
-        self.size = None;
+        self.open = None;
         self.outlet.lost(reason);
     }
 
@@ -121,6 +135,7 @@ impl Intake {
     /// Somebody else sends pictures from here on: what was known of them is not known any more.
     pub fn begin_anew(&mut self) {
         self.last_size = None;
+        self.fps = self.asked_fps;
         self.test_pattern(false);
     }
 

@@ -75,7 +75,7 @@ fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
     let mut pause = pauses.first;
     let mut last_reason = String::new();
     while !outlet.demand().stopping() {
-        let seq = outlet.last_seq();
+        let pictures = outlet.pictures();
         // What it had open is closed by the panic, as it is by an error.
         let reason = match panics::caught(|| source.run(outlet)) {
             Ok(Ok(())) if outlet.demand().stopping() => break,
@@ -83,7 +83,7 @@ fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
             Ok(Err(error)) => error.to_string(),
             Err(panic) => format!("a bug in this source ended it: {panic}"),
         };
-        if outlet.last_seq() > seq {
+        if outlet.pictures() > pictures {
             pause = pauses.first;
             last_reason.clear();
         }
@@ -122,6 +122,7 @@ mod tests {
         fn frame(&self, frame: RawFrame) {
             self.0.send(format!("frame {}", frame.seq)).unwrap();
         }
+        fn again(&self, _: RawFrame) {}
         fn open(&self, mode: Mode) {
             self.0.send(format!("open {}", mode.width)).unwrap();
         }

@@ -206,6 +206,22 @@ async fn a_pipe_that_takes_nothing_holds_up_neither_the_time_nor_a_signal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_nobody_takes_up_is_no_wrong_address() {
+    let forwards = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = forwards.local_addr().unwrap();
+    let close = tokio::spawn(async move {
+        // As `ssh -L` does while its far end is down.
+        drop(forwards.accept().await.unwrap());
+    });
+    let said = complaint(grab(&format!("http://{address}"), &[])).await;
+    assert!(
+        said.contains("broke") && !said.contains("WebSocket: give"),
+        "{said}"
+    );
+    close.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_server_of_ours_is_told_without_its_bytes() {
     let server = TestServer::start(|_| ());
     for path in ["snapshot.jpg", "stream.mjpg", "healthz"] {

@@ -124,6 +124,60 @@ async fn the_newest_frame_once_more_is_no_new_frame() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_comes_again_is_seen_by_who_came_meanwhile() {
+    let server = showing("ingest");
+    let mut publisher = publisher(&server).await;
+    let frame = stamped(7, 1_000_000);
+    for path in ["/snapshot.jpg", "/snapshot.jpg", "/snapshot.jpg?width=16"] {
+        let again = async {
+            server.camera_is(|camera| camera["consumers"] == 1).await;
+            publisher.send(&frame).await.unwrap();
+        };
+        let (snapshot, ()) = tokio::join!(server.get(path), again);
+        assert!(
+            snapshot.contains("pistreamer/1 seq=7 "),
+            "{path}: {snapshot}"
+        );
+        server.camera_is(|camera| camera["consumers"] == 0).await;
+    }
+    assert_eq!(server.camera().await["captured"], 1);
+    publisher.close().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pusher_says_of_its_rate_holds_for_it_alone_and_within_reason() {
+    let server = TestServer::start(|typed| {
+        typed.source = vec!["ingest".into()];
+        typed.capture.fps = Some(12.0);
+    });
+    let fps = async || {
+        let mut viewer = TestViewer::connect(&server).await;
+        viewer.hello().await.fps
+    };
+    let mut first = publisher(&server).await;
+    for rate in [30.0, 5.0] {
+        first.status(live_at(rate)).await.unwrap();
+        while fps().await != rate {}
+    }
+    let mut impossible = live_at(7.0);
+    impossible.mode = impossible.mode.map(|mode| Mode { width: 0, ..mode });
+    first.status(impossible).await.unwrap();
+    first.send(&stamped(1, 1)).await.unwrap();
+    assert_eq!(fps().await, 5.0);
+    first.close().await;
+    server
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    let mut second = publisher(&server).await;
+    second.send(&stamped(2, 2)).await.unwrap();
+    server.camera_is(|camera| camera["state"] == "live").await;
+    assert_eq!(fps().await, 12.0);
+    second.close().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_age_of_a_snapshot_does_not_depend_on_the_clock_of_who_captured_it() {
     let server = showing("ingest");
     let mut publisher = publisher(&server).await;

@@ -41,6 +41,7 @@ impl Sink for Record {
         self.add(format!("frame {} is {}", frame.seq, info.width), true);
     }
 
+    fn again(&self, _: RawFrame) {}
     fn open(&self, mode: Mode) {
         self.add(format!("open {}x{}", mode.width, mode.height), false);
     }
@@ -342,6 +343,7 @@ fn only_one_picture_is_read_while_nobody_watches() {
         fn frame(&self, _: RawFrame) {
             panic!("nobody wants a frame");
         }
+        fn again(&self, _: RawFrame) {}
         fn open(&self, _: Mode) {
             self.0.stop();
         }

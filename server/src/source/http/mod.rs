@@ -180,7 +180,7 @@ impl<'a> Pictures<'a> {
             self.intake.picture(jpeg)?;
         } else {
             let info = jpeg::inspect(&jpeg)?;
-            self.intake.open((info.width.into(), info.height.into()));
+            self.intake.probed((info.width.into(), info.height.into()));
         }
         Ok(())
     }
@@ -335,6 +335,7 @@ mod tests {
         fn frame(&self, _: RawFrame) {
             self.add("frame");
         }
+        fn again(&self, _: RawFrame) {}
         fn open(&self, mode: Mode) {
             assert_eq!((mode.width, mode.height), (16, 8));
             self.add("open");

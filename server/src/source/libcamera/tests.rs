@@ -39,6 +39,7 @@ impl Sink for Frames {
     fn frame(&self, frame: RawFrame) {
         let _ = self.frames.try_send(frame);
     }
+    fn again(&self, _: RawFrame) {}
     fn open(&self, mode: Mode) {
         *self.mode.lock().unwrap() = Some(mode);
     }

@@ -235,6 +235,7 @@ impl Sink for Watch {
         }
     }
 
+    fn again(&self, _: RawFrame) {}
     fn open(&self, mode: Mode) {
         assert_eq!((mode.width, mode.height), (160, 120));
         if !self.demand.wanted() {

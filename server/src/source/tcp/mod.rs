@@ -259,6 +259,7 @@ mod tests {
 
     impl Sink for Nowhere {
         fn frame(&self, _: RawFrame) {}
+        fn again(&self, _: RawFrame) {}
         fn open(&self, _: Mode) {}
         fn lost(&self, _: &str) {}
         fn broken(&self, _: &str) {}
