@@ -55,13 +55,17 @@ pub fn socket_path(path: &str) -> String {
 /// An address without what lets somebody in, which is nothing to remember a camera by.
 pub fn without_key(address: &str) -> String {
     let address = address.split(['?', '#']).next().unwrap_or_default();
-    match address.split_once("://") {
-        Some((scheme, rest)) => {
-            let host_and_path = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-            format!("{scheme}://{host_and_path}")
-        }
-        None => address.to_owned(),
-    }
+    let Some((scheme, rest)) = address
+        .split_once("//")
+        .filter(|(scheme, _)| scheme.is_empty() || scheme.ends_with(':'))
+    else {
+        return address.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    format!("{scheme}//{host}{path}")
 }
 
 /// The key in an address for programs, `http://camera:KEY@HOST`, or for people, `http://HOST/#key=KEY`.
@@ -150,9 +154,20 @@ mod tests {
             "http://pi.local:8000/cam?key=secret",
             "http://pi.local:8000/cam#key=secret",
             "http://camera:secret@pi.local:8000/cam",
+            "http://camera:se@cret@pi.local:8000/cam",
         ] {
             assert_eq!(without_key(address), "http://pi.local:8000/cam");
         }
+        assert_eq!(without_key("//camera:secret@pi.local/"), "//pi.local/");
+        assert_eq!(
+            without_key("http://camera:secret@pi.local"),
+            "http://pi.local"
+        );
+        assert_eq!(
+            without_key("http://pi.local/cam@2"),
+            "http://pi.local/cam@2"
+        );
+        assert_eq!(without_key("/cam//a@2"), "/cam//a@2");
         assert_eq!(without_key("/cam?key=secret"), "/cam");
         assert_eq!(without_key(""), "");
     }

@@ -28,8 +28,14 @@ export function define_element(name, observed, make) {
         this[name] = value;
       }
       this.#changed = false;
-      this.#view = make(this, this.#paused);
-      this.#view.begin();
+      const view = make(this, this.#paused);
+      // A listener of what it told meanwhile may have taken the element away, or put it elsewhere.
+      if (!this.isConnected || this.#view) {
+        this.#end(view);
+        return;
+      }
+      this.#view = view;
+      view.begin();
     }
 
     disconnectedCallback() {
@@ -37,6 +43,10 @@ export function define_element(name, observed, make) {
       if (!view) return;
       this.#paused = view.paused;
       this.#view = null;
+      this.#end(view);
+    }
+
+    #end(view) {
       view.end();
       // Later: one of its methods may be running.
       queueMicrotask(() => view.free());

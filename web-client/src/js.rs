@@ -70,8 +70,9 @@ pub fn socket_url(src: Option<&str>, said: &[(&str, Option<&str>)]) -> Result<St
     let (password, fragment) = (url.password(), url.hash());
     let key = address::key(&url.username(), &password, &fragment).map_err(words)?;
     if let Some(key) = key.filter(|_| !query.has("key")) {
-        let key = js_sys::decode_uri_component(key)?;
-        query.set("key", &String::from(key));
+        // A percent sign that stands for itself stays as it is.
+        let key = js_sys::decode_uri_component(key).map_or_else(|_| key.to_owned(), String::from);
+        query.set("key", &key);
     }
     for (name, value) in said {
         if let Some(value) = value {

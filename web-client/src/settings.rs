@@ -65,7 +65,7 @@ impl Settings {
         line.join(" ")
     }
 
-    /// Takes over what the page around changed from `old` to `new`.
+    /// Takes over what changed from `old` to `new`.
     pub fn follow(&mut self, old: Self, new: Self) {
         fn follow<T: PartialEq>(mine: &mut T, old: T, new: T) {
             if old != new {
@@ -75,6 +75,7 @@ impl Settings {
         follow(&mut self.overlay, old.overlay, new.overlay);
         follow(&mut self.fit, old.fit, new.fit);
         follow(&mut self.mirror, old.mirror, new.mirror);
+        follow(&mut self.turns, old.turns, new.turns);
         follow(&mut self.wire, old.wire, new.wire);
         follow(&mut self.size, old.size, new.size);
     }

@@ -218,17 +218,20 @@ impl Machine {
         self.probe_at = None;
     }
 
-    /// A frame was drawn. One with the seq of the frame before it is not new and proves nothing.
-    pub fn frame(&mut self, now: f64, seq: Option<u64>, age: Option<f64>) {
+    /// A frame was drawn; whether it is news. One with the seq of the frame before it is not new and proves nothing, nor does
+    /// what a dead connection left behind.
+    pub fn frame(&mut self, now: f64, seq: Option<u64>, age: Option<f64>) -> bool {
         match self.link {
-            Link::Down { .. } => return,
+            Link::Down { .. } => return false,
             Link::Opening { .. } => self.came_up(now),
             Link::Up => self.heard(now),
         }
-        if seq.is_none() || seq != self.last_seq {
+        let new = seq.is_none() || seq != self.last_seq;
+        if new {
             self.last_seq = seq;
             self.drawn = Some(Drawn { at: now, age });
         }
+        new
     }
 
     /// The connection ended, or never came to be. `random` is between 0 and 1.

@@ -21,7 +21,6 @@ from PIL import Image
 SERVER, KEY, BRIGHTNESS, LISTEN = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 HOST = SERVER.removeprefix("http://").rstrip("/")
 PORT = 8123
-PATIENCE = 60
 
 FIELDS = {"username": "camera", "password": KEY}
 MJPEG = {
@@ -109,4 +108,4 @@ async def main():
 
 
 logging.basicConfig(level=logging.WARNING)
-asyncio.run(asyncio.wait_for(main(), PATIENCE))
+asyncio.run(main())

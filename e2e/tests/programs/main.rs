@@ -34,7 +34,15 @@ impl Showing {
         std::fs::write(&file, picture(SIZE, BRIGHTNESS)?)?;
         let source = format!("files:{}", file.display());
         let locked = Locked::start(&["--source", &source])?;
-        Ok(Self { locked, directory })
+        let showing = Self { locked, directory };
+        // Programs wait less long for a camera than one takes that nobody has watched yet.
+        run(Command::new("curl").args([
+            "-sf",
+            "-o",
+            "/dev/null",
+            &showing.url_with_key("snapshot.jpg"),
+        ]))?;
+        Ok(showing)
     }
 
     fn key(&self) -> &str {

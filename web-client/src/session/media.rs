@@ -49,7 +49,7 @@ impl Session {
         // Neither resolving nor rejecting a promise throws.
         match jpeg {
             Some(jpeg) => {
-                let name = self.file_name(captured_us, seq, "jpg");
+                let name = format!("{}.jpg", self.file_stem(captured_us, seq));
                 let _ = js_sys::Reflect::set(&jpeg, &"name".into(), &name.into());
                 let _ = resolve.call1(&JsValue::NULL, &jpeg);
             }
@@ -68,14 +68,14 @@ impl Session {
         }
     }
 
-    /// `pistreamer-CAMERA-TIME-seqN.jpg`; the time is UTC.
-    fn file_name(&self, unix_us: Option<u64>, seq: Option<u64>, ending: &str) -> String {
+    /// `pistreamer-CAMERA-TIME-seqN`; the time is UTC.
+    fn file_stem(&self, unix_us: Option<u64>, seq: Option<u64>) -> String {
         let ms = unix_us.map_or_else(js_sys::Date::now, |us| us as f64 / 1000.0);
         let date = js_sys::Date::new(&ms.into());
         let camera = text::file_name(&self.state.borrow().seen.camera_id);
         let time = text::file_name(&String::from(date.to_iso_string()).replace(':', "-"));
         let seq = seq.map_or_else(String::new, |seq| format!("-seq{seq}"));
-        format!("pistreamer-{camera}-{time}{seq}.{ending}")
+        format!("pistreamer-{camera}-{time}{seq}")
     }
 
     /// Fetches the snapshot and has the browser save it.
@@ -122,9 +122,11 @@ impl Session {
 
     /// A copy of a picture came for the recording or the small window.
     pub(super) fn picture(&self, bitmap: &ImageBitmap) {
+        let state = self.state.borrow();
         match &self.media.borrow().stage {
-            Some(stage) => stage.draw(bitmap, &self.state.borrow().layout),
-            None => bitmap.close(),
+            // Before the server's greeting it is one of the connection before, maybe of another camera.
+            Some(stage) if state.greeted => stage.draw(bitmap, &state.layout),
+            _ => bitmap.close(),
         }
     }
 
@@ -160,27 +162,32 @@ impl Session {
         self.advance();
     }
 
+    /// Ends a recording and saves it; whether there was one.
+    pub(super) fn end_recording(&self) -> bool {
+        let running = self.media.borrow_mut().recording.take();
+        let Some(recording) = running else {
+            return false;
+        };
+        let (this, stem) = (self.this.clone(), self.file_stem(None, None));
+        spawn_local(async move {
+            let result = recording.finish().await;
+            let Some(session) = this.upgrade() else {
+                return;
+            };
+            session.media_changed();
+            match result {
+                Ok((file, ending)) => session.save(&file, &format!("{stem}.{ending}")),
+                Err(error) => {
+                    session.toast(&format!("No recording: {}", js::error_text(&error)));
+                }
+            }
+        });
+        true
+    }
+
     /// Starts a recording, or ends it and saves it.
     pub(super) fn toggle_recording(&self) {
-        let running = self.media.borrow_mut().recording.take();
-        if let Some(recording) = running {
-            let this = self.this.clone();
-            spawn_local(async move {
-                let result = recording.finish().await;
-                let Some(session) = this.upgrade() else {
-                    return;
-                };
-                session.media_changed();
-                match result {
-                    Ok((file, ending)) => {
-                        let name = session.file_name(None, None, ending);
-                        session.save(&file, &name);
-                    }
-                    Err(error) => {
-                        session.toast(&format!("No recording: {}", js::error_text(&error)));
-                    }
-                }
-            });
+        if self.end_recording() {
             return;
         }
         if self.state.borrow().seen.last.is_none() {

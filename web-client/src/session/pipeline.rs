@@ -39,6 +39,12 @@ impl Session {
         }
         let old = self.runner.replace(runner);
         drop(old);
+        // A recording or the small window goes on.
+        if self.media.borrow().stage.is_some()
+            && let Some(runner) = &*self.runner.borrow()
+        {
+            runner.send(Command::Tap(true));
+        }
     }
 
     /// The worker cannot be had, or died: the page does its work from now on.
@@ -46,6 +52,11 @@ impl Session {
         self.tell_error(&format!(
             "drawing in the page, because of the worker: {words}"
         ));
+        // A listener may have taken the element away.
+        if self.over.get() {
+            return;
+        }
+        self.reject_snapshots("the worker is gone, and the picture with it");
         self.start_pipeline(false);
         self.state.borrow_mut().machine.reconnect(js::now());
         self.advance();

@@ -156,24 +156,25 @@ impl Session {
         let now = js::now();
         // Between the worker and the page, a page that was busy may have let some time pass.
         let drawn_at = now - (js::unix_us() / 1000.0 - frame.drawn_at).max(0.0);
-        let resized = {
+        let (new, resized) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
-            state.machine.frame(now, frame.seq, frame.age);
-            state
-                .seen
-                .stats
-                .frame(now, f64::from(frame.bytes), frame.age);
-            if let Some(seq) = frame.seq {
-                state.steering.frame(now, seq, f64::from(frame.bytes));
+            let new = state.machine.frame(now, frame.seq, frame.age);
+            if new {
+                let bytes = f64::from(frame.bytes);
+                state.seen.stats.frame(now, bytes, frame.age);
+                if let Some(seq) = frame.seq {
+                    state.steering.frame(now, seq, bytes);
+                }
+                state.seen.drawn += 1;
             }
-            state.seen.drawn += 1;
+            // Whether new or not, it is what stands on the canvas.
             state.seen.drawn_at = drawn_at;
             state.seen.last = Some(frame);
             let size = (f64::from(frame.width), f64::from(frame.height));
             let resized = state.layout.picture != size;
             state.layout.picture = size;
-            resized
+            (new, resized)
         };
         if resized {
             self.lay_out();
@@ -183,6 +184,9 @@ impl Session {
             self.set_data("seq", &seq.to_string());
         }
         self.advance();
+        if !new {
+            return;
+        }
         let number = |value: Option<f64>| value.map_or(JsValue::NULL, JsValue::from);
         let captured_at = frame.captured_us.map(|us| us as f64 / 1000.0);
         self.dispatch(

@@ -86,9 +86,13 @@ fn a_silent_stream_is_stale_after_two_seconds_whatever_the_socket_says() {
 fn the_same_frame_again_is_not_a_new_one() {
     let mut machine = live();
     for now in [1000.0, 2000.0, 3000.0] {
-        machine.frame(now, Some(1), Some(20.0));
+        assert!(!machine.frame(now, Some(1), Some(20.0)));
     }
     assert_eq!(machine.status(3000.0).kind, Kind::Stale);
+    assert!(machine.frame(3000.0, Some(2), None));
+    for now in [3000.0, 3100.0] {
+        assert!(machine.frame(now, None, None), "a stream without numbers");
+    }
 }
 
 #[test]
@@ -299,7 +303,7 @@ fn asking_for_a_try_skips_the_countdown() {
 fn what_a_dead_connection_left_behind_changes_nothing() {
     let mut machine = live();
     machine.closed(1000.0, "gone", 0.0);
-    machine.frame(1001.0, Some(2), None);
+    assert!(!machine.frame(1001.0, Some(2), None));
     machine.closed(1002.0, "twice", 0.0);
     let status = machine.status(1002.0);
     assert_eq!((status.kind, status.reason.as_str()), (Kind::Lost, "gone"));

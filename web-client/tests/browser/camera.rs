@@ -167,6 +167,29 @@ impl Drop for WithoutWorkers {
     }
 }
 
+/// Keeps the canvases that become videos, counts the recorded bytes, and keeps the names under which files are saved
+/// instead of saving them.
+pub const WATCH_MEDIA: &str = "
+    const canvas = HTMLCanvasElement.prototype, link = HTMLAnchorElement.prototype;
+    const recorder = MediaRecorder.prototype;
+    globalThis.realMedia = [canvas.captureStream, link.click, recorder.start];
+    globalThis.recorded = 0;
+    recorder.start = function (...all) {
+        this.addEventListener('dataavailable', ({data}) => { recorded += data.size; });
+        return realMedia[2].apply(this, all);
+    };
+    globalThis.stages = [];
+    globalThis.saved = [];
+    canvas.captureStream = function (...all) {
+        stages.push(this);
+        return realMedia[0].apply(this, all);
+    };
+    link.click = function () { saved.push(this.download); dispatchEvent(new Event('saved')); };";
+
+/// Has videos made and files saved again.
+pub const LEAVE_MEDIA: &str = "
+    [HTMLCanvasElement.prototype.captureStream, HTMLAnchorElement.prototype.click, MediaRecorder.prototype.start] = realMedia;";
+
 /// A part of what lies over the picture.
 pub fn part(camera: &HtmlElement, selector: &str) -> HtmlElement {
     let shadow = camera.shadow_root().unwrap();

@@ -1,19 +1,21 @@
 //! `<pi-camera>` in a page: what it says, what can be styled, and that nothing stays when it goes.
 
 use crate::camera::{
-    Told, WithoutWorkers, body, call, camera, event, greet, live, part, run, show, snapshot,
+    LEAVE_MEDIA, Told, WATCH_MEDIA, WithoutWorkers, body, call, camera, event, greet, live, part,
+    run, settled, show, snapshot,
 };
-use crate::server::{Server, jpeg};
-use js_sys::Promise;
+use crate::server::{Server, colour_of, hello_json, jpeg, replace_socket};
+use js_sys::{Function, Promise};
 use pistreamer_protocol::message::{CameraState, CameraStatus, Control, Hello, ServerMessage};
-use pistreamer_protocol::pack;
+use pistreamer_protocol::{Stamp, pack};
+use pistreamer_viewer::link::{Drawn, Report};
 use pistreamer_viewer::{element, js, message};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web_sys::{Element, HtmlElement};
+use web_sys::{Element, HtmlCanvasElement, HtmlElement};
 
 /// Counts the workers that live.
 const COUNT_WORKERS: &str = "
@@ -56,15 +58,21 @@ async fn fifty_times_in_and_out_of_the_page_leave_no_worker() {
 #[wasm_bindgen_test]
 async fn a_frame_makes_it_live_and_events_and_data_tell() {
     let _without = WithoutWorkers::new();
+    let begun = js::now();
     let camera = camera("ws://element/ws");
     let mut server = Server::at("ws://element/ws");
     body().append_child(&camera).unwrap();
     greet(&mut server).await;
-    let frame = show(&camera, &server, 41, "#336699").await;
+    let jpeg = jpeg(41, "#336699").await;
+    let captured_us = Stamp::read(&jpeg).unwrap().captured_us;
+    let sent = js::now();
+    server.send_bytes(&pack(&jpeg));
+    let frame = event(&camera, "frame", "seq", 41.into()).await;
     let number = |name| js::get(&frame, name).as_f64().unwrap();
-    assert!((js_sys::Date::now() - number("capturedAt")).abs() < 5000.0);
-    assert!((js::now() - number("drawnAt")).abs() < 5000.0 && number("drawnAt") <= js::now());
-    assert!(number("age") > -1.0);
+    assert_eq!(number("capturedAt"), captured_us as f64 / 1000.0);
+    assert!((sent..=js::now()).contains(&number("drawnAt")));
+    // The server's clock is known by half of the round trip.
+    assert!(number("age") > begun - js::now());
     let property = |name| js::get(&camera, name);
     assert_eq!(property("seq"), JsValue::from(41));
     assert_eq!(property("state"), JsValue::from("live"));
@@ -180,6 +188,126 @@ async fn a_listener_that_takes_the_element_away_ends_it() {
         assert_eq!(frames.get(), 0);
         drop((takes, counts));
     }
+}
+
+#[wasm_bindgen_test]
+async fn a_listener_that_takes_the_element_away_before_it_has_begun_ends_it() {
+    let _without = WithoutWorkers::new();
+    let camera = camera("ws://never/ws");
+    let takes = js::Listener::new(&camera, "error", {
+        let camera = camera.clone();
+        move |_: web_sys::Event| camera.remove()
+    });
+    let told = Told::by(&camera, "statechange", "state");
+    let opened = || run("return WebSocket.opened");
+    let before = opened();
+    run("const canvas = HTMLCanvasElement.prototype;
+        globalThis.realContext = canvas.getContext;
+        canvas.getContext = () => null;");
+    body().append_child(&camera).unwrap();
+    run("HTMLCanvasElement.prototype.getContext = realContext;");
+    assert!(!camera.is_connected());
+    assert_eq!(data(&camera), [""; 0]);
+    assert_eq!(told.so_far(), [""; 0]);
+    assert_eq!(js::get(&camera, "state"), "");
+    assert_eq!(opened(), before);
+    drop(takes);
+    body().append_child(&camera).unwrap();
+    assert_eq!(told.so_far(), ["connecting"]);
+    camera.remove();
+}
+
+#[wasm_bindgen_test]
+async fn the_same_frame_again_is_not_told_again() {
+    let _without = WithoutWorkers::new();
+    let (camera, mut server) = live("ws://again/ws").await;
+    server.hears(":1}").await;
+    let frames: Rc<RefCell<Vec<JsValue>>> = Rc::default();
+    let counts = js::Listener::new(&camera, "frame", {
+        let frames = Rc::clone(&frames);
+        move |event: web_sys::CustomEvent| {
+            let seq = js::get(&event.detail(), "seq");
+            frames.borrow_mut().push(seq);
+        }
+    });
+    server.send_bytes(&pack(&jpeg(1, "#336699").await));
+    // Drawn it was.
+    server.hears(":1}").await;
+    show(&camera, &server, 2, "#336699").await;
+    assert_eq!(*frames.borrow(), [JsValue::from(2)]);
+    // Numbers are written a few times a second, and with the statistics at once.
+    camera.set_attribute("overlay", "").unwrap();
+    settled().await;
+    assert_eq!(camera.get_attribute("data-drawn").unwrap(), "2");
+    drop(counts);
+    camera.remove();
+}
+
+/// Workers that do nothing but what the test makes them.
+const FAKE_WORKERS: &str = "
+    globalThis.RealWorker = Worker;
+    globalThis.Worker = class extends EventTarget {
+        constructor() { super(); globalThis.worker = this; }
+        postMessage() {}
+        terminate() {}
+    };";
+
+#[wasm_bindgen_test]
+async fn a_worker_that_dies_leaves_no_snapshot_waiting_and_the_recording_goes_on() {
+    replace_socket();
+    run(FAKE_WORKERS);
+    let camera = camera("ws://dies/ws");
+    let errors = Told::by(&camera, "error", "message");
+    let mut server = Server::at("ws://dies/ws");
+    body().append_child(&camera).unwrap();
+    run(WATCH_MEDIA);
+    let drawn = Drawn {
+        width: 64,
+        height: 48,
+        ..Drawn::default()
+    };
+    for report in [
+        Report::Ready,
+        Report::Text {
+            connection: 1,
+            text: hello_json(),
+        },
+        Report::Drawn {
+            connection: 1,
+            frame: drawn,
+        },
+    ] {
+        let (report, _) = report.to_js();
+        let tell = Function::new_with_args(
+            "data",
+            "worker.dispatchEvent(new MessageEvent('message', { data }))",
+        );
+        tell.call1(&JsValue::NULL, &report).unwrap();
+    }
+    part(&camera, "#b-record").click();
+    let stage: HtmlCanvasElement = run("return stages[0]").unchecked_into();
+    let asked: Promise = call(&camera, "snapshot").unchecked_into();
+    run(
+        "worker.dispatchEvent(new ErrorEvent('error', { message: 'gone' }));
+        globalThis.Worker = RealWorker;",
+    );
+    let why = JsFuture::from(asked).await.unwrap_err();
+    assert_eq!(
+        js::error_text(&why),
+        "the worker is gone, and the picture with it"
+    );
+    assert_eq!(
+        errors.so_far(),
+        ["drawing in the page, because of the worker: gone"]
+    );
+    greet(&mut server).await;
+    show(&camera, &server, 1, "#336699").await;
+    assert!(snapshot(&camera).await.unwrap().ends_with("-seq1.jpg"));
+    // The recording goes on.
+    assert!(!part(&camera, "#rec").hidden());
+    assert_ne!(colour_of(&stage), [0, 0, 0]);
+    run(LEAVE_MEDIA);
+    camera.remove();
 }
 
 #[wasm_bindgen_test]
@@ -351,4 +479,12 @@ fn addresses_are_relative_to_the_script() {
         "ws://pi.local:8000/ws?camera=1"
     );
     assert!(js::socket_url(Some("http://"), &[("camera", None), ("ticket", None)]).is_err());
+    // As programs have it, with what is escaped and with a percent sign that isn't.
+    for (password, key) in [("a%2Fb", "a%2Fb"), ("100%", "100%25")] {
+        let src = format!("http://camera:{password}@pi.local/");
+        assert_eq!(
+            js::socket_url(Some(&src), &[]).unwrap(),
+            format!("ws://pi.local/ws?key={key}")
+        );
+    }
 }
