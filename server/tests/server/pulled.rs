@@ -293,13 +293,15 @@ async fn redirects_are_followed_and_not_in_circles() {
     let address = listener.local_addr().unwrap();
     let target = origin.address;
     // Three paths: one leads to the origin, one here, one nowhere. The first two are not for everybody.
+    let (tell, told) = tokio::sync::oneshot::channel();
     let redirecting = tokio::spawn(async move {
-        let mut asked = String::new();
-        while !asked.contains("GET /moved") {
+        let mut tell = Some(tell);
+        // The camera is asked before anybody watches, and again for who does.
+        loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = vec![0; 2048];
             let len = stream.read(&mut request).await.unwrap();
-            asked = String::from_utf8_lossy(&request[..len]).into_owned();
+            let asked = String::from_utf8_lossy(&request[..len]).into_owned();
             if !asked.to_ascii_lowercase().contains("authorization: ") && !asked.contains("/circle")
             {
                 let answer = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -309,6 +311,9 @@ async fn redirects_are_followed_and_not_in_circles() {
             let location = if asked.starts_with("GET /start ") {
                 "other/../moved".to_owned()
             } else if asked.starts_with("GET /moved ") {
+                if let Some(tell) = tell.take() {
+                    tell.send(asked).unwrap();
+                }
                 format!("http://{target}/stream.mjpg")
             } else {
                 "/circle".to_owned()
@@ -318,7 +323,6 @@ async fn redirects_are_followed_and_not_in_circles() {
             );
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
-        asked
     });
     let lost = showing(format!("http://{address}/circle"));
     lost.camera_is(|camera| camera["reason"].as_str().unwrap().contains("in a circle"))
@@ -327,8 +331,9 @@ async fn redirects_are_followed_and_not_in_circles() {
     let server = showing(format!("http://me:secret@{address}/start"));
     let mut viewer = TestViewer::connect(&server).await;
     viewer.frame().await;
-    let asked = redirecting.await.unwrap().to_ascii_lowercase();
+    let asked = told.await.unwrap().to_ascii_lowercase();
     assert!(asked.contains("authorization: basic "), "{asked}");
+    redirecting.abort();
     server.stop().await;
     origin.stop().await;
 }
