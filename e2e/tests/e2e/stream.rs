@@ -1,7 +1,7 @@
 //! What people see: the camera's newest picture, in every place where they open the viewer.
 
 use anyhow::{Context as _, Result};
-use pistreamer_e2e::browser::Browser;
+use pistreamer_e2e::browser::{Browser, poll};
 use pistreamer_e2e::server::{PATTERN, Server};
 
 #[tokio::test]
@@ -11,21 +11,25 @@ async fn the_canvas_shows_the_frames_that_the_server_sends_now() -> Result<()> {
     let page = browser.open(&server.url()).await?;
     page.wait_state("live").await?;
     page.wait_drawn(10).await?;
-    let before = page.count("data-seq").await?;
-    let picture = page.picture().await?;
-    let after = page.count("data-seq").await?;
-    assert_eq!((picture.width, picture.height), (640, 480));
-    let first = picture.painted().context("the strip cannot be read")?;
-    assert!(
-        // What is drawn can be one frame ahead of what is told.
-        (before..=after + 1).contains(&first.seq),
-        "painted {}, told {before} to {after}",
-        first.seq
-    );
+    // What a worker has drawn is on the page with the next picture of the screen, and drawn before it is told.
+    let first = poll("what is painted is what is told", async || {
+        let before = page.count("data-seq").await?;
+        let picture = page.picture().await?;
+        let after = page.count("data-seq").await?;
+        assert_eq!((picture.width, picture.height), (640, 480));
+        let painted = picture.painted().context("the strip cannot be read")?;
+        Ok((before..=after + 1)
+            .contains(&painted.seq)
+            .then_some(painted))
+    })
+    .await?;
     page.wait_drawn(10).await?;
-    let second = page.picture().await?.painted();
-    let second = second.context("the strip cannot be read")?;
-    assert!(second.seq >= first.seq + 10);
+    let second = poll("ten frames later ten more are painted", async || {
+        let painted = page.picture().await?.painted();
+        let painted = painted.context("the strip cannot be read")?;
+        Ok((painted.seq >= first.seq + 10).then_some(painted))
+    })
+    .await?;
     assert!(second.captured_us > first.captured_us);
     assert_eq!(page.count("data-corrupt").await?, 0);
     page.expect_no_complaints(&[])
