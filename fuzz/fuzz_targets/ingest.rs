@@ -59,6 +59,11 @@ impl Sink for Watcher {
             Ok(Cow::Borrowed(_))
         ));
     }
+    fn again(&self, frame: RawFrame) {
+        let mut seen = self.seen();
+        assert_eq!(frame.seq, seen.last);
+        seen.frames += 1;
+    }
     fn open(&self, mode: Mode) {
         self.seen().size = Some((mode.width, mode.height));
     }
