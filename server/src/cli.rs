@@ -185,11 +185,13 @@ pub struct Serve {
     #[arg(long, value_name = "N")]
     pub max_connections: Option<usize>,
 
-    /// Most connections from one address; a trusted proxy has no such limit [default: 64]
+    /// Most connections from one address; behind a trusted proxy, from one that it names [default: none: where all are in
+    /// use, those with most give way]
     #[arg(long, value_name = "N")]
     pub max_per_address: Option<usize>,
 
-    /// Most connections of those who were not let in, or not yet; the oldest ones go first [default: 128]
+    /// Most connections of those who were not let in, or not yet; the oldest ones of the busiest address go first [default:
+    /// as many as viewers, from 128 to 1024]
     #[arg(long, value_name = "N")]
     pub max_strangers: Option<usize>,
 

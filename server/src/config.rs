@@ -271,11 +271,18 @@ fn limits(typed: &Serve) -> Result<Limits, ConfigError> {
         limit @ 1..=LARGEST_LIMIT => Ok(limit),
         limit => Err(ConfigError::BadLimit(flag, limit)),
     };
+    let viewers = limit("--max-viewers", typed.max_viewers, 256)?;
     Ok(Limits {
         members: limit("--max-connections", typed.max_connections, 512)?,
-        per_address: limit("--max-per-address", typed.max_per_address, 64)?,
-        guests: limit("--max-strangers", typed.max_strangers, 128)?,
-        viewers: limit("--max-viewers", typed.max_viewers, 256)?,
+        // Shares are fair without it.
+        per_address: limit("--max-per-address", typed.max_per_address, LARGEST_LIMIT)?,
+        // All viewers may come back at once.
+        guests: limit(
+            "--max-strangers",
+            typed.max_strangers,
+            viewers.clamp(128, 1024),
+        )?,
+        viewers,
     })
 }
 

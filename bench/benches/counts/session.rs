@@ -95,8 +95,7 @@ pub fn send(acknowledges: bool, times: usize) {
         let camera = Arc::new(Camera::new(message::Camera::default(), config));
         let roster = Roster::default();
         let address = ([127, 0, 0, 1], 1).into();
-        let entry = roster.enter(address, "0", wire.subprotocol(), usize::MAX);
-        let entry = entry.expect("there is room for all");
+        let entry = roster.enter(roster.viewer(address, "0", wire.subprotocol()));
         let connection = Connection {
             acknowledges,
             ..Connection::default()

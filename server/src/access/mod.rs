@@ -288,6 +288,11 @@ impl Grant {
         }
     }
 
+    /// The name of the key that let in, by itself or by a session or ticket made from it. `None` where no key is needed.
+    pub fn credential(&self) -> Option<&str> {
+        self.held.as_ref().map(|held| held.entry.name.as_str())
+    }
+
     /// Done when it is over: the key was rotated or removed, or the ticket has expired.
     pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
         let ended = self.ended.clone();

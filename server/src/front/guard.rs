@@ -2,19 +2,58 @@
 //!
 //! What makes a credential good belongs to [`crate::access`]; sessions and tickets are handed out in [`super::login`].
 
-use super::crowd::Place;
 use super::listen::Peer;
+use super::place::Place;
 use super::query::Query;
-use super::{State, login, origin, refusal};
+use super::{LARGEST_BODY, State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
+use axum::body::{HttpBody, to_bytes};
 use axum::extract::{self, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Time for a client to finish its request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Waits until a request is whole, before anything else is done about it: a client that never sends what it announced
+/// is not let in for it.
+pub(super) async fn whole(request: Request, next: Next) -> Response {
+    let reads = !matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    if !reads || request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let too_large = || {
+        let text = format!("a request's body has {LARGEST_BODY} bytes at most");
+        refusal(StatusCode::PAYLOAD_TOO_LARGE, text)
+    };
+    if request.body().size_hint().lower() > LARGEST_BODY as u64 {
+        return too_large();
+    }
+    let (parts, body) = request.into_parts();
+    match timeout(BODY_TIMEOUT, to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, body.into())).await,
+        Ok(Err(_)) => too_large(),
+        Err(_) => {
+            let mut response = refusal(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the request's body did not come within {BODY_TIMEOUT:?}"),
+            );
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+            response
+        }
+    }
+}
 
 /// Lets those pass who may see the cameras; programs are asked for user and password.
 pub(super) async fn view(
@@ -139,10 +178,11 @@ async fn pass(grant: Grant, mut request: Request, next: Next) -> Response {
         Via::Secret => request.headers().contains_key(header::AUTHORIZATION),
         Via::Open => false,
     };
-    if let Some(place) = request.extensions().get::<Arc<Place>>()
-        && let Err(full) = place.admit()
+    let extensions = request.extensions();
+    if let (Some(place), Some(Peer(peer))) = (extensions.get::<Arc<Place>>(), extensions.get())
+        && let Err(full) = place.admit(&grant, peer.ip())
     {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, full.to_string());
+        return no_place(full);
     }
     request.extensions_mut().insert(grant);
     let mut response = next.run(request).await;

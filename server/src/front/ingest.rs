@@ -3,8 +3,8 @@
 //!
 //! Where the frames go belongs to [`crate::source::ingest`]. Who may come in is decided before, by what all routes share.
 
-use super::crowd::Place;
 use super::listen::Peer;
+use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
@@ -66,7 +66,8 @@ pub(super) async fn upgrade(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let span = tracing::info_span!("pusher", %address, camera);
-    let (sessions, stop) = (state.sessions, stop(&state, &grant));
+    let busy = place.begin();
+    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place));
     let session = async move {
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;
@@ -88,6 +89,7 @@ pub(super) async fn upgrade(
             let (code, reason) = match stop {
                 Stop::Shutdown => (CloseCode::Away, "the server stops"),
                 Stop::SignedOut => (CloseCode::from(CLOSE_SIGNED_OUT), "signed out"),
+                Stop::Evicted => (CloseCode::Again, "its place went to another client"),
             };
             let goodbye = CloseFrame {
                 code,
@@ -97,7 +99,7 @@ pub(super) async fn upgrade(
             let _ = timeout(Duration::from_secs(1), session.socket.close(Some(goodbye))).await;
         }
         came.went(end);
-        drop(place);
+        drop(busy);
     };
     state.tasks.spawn(session.instrument(span));
     switch(accept, offered.then_some(wire))

@@ -1,21 +1,27 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
-use super::crowd::Place;
+use super::place::{Busy, Place};
 use super::tls::Stream;
 use super::visitor::{self, Secure};
 use super::{State, router};
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
@@ -53,7 +59,7 @@ pub enum ListenError {
 const UNSENT_LOW_WATER: u32 = 64 << 10;
 
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 256;
+const BACKLOG: i32 = 1024;
 
 /// Bytes of a connection that wait in user space: request headers, and MJPEG parts that its client hasn't taken. Less
 /// than a frame, so that no second one is fetched while one waits.
@@ -122,6 +128,8 @@ pub async fn serve(listener: Listener, state: State) {
                     let tasks = state.tasks.clone();
                     tasks.spawn(connection(stream, peer, place, router, state));
                 }
+                // Of a burst, each connection is looked at before there are so many that one of them has to go.
+                yield_now().await;
             }
             // It was gone before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -181,14 +189,17 @@ async fn connection(
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Secure(secure));
         request.extensions_mut().insert(Arc::clone(&place));
-        let request = request.map(axum::body::Body::new) as Request;
-        let (router, hosts) = (router.clone(), hosts.clone());
+        let request = request.map(Body::new) as Request;
+        let (router, hosts, busy) = (router.clone(), hosts.clone(), place.begin());
         async move {
-            if to_https {
-                Ok(visitor::to_https(&request, &hosts))
+            let response = if to_https {
+                visitor::to_https(&request, &hosts)
             } else {
-                router.oneshot(request).await
-            }
+                // It cannot fail.
+                let Ok(response) = router.oneshot(request).await;
+                response
+            };
+            Ok::<_, Infallible>(response.map(|body| Answer { body, _busy: busy }))
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -212,6 +223,32 @@ async fn connection(
         }
         Err(error) => tracing::debug!(%error, %peer, "a connection broke"),
         Ok(()) => {}
+    }
+}
+
+/// An answer's body. While it is not sent, the connection counts as busy.
+struct Answer {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

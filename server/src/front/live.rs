@@ -8,6 +8,7 @@
 use super::api::silence;
 use super::listen::Peer;
 use super::placard::placard;
+use super::place::Place;
 use super::query::Query;
 use super::upgrade::unknown_camera;
 use super::{State, assets, guard, refusal, seat, stop};
@@ -48,12 +49,13 @@ pub(super) async fn action_or_viewer(
     state: extract::State<State>,
     peer: Extension<Peer>,
     grant: Extension<Grant>,
+    place: Extension<Arc<Place>>,
     query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     match query.get("action") {
-        Some("stream") => stream(state, peer, grant, query, method, headers).await,
+        Some("stream") => stream(state, peer, grant, place, query, method, headers).await,
         Some("snapshot") => snapshot(state, grant, query, method).await,
         _ => assets::viewer(state, grant, headers).await,
     }
@@ -117,6 +119,7 @@ pub(super) async fn stream(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
     Extension(grant): Extension<Grant>,
+    Extension(place): Extension<Arc<Place>>,
     query: Query,
     method: Method,
     headers: HeaderMap,
@@ -134,7 +137,7 @@ pub(super) async fn stream(
             stream::pending::<std::io::Result<Bytes>>(),
         ));
     }
-    let viewer = match seat(&state, address, camera, "mjpeg") {
+    let viewer = match seat(&state, &place, address, camera, "mjpeg") {
         Ok(viewer) => viewer,
         Err(refusal) => return *refusal,
     };
@@ -149,7 +152,7 @@ pub(super) async fn stream(
         last: None,
     };
     let opening = stream::once(async move { Ok(Bytes::from(manner.opening())) });
-    let body = opening.chain(parts.into_stream().take_until(stop(&state, &grant)));
+    let body = opening.chain(parts.into_stream().take_until(stop(&state, &grant, &place)));
     multipart(Body::from_stream(body))
 }
 

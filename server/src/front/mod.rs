@@ -13,7 +13,9 @@ mod login;
 mod metrics;
 mod origin;
 mod placard;
+mod place;
 mod query;
+mod shares;
 mod tls;
 mod upgrade;
 pub(crate) mod visitor;
@@ -34,6 +36,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use place::{Full, Place};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -110,6 +113,7 @@ pub fn router(state: State) -> Router {
         .merge(pushed)
         .merge(open)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn(guard::whole))
         .layer(from_fn(options))
         .layer(from_fn_with_state(state.clone(), origin::check))
         .layer(from_fn_with_state(state.clone(), visitor::identify))
@@ -119,35 +123,38 @@ pub fn router(state: State) -> Router {
     live.fallback(assets::asset).layer(from_fn(manners))
 }
 
-/// A place among those who look, unless there are as many as may be.
+/// Makes a viewer of a connection, unless there are as many as may be.
 fn seat(
     state: &State,
+    place: &Place,
     address: SocketAddr,
     camera: &Camera,
     wire: &'static str,
 ) -> Result<Entry, Box<Response>> {
-    let most = state.crowd.viewers();
-    let entry = state
-        .roster
-        .enter(address, &camera.identity().id, wire, most);
-    entry.ok_or_else(|| full(most).into())
+    let viewer = state.roster.viewer(address, &camera.identity().id, wire);
+    match place.look(Arc::clone(&viewer)) {
+        Ok(()) => Ok(state.roster.enter(viewer)),
+        Err(full) => Err(no_place(full).into()),
+    }
 }
 
-/// Why there is no place among those who look.
-fn full(most: usize) -> Response {
-    let text = format!(
-        "all {most} viewers that this server takes are looking: close one, or start it with more --max-viewers"
-    );
-    refusal(StatusCode::SERVICE_UNAVAILABLE, text)
+/// Why there is no place.
+fn no_place(full: Full) -> Response {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
 }
 
 /// Done when somebody who was let in has to stop looking.
-fn stop(state: &State, grant: &Grant) -> impl Future<Output = Stop> + Send + 'static {
-    let (shutdown, over) = (state.shutdown.clone(), grant.over());
+fn stop(
+    state: &State,
+    grant: &Grant,
+    place: &Place,
+) -> impl Future<Output = Stop> + Send + 'static {
+    let (shutdown, over, leave) = (state.shutdown.clone(), grant.over(), place.leave.clone());
     async move {
         tokio::select! {
             () = shutdown.cancelled_owned() => Stop::Shutdown,
             () = over => Stop::SignedOut,
+            () = leave.cancelled_owned() => Stop::Evicted,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
 
-use super::crowd::Place;
 use super::listen::Peer;
+use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
-use super::{State, full, guard, refusal, seat, stop};
+use super::{State, guard, no_place, refusal, seat, stop};
 use crate::access::Grant;
 use crate::hub::{Camera, Limits};
-use crate::session::{self, Entry, Link};
+use crate::session::{self, End, Entry, Link, Stop};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pistreamer_protocol::WireFormat;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -36,12 +38,14 @@ pub(super) async fn upgrade(
     let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
         // Browsers don't tell a page why a handshake failed, so that the viewer asks again without one.
-        Err(_) if state.roster.len() >= state.crowd.viewers() => {
-            return full(state.crowd.viewers());
+        Err(refusal) => {
+            return match place.may_look() {
+                Ok(()) => *refusal,
+                Err(full) => no_place(full),
+            };
         }
-        Err(refusal) => return *refusal,
     };
-    let entry = match seat(&state, address, &camera, wire.subprotocol()) {
+    let entry = match seat(&state, &place, address, &camera, wire.subprotocol()) {
         Ok(entry) => entry,
         Err(refusal) => return *refusal,
     };
@@ -50,8 +54,8 @@ pub(super) async fn upgrade(
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
     let session = async move {
-        serve(upgrade, state, grant, camera, limits, wire, entry).await;
-        drop(place);
+        let stop = stop(&state, &grant, &place);
+        serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;
     };
     tasks.spawn(session.instrument(span));
 
@@ -174,28 +178,34 @@ pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
     Some((parts.io.into_inner(), parts.read_buf.into()))
 }
 
+/// Time for a viewer that was evicted to hear why.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 async fn serve(
     upgrade: OnUpgrade,
-    state: State,
-    grant: Grant,
+    state: &State,
     camera: Arc<Camera>,
     limits: Limits,
     wire: WireFormat,
     entry: Entry,
+    (place, stop): (&Place, impl Future<Output = Stop>),
 ) {
     let Some((stream, read)) = upgraded(upgrade).await else {
         return;
     };
     let link = Link::new(stream, read).await;
     let came = state.crowd.came();
-    let end = session::run(
+    let session = session::run(
         link,
         camera.subscribe_to(limits),
         wire,
         entry,
         state.sessions,
-        stop(&state, &grant),
-    )
-    .await;
-    came.went(end);
+        stop,
+    );
+    tokio::select! {
+        end = session => came.went(end),
+        // It may be stuck in the middle of a frame.
+        () = async { place.leave.cancelled().await; sleep(GOODBYE).await } => came.went(End::Evicted),
+    }
 }

@@ -5,6 +5,7 @@
 
 use super::listen::Peer;
 use super::origin::is_plain;
+use super::place::Place;
 use super::{State, refusal};
 use crate::folded::{Folded, short};
 use axum::extract::{self, Request};
@@ -100,6 +101,9 @@ pub(super) async fn identify(
             headers.insert(header::HOST, host);
         }
         if let Some(address) = address {
+            if let Some(place) = request.extensions().get::<Arc<Place>>() {
+                place.used_by(address);
+            }
             request
                 .extensions_mut()
                 .insert(Peer(SocketAddr::new(address, peer.port())));

@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.report_skips(now).await
     }
 
-    /// Pings a viewer that acknowledges nothing any more, once; when the answer is due.
+    /// Pings a viewer that acknowledges nothing any more, once; returns when the answer is due.
     pub(super) async fn ask_what_arrived(&mut self, now: Instant) -> Result<Instant, End> {
         if self.paused {
             return Ok(self.ping_due);
@@ -103,6 +103,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Err(End::Stalled(self.config.send_timeout))
             };
         }
+        self.probe().await
+    }
+
+    /// Pings a viewer that has to answer; returns until when.
+    pub(super) async fn probe(&mut self) -> Result<Instant, End> {
         let id = self.probes;
         self.probes += 1;
         let payload = id.to_be_bytes().to_vec();

@@ -21,6 +21,7 @@ use pistreamer_protocol::message::{
 use pistreamer_protocol::{VERSION, WireFormat};
 use std::future::ready;
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -53,6 +54,9 @@ pub enum End {
     /// The viewer may not look any longer.
     #[error("the viewer's key was changed, or its ticket is over")]
     SignedOut,
+    /// Another viewer has its place.
+    #[error("all places are taken, and another viewer got this one")]
+    Evicted,
 }
 
 /// Why a session has to end that could go on.
@@ -62,6 +66,8 @@ pub enum Stop {
     Shutdown,
     /// The viewer may not look any longer.
     SignedOut,
+    /// Another connection got its place.
+    Evicted,
 }
 
 impl From<Stop> for End {
@@ -69,6 +75,7 @@ impl From<Stop> for End {
         match stop {
             Stop::Shutdown => Self::Shutdown,
             Stop::SignedOut => Self::SignedOut,
+            Stop::Evicted => Self::Evicted,
         }
     }
 }
@@ -84,6 +91,9 @@ const IN_A_ROW: u32 = 16;
 
 /// Close code of a server that stops, RFC 6455 §7.4.1.
 const CLOSE_GOING_AWAY: u16 = 1001;
+
+/// Close code of a server that has too many viewers, in the registry of RFC 6455 §11.7.
+const CLOSE_TRY_AGAIN_LATER: u16 = 1013;
 
 /// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
@@ -143,7 +153,7 @@ struct Session<S> {
     shown: Option<(hub::Rendition, u64)>,
     skipped: Skips,
     ping_due: Instant,
-    /// The ping whose answer tells that the last frame has arrived.
+    /// The ping whose answer tells that the last frame has arrived, and that the viewer is there.
     probe: Option<Probe>,
     probes: u64,
 }
@@ -185,7 +195,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             .max(self.pace.blocked_until(now));
             let report_due = (self.skipped.unreported > 0).then_some(self.skipped.report_due);
-            let wake = [held_until, report_due]
+            let answer_due = self.probe.as_ref().map(|probe| probe.due);
+            let wake = [held_until, report_due, answer_due]
                 .into_iter()
                 .flatten()
                 .fold(self.ping_due, Instant::min);
@@ -240,15 +251,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn tick(&mut self) -> Result<(), End> {
         let now = Instant::now();
         self.report_skips(now).await?;
+        if self.probe.as_ref().is_some_and(|probe| now >= probe.due) {
+            return Err(End::Stalled(self.config.send_timeout));
+        }
         if now >= self.ping_due {
             self.ping_due = now + self.config.ping_interval;
-            self.speak(Message::Ping(Default::default())).await?;
+            if self.probe.is_none() {
+                self.probe().await?;
+            }
         }
         Ok(())
     }
 
     async fn hear(&mut self, message: Message, subscription: &mut Subscription) -> Result<(), End> {
         self.ping_due = Instant::now() + self.config.ping_interval;
+        if self.paused {
+            // Whatever it says, it is there.
+            self.probe = None;
+        }
         let text = match message {
             Message::Text(text) => text,
             Message::Close(_) => return Err(End::Left),
@@ -288,7 +308,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 });
             }
             ViewerMessage::Pause => {
-                self.paused = true;
+                self.set_paused(true);
                 self.probe = None;
                 // Whatever arrives during the pause may be thrown away.
                 self.shown = None;
@@ -296,7 +316,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 subscription.pause();
             }
             ViewerMessage::Resume => {
-                self.paused = false;
+                self.set_paused(false);
+                self.probe = None;
                 // Or thrown away.
                 self.credit.arrived();
                 subscription.resume();
@@ -312,6 +333,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+        self.viewer.paused.store(paused, Ordering::Relaxed);
     }
 
     async fn say(&mut self, message: ServerMessage) -> Result<(), End> {
@@ -338,6 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             End::Stalled(_) => return,
             End::Shutdown => (CLOSE_GOING_AWAY, "the server stops"),
             End::SignedOut => (CLOSE_SIGNED_OUT, "signed out"),
+            End::Evicted => (CLOSE_TRY_AGAIN_LATER, "another viewer got this place"),
             End::BadMessage(error) => {
                 let error = ServerMessage::Error {
                     code: "bad-message".into(),
@@ -357,3 +384,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

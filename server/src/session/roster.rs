@@ -2,7 +2,7 @@
 
 use crate::clock::{Moment, Rate};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Everybody who looks now. Clones share the list.
@@ -50,6 +50,8 @@ pub struct Viewer {
     pub unchanged: AtomicU64,
     /// Its last acknowledgement.
     pub acked: Moment,
+    /// Whether it wants no frames for now.
+    pub paused: AtomicBool,
     rate: Rate,
     totals: Arc<Totals>,
 }
@@ -62,19 +64,9 @@ pub struct Entry {
 }
 
 impl Roster {
-    /// Adds a viewer, unless there are so many already as may be.
-    pub fn enter(
-        &self,
-        address: SocketAddr,
-        camera: &str,
-        wire: &'static str,
-        most: usize,
-    ) -> Option<Entry> {
-        let mut entries = self.entries();
-        if entries.len() >= most {
-            return None;
-        }
-        let viewer = Arc::new(Viewer {
+    /// A viewer that is not on the list yet.
+    pub fn viewer(&self, address: SocketAddr, camera: &str, wire: &'static str) -> Arc<Viewer> {
+        Arc::new(Viewer {
             address,
             camera: camera.into(),
             wire,
@@ -85,15 +77,20 @@ impl Roster {
             thinned: AtomicU64::new(0),
             unchanged: AtomicU64::new(0),
             acked: Moment::default(),
+            paused: AtomicBool::new(false),
             rate: Rate::default(),
             totals: Arc::clone(&self.totals),
-        });
+        })
+    }
+
+    /// Adds a viewer.
+    pub fn enter(&self, viewer: Arc<Viewer>) -> Entry {
         self.totals.viewers.fetch_add(1, Ordering::Relaxed);
-        entries.push(Arc::clone(&viewer));
-        Some(Entry {
+        self.entries().push(Arc::clone(&viewer));
+        Entry {
             viewer,
             roster: self.clone(),
-        })
+        }
     }
 
     /// Everybody who looks now.
@@ -122,6 +119,11 @@ impl Roster {
 }
 
 impl Viewer {
+    /// Whether it wants no frames for now.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
     /// A frame of so many bytes was sent.
     pub fn count_sent(&self, bytes: usize) {
         self.rate.count();
@@ -172,30 +174,5 @@ impl Drop for Entry {
         self.roster
             .entries()
             .retain(|viewer| !Arc::ptr_eq(viewer, &self.viewer));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Barrier;
-
-    #[test]
-    fn of_many_that_come_at_once_no_more_enter_than_may_be() {
-        const MOST: usize = 5;
-        let (roster, together) = (Roster::default(), Barrier::new(16));
-        for _ in 0..50 {
-            let entered: Vec<_> = std::thread::scope(|scope| {
-                let enter = || {
-                    together.wait();
-                    roster.enter(([127, 0, 0, 1], 1).into(), "0", "mjpeg", MOST)
-                };
-                let coming: Vec<_> = (0..16).map(|_| scope.spawn(enter)).collect();
-                let came = coming.into_iter().map(|thread| thread.join().unwrap());
-                came.flatten().collect()
-            });
-            assert_eq!((entered.len(), roster.len()), (MOST, MOST));
-        }
-        assert!(roster.is_empty());
     }
 }

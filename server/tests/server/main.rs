@@ -14,6 +14,7 @@ mod grab;
 mod http;
 mod login;
 mod peers;
+mod places;
 mod players;
 mod process;
 mod proxy;
