@@ -74,6 +74,7 @@ impl Kind {
             path: path.into(),
             wire,
             from: None,
+            forwarded: None,
         }
     }
 }

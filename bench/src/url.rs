@@ -30,6 +30,8 @@ pub struct Url {
     pub wire: Wire,
     /// The address to come from, such as another one of the loopback network.
     pub from: Option<Ipv4Addr>,
+    /// Whom a proxy speaks for.
+    pub forwarded: Option<Ipv4Addr>,
 }
 
 impl FromStr for Url {
@@ -54,6 +56,7 @@ impl FromStr for Url {
             path: format!("/{path}"),
             wire,
             from: None,
+            forwarded: None,
         })
     }
 }
@@ -116,7 +119,14 @@ impl Url {
     /// # Errors
     /// Where nobody listens, or the answer is not a stream.
     pub fn open(&self) -> anyhow::Result<(TcpStream, Framing, Vec<u8>)> {
-        let mut stream = self.connect()?;
+        self.open_on(self.connect()?)
+    }
+
+    /// The same on a connection that is there already.
+    ///
+    /// # Errors
+    /// Where the answer is not a stream.
+    pub fn open_on(&self, mut stream: TcpStream) -> anyhow::Result<(TcpStream, Framing, Vec<u8>)> {
         stream.write_all(self.request().as_bytes())?;
         let mut answer = Vec::new();
         let end = loop {
@@ -166,15 +176,19 @@ impl Url {
             wire,
             ..
         } = self;
+        let forwarded = self
+            .forwarded
+            .map(|from| format!("X-Forwarded-For: {from}\r\n"));
+        let forwarded = forwarded.unwrap_or_default();
         match wire {
             Wire::WebSocket(format) => format!(
                 "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGlzdHJlYW1lci1iZW5jaA==\r\n\
-                 Sec-WebSocket-Protocol: {}\r\n\r\n",
+                 Sec-WebSocket-Protocol: {}\r\n{forwarded}\r\n",
                 format.subprotocol()
             ),
             // HTTP/1.0, so that the parts are not cut into chunks.
-            Wire::Mjpeg => format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"),
+            Wire::Mjpeg => format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n{forwarded}\r\n"),
         }
     }
 }

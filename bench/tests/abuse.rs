@@ -7,7 +7,9 @@
 
 mod support;
 
+use pistreamer::access::{Entry, Role, Secret, Store};
 use pistreamer_bench::abuse::{ATTACKS, Victim, endure};
+use std::net::IpAddr;
 use std::time::Duration;
 use support::Server;
 
@@ -16,9 +18,18 @@ const TIME: Duration = Duration::from_secs(1);
 #[test]
 fn under_each_attack_viewers_see_most_frames_and_newcomers_come_in() {
     let state = tempfile::tempdir().unwrap();
+    let password = Secret::of_password(Victim::PASSWORD).unwrap();
+    let person = Entry {
+        name: Victim::PERSON.parse().unwrap(),
+        role: Role::View,
+        secret: password,
+    };
+    let store = Store::new(state.path().into());
+    store.change(|keys| keys.keys.push(person)).unwrap();
     let server = Server::start(32_000, |typed| {
         typed.source.push("ingest".into());
         typed.state_dir = Some(state.path().into());
+        typed.trusted_proxy = vec![IpAddr::from([127, 0, 0, Victim::PROXY])];
     });
     let victim = Victim::new(server.address, state.path()).unwrap();
     for attack in ATTACKS {

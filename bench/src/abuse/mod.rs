@@ -1,10 +1,11 @@
 //! What attacks take from those who look on: eight good viewers, one newcomer after another, and an attack beside them.
 //!
 //! Attackers come from other addresses of the loopback network, and share the machine's cores with server and viewers: what
-//! they burn is missing elsewhere. What they do is in [`strangers`] and [`insiders`].
+//! they burn is missing elsewhere. What they do is in [`strangers`], [`visitors`] and [`insiders`].
 
 mod insiders;
 mod strangers;
+mod visitors;
 
 use crate::crowd::{Crowd, Sight};
 use crate::load::figure_or_dash;
@@ -15,8 +16,10 @@ use crate::url::{Url, Wire};
 use anyhow::Context;
 use pistreamer_protocol::WireFormat;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,6 +70,11 @@ pub const ATTACKS: &[Attack] = &[
     strangers::SLOW_HEADERS,
     strangers::ENDLESS_HEADERS,
     strangers::WRONG_KEYS,
+    visitors::BODIES,
+    visitors::PAUSED,
+    visitors::PROXIED,
+    visitors::BURST,
+    visitors::LOGINS,
     insiders::STALLED,
     insiders::VANISHED,
     insiders::GARBAGE,
@@ -94,27 +102,48 @@ impl Until {
     }
 }
 
-/// A server with two cameras: one that shows pictures, and one to which they are pushed.
+/// A server with two cameras, one that shows pictures and one to which they are pushed, and a person with a password.
+/// It trusts a proxy.
 #[derive(Clone, Debug)]
 pub struct Victim {
     /// Where it listens.
     pub address: SocketAddr,
     /// Its owner's key.
     pub key: String,
+    /// What a visitor has.
+    pub ticket: String,
 }
 
 impl Victim {
+    /// The last byte of the proxy's address in the loopback network.
+    pub const PROXY: u8 = 6;
+    /// Who has a password.
+    pub const PERSON: &str = "anna";
+    /// The password.
+    pub const PASSWORD: &str = "correct horse";
+
     /// A server whose keys are in that directory.
     ///
     /// # Errors
-    /// Where there is no key.
-    pub fn new(address: SocketAddr, state: &std::path::Path) -> anyhow::Result<Self> {
+    /// Where there is no key, or it makes no ticket.
+    pub fn new(address: SocketAddr, state: &Path) -> anyhow::Result<Self> {
         let keys: serde_json::Value =
             serde_json::from_slice(&fs::read(state.join("keys.json"))?).context("keys.json")?;
         let key = keys["keys"][0]["secret"]["key"].as_str();
+        let key = key.context("keys.json holds no key")?;
+        let mut stream = TcpStream::connect(address)?;
+        write!(
+            stream,
+            "POST /api/v1/tickets?key={key} HTTP/1.0\r\nContent-Length: 0\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let ticket = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let ticket: serde_json::Value = serde_json::from_str(ticket).context(answer.clone())?;
         Ok(Self {
             address,
-            key: key.context("keys.json holds no key")?.into(),
+            key: key.into(),
+            ticket: ticket["ticket"].as_str().context("no ticket")?.into(),
         })
     }
 
@@ -126,6 +155,7 @@ impl Victim {
             path: format!("{path}{separator}key={}", self.key),
             wire: Wire::WebSocket(WireFormat::Jpeg),
             from: None,
+            forwarded: None,
         }
     }
 
@@ -189,10 +219,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let pictures = picture::directory(options.bytes)?;
     let state = tempfile::tempdir()?;
     let log = state.path().join("log");
+    add_person(options, state.path())?;
     let (server, url) = Server::start_and_listen(&format!(
-        "{} --source files:{} --source ingest --fps 30 --listen 127.0.0.1:0 --state-dir {} 2>{}",
+        "{} --source files:{} --source ingest --fps 30 --listen 127.0.0.1:0 --trusted-proxy 127.0.0.{} --state-dir {} 2>{}",
         options.server.display(),
         pictures.path().display(),
+        Victim::PROXY,
         state.path().display(),
         log.display(),
     ))?;
@@ -238,6 +270,21 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             lines()? - said,
         );
     }
+    Ok(())
+}
+
+/// Gives the person her password.
+fn add_person(options: &Options, state: &Path) -> anyhow::Result<()> {
+    let mut child = Command::new(&options.server)
+        .args(["key", "add", Victim::PERSON, "--password", "--state-dir"])
+        .arg(state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let mut input = child.stdin.take().context("the input is a pipe")?;
+    writeln!(input, "{}", Victim::PASSWORD)?;
+    drop(input);
+    anyhow::ensure!(child.wait()?.success(), "no password can be added");
     Ok(())
 }
 

@@ -48,13 +48,21 @@ pub const HALF_OPEN: Attack = Attack {
 /// A thousand sockets that say nothing, from four addresses. One that the server closes is opened again.
 pub const IDLE: Attack = Attack {
     name: "1,000 idle sockets",
-    run: |victim, until| held(victim, until, 1000, |_| Ok(())),
+    run: |victim, until| held(victim, until, 1000, |_| Ok(()), |_| Ok(())),
 };
 
 /// Two hundred requests whose headers come a byte at a time: slowloris.
 pub const SLOW_HEADERS: Attack = Attack {
     name: "200 headers, a byte at a time",
-    run: |victim, until| held(victim, until, 200, |stream| stream.write_all(b"G")),
+    run: |victim, until| {
+        held(
+            victim,
+            until,
+            200,
+            |_| Ok(()),
+            |stream| stream.write_all(b"G"),
+        )
+    },
 };
 
 /// A header of ten million bytes, one after the other.
@@ -100,11 +108,13 @@ pub const WRONG_KEYS: Attack = Attack {
     },
 };
 
-/// Holds so many connections from four addresses, and does something on each once a second. Counts connections.
-fn held(
+/// Holds so many connections from four addresses, and does something on each once a second. One that the server closes is
+/// opened again. Counts connections.
+pub fn held(
     victim: &Victim,
     until: Until,
     number: usize,
+    begin: impl Fn(&mut TcpStream) -> std::io::Result<()>,
     deed: impl Fn(&mut TcpStream) -> std::io::Result<()>,
 ) -> u64 {
     let mut opened = 0;
@@ -113,14 +123,14 @@ fn held(
         let round = Instant::now() + Duration::from_secs(1);
         held.retain_mut(|stream| is_open(stream) && deed(stream).is_ok());
         while held.len() < number && until.more() {
-            let Ok(stream) = victim
+            let Ok(mut stream) = victim
                 .attacked("/", 2 + (opened % 4) as u8, false)
                 .connect()
             else {
                 break;
             };
             opened += 1;
-            if stream.set_nonblocking(true).is_ok() {
+            if begin(&mut stream).is_ok() && stream.set_nonblocking(true).is_ok() {
                 held.push(stream);
             }
         }
@@ -130,9 +140,13 @@ fn held(
     opened
 }
 
-fn is_open(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 256]) {
-        Ok(read) => read > 0,
-        Err(error) => error.kind() == ErrorKind::WouldBlock,
+/// Whether a connection that does not block is open still. Takes what has come.
+pub fn is_open(stream: &mut TcpStream) -> bool {
+    loop {
+        match stream.read(&mut [0; 64 << 10]) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
     }
 }
