@@ -17,12 +17,21 @@ pub struct Allowance {
 impl Allowance {
     /// `rate` a second, and `burst` at once.
     pub fn new(rate: u32, burst: u32) -> Self {
-        let interval = Duration::from_secs(1) / rate;
+        Self::every(Duration::from_secs(1) / rate, burst)
+    }
+
+    /// One each `interval`, and `burst` at once.
+    pub fn every(interval: Duration, burst: u32) -> Self {
         Self {
             interval,
             burst: interval * burst,
             spent_until: Instant::now(),
         }
+    }
+
+    /// How long until something is left.
+    pub fn wait(&self, now: Instant) -> Duration {
+        self.spent_until.saturating_duration_since(now + self.burst)
     }
 
     /// Whether nothing is left.

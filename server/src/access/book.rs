@@ -2,9 +2,10 @@
 
 use super::Refused;
 use super::key::{Entry, Key, Password, Secret};
+use super::passwords::Known;
 use super::store::{Keys, Store, StoreError, Version};
 use super::token::{self, Ticket};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,14 @@ pub(super) struct Held {
     pub entry: Entry,
     /// Cancelled when it isn't in force any more.
     pub ended: CancellationToken,
+    known: Mutex<Known>,
+}
+
+impl Held {
+    /// What is known about the guesses at it, where it is a password.
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Every key in force.
@@ -118,7 +127,7 @@ impl Book {
             .iter()
             .filter(|held| matches!(held.entry.secret, Secret::Key(_)))
             .fold(None, |found, held| {
-                if held.entry.secret.matches(secret) {
+                if held.entry.secret.is_key(secret) {
                     Some(Arc::clone(held))
                 } else {
                     found
@@ -126,23 +135,16 @@ impl Book {
             })
     }
 
-    /// The keys that are passwords and go by that name. Without a name, the only one there is.
-    pub fn passwords(&self, name: Option<&str>) -> Vec<Arc<Held>> {
+    /// The password that goes by that name. Without a name, the only one there is.
+    pub fn password(&self, name: Option<&str>) -> Option<Arc<Held>> {
         let now = self.now();
-        let passwords = now
+        let mut passwords = now
             .held
             .iter()
-            .filter(|held| matches!(held.entry.secret, Secret::Argon2(_)));
-        match name {
-            Some(name) => passwords
-                .filter(|held| held.entry.name.as_str() == name)
-                .cloned()
-                .collect(),
-            None => {
-                let all: Vec<_> = passwords.cloned().collect();
-                if all.len() == 1 { all } else { Vec::new() }
-            }
-        }
+            .filter(|held| matches!(held.entry.secret, Secret::Argon2(_)))
+            .filter(|held| name.is_none_or(|name| held.entry.name.as_str() == name));
+        let found = passwords.next()?;
+        passwords.next().is_none().then(|| Arc::clone(found))
     }
 
     pub fn session(&self, text: &str, now_us: u64) -> Result<Arc<Held>, Refused> {
@@ -167,14 +169,15 @@ impl Book {
             .ok_or(Refused::Expired)
     }
 
-    fn now(&self) -> std::sync::MutexGuard<'_, Now> {
+    fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn hold(entry: Entry) -> Arc<Held> {
+pub(super) fn hold(entry: Entry) -> Arc<Held> {
     Arc::new(Held {
         entry,
         ended: CancellationToken::new(),
+        known: Mutex::default(),
     })
 }

@@ -1,8 +1,7 @@
 //! Keys, passwords, and what they are good for.
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use super::hash;
+use argon2::Block;
 use data_encoding::BASE32_NOPAD;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -115,6 +114,19 @@ impl Password {
         Self(if fits { text.to_owned() } else { String::new() })
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands for it where it is remembered: it tells nothing, and is nothing to another process.
+    pub(super) fn tag(&self) -> hmac::Tag {
+        hmac::sign(&COMPARING, self.0.as_bytes())
+    }
+
+    pub(super) fn is_tagged(&self, tag: &hmac::Tag) -> bool {
+        hmac::verify(&COMPARING, self.0.as_bytes(), tag.as_ref()).is_ok()
+    }
+
     /// What was typed, as a key is written: people type capitals, blanks and hyphens into it.
     fn as_key(&self) -> String {
         self.0
@@ -138,33 +150,7 @@ pub enum Secret {
     /// A key, which must be shown again.
     Key(Key),
     /// The hash of a password that a person chose, as a PHC string of Argon2id (RFC 9106).
-    Argon2(Hash),
-}
-
-/// A PHC string.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hash(String);
-
-impl TryFrom<String> for Hash {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        PasswordHash::new(&text).map_err(|_| "this is not an Argon2 hash")?;
-        Ok(Self(text))
-    }
-}
-
-impl From<Hash> for String {
-    fn from(hash: Hash) -> Self {
-        hash.0
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Hash(…)")
-    }
+    Argon2(hash::Hash),
 }
 
 /// Texts are compared by their MACs under a key of this process, so that the time it takes says nothing about them.
@@ -179,39 +165,33 @@ impl Secret {
     /// # Errors
     /// Where the system has no randomness for the salt.
     pub fn of_password(password: &str) -> std::io::Result<Self> {
-        let hash = Argon2::default()
-            .hash_password(password.as_bytes())
-            .map_err(std::io::Error::other)?;
-        Ok(Self::Argon2(Hash(hash.to_string())))
+        hash::Hash::of(password).map(Self::Argon2)
     }
 
-    /// Whether that is the key or password. For passwords it takes long, on purpose.
-    pub fn matches(&self, typed: &Password) -> bool {
-        match self {
-            Self::Key(key) => {
-                let tag = hmac::sign(&COMPARING, key.0.as_bytes());
-                hmac::verify(&COMPARING, typed.as_key().as_bytes(), tag.as_ref()).is_ok()
-            }
-            Self::Argon2(hash) => PasswordHash::new(&hash.0).is_ok_and(|hash| {
-                Argon2::default()
-                    .verify_password(typed.0.as_bytes(), &hash)
-                    .is_ok()
-            }),
-        }
+    /// Whether that is the key.
+    pub fn is_key(&self, typed: &Password) -> bool {
+        let Self::Key(key) = self else { return false };
+        let tag = hmac::sign(&COMPARING, key.0.as_bytes());
+        hmac::verify(&COMPARING, typed.as_key().as_bytes(), tag.as_ref()).is_ok()
+    }
+
+    /// Whether that is the password. It takes long, on purpose, and the memory that it is given.
+    pub(super) fn is_password(&self, typed: &Password, blocks: &mut Vec<Block>) -> bool {
+        matches!(self, Self::Argon2(hash) if hash.is_of(typed, blocks))
     }
 
     /// What sessions and tickets are signed with: who changes the secret ends them.
     pub(super) fn signing(&self) -> hmac::Key {
         let text = match self {
-            Self::Key(key) => &key.0,
-            Self::Argon2(hash) => &hash.0,
+            Self::Key(key) => key.as_str(),
+            Self::Argon2(hash) => hash.as_str(),
         };
         hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())
     }
 }
 
 /// The name of a key: up to 32 of a-z, 0-9, `-` and `_`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 

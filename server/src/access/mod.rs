@@ -4,11 +4,14 @@
 //! [`crate::front`].
 
 mod book;
+mod hash;
 mod key;
+mod passwords;
 mod store;
 mod throttle;
 mod token;
 
+pub use hash::Hash;
 pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
 pub use store::{Keys, Store, StoreError};
 pub use throttle::neighbourhood;
@@ -16,12 +19,11 @@ pub use token::Ticket;
 
 use crate::clock;
 use book::{Book, Held};
+use passwords::Passwords;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use throttle::Throttle;
-use tokio::sync::Semaphore;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How long a session lasts: the longest that browsers keep a cookie (RFC 6265bis §5.5).
@@ -35,9 +37,7 @@ pub struct Access(Arc<Inner>);
 struct Inner {
     /// `None` lets everybody in.
     book: Option<Book>,
-    throttle: Throttle,
-    /// Passwords are checked one at a time: each takes 19 MiB and some tens of ms, on purpose.
-    checking: Arc<Semaphore>,
+    passwords: Arc<Passwords>,
     counters: Counters,
 }
 
@@ -109,8 +109,8 @@ pub enum Refused {
     /// The key or password is wrong.
     #[error("this access key is wrong")]
     Wrong,
-    /// Too many wrong ones came from that address.
-    #[error("too many wrong keys came from this address: try again in {} s", .0.as_secs().max(1))]
+    /// Too many wrong ones came from that address, or for that name.
+    #[error("too many wrong keys came from this address or for this name: try again in {} s", .0.as_secs().max(1))]
     Throttled(Duration),
     /// The session or ticket is over, or its key was changed.
     #[error("this session is over")]
@@ -134,8 +134,7 @@ impl Access {
     fn new(book: Option<Book>) -> Self {
         Self(Arc::new(Inner {
             book,
-            throttle: Throttle::default(),
-            checking: Arc::new(Semaphore::new(1)),
+            passwords: Arc::default(),
             counters: Counters::default(),
         }))
     }
@@ -148,6 +147,11 @@ impl Access {
     /// The owner's key, to print it where only the owner reads.
     pub fn owners_key(&self) -> Option<Key> {
         self.0.book.as_ref()?.owners_key()
+    }
+
+    /// How many passwords were checked by their hashes.
+    pub fn password_checks(&self) -> u64 {
+        self.0.passwords.checks()
     }
 
     /// How often somebody was turned away.
@@ -219,36 +223,17 @@ impl Access {
         if let Some(held) = book.key(secret) {
             return Ok(held);
         }
-        self.0
-            .throttle
-            .check(from, Instant::now())
-            .map_err(Refused::Throttled)?;
-        // Counted before it is known: whoever hangs up meanwhile has tried all the same.
-        let failures = self.0.throttle.failed(from, Instant::now());
-        let candidates = book.passwords(name);
-        if !candidates.is_empty() {
-            let checking = Arc::clone(&self.0.checking);
-            let Ok(one_at_a_time) = checking.acquire_owned().await else {
-                return Err(Refused::Wrong);
-            };
-            let secret = secret.clone();
-            // Goes on where nobody waits for it any more, and keeps its turn until it ends.
-            let checked = tokio::task::spawn_blocking(move || {
-                let _one_at_a_time = one_at_a_time;
-                candidates
-                    .into_iter()
-                    .find(|held| held.entry.secret.matches(&secret))
-            });
-            if let Ok(Some(held)) = checked.await {
-                self.0.throttle.forgive(from);
-                return Ok(held);
-            }
-        }
-        // So that a flood of wrong keys is a handful of lines.
-        if failures.is_power_of_two() {
-            tracing::warn!(%from, failures, "a wrong access key");
-        }
-        Err(Refused::Wrong)
+        let Some(held) = book.password(name) else {
+            return Err(self.0.passwords.nobodys(from));
+        };
+        self.0.passwords.judge(&held, secret, from).await?;
+        Ok(held)
+    }
+
+    /// Whether a session is good.
+    pub fn knows_session(&self, token: &str) -> bool {
+        let book = self.0.book.as_ref();
+        book.is_some_and(|book| book.session(token, clock::now_us()).is_ok())
     }
 
     /// Whether a ticket is good for pages of an origin. Who uses it is judged apart.

@@ -86,13 +86,14 @@ async fn who_guesses_must_wait_but_who_has_the_key_need_not() {
 async fn whoever_hangs_up_has_guessed_all_the_same_and_a_key_in_between_forgives_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let access = Access::with(store(&directory)).unwrap();
-    let guess = [secret(Some("anna"), "12345")];
     let key = [secret(None, access.owners_key().unwrap().as_str())];
-    for _ in 0..4 {
+    for number in 0..4 {
+        let guess = [secret(Some("anna"), &number.to_string())];
         // Dropped at its first wait.
         let _ = futures::poll!(std::pin::pin!(access.judge(&guess, SOMEWHERE)));
         judge(&access, &key).await.unwrap();
     }
+    let guess = [secret(Some("anna"), "12345")];
     assert!(matches!(
         judge(&access, &guess).await,
         Err(Refused::Throttled(_))

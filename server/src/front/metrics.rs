@@ -137,6 +137,12 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
             state.crowd.failed() as f64,
         ),
         (
+            "pistreamer_password_checks_total",
+            "counter",
+            "Passwords that were checked by their hashes: those that were right before are known",
+            state.access.password_checks() as f64,
+        ),
+        (
             "pistreamer_tasks",
             "gauge",
             "Tasks that run now: one for each connection and session, and some of the server's own",

@@ -9,18 +9,18 @@ use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// A server that lets nobody in without a key, and the store of its keys.
-struct Locked {
-    server: TestServer,
-    store: Store,
+pub struct Locked {
+    pub server: TestServer,
+    pub store: Store,
     _directory: TempDir,
 }
 
 impl Locked {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(|_| ())
     }
 
-    fn start_with(change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
+    pub fn start_with(change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path().join("state"));
         let server = TestServer::start(|typed| {
@@ -37,12 +37,12 @@ impl Locked {
         }
     }
 
-    fn key(&self) -> String {
+    pub fn key(&self) -> String {
         self.store.read().unwrap().owners().unwrap().as_str().into()
     }
 
     /// A further key.
-    fn add(&self, name: &str, role: Role) -> String {
+    pub fn add(&self, name: &str, role: Role) -> String {
         let key = Key::random().unwrap();
         let entry = Entry {
             name: name.parse().unwrap(),
@@ -53,7 +53,7 @@ impl Locked {
         key.as_str().into()
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+    pub async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
         let bytes = self.server.request(method, path, headers).await;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -64,12 +64,12 @@ impl Locked {
         }
     }
 
-    async fn get(&self, path: &str, headers: &str) -> Answer {
+    pub async fn get(&self, path: &str, headers: &str) -> Answer {
         self.ask("GET", path, headers).await
     }
 
     /// Asks until the server has noticed a change of its keys.
-    async fn until(&self, path: &str, headers: &str, status: u16) -> Answer {
+    pub async fn until(&self, path: &str, headers: &str, status: u16) -> Answer {
         loop {
             let answer = self.get(path, headers).await;
             if answer.status == status {
@@ -78,14 +78,14 @@ impl Locked {
         }
     }
 
-    async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+    pub async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
         let length = format!("{headers}Content-Length: {}\r\n\r\n{body}", body.len());
         // What the helper puts behind it as the end of the headers comes after the body, where nobody reads it.
         self.ask("POST", path, &length).await
     }
 
     /// The cookie for a key.
-    async fn session(&self, key: &str) -> String {
+    pub async fn session(&self, key: &str) -> String {
         let body = format!(r#"{{"key":"{key}"}}"#);
         let answer = self.post("/api/v1/session", "", &body).await;
         assert_eq!(answer.status, 204, "{}", answer.body);
@@ -98,14 +98,14 @@ impl Locked {
     }
 }
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let headers = self.head.lines().filter_map(|line| line.split_once(": "));
         headers
             .filter(|(key, _)| key.eq_ignore_ascii_case(name))
@@ -115,7 +115,7 @@ impl Answer {
     }
 }
 
-fn basic(user: &str, password: &str) -> String {
+pub fn basic(user: &str, password: &str) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     format!("Authorization: Basic {text}\r\n")

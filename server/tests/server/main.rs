@@ -13,6 +13,7 @@ mod faults;
 mod grab;
 mod http;
 mod login;
+mod passwords;
 mod peers;
 mod places;
 mod players;

@@ -1,0 +1,408 @@
+//! Passwords: which are checked, when, and what is remembered of those that were right.
+//!
+//! A check costs 19 MiB and some tens of ms, on purpose. So there is one block of memory for all of them, one check at a
+//! time, and a queue in which the address with fewest wrong ones behind it comes first. What was right once is known by its
+//! MAC from then on, and costs nothing any more; neither does a wrong one then.
+//!
+//! What a wrong one costs its address is up to [`super::throttle`].
+
+use super::Refused;
+use super::book::Held;
+use super::key::{Name, Password};
+use super::throttle::{Pair, Throttle, neighbourhood};
+use crate::allowance::Allowance;
+use crate::folded::Folded;
+use argon2::Block;
+use ring::hmac;
+use std::cmp::Reverse;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Checks that wait. One more, and the greediest address is told to come again.
+const WAITING: usize = 64;
+
+/// When to come again where that is so.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The right password is forgotten when nobody has shown it for so long.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+
+/// Addresses remembered of those where a password was right. Of more, the one that has been quiet for longest is forgotten.
+const PLACES: usize = 64;
+
+/// Wrong passwords from an address where the right one was shown before. Only beyond these must the right one wait there.
+fn from_known_place() -> Allowance {
+    Allowance::every(Duration::from_secs(10), 60)
+}
+
+/// Wrong passwords for one name from all other addresses together: those with few wrong ones behind them, and the rest.
+/// However many addresses guess, they try no more than 130,000 a day.
+fn from_fresh_places() -> Allowance {
+    Allowance::every(Duration::from_secs(1), 600)
+}
+
+fn from_other_places() -> Allowance {
+    Allowance::every(Duration::from_secs(2), 60)
+}
+
+/// What is known about the guesses at one password. It goes with the password.
+#[derive(Debug)]
+pub(super) struct Known {
+    right: Option<Right>,
+    fresh: Allowance,
+    others: Allowance,
+}
+
+/// The right password.
+struct Right {
+    tag: hmac::Tag,
+    shown: Instant,
+    /// Where it was shown, the quietest first, and what is left of the patience with wrong ones from there.
+    places: Vec<(IpAddr, Allowance)>,
+}
+
+impl std::fmt::Debug for Right {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Right(…)")
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            right: None,
+            fresh: from_fresh_places(),
+            others: from_other_places(),
+        }
+    }
+}
+
+impl Known {
+    fn right(&mut self, now: Instant) -> Option<&mut Right> {
+        let shown = self.right.as_ref().map(|right| right.shown);
+        if shown.is_some_and(|shown| now.saturating_duration_since(shown) >= FORGOTTEN) {
+            self.right = None;
+        }
+        self.right.as_mut()
+    }
+
+    /// What is left of the patience with an address where it was shown.
+    fn patience(&mut self, place: IpAddr) -> Option<&mut Allowance> {
+        let mut places = self.right.iter_mut().flat_map(|right| &mut right.places);
+        let known = places.find(|(known, _)| *known == place);
+        known.map(|(_, patience)| patience)
+    }
+
+    fn allowance(&mut self, is_fresh: bool) -> &mut Allowance {
+        if is_fresh {
+            &mut self.fresh
+        } else {
+            &mut self.others
+        }
+    }
+
+    /// It was right, there.
+    fn remember(&mut self, tag: hmac::Tag, place: IpAddr, now: Instant) {
+        let mut places = self.right.take().map_or(Vec::new(), |right| right.places);
+        let before = places.iter().position(|(known, _)| *known == place);
+        let known = before.map(|index| places.remove(index));
+        if places.len() >= PLACES {
+            places.remove(0);
+        }
+        places.push(known.unwrap_or((place, from_known_place())));
+        self.right = Some(Right {
+            tag,
+            shown: now,
+            places,
+        });
+    }
+}
+
+/// Checks passwords.
+#[derive(Debug, Default)]
+pub(super) struct Passwords {
+    desk: Mutex<Desk>,
+    blocks: Mutex<Vec<Block>>,
+    checks: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    throttle: Throttle,
+    /// The oldest first.
+    waiting: Vec<Job>,
+    current: Option<Job>,
+    /// Whether somebody works on these.
+    is_staffed: bool,
+}
+
+/// A password to be checked, for all who showed the same at the same time from the same address.
+#[derive(Debug)]
+struct Job {
+    held: Arc<Held>,
+    pair: Pair,
+    typed: Password,
+    /// How many wrong ones that address had behind it or under way.
+    burden: u32,
+    askers: Vec<oneshot::Sender<Result<(), Refused>>>,
+}
+
+/// What comes of a password that was shown.
+#[derive(Debug)]
+enum Judged {
+    At(Result<(), Refused>),
+    /// Once it was checked.
+    Later {
+        answer: oneshot::Receiver<Result<(), Refused>>,
+        /// Whether somebody must be found for that.
+        is_staff_needed: bool,
+    },
+}
+
+impl Passwords {
+    /// Whether that is the password.
+    ///
+    /// # Errors
+    /// Where it is wrong, or nobody may guess now.
+    pub async fn judge(
+        self: &Arc<Self>,
+        held: &Arc<Held>,
+        typed: &Password,
+        from: IpAddr,
+    ) -> Result<(), Refused> {
+        match self.show(held, typed, from, Instant::now()) {
+            Judged::At(judged) => judged,
+            Judged::Later {
+                answer,
+                is_staff_needed,
+            } => {
+                if is_staff_needed {
+                    let passwords = Arc::clone(self);
+                    // Goes on where nobody waits for the answer any more: whoever hangs up has guessed all the same.
+                    tokio::task::spawn_blocking(move || passwords.work());
+                }
+                answer.await.unwrap_or(Err(Refused::Wrong))
+            }
+        }
+    }
+
+    /// Notes a key or password that nobody has.
+    ///
+    /// # Errors
+    /// Always: it is wrong, or nobody may guess now.
+    pub fn nobodys(&self, from: IpAddr) -> Refused {
+        let (mut desk, now) = (self.desk(), Instant::now());
+        let pair = pair(from, None);
+        match desk.throttle.check(&pair, now) {
+            Err(wait) => Refused::Throttled(wait),
+            Ok(()) => {
+                desk.throttle.failed(&pair, now);
+                wrong(from)
+            }
+        }
+    }
+
+    /// How many were checked by their hash.
+    pub fn checks(&self) -> u64 {
+        self.checks.load(Ordering::Relaxed)
+    }
+
+    fn show(&self, held: &Arc<Held>, typed: &Password, from: IpAddr, now: Instant) -> Judged {
+        let pair = pair(from, Some(&held.entry.name));
+        let mut desk = self.desk();
+        let mut known = held.known();
+        let right = known.right(now);
+        let is_right = right.map(|right| typed.is_tagged(&right.tag));
+        if let Some(is_right) = is_right
+            && let Some(patience) = known.patience(pair.place)
+        {
+            // Others' wrong ones are nothing to whoever was let in there before.
+            let wait = patience.wait(now);
+            if !wait.is_zero() {
+                return Judged::At(Err(Refused::Throttled(wait)));
+            }
+            if is_right {
+                known.remember(typed.tag(), pair.place, now);
+                return Judged::At(Ok(()));
+            }
+            patience.spend(now);
+            return Judged::At(Err(wrong(from)));
+        }
+        if is_right.is_none()
+            && let Some(job) = desk.same(held, &pair, typed)
+        {
+            let (asker, answer) = oneshot::channel();
+            job.askers.push(asker);
+            return Judged::Later {
+                answer,
+                is_staff_needed: false,
+            };
+        }
+        let is_fresh = desk.throttle.is_fresh(&pair, now);
+        let wait = known.allowance(is_fresh).wait(now);
+        let wait = match desk.throttle.check(&pair, now) {
+            Err(longer) => longer.max(wait),
+            Ok(()) => wait,
+        };
+        if !wait.is_zero() {
+            return Judged::At(Err(Refused::Throttled(wait)));
+        }
+        if let Some(is_right) = is_right {
+            return Judged::At(desk.told(&mut known, &pair, typed, is_right, now));
+        }
+        drop(known);
+        let burden = desk.throttle.burden(pair.place, now);
+        desk.throttle.begin(&pair, now);
+        let (asker, answer) = oneshot::channel();
+        desk.waiting.push(Job {
+            held: Arc::clone(held),
+            pair,
+            typed: typed.clone(),
+            burden,
+            askers: vec![asker],
+        });
+        desk.send_away_the_greediest();
+        Judged::Later {
+            answer,
+            is_staff_needed: !std::mem::replace(&mut desk.is_staffed, true),
+        }
+    }
+
+    /// Checks what waits, until nothing does.
+    fn work(&self) {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((held, typed)) = self.next(Instant::now()) {
+            self.checks.fetch_add(1, Ordering::Relaxed);
+            let check = AssertUnwindSafe(|| held.entry.secret.is_password(&typed, &mut blocks));
+            // One that panics has failed, and is not the end of all others.
+            let is_right = catch_unwind(check).unwrap_or(false);
+            self.checked(is_right, Instant::now());
+        }
+    }
+
+    /// What to check next.
+    fn next(&self, now: Instant) -> Option<(Arc<Held>, Password)> {
+        let mut desk = self.desk();
+        while let Some(job) = desk.take_next() {
+            let (held, typed) = (Arc::clone(&job.held), job.typed.clone());
+            // Another check may have told it meanwhile.
+            let right = held.known().right(now).map(|right| right.tag);
+            match right {
+                Some(tag) => desk.settle(job, typed.is_tagged(&tag), now),
+                None if held.ended.is_cancelled() => desk.settle(job, false, now),
+                None => {
+                    desk.current = Some(job);
+                    return Some((held, typed));
+                }
+            }
+        }
+        desk.is_staffed = false;
+        None
+    }
+
+    /// What came of it.
+    fn checked(&self, is_right: bool, now: Instant) {
+        let mut desk = self.desk();
+        if let Some(job) = desk.current.take() {
+            desk.settle(job, is_right, now);
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    /// The same password, of the same name, from the same address.
+    fn same(&mut self, held: &Arc<Held>, pair: &Pair, typed: &Password) -> Option<&mut Job> {
+        let tag = typed.tag();
+        self.waiting
+            .iter_mut()
+            .chain(&mut self.current)
+            .find(|job| {
+                Arc::ptr_eq(&job.held, held) && job.pair == *pair && job.typed.is_tagged(&tag)
+            })
+    }
+
+    /// The address with fewest wrong ones first, so that a flood of guesses stands behind whoever comes new. Of equal
+    /// ones the newest, who still waits.
+    fn take_next(&mut self) -> Option<Job> {
+        let all = self.waiting.iter().enumerate();
+        let (next, _) = all.min_by_key(|(index, job)| (job.burden, Reverse(*index)))?;
+        Some(self.waiting.remove(next))
+    }
+
+    fn send_away_the_greediest(&mut self) {
+        if self.waiting.len() <= WAITING {
+            return;
+        }
+        let all = self.waiting.iter().enumerate();
+        let greediest = all.max_by_key(|(index, job)| (job.burden, Reverse(*index)));
+        if let Some((greediest, _)) = greediest {
+            let job = self.waiting.remove(greediest);
+            // It was no guess, as it told nothing.
+            self.throttle.end(&job.pair);
+            job.answer(&Err(Refused::Throttled(AGAIN)));
+        }
+    }
+
+    fn settle(&mut self, job: Job, is_right: bool, now: Instant) {
+        self.throttle.end(&job.pair);
+        let told = self.told(&mut job.held.known(), &job.pair, &job.typed, is_right, now);
+        job.answer(&told);
+    }
+
+    /// It is known whether a password is right.
+    fn told(
+        &mut self,
+        known: &mut Known,
+        pair: &Pair,
+        typed: &Password,
+        is_right: bool,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        if is_right {
+            known.remember(typed.tag(), pair.place, now);
+            self.throttle.forgive(pair);
+            return Ok(());
+        }
+        let is_fresh = self.throttle.is_fresh(pair, now);
+        known.allowance(is_fresh).spend(now);
+        self.throttle.failed(pair, now);
+        Err(wrong(pair.place))
+    }
+}
+
+impl Job {
+    fn answer(self, told: &Result<(), Refused>) {
+        for asker in self.askers {
+            // They may have gone.
+            let _ = asker.send(told.clone());
+        }
+    }
+}
+
+fn pair(from: IpAddr, name: Option<&Name>) -> Pair {
+    Pair {
+        place: neighbourhood(from),
+        name: name.cloned(),
+    }
+}
+
+/// Notes in the log that somebody guesses: a handful of lines, from however many addresses.
+fn wrong(from: IpAddr) -> Refused {
+    static WRONG: Folded = Folded::new();
+    if let Some(times) = WRONG.again() {
+        tracing::warn!(%from, times, "a wrong access key or password");
+    }
+    Refused::Wrong
+}
+
+#[cfg(test)]
+mod tests;
