@@ -5,6 +5,7 @@
 use super::listen::Peer;
 use super::place::Place;
 use super::query::Query;
+use super::visitor::Secure;
 use super::{LARGEST_BODY, State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
 use axum::body::{HttpBody, to_bytes};
@@ -124,7 +125,10 @@ pub(super) async fn page(
                 && query.get("action").is_none()
                 && !request.uri().path().ends_with("/embed") =>
         {
-            login::without_key(&state, &grant, &request)
+            let from_here = origin::is_asked_from_here(request.headers(), secure(&request), false);
+            // A link on somebody else's page gives a session, but takes away none.
+            let grant = (from_here || !is_signed_in(&state, request.headers())).then_some(grant);
+            login::without_key(&state, grant.as_ref(), &request)
         }
         // What is asked for is no page then.
         Ok(grant) if query.get("action").is_some() => pass_on(grant, request, next).await,
@@ -147,7 +151,8 @@ async fn pass_on(grant: Grant, request: Request, next: Next) -> Response {
         asks.map(|origin| origin.to_str().unwrap_or_default()),
     ) {
         (Some(origin), Some(asks))
-            if !origin::is_same(origin, asks) && !origin::is_own(asks, request.headers()) =>
+            if !origin::is_same(origin, asks)
+                && !origin::is_own(asks, request.headers(), secure(&request)) =>
         {
             refusal(
                 StatusCode::FORBIDDEN,
@@ -228,6 +233,16 @@ pub(super) fn admit(
     }
 }
 
+/// How a request came.
+fn secure(request: &Request) -> Secure {
+    request.extensions().get().copied().unwrap_or(Secure(false))
+}
+
+/// Whether the browser holds a session that is good.
+fn is_signed_in(state: &State, headers: &HeaderMap) -> bool {
+    sessions(headers, &state.access.cookie_name()).any(|token| state.access.knows_session(token))
+}
+
 /// Every credential in a request, those meant for this request first.
 fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credential> {
     let mut shown = Vec::new();
@@ -250,20 +265,23 @@ fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credenti
         }
         _ => {}
     }
+    shown.extend(sessions(headers, cookie).map(|token| Credential::Session(token.into())));
+    shown
+}
+
+/// The sessions in a request.
+fn sessions<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a str> {
     let cookies = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
-    shown.extend(
-        cookies
-            .filter(|(name, _)| *name == cookie)
-            .map(|(_, value)| Credential::Session(value.into()))
-            // One is usual; a browser can be made to send a few.
-            .take(4),
-    );
-    shown
+    cookies
+        .filter(move |(name, _)| *name == cookie)
+        .map(|(_, value)| value)
+        // One is usual; a browser can be made to send a few.
+        .take(4)
 }
 
 /// User and password of RFC 7617. The user `camera` stands for any key. Without a password nobody has tried to come in: some

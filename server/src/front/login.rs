@@ -3,7 +3,7 @@
 use super::listen::Peer;
 use super::query::Query;
 use super::visitor::Secure;
-use super::{State, guard, refusal};
+use super::{State, guard, origin, refusal};
 use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
 use crate::clock;
 use crate::front::guard::Turned;
@@ -70,6 +70,9 @@ pub(super) async fn enter(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if let Some(refused) = from_elsewhere(&headers, secure) {
+        return refused;
+    }
     #[derive(Deserialize)]
     struct Shown {
         name: Option<String>,
@@ -117,7 +120,14 @@ pub(super) async fn enter(
 }
 
 /// `DELETE /api/v1/session`: makes the browser forget its session.
-pub(super) async fn leave(extract::State(state): extract::State<State>) -> Response {
+pub(super) async fn leave(
+    extract::State(state): extract::State<State>,
+    Extension(secure): Extension<Secure>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = from_elsewhere(&headers, secure) {
+        return refused;
+    }
     let cookie = format!(
         "{}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
         state.access.cookie_name()
@@ -129,8 +139,19 @@ pub(super) async fn leave(extract::State(state): extract::State<State>) -> Respo
     response
 }
 
-/// Gives the browser a session and the same address without its key.
-pub(super) fn without_key(state: &State, grant: &Grant, request: &Request) -> Response {
+/// Sessions are a matter between the server's own pages and the person before them: a page elsewhere, which may look with a
+/// ticket or because it is on the list, could sign somebody in with a key of its own.
+fn from_elsewhere(headers: &HeaderMap, secure: Secure) -> Option<Response> {
+    (!origin::is_asked_from_here(headers, secure, true)).then(|| {
+        refusal(
+            StatusCode::FORBIDDEN,
+            "only this server's own pages can sign somebody in or out: open its address, and show the key there",
+        )
+    })
+}
+
+/// Gives the browser a session for what was granted, and the same address without its key.
+pub(super) fn without_key(state: &State, grant: Option<&Grant>, request: &Request) -> Response {
     let rest: Vec<_> = request
         .uri()
         .query()
@@ -149,7 +170,9 @@ pub(super) fn without_key(state: &State, grant: &Grant, request: &Request) -> Re
     };
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     let secure = request.extensions().get().copied().unwrap_or(Secure(false));
-    remember(state, grant, secure, &mut response);
+    if let Some(grant) = grant {
+        remember(state, grant, secure, &mut response);
+    }
     response
 }
 
@@ -202,7 +225,7 @@ pub(super) async fn ticket(
     {
         return super::upgrade::unknown_camera(&state, Some(id));
     }
-    let origin = match wanted.origin.as_deref().map(super::origin::parse) {
+    let origin = match wanted.origin.as_deref().map(origin::parse) {
         None => None,
         Some(Ok(origin)) => Some(origin),
         Some(Err(error)) => return refusal(StatusCode::BAD_REQUEST, error.to_string()),

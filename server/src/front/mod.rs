@@ -31,7 +31,7 @@ use crate::hub::{Camera, Hub};
 use crate::session::{self, Entry, Roster, Stop};
 use crate::source::ingest::Door;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{self, DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -117,10 +117,11 @@ pub fn router(state: State) -> Router {
         .layer(from_fn(options))
         .layer(from_fn_with_state(state.clone(), origin::check))
         .layer(from_fn_with_state(state.clone(), visitor::identify))
-        .with_state(state);
+        .with_state(state.clone());
     // The viewer's files are the same for everybody, so every page may load them. Whether it then gets a picture is
     // decided above, and only a viewer that was loaded can say why not.
-    live.fallback(assets::asset).layer(from_fn(manners))
+    live.fallback(assets::asset)
+        .layer(from_fn_with_state(state, manners))
 }
 
 /// Makes a viewer of a connection, unless there are as many as may be.
@@ -176,9 +177,20 @@ fn what_is_allowed(methods: &'static str) -> Response {
 }
 
 /// Gives every answer the headers that hold everywhere.
-async fn manners(request: Request, next: Next) -> Response {
+async fn manners(
+    extract::State(state): extract::State<State>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    // Whoever came in the clear was sent to https before this.
+    if state.tls.as_ref().is_some_and(Tls::is_vouched_for) {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static(INSIST_ON_TLS),
+        );
+    }
     // Nothing live may be kept by anybody on the way. The viewer's files say otherwise for themselves.
     headers
         .entry(header::CACHE_CONTROL)
@@ -197,6 +209,9 @@ async fn manners(request: Request, next: Next) -> Response {
 
 /// Bytes of what is sent with a request that sends something: a key, or what a ticket is for.
 const LARGEST_BODY: usize = 4096;
+
+/// For 30 days browsers come encrypted only. It holds for every port of the host, but for no host below it.
+const INSIST_ON_TLS: &str = "max-age=2592000";
 
 /// The methods that are answered to other origins' pages, and everywhere but for sessions and tickets.
 const METHODS: &str = "GET, HEAD, OPTIONS";

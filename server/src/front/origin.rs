@@ -4,6 +4,7 @@
 //! check any page that its owner visits could read the camera. Programs send no Origin and are not concerned.
 
 use super::query::Query;
+use super::visitor::Secure;
 use super::{METHODS, State, refusal};
 use crate::folded::{Folded, short};
 use axum::extract::{self, Request};
@@ -85,14 +86,30 @@ pub(super) fn is_same(origin: &str, other: &str) -> bool {
     origin.is_some() && origin == normal(other)
 }
 
-/// Whether an Origin is that of the server's own pages: same host and port as the request was sent to.
-pub(super) fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+/// Whether an Origin is that of the server's own pages: same scheme, host and port as the request was sent to. What came
+/// encrypted is for encrypted pages alone: anybody on the way can put a page of the same host and port into plain HTTP.
+/// What came in the clear may have come to a proxy that encrypts and does not say so.
+pub(super) fn is_own(origin: &str, headers: &HeaderMap, Secure(secure): Secure) -> bool {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
     let own = |scheme| host.and_then(|host| normal(&format!("{scheme}://{host}")));
     let origin = normal(origin);
-    origin.is_some() && (origin == own("http") || origin == own("https"))
+    origin.is_some() && (origin == own("https") || !secure && origin == own("http"))
+}
+
+/// Whether a request comes from a page of the server's own, from what a person typed, or from a program. Browsers say so
+/// themselves (Fetch Metadata, W3C) where they trust the connection, which is over https and on the same machine. Elsewhere
+/// the origin says it, which a browser leaves out of a link: `unsaid` is what to take that for.
+pub(super) fn is_asked_from_here(headers: &HeaderMap, secure: Secure, unsaid: bool) -> bool {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    if let Some(site) = headers.get("sec-fetch-site").map(text) {
+        return matches!(site.as_str(), "same-origin" | "none");
+    }
+    match headers.get(header::ORIGIN).map(text) {
+        Some(origin) => is_own(&origin, headers, secure),
+        None => unsaid,
+    }
 }
 
 /// Refuses requests of other origins' pages unless they are on the list; those get the CORS headers that they need.
@@ -105,7 +122,8 @@ pub(super) async fn check(
         return next.run(request).await;
     };
     let text = origin.to_str().unwrap_or_default();
-    if is_own(text, request.headers()) {
+    let secure = request.extensions().get().copied().unwrap_or(Secure(false));
+    if is_own(text, request.headers(), secure) {
         return next.run(request).await;
     }
     let ticket = Query::parse(request.uri().query().unwrap_or_default());
@@ -160,10 +178,14 @@ fn readable(mut response: Response, origin: HeaderValue) -> Response {
 mod tests {
     use super::*;
 
-    fn own(origin: &str, host: &str) -> bool {
+    fn own_over(secure: bool, origin: &str, host: &str) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
-        is_own(origin, &headers)
+        is_own(origin, &headers, Secure(secure))
+    }
+
+    fn own(origin: &str, host: &str) -> bool {
+        own_over(false, origin, host)
     }
 
     #[test]
@@ -176,6 +198,44 @@ mod tests {
         assert!(!own("http://evil.example", "pi.local:8000"));
         assert!(!own("http://pi.local:8000.evil.example", "pi.local:8000"));
         assert!(!own("null", "pi.local:8000"));
+    }
+
+    #[test]
+    fn what_came_encrypted_is_for_encrypted_pages_alone() {
+        for host in ["pi.local", "pi.local:443", "pi.local:8443"] {
+            assert!(own_over(true, &format!("https://{host}"), host));
+            assert!(!own_over(true, &format!("http://{host}"), host));
+        }
+        assert!(!own_over(true, "http://pi.local:443", "pi.local"));
+    }
+
+    #[test]
+    fn a_browser_says_from_where_it_is_sent_here() {
+        let here = |site: Option<&str>, origin: Option<&str>, unsaid| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("pi:8000"));
+            let mut put = |name: &'static str, value: Option<&str>| {
+                if let Some(value) = value {
+                    headers.insert(name, HeaderValue::from_str(value).unwrap());
+                }
+            };
+            put("sec-fetch-site", site);
+            put("origin", origin);
+            is_asked_from_here(&headers, Secure(false), unsaid)
+        };
+        for unsaid in [true, false] {
+            assert!(here(Some("same-origin"), Some("http://pi:8000"), unsaid));
+            assert!(here(Some("none"), None, unsaid));
+            assert!(here(None, Some("http://pi:8000"), unsaid));
+            for site in ["cross-site", "same-site", ""] {
+                assert!(!here(Some(site), None, unsaid));
+                assert!(!here(Some(site), Some("http://pi:8000"), unsaid));
+            }
+            for origin in ["null", "http://pi:9000", "http://evil.example"] {
+                assert!(!here(None, Some(origin), unsaid));
+            }
+            assert_eq!(here(None, None, unsaid), unsaid);
+        }
     }
 
     #[test]

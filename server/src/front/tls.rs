@@ -68,6 +68,7 @@ pub struct Tls {
     acceptor: TlsAcceptor,
     current: Arc<Current>,
     files: (PathBuf, PathBuf),
+    vouched_for: bool,
 }
 
 impl std::fmt::Debug for Tls {
@@ -117,7 +118,14 @@ impl Tls {
             acceptor: Arc::new(config).into(),
             current,
             files,
+            vouched_for: matches!(certificate, Certificate::Files(..)),
         })
+    }
+
+    /// Whether the certificate is the owner's, which browsers have reason to trust. Of one that nobody vouches for a browser
+    /// that was told to insist on encryption lets nobody past its warning (RFC 6797 §12.1).
+    pub(super) fn is_vouched_for(&self) -> bool {
+        self.vouched_for
     }
 
     /// Takes over certificates that replace the present one, until cancelled. One that can't be used changes nothing.

@@ -19,18 +19,21 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Secure(pub bool);
 
-/// Endings that nobody can register on the internet, so that no rebinding page can have a name under them: RFC 2606,
-/// 6761, 6762, 8375, ICANN's `.internal`, and what home routers are known to use.
-const PRIVATE_ENDINGS: [&str; 9] = [
+/// Endings under which nobody can register a name on the internet, so that no rebinding page can have one.
+/// What a router calls itself is not enough: `.box` has been for sale since 2024, and strangers have owned `fritz.box`.
+const PRIVATE_ENDINGS: [&str; 8] = [
+    // Reserved for good by RFC 6762, 6761, 8375 and 6761, and in 2024 by ICANN for private networks.
     "local",
     "localhost",
-    "internal",
     "home.arpa",
-    "lan",
-    "home",
-    "localdomain",
-    "fritz.box",
     "test",
+    "internal",
+    // ICANN decided in 2018 to delegate it to nobody, because routers use it.
+    "home",
+    // Not delegated, and in such wide use in private networks (RFC 6762, Appendix G; OpenWrt, dnsmasq, systemd) that it
+    // would collide as `home` does.
+    "lan",
+    "localdomain",
 ];
 
 /// The names that this server goes by.
@@ -94,7 +97,10 @@ pub(super) async fn identify(
     let mut secure = request.extensions().get().copied().unwrap_or(Secure(false));
     if state.proxies.contains(&peer.ip().to_canonical()) {
         let headers = request.headers_mut();
-        secure.0 |= last(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+        if let Some(proto) = last(headers, &FORWARDED_PROTO) {
+            // Some proxies say wss of a WebSocket.
+            secure = Secure(["https", "wss"].contains(&proto));
+        }
         let address = last(headers, &FORWARDED_FOR).and_then(|from| from.parse::<IpAddr>().ok());
         let host = last(headers, &FORWARDED_HOST).map(HeaderValue::from_str);
         if let Some(Ok(host)) = host {
@@ -175,7 +181,7 @@ mod tests {
             "pi",
             "pi.local:8000",
             "pi.local.",
-            "raspberrypi.fritz.box",
+            "raspberrypi.lan",
             "cam.example.org:8443",
             "CAM.example.ORG",
         ] {
@@ -183,6 +189,8 @@ mod tests {
         }
         for strange in [
             "evil.example",
+            "raspberrypi.fritz.box",
+            "fritz.box",
             "evil.example:8000",
             "local.evil.example",
             "evillocal.example",

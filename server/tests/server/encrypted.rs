@@ -120,6 +120,86 @@ async fn a_certificate_that_is_replaced_is_taken_over_and_a_broken_one_is_not() 
     server.stop().await;
 }
 
+/// The answer's headers, of a server whose certificate need not be trusted.
+async fn headers(url: String, more: Vec<&'static str>) -> String {
+    let asked = tokio::task::spawn_blocking(move || {
+        Command::new("curl")
+            .args(["--silent", "--insecure", "--max-time", "20"])
+            .args(["--output", "/dev/null", "--dump-header", "-"])
+            .args(more)
+            .arg(url)
+            .output()
+            .unwrap()
+    });
+    let output = asked.await.unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .to_ascii_lowercase()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_are_told_to_insist_on_a_certificate_that_they_can_trust_and_on_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let insists = |headers: &str| headers.contains("strict-transport-security: max-age=");
+    let own = TestServer::start(|typed| {
+        typed.tls = Some("self-signed".into());
+        typed.state_dir = Some(directory.path().into());
+    });
+    let url = format!("https://{}/api/v1/cameras", own.address);
+    let answer = headers(url, Vec::new()).await;
+    assert!(answer.contains(" 200") && !insists(&answer), "{answer}");
+    own.stop().await;
+    // The same certificate, which its owner now vouches for.
+    let owners = TestServer::start(|typed| {
+        typed.tls_cert = Some(directory.path().join("tls-cert.pem"));
+        typed.tls_key = Some(directory.path().join("tls-key.pem"));
+    });
+    for path in ["healthz", "snapshot.jpg", "login.css"] {
+        let url = format!("https://{}/{path}", owners.address);
+        let answer = headers(url, Vec::new()).await;
+        assert!(insists(&answer), "{path}: {answer}");
+    }
+    let plain = headers(format!("http://{}/healthz", owners.address), Vec::new()).await;
+    assert!(plain.contains(" 308") && !insists(&plain), "{plain}");
+    owners.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_came_in_the_clear_is_not_the_servers_own_where_it_encrypts() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::start(|typed| {
+        typed.tls = Some("self-signed".into());
+        typed.state_dir = Some(directory.path().into());
+    });
+    let upgrade = &[
+        "--http1.1",
+        "--header",
+        "Host: pi.local:8443",
+        "--header",
+        "Connection: Upgrade",
+        "--header",
+        "Upgrade: websocket",
+        "--header",
+        "Sec-WebSocket-Version: 13",
+        "--header",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "--header",
+    ];
+    for path in ["snapshot.jpg", "ws"] {
+        let url = format!("https://{}/{path}", server.address);
+        let asked = async |origin: &'static str| {
+            let more = upgrade.iter().copied().chain([origin, "--max-time", "2"]);
+            headers(url.clone(), more.collect()).await
+        };
+        let clear = asked("Origin: http://pi.local:8443").await;
+        assert!(clear.starts_with("http/1.1 403"), "{path}: {clear}");
+        let own = asked("Origin: https://pi.local:8443").await;
+        let good = own.starts_with("http/1.1 200") || own.starts_with("http/1.1 101");
+        assert!(good, "{path}: {own}");
+    }
+    server.stop().await;
+}
+
 #[test]
 fn the_fingerprint_is_printed_and_kept_and_wrong_flags_are_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -25,6 +25,7 @@ mod python;
 mod relayed;
 mod renditions;
 mod scarce;
+mod sessions;
 mod software;
 mod support;
 mod tls;
