@@ -19,11 +19,7 @@ const TIME: Duration = Duration::from_secs(1);
 fn under_each_attack_viewers_see_most_frames_and_newcomers_come_in() {
     let state = tempfile::tempdir().unwrap();
     let password = Secret::of_password(Victim::PASSWORD).unwrap();
-    let person = Entry {
-        name: Victim::PERSON.parse().unwrap(),
-        role: Role::View,
-        secret: password,
-    };
+    let person = Entry::new(Victim::PERSON.parse().unwrap(), Role::View, password);
     let store = Store::new(state.path().into());
     store.change(|keys| keys.keys.push(person)).unwrap();
     let server = Server::start(32_000, |typed| {

@@ -116,6 +116,43 @@ impl Locked {
             .to_owned();
         Ok(Self { server, key, state })
     }
+
+    /// What `pistreamer key` says with these arguments.
+    ///
+    /// # Errors
+    /// Where it refuses.
+    pub fn run_key(&self, args: &[&str]) -> Result<String> {
+        let output = Command::new(program()?)
+            .arg("key")
+            .args(args)
+            .arg("--state-dir")
+            .arg(self.state.path())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "pistreamer key {args:?}: {said}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// A link that lets one device in.
+    ///
+    /// # Errors
+    /// Where `pistreamer key` prints none.
+    pub fn link(&self) -> Result<String> {
+        let shown = self.run_key(&[])?;
+        let mut words = shown.split_whitespace();
+        let link = words.find(|word| word.contains("#code="));
+        Ok(link.context("no link is printed")?.to_owned())
+    }
+
+    /// A further key with that name, which may only look.
+    ///
+    /// # Errors
+    /// Where it can't be added.
+    pub fn view_key(&self, name: &str) -> Result<String> {
+        let added = self.run_key(&["add", name])?;
+        let key = added.split_whitespace().last();
+        Ok(key.context("no key is printed")?.to_owned())
+    }
 }
 
 /// Who may look is tested where `--state-dir` is given; elsewhere everybody may.

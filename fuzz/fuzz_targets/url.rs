@@ -24,6 +24,7 @@ fn check(endpoint: &Endpoint) {
     let again = Endpoint::parse(&written, &SCHEMES);
     let expected = Endpoint {
         credentials: None,
+        code: None,
         ..endpoint.clone()
     };
     assert_eq!(again.as_ref(), Ok(&expected), "{written:?}");

@@ -2,6 +2,7 @@
 //!
 //! Pure text work; connecting belongs to [`crate::dial`].
 
+use crate::Code;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
@@ -22,6 +23,8 @@ pub struct Endpoint {
     pub path: String,
     /// User and password of the URL.
     pub credentials: Option<Credentials>,
+    /// The one-time code of a printed link.
+    pub code: Option<Code>,
 }
 
 /// User and password. Neither `Debug` nor `Display` shows them.
@@ -57,6 +60,15 @@ impl fmt::Debug for Credentials {
 pub struct UrlError {
     url: String,
     problem: &'static str,
+}
+
+impl UrlError {
+    /// The same error about what was typed, where a secret was filled into that.
+    #[doc(hidden)]
+    pub fn about(mut self, typed: &str) -> Self {
+        self.url = without_credentials(typed);
+        self
+    }
 }
 
 impl Endpoint {
@@ -110,6 +122,7 @@ impl Endpoint {
                 format!("/{path}")
             },
             credentials,
+            code: None,
         })
     }
 
@@ -136,7 +149,8 @@ impl Endpoint {
     }
 
     /// A WebSocket endpoint: `ws://`, `wss://`, or the `http://` and `https://` that people see in their browser. Where
-    /// the path ends in a slash, as a page's does, `name` is added to it; any other path is kept as it is.
+    /// the path ends in a slash, as a page's does, `name` is added to it; any other path is kept as it is. The key or one-time
+    /// code behind `#` in a printed link is taken over.
     ///
     /// # Errors
     /// Those of [`Self::parse`].
@@ -151,6 +165,15 @@ impl Endpoint {
         let path_len = endpoint.path.find('?').unwrap_or(endpoint.path.len());
         if endpoint.path[..path_len].ends_with('/') {
             endpoint.path.insert_str(path_len, name);
+        }
+        match shown_by(url) {
+            Some(Shown::Key(key)) if endpoint.credentials.is_none() => {
+                endpoint.credentials = Some(Credentials(format!("camera:{key}")));
+            }
+            Some(Shown::Code(code)) if endpoint.credentials.is_none() => {
+                endpoint.code = Some(Code::new(code));
+            }
+            _ => {}
         }
         Ok(endpoint)
     }
@@ -178,6 +201,31 @@ impl Endpoint {
     }
 }
 
+/// What stands behind `#` in a printed link.
+enum Shown<'a> {
+    Key(&'a str),
+    Code(&'a str),
+}
+
+fn shown_by(url: &str) -> Option<Shown<'_>> {
+    let (_, fragment) = url.trim().rsplit_once('#')?;
+    match fragment.split_once('=')? {
+        ("key", key) if is_word(key) => Some(Shown::Key(key)),
+        ("code", code) if is_word(code) => Some(Shown::Code(code)),
+        _ => None,
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    let plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-';
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(plain)
+}
+
+/// Whether a URL is a link that a pistreamer printed: with a key or a one-time code behind `#`.
+pub fn is_link(url: &str) -> bool {
+    shown_by(url).is_some()
+}
+
 /// Whether there is a colon behind the host, in an authority or in a URL without a path.
 fn has_port(authority: &str) -> bool {
     let after_user = authority.rsplit('@').next().unwrap_or_default();
@@ -193,7 +241,12 @@ impl fmt::Display for Endpoint {
 
 /// A URL, or what somebody took for one, as logs and errors may show it. What stands before the last `@` goes, although
 /// it may be a path: people type passwords with slashes in them.
+/// So does what stands behind `#` in a printed link.
 pub fn without_credentials(url: &str) -> String {
+    let url = match url.rsplit_once('#') {
+        Some((rest, _)) if is_link(url) => rest,
+        _ => url,
+    };
     let start = url.find("://").map_or(0, |at| at + 3);
     match url[start..].rfind('@') {
         Some(at) => format!("{}{}", &url[..start], &url[start + at + 1..]),
@@ -264,6 +317,33 @@ mod tests {
         assert_eq!((credentials.user(), credentials.password()), ("me", "s@fe"));
         assert_eq!(endpoint.to_string(), "[::1]:81");
         assert!(!format!("{endpoint:?}").contains("s@fe"));
+    }
+
+    #[test]
+    fn a_printed_link_brings_its_key_or_code() {
+        let link = |url: &str| Endpoint::websocket(url, "ws").unwrap();
+        let key = link("http://pi.local:8000/#key=abc");
+        assert_eq!(key.credentials.unwrap().basic(), "Basic Y2FtZXJhOmFiYw==");
+        assert_eq!((key.path.as_str(), key.code), ("/ws", None));
+        let code = link("http://pi.local:8000/cam/#code=7K3M ");
+        assert_eq!(
+            (code.path.as_str(), code.credentials.as_ref()),
+            ("/cam/ws", None)
+        );
+        assert_eq!(code.code, Some(Code::new("7K3M")));
+        assert!(!format!("{code:?}").contains("7K3M"));
+        let typed = link("ws://me:pw@pi/#key=abc").credentials.unwrap();
+        assert_eq!(typed.user(), "me");
+        for no_link in [
+            "http://pi/",
+            "http://pi/#top",
+            "http://pi/#key=",
+            "http://pi/#code=\"}",
+        ] {
+            assert!(!is_link(no_link), "{no_link}");
+            assert_eq!(link(no_link).code, None);
+        }
+        assert_eq!(without_credentials("htp://pi/#key=abc"), "htp://pi/");
     }
 
     #[test]

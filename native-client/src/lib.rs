@@ -22,6 +22,7 @@
 //! What the bytes mean is defined by [`protocol`]. Decoding pictures and showing them belong to the caller.
 
 mod backoff;
+mod code;
 mod config;
 mod endpoint;
 mod inbox;
@@ -35,11 +36,15 @@ pub mod dial;
 
 #[doc(hidden)]
 pub use backoff::Backoff;
+pub use code::Code;
 pub use config::{Config, Reconnect};
-#[doc(hidden)]
-pub use endpoint::without_credentials;
 pub use endpoint::{Credentials, Endpoint, UrlError};
+#[doc(hidden)]
+pub use endpoint::{is_link, without_credentials};
 pub use link::Error;
 pub use pistreamer_protocol as protocol;
 pub use publisher::Publisher;
 pub use subscription::{Event, Frame, Stats, Subscription};
+
+/// What this crate calls itself.
+pub(crate) const USER_AGENT: &str = concat!("pistreamer-client/", env!("CARGO_PKG_VERSION"));

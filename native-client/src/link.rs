@@ -41,6 +41,19 @@ pub enum Error {
         /// The beginning of its answer.
         text: String,
     },
+    /// The server did not take the one-time code of a link.
+    #[error(
+        "{address} does not take the code of this link (status {status}): {text}; a program that is to connect again after a \
+         restart needs a key, as in http://camera:KEY@{address}"
+    )]
+    CodeRefused {
+        /// Host and port.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of its answer.
+        text: String,
+    },
     /// Something answered that is no pistreamer's WebSocket, such as a page, a picture, or a stream of another kind.
     #[error(
         "{address} answers, but not with a WebSocket: give the address at which the viewer is seen, such as \
@@ -104,7 +117,7 @@ impl Error {
     /// Whether the next attempt would end the same way, where there has been no connection yet or where there has.
     fn is_final(&self, is_first: bool) -> bool {
         match self {
-            Self::Refused { status, .. } => match status {
+            Self::Refused { status, .. } | Self::CodeRefused { status, .. } => match status {
                 401 | 403 => true,
                 // Later, as the server says itself.
                 408 | 409 | 425 | 429 => false,
@@ -117,7 +130,7 @@ impl Error {
 }
 
 /// Longest text of a refusal that is kept, in bytes.
-const REFUSAL_TEXT: usize = 300;
+pub(crate) const REFUSAL_TEXT: usize = 300;
 
 /// A WebSocket to a server and the subprotocol that it chose.
 pub(crate) async fn connect(
@@ -130,8 +143,12 @@ pub(crate) async fn connect(
         address: endpoint.to_string(),
         error,
     };
-    let request = request(endpoint, wires)
+    let mut request = request(endpoint, wires)
         .map_err(|error| unreachable(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    if let Some(code) = &endpoint.code {
+        let cookie = code.cookie(endpoint, patience).await?;
+        request.headers_mut().insert(header::COOKIE, cookie);
+    }
     let started = Instant::now();
     let stream = dial(endpoint, patience).await.map_err(unreachable)?;
     let config = WebSocketConfig::default()
@@ -194,6 +211,10 @@ fn request(endpoint: &Endpoint, wires: &[WireFormat]) -> Result<Request<()>, tun
     headers.insert(
         header::SEC_WEBSOCKET_PROTOCOL,
         HeaderValue::from_str(&offer)?,
+    );
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(crate::USER_AGENT),
     );
     if let Some(credentials) = &endpoint.credentials {
         let mut value = HeaderValue::from_str(&credentials.basic())?;

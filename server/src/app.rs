@@ -1,6 +1,6 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
-use crate::access::{Access, Key};
+use crate::access::{Access, Code};
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
 use crate::front::{self, Crowd, Listener, Tls};
@@ -116,9 +116,12 @@ impl App {
             .collect()
     }
 
-    /// The owner's access key, where one is needed. It is a secret: print it where only the owner reads.
-    pub fn owners_key(&self) -> Option<Key> {
-        self.state.access.owners_key()
+    /// One-time codes by which devices of the owner's come in, where a key is needed. Print them where only the owner reads.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn codes(&self, count: usize) -> std::io::Result<Vec<Code>> {
+        self.state.access.codes(count)
     }
 
     /// The SHA-256 of the TLS certificate, where connections are encrypted.

@@ -4,6 +4,7 @@ use crate::access::{Name, Role};
 use clap::{Args, Parser, Subcommand};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Shows a Raspberry Pi's camera in a browser: the newest frame, always.
 #[derive(Debug, Parser)]
@@ -34,7 +35,7 @@ pub enum Command {
 #[derive(Debug, Default, Args)]
 pub struct Push {
     /// Where to: ws://HOST:PORT or wss://HOST is a pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener
-    /// for picamera's network stream
+    /// for picamera's network stream. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
     pub target: String,
 
     /// Stop after so many seconds [default: never]
@@ -70,7 +71,7 @@ pub struct Key {
 /// What can be done with the access keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Show the keys, and the owner's as a code for the phone
+    /// Show the keys and the devices that are signed in, and links that let further devices in
     Show,
     /// Replace a key by a new one; who looks by the old one is signed out
     Rotate {
@@ -85,6 +86,12 @@ pub enum KeyCommand {
         /// What it is good for: view, control (push pictures too) or admin (see who else looks, too)
         #[arg(long, default_value = "view")]
         role: Role,
+        /// Id of the only camera that it is for; may be given more than once [default: all of them]
+        #[arg(long, value_name = "ID")]
+        camera: Vec<String>,
+        /// End of its time, from now: 30m, 12h, 7d or 4w [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
         /// Ask for a password, or read it from standard input, instead of making a key
         #[arg(long)]
         password: bool,
@@ -94,12 +101,47 @@ pub enum KeyCommand {
         /// Name of the key
         name: Name,
     },
+    /// Sign a device out, and no other
+    End {
+        /// Id of the device, as `pistreamer key` lists it
+        device: String,
+    },
+}
+
+/// How long a key is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime(pub Duration);
+
+/// Longest one: ten years.
+const LONGEST_LIFETIME: u64 = 10 * 365 * 24 * 3600;
+
+impl std::str::FromStr for Lifetime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = || {
+            let unit = match text.chars().last()? {
+                'm' => 60,
+                'h' => 3600,
+                'd' => 24 * 3600,
+                'w' => 7 * 24 * 3600,
+                _ => return None,
+            };
+            let number: u64 = text[..text.len() - 1].parse().ok()?;
+            number.checked_mul(unit)
+        };
+        seconds()
+            .filter(|seconds| (1..=LONGEST_LIFETIME).contains(seconds))
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(|| "write it like 30m, 12h, 7d or 4w, up to ten years".into())
+    }
 }
 
 /// Flags of `grab`.
 #[derive(Debug, Default, Args)]
 pub struct Grab {
-    /// URL of the server, as it opens in a browser
+    /// URL of the server, as it opens in a browser. In it, ${NAME} stands for a variable of the environment and ${file:PATH}
+    /// for what a file holds, so that no key is seen among the arguments
     pub url: String,
 
     /// Id of the camera, as /api/v1/cameras lists them [default: the first one]
@@ -136,6 +178,9 @@ pub struct Serve {
     ///   ws://…, wss://…          another pistreamer
     ///   tcp-listen:ADDRESS:PORT  a script that pushes picamera's network stream to here
     ///   ingest                   whoever pushes to /ingest, as `pistreamer push` does
+    ///
+    /// In a URL, ${NAME} stands for a variable of the environment and ${file:PATH} for what a file holds: so no password is
+    /// seen among the arguments, as in --source 'http://me:${file:/run/secrets/cam}@cam/'.
     #[arg(long, value_name = "SOURCE", verbatim_doc_comment)]
     pub source: Vec<String>,
 

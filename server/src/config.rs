@@ -3,6 +3,7 @@
 use crate::access::Store;
 use crate::cli::{self, Serve};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
+use crate::placeholders::{self, PlaceholderError};
 use crate::push::Target;
 use crate::session;
 use crate::source::{self, Pauses, Transform};
@@ -75,7 +76,8 @@ impl Push {
             source,
             capture,
             quality,
-            target: Target::parse(&typed.target)?,
+            target: Target::parse(&placeholders::filled(&typed.target)?)
+                .map_err(|error| error.about(&typed.target))?,
             duration: duration.transpose()?,
         })
     }
@@ -117,6 +119,9 @@ pub enum ConfigError {
     /// The URL of a source is not one.
     #[error(transparent)]
     BadUrl(#[from] UrlError),
+    /// A secret in a URL is missing.
+    #[error(transparent)]
+    BadPlaceholder(#[from] PlaceholderError),
     /// The path of a `files:` source is missing.
     #[error("files: needs a path, as in --source files:/home/pi/pictures")]
     NoPath,
@@ -337,7 +342,15 @@ pub fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
 }
 
 impl SourceKind {
-    fn parse(text: &str) -> Result<Self, ConfigError> {
+    fn parse(typed: &str) -> Result<Self, ConfigError> {
+        let about_typed = |error: UrlError| error.about(typed);
+        let is_url = typed.contains("://") || typed.starts_with("${");
+        let filled = if is_url {
+            placeholders::filled(typed)?
+        } else {
+            typed.into()
+        };
+        let text = &*filled;
         let (kind, rest) = text
             .split_once(':')
             .map_or((text, None), |(kind, rest)| (kind, Some(rest)));
@@ -364,14 +377,21 @@ impl SourceKind {
                     .map(Self::TcpListen)
                     .map_err(|_| ConfigError::BadListen(address.into()))
             }
+            // A link that another pistreamer printed.
+            ("http" | "https", Some(_)) if pistreamer_client::is_link(text) => {
+                let config = pistreamer_client::Config::new(text).map_err(about_typed)?;
+                Ok(Self::Relay(config.endpoint))
+            }
             ("http" | "https", Some(_)) => {
-                Ok(Self::Http(Endpoint::parse(text, &source::http::SCHEMES)?))
+                let endpoint = Endpoint::parse(text, &source::http::SCHEMES);
+                Ok(Self::Http(endpoint.map_err(about_typed)?))
             }
             ("ws" | "wss", Some(_)) => {
-                Ok(Self::Relay(pistreamer_client::Config::new(text)?.endpoint))
+                let config = pistreamer_client::Config::new(text).map_err(about_typed)?;
+                Ok(Self::Relay(config.endpoint))
             }
             ("ingest", None) => Ok(Self::Ingest),
-            _ => Err(ConfigError::UnknownSource(without_credentials(text))),
+            _ => Err(ConfigError::UnknownSource(without_credentials(typed))),
         }
     }
 }
@@ -471,6 +491,12 @@ mod tests {
         );
         assert!(
             matches!(kind("tcp-listen:[::]:8500"), SourceKind::TcpListen(at) if at.port() == 8500)
+        );
+        assert!(
+            matches!(kind("http://pi:8000/#key=abc"), SourceKind::Relay(at) if at.credentials.is_some())
+        );
+        assert!(
+            matches!(kind("https://pi/#code=7K3M"), SourceKind::Relay(at) if at.tls && at.code.is_some())
         );
         assert_eq!(kind("ingest"), SourceKind::Ingest);
     }

@@ -2,16 +2,18 @@
 //!
 //! What keys are good for belongs to [`crate::access`].
 
-use crate::access::{Entry, Key, Keys, Name, Secret};
+use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session};
 use crate::app::App;
 use crate::cli::{self, KeyCommand};
-use crate::{config, front};
+use crate::{clock, config, front};
 use anyhow::{Context, bail};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::net::Ipv4Addr;
+use std::path::Path;
+use time::OffsetDateTime;
 
 /// Shortest password that is taken, in characters.
 const SHORTEST_PASSWORD: usize = 8;
@@ -26,9 +28,32 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
         KeyCommand::Show => {
             let keys = store.read()?;
             let mut text = listing(&keys);
-            if let Some(key) = keys.owners() {
+            match store.sessions(&keys.keys) {
+                Ok(sessions) => text += &devices(&sessions),
+                Err(error) => {
+                    let _ = writeln!(
+                        text,
+                        "\nthe list of signed-in devices cannot be read: {error}"
+                    );
+                }
+            }
+            text.push('\n');
+            if let Some(owner) = keys.owner() {
                 let usual = || front::urls((Ipv4Addr::UNSPECIFIED, 8000).into(), false);
-                text += &invitation(&store.addresses().unwrap_or_else(usual), key);
+                let urls = store.addresses().unwrap_or_else(usual);
+                match store.codes(owner, links(&urls)) {
+                    Ok(codes) => {
+                        text += &invitation(&urls, &codes, &command(typed.state_dir.as_deref()))
+                    }
+                    Err(error) => {
+                        text += &plain(&urls);
+                        let _ = writeln!(
+                            text,
+                            "pistreamer: no links that let a device in can be made in {}: {error}",
+                            store.directory().display()
+                        );
+                    }
+                }
             }
             Ok(text)
         }
@@ -50,8 +75,15 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
         KeyCommand::Add {
             name,
             role,
+            camera,
+            expires,
             password,
         } => {
+            if *role == Role::Admin && !camera.is_empty() {
+                bail!(
+                    "an admin key is for every camera: leave --camera out, or choose --role view"
+                );
+            }
             if store.read()?.get(name).is_some() {
                 bail!("there is a key {name} already: choose another name, or rotate or remove it");
             }
@@ -65,13 +97,15 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
                 let said = key.as_str().to_owned();
                 (Secret::Key(key), said)
             };
+            let expires_us =
+                expires.map(|cli::Lifetime(time)| clock::now_us() + time.as_micros() as u64);
             store.change(|keys| {
                 // Somebody else may have added it since.
                 if keys.get(name).is_none() {
                     keys.keys.push(Entry {
-                        name: name.clone(),
-                        role: *role,
-                        secret,
+                        cameras: (!camera.is_empty()).then(|| camera.clone()),
+                        expires_us,
+                        ..Entry::new(name.clone(), *role, secret)
                     });
                 }
             })?;
@@ -90,6 +124,25 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
             store.change(|keys| keys.keys.retain(|entry| entry.name != *name))?;
             Ok(format!("{name} is removed\n"))
         }
+        KeyCommand::End { device } => {
+            let ended = store.end_session(device, clock::now_us());
+            let path = store.directory().display();
+            if !ended.with_context(|| format!("the device cannot be signed out in {path}"))? {
+                bail!(
+                    "no device {device} is signed in: {} lists them",
+                    command(typed.state_dir.as_deref())
+                );
+            }
+            Ok(format!("{device} is signed out\n"))
+        }
+    }
+}
+
+/// What shows the keys of a server.
+pub fn command(state_dir: Option<&Path>) -> String {
+    match state_dir {
+        Some(directory) => format!("pistreamer key --state-dir {}", directory.display()),
+        None => "pistreamer key".into(),
     }
 }
 
@@ -128,52 +181,107 @@ fn listing(keys: &Keys) -> String {
             Secret::Key(key) => key.as_str(),
             Secret::Argon2(_) => "a password",
         };
+        let cameras = entry.cameras.as_ref().map_or(String::new(), |cameras| {
+            format!(", for camera {}", cameras.join(", "))
+        });
+        let end = match entry.expires_us {
+            Some(_) if entry.has_expired(clock::now_us()) => ", expired".into(),
+            Some(expires_us) => format!(", until {}", time_of_day(expires_us)),
+            None => String::new(),
+        };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<16} {:<8} {secret}", entry.name, entry.role);
+        let _ = writeln!(
+            text,
+            "{:<16} {:<8} {secret}{cameras}{end}",
+            entry.name, entry.role
+        );
     }
     text
 }
 
-/// What a starting server says: its addresses. The key goes with them only where a person reads along, not into logs.
+/// The devices that are signed in.
+fn devices(sessions: &[Session]) -> String {
+    let mut text = String::new();
+    if !sessions.is_empty() {
+        text += "\nsigned in; `pistreamer key end ID` signs one out:\n";
+    }
+    for session in sessions {
+        let last = time_of_day(session.last_us);
+        let _ = writeln!(
+            text,
+            "{}  {:<28} {:<16} {last}  {}",
+            session.id, session.device, session.key, session.address
+        );
+    }
+    text
+}
+
+/// Unix time in µs as people read it.
+fn time_of_day(us: u64) -> String {
+    let seconds = i64::try_from(us / 1_000_000).unwrap_or_default();
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let ((year, month, day), (hour, minute, _)) = (at.to_calendar_date(), at.to_hms());
+    let month = u8::from(month);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+/// What a starting server says: its addresses. Codes that let devices in go with them only where a person reads along,
+/// not into logs.
 ///
 /// `command` shows the key elsewhere.
 pub fn welcome(app: &App, command: &str, person: bool) -> String {
     let urls = app.urls();
-    let plain = |urls: &[String]| {
-        urls.iter()
-            .map(|url| format!("pistreamer: open {url}\n"))
-            .collect::<String>()
-    };
     let certificate = app.fingerprint().map_or(String::new(), |fingerprint| {
         format!("pistreamer: the certificate's SHA-256 is {fingerprint}\n")
     });
-    let invited = match app.owners_key() {
-        Some(key) if person => invitation(&urls, &key),
-        _ if app.is_open() => {
-            plain(&urls)
-                + "pistreamer: everybody who can reach this machine can see the camera (--no-auth)\n"
-        }
-        _ => plain(&urls) + &format!("pistreamer: the access key is shown by: {command}\n"),
+    let codes = if person {
+        app.codes(links(&urls)).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let invited = if !codes.is_empty() {
+        invitation(&urls, &codes, command)
+    } else if app.is_open() {
+        plain(&urls)
+            + "pistreamer: everybody who can reach this machine can see the camera (--no-auth)\n"
+    } else {
+        plain(&urls) + &format!("pistreamer: the access key is shown by: {command}\n")
     };
     invited + &certificate
 }
 
-/// The addresses with the key behind `#`, where browsers keep it to themselves, and the one for the phone as a QR code.
-fn invitation(urls: &[String], key: &Key) -> String {
-    let with_key = |url: &String| format!("{url}#key={}", key.as_str());
+fn plain(urls: &[String]) -> String {
+    let lines = urls.iter().map(|url| format!("pistreamer: open {url}\n"));
+    lines.collect()
+}
+
+/// Links that are printed for these addresses: each one, and the QR code.
+fn links(urls: &[String]) -> usize {
+    urls.len() + 1
+}
+
+/// The addresses, each with a code of its own behind `#`, where browsers keep it to themselves, and one more for the phone as a
+/// QR code.
+fn invitation(urls: &[String], codes: &[Code], command: &str) -> String {
+    let with_code = |url: &str, code: &Code| format!("{url}#code={}", code.as_str());
     let mut text = String::new();
-    for url in urls {
-        let _ = writeln!(text, "pistreamer: open {}", with_key(url));
+    for (url, code) in urls.iter().zip(codes) {
+        let _ = writeln!(text, "pistreamer: open {}", with_code(url, code));
     }
+    let minutes = CODE.as_secs() / 60;
+    let _ = writeln!(
+        text,
+        "pistreamer: each link lets one device in, within {minutes} minutes; for new ones: {command}"
+    );
     // Not every phone knows .local names, and none reaches localhost.
     let for_phone = urls.iter().find(|url| {
         !url.contains("localhost") && !url.contains(".local:") && !url.contains("//127.")
     });
-    if let Some(url) = for_phone
-        && let Ok(code) = QrCode::new(with_key(url))
+    if let (Some(url), Some(code)) = (for_phone, codes.get(urls.len()))
+        && let Ok(picture) = QrCode::new(with_code(url, code))
     {
         // Light on dark, as most terminals are: phones want dark on light.
-        let picture = code
+        let picture = picture
             .render::<Dense1x2>()
             .dark_color(Dense1x2::Light)
             .light_color(Dense1x2::Dark)

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod demand;
 mod folded;
 pub mod panics;
+mod state_dir;
 
 pub mod encode;
 pub mod front;
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod grab;
 pub mod keys;
+pub mod placeholders;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

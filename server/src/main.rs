@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pistreamer::app::{self, App};
-use pistreamer::cli::{Cli, Command, Logging, Serve};
+use pistreamer::cli::{Cli, Command, Logging};
 use pistreamer::config::{self, Config};
 use pistreamer::{grab, keys, panics};
 use std::io::IsTerminal;
@@ -54,7 +54,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             "{}",
             keys::welcome(
                 &app,
-                &key_command(&cli.serve),
+                &keys::command(cli.serve.state_dir.as_deref()),
                 std::io::stdout().is_terminal()
             )
         );
@@ -66,14 +66,6 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 /// A runtime on every core.
 fn everywhere() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
-}
-
-/// What shows the key of this server.
-fn key_command(typed: &Serve) -> String {
-    match &typed.state_dir {
-        Some(directory) => format!("pistreamer key --state-dir {}", directory.display()),
-        None => "pistreamer key".into(),
-    }
 }
 
 fn init_log(typed: &Logging) -> anyhow::Result<()> {

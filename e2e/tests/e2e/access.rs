@@ -3,10 +3,9 @@
 
 use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
-use pistreamer_e2e::server::{Locked, PATTERN, program};
+use pistreamer_e2e::server::{Locked, PATTERN};
 use pistreamer_e2e::site::Site;
 use serde_json::json;
-use std::process::Command;
 
 fn locked(more: &[&str]) -> Result<Locked> {
     Locked::start(&[&PATTERN[..], more].concat())
@@ -15,6 +14,56 @@ fn locked(more: &[&str]) -> Result<Locked> {
 async fn wait_live(page: &Page<'_>) -> Result<()> {
     page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
         .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_printed_link_shows_the_camera_on_one_device_and_leaves_nothing_behind() -> Result<()> {
+    let locked = locked(&[])?;
+    let (url, link) = (locked.server.url(), locked.link()?);
+    let browser = Browser::start().await?;
+    let page = browser.open(&link).await?;
+    wait_live(&page).await?;
+    let address = page.eval("location.href").await?;
+    ensure!(address == url.as_str(), "the address is {address}");
+    let history = page.call("Page.getNavigationHistory", json!({})).await?;
+    ensure!(!history.to_string().contains("code="), "{history}");
+    page.reload().await?;
+    wait_live(&page).await?;
+    let other = Browser::start().await?;
+    let page = other.open(&link).await?;
+    page.wait_for("document.getElementById('message')?.textContent.includes('was used already')")
+        .await?;
+    page.screenshot("used_link").await?;
+    let told = page
+        .eval("document.getElementById('message').textContent")
+        .await?;
+    ensure!(told.to_string().contains("pistreamer key"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_device_that_is_ended_sees_the_way_back_in_and_no_other_does() -> Result<()> {
+    let locked = locked(&[])?;
+    let (one, other) = (Browser::start().await?, Browser::start().await?);
+    let ended = one.open(&locked.link()?).await?;
+    wait_live(&ended).await?;
+    let stays = other.open(&locked.link()?).await?;
+    wait_live(&stays).await?;
+    let id = ended
+        .eval(
+            "fetch('api/v1/sessions').then(answer => answer.json())
+                .then(answer => answer.sessions.find(session => session.own).id)",
+        )
+        .await?;
+    let id = id.as_str().context("it is in no list")?.to_owned();
+    // As soon as it is written.
+    while !locked.run_key(&[])?.contains(&id) {}
+    locked.run_key(&["end", &id])?;
+    ended.wait_for("document.forms.length === 1").await?;
+    ensure!(stays.eval("document.forms.length").await? == 0);
+    wait_live(&stays).await?;
+    stays.wait_drawn(10).await?;
     Ok(())
 }
 
@@ -71,11 +120,7 @@ async fn whoever_is_signed_out_sees_the_way_back_in() -> Result<()> {
         .open(&format!("{}#key={}", locked.server.url(), locked.key))
         .await?;
     wait_live(&page).await?;
-    let rotated = Command::new(program()?)
-        .args(["key", "rotate", "--state-dir"])
-        .arg(locked.state.path())
-        .status()?;
-    ensure!(rotated.success());
+    locked.run_key(&["rotate"])?;
     page.wait_for("document.forms.length === 1").await?;
     Ok(())
 }
@@ -142,11 +187,15 @@ async fn the_key_in_the_address_of_a_frame_shows_the_camera_on_a_page_elsewhere(
     let mut site = Site::reserve().await?;
     let mut other = Site::reserve().await?;
     let locked = locked(&["--allow-origin", &site.origin()])?;
-    let (url, key) = (locked.server.url(), &locked.key);
+    let (url, key) = (locked.server.url(), locked.view_key("dashboard")?);
     let html = format!(
         "<!doctype html><iframe src='{url}embed?key={key}'></iframe><img src='{url}stream.mjpg?key={key}' crossorigin>"
     );
     let browser = Browser::start().await?;
+    // Once the server knows the key.
+    let known = browser.open(&format!("{url}login.css")).await?;
+    let knows = format!("fetch('/api/v1/cameras?key={key}').then(answer => answer.ok)");
+    known.wait_for(&knows).await?;
     let framed = browser.open(&site.serve(&html)).await?;
     framed
         .wait_for("document.querySelector('img')?.naturalWidth > 0")

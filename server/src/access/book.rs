@@ -1,16 +1,17 @@
 //! The keys that are in force, and the end of what hangs on those that go.
 
 use super::Refused;
+use super::codes::{self, Code, Kept, Seen};
 use super::key::{Entry, Key, Password, Secret};
 use super::passwords::Known;
-use super::store::{Keys, Store, StoreError, Version};
+use super::sessions::Sessions;
+use super::store::{Keys, Store, StoreError};
 use super::token::{self, Ticket};
+use crate::clock;
+use crate::state_dir::Version;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// The file is looked at so often.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A key in force.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ impl Held {
     pub fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn is_good(&self) -> bool {
+        !self.entry.has_expired(clock::now_us())
+    }
 }
 
 /// Every key in force.
@@ -34,12 +39,23 @@ pub(super) struct Book {
     store: Store,
     id: String,
     now: Mutex<Now>,
+    codes: Mutex<Codes>,
+    pub sessions: Sessions,
+}
+
+/// One-time codes.
+#[derive(Debug, Default)]
+struct Codes {
+    /// Those in the file.
+    seen: Seen,
+    /// Those that the file could not take.
+    unkept: Vec<Kept>,
 }
 
 #[derive(Debug)]
 struct Now {
     held: Vec<Arc<Held>>,
-    owners: Option<Key>,
+    owner: Option<Entry>,
     version: Option<Version>,
 }
 
@@ -49,15 +65,20 @@ impl Book {
         let version = store.version();
         let keys = store.open()?;
         let now = Now {
-            owners: keys.owners().cloned(),
+            owner: keys.owner().cloned(),
             version,
             held: keys.keys.into_iter().map(hold).collect(),
         };
-        Ok(Self {
+        let book = Self {
             store,
             id: keys.id.as_str().to_owned(),
             now: Mutex::new(now),
-        })
+            codes: Mutex::default(),
+            sessions: Sessions::default(),
+        };
+        // Which ones have ended.
+        book.sessions.look(&book.store, &book.held());
+        Ok(book)
     }
 
     pub fn id(&self) -> &str {
@@ -65,39 +86,100 @@ impl Book {
     }
 
     pub fn owners_key(&self) -> Option<Key> {
-        self.now().owners.clone()
+        match self.now().owner.as_ref()?.secret {
+            Secret::Key(ref key) => Some(key.clone()),
+            Secret::Argon2(_) => None,
+        }
     }
 
-    /// Waits for the file to change, and takes the change over. A file that can't be used changes nothing.
-    pub async fn changed(&self) {
-        let before = self.now().version;
-        let version = loop {
-            tokio::time::sleep(LOOK).await;
-            let version = self.store.version();
-            if version.is_some() && version != before {
-                break version;
-            }
+    /// New one-time codes that stand for the owner's key.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn new_codes(&self, count: usize) -> std::io::Result<Vec<Code>> {
+        let Some(owner) = self.now().owner.clone() else {
+            return Ok(Vec::new());
         };
-        match self.store.read() {
-            Ok(keys) => {
-                let number = keys.keys.len();
-                // After the first start, the file is only new.
-                if self.take(keys, version) {
-                    tracing::info!(keys = number, "the access keys have changed");
+        self.store.codes(&owner, count).or_else(|error| {
+            tracing::debug!(%error, "one-time codes are kept in memory alone");
+            let (made, kept): (Vec<_>, Vec<_>) = codes::make(&owner, count)?.into_iter().unzip();
+            self.codes().unkept.extend(kept);
+            Ok(made)
+        })
+    }
+
+    /// The key that a one-time code stands for. The code is used up by that.
+    pub async fn code(&self, text: &str) -> Result<Arc<Held>, Refused> {
+        let code = Code::parse(text).ok_or(Refused::UsedUp)?;
+        let unkept = codes::take(&mut self.codes().unkept, &code, clock::now_us());
+        let taken = if unkept.is_some() {
+            unkept
+        } else if self.codes().seen.has(&self.store, &code) {
+            let store = self.store.clone();
+            // It may wait for another process.
+            let taken = tokio::task::spawn_blocking(move || store.take_code(&code)).await;
+            match taken {
+                Ok(Ok(taken)) => taken,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "a one-time code cannot be used up, so it lets nobody in");
+                    None
+                }
+                Err(_) => None,
+            }
+        } else {
+            None
+        };
+        let taken = taken.ok_or(Refused::UsedUp)?;
+        let now = self.now();
+        let held = now.held.iter().find(|held| held.entry.name == taken.key);
+        held.filter(|held| held.is_good() && held.entry.generation() == taken.secret)
+            .cloned()
+            .ok_or(Refused::UsedUp)
+    }
+
+    fn codes(&self) -> MutexGuard<'_, Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what other processes changed. Files that can't be used change nothing.
+    pub fn look(&self) {
+        let version = self.store.version();
+        let before = self.now().version;
+        if version.is_some() && version != before {
+            match self.store.read() {
+                Ok(keys) => {
+                    let number = keys.keys.len();
+                    // After the first start, the file is only new.
+                    if self.take(keys, version) {
+                        tracing::info!(keys = number, "the access keys have changed");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the access keys stay as they were");
+                    self.now().version = version;
                 }
             }
-            Err(error) => {
-                tracing::error!(%error, "the access keys stay as they were");
-                self.now().version = version;
-            }
         }
+        self.sessions.look(&self.store, &self.held());
+    }
+
+    /// Writes the list of devices. It may wait for another process.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn keep_sessions(&self) -> std::io::Result<()> {
+        self.sessions.keep(&self.store, &self.held())
+    }
+
+    fn held(&self) -> Vec<Arc<Held>> {
+        self.now().held.clone()
     }
 
     /// Whether these are other keys than before.
     fn take(&self, keys: Keys, version: Option<Version>) -> bool {
         let mut now = self.now();
         let mut other = false;
-        now.owners = keys.owners().cloned();
+        now.owner = keys.owner().cloned();
         now.version = version;
         let mut before = std::mem::take(&mut now.held);
         now.held = keys
@@ -125,7 +207,7 @@ impl Book {
         let now = self.now();
         now.held
             .iter()
-            .filter(|held| matches!(held.entry.secret, Secret::Key(_)))
+            .filter(|held| held.is_good() && matches!(held.entry.secret, Secret::Key(_)))
             .fold(None, |found, held| {
                 if held.entry.secret.is_key(secret) {
                     Some(Arc::clone(held))
@@ -141,15 +223,33 @@ impl Book {
         let mut passwords = now
             .held
             .iter()
-            .filter(|held| matches!(held.entry.secret, Secret::Argon2(_)))
+            .filter(|held| held.is_good() && matches!(held.entry.secret, Secret::Argon2(_)))
             .filter(|held| name.is_none_or(|name| held.entry.name.as_str() == name));
         let found = passwords.next()?;
         passwords.next().is_none().then(|| Arc::clone(found))
     }
 
-    pub fn session(&self, text: &str, now_us: u64) -> Result<Arc<Held>, Refused> {
+    /// Whose session that is, its id, and what ends it. That it is used is noted.
+    pub fn session(
+        &self,
+        text: &str,
+        from: IpAddr,
+        now_us: u64,
+    ) -> Result<(Arc<Held>, String, CancellationToken), Refused> {
         let token = token::parse_session(text).ok_or(Refused::Expired)?;
-        self.signed(&token, now_us)
+        let held = self.signed(&token, now_us)?;
+        let over = self.sessions.used(&token, &held, from, now_us);
+        let over = over.ok_or(Refused::Expired)?;
+        let (id, ..) = token.session().ok_or(Refused::Expired)?;
+        Ok((held, id.to_owned(), over))
+    }
+
+    /// Whether a session is good.
+    pub fn knows_session(&self, text: &str, now_us: u64) -> bool {
+        let token = token::parse_session(text);
+        token.is_some_and(|token| {
+            self.signed(&token, now_us).is_ok() && !self.sessions.has_ended(&token)
+        })
     }
 
     pub fn ticket(&self, text: &str, now_us: u64) -> Result<(Arc<Held>, Ticket), Refused> {
@@ -164,7 +264,8 @@ impl Book {
             .held
             .iter()
             .find(|held| held.entry.name.as_str() == token.name);
-        held.filter(|held| token.expires_us > now_us && token.is_signed_by(&held.entry))
+        held.filter(|held| held.is_good())
+            .filter(|held| token.expires_us > now_us && token.is_signed_by(&held.entry))
             .cloned()
             .ok_or(Refused::Expired)
     }

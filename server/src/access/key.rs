@@ -252,4 +252,41 @@ pub struct Entry {
     pub role: Role,
     /// What must be shown.
     pub secret: Secret,
+    /// The ids of the only cameras that it is for; `None` is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cameras: Option<Vec<String>>,
+    /// Unix time in µs of its end; `None` is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_us: Option<u64>,
+}
+
+impl Entry {
+    /// A key for every camera, without end.
+    pub fn new(name: Name, role: Role, secret: Secret) -> Self {
+        Self {
+            name,
+            role,
+            secret,
+            cameras: None,
+            expires_us: None,
+        }
+    }
+
+    /// Whether its time is over.
+    pub fn has_expired(&self, now_us: u64) -> bool {
+        self.expires_us
+            .is_some_and(|expires_us| expires_us <= now_us)
+    }
+
+    /// Whether it is for that camera.
+    pub fn sees(&self, camera: &str) -> bool {
+        let cameras = self.cameras.as_ref();
+        cameras.is_none_or(|cameras| cameras.iter().any(|id| id == camera))
+    }
+
+    /// Tells this secret from those that the key had before and will have: a change ends what hangs on it.
+    pub(super) fn generation(&self) -> String {
+        let tag = hmac::sign(&self.secret.signing(), b"generation");
+        BASE32_NOPAD.encode(&tag.as_ref()[..10])
+    }
 }

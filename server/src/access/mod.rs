@@ -3,16 +3,21 @@
 //! Nothing here knows HTTP: how a request carries a credential, and what is answered to one without, belongs to
 //! [`crate::front`].
 
+mod addresses;
 mod book;
+mod codes;
 mod hash;
 mod key;
 mod passwords;
+mod sessions;
 mod store;
 mod throttle;
 mod token;
 
+pub use codes::{CODE, Code};
 pub use hash::Hash;
 pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
+pub use sessions::Session;
 pub use store::{Keys, Store, StoreError};
 pub use throttle::neighbourhood;
 pub use token::Ticket;
@@ -25,6 +30,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// The files are looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long a session lasts: the longest that browsers keep a cookie (RFC 6265bis §5.5).
 pub const SESSION: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -68,7 +76,9 @@ pub enum Credential {
         /// The key or password.
         secret: Password,
     },
-    /// What [`Grant::session`] gave.
+    /// A one-time code, as [`Access::codes`] gave it. Judging it uses it up.
+    Code(String),
+    /// What [`Access::sign_in`] gave.
     Session(String),
     /// What [`Grant::ticket`] gave.
     Ticket(String),
@@ -83,6 +93,8 @@ pub struct Grant {
     pub role: Role,
     /// What the ticket says, where it was a ticket.
     pub ticket: Option<Ticket>,
+    /// The id of the session, where it was one.
+    pub session: Option<String>,
     ended: CancellationToken,
     held: Option<Arc<Held>>,
 }
@@ -112,6 +124,12 @@ pub enum Refused {
     /// Too many wrong ones came from that address, or for that name.
     #[error("too many wrong keys came from this address or for this name: try again in {} s", .0.as_secs().max(1))]
     Throttled(Duration),
+    /// The one-time code is none, too old, or used up.
+    #[error(
+        "this link was used already or is older than {} minutes: run `pistreamer key` for a new one",
+        CODE.as_secs() / 60
+    )]
+    UsedUp,
     /// The session or ticket is over, or its key was changed.
     #[error("this session is over")]
     Expired,
@@ -154,15 +172,82 @@ impl Access {
         self.0.passwords.checks()
     }
 
+    /// One-time codes by which devices of the owner's come in, one each. None where everybody is let in.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn codes(&self, count: usize) -> std::io::Result<Vec<Code>> {
+        let book = self.0.book.as_ref();
+        book.map_or(Ok(Vec::new()), |book| book.new_codes(count))
+    }
+
     /// How often somebody was turned away.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
     }
 
-    /// Takes over changes of the stored keys, until cancelled. Sessions of keys that went end.
+    /// Takes over changes of the stored keys and sessions, and writes the list of sessions, until cancelled. What hangs on keys
+    /// and sessions that went ends.
     pub async fn follow(&self, until: CancellationToken) {
         let Some(book) = &self.0.book else { return };
-        while until.run_until_cancelled(book.changed()).await.is_some() {}
+        loop {
+            let over = until.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+            if over.is_some() {
+                book.look();
+            }
+            if book.sessions.is_dirty() {
+                // Told once, there.
+                let _ = self.keep_sessions().await;
+            }
+            if over.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn keep_sessions(&self) -> std::io::Result<()> {
+        let access = self.clone();
+        let kept = tokio::task::spawn_blocking(move || match &access.0.book {
+            Some(book) => book.keep_sessions(),
+            None => Ok(()),
+        });
+        kept.await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+
+    /// A session for a device of whoever showed a key or code with the request. `None` where there is no key, or none was
+    /// shown: a session does not beget sessions, and a ticket none at all.
+    pub fn sign_in(&self, grant: &Grant, device: &str, from: IpAddr) -> Option<String> {
+        let held = grant.held.as_ref().filter(|_| grant.via == Via::Secret)?;
+        let book = self.0.book.as_ref()?;
+        let now_us = clock::now_us();
+        let expires_us = now_us + SESSION.as_micros() as u64;
+        let id = Key::random().ok()?.as_str()[..8].to_owned();
+        let session = token::session(&held.entry, expires_us, &id, device);
+        book.session(&session, from, now_us).ok()?;
+        tracing::info!(key = held.entry.name.as_str(), device, session = id, %from, "signed in");
+        Some(session)
+    }
+
+    /// The devices that are signed in, those first that were here last.
+    pub fn sessions(&self) -> Vec<Session> {
+        let book = self.0.book.as_ref();
+        book.map_or(Vec::new(), |book| book.sessions.listed())
+    }
+
+    /// Ends a session: what is open by it is closed at once. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Where it can't be noted that it ended: then it ended only until the server starts again.
+    pub async fn end_session(&self, id: &str) -> std::io::Result<bool> {
+        let Some(book) = &self.0.book else {
+            return Ok(false);
+        };
+        if !book.sessions.end(id, clock::now_us()) {
+            return Ok(false);
+        }
+        tracing::info!(session = id, "signed out");
+        self.keep_sessions().await.map(|()| true)
     }
 
     /// Decides about somebody with these credentials, of which one good one is enough.
@@ -176,15 +261,24 @@ impl Access {
         let mut refused = Refused::Nothing;
         for credential in shown {
             let judged = match credential {
-                Credential::Session(token) => book
-                    .session(token, clock::now_us())
-                    .map(|held| Grant::by(Via::Session, held, None)),
+                Credential::Session(token) => {
+                    let session = book.session(token, from, clock::now_us());
+                    session.map(|(held, id, ended)| Grant {
+                        session: Some(id),
+                        ended,
+                        ..Grant::by(Via::Session, held, None)
+                    })
+                }
                 Credential::Ticket(token) => {
                     book.ticket(token, clock::now_us())
                         .map(|(held, ticket)| Grant {
                             role: Role::View,
                             ..Grant::by(Via::Ticket, held, Some(ticket))
                         })
+                }
+                Credential::Code(code) => {
+                    let held = book.code(code).await;
+                    held.map(|held| Grant::by(Via::Secret, held, None))
                 }
                 Credential::Key(key) => {
                     // 128 bits need no patience: nobody guesses them, however often.
@@ -204,7 +298,7 @@ impl Access {
         let counters = &self.0.counters;
         let counter = match refused {
             Refused::Nothing => &counters.nothing,
-            Refused::Wrong => &counters.wrong,
+            Refused::Wrong | Refused::UsedUp => &counters.wrong,
             Refused::Throttled(_) => &counters.throttled,
             Refused::Expired => &counters.expired,
         };
@@ -233,7 +327,7 @@ impl Access {
     /// Whether a session is good.
     pub fn knows_session(&self, token: &str) -> bool {
         let book = self.0.book.as_ref();
-        book.is_some_and(|book| book.session(token, clock::now_us()).is_ok())
+        book.is_some_and(|book| book.knows_session(token, clock::now_us()))
     }
 
     /// Whether a ticket is good for pages of an origin. Who uses it is judged apart.
@@ -258,6 +352,7 @@ impl Grant {
             via: Via::Open,
             role: Role::Admin,
             ticket: None,
+            session: None,
             ended: CancellationToken::new(),
             held: None,
         }
@@ -268,6 +363,7 @@ impl Grant {
             via,
             role: held.entry.role,
             ticket,
+            session: None,
             ended: held.ended.clone(),
             held: Some(held),
         }
@@ -278,13 +374,28 @@ impl Grant {
         self.held.as_ref().map(|held| held.entry.name.as_str())
     }
 
-    /// Done when it is over: the key was rotated or removed, or the ticket has expired.
-    pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
-        let ended = self.ended.clone();
-        let left = self
+    /// Whether it is for that camera.
+    pub fn sees(&self, camera: &str) -> bool {
+        let ticket = self
             .ticket
             .as_ref()
-            .map(|ticket| Duration::from_micros(ticket.expires_us.saturating_sub(clock::now_us())));
+            .and_then(|ticket| ticket.camera.as_ref());
+        ticket.is_none_or(|only| only == camera)
+            && self
+                .held
+                .as_ref()
+                .is_none_or(|held| held.entry.sees(camera))
+    }
+
+    /// Done when it is over: the key was rotated or removed, the session was ended, or key or ticket has expired.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
+        let ended = self.ended.clone();
+        let ticket = self.ticket.as_ref().map(|ticket| ticket.expires_us);
+        let key = self.held.as_ref().and_then(|held| held.entry.expires_us);
+        let left =
+            ticket.into_iter().chain(key).min().map(|expires_us| {
+                Duration::from_micros(expires_us.saturating_sub(clock::now_us()))
+            });
         async move {
             match left {
                 // Not even asked whether the time came: either way it is over.
@@ -292,16 +403,6 @@ impl Grant {
                 None => ended.cancelled().await,
             }
         }
-    }
-
-    /// A session for the holder of a key. `None` where there is no key, or none was shown with the request: a session
-    /// does not beget sessions, and a ticket none at all.
-    pub fn session(&self) -> Option<String> {
-        let held = self.held.as_ref().filter(|_| self.via == Via::Secret)?;
-        Some(token::session(
-            &held.entry,
-            clock::now_us() + SESSION.as_micros() as u64,
-        ))
     }
 
     /// A ticket that lets a page's visitors look until it expires. `None` where there is no key, or a ticket was shown.

@@ -1,10 +1,10 @@
 //! The file that keeps the keys: read, made at the first start, and replaced in one step.
 
 use super::key::{Entry, Key, Name, Role, Secret};
+use crate::clock;
+use crate::state_dir::{self, Version};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the keys are kept: `keys.json` in the state directory.
@@ -13,14 +13,13 @@ pub struct Store {
     directory: PathBuf,
 }
 
+const FILE: &str = "keys.json";
+
 /// The name of the key that the first start makes.
 const OWNER: &str = "owner";
 
 /// Most keys that a file may hold.
 const MOST: usize = 1000;
-
-/// Largest file that is read, in bytes.
-const LARGEST: u64 = 1 << 20;
 
 /// Why the keys can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -62,11 +61,11 @@ impl Keys {
         Ok(Self {
             version: 1,
             id: id.try_into().map_err(io::Error::other)?,
-            keys: vec![Entry {
-                name: OWNER.parse().map_err(io::Error::other)?,
-                role: Role::Admin,
-                secret: Secret::Key(Key::random()?),
-            }],
+            keys: vec![Entry::new(
+                OWNER.parse().map_err(io::Error::other)?,
+                Role::Admin,
+                Secret::Key(Key::random()?),
+            )],
         })
     }
 
@@ -98,18 +97,24 @@ impl Keys {
         self.keys.iter().find(|entry| entry.name == *name)
     }
 
-    /// The key that is handed to the owner's own devices: the first one that can be shown and is good for everything.
+    /// The owner's key, where it can be shown.
     pub fn owners(&self) -> Option<&Key> {
-        self.keys.iter().find_map(|entry| match &entry.secret {
-            Secret::Key(key) if entry.role == Role::Admin => Some(key),
-            _ => None,
-        })
+        match &self.owner()?.secret {
+            Secret::Key(key) => Some(key),
+            Secret::Argon2(_) => None,
+        }
+    }
+
+    /// What the owner's own devices hang on: the first key that is good for everything, rather than a password.
+    pub fn owner(&self) -> Option<&Entry> {
+        let now_us = clock::now_us();
+        let mut all = self.keys.iter().filter(|entry| {
+            entry.role == Role::Admin && entry.cameras.is_none() && !entry.has_expired(now_us)
+        });
+        let shown = |entry: &&Entry| matches!(entry.secret, Secret::Key(_));
+        all.clone().find(shown).or_else(|| all.next())
     }
 }
-
-/// Tells whether a file changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Version(u64, i64, i64);
 
 impl Store {
     /// A store in that directory, which need not exist yet.
@@ -124,16 +129,11 @@ impl Store {
 
     /// The file.
     pub fn path(&self) -> PathBuf {
-        self.directory.join("keys.json")
+        self.directory.join(FILE)
     }
 
     pub(super) fn version(&self) -> Option<Version> {
-        let metadata = fs::metadata(self.path()).ok()?;
-        Some(Version(
-            metadata.ino(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
-        ))
+        state_dir::version(&self.path())
     }
 
     /// The keys, made where there are none yet.
@@ -149,42 +149,22 @@ impl Store {
         }
     }
 
-    /// Notes where the server that uses these keys is reached, for whoever shows them. Without a note they are shown with
-    /// the usual address.
-    pub fn note_addresses(&self, urls: &[String]) {
-        let noted = serde_json::to_vec(urls)
-            .map_err(io::Error::from)
-            .and_then(|text| fs::write(self.directory.join("addresses.json"), text));
-        if let Err(error) = noted {
-            tracing::warn!(%error, "cannot note the addresses for `pistreamer key`");
-        }
-    }
-
-    /// Where the server that uses these keys was reached when it last started.
-    pub fn addresses(&self) -> Option<Vec<String>> {
-        let text = fs::read(self.directory.join("addresses.json")).ok()?;
-        serde_json::from_slice(&text).ok()
-    }
-
     /// The keys as they are.
     ///
     /// # Errors
     /// Where they can't be read.
     pub fn read(&self) -> Result<Keys, StoreError> {
         let path = self.path();
-        let unreadable = |error| StoreError::Unreadable(path.clone(), error);
-        let metadata = fs::metadata(&path).map_err(unreadable)?;
-        if metadata.len() > LARGEST {
-            return Err(StoreError::Malformed(
-                path,
-                format!("it has more than {LARGEST} bytes"),
-            ));
-        }
-        if metadata.permissions().mode() & 0o077 != 0 {
+        if state_dir::is_exposed(&path) {
             tracing::warn!(path = %path.display(), "others on this machine may read the access keys: chmod 600 it");
         }
-        let text = fs::read_to_string(&path).map_err(unreadable)?;
-        Keys::parse(&text).map_err(|why| StoreError::Malformed(path, why))
+        match state_dir::read(&path) {
+            Ok(text) => Keys::parse(&text).map_err(|why| StoreError::Malformed(path, why)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(StoreError::Malformed(path, error.to_string()))
+            }
+            Err(error) => Err(StoreError::Unreadable(path, error)),
+        }
     }
 
     /// Changes the keys. Whoever reads meanwhile, or after a crash at any moment, finds the old ones or the new ones.
@@ -193,13 +173,8 @@ impl Store {
     /// Where they can be neither read nor written; then nothing changed.
     pub fn change(&self, change: impl FnOnce(&mut Keys)) -> Result<Keys, StoreError> {
         let unwritable = |error| StoreError::Unwritable(self.directory.clone(), error);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
-            .map_err(unwritable)?;
-        // Held until this returns, so that of two that change at once none is lost.
-        let lock = lock(&self.directory).map_err(unwritable)?;
+        state_dir::make(&self.directory).map_err(unwritable)?;
+        let lock = state_dir::lock(&self.directory).map_err(unwritable)?;
         let mut keys = match self.read() {
             Err(StoreError::Unreadable(_, error)) if error.kind() == io::ErrorKind::NotFound => {
                 Keys::first().map_err(unwritable)?
@@ -207,31 +182,24 @@ impl Store {
             other => other?,
         };
         change(&mut keys);
-        self.replace(&keys).map_err(unwritable)?;
+        self.write(FILE, &keys).map_err(unwritable)?;
         drop(lock);
         Ok(keys)
     }
 
-    fn replace(&self, keys: &Keys) -> io::Result<()> {
-        // Made with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
-        serde_json::to_writer_pretty(&mut file, keys)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(self.path()).map_err(|error| error.error)?;
-        File::open(&self.directory)?.sync_all()
+    /// Replaces a file of the directory.
+    pub(super) fn write(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(content)?;
+        text.push(b'\n');
+        state_dir::replace(&self.directory, name, &text)
     }
-}
-
-fn lock(directory: &Path) -> io::Result<File> {
-    let file = File::create(directory.join("lock"))?;
-    file.lock()?;
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_first_start_makes_a_key_that_only_its_owner_can_read() {
@@ -265,11 +233,11 @@ mod tests {
                 let store = &store;
                 scope.spawn(move || {
                     for number in 0..5 {
-                        let entry = Entry {
-                            name: format!("key-{thread}-{number}").parse().unwrap(),
-                            role: Role::View,
-                            secret: Secret::Key(Key::random().unwrap()),
-                        };
+                        let entry = Entry::new(
+                            format!("key-{thread}-{number}").parse().unwrap(),
+                            Role::View,
+                            Secret::Key(Key::random().unwrap()),
+                        );
                         store.change(|keys| keys.keys.push(entry)).unwrap();
                     }
                 });

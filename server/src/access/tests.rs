@@ -14,11 +14,7 @@ fn secret(name: Option<&str>, secret: &str) -> Credential {
 /// A store with an owner's key, a key that may only view, and a password.
 fn store(directory: &tempfile::TempDir) -> Store {
     let store = Store::new(directory.path().into());
-    let entry = |name: &str, role, secret| Entry {
-        name: name.parse().unwrap(),
-        role,
-        secret,
-    };
+    let entry = |name: &str, role, secret| Entry::new(name.parse().unwrap(), role, secret);
     store
         .change(|keys| {
             let key = Key::random().unwrap();
@@ -107,13 +103,14 @@ async fn a_session_outlives_a_restart_and_ends_with_its_key() {
     let access = Access::with(store.clone()).unwrap();
     let shown = [secret(None, access.owners_key().unwrap().as_str())];
     let grant = access.judge(&shown, SOMEWHERE).await.unwrap();
-    let session = grant.session().unwrap();
+    let session = access.sign_in(&grant, "a test", SOMEWHERE).unwrap();
 
     let access = Access::with(store.clone()).unwrap();
     let shown = [Credential::Session(session.clone())];
     let again = access.judge(&shown, SOMEWHERE).await.unwrap();
     assert_eq!((again.via, again.role), (Via::Session, Role::Admin));
-    assert_eq!(again.session(), None, "a session begets a session");
+    let begotten = access.sign_in(&again, "a test", SOMEWHERE);
+    assert_eq!(begotten, None, "a session begets a session");
 
     let until = CancellationToken::new();
     let following = tokio::spawn({
@@ -135,7 +132,7 @@ async fn whatever_is_changed_in_a_session_or_ticket_makes_it_worthless() {
     let access = Access::with(store(&directory)).unwrap();
     let shown = [secret(None, access.owners_key().unwrap().as_str())];
     let grant = access.judge(&shown, SOMEWHERE).await.unwrap();
-    let session = grant.session().unwrap();
+    let session = access.sign_in(&grant, "a test", SOMEWHERE).unwrap();
     let scope = Ticket {
         camera: Some("0".into()),
         origin: Some("http://dash.example".into()),

@@ -1,8 +1,9 @@
 //! Sessions and tickets: texts that say what they are good for, signed with the key that they come from.
 //!
-//! Nothing is kept of them, so that no flood of them fills memory and none is lost in a restart. A key that is rotated
-//! signs differently, which ends them all.
+//! Nothing needs to be kept of them, so that no flood of them fills memory and none is lost in a restart. A key that is rotated
+//! signs differently, which ends them all. Sessions that were ended alone are remembered in [`super::sessions`].
 
+use super::SESSION;
 use super::key::Entry;
 use data_encoding::BASE64URL_NOPAD;
 use ring::hmac;
@@ -24,17 +25,30 @@ pub(super) struct Token<'a> {
     pub expires_us: u64,
     signed: &'a str,
     tag: Vec<u8>,
+    /// The id and device of a session.
+    session: Option<(&'a str, String)>,
 }
 
 impl Token<'_> {
     pub fn is_signed_by(&self, entry: &Entry) -> bool {
         hmac::verify(&entry.secret.signing(), self.signed.as_bytes(), &self.tag).is_ok()
     }
+
+    /// A session's id, device, and Unix time in µs of its beginning.
+    pub fn session(&self) -> Option<(&str, String, u64)> {
+        let (id, device) = self.session.clone()?;
+        let began_us = self.expires_us.saturating_sub(SESSION.as_micros() as u64);
+        Some((id, device, began_us))
+    }
 }
 
-/// `session.NAME.EXPIRES.TAG`.
-pub(super) fn session(entry: &Entry, expires_us: u64) -> String {
-    sign(entry, format!("session.{}.{expires_us}", entry.name))
+/// `session.NAME.EXPIRES.ID.DEVICE.TAG`, the device in base64url.
+pub(super) fn session(entry: &Entry, expires_us: u64, id: &str, device: &str) -> String {
+    let device = BASE64URL_NOPAD.encode(device.as_bytes());
+    sign(
+        entry,
+        format!("session.{}.{expires_us}.{id}.{device}", entry.name),
+    )
 }
 
 /// `ticket.NAME.EXPIRES.CAMERA.ORIGIN.TAG`, camera and origin in base64url.
@@ -57,23 +71,27 @@ fn sign(entry: &Entry, text: String) -> String {
 }
 
 pub(super) fn parse_session(text: &str) -> Option<Token<'_>> {
-    match parse(text)? {
-        (token, ["session", _, _]) => Some(token),
-        _ => None,
-    }
+    let (token, ["session", _, _, id, device]) = parse(text)? else {
+        return None;
+    };
+    Some(Token {
+        session: Some((id, decode(device)?)),
+        ..token
+    })
+}
+
+fn decode(text: &str) -> Option<String> {
+    String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()
 }
 
 pub(super) fn parse_ticket(text: &str) -> Option<(Token<'_>, Ticket)> {
     let (token, ["ticket", _, _, camera, origin]) = parse(text)? else {
         return None;
     };
-    let decode = |text: &str| {
-        let decoded = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
-        Some((!decoded.is_empty()).then_some(decoded))
-    };
+    let optional = |text: &str| decode(text).map(|text| (!text.is_empty()).then_some(text));
     let ticket = Ticket {
-        camera: decode(camera)?,
-        origin: decode(origin)?,
+        camera: optional(camera)?,
+        origin: optional(origin)?,
         expires_us: token.expires_us,
     };
     Some((token, ticket))
@@ -89,6 +107,7 @@ fn parse<const N: usize>(text: &str) -> Option<(Token<'_>, [&str; N])> {
         expires_us: fields[2].parse().ok()?,
         signed,
         tag: BASE64URL_NOPAD.decode(tag.as_bytes()).ok()?,
+        session: None,
     };
     Some((token, fields))
 }

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::CameraState;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ pub(super) async fn status(
 ) -> Json<Value> {
     let totals = state.roster.totals();
     let viewers = state.roster.viewers();
-    let viewers = viewers.iter().map(|viewer| {
+    let viewers = viewers.iter().filter(|viewer| grant.sees(&viewer.camera));
+    let viewers = viewers.map(|viewer| {
         let mut described = describe_viewer(viewer);
         // Where others sit is the owner's business.
         if grant.role < Role::Admin {
@@ -49,16 +51,22 @@ pub(super) async fn status(
         "sent_total": totals.sent.load(Relaxed),
         "bytes_total": totals.bytes.load(Relaxed),
         "skipped_total": totals.skipped.load(Relaxed),
-        "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>(),
+        "cameras": described(&state, &grant),
         "viewers": viewers.collect::<Vec<_>>(),
     }))
 }
 
 /// `/api/v1/cameras`: the cameras alone.
-pub(super) async fn cameras(extract::State(state): extract::State<State>) -> Json<Value> {
-    Json(
-        json!({ "cameras": state.hub.cameras().iter().map(|camera| describe(camera)).collect::<Vec<_>>() }),
-    )
+pub(super) async fn cameras(
+    extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
+) -> Json<Value> {
+    Json(json!({ "cameras": described(&state, &grant) }))
+}
+
+fn described(state: &State, grant: &Grant) -> Vec<Value> {
+    let cameras = guard::cameras(state, grant);
+    cameras.map(|camera| describe(camera)).collect()
 }
 
 /// A rate with as many digits as it is good for.
@@ -130,22 +138,27 @@ pub(super) async fn health(
     query: Query,
     request: Request,
 ) -> Response {
-    let ailing: Vec<_> = state
+    let ails = |camera: &Arc<Camera>| ailment(camera, Duration::ZERO);
+    if !state
         .hub
         .cameras()
         .iter()
-        .filter_map(|camera| ailment(camera, Duration::ZERO))
-        .collect();
-    if ailing.is_empty() {
-        (StatusCode::OK, "ok\n").into_response()
-    } else if !matches!(
-        guard::admit(&state, &query, &request, Role::View).await,
-        Ok(grant) if grant.via != Via::Ticket
-    ) {
-        (StatusCode::SERVICE_UNAVAILABLE, "a camera ails\n").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, ailing.join("\n") + "\n").into_response()
+        .any(|camera| ails(camera).is_some())
+    {
+        return (StatusCode::OK, "ok\n").into_response();
     }
+    let why = match guard::admit(&state, &query, &request, Role::View).await {
+        Ok(grant) if grant.via != Via::Ticket => {
+            guard::cameras(&state, &grant).filter_map(ails).collect()
+        }
+        _ => Vec::new(),
+    };
+    let why = if why.is_empty() {
+        "a camera ails".into()
+    } else {
+        why.join("\n")
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response()
 }
 
 fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
@@ -175,7 +188,6 @@ pub(super) fn silence(camera: &Camera, ahead: Duration) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::hub::{Config, Picture};
-    use std::sync::Arc;
 
     #[test]
     fn a_slow_camera_is_healthy_between_its_frames() {

@@ -8,6 +8,7 @@ use super::query::Query;
 use super::visitor::Secure;
 use super::{LARGEST_BODY, State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
+use crate::hub::Camera;
 use axum::body::{HttpBody, to_bytes};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -109,6 +110,19 @@ pub(super) async fn control(
     }
 }
 
+/// Lets those pass whose server it is.
+pub(super) async fn own(
+    state: extract::State<State>,
+    query: Query,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, &query, &request, Role::Admin).await {
+        Ok(grant) => pass(grant, request, next).await,
+        Err(why) => tell(why),
+    }
+}
+
 /// Lets those pass who may see the cameras; people get a page on which they can show their key.
 pub(super) async fn page(
     state: extract::State<State>,
@@ -117,6 +131,15 @@ pub(super) async fn page(
     next: Next,
 ) -> Response {
     match admit(&state, &query, &request, Role::View).await {
+        // It would stay in histories, bookmarks, and the logs of proxies.
+        Ok(grant)
+            if grant.via == Via::Secret
+                && grant.role == Role::Admin
+                && query.get("key").is_some()
+                && query.get("action").is_none() =>
+        {
+            login::page(&state, StatusCode::FORBIDDEN, NO_ADMIN_KEY)
+        }
         // So that the key does not stay in the address bar, the history and bookmarks. A frame has none of these, and no
         // cookie either where the page around it is another site's.
         Ok(grant)
@@ -134,9 +157,14 @@ pub(super) async fn page(
         Ok(grant) if query.get("action").is_some() => pass_on(grant, request, next).await,
         Ok(grant) => pass(grant, request, next).await,
         Err(why) if query.get("action").is_some() => ask(why, request.headers()),
-        Err(_) => login::page(&state),
+        Err(_) => login::page(&state, StatusCode::UNAUTHORIZED, ""),
     }
 }
+
+/// What is said to a page's address with an admin key in it.
+const NO_ADMIN_KEY: &str = "A page takes no admin key in its address, where browsers remember it. Open a link that \
+    <code>pistreamer key</code> prints, type the key here, or make a key for this address that may only look: \
+    <code>pistreamer key add NAME --role view</code>.";
 
 /// Passes a request for something else than a page. A ticket for the pages of one origin is good where the browser says
 /// that one of them asks, or the viewer in a frame of theirs; where it doesn't, as for an `<img>`, any page could.
@@ -332,6 +360,7 @@ pub(super) fn tell(why: Turned) -> Response {
                 .insert(header::RETRY_AFTER, seconds.into());
             response
         }
+        Turned::Away(why @ Refused::UsedUp) => refusal(StatusCode::UNAUTHORIZED, why.to_string()),
         Turned::Away(why) => refusal(
             StatusCode::UNAUTHORIZED,
             format!(
@@ -346,23 +375,57 @@ pub(super) fn tell(why: Turned) -> Response {
     }
 }
 
-/// The camera that somebody may see: what was asked for, unless a ticket is for another one.
-pub(super) fn camera<'a>(
+/// The cameras that a grant is for.
+pub(super) fn cameras<'a>(
+    state: &'a State,
     grant: &'a Grant,
-    query: &'a Query,
-) -> Result<Option<&'a str>, Box<Response>> {
+) -> impl Iterator<Item = &'a Arc<Camera>> {
+    let all = state.hub.cameras().iter();
+    all.filter(|camera| grant.sees(&camera.identity().id))
+}
+
+/// The camera that was asked for, or the first one, of those that a grant is for.
+pub(super) fn camera<'a>(
+    state: &'a State,
+    grant: &Grant,
+    query: &Query,
+) -> Result<&'a Arc<Camera>, Box<Response>> {
     let asked = query.get("camera").filter(|id| !id.is_empty());
-    let only = grant
-        .ticket
-        .as_ref()
-        .and_then(|ticket| ticket.camera.as_deref());
-    match (asked, only) {
-        (Some(asked), Some(only)) if asked != only => Err(Box::new(refusal(
-            StatusCode::FORBIDDEN,
-            format!("this ticket is for camera {only} alone"),
-        ))),
-        (asked, only) => Ok(only.or(asked)),
+    if let Some(id) = asked
+        && !grant.sees(id)
+    {
+        return Err(Box::new(not_for(id)));
     }
+    let mut all = state.hub.cameras().iter();
+    let camera = all.find(|camera| {
+        let id = &camera.identity().id;
+        asked.is_none_or(|asked| asked == id) && grant.sees(id)
+    });
+    camera.ok_or_else(|| Box::new(unknown_camera(state, grant, asked)))
+}
+
+/// The refusal of a camera that a key or ticket is not for.
+pub(super) fn not_for(camera: &str) -> Response {
+    refusal(
+        StatusCode::FORBIDDEN,
+        format!("what you showed is for other cameras than {camera:?}"),
+    )
+}
+
+/// The refusal of a camera that is none.
+pub(super) fn unknown_camera(state: &State, grant: &Grant, id: Option<&str>) -> Response {
+    let known: Vec<_> = cameras(state, grant)
+        .map(|camera| camera.identity().id.as_str())
+        .collect();
+    let text = match (id, known.is_empty()) {
+        (_, true) => "this server has none of the cameras that you may see".into(),
+        (id, false) => format!(
+            "there is no camera {:?}: this server has {}",
+            id.unwrap_or_default(),
+            known.join(", ")
+        ),
+    };
+    refusal(StatusCode::NOT_FOUND, text)
 }
 
 #[cfg(test)]
@@ -381,6 +444,7 @@ mod tests {
                 .map(|credential| match credential {
                     Credential::Key(_) => "key".into(),
                     Credential::Secret { name, .. } => format!("secret of {name:?}"),
+                    Credential::Code(_) => "code".into(),
                     Credential::Session(text) => format!("session {text}"),
                     Credential::Ticket(text) => format!("ticket {text}"),
                 })

@@ -8,7 +8,7 @@ use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
-use super::{State, refusal, stop};
+use super::{State, guard, refusal, stop};
 use crate::access::Grant;
 use crate::session::{self, Stop};
 use crate::source::ingest::{Shut, Visit};
@@ -43,15 +43,20 @@ pub(super) async fn upgrade(
     query: Query,
     mut request: Request,
 ) -> Response {
+    let wanted = query.get("camera").filter(|id| !id.is_empty());
+    if let Some(id) = wanted
+        && !grant.sees(id)
+    {
+        return guard::not_for(id);
+    }
     let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
     };
-    let wanted = query.get("camera").filter(|id| !id.is_empty());
     let door = state
         .doors
         .iter()
-        .find(|(id, _)| wanted.is_none_or(|wanted| wanted == id));
+        .find(|(id, _)| wanted.is_none_or(|wanted| wanted == id) && grant.sees(id));
     let Some((camera, door)) = door else {
         return refusal(
             StatusCode::NOT_FOUND,
@@ -65,7 +70,7 @@ pub(super) async fn upgrade(
         }
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let span = tracing::info_span!("pusher", %address, camera);
+    let span = tracing::info_span!("pusher", %address, camera, key = grant.credential());
     let busy = place.begin();
     let (sessions, stop) = (state.sessions, stop(&state, &grant, &place));
     let session = async move {

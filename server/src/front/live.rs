@@ -10,10 +10,10 @@ use super::listen::Peer;
 use super::placard::placard;
 use super::place::Place;
 use super::query::Query;
-use super::upgrade::unknown_camera;
 use super::{State, assets, guard, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
+use crate::folded::Came;
 use crate::hub::{BOUNDARY, Camera, Manner, Subscription, timestamp};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
@@ -68,12 +68,9 @@ pub(super) async fn snapshot(
     query: Query,
     method: Method,
 ) -> Response {
-    let id = match guard::camera(&grant, &query) {
-        Ok(id) => id,
+    let camera = match guard::camera(&state, &grant, &query) {
+        Ok(camera) => camera,
         Err(refusal) => return *refusal,
-    };
-    let Some(camera) = state.hub.camera(id) else {
-        return unknown_camera(&state, id);
     };
     if method == Method::HEAD {
         // Somebody who only asks what there is must not set a camera to work, nor wait for it.
@@ -124,12 +121,9 @@ pub(super) async fn stream(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let id = match guard::camera(&grant, &query) {
-        Ok(id) => id,
+    let camera = match guard::camera(&state, &grant, &query) {
+        Ok(camera) => camera,
         Err(refusal) => return *refusal,
-    };
-    let Some(camera) = state.hub.camera(id) else {
-        return unknown_camera(&state, id);
     };
     if method == Method::HEAD {
         // Somebody who only asks what there is must not set a camera to work.
@@ -144,7 +138,11 @@ pub(super) async fn stream(
     let mut pace = Pace::default();
     pace.limit(query.number("fps").filter(|fps| *fps > 0.0));
     let manner = manner_of(&headers);
+    let identity = &camera.identity().id;
+    let span = tracing::info_span!("mjpeg", %address, camera = identity, key = grant.credential());
+    let came = Some(span.in_scope(|| state.crowd.came()));
     let parts = Parts {
+        _told: Told { span, came },
         manner,
         subscription: camera.subscribe_to(query.limits()),
         viewer,
@@ -220,9 +218,24 @@ fn no_signal(camera: &Camera) -> Option<Vec<u8>> {
     .ok()
 }
 
+/// Who looks, in the log. Its drop tells that the stream has ended.
+struct Told {
+    span: tracing::Span,
+    came: Option<Came>,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(came) = self.came.take() {
+            self.span.in_scope(|| came.went("the stream ended"));
+        }
+    }
+}
+
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
 /// newest frame is chosen late.
 struct Parts {
+    _told: Told,
     manner: Manner,
     subscription: Subscription,
     viewer: Entry,

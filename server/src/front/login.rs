@@ -3,7 +3,7 @@
 use super::listen::Peer;
 use super::query::Query;
 use super::visitor::Secure;
-use super::{State, guard, origin, refusal};
+use super::{State, device, guard, origin, refusal, sessions};
 use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
 use crate::clock;
 use crate::front::guard::Turned;
@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
+use std::net::IpAddr;
 
 /// A ticket is good for so many seconds unless more or fewer are asked for.
 const TICKET: u64 = 3600;
@@ -25,11 +26,14 @@ const PAGE: &str = include_str!("login/login.html");
 const SCRIPT: &str = include_str!("login/login.js");
 const STYLE: &str = include_str!("login/login.css");
 
-/// The page on which a person shows a key.
-pub(super) fn page(state: &State) -> Response {
+/// Where the page tells something.
+const MESSAGE: &str = r#"<p id="message" role="alert">"#;
+
+/// The page on which a person shows a key, with something to tell before.
+pub(super) fn page(state: &State, status: StatusCode, message: &'static str) -> Response {
     let policy = state.origins.page_policy(None);
     (
-        StatusCode::UNAUTHORIZED,
+        status,
         [
             (header::CONTENT_SECURITY_POLICY, policy),
             // Without a referrer, the form's request would have no origin either (Fetch §3.2).
@@ -38,7 +42,7 @@ pub(super) fn page(state: &State) -> Response {
                 HeaderValue::from_static("same-origin"),
             ),
         ],
-        Html(PAGE),
+        Html(PAGE.replace(MESSAGE, &format!("{MESSAGE}{message}"))),
     )
         .into_response()
 }
@@ -62,7 +66,7 @@ pub(super) async fn session(Extension(grant): Extension<Grant>) -> Response {
     Json(json!({ "role": grant.role.to_string() })).into_response()
 }
 
-/// `POST /api/v1/session`: trades a key or password, in JSON or as a form sends it, for a session.
+/// `POST /api/v1/session`: trades a key, password or one-time code, in JSON or as a form sends it, for a session.
 pub(super) async fn enter(
     extract::State(state): extract::State<State>,
     Extension(Peer(peer)): Extension<Peer>,
@@ -76,7 +80,8 @@ pub(super) async fn enter(
     #[derive(Deserialize)]
     struct Shown {
         name: Option<String>,
-        key: String,
+        key: Option<String>,
+        code: Option<String>,
     }
     let content_type = headers
         .get(header::CONTENT_TYPE)
@@ -87,22 +92,35 @@ pub(super) async fn enter(
         && !body.trim_ascii_start().starts_with(b"{");
     let shown = if form {
         let fields = Query::parse(&String::from_utf8_lossy(&body));
-        fields.get("key").map(|key| Shown {
-            name: fields.get("name").map(str::to_owned),
-            key: key.to_owned(),
+        let field = |name| fields.get(name).map(str::to_owned);
+        Some(Shown {
+            name: field("name"),
+            key: field("key"),
+            code: field("code"),
         })
     } else {
         serde_json::from_slice(&body).ok()
     };
-    let Some(Shown { name, key }) = shown else {
-        return refusal(
-            StatusCode::BAD_REQUEST,
-            r#"send {"key": "…"}, with "name" where the key is a person's password"#,
-        );
-    };
-    let credential = Credential::Secret {
-        name: name.filter(|name| !name.is_empty() && name != "camera"),
-        secret: Password::new(&key),
+    let credential = match shown {
+        Some(Shown {
+            code: Some(code),
+            key: None,
+            ..
+        }) => Credential::Code(code),
+        Some(Shown {
+            name,
+            key: Some(key),
+            code: None,
+        }) => Credential::Secret {
+            name: name.filter(|name| !name.is_empty() && name != "camera"),
+            secret: Password::new(&key),
+        },
+        _ => {
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                r#"send {"key": "…"}, with "name" where the key is a person's password, or {"code": "…"}"#,
+            );
+        }
     };
     match state.access.judge(&[credential], peer.ip()).await {
         Ok(grant) => {
@@ -112,21 +130,31 @@ pub(super) async fn enter(
             } else {
                 StatusCode::NO_CONTENT.into_response()
             };
-            remember(&state, &grant, secure, &mut response);
+            let device = device::of(&headers);
+            remember(&state, &grant, (&device, peer.ip()), secure, &mut response);
             response
         }
         Err(why) => guard::tell(Turned::Away(why)),
     }
 }
 
-/// `DELETE /api/v1/session`: makes the browser forget its session.
+/// `DELETE /api/v1/session`: ends the session that the request shows, and makes the browser forget it.
 pub(super) async fn leave(
     extract::State(state): extract::State<State>,
     Extension(secure): Extension<Secure>,
-    headers: HeaderMap,
+    query: Query,
+    request: Request,
 ) -> Response {
-    if let Some(refused) = from_elsewhere(&headers, secure) {
+    if let Some(refused) = from_elsewhere(request.headers(), secure) {
         return refused;
+    }
+    let judged = guard::admit(&state, &query, &request, Role::View).await;
+    if let Ok(Grant {
+        session: Some(id), ..
+    }) = judged
+        && let Err(error) = state.access.end_session(&id).await
+    {
+        return sessions::not_kept(&error);
     }
     let cookie = format!(
         "{}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
@@ -170,14 +198,21 @@ pub(super) fn without_key(state: &State, grant: Option<&Grant>, request: &Reques
     };
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     let secure = request.extensions().get().copied().unwrap_or(Secure(false));
-    if let Some(grant) = grant {
-        remember(state, grant, secure, &mut response);
+    if let (Some(grant), Some(Peer(peer))) = (grant, request.extensions().get()) {
+        let device = device::of(request.headers());
+        remember(state, grant, (&device, peer.ip()), secure, &mut response);
     }
     response
 }
 
-fn remember(state: &State, grant: &Grant, Secure(secure): Secure, response: &mut Response) {
-    let Some(session) = grant.session() else {
+fn remember(
+    state: &State,
+    grant: &Grant,
+    (device, from): (&str, IpAddr),
+    Secure(secure): Secure,
+    response: &mut Response,
+) {
+    let Some(session) = state.access.sign_in(grant, device, from) else {
         return;
     };
     let cookie = format!(
@@ -221,9 +256,9 @@ pub(super) async fn ticket(
     };
     // An empty id would mean any camera.
     if let Some(id) = &wanted.camera
-        && (id.is_empty() || state.hub.camera(Some(id)).is_none())
+        && !guard::cameras(&state, &grant).any(|camera| camera.identity().id == *id)
     {
-        return super::upgrade::unknown_camera(&state, Some(id));
+        return guard::unknown_camera(&state, &grant, Some(id));
     }
     let origin = match wanted.origin.as_deref().map(origin::parse) {
         None => None,

@@ -1,8 +1,9 @@
 //! `/metrics` in the Prometheus text format, version 0.0.4.
 
-use super::State;
+use super::{State, guard};
+use crate::access::Grant;
 use crate::hub::Camera;
-use axum::extract;
+use axum::extract::{self, Extension};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::CameraState;
@@ -63,15 +64,18 @@ const CAMERA_FIGURES: [CameraFigure; 8] = [
     ),
 ];
 
-pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Response {
+pub(super) async fn metrics(
+    extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
+) -> Response {
     let mut text = String::new();
     for (name, kind, help, value) in CAMERA_FIGURES {
         describe(&mut text, name, kind, help);
-        for camera in state.hub.cameras() {
+        for camera in guard::cameras(&state, &grant) {
             line(&mut text, name, &label(camera), value(camera));
         }
     }
-    renditions(&mut text, &state);
+    renditions(&mut text, &state, &grant);
     let totals = state.roster.totals();
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
@@ -187,10 +191,10 @@ fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 /// What was made in each rendition, which are never many.
-fn renditions(text: &mut String, state: &State) {
+fn renditions(text: &mut String, state: &State, grant: &Grant) {
     let name = "pistreamer_rendition_frames_total";
     describe(text, name, "counter", "Frames made in one size and quality");
-    for camera in state.hub.cameras() {
+    for camera in guard::cameras(state, grant) {
         for tally in camera.all_tallies() {
             let scale = 1 << tally.rendition.halvings;
             let quality = tally

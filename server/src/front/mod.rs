@@ -5,6 +5,7 @@
 mod api;
 mod assets;
 mod crowd;
+mod device;
 mod guard;
 pub(crate) mod ingest;
 pub(crate) mod listen;
@@ -15,6 +16,7 @@ mod origin;
 mod placard;
 mod place;
 mod query;
+mod sessions;
 mod shares;
 mod tls;
 mod upgrade;
@@ -35,7 +37,7 @@ use axum::extract::{self, DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use place::{Full, Place};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -98,6 +100,11 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/session", get(login::session))
         .route("/api/v1/tickets", post(login::ticket))
         .layer(from_fn_with_state(state.clone(), guard::view_quietly));
+    // What is the owner's alone.
+    let owned = Router::new()
+        .route("/api/v1/sessions", get(sessions::list))
+        .route("/api/v1/sessions/{id}", delete(sessions::end))
+        .layer(from_fn_with_state(state.clone(), guard::own));
     let pushed = Router::new()
         .route("/ingest", get(ingest::upgrade))
         .layer(from_fn_with_state(state.clone(), guard::control));
@@ -110,6 +117,7 @@ pub fn router(state: State) -> Router {
         .merge(pictures)
         .merge(insights)
         .merge(scripted)
+        .merge(owned)
         .merge(pushed)
         .merge(open)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -168,6 +176,7 @@ async fn options(request: Request, next: Next) -> Response {
     what_is_allowed(match request.uri().path() {
         "/api/v1/session" => "GET, HEAD, POST, DELETE, OPTIONS",
         "/api/v1/tickets" => "POST, OPTIONS",
+        path if path.starts_with("/api/v1/sessions/") => "DELETE, OPTIONS",
         _ => METHODS,
     })
 }

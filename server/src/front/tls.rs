@@ -2,6 +2,7 @@
 //!
 //! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
 
+use crate::state_dir;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
@@ -11,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -209,12 +210,14 @@ fn read((chain, key): &(PathBuf, PathBuf)) -> Result<CertifiedKey, TlsError> {
     Ok(certified)
 }
 
+/// Names of the files of the server's own certificate.
+const CERTIFICATE: &str = "tls-cert.pem";
+const KEY: &str = "tls-key.pem";
+
 /// The files of the server's own certificate, made where there is none or it has become old.
 fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::error::Error>> {
-    let files = (
-        directory.join("tls-cert.pem"),
-        directory.join("tls-key.pem"),
-    );
+    state_dir::make(directory)?;
+    let files = (directory.join(CERTIFICATE), directory.join(KEY));
     let modified = files.0.metadata().and_then(|data| data.modified());
     let young = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < OLD));
     if young && files.1.exists() {
@@ -241,17 +244,9 @@ fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::erro
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    std::fs::create_dir_all(directory)?;
     // The key first: a certificate tells that both are there.
-    for (path, pem) in [
-        (&files.1, key.serialize_pem()),
-        (&files.0, certificate.pem()),
-    ] {
-        // Made with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(pem.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+    for (name, pem) in [(KEY, key.serialize_pem()), (CERTIFICATE, certificate.pem())] {
+        state_dir::replace(directory, name, pem.as_bytes())?;
     }
     Ok(files)
 }

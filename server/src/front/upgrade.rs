@@ -28,12 +28,9 @@ pub(super) async fn upgrade(
     query: Query,
     mut request: Request,
 ) -> Response {
-    let id = match guard::camera(&grant, &query) {
-        Ok(id) => id,
+    let camera = match guard::camera(&state, &grant, &query) {
+        Ok(camera) => Arc::clone(camera),
         Err(refusal) => return *refusal,
-    };
-    let Some(camera) = state.hub.camera(id).cloned() else {
-        return unknown_camera(&state, id);
     };
     let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
@@ -52,7 +49,7 @@ pub(super) async fn upgrade(
     let upgrade = hyper::upgrade::on(&mut request);
     let limits = query.limits();
     let tasks = state.tasks.clone();
-    let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol());
+    let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol(), key = grant.credential());
     let session = async move {
         let stop = stop(&state, &grant, &place);
         serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;
@@ -77,21 +74,6 @@ pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Respons
             .insert(header::SEC_WEBSOCKET_PROTOCOL, name);
     }
     response
-}
-
-pub(super) fn unknown_camera(state: &State, id: Option<&str>) -> Response {
-    let known: Vec<_> = state
-        .hub
-        .cameras()
-        .iter()
-        .map(|camera| camera.identity().id.as_str())
-        .collect();
-    let text = format!(
-        "there is no camera {:?}: this server has {}",
-        id.unwrap_or_default(),
-        known.join(", ")
-    );
-    refusal(StatusCode::NOT_FOUND, text)
 }
 
 /// The answer to the viewer's key, the wire format, and whether the viewer offered any.

@@ -1,6 +1,7 @@
 //! What was typed after `pistreamer grab`, checked and completed.
 
 use crate::cli;
+use crate::placeholders::{self, PlaceholderError};
 use pistreamer_client::protocol::WireFormat;
 use pistreamer_client::{self as client, UrlError};
 use std::io::IsTerminal;
@@ -35,6 +36,9 @@ pub enum ConfigError {
     /// Not a server's URL.
     #[error(transparent)]
     BadUrl(#[from] UrlError),
+    /// A secret in the URL is missing.
+    #[error(transparent)]
+    BadPlaceholder(#[from] PlaceholderError),
     /// Pictures would be written to a terminal.
     #[error("frames on a terminal help nobody: give --out DIR, or pipe them into a program")]
     Terminal,
@@ -63,7 +67,9 @@ impl Config {
     /// With what is wrong, and what is possible.
     pub fn new(typed: &cli::Grab) -> Result<Self, ConfigError> {
         // Of the two wire formats this one costs fewer bytes, and the receiver nothing.
-        let mut subscription = client::Config::new(&typed.url)?.wire(WireFormat::Jpeg);
+        let url = placeholders::filled(&typed.url)?;
+        let subscription = client::Config::new(&url).map_err(|error| error.about(&typed.url))?;
+        let mut subscription = subscription.wire(WireFormat::Jpeg);
         if let Some(id) = &typed.camera {
             subscription = subscription.camera(id);
         }

@@ -4,6 +4,7 @@ use crate::support::{TestServer, TestViewer};
 use pistreamer::access::{Entry, Key, Role, Secret, Store};
 use pistreamer_protocol::message::CLOSE_SIGNED_OUT;
 use serde_json::Value;
+use std::path::Path;
 use std::process::Stdio;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -12,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 pub struct Locked {
     pub server: TestServer,
     pub store: Store,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Locked {
@@ -21,7 +22,10 @@ impl Locked {
     }
 
     pub fn start_with(change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), change)
+    }
+
+    fn start_in(directory: TempDir, change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
         let store = Store::new(directory.path().join("state"));
         let server = TestServer::start(|typed| {
             typed.no_auth = false;
@@ -33,8 +37,22 @@ impl Locked {
         Self {
             server,
             store,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// The same server again, on another port.
+    pub async fn restart(self) -> Self {
+        let Self {
+            server, directory, ..
+        } = self;
+        server.stop().await;
+        Self::start_in(directory, |_| ())
+    }
+
+    /// Where the server keeps its keys.
+    pub fn state(&self) -> &Path {
+        self.store.directory()
     }
 
     pub fn key(&self) -> String {
@@ -44,11 +62,8 @@ impl Locked {
     /// A further key.
     pub fn add(&self, name: &str, role: Role) -> String {
         let key = Key::random().unwrap();
-        let entry = Entry {
-            name: name.parse().unwrap(),
-            role,
-            secret: Secret::Key(key.clone()),
-        };
+        let secret = Secret::Key(key.clone());
+        let entry = Entry::new(name.parse().unwrap(), role, secret);
         self.store.change(|keys| keys.keys.push(entry)).unwrap();
         key.as_str().into()
     }
@@ -212,6 +227,23 @@ async fn a_browser_trades_the_key_for_a_session_and_forgets_it() {
     );
     assert_eq!(locked.get("/api/v1/session", &cookie).await.status, 200);
 
+    // A page takes no admin key in its address, which browsers remember.
+    for path in ["/", "/embed"] {
+        let refused = locked.get(&format!("{path}?key={key}"), "").await;
+        assert_eq!(refused.status, 403, "{path}");
+        assert!(
+            refused.body.contains("no admin key") && refused.body.contains("pistreamer key add")
+        );
+        assert_eq!(refused.header("set-cookie"), "");
+    }
+    let snapshot = locked
+        .get(&format!("/?action=snapshot&key={key}"), "")
+        .await;
+    assert_eq!(snapshot.status, 200);
+    let key = locked.add("door", Role::View);
+    locked
+        .until(&format!("/api/v1/cameras?key={key}"), "", 200)
+        .await;
     let redirect = locked.get(&format!("/?camera=1&key={key}"), "").await;
     assert_eq!(redirect.status, 303);
     assert_eq!(redirect.header("location"), "./?camera=1");
@@ -236,6 +268,8 @@ async fn a_browser_trades_the_key_for_a_session_and_forgets_it() {
     for (body, status) in [
         (r#"{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}"#, 401),
         (r#"{"kez":""}"#, 400),
+        (r#"{"key":"a","code":"b"}"#, 400),
+        (r#"{"code":"AAAAAAAAAAAA"}"#, 401),
         ("", 400),
     ] {
         let answer = locked.post("/api/v1/session", "", body).await;
@@ -493,16 +527,11 @@ fn keys_are_shown_rotated_added_and_removed_by_the_program() {
     store.open().unwrap();
     let (_, shown) = run(&[], "");
     let key = store.read().unwrap().owners().unwrap().as_str().to_owned();
-    assert!(
-        shown.contains(&format!("http://localhost:8000/#key={key}")),
-        "{shown}"
-    );
+    assert!(shown.contains("http://localhost:8000/#code="), "{shown}");
+    assert!(!shown.contains("#key="), "{shown}");
     store.note_addresses(&["https://192.0.2.5:8443/".into()]);
     let (_, shown) = run(&["show"], "");
-    assert!(
-        shown.contains(&format!("https://192.0.2.5:8443/#key={key}")),
-        "{shown}"
-    );
+    assert!(shown.contains("https://192.0.2.5:8443/#code="), "{shown}");
     let (_, rotated) = run(&["rotate"], "");
     assert!(rotated.starts_with("owner: ") && !rotated.contains(&key));
     assert!(run(&["add", "door"], "").1.starts_with("door (view): "));

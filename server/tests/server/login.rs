@@ -59,6 +59,20 @@ async fn cameras_that_want_digest_authentication_get_it_and_never_the_password()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_a_file_is_not_among_the_arguments_and_lets_the_camera_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_script, address, shown) = camera(&directory, &["MD5"]);
+    let file = directory.path().join("password");
+    std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let source = format!("http://me:${{file:{}}}@{address}/stream", file.display());
+    let server = TestServer::start(|typed| typed.source = vec![source]);
+    let mut viewer = TestViewer::connect(&server).await;
+    let frame = viewer.frame().await;
+    assert_eq!(frame.jpeg, frame.stamp.write(&shown).unwrap());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_said_and_so_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let (_script, address, _) = camera(&directory, &["MD5"]);

@@ -7,6 +7,8 @@
 mod abuse;
 mod access;
 mod clock;
+mod codes;
+mod devices;
 mod encrypted;
 mod examples;
 mod faults;

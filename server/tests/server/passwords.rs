@@ -12,11 +12,7 @@ use tokio::net::TcpStream;
 const PASSWORD: &str = "correct horse";
 
 fn entry(name: &str, secret: Secret) -> Entry {
-    Entry {
-        name: name.parse().unwrap(),
-        role: Role::View,
-        secret,
-    }
+    Entry::new(name.parse().unwrap(), Role::View, secret)
 }
 
 /// A server where anna has a password.

@@ -30,11 +30,8 @@ impl Locked {
         let owner = store.open().unwrap().owners().unwrap().as_str().to_owned();
         let [door, shed] = ["door", "shed"].map(|name| {
             let key = Key::random().unwrap();
-            let entry = Entry {
-                name: name.parse().unwrap(),
-                role: Role::View,
-                secret: Secret::Key(key.clone()),
-            };
+            let secret = Secret::Key(key.clone());
+            let entry = Entry::new(name.parse().unwrap(), Role::View, secret);
             store.change(|keys| keys.keys.push(entry)).unwrap();
             key.as_str().to_owned()
         });

@@ -166,3 +166,110 @@ fn terminate(child: &mut Child) {
     send("-TERM", child);
     child.wait().unwrap();
 }
+
+#[test]
+fn two_servers_with_the_same_keys_are_each_shown_with_their_own_address() {
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path().to_str().unwrap();
+    let arguments = [
+        "--source",
+        "pattern",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        state,
+    ];
+    let (mut first, one) = serve(&arguments);
+    let (mut second, other) = serve(&arguments);
+    let shown = || {
+        let output = pistreamer(&["key", "--state-dir", state]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = shown();
+    for url in [&one, &other] {
+        assert!(text.contains(&format!("open {url}#code=")), "{url}: {text}");
+    }
+    terminate(&mut second);
+    let text = shown();
+    assert!(text.contains(&one) && !text.contains(&other), "{text}");
+    terminate(&mut first);
+}
+
+#[test]
+fn the_state_directory_is_its_owners_alone_and_so_are_the_keys() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    let parent = tempfile::tempdir().unwrap();
+    let state = parent.path().join("state");
+    let typed = state.to_str().unwrap();
+    let arguments = [
+        "--source",
+        "pattern",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        typed,
+    ];
+    let encrypted = [&arguments[..], &["--no-auth", "--tls", "self-signed"]].concat();
+    let (mut child, _) = serve(&encrypted);
+    terminate(&mut child);
+    assert_eq!(std::fs::metadata(&state).unwrap().mode() & 0o777, 0o700);
+    // Whatever lies in the place of a file is not written through.
+    let victim = parent.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    for name in ["addresses.json", "codes.json", "sessions.json"] {
+        symlink(&victim, state.join(name)).unwrap();
+    }
+    let (mut child, _) = serve(&arguments);
+    assert!(
+        pistreamer(&["key", "--state-dir", typed])
+            .status()
+            .unwrap()
+            .success()
+    );
+    terminate(&mut child);
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    // Only root can give a file away.
+    if chown(state.join("keys.json"), Some(65534), None).is_ok() {
+        let said = refused(&arguments);
+        assert!(
+            said.contains("belongs to the user with the id 65534"),
+            "{said}"
+        );
+        chown(state.join("keys.json"), Some(0), None).unwrap();
+    }
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::remove_file(state.join("keys.json")).unwrap();
+    assert!(refused(&arguments).contains("chmod 700"));
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_from_files() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, b"hunter2/#\n").unwrap();
+    let from_file = format!("http://me:${{file:{}}}@", file.path().display());
+    for arguments in [
+        vec!["--source", "http://me:${NO_SUCH_PASSWORD}@cam/"],
+        vec!["push", "ws://me:${NO_SUCH_PASSWORD}@cam/"],
+        vec![
+            "grab",
+            "http://me:${NO_SUCH_PASSWORD}@cam/",
+            "--out",
+            "/tmp",
+        ],
+    ] {
+        let said = refused(&arguments);
+        assert!(said.contains("${NO_SUCH_PASSWORD}"), "{said}");
+    }
+    // Nothing is shown of one that is there.
+    for arguments in [
+        vec!["--source", &from_file],
+        vec!["push", &from_file],
+        vec!["grab", &from_file, "--out", "/tmp"],
+    ] {
+        let said = refused(&arguments);
+        assert!(
+            said.contains("not the URL") && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+}

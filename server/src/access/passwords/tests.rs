@@ -11,11 +11,8 @@ const RIGHT: &str = "correct horse";
 fn held(name: &str) -> Arc<Held> {
     let hash =
         "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-    hold(Entry {
-        name: name.parse().unwrap(),
-        role: Role::View,
-        secret: Secret::Argon2(Hash::try_from(hash.to_owned()).unwrap()),
-    })
+    let secret = Secret::Argon2(Hash::try_from(hash.to_owned()).unwrap());
+    hold(Entry::new(name.parse().unwrap(), Role::View, secret))
 }
 
 fn address(number: u32) -> IpAddr {

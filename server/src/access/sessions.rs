@@ -1,0 +1,346 @@
+//! The devices that are signed in: when each was last here, and the end of one alone.
+//!
+//! A session says itself what it is good for ([`super::token`]), so that none is lost where nothing can be written. What is
+//! kept is the list of those that were seen, for people, and which ones were ended before their time.
+
+use super::Store;
+use super::book::Held;
+use super::key::{Entry, Name};
+use super::token::Token;
+use crate::state_dir::{self, Version};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+const FILE: &str = "sessions.json";
+
+/// Most sessions in the list. One more pushes out the one of the key with the most that was unused for longest: nobody fills
+/// it with sessions of a key of theirs.
+const LISTED: usize = 200;
+
+/// Most ended ones that are remembered, by the same rule: whoever ends sessions by the thousand has their key, and needs none
+/// of them.
+const REMEMBERED: usize = 1000;
+
+/// How coarsely the file tells when a session was last used, in µs.
+const COARSE_US: u64 = 3600 * 1_000_000;
+
+/// A device that is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Tells it from the others.
+    pub id: String,
+    /// The key that it hangs on.
+    pub key: Name,
+    /// What it is, in words.
+    pub device: String,
+    /// Where it was last.
+    pub address: IpAddr,
+    /// Unix time in µs when it signed in.
+    pub first_us: u64,
+    /// Unix time in µs when it was last here.
+    pub last_us: u64,
+    /// Which secret the key had.
+    secret: String,
+}
+
+/// One that ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ended {
+    id: String,
+    key: Name,
+    secret: String,
+    /// Unix time in µs when it ended.
+    last_us: u64,
+}
+
+/// What the file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    #[serde(default)]
+    sessions: Vec<Session>,
+    #[serde(default)]
+    ended: Vec<Ended>,
+}
+
+/// Those of one server.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    now: Mutex<Now>,
+    warned: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    listed: HashMap<String, Listed>,
+    ended: HashMap<String, Ended>,
+    /// Whether the file lacks something.
+    dirty: bool,
+    version: Option<Version>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    session: Session,
+    /// Cancelled when it ends. It hangs on the key's.
+    over: Option<CancellationToken>,
+}
+
+impl Sessions {
+    /// Notes that a session is used. Returns what ends it, or `None` where it has ended.
+    pub fn used(
+        &self,
+        token: &Token<'_>,
+        held: &Held,
+        from: IpAddr,
+        now_us: u64,
+    ) -> Option<CancellationToken> {
+        let (id, device, first_us) = token.session()?;
+        let mut now = self.now();
+        if now.ended.contains_key(id) {
+            return None;
+        }
+        if !now.listed.contains_key(id) {
+            let session = Session {
+                id: id.to_owned(),
+                key: held.entry.name.clone(),
+                device,
+                address: from,
+                first_us,
+                last_us: 0,
+                secret: held.entry.generation(),
+            };
+            now.list(session);
+        }
+        let Now { listed, dirty, .. } = &mut *now;
+        let listed = listed.get_mut(id)?;
+        let session = &mut listed.session;
+        *dirty |= now_us >= session.last_us + COARSE_US;
+        session.last_us = session.last_us.max(now_us);
+        session.address = from;
+        let over = match listed.over.take().filter(|over| !over.is_cancelled()) {
+            Some(over) => over,
+            None => held.ended.child_token(),
+        };
+        listed.over = Some(over.clone());
+        Some(over)
+    }
+
+    /// Whether a session ended before its time.
+    pub fn has_ended(&self, token: &Token<'_>) -> bool {
+        let session = token.session();
+        session.is_none_or(|(id, ..)| self.now().ended.contains_key(id))
+    }
+
+    /// All that are listed, those first that were used last.
+    pub fn listed(&self) -> Vec<Session> {
+        let now = self.now();
+        let sessions = now.listed.values().map(|listed| listed.session.clone());
+        sorted(sessions.collect())
+    }
+
+    /// Ends a session. Returns whether there was one.
+    pub fn end(&self, id: &str, now_us: u64) -> bool {
+        let mut now = self.now();
+        let Some(listed) = now.listed.remove(id) else {
+            return false;
+        };
+        now.end(ended(&listed.session, now_us), listed.over);
+        true
+    }
+
+    /// Whether there is something to write.
+    pub fn is_dirty(&self) -> bool {
+        self.now().dirty
+    }
+
+    /// Takes over what other processes wrote, if they did. `keys` are those in force.
+    pub fn look(&self, store: &Store, keys: &[Arc<Held>]) {
+        let version = state_dir::version(&store.directory().join(FILE));
+        if self.now().version != version {
+            let kept = store.kept_sessions().unwrap_or_default();
+            let mut now = self.now();
+            now.version = version;
+            now.take(kept, keys);
+        }
+    }
+
+    /// Writes what the file lacks.
+    ///
+    /// # Errors
+    /// Where it can't be written; sessions are as good as before.
+    pub fn keep(&self, store: &Store, keys: &[Arc<Held>]) -> io::Result<()> {
+        let written = state_dir::lock(store.directory()).and_then(|_lock| {
+            let kept = store.kept_sessions().unwrap_or_default();
+            let kept = {
+                let mut now = self.now();
+                now.take(kept, keys);
+                // Where writing fails, whoever signs in next has it tried again.
+                now.dirty = false;
+                now.kept()
+            };
+            store.write(FILE, &kept)?;
+            self.now().version = state_dir::version(&store.directory().join(FILE));
+            Ok(())
+        });
+        if let Err(error) = &written
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "the list of signed-in devices cannot be kept; they stay signed in all the same");
+        }
+        written
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Now {
+    fn list(&mut self, session: Session) {
+        if self.listed.len() >= LISTED {
+            let all = self.listed.values().map(|listed| &listed.session);
+            let most = dispensable(all.map(|session| (&session.key, session.last_us, &session.id)));
+            if let Some(id) = most {
+                self.listed.remove(&id);
+            }
+        }
+        self.dirty = true;
+        let over = None;
+        let id = session.id.clone();
+        self.listed.insert(id, Listed { session, over });
+    }
+
+    fn end(&mut self, ended: Ended, over: Option<CancellationToken>) {
+        if let Some(over) = over {
+            over.cancel();
+        }
+        if self.ended.len() >= REMEMBERED {
+            let all = self.ended.values();
+            let most = dispensable(all.map(|ended| (&ended.key, ended.last_us, &ended.id)));
+            if let Some(id) = most {
+                self.ended.remove(&id);
+            }
+        }
+        self.dirty = true;
+        self.ended.insert(ended.id.clone(), ended);
+    }
+
+    /// Takes over what a file says.
+    fn take(&mut self, kept: Kept, keys: &[Arc<Held>]) {
+        let dirty = self.dirty;
+        for ended in kept.ended {
+            if !self.ended.contains_key(&ended.id) {
+                let listed = self.listed.remove(&ended.id);
+                self.end(ended, listed.and_then(|listed| listed.over));
+            }
+        }
+        for session in kept.sessions {
+            match self.listed.get_mut(&session.id) {
+                Some(Listed { session: known, .. }) if known.last_us < session.last_us => {
+                    *known = session;
+                }
+                None if !self.ended.contains_key(&session.id) => self.list(session),
+                _ => {}
+            }
+        }
+        let current = Generations::of(keys.iter().map(|held| &held.entry));
+        let listed = self.listed.len();
+        self.listed
+            .retain(|_, Listed { session, .. }| current.have(&session.key, &session.secret));
+        self.ended
+            .retain(|_, ended| current.have(&ended.key, &ended.secret));
+        self.dirty = dirty || listed != self.listed.len();
+    }
+
+    fn kept(&self) -> Kept {
+        let sessions = self.listed.values().map(|listed| listed.session.clone());
+        Kept {
+            sessions: sorted(sessions.collect()),
+            ended: self.ended.values().cloned().collect(),
+        }
+    }
+}
+
+impl Store {
+    /// The devices that are signed in, as the server last noted, those first that were used last.
+    ///
+    /// # Errors
+    /// Where the list can't be read.
+    pub fn sessions(&self, keys: &[Entry]) -> io::Result<Vec<Session>> {
+        let mut sessions = self.kept_sessions()?.sessions;
+        let current = Generations::of(keys.iter());
+        sessions.retain(|session| current.have(&session.key, &session.secret));
+        Ok(sorted(sessions))
+    }
+
+    /// Ends a session: a running server signs that device out within a second or two. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Where that can't be noted; then nothing changed.
+    pub fn end_session(&self, id: &str, now_us: u64) -> io::Result<bool> {
+        let _lock = state_dir::lock(self.directory())?;
+        let mut kept = self.kept_sessions()?;
+        let Some(at) = kept.sessions.iter().position(|session| session.id == id) else {
+            return Ok(false);
+        };
+        let session = kept.sessions.remove(at);
+        kept.ended.push(ended(&session, now_us));
+        self.write(FILE, &kept)?;
+        Ok(true)
+    }
+
+    fn kept_sessions(&self) -> io::Result<Kept> {
+        match state_dir::read(&self.directory().join(FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
+            text => Ok(serde_json::from_str(&text?)?),
+        }
+    }
+}
+
+fn ended(session: &Session, now_us: u64) -> Ended {
+    Ended {
+        id: session.id.clone(),
+        key: session.key.clone(),
+        secret: session.secret.clone(),
+        last_us: now_us,
+    }
+}
+
+/// Names of keys, and which secret each has.
+struct Generations<'a>(HashMap<&'a str, String>);
+
+impl<'a> Generations<'a> {
+    fn of(keys: impl Iterator<Item = &'a Entry>) -> Self {
+        Self(
+            keys.map(|entry| (entry.name.as_str(), entry.generation()))
+                .collect(),
+        )
+    }
+
+    fn have(&self, name: &Name, secret: &str) -> bool {
+        self.0
+            .get(name.as_str())
+            .is_some_and(|current| current == secret)
+    }
+}
+
+/// The id of the one that was unused for longest of the key that has most.
+fn dispensable<'a>(all: impl Iterator<Item = (&'a Name, u64, &'a String)>) -> Option<String> {
+    let mut by_key: HashMap<&Name, Vec<(u64, &String)>> = HashMap::new();
+    for (key, last_us, id) in all {
+        by_key.entry(key).or_default().push((last_us, id));
+    }
+    let most = by_key.into_values().max_by_key(Vec::len)?;
+    let (_, id) = most.into_iter().min()?;
+    Some(id.clone())
+}
+
+fn sorted(mut sessions: Vec<Session>) -> Vec<Session> {
+    sessions.sort_by(|one, other| (other.last_us, &other.id).cmp(&(one.last_us, &one.id)));
+    sessions
+}

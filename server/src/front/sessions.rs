@@ -1,0 +1,57 @@
+//! `/api/v1/sessions`: the devices that are signed in, for whoever may end them.
+//!
+//! Signing in and out belongs to [`super::login`].
+
+use super::{State, refusal};
+use crate::access::Grant;
+use axum::Json;
+use axum::extract::{self, Extension, Path};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// `GET /api/v1/sessions`.
+pub(super) async fn list(
+    extract::State(state): extract::State<State>,
+    Extension(grant): Extension<Grant>,
+) -> Json<Value> {
+    let sessions = state.access.sessions();
+    let sessions = sessions.iter().map(|session| {
+        json!({
+            "id": session.id,
+            "key": session.key.as_str(),
+            "device": session.device,
+            "address": session.address,
+            "first_us": session.first_us,
+            "last_us": session.last_us,
+            "own": grant.session.as_ref() == Some(&session.id),
+        })
+    });
+    Json(json!({ "sessions": sessions.collect::<Vec<_>>() }))
+}
+
+/// `DELETE /api/v1/sessions/ID`.
+pub(super) async fn end(
+    extract::State(state): extract::State<State>,
+    Path(id): Path<String>,
+) -> Response {
+    match state.access.end_session(&id).await {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => refusal(
+            StatusCode::NOT_FOUND,
+            "no device is signed in by that id: GET /api/v1/sessions lists them",
+        ),
+        Err(error) => not_kept(&error),
+    }
+}
+
+/// It has ended, but a restart would not know.
+pub(super) fn not_kept(error: &std::io::Error) -> Response {
+    refusal(
+        StatusCode::INSUFFICIENT_STORAGE,
+        format!(
+            "the device is signed out until the server starts again, because that cannot be written down: {error}; rotate its \
+             key to be sure"
+        ),
+    )
+}

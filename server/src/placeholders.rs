@@ -1,0 +1,128 @@
+//! Secrets in URLs that are typed: `${NAME}` stands for a variable of the environment, `${file:PATH}` for what a file holds. So
+//! none is among a program's arguments, which every user of the machine can read.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+
+/// Why a placeholder stands for nothing. The text names it, and never what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceholderError {
+    /// It has no end.
+    #[error(
+        "${{ has no end: write ${{NAME}} for a variable of the environment, or ${{file:PATH}} for a file"
+    )]
+    Endless,
+    /// No such variable.
+    #[error("${{{0}}} stands for a variable of the environment, and {0} is not set, or is empty")]
+    NotSet(String),
+    /// No such file, or nothing that can be used in it.
+    #[error("${{file:{path}}} cannot be used: {why}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Longest secret that is taken from a file, in bytes.
+const LONGEST: u64 = 4096;
+
+/// What need not be encoded anywhere in a URL (RFC 3986 §2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The text with every placeholder filled in. What stands for a part of the text is a user, a password or a key, with whatever
+/// letters it has, and is encoded as URLs have it; what stands for all of it is a URL.
+///
+/// # Errors
+/// Where a placeholder stands for nothing.
+pub fn filled(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
+    let mut rest = text;
+    let mut whole = String::new();
+    while let Some((before, after)) = rest.split_once("${") {
+        let (placeholder, after) = after.split_once('}').ok_or(PlaceholderError::Endless)?;
+        let secret = secret(placeholder)?;
+        if before.is_empty() && whole.is_empty() && after.is_empty() {
+            return Ok(secret.into());
+        }
+        whole.push_str(before);
+        whole.extend(utf8_percent_encode(&secret, ENCODED));
+        rest = after;
+    }
+    if whole.is_empty() {
+        return Ok(text.into());
+    }
+    whole.push_str(rest);
+    Ok(whole.into())
+}
+
+fn secret(placeholder: &str) -> Result<String, PlaceholderError> {
+    let Some(path) = placeholder.strip_prefix("file:") else {
+        let value = std::env::var(placeholder).unwrap_or_default();
+        return if value.is_empty() {
+            Err(PlaceholderError::NotSet(placeholder.into()))
+        } else {
+            Ok(value)
+        };
+    };
+    let error = |why: String| PlaceholderError::File {
+        path: path.into(),
+        why,
+    };
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+    read.map_err(|why| error(why.to_string()))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    match secret.len() {
+        0 => Err(error("it is empty".into())),
+        len if len as u64 > LONGEST => Err(error(format!("it has more than {LONGEST} bytes"))),
+        _ => Ok(secret.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_placeholder_is_filled_in_whatever_the_secret_has_in_it() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "s@fe:#/? ä").unwrap();
+        let path = file.path().display();
+        let url = format!("http://me:${{file:{path}}}@cam/?user=${{file:{path}}}&x=1");
+        let encoded = "s%40fe%3A%23%2F%3F%20%C3%A4";
+        assert_eq!(
+            filled(&url).unwrap(),
+            format!("http://me:{encoded}@cam/?user={encoded}&x=1")
+        );
+        // Alone it is a whole URL.
+        assert_eq!(filled(&format!("${{file:{path}}}")).unwrap(), "s@fe:#/? ä");
+        // Cargo sets it.
+        let name = env!("CARGO_PKG_NAME");
+        assert_eq!(
+            filled("http://${CARGO_PKG_NAME}@cam").unwrap(),
+            format!("http://{name}@cam")
+        );
+        assert_eq!(filled("http://cam/$x{}").unwrap(), "http://cam/$x{}");
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_named() {
+        let said = |text: &str| filled(text).unwrap_err().to_string();
+        assert!(said("http://${NO_SUCH_ONE}@cam").contains("${NO_SUCH_ONE}"));
+        assert!(said("http://${}@cam").contains("not set"));
+        assert!(said("http://${X@cam").contains("${NAME}"));
+        assert!(said("http://${file:/no/such}@cam").contains("${file:/no/such}"));
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        let empty = format!("${{file:{}}}", empty.path().display());
+        assert!(said(&empty).contains("empty"));
+        assert!(said("${file:/dev/zero}").contains("more than 4096 bytes"));
+    }
+}

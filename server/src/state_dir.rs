@@ -1,0 +1,159 @@
+//! The state directory's files: made for their owner alone, replaced in one step, and never written through links.
+//!
+//! What they hold belongs to [`crate::access`] and [`crate::front`].
+
+use rustix::fs::OFlags;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Bits of a mode.
+const OTHERS_MAY_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// Makes the directory, with mode 0700, where it does not exist.
+///
+/// # Errors
+/// Where it cannot be made, or others could replace the files in it.
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    let metadata = fs::metadata(directory)?;
+    check_owner(&metadata)?;
+    let mode = metadata.permissions().mode();
+    if mode & OTHERS_MAY_WRITE != 0 && mode & STICKY == 0 {
+        return Err(io::Error::other(
+            "every user of this machine may write in it: chmod 700 it",
+        ));
+    }
+    Ok(())
+}
+
+/// The directory's lock. It is held until the file is dropped, so that of two changes at once none is lost.
+///
+/// # Errors
+/// Where it cannot be had.
+pub(crate) fn lock(directory: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(directory.join("lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Replaces a file: whoever reads meanwhile, or after a crash at any moment, finds the old content or the new one. A link in
+/// its place is replaced and not followed.
+///
+/// # Errors
+/// Where it cannot be written; then nothing changed.
+pub(crate) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    // Made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(directory.join(name))
+        .map_err(|error| error.error)?;
+    File::open(directory)?.sync_all()
+}
+
+/// The text of a file that decides who is let in.
+///
+/// # Errors
+/// Where it cannot be read, is too large, or belongs to another user, who could let in anybody by it.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    check_owner(&metadata)?;
+    if metadata.len() > LARGEST {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it has more than {LARGEST} bytes"),
+        ));
+    }
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Whether other users may read or write a file.
+pub(crate) fn is_exposed(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+fn check_owner(metadata: &Metadata) -> io::Result<()> {
+    let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == own || owner == 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "it belongs to the user with the id {owner}, and this program runs as {own}: run it as that user, or chown it"
+        ),
+    ))
+}
+
+/// Tells whether a file changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version(u64, i64, i64);
+
+/// The present version of a file; `None` where there is none.
+pub(crate) fn version(path: &Path) -> Option<Version> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Version(
+        metadata.ino(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn nothing_is_written_through_links_that_lie_in_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let victim = elsewhere.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        for name in ["keys.json", "lock"] {
+            symlink(&victim, directory.path().join(name)).unwrap();
+        }
+        replace(directory.path(), "keys.json", b"new").unwrap();
+        assert!(lock(directory.path()).is_err(), "the lock follows links");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        let replaced = directory.path().join("keys.json");
+        assert_eq!(fs::read_to_string(&replaced).unwrap(), "new");
+        let mode = fs::symlink_metadata(&replaced).unwrap().mode();
+        assert_eq!(mode & 0o170_777, 0o100_600);
+    }
+
+    #[test]
+    fn a_directory_in_which_everybody_may_write_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("a/b");
+        make(&directory).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&directory), 0o700);
+        assert_eq!(mode(&parent.path().join("a")), 0o700);
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(
+            make(&directory)
+                .unwrap_err()
+                .to_string()
+                .contains("chmod 700")
+        );
+    }
+}
