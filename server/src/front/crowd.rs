@@ -286,7 +286,7 @@ impl Inside {
                     (credential + 1, address + near)
                 });
                 Err(Own {
-                    credential,
+                    credential: newcomer.credential.key.is_some().then_some(credential),
                     address,
                 })
             }

@@ -6,56 +6,17 @@ use super::listen::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::visitor::Secure;
-use super::{LARGEST_BODY, State, login, no_place, origin, refusal};
+use super::{State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
 use crate::hub::Camera;
-use axum::body::{HttpBody, to_bytes};
 use axum::extract::{self, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use tokio::time::timeout;
-
-/// Time for a client to finish its request's body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Waits until a request is whole, before anything else is done about it: a client that never sends what it announced
-/// is not let in for it.
-pub(super) async fn whole(request: Request, next: Next) -> Response {
-    let reads = !matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if !reads || request.body().is_end_stream() {
-        return next.run(request).await;
-    }
-    let too_large = || {
-        let text = format!("a request's body has {LARGEST_BODY} bytes at most");
-        refusal(StatusCode::PAYLOAD_TOO_LARGE, text)
-    };
-    if request.body().size_hint().lower() > LARGEST_BODY as u64 {
-        return too_large();
-    }
-    let (parts, body) = request.into_parts();
-    match timeout(BODY_TIMEOUT, to_bytes(body, LARGEST_BODY)).await {
-        Ok(Ok(body)) => next.run(Request::from_parts(parts, body.into())).await,
-        Ok(Err(_)) => too_large(),
-        Err(_) => {
-            let mut response = refusal(
-                StatusCode::REQUEST_TIMEOUT,
-                format!("the request's body did not come within {BODY_TIMEOUT:?}"),
-            );
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-            response
-        }
-    }
-}
 
 /// Lets those pass who may see the cameras; programs are asked for user and password.
 pub(super) async fn view(
@@ -226,6 +187,32 @@ async fn pass(grant: Grant, mut request: Request, next: Next) -> Response {
         );
     }
     response
+}
+
+/// Gives browsers that load the viewer's files with a session a place among those that were let in, so that a class that
+/// opens the page at once is not taken for a flood of strangers. Refuses nothing.
+pub(super) async fn recognise(
+    extract::State(state): extract::State<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let cookie = state.access.cookie_name();
+    let sessions: Vec<_> = sessions(request.headers(), &cookie)
+        .map(|token| Credential::Session(token.into()))
+        .collect();
+    let extensions = request.extensions();
+    if let (Some(place), Some(Peer(peer))) = (extensions.get::<Arc<Place>>(), extensions.get())
+        // What a proxy says about who asks is not read here.
+        && !state.proxies.contains(&peer.ip().to_canonical())
+        && (state.access.is_open() || !sessions.is_empty())
+    {
+        let (place, address) = (Arc::clone(place), peer.ip());
+        if let Ok(grant) = state.access.judge(&sessions, address).await {
+            // Without a place of that kind, it keeps its own.
+            let _ = place.admit(&grant, address);
+        }
+    }
+    next.run(request).await
 }
 
 /// Why somebody does not get what was asked for.

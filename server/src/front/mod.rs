@@ -4,6 +4,7 @@
 
 mod api;
 mod assets;
+mod body;
 mod crowd;
 mod device;
 mod guard;
@@ -34,6 +35,7 @@ use crate::session::{self, Entry, Roster, Stop};
 use crate::source::ingest::Door;
 use axum::Router;
 use axum::extract::{self, DefaultBodyLimit, Request};
+use axum::handler::Handler;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -113,6 +115,7 @@ pub fn router(state: State) -> Router {
         .route("/healthz", get(api::health))
         .route("/login.js", get(login::script))
         .route("/login.css", get(login::style));
+    let recognise = from_fn_with_state(state.clone(), guard::recognise);
     let live = pages
         .merge(pictures)
         .merge(insights)
@@ -120,15 +123,15 @@ pub fn router(state: State) -> Router {
         .merge(owned)
         .merge(pushed)
         .merge(open)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn(guard::whole))
+        .layer(DefaultBodyLimit::max(body::LARGEST))
+        .layer(from_fn(body::whole))
         .layer(from_fn(options))
         .layer(from_fn_with_state(state.clone(), origin::check))
         .layer(from_fn_with_state(state.clone(), visitor::identify))
         .with_state(state.clone());
     // The viewer's files are the same for everybody, so every page may load them. Whether it then gets a picture is
     // decided above, and only a viewer that was loaded can say why not.
-    live.fallback(assets::asset)
+    live.fallback(assets::asset.layer(recognise))
         .layer(from_fn_with_state(state, manners))
 }
 
@@ -215,9 +218,6 @@ async fn manners(
         .or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
-
-/// Bytes of what is sent with a request that sends something: a key, or what a ticket is for.
-const LARGEST_BODY: usize = 4096;
 
 /// For 30 days browsers come encrypted only. It holds for every port of the host, but for no host below it.
 const INSIST_ON_TLS: &str = "max-age=2592000";

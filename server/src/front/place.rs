@@ -53,21 +53,22 @@ pub(super) enum Full {
 /// What the newcomer has of the places that are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Own {
-    pub credential: usize,
-    /// Of these.
+    /// With the same key or ticket, where any is needed.
+    pub credential: Option<usize>,
+    /// Of these, from the same address.
     pub address: usize,
 }
 
 impl Display for Own {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let Self {
-            credential,
-            address,
-        } = self;
-        write!(
-            formatter,
-            ", {credential} of them by what let you in, {address} of these from your address"
-        )
+        let address = self.address;
+        match self.credential {
+            Some(credential) => write!(
+                formatter,
+                ", {credential} of them with the same key or ticket as you, and {address} of those from your address"
+            ),
+            None => write!(formatter, ", {address} of them from your address"),
+        }
     }
 }
 
@@ -347,7 +348,7 @@ mod tests {
             .map(|place| place.admit(&grant, address(1)))
             .collect();
         let own = Own {
-            credential: 3,
+            credential: None,
             address: 3,
         };
         assert_eq!(

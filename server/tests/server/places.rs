@@ -173,7 +173,7 @@ async fn no_key_or_ticket_keeps_out_the_owner_or_another_key() {
     }
     let why = refused(locked.viewer(&locked.door, 2).await);
     assert!(
-        why.contains("all 8 viewers") && why.contains("8 of them by what let you in"),
+        why.contains("all 8 viewers") && why.contains("8 of them with the same key"),
         "{why}"
     );
 
@@ -243,6 +243,39 @@ async fn behind_a_trusted_proxy_places_are_shared_by_the_addresses_that_it_names
         from(other).await.unwrap().frame().await;
     }
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_that_load_the_page_all_at_once_are_no_strangers_once_they_have_a_session() {
+    let locked = Locked::start(|typed| typed.max_strangers = Some(4));
+    let session = {
+        let body = format!(r#"{{"key":"{}"}}"#, locked.door);
+        let headers = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let answer = locked
+            .server
+            .request("POST", "/api/v1/session", &headers)
+            .await;
+        let answer = String::from_utf8(answer).unwrap();
+        let (_, cookie) = answer.split_once("set-cookie: ").unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let ask = format!("GET /pistreamer.js HTTP/1.1\r\nHost: pi\r\nCookie: {session}\r\n\r\n");
+    let mut loading = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(locked.server.address).await.unwrap();
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        loading.push(stream);
+    }
+    let metrics = locked
+        .server
+        .get(&format!("/metrics?key={}", locked.owner))
+        .await;
+    assert!(
+        metrics.contains("\npistreamer_connections_refused_total 0\n"),
+        "{metrics}"
+    );
+    locked.server.stop().await;
 }
 
 /// A client that asks for picture after picture and takes none of them.
