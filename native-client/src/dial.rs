@@ -2,6 +2,8 @@
 //!
 //! What is said over them belongs to the callers.
 
+mod verifier;
+
 use crate::Endpoint;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
@@ -15,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use verifier::Verifier;
 
 /// A connection, with TLS or without.
 #[derive(Debug)]
@@ -30,13 +33,28 @@ pub enum Stream {
 /// # Errors
 /// Where the name has no address, nobody listens, the certificate is not trusted, or `patience` is over.
 pub async fn dial(endpoint: &Endpoint, patience: Duration) -> io::Result<Stream> {
-    timeout(patience, connect(endpoint))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    let mut connected = false;
+    let connection = timeout(patience, connect(endpoint, &mut connected)).await;
+    let connection = connection.unwrap_or_else(|_| {
+        Err(if connected {
+            io::Error::new(io::ErrorKind::TimedOut, SILENT)
+        } else {
+            io::ErrorKind::TimedOut.into()
+        })
+    });
+    connection.map_err(|error| match endpoint.hint() {
+        "" => error,
+        hint => io::Error::new(error.kind(), format!("{error}{hint}")),
+    })
 }
 
-async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
+/// What may be wrong with a server that says nothing while TLS begins.
+const SILENT: &str =
+    "it takes connections but does not answer in TLS: if it has none, try http:// or ws://";
+
+async fn connect(endpoint: &Endpoint, connected: &mut bool) -> io::Result<Stream> {
     let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    *connected = true;
     // Acks are tiny and must not wait for company.
     tcp.set_nodelay(true)?;
     if !endpoint.tls {
@@ -50,6 +68,9 @@ async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
 
 /// The same error, in words of what to do about it where that is known.
 fn explained(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return io::Error::new(error.kind(), SILENT);
+    }
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
         return error;
     };
@@ -86,7 +107,7 @@ fn tls_config() -> io::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     // Some systems hold certificates that cannot be read; the others are good all the same.
-    roots.add_parsable_certificates(found.certs);
+    roots.add_parsable_certificates(found.certs.iter().cloned());
     if roots.is_empty() {
         return Err(io::Error::other(match found.errors.first() {
             Some(error) => format!("no trusted certificate can be read: {error}"),
@@ -94,10 +115,12 @@ fn tls_config() -> io::Result<Arc<ClientConfig>> {
         }));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new(roots, found.certs, &provider)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
 }

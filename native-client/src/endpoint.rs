@@ -6,7 +6,7 @@ use crate::Code;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str};
 use std::fmt;
 use std::net::Ipv6Addr;
 
@@ -81,8 +81,13 @@ impl Endpoint {
             url: without_credentials(url),
             problem,
         };
+        if has_raw_credentials(url) {
+            return Err(error(ENCODE));
+        }
         let url = url.split_once('#').map_or(url, |(url, _)| url).trim();
-        let uri: Uri = url.parse().map_err(|_| error("it cannot be read"))?;
+        let uri: Uri = readable(url)
+            .parse()
+            .map_err(|_| error("it cannot be read"))?;
         let scheme = uri
             .scheme_str()
             .ok_or_else(|| error("it lacks a scheme such as http://"))?;
@@ -186,6 +191,15 @@ impl Endpoint {
         self.path.push_str(&format!("{separator}{key}={value}"));
     }
 
+    /// What else may be wrong where nothing is found at this address: a password that is taken for something else.
+    pub(crate) fn hint(&self) -> &'static str {
+        if self.path.contains('@') {
+            ": if what stands before the @ in the URL is a password, write / in it as %2F and ? as %3F"
+        } else {
+            ""
+        }
+    }
+
     /// Host and port as a `Host` header has them (RFC 9110 §7.2).
     pub fn authority(&self) -> String {
         let Self { host, port, .. } = self;
@@ -225,6 +239,63 @@ fn is_word(text: &str) -> bool {
 pub fn is_link(url: &str) -> bool {
     shown_by(url).is_some()
 }
+
+/// How to write what has a meaning in URLs.
+const ENCODE: &str = "if its user or password contains / ? # or @, write %2F %3F %23 or %40 for them, as in \
+    http://USER:PASS%23WORD@HOST/";
+
+/// Whether a user or password ends at a character that ends the host in URLs. What looks like a path with an `@` in it is left
+/// alone where a host can stand before it.
+fn has_raw_credentials(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let Some(end) = rest.find(['/', '?', '#']) else {
+        return false;
+    };
+    let (authority, after) = rest.split_at(end);
+    if authority.contains('@') || !after.contains('@') {
+        return false;
+    }
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let no_host = match authority.rsplit_once(':') {
+        Some(("", _)) => false,
+        Some((host, port)) => !is_port(port) && !host.starts_with('['),
+        None => false,
+    };
+    let fragment = after.split_once('#').map_or("", |(_, fragment)| fragment);
+    no_host || fragment.contains('@')
+}
+
+/// The URL with everything encoded that people write into it and no URL contains, as browsers do.
+fn readable(url: &str) -> String {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(after_scheme);
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    let credentials = rest[..authority].rfind('@').unwrap_or(0);
+    let (credentials, rest) = rest.split_at(credentials);
+    format!(
+        "{scheme}{}{}",
+        percent_encoding::utf8_percent_encode(credentials, IN_CREDENTIALS),
+        percent_encoding::utf8_percent_encode(rest, ANYWHERE)
+    )
+}
+
+/// What stands nowhere in a URL.
+const ANYWHERE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// What stands nowhere in front of the last `@` before the path.
+const IN_CREDENTIALS: &AsciiSet = &ANYWHERE.add(b'@').add(b'[').add(b']');
 
 /// Whether there is a colon behind the host, in an authority or in a URL without a path.
 fn has_port(authority: &str) -> bool {
@@ -344,6 +415,51 @@ mod tests {
             assert_eq!(link(no_link).code, None);
         }
         assert_eq!(without_credentials("htp://pi/#key=abc"), "htp://pi/");
+    }
+
+    #[test]
+    fn passwords_as_people_write_them_are_understood_or_it_is_said_how_to_write_them() {
+        let parse = |url: &str| Endpoint::parse(url, &[("http", false)]);
+        for (password, understood) in [
+            ("p w", true),
+            ("p\u{e4}\u{df}", true),
+            ("p@ss", true),
+            ("50%off", true),
+            ("a:b", true),
+            ("[<{|}>]^`\"\\", true),
+            ("hunter/2", false),
+            ("hunter?2", false),
+            ("hunter#2", false),
+            ("1#2", false),
+        ] {
+            let url = format!("http://me:{password}@cam:81/a b?c=\u{e4}");
+            match parse(&url) {
+                Ok(endpoint) => {
+                    assert!(understood, "{password}");
+                    assert_eq!(endpoint.credentials.unwrap().password(), password);
+                    assert_eq!((&*endpoint.host, endpoint.port), ("cam", 81));
+                    assert_eq!(endpoint.path, "/a%20b?c=%C3%A4");
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(!understood && error.contains("%2F %3F %23"), "{error}");
+                    assert!(
+                        !error.contains(password) && !error.contains("hunter"),
+                        "{error}"
+                    );
+                }
+            }
+        }
+        // A host could be meant.
+        let doubtful = parse("http://me:12/34@cam/").unwrap();
+        assert!(doubtful.hint().contains("%2F"));
+        for fine in [
+            "http://cam/user@home",
+            "http://cam:81?user=a@b",
+            "http://cam/a",
+        ] {
+            assert!(parse(fine).is_ok(), "{fine}");
+        }
     }
 
     #[test]

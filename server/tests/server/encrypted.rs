@@ -2,7 +2,7 @@
 
 use crate::process::pistreamer;
 use crate::support::{Running, TestServer};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -245,5 +245,60 @@ fn the_fingerprint_is_printed_and_kept_and_wrong_flags_are_refused() {
         let output = pistreamer(&[&serve[..], flags].concat()).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && text.contains(said), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_as_openssl_makes_it_is_good_for_its_own_server_and_for_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    // They may sign others (CA:TRUE), which is what `openssl req -x509` makes of itself.
+    for (name, host) in [("good", "IP:127.0.0.1"), ("other", "DNS:other.example")] {
+        let made = Command::new("openssl")
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=cam",
+            ])
+            .args(["-addext", &format!("subjectAltName={host}"), "-keyout"])
+            .arg(path(&format!("{name}-key.pem")))
+            .arg("-out")
+            .arg(path(&format!("{name}.pem")))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+    let key = KeyPair::generate().unwrap();
+    let mut old = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    old.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (old.not_before, old.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+    std::fs::write(path("old.pem"), old.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(path("old-key.pem"), key.serialize_pem()).unwrap();
+    for (served, trusted, said) in [
+        ("good", "good", ""),
+        ("good", "other", "comes from nobody whom this system trusts"),
+        ("other", "other", "is for another name"),
+        ("old", "old", "has expired"),
+    ] {
+        let server = TestServer::start(|typed| {
+            typed.tls_cert = Some(path(&format!("{served}.pem")));
+            typed.tls_key = Some(path(&format!("{served}-key.pem")));
+        });
+        let url = format!("https://{}", server.address);
+        let trusted = path(&format!("{trusted}.pem"));
+        let grabbed = tokio::task::spawn_blocking(move || {
+            pistreamer(&["grab", &url, "--count", "2"])
+                .env("SSL_CERT_FILE", &trusted)
+                .env_remove("SSL_CERT_DIR")
+                .output()
+                .unwrap()
+        });
+        let grabbed = grabbed.await.unwrap();
+        let text = String::from_utf8_lossy(&grabbed.stderr);
+        assert_eq!(
+            grabbed.status.success(),
+            said.is_empty(),
+            "{served}: {text}"
+        );
+        assert!(text.contains(said), "{served}: {text}");
+        server.stop().await;
     }
 }
