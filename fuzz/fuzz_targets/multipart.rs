@@ -1,20 +1,19 @@
-//! Reads arbitrary bytes as a camera's multipart stream: the same parts however they are cut, only whole images within the
+//! Reads arbitrary bytes as a camera's answer: the same head, parts and bare pictures however they are cut, pictures within the
 //! limit, and never more held than one image and what was fed last.
 //!
-//! The first line is the Content-Type; without a boundary in it, the first delimiter tells it.
+//! The first line is the Content-Type; without a boundary in it, or with another one, the stream tells it.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Multipart, Part, boundary};
-use pistreamer_protocol::jpeg;
+use pistreamer::fuzzing::{Bare, Body, Head, HeadFound, Multipart, Part, Piece, boundary};
 
 const LIMIT: usize = 2000;
 
 /// The longest header, which is shorter for the fuzzer, and the longest boundary.
 const HEAD: usize = 512 + 256;
 
-fn read(boundary: Option<&str>, stream: &[u8], piece: usize) -> Vec<Part> {
+fn parts(boundary: Option<&str>, stream: &[u8], piece: usize) -> Vec<Part> {
     let mut multipart = Multipart::new(boundary, LIMIT);
     let mut parts = Vec::new();
     for piece in stream.chunks(piece) {
@@ -24,7 +23,54 @@ fn read(boundary: Option<&str>, stream: &[u8], piece: usize) -> Vec<Part> {
         }
         assert!(multipart.held() <= LIMIT + HEAD + piece.len());
     }
+    parts.extend(multipart.finish());
     parts
+}
+
+fn bare(stream: &[u8], piece: usize) -> Vec<Part> {
+    let mut bare = Bare::new(LIMIT);
+    let mut parts = Vec::new();
+    for piece in stream.chunks(piece) {
+        bare.feed(piece);
+        while let Some(part) = bare.next() {
+            parts.push(part);
+        }
+        assert!(bare.held() <= LIMIT + piece.len());
+    }
+    parts.extend(bare.finish());
+    parts
+}
+
+/// What is read of an answer: its status, and its body as far as it goes.
+fn answer(stream: &[u8], piece: usize) -> Option<(u16, Vec<u8>)> {
+    let mut came = bytes::BytesMut::new();
+    let mut body = None;
+    let mut all = Vec::new();
+    let mut status = 0;
+    for piece in stream.chunks(piece) {
+        came.extend_from_slice(piece);
+        if body.is_none() {
+            match Head::read(&came) {
+                Ok(HeadFound::Head(head, len)) => {
+                    let _ = came.split_to(len);
+                    status = head.status.as_u16();
+                    body = Some(Body::new(head.framing()));
+                }
+                Ok(HeadFound::More) => continue,
+                Err(_) => return None,
+            }
+        }
+        let body = body.as_mut().expect("there is one now");
+        loop {
+            match body.take(&mut came) {
+                Ok(Piece::Data(data)) => all.extend_from_slice(&data),
+                Ok(Piece::More) => break,
+                Ok(Piece::End) => return Some((status, all)),
+                Err(_) => return None,
+            }
+        }
+    }
+    body.map(|_| (status, all))
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -38,14 +84,20 @@ fuzz_target!(|data: &[u8]| {
     if let Some(boundary) = boundary {
         assert!(!boundary.trim_start_matches('-').is_empty() && boundary.len() <= 200);
     }
-    let whole = read(boundary, stream, stream.len().max(1));
-    for part in &whole {
+    let whole = stream.len().max(1);
+    let (in_parts, alone, answered) = (
+        parts(boundary, stream, whole),
+        bare(stream, whole),
+        answer(stream, whole),
+    );
+    for part in in_parts.iter().chain(&alone) {
         if let Part::Image(image) = part {
-            assert!(image.len() <= LIMIT);
-            assert!(jpeg::inspect(image).is_ok());
+            assert!(image.len() <= LIMIT && image.starts_with(b"\xff\xd8"));
         }
     }
     for piece in [1, usize::from(*piece).max(1)] {
-        assert_eq!(read(boundary, stream, piece), whole);
+        assert_eq!(parts(boundary, stream, piece), in_parts);
+        assert_eq!(bare(stream, piece), alone);
+        assert_eq!(answer(stream, piece), answered);
     }
 });

@@ -1,154 +1,164 @@
-//! GET requests over one connection, kept open between them: RFC 9110 as far as cameras need it.
+//! GET requests, with redirects, cookies and sign-in, over one connection that is kept between them.
 //!
-//! What the answers mean belongs to [`super`], who we are to `login`.
+//! What the answers mean belongs to [`super`], bytes to `wire`, who we are to `login`.
 
-use super::SourceError;
 use super::location;
-use super::login::{self, Login};
-use axum::http::{Request, Response, StatusCode, header};
-use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
+use super::login::{self, Asked};
+use super::wire::{self, Answer, Unanswered, Wire};
+use super::{Known, SourceError};
+use axum::http::{HeaderValue, StatusCode, header};
 use pistreamer_client::{Endpoint, dial};
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::fmt::Write as _;
 
 /// Redirects that are followed.
-const REDIRECTS: usize = 3;
+const REDIRECTS: usize = 10;
 
 /// Largest page that says why we are refused, in bytes, for which a connection is kept.
 const REFUSAL: usize = 64 << 10;
 
-/// What is sent as the body of a GET: nothing, which can be sent twice.
-type NoBody = String;
+/// Challenges that are answered for one request: the first one, and one that only brings a fresh nonce.
+const CHALLENGES: usize = 2;
 
-/// A connection to a camera.
-pub(super) struct Connection {
+/// A camera that is asked over one connection at a time.
+pub(super) struct Connection<'a> {
     endpoint: Endpoint,
     /// Whether a redirect led away from the host that the password is for.
     withheld: bool,
-    login: Login,
-    sender: Option<SendRequest<NoBody>>,
+    known: &'a mut Known,
+    wire: Option<Wire>,
 }
 
-impl Connection {
+impl<'a> Connection<'a> {
     /// A connection that is made with the first request.
-    pub fn new(endpoint: Endpoint) -> Self {
+    pub fn new(endpoint: Endpoint, known: &'a mut Known) -> Self {
+        known.login.begin_anew();
         Self {
             endpoint,
             withheld: false,
-            login: Login::default(),
-            sender: None,
+            known,
+            wire: None,
         }
     }
 
     /// The answer, once its header is there and says that it is good.
     pub async fn get(&mut self) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS {
-            let response = self.known_request().await?;
-            let status = response.status();
-            let location = response.headers().get(header::LOCATION);
-            match location.and_then(|location| location.to_str().ok()) {
-                Some(location) if status.is_redirection() => self.redirect(location)?,
-                _ if status.is_success() => return Ok(Answer::new(response)),
-                _ => return Err(self.refused(status)),
+            let answer = self.known_request().await?;
+            let status = answer.head.status;
+            let location = answer.head.headers.get(header::LOCATION);
+            match location.map(location::text) {
+                Some(location) if status.is_redirection() => {
+                    self.wire = answer.passed_over(REFUSAL).await;
+                    self.redirect(&location)?;
+                }
+                _ if status.is_success() => return Ok(answer),
+                _ => return Err(self.refused_with(answer).await),
             }
         }
         Err(SourceError::new("the camera redirects in a circle"))
     }
 
+    /// Takes the connection back from an answer that has been read.
+    pub fn keep(&mut self, answer: Answer) {
+        self.wire = answer.into_wire();
+    }
+
+    /// Where the pictures come from, after all redirects.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// The answer to a request, made once more where the camera asks who we are.
-    async fn known_request(&mut self) -> Result<Response<Incoming>, SourceError> {
-        let response = self.request().await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+    async fn known_request(&mut self) -> Result<Answer, SourceError> {
+        let mut answer = self.request().await?;
+        for _ in 0..CHALLENGES {
+            if answer.head.status != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            if self.withheld {
+                return Err(self.refused(StatusCode::UNAUTHORIZED));
+            }
+            let asked = self
+                .known
+                .login
+                .challenged(&answer.head.headers, &self.endpoint);
+            let asked = asked.map_err(|advice| advised(StatusCode::UNAUTHORIZED, advice))?;
+            // The connection is good for more once the page that refuses is read.
+            self.wire = answer.passed_over(REFUSAL).await;
+            answer = self.request().await?;
+            let is_refused = answer.head.status == StatusCode::UNAUTHORIZED;
+            if is_refused && asked == Asked::First && !login::is_stale(&answer.head.headers) {
+                return Err(self.refused(StatusCode::UNAUTHORIZED));
+            }
         }
-        if self.withheld {
-            return Err(self.refused(StatusCode::UNAUTHORIZED));
-        }
-        let asked = self.login.challenged(response.headers(), &self.endpoint);
-        asked.map_err(|advice| advised(StatusCode::UNAUTHORIZED, advice))?;
-        // The connection is good for more once the page that refuses is read.
-        if Answer::new(response).whole(REFUSAL).await.is_err() {
-            self.sender = None;
-        }
-        self.request().await
+        Ok(answer)
     }
 
     /// The answer to one request, over the kept connection where there is one. A camera may close that just when it is asked
     /// again, which is no failure yet: it is asked once more, over a new one.
-    async fn request(&mut self) -> Result<Response<Incoming>, SourceError> {
-        let authority = self.endpoint.authority();
-        let failed = |error: &dyn std::fmt::Display| {
-            SourceError::new(format!("cannot fetch pictures from {authority}: {error}"))
+    async fn request(&mut self) -> Result<Answer, SourceError> {
+        let request = self.head();
+        let kept = match self.wire.take() {
+            Some(wire) => wire.ask(&request).await.inspect_err(|error| {
+                tracing::debug!(%error, "asking again over a new connection");
+            }),
+            None => Err(Unanswered::Closed),
         };
-        let mut request = Request::get(&self.endpoint.path)
-            .header(header::HOST, &authority)
-            .header(
-                header::USER_AGENT,
-                concat!("pistreamer/", env!("CARGO_PKG_VERSION")),
-            )
-            .header(
-                header::ACCEPT,
-                "multipart/x-mixed-replace, image/jpeg, */*;q=0.1",
-            )
-            .header(header::ACCEPT_ENCODING, IDENTITY);
-        if let Some(authorization) = self.login.header(&self.endpoint) {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        let request = request
-            .body(NoBody::new())
-            .map_err(|error| failed(&error))?;
-        let kept = match self.sender.take() {
-            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
-            None => None,
-        };
-        let answered = match kept {
-            Some(mut sender) => match sender.send_request(request.clone()).await {
-                Err(error) if !error.is_parse() => {
-                    tracing::debug!(%error, "asking again over a new connection");
-                    None
-                }
-                answered => Some((answered, sender)),
-            },
-            None => None,
-        };
-        let (response, sender) = match answered {
-            Some(answered) => answered,
-            None => {
-                let mut sender = self.connect().await.map_err(|error| failed(&error))?;
-                (sender.send_request(request).await, sender)
+        let answer = match kept {
+            Ok(answer) => answer,
+            Err(_) => {
+                let stream = dial::dial(&self.endpoint, super::WEDGED).await;
+                let stream = stream.map_err(|error| self.failed(&error))?;
+                let answered = Wire::new(stream).ask(&request).await;
+                answered.map_err(|error| self.failed(&error))?
             }
         };
-        let response = response.map_err(|error| failed(&error))?;
-        self.sender = Some(sender);
-        Ok(response)
+        self.known
+            .cookies
+            .keep(&self.endpoint, &answer.head.headers);
+        Ok(answer)
     }
 
-    async fn connect(
-        &self,
-    ) -> Result<SendRequest<NoBody>, Box<dyn std::error::Error + Send + Sync>> {
-        let stream = dial::dial(&self.endpoint, super::WEDGED).await?;
-        let (sender, connection) = Builder::new()
-            // Cameras write headers such as `Server : cam`, and worse.
-            .allow_spaces_after_header_name_in_responses(true)
-            .ignore_invalid_headers_in_responses(true)
-            .handshake(TokioIo::new(stream))
-            .await?;
-        // Ends with its sender and its answer, or with the source's runtime.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a camera's connection broke");
+    fn failed(&self, error: &dyn std::fmt::Display) -> SourceError {
+        SourceError::new(format!(
+            "cannot fetch pictures from {}: {error}",
+            self.endpoint,
+        ))
+    }
+
+    /// The request as bytes.
+    fn head(&mut self) -> Vec<u8> {
+        let mut text = format!("GET {} HTTP/1.1\r\n", self.endpoint.path);
+        for (name, value) in [
+            ("Host", self.endpoint.authority().as_str()),
+            (
+                "User-Agent",
+                concat!("pistreamer/", env!("CARGO_PKG_VERSION")),
+            ),
+            ("Accept", "multipart/x-mixed-replace, image/jpeg, */*;q=0.1"),
+            ("Accept-Encoding", IDENTITY),
+        ] {
+            write!(text, "{name}: {value}\r\n").expect("writing to a string cannot fail");
+        }
+        let mut request = text.into_bytes();
+        let mut add = |name: &str, value: Option<HeaderValue>| {
+            if let Some(value) = value {
+                request.extend([name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
             }
-        });
-        Ok(sender)
+        };
+        add("Authorization", self.known.login.header(&self.endpoint));
+        add("Cookie", self.known.cookies.header(&self.endpoint));
+        request.extend(b"\r\n");
+        request
     }
 
     fn redirect(&mut self, location: &str) -> Result<(), SourceError> {
-        self.sender = None;
         let mut target = location::resolve(&self.endpoint, location)
             .map_err(|error| SourceError::new(format!("the camera redirects wrongly: {error}")))?;
+        let place = |endpoint: &Endpoint| (endpoint.host.clone(), endpoint.port, endpoint.tls);
+        if place(&self.endpoint) != place(&target) {
+            self.wire = None;
+        }
         // A password is for the host that it was given for.
         let given = self.endpoint.credentials.take();
         let keeps = is_same_place(&self.endpoint, &target);
@@ -156,6 +166,18 @@ impl Connection {
         target.credentials = given.filter(|_| keeps);
         self.endpoint = target;
         Ok(())
+    }
+
+    /// Why an answer is no good, for which its page may be read.
+    async fn refused_with(&self, mut answer: Answer) -> SourceError {
+        let status = answer.head.status;
+        if status == StatusCode::BAD_REQUEST && !self.endpoint.tls {
+            let page = answer.beginning(PAGE).await.unwrap_or_default();
+            if wire::asks_for_tls(page) {
+                return self.failed(&super::head::Wrong::Tls);
+            }
+        }
+        self.refused(status)
     }
 
     fn refused(&self, status: StatusCode) -> SourceError {
@@ -178,6 +200,9 @@ impl Connection {
     }
 }
 
+/// How much of a page tells why a request is bad.
+const PAGE: usize = 512;
+
 /// Whether a redirect stays where it was, or goes on to encryption there.
 fn is_same_place(from: &Endpoint, to: &Endpoint) -> bool {
     let place = |endpoint: &Endpoint| (endpoint.tls, endpoint.port);
@@ -190,87 +215,7 @@ fn advised(status: StatusCode, advice: &str) -> SourceError {
 }
 
 /// How a body is encoded that is sent as it is.
-const IDENTITY: &str = "identity";
-
-/// A good answer.
-pub(super) struct Answer {
-    response: Response<Incoming>,
-    /// What was looked at and not taken.
-    ahead: Bytes,
-}
-
-impl Answer {
-    fn new(response: Response<Incoming>) -> Self {
-        Self {
-            response,
-            ahead: Bytes::new(),
-        }
-    }
-
-    /// What the answer says that it is; empty where it does not.
-    pub fn content_type(&self) -> &str {
-        let kind = self.response.headers().get(header::CONTENT_TYPE);
-        kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default()
-    }
-
-    /// How the body is packed, where it is.
-    pub fn packing(&self) -> Option<&str> {
-        let encoding = self.response.headers().get(header::CONTENT_ENCODING)?;
-        let encoding = encoding.to_str().unwrap_or("something unreadable").trim();
-        let packed = !encoding.is_empty() && !encoding.eq_ignore_ascii_case(IDENTITY);
-        packed.then_some(encoding)
-    }
-
-    /// Whether the body that is left begins so. Nothing is taken of it.
-    pub async fn begins_with(&mut self, beginning: &[u8]) -> Result<bool, SourceError> {
-        let mut ahead = BytesMut::new();
-        while ahead.len() < beginning.len() {
-            match self.chunk().await? {
-                Some(chunk) => ahead.extend_from_slice(&chunk),
-                None => break,
-            }
-        }
-        self.ahead = ahead.freeze();
-        Ok(self.ahead.starts_with(beginning))
-    }
-
-    /// The next bytes of the body; `None` at its end. Cancel-safe.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
-        if !self.ahead.is_empty() {
-            return Ok(Some(std::mem::take(&mut self.ahead)));
-        }
-        loop {
-            let body = self.response.body_mut();
-            match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
-                }
-                Some(Err(error)) => {
-                    return Err(SourceError::new(format!(
-                        "the camera's connection broke: {error}"
-                    )));
-                }
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// The whole body.
-    pub async fn whole(mut self, limit: usize) -> Result<Bytes, SourceError> {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
-            if body.len() + chunk.len() > limit {
-                return Err(SourceError::new(format!(
-                    "the camera's picture has more than {limit} bytes"
-                )));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
-    }
-}
+pub(super) const IDENTITY: &str = "identity";
 
 #[cfg(test)]
 mod tests {
@@ -302,11 +247,13 @@ mod tests {
             asked(&mut stream).await;
         };
         let endpoint = Endpoint::parse(&url, &super::super::SCHEMES).unwrap();
-        let mut connection = Connection::new(endpoint);
+        let mut known = Known::default();
+        let mut connection = Connection::new(endpoint, &mut known);
         let fetched = async {
             for _ in 0..2 {
-                let answer = connection.get().await.unwrap();
+                let mut answer = connection.get().await.unwrap();
                 assert_eq!(answer.whole(4).await.unwrap(), "jpeg");
+                connection.keep(answer);
             }
             connection.get().await.map(|_| ()).unwrap_err()
         };
@@ -314,9 +261,9 @@ mod tests {
         assert!(error.to_string().contains("cannot fetch"), "{error}");
     }
 
-    fn redirected(from: &str, location: &str) -> Connection {
+    fn redirected<'a>(known: &'a mut Known, from: &str, location: &str) -> Connection<'a> {
         let endpoint = Endpoint::parse(from, &super::super::SCHEMES);
-        let mut connection = Connection::new(endpoint.unwrap());
+        let mut connection = Connection::new(endpoint.unwrap(), known);
         connection.redirect(location).unwrap();
         connection
     }
@@ -336,17 +283,24 @@ mod tests {
             ("https://me:secret@cam/a", "http://cam/a", false),
             ("https://me:secret@cam/a", "http://cam:443/a", false),
         ] {
-            let connection = redirected(from, location);
+            let mut known = Known::default();
+            let connection = redirected(&mut known, from, location);
             let has = connection.endpoint.credentials.is_some();
             assert_eq!((has, connection.withheld), (kept, !kept), "{location}");
         }
-        let never_had_one = redirected("http://cam/", "https://elsewhere:81/");
+        let mut known = Known::default();
+        let never_had_one = redirected(&mut known, "http://cam/", "https://elsewhere:81/");
         assert!(!never_had_one.withheld);
     }
 
     #[test]
     fn a_refusal_says_that_the_password_was_not_given_to_whom_it_is_not_for() {
-        let away = redirected("http://me:secret@cam/a", "http://elsewhere:81/b");
+        let mut known = Known::default();
+        let away = redirected(
+            &mut known,
+            "http://me:secret@cam/a",
+            "http://elsewhere:81/b",
+        );
         for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
             assert_eq!(
                 away.refused(status).to_string(),

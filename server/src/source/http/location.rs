@@ -3,6 +3,8 @@
 //! Pure text work. Whether a password goes along is for `get` to say.
 
 use super::SCHEMES;
+use axum::http::HeaderValue;
+use percent_encoding::{AsciiSet, CONTROLS};
 use pistreamer_client::{Endpoint, UrlError};
 
 /// What a `Location` header means in an answer of `base`. The credentials are those of the reference, if it has any.
@@ -38,6 +40,24 @@ pub fn resolve(base: &Endpoint, reference: &str) -> Result<Endpoint, UrlError> {
     target.credentials = None;
     Ok(target)
 }
+
+/// The text of a `Location` header, in which whatever cannot stand in a URL is encoded, as browsers do.
+pub fn text(location: &HeaderValue) -> String {
+    percent_encoding::percent_encode(location.as_bytes().trim_ascii(), FORBIDDEN).to_string()
+}
+
+/// What no URL contains as it is; bytes beyond ASCII are encoded anyway.
+const FORBIDDEN: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Whether it is a whole URL (RFC 3986 §3.1): a scheme and a colon before anything else.
 fn has_scheme(reference: &str) -> bool {
@@ -124,6 +144,18 @@ mod tests {
         assert_eq!(resolve(&secure, "g").unwrap().authority(), "a:8443");
         for wrong in ["g:h", "http:g", "//", "http://[::1", "data:,x"] {
             assert!(resolve(&base, wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_no_url_may_contain_is_encoded() {
+        for (location, encoded) in [
+            ("/a b.jpg?x=\"y\"", "/a%20b.jpg?x=%22y%22"),
+            ("http://cam/\u{fc}ber", "http://cam/%C3%BCber"),
+            (" /100%25[1]#x\t", "/100%25[1]#x"),
+        ] {
+            let value = HeaderValue::from_bytes(location.as_bytes()).unwrap();
+            assert_eq!(text(&value), encoded);
         }
     }
 }

@@ -4,12 +4,20 @@
 //! Requests belong to `get`.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use digest_auth::{AlgorithmType, AuthContext, Qop, WwwAuthenticateHeader};
+use digest_auth::{Algorithm, AlgorithmType, AuthContext, Charset, Qop, WwwAuthenticateHeader};
 use pistreamer_client::Endpoint;
+
+/// Who we are to one camera.
+#[derive(Debug, Default)]
+pub struct Login {
+    way: Way,
+    /// Whether the camera has ever asked for a proof. From then on the password itself goes to nobody in its place.
+    knows_better: bool,
+}
 
 /// How a camera wants to know who we are.
 #[derive(Debug, Default)]
-pub enum Login {
+pub enum Way {
     /// It hasn't asked.
     #[default]
     Unasked,
@@ -19,20 +27,44 @@ pub enum Login {
     Digest(Box<WwwAuthenticateHeader>),
 }
 
+/// What an answer with status 401 was to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A request that said nothing of us, or one whose proof was out of date.
+    First,
+    /// A request that had a proof, which may have been used up.
+    Again,
+}
+
 /// What to do when the camera asks and nothing is known.
 pub(super) const MISSING: &str = "give user and password as in http://USER:PASSWORD@HOST/PATH";
 
 /// What to do when the camera still refuses.
 pub(super) const WRONG: &str = "the user or the password is not right";
 
+/// Why the password is not sent.
+const DOWNGRADE: &str = "it asks for the password itself, although it has asked for a proof (Digest) before: something may be \
+    in between that wants to read it; restart pistreamer if the camera was set up so";
+
 impl Login {
+    /// Begins another conversation, of which only what must not be forgotten is known.
+    pub fn begin_anew(&mut self) {
+        self.way = Way::Unasked;
+    }
+
+    /// How the camera wants to know who we are.
+    #[cfg(any(test, fuzzing))]
+    pub fn way(&self) -> &Way {
+        &self.way
+    }
+
     /// The `Authorization` of a GET, where the camera has asked for one.
     pub fn header(&mut self, endpoint: &Endpoint) -> Option<HeaderValue> {
         let credentials = endpoint.credentials.as_ref()?;
-        let value = match self {
-            Self::Unasked => return None,
-            Self::Basic => credentials.basic(),
-            Self::Digest(challenge) => {
+        let value = match &mut self.way {
+            Way::Unasked => return None,
+            Way::Basic => credentials.basic(),
+            Way::Digest(challenge) => {
                 let context = AuthContext::new(
                     credentials.user(),
                     credentials.password(),
@@ -54,30 +86,51 @@ impl Login {
         &mut self,
         headers: &HeaderMap,
         endpoint: &Endpoint,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Asked, &'static str> {
         if endpoint.credentials.is_none() {
             return Err(MISSING);
         }
-        let values = headers.get_all(header::WWW_AUTHENTICATE);
-        let challenges: Vec<_> = values
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(challenges)
-            .collect();
+        let lines = lines(headers);
+        let challenges: Vec<_> = lines.iter().flat_map(|line| challenges(line)).collect();
         let digest = challenges
             .iter()
-            .filter_map(|challenge| challenge.digest())
+            .filter_map(Challenge::digest)
             .max_by_key(strength);
+        let asked = match self.way {
+            Way::Digest(_) => Asked::Again,
+            Way::Unasked | Way::Basic => Asked::First,
+        };
         // Simple cameras say 401 and no more.
-        let basic = challenges.is_empty() || challenges.iter().any(|one| one.is("basic"));
-        *self = match (digest, &self) {
-            (Some(digest), _) => Self::Digest(Box::new(digest)),
-            (None, Self::Basic) => return Err(WRONG),
-            (None, _) if basic => Self::Basic,
+        let basic = lines.is_empty() || challenges.iter().any(|one| one.is("basic"));
+        self.way = match (digest, &self.way) {
+            (Some(digest), _) => {
+                self.knows_better = true;
+                Way::Digest(Box::new(digest))
+            }
+            (None, Way::Basic) => return Err(WRONG),
+            // An answer to a proof that names no way at all refuses the proof.
+            (None, Way::Digest(_)) if lines.is_empty() => return Err(WRONG),
+            (None, _) if basic && self.knows_better => return Err(DOWNGRADE),
+            (None, _) if basic => Way::Basic,
             (None, _) => return Err("it asks for neither Basic nor Digest authentication"),
         };
-        Ok(())
+        Ok(asked)
     }
+}
+
+/// Whether an answer with status 401 only says that a proof was out of date.
+pub fn is_stale(headers: &HeaderMap) -> bool {
+    let lines = lines(headers);
+    let mut challenges = lines.iter().flat_map(|line| challenges(line));
+    challenges.any(|challenge| challenge.digest().is_some_and(|digest| digest.stale))
+}
+
+/// The lines that say how a camera wants to know who we are. What is no text means as little to us as an unknown way.
+fn lines(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::WWW_AUTHENTICATE).into_iter();
+    values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect()
 }
 
 fn strength(digest: &WwwAuthenticateHeader) -> u8 {
@@ -99,20 +152,88 @@ impl Challenge<'_> {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// The challenge as one that can be answered.
+    /// A parameter's value, without its quotes.
+    fn parameter(&self, wanted: &str) -> Option<String> {
+        let (_, value) = self
+            .parameters
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        Some(unquoted(value))
+    }
+
+    /// The challenge as one that can be answered. `digest_auth` computes the answer but takes algorithms and qualities of
+    /// protection only as the standard spells them; so does `http-auth`, which refuses an empty `qop` besides.
     fn digest(&self) -> Option<WwwAuthenticateHeader> {
         if !self.is("digest") {
             return None;
         }
-        let parameters: Vec<_> = self
-            .parameters
-            .iter()
-            .map(|(name, value)| format!("{}={value}", name.to_ascii_lowercase()))
-            .collect();
-        let digest = WwwAuthenticateHeader::parse(&parameters.join(", ")).ok()?;
-        let answerable = |qop: &Vec<Qop>| qop.contains(&Qop::AUTH);
-        digest.qop.as_ref().is_none_or(answerable).then_some(digest)
+        let algorithm = self.parameter("algorithm").filter(|name| !name.is_empty());
+        let algorithm = match algorithm {
+            Some(name) => KNOWN_ALGORITHMS
+                .iter()
+                .find(|known| known.eq_ignore_ascii_case(&name))?
+                .parse()
+                .ok()?,
+            None => Algorithm::default(),
+        };
+        let offered = self.parameter("qop").unwrap_or_default();
+        let mut offered = offered
+            .split([',', ' '])
+            .filter(|qop| !qop.is_empty())
+            .peekable();
+        // An empty offer is none, and then the answer is that of RFC 2069.
+        let qop = match offered.peek() {
+            Some(_) => Some(vec![
+                offered
+                    .any(|qop| qop.eq_ignore_ascii_case("auth"))
+                    .then_some(Qop::AUTH)?,
+            ]),
+            None => None,
+        };
+        let is_true = |name| {
+            self.parameter(name)
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        };
+        Some(WwwAuthenticateHeader {
+            domain: None,
+            realm: self.parameter("realm")?,
+            nonce: self.parameter("nonce")?,
+            opaque: self.parameter("opaque"),
+            stale: is_true("stale"),
+            algorithm,
+            qop,
+            userhash: is_true("userhash"),
+            charset: Charset::UTF8,
+            nc: 0,
+        })
     }
+}
+
+/// Digests that can be computed.
+const KNOWN_ALGORITHMS: [&str; 6] = [
+    "MD5",
+    "MD5-sess",
+    "SHA-256",
+    "SHA-256-sess",
+    "SHA-512-256",
+    "SHA-512-256-sess",
+];
+
+/// What a value says, whether it is quoted (RFC 9110 §5.6.4) or not.
+fn unquoted(value: &str) -> String {
+    let Some(quoted) = value.strip_prefix('"') else {
+        return value.to_owned();
+    };
+    let mut text = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => text.extend(characters.next()),
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 /// The challenges of one header (RFC 9110 §11.6.1), in which commas part both parameters and challenges.
@@ -156,15 +277,16 @@ mod tests {
     fn asked(headers: &[&str]) -> Result<Login, &'static str> {
         let mut map = HeaderMap::new();
         for value in headers {
-            map.append(header::WWW_AUTHENTICATE, value.parse().unwrap());
+            let value = HeaderValue::from_bytes(value.as_bytes());
+            map.append(header::WWW_AUTHENTICATE, value.unwrap());
         }
         let mut login = Login::default();
-        login.challenged(&map, &endpoint()).map(|()| login)
+        login.challenged(&map, &endpoint()).map(|_| login)
     }
 
     fn answer(headers: &[&str]) -> String {
         let header = asked(headers).unwrap().header(&endpoint()).unwrap();
-        header.to_str().unwrap().to_owned()
+        String::from_utf8(header.as_bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -196,6 +318,85 @@ mod tests {
             );
         }
         assert!(answer(&[md5]).contains(r#"realm="a, \"b\", c""#));
+    }
+
+    /// What RFC 2617 §3.5 and RFC 2069 say of that user at that path.
+    fn expected(answer: &str) -> String {
+        let value = |name: &str| {
+            let (_, rest) = answer.split_once(&format!(" {name}=")).unwrap();
+            rest.split([',', '"'])
+                .find(|part| !part.is_empty())
+                .unwrap()
+        };
+        let md5 = |text: String| Algorithm::default().hash_str(&text);
+        let user = md5(format!("Mufasa:{}:Circle of Life", value("realm")));
+        let uri = md5("GET:/dir/index.html".into());
+        let nonce = value("nonce");
+        md5(if answer.contains("qop") {
+            format!(
+                "{user}:{nonce}:{}:{}:auth:{uri}",
+                value("nc"),
+                value("cnonce")
+            )
+        } else {
+            format!("{user}:{nonce}:{uri}")
+        })
+    }
+
+    #[test]
+    fn challenges_as_cameras_spell_them_are_answered_as_the_standard_does() {
+        for challenge in [
+            r#"Digest realm="x", nonce="n1", qop="auth", algorithm=md5"#,
+            r#"Digest realm="x", nonce="n1", qop="AUTH", algorithm="MD5""#,
+            r#"Digest realm="x", nonce="n1", qop="auth-int, Auth", algorithm=Md5"#,
+            r#"Digest realm="x", nonce="n1", qop="auth,,unheard-of", algorithm="""#,
+            r#"Digest realm="x", nonce="n1", qop="", algorithm=MD5"#,
+            r#"Digest realm="x", nonce="n1", qop="#,
+            r#"Digest realm="x", nonce="n1", stale=TRUE, charset=utf-8, domain=/ x"#,
+            r#"digest REALM=x,NONCE=n1,Opaque="""#,
+            "Digest\trealm=\"x\",\tnonce=\"n1\"",
+            "Digest realm=\"K\u{e4}mera \\\\x\", nonce=\"n1\"",
+        ] {
+            let answer = answer(&[challenge]);
+            if challenge.contains('K') {
+                assert!(answer.contains("realm=\"K\u{e4}mera \\\\x\""), "{answer}");
+                continue;
+            }
+            let response = format!("response=\"{}\"", expected(&answer));
+            assert!(answer.contains(&response), "{challenge}: {answer}");
+            let has_qop = challenge.to_ascii_lowercase().contains("auth");
+            assert_eq!(answer.contains("qop=auth"), has_qop, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_camera_that_has_asked_for_a_proof_is_never_given_the_password() {
+        let proof = r#"Digest realm="r", nonce="n", qop="auth""#;
+        let mut map = HeaderMap::new();
+        map.append(header::WWW_AUTHENTICATE, proof.parse().unwrap());
+        let mut login = Login::default();
+        assert_eq!(login.challenged(&map, &endpoint()), Ok(Asked::First));
+        for asks in [
+            vec![r#"Basic realm="r""#],
+            vec![r#"Digest realm="r", nonce="n", algorithm=x"#, "Basic"],
+            vec![],
+        ] {
+            let mut map = HeaderMap::new();
+            for value in asks {
+                map.append(header::WWW_AUTHENTICATE, value.parse().unwrap());
+            }
+            login.begin_anew();
+            assert_eq!(login.header(&endpoint()), None);
+            let refused = login.challenged(&map, &endpoint()).unwrap_err();
+            assert!(
+                refused.contains("Digest") && refused.contains("before"),
+                "{refused}"
+            );
+            assert_eq!(login.header(&endpoint()), None);
+        }
+        assert_eq!(login.challenged(&map, &endpoint()), Ok(Asked::First));
+        assert!(matches!(login.way(), Way::Digest(_)));
+        assert_eq!(login.challenged(&HeaderMap::new(), &endpoint()), Err(WRONG));
     }
 
     #[test]

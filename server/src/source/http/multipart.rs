@@ -1,25 +1,37 @@
 //! MJPEG's multipart as cameras really write it: with or without Content-Length, with all kinds of boundaries and line
 //! ends. No I/O here.
+//!
+//! Whether what a part holds can be shown is for [`crate::source::remote`] to say.
+
+mod boundary;
+
+pub use boundary::boundary;
 
 use super::walk::{Step, Walk};
+use boundary::Boundary;
 use bytes::{Bytes, BytesMut};
-use memchr::memmem::Finder;
 use pistreamer_protocol::jpeg;
 
 /// What a stream holds.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part {
-    /// One JPEG from SOI to EOI.
+    /// One JPEG from SOI to EOI, or to where the next thing begins.
     Image(Bytes),
-    /// A part that holds no whole JPEG, and why.
+    /// A part that holds no JPEG, and why.
     Broken(String),
 }
 
 /// Takes a stream apart as it comes. Holds no more than one image of the limit and what was fed last.
 #[derive(Debug)]
 pub struct Multipart {
-    /// `None` until the first delimiter tells it.
-    boundary: Option<Boundary>,
+    /// What the Content-Type says.
+    told: Option<Boundary>,
+    /// What the stream says, where that is something else.
+    seen: Option<Boundary>,
+    /// Whether a picture came behind a delimiter. Until then anything that looks like a delimiter is one.
+    confirmed: bool,
+    /// Whether the part that comes was opened by a delimiter.
+    delimited: bool,
     limit: usize,
     buffer: BytesMut,
     /// Whether the beginning of the line that comes was let go.
@@ -28,14 +40,6 @@ pub struct Multipart {
     /// So many bytes may be read again, in search of the delimiter that a broken JPEG ran over. Each byte that is let go adds
     /// one, so that broken JPEGs cost no more than twice their length.
     again: usize,
-}
-
-/// What stands between parts.
-#[derive(Debug)]
-struct Boundary {
-    /// Without the dashes before it: cameras disagree on whose they are.
-    name: Vec<u8>,
-    delimiter: Finder<'static>,
 }
 
 /// A line without its end; of one that is too long to be one of ours, only the last bytes.
@@ -57,55 +61,25 @@ enum State {
 /// Longest line, and longest header of a part, in bytes. The fuzzer's inputs are short.
 const LONGEST_HEAD: usize = if cfg!(fuzzing) { 512 } else { 16 << 10 };
 
-impl Boundary {
-    /// What stands behind `boundary=`, or in a delimiter. `None` for dashes alone and for what is too long.
-    fn new(text: &[u8]) -> Option<Self> {
-        let dashes = text.iter().take_while(|byte| **byte == b'-').count();
-        let name = text[dashes..].to_vec();
-        let named = !name.is_empty() && text.len() <= LONGEST_BOUNDARY;
-        named.then(|| Self {
-            delimiter: Finder::new(&[b"--", &name[..]].concat()).into_owned(),
-            name,
-        })
-    }
+/// How a picture begins: SOI, and the first byte of the marker that has to follow.
+const START: [u8; 3] = [0xff, 0xd8, 0xff];
 
-    /// Whether a line opens a part. It may end with what was left of the part before.
-    fn is_delimiter(&self, line: &[u8]) -> bool {
-        if line.trim_ascii() == self.name {
-            return true;
-        }
-        let Some(at) = self.delimiter.find(line) else {
-            return false;
-        };
-        line[at + self.delimiter.needle().len()..]
-            .trim_ascii()
-            .is_empty()
-    }
-
-    /// Whether a delimiter follows a part, with or without a line end before it; `None` where too little has come to tell.
-    fn follows(&self, bytes: &[u8]) -> Option<bool> {
-        let delimiter = self.delimiter.needle();
-        let mut can_become_one = false;
-        for line_end in ["", "\n", "\r\n"] {
-            let whole = line_end.len() + delimiter.len();
-            let expected = line_end.as_bytes().iter().chain(delimiter);
-            if expected.zip(bytes).all(|(expected, byte)| expected == byte) {
-                if bytes.len() >= whole {
-                    return Some(true);
-                }
-                can_become_one = true;
-            }
-        }
-        (!can_become_one).then_some(false)
-    }
+impl State {
+    const HEAD: Self = Self::Head {
+        bytes: 0,
+        len: None,
+    };
 }
 
 impl Multipart {
-    /// A reader for what stands behind `boundary=` in a Content-Type, or where nothing does, for what the first line that begins
-    /// with `--` says. Images have at most `limit` bytes.
+    /// A reader for what stands behind `boundary=` in a Content-Type, and for what the stream itself says where that differs.
+    /// Images have at most `limit` bytes.
     pub fn new(boundary: Option<&str>, limit: usize) -> Self {
         Self {
-            boundary: boundary.and_then(|boundary| Boundary::new(boundary.as_bytes())),
+            told: boundary.and_then(|boundary| Boundary::new(boundary.as_bytes())),
+            seen: None,
+            confirmed: false,
+            delimited: false,
             limit,
             buffer: BytesMut::new(),
             long: false,
@@ -130,60 +104,97 @@ impl Multipart {
         loop {
             match self.state {
                 State::Seek => {
+                    if !self.confirmed && !self.long {
+                        match begins(&self.buffer, &START) {
+                            Some(true) => {
+                                self.delimited = false;
+                                self.state = State::Body {
+                                    walk: Walk::default(),
+                                    len: None,
+                                };
+                                continue;
+                            }
+                            None if !self.buffer.is_empty() => return None,
+                            _ => {}
+                        }
+                    }
                     let line = self.line()?;
-                    if self.opens_part(&line) {
-                        self.state = State::Head {
-                            bytes: 0,
-                            len: None,
-                        };
+                    self.delimited = self.opens_part(&line);
+                    if self.delimited {
+                        self.state = State::HEAD;
+                    } else if !self.confirmed && is_part_header(&line.text) {
+                        let len = content_length(&line.text);
+                        self.state = State::Head { bytes: 0, len };
                     }
                 }
                 State::Head { bytes, len } => {
-                    let Line { text: line, long } = self.line()?;
-                    let bytes = bytes + line.len() + 1;
-                    let text = std::str::from_utf8(&line).unwrap_or_default().trim();
-                    if long || bytes > LONGEST_HEAD {
-                        return Some(self.broken("its header is too long"));
-                    }
-                    if !line.trim_ascii().is_empty() {
-                        let len = content_length(text).or(len);
-                        self.state = State::Head { bytes, len };
+                    let line = self.line()?;
+                    // One in a value, such as `boundary=--b`, does not count.
+                    if line.text.starts_with(b"--") && self.opens_part(&line) {
+                        self.delimited = true;
+                        self.state = State::HEAD;
+                        if bytes > 0 {
+                            return Some(Part::Broken("its header does not end".to_owned()));
+                        }
                         continue;
                     }
-                    if let Some(len) = len.filter(|len| *len > self.limit) {
-                        let limit = self.limit;
-                        return Some(
-                            self.broken(&format!("it has {len} bytes, and {limit} are the most")),
-                        );
+                    let bytes = bytes + line.text.len() + 1;
+                    if line.long || bytes > LONGEST_HEAD {
+                        return Some(self.broken("its header is too long"));
                     }
-                    let walk = Walk::default();
-                    self.state = State::Body { walk, len };
+                    self.state = if line.text.trim_ascii().is_empty() {
+                        // One that cannot be is not needed either: the JPEG says where it ends.
+                        let len = len.filter(|len| *len <= self.limit);
+                        let walk = Walk::default();
+                        State::Body { walk, len }
+                    } else {
+                        let len = content_length(&line.text).or(len);
+                        State::Head { bytes, len }
+                    };
                 }
-                State::Body { walk, len } => return self.body(walk, len),
+                State::Body { walk, len } => {
+                    if walk.is_new() {
+                        let blank = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+                        let blanks = self.buffer.iter().take_while(blank).count();
+                        self.let_go(blanks);
+                        let len = len.map(|len| len.saturating_sub(blanks));
+                        self.state = State::Body { walk, len };
+                        // Some write an empty line between delimiter and header.
+                        match begins_caseless(&self.buffer, PART_HEADER) {
+                            Some(true) => {
+                                self.state = State::HEAD;
+                                continue;
+                            }
+                            None => return None,
+                            Some(false) => return self.body(walk, len),
+                        }
+                    }
+                    return self.body(walk, len);
+                }
             }
+        }
+    }
+
+    /// The picture that the end of the stream ends, where one has begun.
+    pub fn finish(&mut self) -> Option<Part> {
+        match std::mem::replace(&mut self.state, State::Seek) {
+            State::Body { walk, .. } if !walk.is_new() => {
+                Some(Part::Image(self.buffer.split().freeze()))
+            }
+            _ => None,
         }
     }
 
     /// The JPEG of a part. It is whole with its own end, whatever length its header gives: cameras pad their buffers with
     /// zeros, some count the line end that follows, some count wrong, and the delimiter comes with the next part only.
     fn body(&mut self, mut walk: Walk, mut len: Option<usize>) -> Option<Part> {
-        if walk.is_new() {
-            let blank = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
-            let blanks = self.buffer.iter().take_while(blank).count();
-            self.let_go(blanks);
-            len = len.map(|len| len.saturating_sub(blanks));
-        }
-        // A JPEG that goes on where its part ends is cut off. What looks like a delimiter inside of it is none.
+        // A JPEG that goes on where its part ends has no end. What looks like a delimiter inside of it is none.
         if let Some(end) = len {
             let part = &self.buffer[..self.buffer.len().min(end)];
             let step = walk.go(part);
             if step == Step::More && part.len() == end {
-                match self.boundary.as_ref()?.follows(&self.buffer[end..]) {
-                    Some(true) => {
-                        let problem = problem(part);
-                        self.let_go(end);
-                        return Some(self.broken(&problem));
-                    }
+                match self.delimiter_follows(end) {
+                    Some(true) => return Some(self.image(end)),
                     Some(false) => len = None,
                     None => {}
                 }
@@ -198,13 +209,23 @@ impl Multipart {
         self.stepped(step, walk, len)
     }
 
+    /// Whether the part ends with a delimiter after so many bytes; `None` where too little has come to tell.
+    fn delimiter_follows(&self, end: usize) -> Option<bool> {
+        let mut undecided = false;
+        for boundary in self.boundaries() {
+            match boundary.follows(&self.buffer[end..]) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => undecided = true,
+            }
+        }
+        (!undecided).then_some(false)
+    }
+
     /// What a part is after that step.
     fn stepped(&mut self, step: Step, walk: Walk, len: Option<usize>) -> Option<Part> {
         match step {
-            Step::End(end) => {
-                self.state = State::Seek;
-                Some(image_of(self.let_go(end)))
-            }
+            Step::End(end) => Some(self.image(end)),
             Step::More if self.buffer.len() < self.limit || len.is_some() => {
                 self.state = State::Body { walk, len };
                 None
@@ -214,18 +235,38 @@ impl Multipart {
                 Some(self.retreat(limit, &format!("it does not end within {limit} bytes")))
             }
             Step::Lost => {
-                let problem = problem(&self.buffer);
                 let walked = walk.len().min(self.buffer.len());
+                if self.buffer[walked..].starts_with(&jpeg::SOI) && walked > 0 {
+                    let passed = &self.buffer[..walked];
+                    let ends = self.boundaries().filter_map(|it| it.last_in(passed));
+                    match ends.max() {
+                        Some(end) => return Some(self.image(end)),
+                        None if !self.confirmed => return Some(self.image(walked)),
+                        None => {}
+                    }
+                }
+                let problem = problem(&self.buffer);
                 Some(self.retreat(walked, &problem))
             }
         }
+    }
+
+    /// A picture of so many bytes.
+    fn image(&mut self, bytes: usize) -> Part {
+        self.state = State::Seek;
+        self.confirmed |= self.delimited;
+        Part::Image(self.let_go(bytes))
     }
 
     /// Gives up a part whose JPEG has no end, after so many bytes. The delimiter that it ran over is looked for among them, unless
     /// that was done too often.
     fn retreat(&mut self, walked: usize, problem: &str) -> Part {
         match self.again.checked_sub(walked) {
-            Some(again) => self.again = again,
+            Some(again) => {
+                self.again = again;
+                // It must not begin once more.
+                self.let_go(walked.min(jpeg::SOI.len()));
+            }
             None => {
                 self.let_go(walked);
             }
@@ -247,7 +288,7 @@ impl Multipart {
     /// The next line, once it is whole. What is let go of a long one does not depend on the pieces in which it came.
     fn line(&mut self) -> Option<Line> {
         // A delimiter may have begun, so its length is kept.
-        let keep = self.boundary.as_ref().map_or(0, |it| it.name.len()) + 4;
+        let keep = self.boundaries().map(Boundary::len).max().unwrap_or(0) + 4;
         match memchr::memchr(b'\n', &self.buffer) {
             Some(end) => {
                 let mut text = self.let_go(end + 1);
@@ -268,31 +309,68 @@ impl Multipart {
         }
     }
 
-    /// Whether a line is a delimiter. Where nobody told the boundary, the first one that looks like it does.
+    fn boundaries(&self) -> impl Iterator<Item = &Boundary> {
+        self.told.iter().chain(&self.seen)
+    }
+
+    /// Whether a line is a delimiter. Until it is known which ones are, each that looks like one is taken at its word.
     fn opens_part(&mut self, line: &Line) -> bool {
-        if self.boundary.is_none() && !line.long && line.text.starts_with(b"--") {
-            self.boundary = Boundary::new(line.text.trim_ascii());
+        if self.boundaries().any(|it| it.is_delimiter(&line.text)) {
+            return true;
         }
-        let boundary = self.boundary.as_ref();
-        boundary.is_some_and(|boundary| boundary.is_delimiter(&line.text))
+        if self.confirmed || line.long || !line.text.starts_with(b"--") {
+            return false;
+        }
+        let text = line.text.trim_ascii();
+        let is_text = text.iter().all(|byte| (b' '..=b'~').contains(byte));
+        match Boundary::new(text).filter(|_| is_text) {
+            Some(boundary) => {
+                self.seen = Some(boundary);
+                true
+            }
+            None => false,
+        }
     }
 }
 
-/// The JPEG that these bytes begin with. What follows it goes: cameras pad their buffers.
+/// Whether bytes begin so; `None` where too few have come to tell.
+fn begins(bytes: &[u8], beginning: &[u8]) -> Option<bool> {
+    if bytes.len() >= beginning.len() {
+        return Some(bytes.starts_with(beginning));
+    }
+    (!beginning.starts_with(bytes)).then_some(false)
+}
+
+fn begins_caseless(bytes: &[u8], beginning: &[u8]) -> Option<bool> {
+    let both = bytes.len().min(beginning.len());
+    let is_so = bytes[..both].eq_ignore_ascii_case(&beginning[..both]);
+    (!is_so || both == beginning.len()).then_some(is_so)
+}
+
+/// How the headers of a part begin.
+const PART_HEADER: &[u8] = b"content-";
+
+/// Whether a line is a part's header that no delimiter came before.
+fn is_part_header(line: &[u8]) -> bool {
+    begins_caseless(line, PART_HEADER) == Some(true) && line.contains(&b':')
+}
+
+/// A snapshot, whatever follows it.
 pub fn image_of(mut bytes: Bytes) -> Part {
-    match jpeg::inspect_prefix(&bytes) {
-        Ok(info) => Part::Image(bytes.split_to(info.len)),
-        Err(error) => Part::Broken(error.to_string()),
+    match Walk::default().go(&bytes) {
+        Step::End(end) => Part::Image(bytes.split_to(end)),
+        Step::More if bytes.len() > jpeg::SOI.len() => Part::Image(bytes),
+        Step::More | Step::Lost => Part::Broken(problem(&bytes)),
     }
 }
 
 /// Why a part is no JPEG.
-fn problem(part: &[u8]) -> String {
+pub(super) fn problem(part: &[u8]) -> String {
     jpeg::inspect_prefix(part).map_or_else(|error| error.to_string(), |_| "it has no end".into())
 }
 
-fn content_length(line: &str) -> Option<usize> {
-    let (name, value) = line.split_once(':')?;
+fn content_length(line: &[u8]) -> Option<usize> {
+    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
     name.trim()
         .eq_ignore_ascii_case("content-length")
         .then(|| value.trim().parse().ok())?
@@ -304,313 +382,5 @@ pub fn is_multipart(content_type: &str) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"))
 }
 
-/// The boundary in a Content-Type, if it is multipart of any kind.
-pub fn boundary(content_type: &str) -> Option<&str> {
-    let mut parameters = super::items(content_type, ';').skip(1);
-    let boundary = parameters.find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("boundary")
-            .then(|| value.trim().trim_matches('"').trim())
-    })?;
-    let named = !boundary.trim_start_matches('-').is_empty() && boundary.len() <= LONGEST_BOUNDARY;
-    (is_multipart(content_type) && named).then_some(boundary)
-}
-
-/// RFC 2046 allows 70 characters; some cameras take more.
-const LONGEST_BOUNDARY: usize = 200;
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// A whole JPEG of 8 lines with so many bytes of picture.
-    fn image(bytes: usize) -> Vec<u8> {
-        let mut jpeg = vec![0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 8, 0, 16, 1, 1, 0x11, 0];
-        jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
-        jpeg.resize(jpeg.len() + bytes, 0x12);
-        jpeg.extend([0xff, 0xd9]);
-        jpeg
-    }
-
-    fn read<'a>(boundary: impl Into<Option<&'a str>>, stream: &[u8], piece: usize) -> Vec<Part> {
-        let mut multipart = Multipart::new(boundary.into(), 100_000);
-        let mut parts = Vec::new();
-        for piece in stream.chunks(piece) {
-            multipart.feed(piece);
-            while let Some(part) = multipart.next() {
-                parts.push(part);
-            }
-        }
-        parts
-    }
-
-    fn images(boundary: &str, stream: &[u8]) -> usize {
-        let counts = [1, 2, 7, 100, 1 << 20].map(|piece| {
-            let parts = read(boundary, stream, piece);
-            for part in &parts {
-                assert_eq!(*part, Part::Image(image(50).into()), "in pieces of {piece}");
-            }
-            parts.len()
-        });
-        assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
-        counts[0]
-    }
-
-    fn parts(head: &str, tail: &str) -> Vec<u8> {
-        [head.as_bytes(), &image(50), tail.as_bytes()]
-            .concat()
-            .repeat(3)
-    }
-
-    #[test]
-    fn parts_come_with_and_without_lengths_and_with_any_line_end() {
-        let len = image(50).len();
-        for (head, tail) in [
-            (
-                format!("--b\r\nContent-Type: image/jpeg\r\nContent-Length: {len}\r\n\r\n"),
-                "\r\n",
-            ),
-            (format!("--b\ncontent-length:{len}\n\n"), "\n"),
-            ("--b\r\nContent-Type: image/jpeg\r\n\r\n".into(), "\r\n"),
-            ("--b\r\n\r\n\r\n".into(), ""),
-            ("b\nX-Other: 1\n\n".into(), "\n"),
-            (
-                format!("--b\r\nContent-Length: {}\r\n\r\n", len + 2),
-                "\r\n",
-            ),
-        ] {
-            let stream = [
-                b"a preamble\r\n",
-                &parts(&head, tail)[..],
-                b"--b--\r\nthe end\r\n",
-            ]
-            .concat();
-            assert_eq!(images("b", &stream), 3, "{head:?}");
-        }
-    }
-
-    #[test]
-    fn dashes_of_the_boundary_are_anybodys() {
-        for in_header in ["frame", "--frame", "----frame"] {
-            for in_body in ["--frame", "----frame"] {
-                let stream = parts(&format!("{in_body}\r\nA: b\r\n\r\n"), "\r\n");
-                assert_eq!(images(in_header, &stream), 3, "{in_header} and {in_body}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_part_without_a_length_is_whole_before_the_next_boundary() {
-        let stream = [b"--b\r\n\r\n", &image(50)[..]].concat();
-        assert_eq!(read("b", &stream, 10).len(), 1);
-    }
-
-    #[test]
-    fn the_jpeg_says_where_it_ends_whatever_its_header_says() {
-        let len = image(50).len();
-        let wrong = [0, 1, len - 20, len - 2, len - 1].into_iter().chain([
-            len + 40,
-            len + 73,
-            len + 200,
-            90_000,
-        ]);
-        for wrong in wrong {
-            let head = format!("--b\r\nContent-Length: {wrong}\r\n\r\n");
-            for tail in ["\r\n", "\n", "", "\0\0\0\0\r\n"] {
-                assert_eq!(images("b", &parts(&head, tail)), 3, "{wrong}, {tail:?}");
-            }
-            let alone = [head.as_bytes(), &image(50)].concat();
-            assert_eq!(read("b", &alone, 1).len(), 1, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_jpeg_may_contain_what_looks_like_a_delimiter() {
-        let comment = b"\xff\xfe\x00\x14--b and\r\n--b\r\n\r\nso";
-        let mut jpeg = image(50);
-        jpeg.splice(40..40, *b"\r\n--b\r\n\r\n--b");
-        jpeg.splice(2..2, *comment);
-        let len = jpeg.len();
-        for length in [
-            "",
-            &format!("Content-Length: {len}\r\n"),
-            &format!("Content-Length: {}\r\n", len - 3),
-            &format!("Content-Length: {}\r\n", len + 60),
-        ] {
-            let head = format!("--b\r\n{length}\r\n");
-            let stream = [head.as_bytes(), &jpeg, b"\r\n"].concat().repeat(3);
-            for piece in [1, 7, 1000] {
-                let parts = read("b", &stream, piece);
-                let whole = || Part::Image(jpeg.clone().into());
-                assert_eq!(parts, [whole(), whole(), whole()], "{length:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_jpeg_that_is_cut_off_where_its_header_says_does_not_run_on_into_the_next() {
-        // As if a segment began that goes on for 2605 bytes.
-        let mut cut = image(50)[..40].to_vec();
-        cut.push(0xff);
-        let part = |jpeg: &[u8]| {
-            let head = format!("--b\r\nContent-Length: {}\r\n\r\n", jpeg.len());
-            [head.as_bytes(), jpeg, b"\n"].concat()
-        };
-        let good = part(&image(5000));
-        let stream = [&good[..], &part(&cut), &good, &good].concat();
-        for piece in [1, 7, 1000, 1 << 20] {
-            let parts = read("b", &stream, piece);
-            let whole = |part: &Part| matches!(part, Part::Image(_));
-            let wholes: Vec<_> = parts.iter().map(whole).collect();
-            assert_eq!(wholes, [true, false, true, true], "{parts:?}");
-        }
-    }
-
-    #[test]
-    fn broken_jpegs_are_not_read_again_for_each_delimiter_in_them() {
-        const NESTED: usize = 1000;
-        let mut stream = b"x".to_vec();
-        for number in 0..NESTED {
-            // A segment up to where all of them end.
-            let len = (NESTED - 1 - number) * 12 + 2;
-            stream.extend(b"\n--b\n\n\xff\xd8\xff\xfe");
-            stream.extend((len as u16).to_be_bytes());
-        }
-        stream.extend(b"\xff\xda\x00\x02");
-        stream.resize(stream.len() + 60_000, 0x12);
-        stream.extend(b"\xff\xd8\r\n--b\r\n\r\n");
-        stream.extend(image(50));
-        for piece in [7, 1000, 1 << 20] {
-            let parts = read("b", &stream, piece);
-            let Some((Part::Image(_), broken)) = parts.split_last() else {
-                panic!("{parts:?}");
-            };
-            assert!((1..5).contains(&broken.len()), "{} times", broken.len());
-        }
-    }
-
-    #[test]
-    fn a_boundary_that_nobody_told_is_that_of_the_first_delimiter() {
-        for begin in ["", "\r\n", "a preamble\r\n\r\n"] {
-            let stream = [
-                begin.as_bytes(),
-                &parts("--a frame\r\nContent-Type: image/jpeg\r\n\r\n", "\r\n"),
-                b"--other\r\n\r\n",
-                &image(50),
-            ]
-            .concat();
-            for piece in [1, 7, 1000] {
-                assert_eq!(read(None, &stream, piece).len(), 3, "{begin:?}");
-            }
-        }
-        assert_eq!(read(None, &parts("----\r\n\r\n", "\r\n"), 7), []);
-    }
-
-    #[test]
-    fn broken_parts_cost_themselves() {
-        let good = [b"--b\r\n\r\n", &image(50)[..], b"\r\n"].concat();
-        for bad in [
-            &b"--b\r\n\r\nno picture\r\n"[..],
-            b"--b\r\n\r\n\xff\xd8\xff\xd9\r\n",
-            b"--b\r\nContent-Length: 6\r\n\r\nhello!\r\n",
-            b"--b\r\nContent-Length: 999999999\r\n\r\nhello!\r\n",
-            &[b"--b\r\n\r\n", &image(50)[..40], b"\r\n"].concat(),
-        ] {
-            let stream = [&good, bad, &good].concat();
-            let parts = read("b", &stream, 16);
-            assert!(
-                matches!(
-                    &parts[..],
-                    [Part::Image(_), Part::Broken(_), Part::Image(_)]
-                ),
-                "{parts:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_part_without_an_end_is_given_up_at_the_limit() {
-        let mut multipart = Multipart::new(Some("b"), 10_000);
-        multipart.feed(b"--b\r\n\r\n");
-        multipart.feed(&image(0)[..25]);
-        let mut broken = 0;
-        for _ in 0..100 {
-            multipart.feed(&[0x55; 1000]);
-            while let Some(part) = multipart.next() {
-                assert!(matches!(part, Part::Broken(_)));
-                broken += 1;
-            }
-            assert!(multipart.held() <= LONGEST_HEAD + 1000);
-        }
-        assert_eq!(broken, 1);
-    }
-
-    #[test]
-    fn what_is_too_long_is_read_alike_however_it_is_cut() {
-        let good = [b"--b\r\n\r\n", &image(50)[..], b"\r\n"].concat();
-        let long = vec![b'x'; LONGEST_HEAD + 1];
-        let too_large = [b"--b\r\n\r\n", &image(100_000)[..], b"\r\n"].concat();
-        let cut = [b"--b\r\n\r\n", &image(50)[..40]].concat();
-        for (bad, broken) in [
-            // A delimiter that is not the end of its line is none, however long that is.
-            ([b"--b ", &long[..], b"\n"].concat(), 0),
-            ([b"--b\nA: ", &long[..], b"\n\n"].concat(), 1),
-            (too_large, 1),
-            (cut, 1),
-        ] {
-            let stream = [&good[..], &bad, &good].concat();
-            let whole = read("b", &stream, stream.len());
-            let is_broken = |part: &&Part| matches!(part, Part::Broken(_));
-            assert_eq!(whole.iter().filter(is_broken).count(), broken);
-            assert_eq!(whole.len() - broken, 2);
-            for piece in [1, 7, 1000] {
-                assert_eq!(read("b", &stream, piece), whole, "in pieces of {piece}");
-            }
-        }
-    }
-
-    #[test]
-    fn boundaries_are_found_quoted_or_not() {
-        let kind = |text| boundary(text);
-        assert_eq!(kind("multipart/x-mixed-replace;boundary=abc"), Some("abc"));
-        assert_eq!(
-            kind("Multipart/Mixed; a=b; Boundary=\"--a b\""),
-            Some("--a b")
-        );
-        assert_eq!(
-            kind("multipart/x-mixed-replace; a=\"\\\";\"; boundary=\"a;b=c\"; d=e"),
-            Some("a;b=c")
-        );
-        for none in [
-            "image/jpeg",
-            "multipart/x-mixed-replace",
-            "multipart/x; boundary=--",
-            "text/html; boundary=x",
-            "é;é=é",
-            "",
-        ] {
-            assert_eq!(kind(none), None);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_never_panics_and_is_read_alike_however_it_is_cut(
-            pieces in prop::collection::vec(prop_oneof![
-                Just(b"--b\r\n".to_vec()),
-                Just(b"\r\n".to_vec()),
-                Just(b"Content-Length: 77\n".to_vec()),
-                Just(image(50)),
-                Just(image(50)[..30].to_vec()),
-                prop::collection::vec(any::<u8>(), 0..20),
-            ], 0..20),
-            piece in 1..50_usize,
-        ) {
-            let stream = pieces.concat();
-            let whole = read("b", &stream, stream.len().max(1));
-            prop_assert_eq!(read("b", &stream, piece), whole);
-        }
-    }
-}
+mod tests;

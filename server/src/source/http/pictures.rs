@@ -1,0 +1,263 @@
+//! What comes from the camera, and for how long nothing good may be missing.
+//!
+//! Where pictures come from is the business of [`super`].
+
+use super::Stay;
+use super::multipart::Part;
+use crate::demand::Demand;
+use crate::source::remote::Intake;
+use crate::source::{SourceError, WEDGED};
+use bytes::Bytes;
+use pistreamer_protocol::jpeg::{self, JpegError};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How often pictures are expected, and what was learned of how long this camera takes.
+#[derive(Debug)]
+pub struct Patience {
+    /// A snapshot is fetched so often.
+    pub interval: Duration,
+    /// Without a whole picture for so long, something is wrong, unless the camera is known to be slower.
+    usual: Duration,
+    /// How long nothing is said while the first picture of a connection has not come.
+    quiet: Duration,
+    /// How long that picture is waited for.
+    first: Duration,
+    /// How long each further one is waited for.
+    next: Duration,
+    /// When the last picture came.
+    last: Option<Instant>,
+    /// Whether the last connection was given up because nothing came.
+    fell_silent: bool,
+}
+
+/// As far as patience grows.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A probe whose snapshot is broken takes its time for another.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Patience {
+    pub fn new(fps: f64) -> Self {
+        let interval = Duration::from_secs_f64(1.0 / fps);
+        // A camera that is asked for few pictures may take its time for each.
+        let usual = WEDGED.max(interval * 3);
+        Self {
+            interval,
+            usual,
+            quiet: usual,
+            first: usual * 2,
+            next: usual,
+            last: None,
+            fell_silent: false,
+        }
+    }
+
+    fn at_most(&self, time: Duration) -> Duration {
+        time.min(LONGEST.max(self.usual * 2))
+    }
+
+    /// A connection begins.
+    fn begin(&mut self) {
+        if !std::mem::take(&mut self.fell_silent) {
+            self.last = None;
+        }
+    }
+
+    /// A picture came, after `waited` if it was the first one of its connection.
+    fn came(&mut self, now: Instant, waited: Option<Duration>) {
+        if let Some(waited) = waited {
+            self.quiet = self.at_most((waited * 2).max(self.usual));
+            self.first = self.at_most(self.quiet * 2);
+        }
+        let gap = self.last.replace(now).map(|last| now - last);
+        let slow = gap.unwrap_or_default() * 2;
+        self.next = self.at_most(slow.max(self.usual));
+    }
+
+    /// None came any more, or none at all.
+    fn ended(&mut self, any_came: bool) {
+        self.fell_silent = true;
+        if !any_came {
+            self.first = self.at_most(self.first * 2);
+        }
+    }
+}
+
+/// Where the pictures of one connection go.
+pub struct Pictures<'a> {
+    intake: &'a mut Intake,
+    patience: &'a mut Patience,
+    demand: &'a Demand,
+    stay: &'a Stay,
+    /// When the connection began, or the last picture came.
+    since: Instant,
+    any_came: bool,
+    /// When it is said that nothing comes, although it is still waited for.
+    tell_at: Option<Instant>,
+    /// When patience is over.
+    deadline: Instant,
+    /// Why what came last was no picture.
+    problem: Option<String>,
+}
+
+impl<'a> Pictures<'a> {
+    pub fn new(
+        intake: &'a mut Intake,
+        patience: &'a mut Patience,
+        demand: &'a Demand,
+        stay: &'a Stay,
+    ) -> Self {
+        patience.begin();
+        let now = Instant::now();
+        Self {
+            since: now,
+            any_came: false,
+            tell_at: Some(now + patience.quiet),
+            deadline: now + patience.first,
+            problem: None,
+            intake,
+            patience,
+            demand,
+            stay,
+        }
+    }
+
+    /// Whether pictures are handed on. Else the first whole one is enough, and goes nowhere: a viewer that connects later would
+    /// see an old one.
+    pub fn are_watched(&self) -> bool {
+        if self.demand.wanted() {
+            self.stay.watched.set(true);
+        }
+        self.stay.watched.get()
+    }
+
+    /// Why none comes that would be worth waiting for.
+    pub fn suspect(&mut self, problem: &str) {
+        self.problem = Some(problem.to_owned());
+    }
+
+    /// Waits for the time of the next snapshot, or until one is wanted.
+    pub async fn until_due(&self, due: &mut Instant) {
+        let watched = self.are_watched();
+        let interval = if watched {
+            self.patience.interval
+        } else {
+            self.patience.interval.max(PROBE_INTERVAL)
+        };
+        *due = (*due + interval).max(Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep_until(*due) => {}
+            () = self.demand.until(Demand::wanted), if !watched => {}
+        }
+    }
+
+    /// Takes what came, and tells whether that is enough.
+    ///
+    /// # Errors
+    /// Where nothing good has come for too long.
+    pub fn take(&mut self, part: Part) -> Result<bool, SourceError> {
+        let watched = self.are_watched();
+        let taken = match part {
+            Part::Image(jpeg) => self
+                .hand_on(jpeg, watched)
+                .map_err(|error| error.to_string()),
+            Part::Broken(problem) => Err(problem),
+        };
+        let now = Instant::now();
+        match taken {
+            Ok(()) => {
+                let waited = (!self.any_came).then(|| now - self.since);
+                self.patience.came(now, waited);
+                self.any_came = true;
+                self.problem = None;
+                self.tell_at = None;
+                self.since = now;
+                self.deadline = now + self.patience.next;
+                Ok(!watched)
+            }
+            Err(problem) => {
+                if watched {
+                    self.intake.broken(&problem);
+                }
+                self.problem = Some(problem);
+                // It is not slow but broken.
+                let broken_at = self.since + self.patience.usual;
+                self.deadline = self.deadline.min(broken_at.max(now));
+                self.tell_at = None;
+                if now >= self.deadline {
+                    return Err(self.wedged());
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn hand_on(&mut self, jpeg: Bytes, watched: bool) -> Result<(), JpegError> {
+        if watched {
+            self.intake.picture(jpeg)?;
+        } else {
+            let info = jpeg::inspect(&jpeg)?;
+            self.intake.probed((info.width.into(), info.height.into()));
+        }
+        Ok(())
+    }
+
+    /// What is done before patience is over.
+    pub async fn soon<T>(
+        &mut self,
+        task: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        let mut task = pin!(task);
+        loop {
+            let told = self.tell_at.take().filter(|at| *at < self.deadline);
+            match timeout_at(told.unwrap_or(self.deadline), &mut task).await {
+                Ok(done) => {
+                    self.tell_at = told;
+                    return done;
+                }
+                Err(_) if told.is_some() => {
+                    let reason = self.missing();
+                    tracing::debug!(reason, "still waiting");
+                    self.intake.lost(&reason);
+                }
+                Err(_) => return Err(self.wedged()),
+            }
+        }
+    }
+
+    /// What comes before patience or the limit is over; `None` where nothing does, after which pictures are waited for anew.
+    pub async fn unless_over<T>(
+        &mut self,
+        limit: Option<Duration>,
+        task: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<Option<T>, SourceError> {
+        let limit = limit.map_or(self.deadline, |limit| Instant::now() + limit);
+        match timeout_at(limit.min(self.deadline), task).await {
+            Ok(done) => done.map(Some),
+            Err(_) => {
+                self.any_came = false;
+                self.since = Instant::now();
+                self.tell_at = Some(self.since + self.patience.quiet);
+                self.deadline = self.since + self.patience.first;
+                Ok(None)
+            }
+        }
+    }
+
+    fn missing(&self) -> String {
+        let why = self.problem.as_ref().map(|problem| format!(": {problem}"));
+        let waited = Instant::now() - self.since;
+        format!(
+            "the camera has sent no whole picture for {}s{}",
+            waited.as_secs(),
+            why.unwrap_or_default()
+        )
+    }
+
+    fn wedged(&mut self) -> SourceError {
+        self.patience.ended(self.any_came);
+        SourceError::new(self.missing())
+    }
+}

@@ -1,0 +1,61 @@
+//! A stream of pictures in either form: parts with headers, or JPEGs one after the other. No I/O here.
+//!
+//! Which one it is, [`super`] sees by the first bytes.
+
+use super::bare::Bare;
+use super::multipart::{Multipart, Part};
+use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
+
+/// Takes a stream apart as it comes.
+#[derive(Debug)]
+pub enum Splitter {
+    /// Parts with headers.
+    Parts(Box<Multipart>),
+    /// JPEGs alone.
+    Bare(Bare),
+}
+
+impl Splitter {
+    /// For parts with that boundary, where the Content-Type names one.
+    pub fn parts(boundary: Option<&str>) -> Self {
+        Self::Parts(Box::new(Multipart::new(boundary, DEFAULT_FRAME_LIMIT)))
+    }
+
+    /// For JPEGs alone.
+    pub fn bare() -> Self {
+        Self::Bare(Bare::new(DEFAULT_FRAME_LIMIT))
+    }
+
+    /// Adds what came. [`Self::next`] is to be called until it gives nothing.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Parts(parts) => parts.feed(bytes),
+            Self::Bare(bare) => bare.feed(bytes),
+        }
+    }
+
+    /// The next part, once it is whole.
+    pub fn next(&mut self) -> Option<Part> {
+        match self {
+            Self::Parts(parts) => parts.next(),
+            Self::Bare(bare) => bare.next(),
+        }
+    }
+
+    /// The picture that the end of the stream ends, where one has begun.
+    pub fn finish(&mut self) -> Option<Part> {
+        match self {
+            Self::Parts(parts) => parts.finish(),
+            Self::Bare(bare) => bare.finish(),
+        }
+    }
+
+    /// Whether what has come may have been all.
+    pub fn may_be_over(&self) -> bool {
+        match self {
+            // A delimiter announces the next part.
+            Self::Parts(_) => false,
+            Self::Bare(bare) => bare.is_between(),
+        }
+    }
+}
