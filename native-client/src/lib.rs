@@ -33,6 +33,8 @@ mod subscription;
 // The server's own, which connects to other things too. No part of what this crate promises.
 #[doc(hidden)]
 pub mod dial;
+#[doc(hidden)]
+pub mod violation;
 
 #[doc(hidden)]
 pub use backoff::Backoff;

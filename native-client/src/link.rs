@@ -4,6 +4,7 @@
 
 use crate::dial::{Stream, dial};
 use crate::inbox::Inbox;
+use crate::violation;
 use crate::{Backoff, Config, Endpoint, Event, Frame, Reconnect};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
@@ -97,6 +98,14 @@ impl Error {
         Self::Broken {
             address: endpoint.to_string(),
             error: Box::new(error),
+        }
+    }
+
+    /// What broke the connection.
+    pub(crate) fn cause(&self) -> Option<&tungstenite::Error> {
+        match self {
+            Self::Broken { error, .. } => error.downcast_ref(),
+            _ => None,
         }
     }
 
@@ -298,9 +307,14 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
         tokio::select! {
             message = socket.next() => {
                 (heard, pinged) = (Instant::now(), false);
-                let message = message
-                    .ok_or_else(|| Error::closed(endpoint, "it went without a word".into()))?
-                    .map_err(|error| Error::broken(endpoint, error))?;
+                let message = match message {
+                    Some(Ok(message)) => message,
+                    Some(Err(error)) => {
+                        violation::close(&mut socket, &error).await;
+                        return Err(Error::broken(endpoint, error));
+                    }
+                    None => return Err(Error::closed(endpoint, "it went without a word".into())),
+                };
                 hear(message, &mut decoder, inbox, endpoint)?;
             }
             () = inbox.taken.notified() => {

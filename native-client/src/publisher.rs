@@ -4,7 +4,7 @@
 
 use crate::dial::Stream;
 use crate::link::{connect, readable, say};
-use crate::{Config, Error};
+use crate::{Config, Error, violation};
 use bytes::Bytes;
 use futures::future::poll_fn;
 use futures::{SinkExt, StreamExt};
@@ -145,7 +145,10 @@ impl Publisher {
             Room::Unknown | Room::Now => deadline,
         };
         tokio::select! {
-            message = self.socket.next() => self.hear(message),
+            message = self.socket.next() => {
+                let heard = self.hear(message);
+                self.reproach(heard).await
+            }
             () = sleep_until(wake) => {
                 if Instant::now() < deadline {
                     return Ok(());
@@ -245,14 +248,23 @@ impl Publisher {
     async fn write(&mut self, message: Message) -> Result<(), Error> {
         let fed = self.socket.feed(message).await;
         fed.map_err(|error| Error::broken(&self.config.endpoint, error))?;
-        poll_fn(|cx| {
+        let written = poll_fn(|cx| {
             while let Poll::Ready(message) = self.socket.poll_next_unpin(cx) {
                 self.hear(message)?;
             }
             let flushed = ready!(self.socket.poll_flush_unpin(cx));
             Poll::Ready(flushed.map_err(|error| Error::broken(&self.config.endpoint, error)))
         })
-        .await
+        .await;
+        self.reproach(written).await
+    }
+
+    /// Tells the server what it did wrong, where that broke the connection.
+    async fn reproach(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        if let Some(cause) = outcome.as_ref().err().and_then(Error::cause) {
+            violation::close(&mut self.socket, cause).await;
+        }
+        outcome
     }
 
     /// Tells the camera's state, so that viewers over there learn why there is no picture.

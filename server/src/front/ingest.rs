@@ -17,6 +17,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
+use pistreamer_client::violation;
 use pistreamer_protocol::message::{CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
 use std::pin::pin;
@@ -90,6 +91,9 @@ pub(super) async fn upgrade(
             sessions,
         };
         let end = session.serve(stop).await;
+        if let End::Broke(error) = &end {
+            violation::close(&mut session.socket, error).await;
+        }
         if let End::Stopped(stop) = end {
             let (code, reason) = match stop {
                 Stop::Shutdown => (CloseCode::Away, "the server stops"),

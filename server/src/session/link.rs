@@ -6,6 +6,7 @@
 use crate::allowance::Allowance;
 use crate::hub::{Frame, Payload};
 use futures::{SinkExt, StreamExt, TryFutureExt};
+use pistreamer_client::violation;
 use pistreamer_protocol::WireFormat;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -37,6 +38,8 @@ pub struct Link<S> {
     socket: WebSocketStream<S>,
     /// What the viewer said while a frame was sent, for after it.
     heard: Option<Message>,
+    /// Whether a part of a frame is sent and the rest is not.
+    within_frame: bool,
     /// How much the viewer may say. What it says beyond that waits where it is, in the viewer's own socket.
     allowance: Allowance,
 }
@@ -88,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             socket: WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config))
                 .await,
             heard: None,
+            within_frame: false,
             allowance: Allowance::new(RATE, BURST),
         }
     }
@@ -147,12 +151,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                         meanwhile.begun(frame.seq, len);
                     }
                     sent += bytes;
+                    self.within_frame = true;
                 }
                 Step::Newer(newer) => frame = newer,
             }
         }
         let flush = poll_fn(|cx| Pin::new(self.socket.get_mut()).poll_flush(cx));
         within(patience, flush.map_err(Error::Io)).await?;
+        self.within_frame = false;
         Ok(frame)
     }
 
@@ -201,6 +207,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Says goodbye to a viewer that said so first (RFC 6455 §5.5.1). For the caller to bound in time.
     pub async fn answer_close(&mut self) -> Result<(), Error> {
         self.socket.flush().await
+    }
+
+    /// Tells a viewer that broke the WebSocket protocol what it did wrong, unless it would take that for a part of a frame.
+    pub async fn reproach(&mut self, error: &Error) {
+        if !self.within_frame {
+            violation::close(&mut self.socket, error).await;
+        }
     }
 
     /// Says goodbye and waits until the viewer has said so too: a socket closed before all of its input is read would

@@ -14,6 +14,7 @@ pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::clock;
 use crate::hub::{self, Event, Limits, Subscription};
+use pistreamer_client::violation;
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{
     self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, Rendition, ServerMessage, ViewerMessage,
@@ -42,6 +43,9 @@ pub enum End {
     /// The viewer left, or its connection broke.
     #[error("the viewer left")]
     Left,
+    /// The viewer broke the WebSocket protocol.
+    #[error("the viewer broke the WebSocket protocol: {0}")]
+    Violation(Error),
     /// The viewer's socket took nothing for the send timeout, or the viewer answered nothing.
     #[error("the viewer took nothing for {0:?}")]
     Stalled(Duration),
@@ -81,8 +85,11 @@ impl From<Stop> for End {
 }
 
 impl From<Error> for End {
-    fn from(_: Error) -> Self {
-        Self::Left
+    fn from(error: Error) -> Self {
+        match violation::close_code(&error) {
+            Some(_) => Self::Violation(error),
+            None => Self::Left,
+        }
     }
 }
 
@@ -362,6 +369,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return;
             }
             End::Stalled(_) => return,
+            End::Violation(error) => return self.link.reproach(error).await,
             End::Shutdown => (CLOSE_GOING_AWAY, "the server stops"),
             End::SignedOut => (CLOSE_SIGNED_OUT, "signed out"),
             End::Evicted => (CLOSE_TRY_AGAIN_LATER, "another viewer got this place"),

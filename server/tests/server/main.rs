@@ -34,3 +34,4 @@ mod support;
 mod tls;
 mod vanished;
 mod viewers;
+mod violations;
