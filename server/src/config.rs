@@ -177,6 +177,9 @@ pub enum ConfigError {
     /// Not an origin.
     #[error("--allow-origin: {0}")]
     BadOrigin(#[from] crate::front::OriginError),
+    /// No name for this server.
+    #[error(transparent)]
+    BadHost(#[from] crate::front::HostError),
 }
 
 /// Silent connections are pinged so often: middle boxes and browsers cut idle ones after 60 s.
@@ -233,7 +236,7 @@ impl Config {
             certificate: certificate(typed)?,
             limits: limits(typed)?,
             origins: AllowedOrigins::new(&typed.allow_origin)?,
-            hosts: KnownHosts::new(&typed.host),
+            hosts: KnownHosts::new(&typed.host)?,
             proxies: typed
                 .trusted_proxy
                 .iter()

@@ -27,7 +27,7 @@ pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
 pub use origin::{AllowedOrigins, OriginError};
 pub use tls::{Certificate, Tls, TlsError};
-pub use visitor::KnownHosts;
+pub use visitor::{HostError, KnownHosts};
 
 use crate::access::{Access, Grant};
 use crate::hub::{Camera, Hub};

@@ -42,13 +42,25 @@ pub struct KnownHosts(Arc<[String]>);
 
 impl KnownHosts {
     /// Besides addresses, names without a dot and names that only exist in private networks: these.
-    pub fn new(names: &[String]) -> Self {
-        Self(
-            names
-                .iter()
-                .map(|name| name.trim_end_matches('.').to_ascii_lowercase())
-                .collect(),
-        )
+    ///
+    /// # Errors
+    /// Where one is no name, which would match nothing.
+    pub fn new(names: &[String]) -> Result<Self, HostError> {
+        names
+            .iter()
+            .map(|text| {
+                let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+                let is_address = unbracketed(&name).parse::<IpAddr>().is_ok();
+                if is_address || is_name(&name) {
+                    return Ok(name);
+                }
+                Err(HostError {
+                    text: text.clone(),
+                    instead: name_within(&name).unwrap_or("cam.example.org").to_owned(),
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether a Host header, with or without a port, names this server.
@@ -56,7 +68,7 @@ impl KnownHosts {
         let name = without_port(host)
             .trim_end_matches('.')
             .to_ascii_lowercase();
-        let address = name.trim_start_matches('[').trim_end_matches(']');
+        let address = unbracketed(&name);
         let private = || {
             PRIVATE_ENDINGS.iter().any(|ending| {
                 name.strip_suffix(ending)
@@ -69,6 +81,39 @@ impl KnownHosts {
             || self.0.contains(&name);
         known && is_plain(host)
     }
+}
+
+/// Why a text is not a name for this server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--host takes a bare name, without scheme, port, path or *, and more than one where it is given more than once: \
+     write --host {instead} rather than {text:?}"
+)]
+pub struct HostError {
+    text: String,
+    instead: String,
+}
+
+/// Whether a text can be the name in a Host header.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain) && text.split('.').all(|label| !label.is_empty())
+}
+
+/// The name that is meant by a URL, a name with a port, or all names of a domain.
+fn name_within(text: &str) -> Option<&str> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let name = without_port(host)
+        .trim_start_matches("*.")
+        .trim_end_matches('.');
+    (is_name(name) && name.contains('.')).then_some(name)
+}
+
+/// An address without the brackets that IPv6 has in URLs.
+fn unbracketed(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 fn without_port(host: &str) -> &str {
@@ -171,7 +216,7 @@ mod tests {
 
     #[test]
     fn only_names_that_no_rebinding_page_can_have_are_known() {
-        let hosts = KnownHosts::new(&["Cam.Example.org".into()]);
+        let hosts = KnownHosts::new(&["Cam.Example.org".into()]).unwrap();
         for known in [
             "localhost:8000",
             "192.168.1.5:8000",
@@ -209,5 +254,42 @@ mod tests {
         ] {
             assert!(!hosts.knows(strange), "{strange} is let in");
         }
+    }
+
+    #[test]
+    fn names_that_could_match_nothing_are_refused_with_the_one_that_is_meant() {
+        for name in [
+            "cam.example.org",
+            " CAM.example.org. ",
+            "a_b-c",
+            "192.0.2.1",
+            "[::1]",
+            "::1",
+        ] {
+            assert!(KnownHosts::new(&[name.into()]).is_ok(), "{name}");
+        }
+        for text in [
+            "https://cam.example.org",
+            "cam.example.org:8000",
+            "cam.example.org/",
+            "http://me@cam.example.org:80/live?x#y",
+            "*.cam.example.org",
+        ] {
+            let error = KnownHosts::new(&[text.into()]).unwrap_err().to_string();
+            assert!(error.contains("--host cam.example.org rather"), "{error}");
+        }
+        for text in [
+            "",
+            "*",
+            "a b",
+            "cam.example.org,other.example.org",
+            "k\u{e4}mera.example",
+            "a..b",
+        ] {
+            let error = KnownHosts::new(&[text.into()]).unwrap_err().to_string();
+            assert!(error.contains("--host cam.example.org"), "{error}");
+        }
+        let hosts = KnownHosts::new(&["Cam.Example.Org.".into()]).unwrap();
+        assert!(hosts.knows("cam.example.org:8000") && !hosts.knows("other.example.org"));
     }
 }
