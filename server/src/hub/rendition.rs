@@ -61,6 +61,37 @@ impl Rendition {
             .filter(|quality| (1..config.quality).contains(quality));
         Self { halvings, quality }
     }
+
+    /// The cheapest of those that are made, and of the full one, that is no smaller and no worse than this one.
+    fn served_by(self, made: &[Self]) -> Self {
+        let best = u8::MAX;
+        let will_do = |other: &&Self| {
+            other.halvings <= self.halvings
+                && other.quality.unwrap_or(best) >= self.quality.unwrap_or(best)
+        };
+        let full = Self::FULL;
+        let made = made.iter().filter(will_do).min_by_key(|made| made.cost());
+        made.filter(|made| made.cost() < full.cost())
+            .copied()
+            .unwrap_or(full)
+    }
+
+    /// What it costs to send, compared with others: pixels first, then quality.
+    fn cost(self) -> (u64, u64) {
+        let pixels = 1 << (2 * (MOST_HALVINGS - self.halvings));
+        (pixels, u64::from(self.quality.unwrap_or(u8::MAX)))
+    }
+
+    /// By how much another rendition exceeds this one: by the magnitude of the pixels that it has more, so that a few viewers that
+    /// get much more weigh no less than many that get a little more, and then by quality.
+    fn excess(self, other: Self) -> u64 {
+        let ((pixels, quality), (more_pixels, more_quality)) = (self.cost(), other.cost());
+        let magnitude = match more_pixels - pixels {
+            0 => 0.0,
+            more => (more as f64).log2(),
+        };
+        (magnitude * 1000.0) as u64 + more_quality.saturating_sub(quality)
+    }
 }
 
 /// What is made of pictures of one width, and for whom.
@@ -73,42 +104,52 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Serves the first wishes first: once there are as many renditions as may be, a further one gets the next larger size
-    /// that is made anyway, or the full one.
+    /// Makes those renditions with which all wishes together are exceeded least, one place being kept for the full one. Whose
+    /// own is not among them gets the nearest larger one. So a few that wish for little cannot take the places of all others,
+    /// and among equals the first wish counts.
     fn new(wishes: &[(u64, Limits)], width: u32, config: Config) -> Self {
-        let mut reduced: Vec<Rendition> = Vec::new();
+        let fitting = |limits: &Limits| Rendition::fitting(*limits, width, config);
+        let mut wanted: Vec<(Rendition, u64)> = Vec::new();
         for (_, limits) in wishes {
-            let fitting = Rendition::fitting(*limits, width, config);
-            // One place is kept for the full one, which everybody can be given.
-            if fitting != Rendition::FULL
-                && !reduced.contains(&fitting)
-                && reduced.len() + 1 < config.most
-            {
-                reduced.push(fitting);
+            let fitting = fitting(limits);
+            match wanted.iter_mut().find(|(known, _)| *known == fitting) {
+                Some((_, times)) => *times += 1,
+                None => wanted.push((fitting, 1)),
             }
         }
-        let given = |fitting: Rendition| {
-            let instead = reduced
-                .iter()
-                .filter(|made| made.halvings <= fitting.halvings)
-                .max_by_key(|made| (made.halvings, made.quality == fitting.quality));
-            if fitting == Rendition::FULL || reduced.contains(&fitting) {
-                fitting
-            } else {
-                instead.copied().unwrap_or(Rendition::FULL)
+        let mut made: Vec<Rendition> = Vec::new();
+        while made.len() + 1 < config.most {
+            let cost = |made: &[Rendition]| -> u64 {
+                let each =
+                    |(wish, times): &(Rendition, u64)| wish.excess(wish.served_by(made)) * times;
+                wanted.iter().map(each).sum()
+            };
+            let now = cost(&made);
+            let mut best = (now, None);
+            for (candidate, _) in &wanted {
+                made.push(*candidate);
+                let then = cost(&made);
+                made.pop();
+                if then < best.0 {
+                    best = (then, Some(*candidate));
+                }
             }
-        };
+            match best.1 {
+                Some(candidate) => made.push(candidate),
+                None => break,
+            }
+        }
         let served: Vec<_> = wishes
             .iter()
-            .map(|(id, limits)| (*id, given(Rendition::fitting(*limits, width, config))))
+            .map(|(id, limits)| (*id, fitting(limits).served_by(&made)))
             .collect();
         if served.iter().any(|(_, given)| *given == Rendition::FULL) {
-            reduced.push(Rendition::FULL);
+            made.push(Rendition::FULL);
         }
-        reduced.sort_by_key(|made| (std::cmp::Reverse(made.halvings), made.quality.is_none()));
+        made.sort_by_key(|made| (std::cmp::Reverse(made.halvings), made.quality.is_none()));
         Self {
             config,
-            renditions: reduced,
+            renditions: made,
             served,
         }
     }
@@ -282,6 +323,68 @@ mod tests {
         let plan = wishes.plan(1920);
         assert_eq!(plan.serves(eighth), Some(halved(3)));
         assert_eq!(plan.serves(half), None);
+    }
+
+    #[test]
+    fn a_few_tiny_wishes_do_not_push_the_others_to_the_full_size() {
+        let mut wishes = Wishes::new(CONFIG);
+        let tiny = [wishes.add(width(1)), wishes.add(width(480))];
+        let low = wishes.add(Limits {
+            max_width: Some(1),
+            quality: Some(10),
+        });
+        let others: Vec<_> = (0..2).map(|_| wishes.add(width(960))).collect();
+        let plan = wishes.plan(1920);
+        for other in others {
+            assert_eq!(plan.serves(other), Some(halved(1)));
+        }
+        for small in tiny.into_iter().chain([low]) {
+            assert_eq!(plan.serves(small), Some(halved(2)));
+        }
+        assert_eq!(plan.renditions(), [halved(2), halved(1)]);
+    }
+
+    #[test]
+    fn two_tiny_wishes_of_any_quality_leave_a_single_viewer_its_size() {
+        for tiny in [[(1, None), (480, None)], [(1, Some(10)), (1, Some(20))]] {
+            let mut wishes = Wishes::new(CONFIG);
+            for (max_width, quality) in tiny {
+                wishes.add(Limits {
+                    max_width: Some(max_width),
+                    quality,
+                });
+            }
+            let other = wishes.add(width(960));
+            assert_eq!(wishes.plan(1920).serves(other), Some(halved(1)), "{tiny:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_worse_is_given_than_was_wished_for() {
+        let poor = |max_width, quality| Limits {
+            max_width,
+            quality: Some(quality),
+        };
+        let mut wishes = Wishes::new(Config { most: 2, ..CONFIG });
+        for _ in 0..3 {
+            wishes.add(poor(None, 20));
+        }
+        let good = wishes.add(width(960));
+        let poorer = wishes.add(poor(None, 10));
+        let plan = wishes.plan(1920);
+        let wide = Rendition {
+            halvings: 0,
+            quality: Some(20),
+        };
+        assert_eq!(plan.serves(good), Some(halved(1)), "{plan:?}");
+        assert_eq!(plan.serves(poorer), Some(Rendition::FULL));
+        let mut wishes = Wishes::new(Config { most: 2, ..CONFIG });
+        let (first, second) = (wishes.add(poor(None, 20)), wishes.add(poor(None, 10)));
+        let plan = wishes.plan(1920);
+        assert_eq!(
+            (plan.serves(first), plan.serves(second)),
+            (Some(wide), Some(wide))
+        );
     }
 
     #[test]
