@@ -8,7 +8,7 @@ pub(crate) mod reel;
 
 use crate::clock;
 use crate::source::pace::{self, Pace};
-use crate::source::{Config, Image, Mode, Outlet, Source, SourceError};
+use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, WEDGED};
 use bytes::Bytes;
 use directory::Directory;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
@@ -18,6 +18,7 @@ use reel::Reel;
 use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Largest picture in bytes: a receiver's limit, with room for the Huffman tables and the stamp that are added.
 const LARGEST: usize = DEFAULT_FRAME_LIMIT - 1024;
@@ -58,7 +59,7 @@ impl Source for FilesSource {
 
     fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
         let mut pace = Pace::new(outlet.demand(), self.fps);
-        let mut reader = Reader::new(&self.path);
+        let mut reader = Reader::new(&self.path, self.fps);
         let mut size = None;
         // The next picture is read ahead: it tells the size before anybody watches, and is there when it is due.
         while let Some(picture) = reader.next(outlet)? {
@@ -139,22 +140,66 @@ fn unreadable(path: &Path, error: &io::Error) -> SourceError {
 /// Pass after pass, without end.
 struct Reader<'a> {
     path: &'a Path,
+    /// How long a picture lasts.
+    interval: Duration,
     pass: Option<Pass>,
     /// Whether the pass has come upon a whole picture.
     any: bool,
+    /// Whether there ever was one.
+    ever: bool,
+    /// Since when there has been none, where there is none.
+    failing_since: Option<Instant>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(path: &'a Path) -> Self {
+    fn new(path: &'a Path, fps: f64) -> Self {
         Self {
             path,
+            interval: Duration::from_secs_f64(1.0 / fps),
             pass: None,
             any: false,
+            ever: false,
+            failing_since: None,
         }
     }
 
-    /// The next whole picture; reports the broken ones before it. `None` where the pipeline stops.
+    /// The next whole picture; reports the broken ones before it. A file that is just being written is read again as the next
+    /// picture, and is an error only if it stays as it is. `None` where the pipeline stops.
     fn next(&mut self, outlet: &Outlet) -> Result<Option<Picture>, SourceError> {
+        loop {
+            let mut reported = false;
+            match self.advance(outlet, &mut reported) {
+                Ok(picture) => {
+                    self.ever = true;
+                    self.failing_since = None;
+                    return Ok(picture);
+                }
+                Err(error) => {
+                    let since = *self.failing_since.get_or_insert_with(Instant::now);
+                    if !self.ever || since.elapsed() >= WEDGED {
+                        return Err(error);
+                    }
+                    if !reported {
+                        outlet.broken(&error.to_string());
+                    }
+                    self.pass = None;
+                    if outlet.demand().sleep(self.interval) {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        outlet: &Outlet,
+        reported: &mut bool,
+    ) -> Result<Option<Picture>, SourceError> {
+        let mut broken = |reason: &str| {
+            *reported = true;
+            outlet.broken(reason);
+        };
         while !outlet.demand().stopping() {
             let pass = match &mut self.pass {
                 Some(pass) => pass,
@@ -171,9 +216,9 @@ impl<'a> Reader<'a> {
                         let size = (u32::from(info.width), u32::from(info.height));
                         return Ok(Some(Picture { jpeg, size }));
                     }
-                    Err(error) => outlet.broken(&error.to_string()),
+                    Err(error) => broken(&error.to_string()),
                 },
-                Some(Found::Broken(reason)) => outlet.broken(&reason),
+                Some(Found::Broken(reason)) => broken(&reason),
                 None if self.any => self.pass = None,
                 None => {
                     return Err(SourceError::new(format!(

@@ -359,3 +359,54 @@ fn only_one_picture_is_read_while_nobody_watches() {
         .run(&Outlet::new(sink, demand))
         .unwrap();
 }
+
+#[test]
+fn a_file_that_is_rewritten_in_place_costs_the_pictures_that_were_torn_and_no_more() {
+    /// Tears the file apart after each frame, and makes it whole again once that was noticed.
+    struct Rewriter {
+        path: PathBuf,
+        torn: Mutex<Vec<Vec<u8>>>,
+        log: Mutex<Vec<&'static str>>,
+        demand: Demand,
+    }
+    impl Sink for Rewriter {
+        fn frame(&self, _: RawFrame) {
+            self.log.lock().unwrap().push("frame");
+            match self.torn.lock().unwrap().pop() {
+                Some(torn) if torn.is_empty() => fs::remove_file(&self.path).unwrap(),
+                Some(torn) => fs::write(&self.path, torn).unwrap(),
+                None => self.demand.stop(),
+            }
+        }
+        fn again(&self, _: RawFrame) {}
+        fn open(&self, _: Mode) {}
+        fn lost(&self, reason: &str) {
+            panic!("lost: {reason}");
+        }
+        fn broken(&self, _: &str) {
+            self.log.lock().unwrap().push("broken");
+            fs::write(&self.path, jpeg(1)).unwrap();
+        }
+        fn test_pattern(&self, _: bool) {}
+    }
+    let directory = directory(&[("cam.jpg", jpeg(1))]);
+    let path = directory.path().join("cam.jpg");
+    let demand = Demand::default();
+    let _viewer = demand.hold();
+    let sink = Arc::new(Rewriter {
+        path: path.clone(),
+        torn: Mutex::new(vec![
+            jpeg(1)[..20].to_vec(),
+            Vec::new(),
+            b"\xff\xd8\xff".to_vec(),
+            b"no picture".to_vec(),
+        ]),
+        log: Mutex::default(),
+        demand: demand.clone(),
+    });
+    let outlet = Outlet::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
+    source(&path).run(&outlet).unwrap();
+    let log = sink.log.lock().unwrap();
+    let frames = log.iter().filter(|it| **it == "frame").count();
+    assert_eq!((frames, log.len() - frames), (5, 4), "{log:?}");
+}
