@@ -4,10 +4,14 @@
 #     tools/libcamera.sh PREFIX
 #
 # Nobody needs this to run pistreamer. Afterwards `. PREFIX/env.sh` makes builds and tests find it. Where pkg-config
-# already knows libcamera 0.4 or newer, that one is used and nothing is built; else the newest 0.7 is built from Debian's
-# source package (2 to 5 minutes, 2 MB). Nothing outside PREFIX is changed, least of all apt's configuration, and no
-# root is needed. Running it again costs nothing.
+# already knows libcamera 0.4 or newer, that one is used and nothing is built; else it is built from upstream's sources in
+# Debian's source package (2 to 5 minutes, 2 MB). Nothing outside PREFIX is changed, least of all apt's configuration, and
+# no root is needed. Running it again costs nothing.
 set -eu
+
+VERSION=0.7.2
+# Of libcamera_VERSION.orig.tar.gz.
+SHA256=e27f5670fe9443eebc8e2f24235cd20b533324ef481a3684d34c78f1c3a12afb
 
 say() { printf '%s\n' "libcamera: $*"; }
 die() {
@@ -50,22 +54,35 @@ Install libcamera 0.4 or newer with its headers, or run 'apt-get update' if that
     done >"$work/apt/sources.list"
 }
 
-# The newest 0.7 whose files can really be had: archives drop old versions before their lists do.
+# The pinned version, whose sources have to be those that are pinned. Once Debian has dropped it, the newest 0.7 that can
+# really be had, which only Debian vouches for: archives drop old versions before their lists do.
 download() {
     say "fetching Debian's source package"
     write_sources
     private_apt apt-get update >"$work/log" 2>&1 || failed "fetching the package lists"
-    versions=$(private_apt apt-cache showsrc --only-source libcamera 2>/dev/null |
+    known=$(private_apt apt-cache showsrc --only-source libcamera 2>/dev/null |
         sed -n 's/^Version: \(0\.7\..*\)/\1/p' | sort -ruV)
+    pinned=$(echo "$known" | grep "^$VERSION-" || :)
     cd "$work"
-    for version in $versions; do
-        if private_apt apt-get source --download-only "libcamera=$version" >>"$work/log" 2>&1; then
-            rm -rf "$work/source"
-            dpkg-source --no-check -x libcamera_*.dsc "$work/source" >>"$work/log" 2>&1 || failed "unpacking"
-            return
+    for version in $pinned $known; do
+        private_apt apt-get source --download-only "libcamera=$version" >>"$work/log" 2>&1 || continue
+        release=${version%-*}
+        sources=$(find . -maxdepth 1 -name "libcamera_$release.orig.tar.*z*" ! -name '*.asc')
+        if [ "$release" != "$VERSION" ]; then
+            say "NOT CHECKED: Debian has libcamera $release in place of the pinned $VERSION. Put $release and this into $0:
+    $(sha256sum "$sources")"
+        elif ! echo "$SHA256  $sources" | sha256sum --check --status; then
+            die "$work/$sources is not what it was when it was pinned: its SHA-256 is
+    $(sha256sum "$sources" | cut -d ' ' -f 1) and not
+    $SHA256"
         fi
+        rm -rf "$work/source"
+        mkdir "$work/source"
+        # Debian's patches are for its own tests and packages.
+        tar -x -f "$sources" -C "$work/source" --strip-components=1 >>"$work/log" 2>&1 || failed "unpacking"
+        return
     done
-    failed "fetching the source package of libcamera 0.7 (found: ${versions:-none})"
+    failed "fetching the source package of libcamera 0.7 (found: ${known:-none})"
 }
 
 # --- The build -------------------------------------------------------------------------------------------------------
