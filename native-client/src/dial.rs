@@ -74,6 +74,7 @@ fn explained(error: io::Error) -> io::Error {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
         return error;
     };
+    let bad = |text: String| io::Error::other(BadCertificate(text));
     let text = match tls {
         rustls::Error::InvalidCertificate(problem) => match problem {
             CertificateError::UnknownIssuer => {
@@ -89,15 +90,22 @@ fn explained(error: io::Error) -> io::Error {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "its certificate is not valid yet: check the clock here"
             }
-            _ => return io::Error::other(format!("its certificate is no good: {problem}")),
+            _ => return bad(format!("its certificate is no good: {problem}")),
         },
         rustls::Error::InvalidMessage(_) => {
-            "it does not speak TLS: try http:// or ws:// rather than https:// or wss://"
+            return io::Error::other(
+                "it does not speak TLS: try http:// or ws:// rather than https:// or wss://",
+            );
         }
         _ => return error,
     };
-    io::Error::other(text)
+    bad(text.into())
 }
+
+/// Why a server that speaks TLS is not trusted.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadCertificate(String);
 
 fn tls_config() -> io::Result<Arc<ClientConfig>> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();

@@ -28,6 +28,7 @@ mod endpoint;
 mod inbox;
 mod link;
 mod publisher;
+mod scheme;
 mod subscription;
 
 // The server's own, which connects to other things too. No part of what this crate promises.

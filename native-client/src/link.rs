@@ -4,6 +4,7 @@
 
 use crate::dial::{Stream, dial};
 use crate::inbox::Inbox;
+use crate::scheme::{elsewhere, speaks_tls};
 use crate::violation;
 use crate::{Backoff, Config, Endpoint, Event, Frame, Reconnect};
 use bytes::Bytes;
@@ -54,6 +55,20 @@ pub enum Error {
         status: u16,
         /// The beginning of its answer.
         text: String,
+    },
+    /// The server sends whoever asks to another address.
+    #[error("{address} is not where it is: it sends on to {location}; give that address")]
+    Elsewhere {
+        /// Host and port.
+        address: String,
+        /// Where it sends to.
+        location: String,
+    },
+    /// The server speaks TLS, and was asked without.
+    #[error("{address} encrypts: use https:// or wss:// rather than http:// or ws://")]
+    Encrypts {
+        /// Host and port.
+        address: String,
     },
     /// Something answered that is no pistreamer's WebSocket, such as a page, a picture, or a stream of another kind.
     #[error(
@@ -132,7 +147,7 @@ impl Error {
                 408 | 409 | 425 | 429 => false,
                 _ => is_first && (400..500).contains(status),
             },
-            Self::NotWebSocket { .. } => is_first,
+            Self::NotWebSocket { .. } | Self::Elsewhere { .. } | Self::Encrypts { .. } => is_first,
             _ => false,
         }
     }
@@ -173,6 +188,9 @@ pub(crate) async fn connect(
                 .unwrap_or(WireFormat::GzipBase64);
             Ok((socket, wire))
         }
+        Ok(Err(tungstenite::Error::Http(response))) if response.status().is_redirection() => {
+            Err(elsewhere(endpoint, &response))
+        }
         Ok(Err(tungstenite::Error::Http(response))) if !response.status().is_success() => {
             let body = response.body().as_deref().unwrap_or_default();
             Err(Error::Refused {
@@ -187,6 +205,11 @@ pub(crate) async fn connect(
                 tungstenite::error::ProtocolError::HandshakeIncomplete,
             ),
         )) => Err(Error::broken(endpoint, error)),
+        Ok(Err(tungstenite::Error::Protocol(_))) if speaks_tls(endpoint, left).await => {
+            Err(Error::Encrypts {
+                address: endpoint.to_string(),
+            })
+        }
         Ok(Err(tungstenite::Error::Http(_) | tungstenite::Error::Protocol(_))) => {
             Err(Error::NotWebSocket {
                 address: endpoint.to_string(),

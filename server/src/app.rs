@@ -1,6 +1,7 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
 use crate::access::{Access, Code};
+use crate::called;
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
 use crate::front::{self, Crowd, Listener, Tls};
@@ -14,7 +15,9 @@ use crate::source::pattern::PatternSource;
 use crate::source::relay::RelaySource;
 use crate::source::tcp::TcpSource;
 use crate::source::{self, Mode, Outlet, Pauses, RawFrame, Sink, Source, Supervisor, Transform};
+use crate::via::Via;
 use anyhow::Context;
+use pistreamer_client::Endpoint;
 use pistreamer_protocol::message;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,14 +45,18 @@ impl App {
         let listeners = listen(config)?;
         let mut sources = Vec::new();
         let mut doors = Vec::new();
+        let via = Via::default();
         for (number, kind) in config.sources.iter().enumerate() {
             let door = Door::default();
-            sources.push(source(kind, &config.capture, &door)?);
+            sources.push(match kind {
+                SourceKind::Relay(endpoint) => relay(endpoint, &via, number),
+                kind => source(kind, &config.capture, &door)?,
+            });
             if *kind == SourceKind::Ingest {
                 doors.push((number.to_string(), door));
             }
         }
-        Self::assemble(config, listeners, sources, doors)
+        Self::assemble(config, listeners, sources, doors, via)
     }
 
     /// The same with cameras of the caller's own, in place of those that the configuration names.
@@ -57,7 +64,7 @@ impl App {
     /// # Errors
     /// Where an address cannot be bound.
     pub fn start_with(config: &Config, sources: Vec<Box<dyn Source>>) -> anyhow::Result<Self> {
-        Self::assemble(config, listen(config)?, sources, Vec::new())
+        Self::assemble(config, listen(config)?, sources, Vec::new(), Via::default())
     }
 
     fn assemble(
@@ -65,6 +72,7 @@ impl App {
         listeners: Vec<Listener>,
         sources: Vec<Box<dyn Source>>,
         doors: Vec<(String, Door)>,
+        via: Via,
     ) -> anyhow::Result<Self> {
         let tls = config.certificate.as_ref().map(Tls::load).transpose()?;
         let access = match &config.keys {
@@ -93,6 +101,7 @@ impl App {
             origins: config.origins.clone(),
             hosts: config.hosts.clone(),
             proxies: config.proxies.as_slice().into(),
+            via,
             started: Instant::now(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -108,12 +117,19 @@ impl App {
         Ok(app)
     }
 
-    /// The URLs under which people find the viewer.
+    /// The URLs under which people find the viewer, each once.
     pub fn urls(&self) -> Vec<String> {
-        self.listeners
-            .iter()
-            .flat_map(|listener| front::urls(listener.address(), self.state.tls.is_some()))
-            .collect()
+        let encrypted = self.state.tls.is_some();
+        let mut urls = Vec::new();
+        for listener in &self.listeners {
+            for url in front::urls(listener.address(), encrypted) {
+                // Those for IPv4 and those for IPv6 share names.
+                if !urls.contains(&url) {
+                    urls.push(url);
+                }
+            }
+        }
+        urls
     }
 
     /// One-time codes by which devices of the owner's come in, where a key is needed. Print them where only the owner reads.
@@ -127,6 +143,21 @@ impl App {
     /// The SHA-256 of the TLS certificate, where connections are encrypted.
     pub fn fingerprint(&self) -> Option<String> {
         self.state.tls.as_ref().map(Tls::fingerprint)
+    }
+
+    /// Each camera's name and where it is seen, where there is more than one.
+    pub fn links(&self) -> Vec<(String, String)> {
+        let cameras = self.state.hub.cameras();
+        let urls = self.urls();
+        let Some(url) = urls.first().filter(|_| cameras.len() > 1) else {
+            return Vec::new();
+        };
+        let link = |camera: &Arc<Camera>| {
+            let identity = camera.identity();
+            let (id, name) = (&identity.id, &identity.name);
+            (format!("{id} ({name})"), format!("{url}?camera={id}"))
+        };
+        cameras.iter().map(link).collect()
     }
 
     /// Whether everybody is let in.
@@ -294,6 +325,11 @@ fn start_camera(
     Ok((camera, supervisor))
 }
 
+fn relay(endpoint: &Endpoint, via: &Via, number: usize) -> Box<dyn Source> {
+    let source = RelaySource::new(endpoint.clone().into());
+    Box::new(source.for_camera(via.clone(), number.to_string()))
+}
+
 fn source(
     kind: &SourceKind,
     capture: &source::Config,
@@ -331,7 +367,8 @@ fn source(
             } else {
                 "built without libcamera"
             };
-            tracing::warn!(why, "showing the test pattern; see `pistreamer cameras`");
+            let more = called::command("cameras");
+            tracing::warn!(why, "showing the test pattern; `{more}` says more");
             Box::new(PatternSource::new(capture, PATTERN_SEED)?)
         }
         #[cfg(not(feature = "libcamera"))]

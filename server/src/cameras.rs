@@ -2,15 +2,61 @@
 
 use crate::source::SourceError;
 
+/// The oldest libcamera whose interface is known, as `./dev` has it too.
+const LEAST_LIBCAMERA: &str = "0.4";
+
+/// Why a build without libcamera captures from no camera, and what to do about it.
+pub fn not_built() -> String {
+    let asked = std::process::Command::new("apt-cache")
+        .args(["policy", "libcamera-dev"])
+        .env("LC_ALL", "C")
+        .output();
+    let policy = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    explain(offered(&policy.unwrap_or_default()))
+}
+
+/// The version that a package would be installed in, of what `apt-cache policy` prints.
+fn offered(policy: &str) -> Option<&str> {
+    let candidate = policy
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Candidate: "))?;
+    let version = candidate.split_once(':').map_or(candidate, |(_, it)| it);
+    (version != "(none)").then_some(version)
+}
+
+fn explain(offered: Option<&str>) -> String {
+    let numbers = |version: &str| -> Vec<u32> {
+        let parts = version.split(|c: char| !c.is_ascii_digit());
+        parts.take(2).filter_map(|part| part.parse().ok()).collect()
+    };
+    let what = "this pistreamer was built without libcamera";
+    match offered {
+        Some(version) if numbers(version) >= numbers(LEAST_LIBCAMERA) => {
+            format!(
+                "{what}: install libcamera-dev, of which this system has {version}, and build it again with ./dev build"
+            )
+        }
+        Some(version) => format!(
+            "{what}, which has to be {LEAST_LIBCAMERA} or newer, and this system has {version}: a camera of this machine \
+             needs Raspberry Pi OS or Debian 13, and ./dev build there"
+        ),
+        None => format!(
+            "{what}: install libcamera {LEAST_LIBCAMERA} or newer with its headers, as Raspberry Pi OS and Debian 13 have it \
+             in libcamera-dev, and build it again with ./dev build"
+        ),
+    }
+}
+
 /// A text that lists the cameras with their modes and formats.
 ///
 /// # Errors
 /// Where libcamera cannot be started.
 #[cfg(not(feature = "libcamera"))]
 pub fn listing() -> Result<String, SourceError> {
-    Ok("this pistreamer was built without libcamera, so it finds no cameras: install libcamera-dev and build it with ./dev build\n\
-        --source pattern and --source files:PATH work without a camera\n"
-        .into())
+    Ok(format!(
+        "{}\n--source pattern and --source files:PATH work without a camera\n",
+        not_built()
+    ))
 }
 
 /// A text that lists the cameras with their modes and formats.
@@ -58,4 +104,32 @@ pub fn listing() -> Result<String, SourceError> {
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_libcamera_that_is_there_and_the_one_that_is_needed_are_told() {
+        let policy = |candidate: &str| {
+            format!(
+                "libcamera-dev:\n  Installed: (none)\n  Candidate: {candidate}\n  Version table:\n"
+            )
+        };
+        let bookworm = explain(offered(&policy("0.0.3-6")));
+        assert!(
+            bookworm.contains("0.4 or newer") && bookworm.contains("this system has 0.0.3-6"),
+            "{bookworm}"
+        );
+        assert!(!bookworm.contains("install libcamera-dev"), "{bookworm}");
+        for enough in ["0.4.0-7", "1:0.5.2+rpt20250903-1", "0.10.0-1", "1.0-1"] {
+            let text = explain(offered(&policy(enough)));
+            assert!(text.contains("install libcamera-dev"), "{text}");
+        }
+        for unknown in [policy("(none)"), String::new()] {
+            assert_eq!(offered(&unknown), None);
+        }
+        assert!(explain(None).contains("0.4 or newer"));
+    }
 }

@@ -38,7 +38,7 @@ pub struct Push {
     /// for picamera's network stream. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
     pub target: String,
 
-    /// Stop after so many seconds [default: never]
+    /// Stop after this many seconds [default: never]
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<f64>,
 
@@ -75,7 +75,7 @@ pub enum KeyCommand {
     Show,
     /// Replace a key by a new one; who looks by the old one is signed out
     Rotate {
-        /// Name of the key
+        /// Name of the key: a-z, 0-9, - and _
         #[arg(default_value = "owner")]
         name: Name,
     },
@@ -98,7 +98,7 @@ pub enum KeyCommand {
     },
     /// Remove a key; who looks by it is signed out
     Remove {
-        /// Name of the key
+        /// Name of the key: a-z, 0-9, - and _
         name: Name,
     },
     /// Sign a device out, and no other
@@ -152,15 +152,15 @@ pub struct Grab {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Stop after so many frames
+    /// Stop after this many frames, 1 or more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// Stop after so many seconds
+    /// Stop after this many seconds, 0.01 or more
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<f64>,
 
-    /// Take one frame in so many seconds [default: every frame]
+    /// Take one frame in this many seconds, 0.01 to 3600 [default: every frame]
     #[arg(long, value_name = "SECONDS")]
     pub every: Option<f64>,
 }
@@ -168,7 +168,7 @@ pub struct Grab {
 /// Flags of the server.
 #[derive(Debug, Default, Args)]
 pub struct Serve {
-    /// Where pictures come from; may be given more than once [default: auto]
+    /// Where pictures come from; may be given more than once, one for each camera [default: auto]
     ///
     ///   auto                     a camera, or the test pattern where there is none
     ///   libcamera, libcamera:ID  a camera of this machine
@@ -188,8 +188,8 @@ pub struct Serve {
     #[command(flatten)]
     pub capture: Capture,
 
-    /// Address to listen on; may be given more than once [default: 0.0.0.0:8000]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    /// Address to listen on, or a port alone for every IPv4 address; may be given more than once [default: 0.0.0.0:8000]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = crate::config::listen_address)]
     pub listen: Vec<SocketAddr>,
 
     /// Origin whose pages may use the cameras too, such as http://192.168.1.5:8123; may be given more than once
@@ -226,30 +226,30 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     pub trusted_proxy: Vec<IpAddr>,
 
-    /// Most connections of those who were let in [default: 512]
+    /// Most connections of those who were let in, 1 to 1000000 [default: 512]
     #[arg(long, value_name = "N")]
     pub max_connections: Option<usize>,
 
-    /// Most connections from one address; behind a trusted proxy, from one that it names [default: none: where all are in
+    /// Most connections from one address, 1 to 1000000; behind a trusted proxy, from one that it names [default: none: where all are in
     /// use, those with most give way]
     #[arg(long, value_name = "N")]
     pub max_per_address: Option<usize>,
 
-    /// Most connections of those who were not let in, or not yet; the oldest ones of the busiest address go first [default:
+    /// Most connections of those who were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go first [default:
     /// as many as viewers, from 128 to 1024]
     #[arg(long, value_name = "N")]
     pub max_strangers: Option<usize>,
 
-    /// Most viewers at once [default: 256]
+    /// Most viewers at once, 1 to 1000000 [default: 256]
     #[arg(long, value_name = "N")]
     pub max_viewers: Option<usize>,
 
     /// Most sizes and qualities in which one camera's picture is made at a time, for viewers that want it smaller; 1 is the
-    /// full one for everybody [default: 3]
+    /// full one for everybody, 16 the most [default: 3]
     #[arg(long, value_name = "N")]
     pub renditions: Option<usize>,
 
-    /// Seconds after which a viewer that takes nothing is dropped [default: 10]
+    /// Seconds after which a viewer that takes nothing is dropped, 0.1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub send_timeout: Option<f64>,
 
@@ -265,27 +265,27 @@ pub struct Serve {
 /// What a source is asked for, and how its pictures are encoded.
 #[derive(Debug, Default, Args)]
 pub struct Capture {
-    /// Size of the picture [default: 1280x720]
+    /// Size of the picture, of every camera [default: 1280x720]
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     pub size: Option<String>,
 
-    /// Frames per second, 0.1 to 240 [default: 30]
+    /// Frames per second, 0.1 to 240, of every camera [default: 30]
     #[arg(long, value_name = "RATE")]
     pub fps: Option<f64>,
 
-    /// JPEG quality, 1 to 100 [default: 80]
+    /// JPEG quality, 1 to 100, of every camera [default: 80]
     #[arg(long, value_name = "QUALITY")]
     pub quality: Option<u8>,
 
-    /// Mirror the picture left to right
+    /// Mirror the picture left to right, of every camera
     #[arg(long)]
     pub hflip: bool,
 
-    /// Mirror the picture top to bottom
+    /// Mirror the picture top to bottom, of every camera
     #[arg(long)]
     pub vflip: bool,
 
-    /// Turn the picture clockwise: 0, 90, 180 or 270 degrees
+    /// Turn the picture clockwise, of every camera: 0, 90, 180 or 270 degrees
     #[arg(long, value_name = "DEGREES")]
     pub rotate: Option<u16>,
 }

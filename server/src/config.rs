@@ -1,5 +1,9 @@
 //! What was typed, checked and completed: the only home of defaults. Each stage gets its own plain `Config` from here.
 
+mod addresses;
+
+pub use addresses::listen_address;
+
 use crate::access::Store;
 use crate::cli::{self, Serve};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
@@ -129,10 +133,25 @@ pub enum ConfigError {
     #[error("there is nothing at {}: give --source files: a directory of JPEGs or a file of concatenated ones", .0.display())]
     NothingThere(PathBuf),
     /// The binary has no libcamera.
-    #[error(
-        "this pistreamer was built without libcamera: install libcamera-dev and build it with ./dev build, or use --source pattern"
-    )]
+    #[error("{}, or use --source pattern", crate::cameras::not_built())]
     NoLibcamera,
+    /// Not an address to listen on.
+    #[error(
+        "--listen {0:?} is not an address to listen on: write it like --listen 0.0.0.0:8000, --listen 127.0.0.1:8000 for this \
+         machine alone, or --listen 8000"
+    )]
+    BadAddress(String),
+    /// Two sockets that exclude each other.
+    #[error(
+        "{0} and {1} cannot both have the port: leave one of them out, or give it another port"
+    )]
+    Twice(String, String),
+    /// Not a log filter.
+    #[error(
+        "--log {0:?} is not understood: use error, warn, info, debug, trace or off, also for a module as in \
+         --log info,pistreamer::session=debug"
+    )]
+    BadLog(String),
     /// Not a size.
     #[error(
         "size {0:?} is not WIDTHxHEIGHT with even numbers from 64x64 to 8192x8192, such as 1280x720"
@@ -217,17 +236,21 @@ impl Config {
             send_timeout: Duration::from_secs_f64(send_timeout),
             ping_interval: PING_INTERVAL,
         };
-        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
+        let listen = if typed.listen.is_empty() {
+            vec![SocketAddr::from((
+                Ipv4Addr::UNSPECIFIED,
+                addresses::USUAL_PORT,
+            ))]
+        } else {
+            typed.listen.clone()
+        };
+        addresses::each_once(&listen, &sources)?;
         Ok(Self {
             sources,
             capture,
             quality,
             renditions,
-            listen: if typed.listen.is_empty() {
-                vec![everywhere]
-            } else {
-                typed.listen.clone()
-            },
+            listen,
             keys: if typed.no_auth {
                 None
             } else {
@@ -246,6 +269,29 @@ impl Config {
             pauses: pauses(typed.retry_pause)?,
         })
     }
+}
+
+/// Checks what `--log` takes: the library takes any word for the name of a module.
+///
+/// # Errors
+/// Where a part of it is neither a level nor a module with one.
+pub fn log_filter(text: &str) -> Result<&str, ConfigError> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let is_module = |word: &str| word.starts_with("pistreamer") || word.contains("::");
+    // A variable that is set to nothing is not set.
+    if text.trim().is_empty() {
+        return Ok("info");
+    }
+    let understood = text
+        .split(',')
+        .all(|part| match part.trim().rsplit_once('=') {
+            Some((module, level)) => is_level(level) && !module.is_empty(),
+            None => is_level(part.trim()) || is_module(part.trim()),
+        });
+    understood
+        .then_some(text)
+        .ok_or_else(|| ConfigError::BadLog(text.into()))
 }
 
 /// The usual ones, unless one for all was typed.

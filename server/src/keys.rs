@@ -4,6 +4,7 @@
 
 use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session};
 use crate::app::App;
+use crate::called;
 use crate::cli::{self, KeyCommand};
 use crate::{clock, config, front};
 use anyhow::{Context, bail};
@@ -141,8 +142,10 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
 /// What shows the keys of a server.
 pub fn command(state_dir: Option<&Path>) -> String {
     match state_dir {
-        Some(directory) => format!("pistreamer key --state-dir {}", directory.display()),
-        None => "pistreamer key".into(),
+        Some(directory) => {
+            called::command(&format!("key --state-dir {}", called::quoted(directory)))
+        }
+        None => called::command("key"),
     }
 }
 
@@ -203,7 +206,8 @@ fn listing(keys: &Keys) -> String {
 fn devices(sessions: &[Session]) -> String {
     let mut text = String::new();
     if !sessions.is_empty() {
-        text += "\nsigned in; `pistreamer key end ID` signs one out:\n";
+        let command = called::command("key end ID");
+        let _ = writeln!(text, "\nsigned in; `{command}` signs one out:");
     }
     for session in sessions {
         let last = time_of_day(session.last_us);
@@ -247,7 +251,11 @@ pub fn welcome(app: &App, command: &str, person: bool) -> String {
     } else {
         plain(&urls) + &format!("pistreamer: the access key is shown by: {command}\n")
     };
-    invited + &certificate
+    let cameras = app
+        .links()
+        .into_iter()
+        .map(|(camera, url)| format!("pistreamer: camera {camera} is at {url}\n"));
+    invited + &certificate + &cameras.collect::<String>()
 }
 
 fn plain(urls: &[String]) -> String {

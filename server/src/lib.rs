@@ -6,11 +6,13 @@
 
 pub mod access;
 pub mod allowance;
+pub mod called;
 pub mod clock;
 pub mod demand;
 mod folded;
 pub mod panics;
 mod state_dir;
+pub mod via;
 
 pub mod encode;
 pub mod front;
@@ -26,6 +28,7 @@ pub mod config;
 pub mod grab;
 pub mod keys;
 pub mod placeholders;
+pub mod usage;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

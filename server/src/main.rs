@@ -1,9 +1,9 @@
 //! The `pistreamer` program: parse, load, log, run, exit code. Everything else is in the library.
 
-use clap::Parser;
 use pistreamer::app::{self, App};
 use pistreamer::cli::{Cli, Command, Logging};
 use pistreamer::config::{self, Config};
+use pistreamer::usage::{self, Answer};
 use pistreamer::{grab, keys, panics};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -11,8 +11,21 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// As other programs end that were called wrongly.
+const WRONG_USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match usage::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Answer::Help(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(Answer::Wrong(text)) => {
+            eprintln!("pistreamer: {text}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,10 +82,9 @@ fn everywhere() -> std::io::Result<Runtime> {
 }
 
 fn init_log(typed: &Logging) -> anyhow::Result<()> {
-    let directives = typed.log.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_new(directives).map_err(|error| {
-        anyhow::anyhow!("--log {directives:?} is not understood ({error}): try --log debug")
-    })?;
+    let directives = config::log_filter(typed.log.as_deref().unwrap_or("info"))?;
+    let filter = EnvFilter::try_new(directives)
+        .map_err(|error| anyhow::anyhow!("--log {directives:?} is not understood: {error}"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -42,7 +42,8 @@ impl Store {
             self.write(FILE, &Noted { servers })
         });
         if let Err(error) = noted {
-            tracing::warn!(%error, "cannot note the addresses for `pistreamer key`");
+            let command = crate::called::command("key");
+            tracing::warn!(%error, "cannot note the addresses that `{command}` shows");
         }
     }
 

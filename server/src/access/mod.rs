@@ -126,8 +126,9 @@ pub enum Refused {
     Throttled(Duration),
     /// The one-time code is none, too old, or used up.
     #[error(
-        "this link was used already or is older than {} minutes: run `pistreamer key` for a new one",
-        CODE.as_secs() / 60
+        "this link was used already or is older than {} minutes: run `{}` for a new one",
+        CODE.as_secs() / 60,
+        crate::called::command_for_anyone("key")
     )]
     UsedUp,
     /// The session or ticket is over, or its key was changed.

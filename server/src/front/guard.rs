@@ -8,6 +8,7 @@ use super::query::Query;
 use super::visitor::Secure;
 use super::{State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
+use crate::called;
 use crate::hub::Camera;
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -124,8 +125,8 @@ pub(super) async fn page(
 
 /// What is said to a page's address with an admin key in it.
 const NO_ADMIN_KEY: &str = "A page takes no admin key in its address, where browsers remember it. Open a link that \
-    <code>pistreamer key</code> prints, type the key here, or make a key for this address that may only look: \
-    <code>pistreamer key add NAME --role view</code>.";
+    <code>{program} key</code> prints, type the key here, or make a key for this address that may only look: \
+    <code>{program} key add NAME --role view</code>.";
 
 /// Passes a request for something else than a page. A ticket for the pages of one origin is good where the browser says
 /// that one of them asks, or the viewer in a frame of theirs; where it doesn't, as for an `<img>`, any page could.
@@ -352,7 +353,8 @@ pub(super) fn tell(why: Turned) -> Response {
             StatusCode::UNAUTHORIZED,
             format!(
                 "{why}: open the server's page and show the key there, or send it as password of the user camera; \
-                 `pistreamer key` shows it"
+                 `{}` shows it",
+                called::command_for_anyone("key")
             ),
         ),
         Turned::Down(role) => refusal(
@@ -407,7 +409,7 @@ pub(super) fn unknown_camera(state: &State, grant: &Grant, id: Option<&str>) -> 
     let text = match (id, known.is_empty()) {
         (_, true) => "this server has none of the cameras that you may see".into(),
         (id, false) => format!(
-            "there is no camera {:?}: this server has {}",
+            "there is no camera {:?} on this server; its cameras: {}",
             id.unwrap_or_default(),
             known.join(", ")
         ),

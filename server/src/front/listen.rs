@@ -1,9 +1,10 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
 use super::place::{Busy, Place};
-use super::tls::Stream;
+use super::tls::{self, Stream};
 use super::visitor::{self, Secure};
 use super::{State, router};
+use crate::folded::Folded;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
@@ -74,6 +75,9 @@ const LATER: Duration = Duration::from_millis(200);
 
 const NO_DESCRIPTORS: &str = "cannot accept connections for now: where descriptors run out, raise `ulimit -n`, or lower --max-connections and \
      --max-strangers";
+
+const NO_TLS: &str = "refused a connection over TLS, which this port does not speak: open it by http:// or ws:// rather than \
+     https:// or wss://, or start pistreamer with --tls self-signed";
 
 impl Listener {
     /// Binds an address; port 0 takes any free port.
@@ -161,7 +165,25 @@ async fn connection(
     let leave = stay.over();
     tokio::pin!(leave);
     let stream = match &state.tls {
-        None => Stream::Plain(stream),
+        None => {
+            let greeted = tokio::select! {
+                greeted = timeout(HEADER_TIMEOUT, tls::first_byte(&stream)) => greeted,
+                () = &mut leave => return,
+                () = state.shutdown.cancelled() => return,
+            };
+            // One that left, or says nothing, is over.
+            let Ok(Ok(Some(first))) = greeted else {
+                return;
+            };
+            if first == tls::HANDSHAKE {
+                static REFUSED: Folded = Folded::new();
+                if let Some(times) = REFUSED.again() {
+                    tracing::warn!(%peer, times, "{NO_TLS}");
+                }
+            }
+            // The answer in plain HTTP shows the client that this is no TLS.
+            Stream::Plain(stream)
+        }
         Some(tls) => {
             let greeting = timeout(HEADER_TIMEOUT, tls.accept(stream));
             let greeted = tokio::select! {

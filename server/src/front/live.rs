@@ -72,16 +72,21 @@ pub(super) async fn snapshot(
         Ok(camera) => camera,
         Err(refusal) => return *refusal,
     };
+    let (max_age, limits) = match query
+        .number("max_age")
+        .and_then(|age| Ok((age, query.limits()?)))
+    {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
     if method == Method::HEAD {
         // Somebody who only asks what there is must not set a camera to work, nor wait for it.
         let body = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
         return ([(header::CONTENT_TYPE, "image/jpeg")], body).into_response();
     }
-    let max_age = query
-        .number("max_age")
-        .map(|ms| Duration::from_micros((ms * 1000.0) as u64));
+    let max_age = max_age.map(|ms| Duration::from_micros((ms * 1000.0) as u64));
     let (asked_us, asked) = (clock::now_us(), std::time::Instant::now());
-    let mut subscription = camera.subscribe_to(query.limits());
+    let mut subscription = camera.subscribe_to(limits);
     let fresh = async {
         loop {
             let frame = subscription.newest().await;
@@ -125,6 +130,13 @@ pub(super) async fn stream(
         Ok(camera) => camera,
         Err(refusal) => return *refusal,
     };
+    let (fps, limits) = match query
+        .number("fps")
+        .and_then(|fps| Ok((fps, query.limits()?)))
+    {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
     if method == Method::HEAD {
         // Somebody who only asks what there is must not set a camera to work.
         return multipart(Body::from_stream(
@@ -136,7 +148,7 @@ pub(super) async fn stream(
         Err(refusal) => return *refusal,
     };
     let mut pace = Pace::default();
-    pace.limit(query.number("fps").filter(|fps| *fps > 0.0));
+    pace.limit(fps.filter(|fps| *fps > 0.0));
     let manner = manner_of(&headers);
     let identity = &camera.identity().id;
     let span = tracing::info_span!("mjpeg", %address, camera = identity, key = grant.credential());
@@ -144,7 +156,7 @@ pub(super) async fn stream(
     let parts = Parts {
         _told: Told { span, came },
         manner,
-        subscription: camera.subscribe_to(query.limits()),
+        subscription: camera.subscribe_to(limits),
         viewer,
         pace,
         last: None,

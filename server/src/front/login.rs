@@ -5,6 +5,7 @@ use super::query::Query;
 use super::visitor::Secure;
 use super::{State, device, guard, origin, refusal, sessions};
 use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
+use crate::called;
 use crate::clock;
 use crate::front::guard::Turned;
 use axum::Json;
@@ -42,7 +43,10 @@ pub(super) fn page(state: &State, status: StatusCode, message: &'static str) -> 
                 HeaderValue::from_static("same-origin"),
             ),
         ],
-        Html(PAGE.replace(MESSAGE, &format!("{MESSAGE}{message}"))),
+        Html(
+            PAGE.replace(MESSAGE, &format!("{MESSAGE}{message}"))
+                .replace("{program}", called::program_for_anyone()),
+        ),
     )
         .into_response()
 }

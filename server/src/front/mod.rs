@@ -33,6 +33,7 @@ use crate::access::{Access, Grant};
 use crate::hub::{Camera, Hub};
 use crate::session::{self, Entry, Roster, Stop};
 use crate::source::ingest::Door;
+use crate::via::Via;
 use axum::Router;
 use axum::extract::{self, DefaultBodyLimit, Request};
 use axum::handler::Handler;
@@ -70,6 +71,8 @@ pub struct State {
     pub hosts: KnownHosts,
     /// Proxies whose word about who asks counts.
     pub proxies: Arc<[IpAddr]>,
+    /// Which servers look, so that none shows itself.
+    pub via: Via,
     /// When the server started.
     pub started: Instant,
     /// Every connection and session, for whoever ends the server.

@@ -1,8 +1,12 @@
 //! Queries as cameras meet them in the wild: cache busters, a second `?`, keys that nobody knows.
 
+use super::refusal;
+use crate::folded::short;
 use crate::hub::Limits;
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use std::convert::Infallible;
 
@@ -37,20 +41,37 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The number behind a key, where it is one.
-    pub fn number(&self, key: &str) -> Option<f64> {
-        self.get(key)?
-            .parse()
-            .ok()
-            .filter(|number: &f64| number.is_finite() && *number >= 0.0)
+    /// The number behind a key; none where nothing is behind it.
+    ///
+    /// # Errors
+    /// The refusal of what is no number, because whoever sent it expects something of it.
+    pub fn number(&self, key: &str) -> Result<Option<f64>, Box<Response>> {
+        let Some(text) = self.get(key).filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let number = text.parse().ok();
+        let number = number.filter(|number: &f64| number.is_finite() && *number >= 0.0);
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => Err(Box::new(refusal(
+                StatusCode::BAD_REQUEST,
+                format!(
+                    "{key}={} is not a number from 0 up, as in {key}=10",
+                    short(text)
+                ),
+            ))),
+        }
     }
 
     /// What `?width=` and `?quality=` ask for.
-    pub fn limits(&self) -> Limits {
-        Limits {
-            max_width: self.number("width").map(|width| width as u32),
-            quality: self.number("quality").map(|quality| quality as u8),
-        }
+    ///
+    /// # Errors
+    /// Where one of them is no number.
+    pub fn limits(&self) -> Result<Limits, Box<Response>> {
+        Ok(Limits {
+            max_width: self.number("width")?.map(|width| width as u32),
+            quality: self.number("quality")?.map(|quality| quality as u8),
+        })
     }
 }
 
@@ -69,12 +90,13 @@ mod tests {
     #[test]
     fn cache_busters_and_second_question_marks_do_no_harm() {
         let query = Query::parse(
-            "action=stream?nonce=1764000000&_ts=7&camera=Virtual%200&fps=5&fps=9&&max_age=-1",
+            "action=stream?nonce=1764000000&_ts=7&camera=Virtual%200&fps=5&fps=9&&max_age=&width=-1",
         );
         assert_eq!(query.get("action"), Some("stream"));
         assert_eq!(query.get("camera"), Some("Virtual 0"));
-        assert_eq!(query.number("fps"), Some(5.0));
-        assert_eq!(query.number("max_age"), None);
+        assert_eq!(query.number("fps").unwrap(), Some(5.0));
+        assert_eq!(query.number("max_age").unwrap(), None);
+        assert!(query.limits().is_err());
         assert_eq!(query.get("quality"), None);
     }
 }

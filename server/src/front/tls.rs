@@ -7,7 +7,7 @@ use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
 use rustls::crypto::ring::{default_provider, sign::any_supported_type};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -36,7 +36,17 @@ pub enum Certificate {
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file can't be read, or isn't PEM.
+    /// A file can't be read.
+    #[error("the {what} in {path} cannot be read: {why}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A file isn't PEM.
     #[error("{path} is no PEM file of a {what}: {why}", path = .path.display())]
     File {
         /// The file.
@@ -180,10 +190,10 @@ impl Tls {
     /// # Errors
     /// Where the client leaves or speaks something else.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<Stream> {
-        /// The first byte of a TLS connection (RFC 8446 §5.1).
-        const HANDSHAKE: u8 = 22;
-        let mut first = [0];
-        if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
+        if first_byte(&stream)
+            .await?
+            .is_some_and(|byte| byte != HANDSHAKE)
+        {
             return Ok(Stream::Plain(stream));
         }
         let stream = self.acceptor.accept(stream).await?;
@@ -191,33 +201,84 @@ impl Tls {
     }
 }
 
+/// What the files are called in errors.
+const CERTIFICATE: &str = "certificate";
+const PRIVATE_KEY: &str = "private key";
+
 fn read((chain, key): &(PathBuf, PathBuf)) -> Result<CertifiedKey, TlsError> {
-    let bad = |path: &Path, what, why: String| TlsError::File {
+    let bad = |path: &Path, what, text: &[u8], error: Option<pem::Error>| TlsError::File {
         path: path.to_owned(),
         what,
-        why,
+        why: why_no_pem(what, text, error),
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad(chain, "certificate", error.to_string()))?;
+    let text = contents(chain, CERTIFICATE)?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|error| bad(chain, CERTIFICATE, &text, Some(error)))?;
     if certificates.is_empty() {
-        return Err(bad(chain, "certificate", "there is none in it".into()));
+        return Err(bad(chain, CERTIFICATE, &text, None));
     }
-    let secret = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| bad(key, "private key", error.to_string()))?;
+    let text = contents(key, PRIVATE_KEY)?;
+    let secret = PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|error| bad(key, PRIVATE_KEY, &text, Some(error)))?;
     let certified = CertifiedKey::new(certificates, any_supported_type(&secret)?);
     certified.keys_match()?;
     Ok(certified)
 }
 
 /// Names of the files of the server's own certificate.
-const CERTIFICATE: &str = "tls-cert.pem";
-const KEY: &str = "tls-key.pem";
+const CERTIFICATE_FILE: &str = "tls-cert.pem";
+const KEY_FILE: &str = "tls-key.pem";
+
+/// The first byte of a TLS connection (RFC 8446 §5.1).
+pub(super) const HANDSHAKE: u8 = 22;
+
+/// What a client begins with, left where it is; `None` where it left. For the caller to bound in time.
+pub(super) async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
+    let mut first = [0];
+    let got = stream.peek(&mut first).await?;
+    Ok((got == 1).then_some(first[0]))
+}
+
+fn contents(path: &Path, what: &'static str) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError::Unreadable {
+        path: path.to_owned(),
+        what,
+        why: match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file".into(),
+            io::ErrorKind::PermissionDenied => {
+                "the user that pistreamer runs as may not read it: change its owner or group, or copy it".into()
+            }
+            io::ErrorKind::IsADirectory => "it is a directory: name the file in it".into(),
+            _ => error.to_string(),
+        },
+    })
+}
+
+fn why_no_pem(what: &str, text: &[u8], error: Option<pem::Error>) -> String {
+    let holds = |label: &[u8]| text.windows(label.len()).any(|at| at == label);
+    if text.is_empty() {
+        "it is empty".into()
+    } else if holds(b"-----BEGIN ENCRYPTED PRIVATE KEY") || holds(b"ENCRYPTED\n") {
+        "it is locked by a passphrase: make one without by  openssl pkey -in FILE -out NEW".into()
+    } else if what == CERTIFICATE && holds(b"PRIVATE KEY-----") {
+        "it holds a private key, which belongs into --tls-key".into()
+    } else if what == PRIVATE_KEY && holds(b"-----BEGIN CERTIFICATE") {
+        "it holds a certificate, which belongs into --tls-cert".into()
+    } else if text.starts_with(&[0x30]) {
+        "it seems to be DER: convert it by  openssl x509 or openssl pkey  with -inform DER".into()
+    } else {
+        match error {
+            Some(error) if !matches!(error, pem::Error::NoItemsFound) => error.to_string(),
+            _ => "there is none in it".into(),
+        }
+    }
+}
 
 /// The files of the server's own certificate, made where there is none or it has become old.
 fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::error::Error>> {
     state_dir::make(directory)?;
-    let files = (directory.join(CERTIFICATE), directory.join(KEY));
+    let files = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
     let modified = files.0.metadata().and_then(|data| data.modified());
     let young = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < OLD));
     if young && files.1.exists() {
@@ -245,7 +306,10 @@ fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::erro
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     // The key first: a certificate tells that both are there.
-    for (name, pem) in [(KEY, key.serialize_pem()), (CERTIFICATE, certificate.pem())] {
+    for (name, pem) in [
+        (KEY_FILE, key.serialize_pem()),
+        (CERTIFICATE_FILE, certificate.pem()),
+    ] {
         state_dir::replace(directory, name, pem.as_bytes())?;
     }
     Ok(files)

@@ -32,6 +32,15 @@ pub(super) async fn upgrade(
         Ok(camera) => Arc::clone(camera),
         Err(refusal) => return *refusal,
     };
+    let limits = match query.limits() {
+        Ok(limits) => limits,
+        Err(refusal) => return *refusal,
+    };
+    let via = match query.get("via") {
+        Some(via) if state.via.is_own(via) => return own_relay(),
+        Some(via) => Some(state.via.enter(&camera.identity().id, via)),
+        None => None,
+    };
     let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
         // Browsers don't tell a page why a handshake failed, so that the viewer asks again without one.
@@ -47,12 +56,12 @@ pub(super) async fn upgrade(
         Err(refusal) => return *refusal,
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let limits = query.limits();
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol(), key = grant.credential());
     let session = async move {
         let stop = stop(&state, &grant, &place);
         serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;
+        drop(via);
     };
     tasks.spawn(session.instrument(span));
 
@@ -74,6 +83,15 @@ pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Respons
             .insert(header::SEC_WEBSOCKET_PROTOCOL, name);
     }
     response
+}
+
+/// The refusal of a relay that would get this server's own pictures back.
+fn own_relay() -> Response {
+    refusal(
+        StatusCode::LOOP_DETECTED,
+        "a camera would show itself: its --source names the server that it belongs to, or one that gets its pictures from \
+         there; give it the address of another server",
+    )
 }
 
 /// The answer to the viewer's key, the wire format, and whether the viewer offered any.

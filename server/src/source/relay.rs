@@ -5,6 +5,7 @@
 use super::remote::{self, Intake};
 use super::{Outlet, Source, SourceError, WEDGED};
 use crate::demand::Demand;
+use crate::via::Via;
 use pistreamer_client::protocol::WireFormat;
 use pistreamer_client::protocol::message::{Camera, CameraStatus, Hello, Mode};
 use pistreamer_client::{Event, Reconnect, Subscription};
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct RelaySource {
     origin: pistreamer_client::Config,
+    /// Who asks, where that is a server: itself, and the id of its camera.
+    asks: Option<(Via, String)>,
 }
 
 impl RelaySource {
@@ -26,6 +29,15 @@ impl RelaySource {
                 .wire(WireFormat::Jpeg)
                 // Whoever runs this source tries again, and says meanwhile why there is no picture.
                 .reconnect(Reconnect::Never),
+            asks: None,
+        }
+    }
+
+    /// The same for a server's camera with that id, which must not get its own pictures back.
+    pub fn for_camera(self, via: Via, id: String) -> Self {
+        Self {
+            asks: Some((via, id)),
+            ..self
         }
     }
 }
@@ -43,7 +55,20 @@ impl Source for RelaySource {
     fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
         // The origin tells its rate in its hello.
         let mut intake = Intake::new(outlet, 0.0);
-        let task = relay(&self.origin, outlet.demand(), &mut intake);
+        let task = async {
+            loop {
+                let mut origin = self.origin.clone();
+                let mut news = None;
+                if let Some((via, id)) = &self.asks {
+                    // Before it is told who looks, so that nothing in between is missed.
+                    news = Some(via.news());
+                    origin.endpoint.add_query("via", &via.tell(id));
+                }
+                if let Some(error) = relay(&origin, outlet.demand(), &mut intake, news).await {
+                    return error;
+                }
+            }
+        };
         remote::run(outlet, task)
     }
 }
@@ -53,12 +78,21 @@ const ORIGIN: &str = "the origin's camera";
 
 const NO_FRAME: &str = "what the origin sends holds no whole frame with a stamp";
 
-/// One connection, until it ends. It is kept while nobody watches, without frames: so the origin's state is known.
+/// One connection, until it ends, or until there is news while no pictures come: then `None`. It is kept while nobody watches,
+/// without frames: so the origin's state is known.
 async fn relay(
     origin: &pistreamer_client::Config,
     demand: &Demand,
     intake: &mut Intake,
-) -> SourceError {
+    news: Option<impl Future<Output = ()>>,
+) -> Option<SourceError> {
+    let news = async {
+        match news {
+            Some(news) => news.await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut news = pin!(news);
     let mut subscription = Subscription::start(origin.clone());
     let mut corrupt = 0;
     // Since when no message holds a frame, where the last one held none.
@@ -69,6 +103,8 @@ async fn relay(
     loop {
         let event = tokio::select! {
             event = subscription.event() => event,
+            // Two that connect to each other at the same moment know only afterwards that they are a circle.
+            () = &mut news, if !intake.is_open() => return None,
             // An origin that is live and does not tell its size shows it by its first picture.
             () = &mut turn, if paused || !awaits_picture => {
                 paused = !paused;
@@ -104,8 +140,8 @@ async fn relay(
                 }
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => return SourceError::new(error.to_string()),
-            None => return SourceError::new("the subscription ended"),
+            Some(Err(error)) => return Some(SourceError::new(error.to_string())),
+            None => return Some(SourceError::new("the subscription ended")),
         }
     }
 }

@@ -239,7 +239,7 @@ fn the_fingerprint_is_printed_and_kept_and_wrong_flags_are_refused() {
         ),
         (
             &["--tls-cert", "/no/such", "--tls-key", "/no/such"],
-            "/no/such is no PEM file",
+            "the certificate in /no/such cannot be read: there is no such file",
         ),
     ] {
         let output = pistreamer(&[&serve[..], flags].concat()).output().unwrap();

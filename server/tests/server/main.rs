@@ -35,3 +35,4 @@ mod tls;
 mod vanished;
 mod viewers;
 mod violations;
+mod words;

@@ -42,7 +42,8 @@ pub fn started_with(mut command: Command, log: Stdio) -> (Child, String) {
     (child, url)
 }
 
-fn refused(arguments: &[&str]) -> String {
+/// The one line in which it refuses these arguments.
+pub fn refused(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = pistreamer(arguments).output().unwrap();
     assert!(!status.success(), "{arguments:?} were taken");
     let text = String::from_utf8(stderr).unwrap();
@@ -71,7 +72,7 @@ fn what_is_wrong_is_said_in_one_line_with_what_to_do() {
     assert!(refused(&["--fps", "0"]).contains("from 0.1 to 240"));
     assert!(refused(&["--quality", "101"]).contains("from 1 to 100"));
     assert!(refused(&["--rotate", "45"]).contains("choose 0, 90, 180 or 270"));
-    assert!(refused(&["--log", "shout=loud=er"]).contains("try --log debug"));
+    assert!(refused(&["--log", "shout=loud=er"]).contains("use error, warn, info"));
     assert!(
         refused(&["--listen", "203.0.113.7:8000", "--source", "pattern"])
             .contains("no address 203.0.113.7")

@@ -171,6 +171,9 @@ async fn a_certificate_that_is_no_good_is_refused_in_plain_words() {
 
     let said = refusal(&trusted, server.address).await;
     assert!(said.contains("it does not speak TLS"), "{said}");
+    let said = grab(&trusted, &format!("http://{proxy}")).await;
+    let said = said.expect_err("plain HTTP was taken");
+    assert!(said.contains("encrypts: use https://"), "{said}");
 
     let empty = NamedTempFile::new().unwrap();
     let said = refusal(&empty, proxy).await;

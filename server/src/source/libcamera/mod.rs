@@ -119,8 +119,10 @@ pub fn no_camera() -> SourceError {
         Some(path) => format!(
             "libcamera finds no camera: this user may not open {path}; add it to the group video"
         ),
-        None => "libcamera finds no camera: check the cable at both ends and what `pistreamer cameras` lists; this user \
-                 must be in the group video to open /dev/media*"
-            .to_owned(),
+        None => format!(
+            "libcamera finds no camera: check the cable at both ends and what `{}` lists; this user must be in the group video \
+             to open /dev/media*",
+            crate::called::command("cameras")
+        ),
     })
 }

@@ -1,0 +1,65 @@
+//! Addresses to listen on, as people type them, and which exclude each other.
+//!
+//! Binding them belongs to the stages.
+
+use super::{ConfigError, SourceKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The port where none is typed.
+pub(super) const USUAL_PORT: u16 = 8000;
+
+/// An address to listen on: also as a port alone or behind a colon, which is every IPv4 address, as `localhost`, and without
+/// a port.
+///
+/// # Errors
+/// Where it is none of these.
+pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
+    let everywhere = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    let (host, port) = match text.rsplit_once(':') {
+        // Not within an IPv6 address.
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => ("", Some(text)),
+        _ => (text, None),
+    };
+    let port = port.map_or(Ok(USUAL_PORT), str::parse);
+    let address = match host {
+        "" if !text.is_empty() => Some(everywhere),
+        "*" => Some(everywhere),
+        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+        host => match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').and_then(|inner| inner.parse().ok()),
+            None => host.parse().ok(),
+        },
+    };
+    address
+        .zip(port.ok())
+        .map(SocketAddr::from)
+        .ok_or_else(|| ConfigError::BadAddress(text.into()))
+}
+
+/// Refuses sockets that exclude each other, before the system calls one of them taken by another program.
+pub(super) fn each_once(listen: &[SocketAddr], sources: &[SourceKind]) -> Result<(), ConfigError> {
+    let own = listen
+        .iter()
+        .map(|address| (*address, format!("--listen {address}")));
+    let cameras = sources.iter().filter_map(|source| match source {
+        SourceKind::TcpListen(at) => Some((*at, format!("--source tcp-listen:{at}"))),
+        _ => None,
+    });
+    let all: Vec<_> = own.chain(cameras).collect();
+    for (position, (second, typed)) in all.iter().enumerate() {
+        // Port 0 is another one each time.
+        let excludes = |first: &SocketAddr| {
+            first.port() == second.port()
+                && first.port() != 0
+                && first.is_ipv4() == second.is_ipv4()
+                && (first.ip() == second.ip()
+                    || first.ip().is_unspecified()
+                    || second.ip().is_unspecified())
+        };
+        if let Some((_, before)) = all[..position].iter().find(|(first, _)| excludes(first)) {
+            return Err(ConfigError::Twice(before.clone(), typed.clone()));
+        }
+    }
+    Ok(())
+}

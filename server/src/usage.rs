@@ -1,0 +1,124 @@
+//! The command line as it was typed: taken apart, and refused in one line that says what would be taken.
+//!
+//! The flags belong to [`crate::cli`], what they mean to [`crate::config`].
+
+use crate::called;
+use crate::cli::Cli;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, CommandFactory, Error, FromArgMatches};
+use std::error::Error as _;
+use std::ffi::OsString;
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum Answer {
+    /// What was asked for, such as `--help`.
+    Help(String),
+    /// What is wrong, and what to do.
+    Wrong(String),
+}
+
+/// Takes the command line apart.
+///
+/// # Errors
+/// With what there is to say in place of doing anything.
+pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, Answer> {
+    let typed: Vec<_> = typed.into_iter().collect();
+    let mut command = with_negative_numbers(Cli::command());
+    let parsed = command.try_get_matches_from_mut(&typed);
+    parsed
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::DisplayVersion => Answer::Help(error.to_string()),
+            _ => Answer::Wrong(explained(&error, meant(&command, &typed))),
+        })
+}
+
+/// `--fps -1` is a rate that is not possible, and no flag `-1`.
+fn with_negative_numbers(command: Command) -> Command {
+    command
+        .mut_args(|arg| {
+            let takes = arg.get_action().takes_values();
+            arg.allow_negative_numbers(takes)
+        })
+        .mut_subcommands(with_negative_numbers)
+}
+
+/// The innermost command that was typed.
+fn meant<'a>(command: &'a Command, typed: &[OsString]) -> &'a Command {
+    typed.iter().skip(1).fold(command, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    })
+}
+
+fn explained(error: &Error, command: &Command) -> String {
+    let said = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
+        _ => None,
+    };
+    let (typed, value) = (
+        said(ContextKind::InvalidArg).unwrap_or_default(),
+        said(ContextKind::InvalidValue).unwrap_or_default(),
+    );
+    let first = typed.split(' ').next().unwrap_or_default();
+    let flag = first.trim_matches(['<', '>', '[', ']', '.']);
+    let takes = find(command, flag).map_or_else(String::new, |help| format!(": {help}"));
+    let instead = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ]
+    .into_iter()
+    .find_map(said);
+    let help = called::command("--help");
+    let or_help = match instead {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("{help} lists what there is"),
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            format!("{typed:?} is not understood: {or_help}")
+        }
+        ErrorKind::InvalidSubcommand => {
+            let name = said(ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("there is no command {name:?}: {or_help}")
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
+            format!("{flag} needs a value{takes}")
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let why = error.source().map(ToString::to_string);
+            match why {
+                // What the flag's own parser says is complete.
+                Some(text) if text.contains(flag) => text,
+                _ => format!("{flag} does not take {value:?}{takes}"),
+            }
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!("{flag} is missing{takes}; {help} lists what there is")
+        }
+        ErrorKind::ArgumentConflict => match said(ContextKind::PriorArg) {
+            Some(prior) if prior != typed => format!("{typed} cannot be combined with {prior}"),
+            _ => format!("{flag} can be given only once"),
+        },
+        ErrorKind::TooManyValues => format!("{flag} takes no value such as {value:?}"),
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            format!("{}; see {help}", first.trim_start_matches("error: "))
+        }
+    }
+}
+
+/// What the help says about a flag or a positional argument, in one line.
+fn find(command: &Command, flag: &str) -> Option<String> {
+    let is_it = |arg: &&Arg| match arg.get_long() {
+        Some(long) => flag.strip_prefix("--") == Some(long),
+        None => flag.eq_ignore_ascii_case(arg.get_id().as_str()),
+    };
+    let found = command.get_arguments().find(is_it);
+    found.and_then(Arg::get_help).map(ToString::to_string)
+}
