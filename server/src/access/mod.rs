@@ -6,6 +6,7 @@
 mod addresses;
 mod book;
 mod codes;
+mod grant;
 mod hash;
 mod key;
 mod passwords;
@@ -15,6 +16,7 @@ mod throttle;
 mod token;
 
 pub use codes::{CODE, Code};
+pub use grant::{Grant, Via};
 pub use hash::Hash;
 pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
 pub use sessions::Session;
@@ -82,34 +84,6 @@ pub enum Credential {
     Session(String),
     /// What [`Grant::ticket`] gave.
     Ticket(String),
-}
-
-/// Leave to look, and for how long.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// How it was got.
-    pub via: Via,
-    /// What it is good for.
-    pub role: Role,
-    /// What the ticket says, where it was a ticket.
-    pub ticket: Option<Ticket>,
-    /// The id of the session, where it was one.
-    pub session: Option<String>,
-    ended: CancellationToken,
-    held: Option<Arc<Held>>,
-}
-
-/// How a grant was got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// The server lets everybody in.
-    Open,
-    /// A key or password with the request itself.
-    Secret,
-    /// A browser's session.
-    Session,
-    /// A ticket for one page.
-    Ticket,
 }
 
 /// Why somebody is not let in.
@@ -344,72 +318,6 @@ impl Access {
     pub fn cookie_name(&self) -> String {
         let id = self.0.book.as_ref().map_or("open", |book| book.id());
         format!("pistreamer-{id}")
-    }
-}
-
-impl Grant {
-    fn open() -> Self {
-        Self {
-            via: Via::Open,
-            role: Role::Admin,
-            ticket: None,
-            session: None,
-            ended: CancellationToken::new(),
-            held: None,
-        }
-    }
-
-    fn by(via: Via, held: Arc<Held>, ticket: Option<Ticket>) -> Self {
-        Self {
-            via,
-            role: held.entry.role,
-            ticket,
-            session: None,
-            ended: held.ended.clone(),
-            held: Some(held),
-        }
-    }
-
-    /// The name of the key that let in, by itself or by a session or ticket made from it. `None` where no key is needed.
-    pub fn credential(&self) -> Option<&str> {
-        self.held.as_ref().map(|held| held.entry.name.as_str())
-    }
-
-    /// Whether it is for that camera.
-    pub fn sees(&self, camera: &str) -> bool {
-        let ticket = self
-            .ticket
-            .as_ref()
-            .and_then(|ticket| ticket.camera.as_ref());
-        ticket.is_none_or(|only| only == camera)
-            && self
-                .held
-                .as_ref()
-                .is_none_or(|held| held.entry.sees(camera))
-    }
-
-    /// Done when it is over: the key was rotated or removed, the session was ended, or key or ticket has expired.
-    pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
-        let ended = self.ended.clone();
-        let ticket = self.ticket.as_ref().map(|ticket| ticket.expires_us);
-        let key = self.held.as_ref().and_then(|held| held.entry.expires_us);
-        let left =
-            ticket.into_iter().chain(key).min().map(|expires_us| {
-                Duration::from_micros(expires_us.saturating_sub(clock::now_us()))
-            });
-        async move {
-            match left {
-                // Not even asked whether the time came: either way it is over.
-                Some(left) => drop(tokio::time::timeout(left, ended.cancelled()).await),
-                None => ended.cancelled().await,
-            }
-        }
-    }
-
-    /// A ticket that lets a page's visitors look until it expires. `None` where there is no key, or a ticket was shown.
-    pub fn ticket(&self, ticket: &Ticket) -> Option<String> {
-        let held = self.held.as_ref().filter(|_| self.via != Via::Ticket)?;
-        Some(token::ticket(&held.entry, ticket))
     }
 }
 

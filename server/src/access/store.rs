@@ -247,6 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_an_older_version_is_read_as_it_was_meant() {
+        let text = r#"{"version":1,"id":"x","keys":[
+            {"name":"a","role":"view","secret":{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}}]}"#;
+        let keys = Keys::parse(text).unwrap();
+        assert!(keys.keys[0].sees("0") && !keys.keys[0].has_expired(u64::MAX));
+        let written = serde_json::to_string(&keys).unwrap();
+        assert!(!written.contains("cameras") && !written.contains("expires"));
+        // Of a newer one, what is not understood might be a limit.
+        let newer = text.replace(r#""role""#, r#""weekdays":[1],"role""#);
+        assert!(Keys::parse(&newer).unwrap_err().contains("weekdays"));
+    }
+
+    #[test]
     fn files_that_are_not_right_are_errors() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path().into());

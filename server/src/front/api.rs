@@ -1,7 +1,7 @@
 //! The JSON API: what goes on, for programs and dashboards. `docs/api.md` says what each field means.
 
 use super::query::Query;
-use super::{State, guard};
+use super::{State, cameras, guard};
 use crate::access::{Grant, Role, Via};
 use crate::clock::{self, Moment};
 use crate::hub::{Camera, Tally};
@@ -65,7 +65,7 @@ pub(super) async fn cameras(
 }
 
 fn described(state: &State, grant: &Grant) -> Vec<Value> {
-    let cameras = guard::cameras(state, grant);
+    let cameras = cameras::all(state, grant);
     cameras.map(|camera| describe(camera)).collect()
 }
 
@@ -149,7 +149,7 @@ pub(super) async fn health(
     }
     let why = match guard::admit(&state, &query, &request, Role::View).await {
         Ok(grant) if grant.via != Via::Ticket => {
-            guard::cameras(&state, &grant).filter_map(ails).collect()
+            cameras::all(&state, &grant).filter_map(ails).collect()
         }
         _ => Vec::new(),
     };

@@ -9,7 +9,6 @@ use super::visitor::Secure;
 use super::{State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
 use crate::called;
-use crate::hub::Camera;
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -362,59 +361,6 @@ pub(super) fn tell(why: Turned) -> Response {
             format!("this needs more than the role {role}"),
         ),
     }
-}
-
-/// The cameras that a grant is for.
-pub(super) fn cameras<'a>(
-    state: &'a State,
-    grant: &'a Grant,
-) -> impl Iterator<Item = &'a Arc<Camera>> {
-    let all = state.hub.cameras().iter();
-    all.filter(|camera| grant.sees(&camera.identity().id))
-}
-
-/// The camera that was asked for, or the first one, of those that a grant is for.
-pub(super) fn camera<'a>(
-    state: &'a State,
-    grant: &Grant,
-    query: &Query,
-) -> Result<&'a Arc<Camera>, Box<Response>> {
-    let asked = query.get("camera").filter(|id| !id.is_empty());
-    if let Some(id) = asked
-        && !grant.sees(id)
-    {
-        return Err(Box::new(not_for(id)));
-    }
-    let mut all = state.hub.cameras().iter();
-    let camera = all.find(|camera| {
-        let id = &camera.identity().id;
-        asked.is_none_or(|asked| asked == id) && grant.sees(id)
-    });
-    camera.ok_or_else(|| Box::new(unknown_camera(state, grant, asked)))
-}
-
-/// The refusal of a camera that a key or ticket is not for.
-pub(super) fn not_for(camera: &str) -> Response {
-    refusal(
-        StatusCode::FORBIDDEN,
-        format!("what you showed is for other cameras than {camera:?}"),
-    )
-}
-
-/// The refusal of a camera that is none.
-pub(super) fn unknown_camera(state: &State, grant: &Grant, id: Option<&str>) -> Response {
-    let known: Vec<_> = cameras(state, grant)
-        .map(|camera| camera.identity().id.as_str())
-        .collect();
-    let text = match (id, known.is_empty()) {
-        (_, true) => "this server has none of the cameras that you may see".into(),
-        (id, false) => format!(
-            "there is no camera {:?} on this server; its cameras: {}",
-            id.unwrap_or_default(),
-            known.join(", ")
-        ),
-    };
-    refusal(StatusCode::NOT_FOUND, text)
 }
 
 #[cfg(test)]

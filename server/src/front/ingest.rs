@@ -8,7 +8,7 @@ use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
-use super::{State, guard, refusal, stop};
+use super::{State, cameras, refusal, stop};
 use crate::access::Grant;
 use crate::session::{self, Stop};
 use crate::source::ingest::{Shut, Visit};
@@ -48,7 +48,7 @@ pub(super) async fn upgrade(
     if let Some(id) = wanted
         && !grant.sees(id)
     {
-        return guard::not_for(id);
+        return cameras::not_for(id);
     }
     let (accept, wire, offered) = match handshake(&request) {
         Ok(agreed) => agreed,
@@ -71,7 +71,7 @@ pub(super) async fn upgrade(
         }
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let span = tracing::info_span!("pusher", %address, camera, key = grant.credential());
+    let span = tracing::info_span!("pusher", %address, camera, key = grant.credential(), session = grant.session);
     let busy = place.begin();
     let (sessions, stop) = (state.sessions, stop(&state, &grant, &place));
     let session = async move {

@@ -10,7 +10,7 @@ use super::listen::Peer;
 use super::placard::placard;
 use super::place::Place;
 use super::query::Query;
-use super::{State, assets, guard, refusal, seat, stop};
+use super::{State, assets, cameras, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
 use crate::folded::Came;
@@ -68,7 +68,7 @@ pub(super) async fn snapshot(
     query: Query,
     method: Method,
 ) -> Response {
-    let camera = match guard::camera(&state, &grant, &query) {
+    let camera = match cameras::asked(&state, &grant, &query) {
         Ok(camera) => camera,
         Err(refusal) => return *refusal,
     };
@@ -126,7 +126,7 @@ pub(super) async fn stream(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let camera = match guard::camera(&state, &grant, &query) {
+    let camera = match cameras::asked(&state, &grant, &query) {
         Ok(camera) => camera,
         Err(refusal) => return *refusal,
     };
@@ -151,7 +151,7 @@ pub(super) async fn stream(
     pace.limit(fps.filter(|fps| *fps > 0.0));
     let manner = manner_of(&headers);
     let identity = &camera.identity().id;
-    let span = tracing::info_span!("mjpeg", %address, camera = identity, key = grant.credential());
+    let span = tracing::info_span!("mjpeg", %address, camera = identity, key = grant.credential(), session = grant.session);
     let came = Some(span.in_scope(|| state.crowd.came()));
     let parts = Parts {
         _told: Told { span, came },

@@ -3,7 +3,7 @@
 use super::listen::Peer;
 use super::query::Query;
 use super::visitor::Secure;
-use super::{State, device, guard, origin, refusal, sessions};
+use super::{State, cameras, device, guard, origin, refusal, sessions};
 use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
 use crate::called;
 use crate::clock;
@@ -260,9 +260,9 @@ pub(super) async fn ticket(
     };
     // An empty id would mean any camera.
     if let Some(id) = &wanted.camera
-        && !guard::cameras(&state, &grant).any(|camera| camera.identity().id == *id)
+        && !cameras::all(&state, &grant).any(|camera| camera.identity().id == *id)
     {
-        return guard::unknown_camera(&state, &grant, Some(id));
+        return cameras::unknown(&state, &grant, Some(id));
     }
     let origin = match wanted.origin.as_deref().map(origin::parse) {
         None => None,

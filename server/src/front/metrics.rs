@@ -1,6 +1,6 @@
 //! `/metrics` in the Prometheus text format, version 0.0.4.
 
-use super::{State, guard};
+use super::{State, cameras};
 use crate::access::Grant;
 use crate::hub::Camera;
 use axum::extract::{self, Extension};
@@ -71,7 +71,7 @@ pub(super) async fn metrics(
     let mut text = String::new();
     for (name, kind, help, value) in CAMERA_FIGURES {
         describe(&mut text, name, kind, help);
-        for camera in guard::cameras(&state, &grant) {
+        for camera in cameras::all(&state, &grant) {
             line(&mut text, name, &label(camera), value(camera));
         }
     }
@@ -194,7 +194,7 @@ fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
 fn renditions(text: &mut String, state: &State, grant: &Grant) {
     let name = "pistreamer_rendition_frames_total";
     describe(text, name, "counter", "Frames made in one size and quality");
-    for camera in guard::cameras(state, grant) {
+    for camera in cameras::all(state, grant) {
         for tally in camera.all_tallies() {
             let scale = 1 << tally.rendition.halvings;
             let quality = tally

@@ -5,6 +5,7 @@
 mod api;
 mod assets;
 mod body;
+mod cameras;
 mod crowd;
 mod device;
 mod guard;

@@ -4,7 +4,7 @@ use super::listen::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
-use super::{State, guard, no_place, refusal, seat, stop};
+use super::{State, cameras, no_place, refusal, seat, stop};
 use crate::access::Grant;
 use crate::hub::{Camera, Limits};
 use crate::session::{self, End, Entry, Link, Stop};
@@ -28,7 +28,7 @@ pub(super) async fn upgrade(
     query: Query,
     mut request: Request,
 ) -> Response {
-    let camera = match guard::camera(&state, &grant, &query) {
+    let camera = match cameras::asked(&state, &grant, &query) {
         Ok(camera) => Arc::clone(camera),
         Err(refusal) => return *refusal,
     };
@@ -57,7 +57,7 @@ pub(super) async fn upgrade(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
-    let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol(), key = grant.credential());
+    let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol(), key = grant.credential(), session = grant.session);
     let session = async move {
         let stop = stop(&state, &grant, &place);
         serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;

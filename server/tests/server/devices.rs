@@ -1,9 +1,12 @@
 //! Devices that are signed in, and keys for some cameras and for some time.
 
 use crate::access::Locked;
-use crate::process::pistreamer;
-use crate::support::TestViewer;
-use pistreamer::access::{Entry, Key, Role, Secret};
+use crate::process::{pistreamer, started_with};
+use crate::software::run;
+use crate::support::{Running, TestViewer};
+use futures::StreamExt;
+use pistreamer::access::{Entry, Key, Role, Secret, Store};
+use pistreamer_client::{Config, Publisher, Subscription};
 use pistreamer_protocol::message::CLOSE_SIGNED_OUT;
 use serde_json::Value;
 use std::time::Duration;
@@ -271,4 +274,69 @@ async fn a_key_ends_with_its_time_and_so_does_who_looks_by_it() {
     let (added, said) = key(&locked, &["add", "bert", "--expires", "soon"]);
     assert!(!added && said.contains("30m, 12h, 7d"), "{said}");
     locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_names_the_key_that_let_someone_in_and_no_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let store = Store::new(state.clone());
+    store.open().unwrap();
+    let secret = Key::random().unwrap();
+    let door = Entry::new(
+        "door".parse().unwrap(),
+        Role::Control,
+        Secret::Key(secret.clone()),
+    );
+    store.change(|keys| keys.keys.push(door)).unwrap();
+    let log = directory.path().join("log");
+    let arguments = [
+        "--source",
+        "pattern",
+        "--source",
+        "ingest",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let arguments = [&arguments[..], &["--state-dir", state.to_str().unwrap()]].concat();
+    let written = std::fs::File::create(&log).unwrap();
+    let (server, url) = started_with(pistreamer(&arguments), written.into());
+    let _server = Running(server);
+    let shows = url.replace("//", &format!("//camera:{}@", secret.as_str()));
+    let mut frames = Subscription::start(Config::new(&shows).unwrap());
+    frames.next().await.unwrap().unwrap();
+    let pushes = Config::ingest(&shows).unwrap();
+    Publisher::connect(&pushes).await.unwrap().close().await;
+    let body = format!(r#"{{"key":"{}"}}"#, secret.as_str());
+    let session = format!("{url}api/v1/session");
+    run("curl", "curl", &["-sf", "-A", PHONE, "-d", &body, &session]).await;
+    let stream = format!("{shows}stream.mjpg");
+    let head = [
+        "-s",
+        "-o",
+        "/dev/null",
+        "--max-filesize",
+        "1",
+        "-m",
+        "1",
+        &stream,
+    ];
+    std::process::Command::new("curl")
+        .args(head)
+        .status()
+        .unwrap();
+    let told = |text: &str, kind: &str| {
+        let mut lines = text.lines();
+        lines.any(|line| line.contains(kind) && line.contains("door"))
+    };
+    loop {
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(!text.contains(secret.as_str()), "{text}");
+        if ["viewer", "pusher", "mjpeg", "Chrome on Android"]
+            .iter()
+            .all(|kind| told(&text, kind))
+        {
+            break;
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the system runs out of, descriptors and room on the disk: whoever looks goes on looking, and what to do is said.
 
 use crate::process::{pistreamer, started_with};
+use crate::software::run;
 use crate::support::{PATIENCE, Running, TestServer};
 use futures::TryStreamExt;
 use pistreamer::access::Store;
@@ -262,6 +263,42 @@ async fn on_a_full_disk_a_server_that_has_its_keys_runs_and_notices_their_change
         .expect("the old key is good for ever");
     let new = store.read().unwrap().owners().unwrap().as_str().to_owned();
     next(&mut Subscription::start(with(&new))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_devices_sign_in_and_signing_one_out_says_what_it_is_worth() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = Store::new(directory.path().into()).open().unwrap();
+    let at = directory.path().to_str().unwrap();
+    let serve = [
+        "--source",
+        "pattern",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        at,
+    ];
+    let (server, url) = started_with(limited(NO_ROOM, &serve), Stdio::null());
+    let _server = Running(server);
+    let jar = directory.path().join("cookies");
+    let jar = jar.to_str().unwrap();
+    let shown = format!(r#"{{"key":"{}"}}"#, keys.owners().unwrap().as_str());
+    let session = format!("{url}api/v1/session");
+    let ask = async |arguments: &[&str], url: &str| {
+        let arguments = [&["-s", "-w", "%{http_code}"], arguments, &[url]].concat();
+        run("curl", "curl", &arguments).await
+    };
+    assert_eq!(ask(&["-c", jar, "-d", &shown], &session).await, "204");
+    let listed = ask(&["-b", jar], &format!("{url}api/v1/sessions")).await;
+    let listed: serde_json::Value = serde_json::from_str(listed.trim_end_matches("200")).unwrap();
+    let id = listed["sessions"][0]["id"].as_str().unwrap();
+    let path = format!("{url}api/v1/sessions/{id}");
+    let ended = ask(&["-b", jar, "-X", "DELETE"], &path).await;
+    assert!(
+        ended.contains("until the server starts again") && ended.ends_with("507"),
+        "{ended}"
+    );
+    assert!(ask(&["-b", jar], &session).await.ends_with("401"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
