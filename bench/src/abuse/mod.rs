@@ -219,7 +219,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let pictures = picture::directory(options.bytes)?;
     let state = tempfile::tempdir()?;
     let log = state.path().join("log");
-    add_person(options, state.path())?;
     let (server, url) = Server::start_and_listen(&format!(
         "{} --source files:{} --source ingest --fps 30 --listen 127.0.0.1:0 --trusted-proxy 127.0.0.{} --state-dir {} 2>{}",
         options.server.display(),
@@ -228,6 +227,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         state.path().display(),
         log.display(),
     ))?;
+    // Noticed while the first, which is none, goes on.
+    add_person(options, state.path())?;
     let victim = Victim::new(url.parse::<Url>()?.address, state.path())?;
     let lines = || fs::read_to_string(&log).map(|text| text.lines().count());
     println!(
