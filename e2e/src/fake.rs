@@ -283,13 +283,13 @@ async fn serve(mut stream: TcpStream, viewers: mpsc::Sender<Viewer>) -> Result<(
     let target = request.split(' ').nth(1).unwrap_or_default();
     let path = target.split('?').next().unwrap_or_default();
     if let Some(key) = header(&request, "sec-websocket-key") {
-        let offered = header(&request, "sec-websocket-protocol").unwrap_or_default();
-        let wire = WireFormat::choose(offered).context("no known subprotocol")?;
+        let mut pairs = target.split(['?', '&']);
+        let asked = pairs.find_map(|pair| WireFormat::from_name(pair.strip_prefix("wire=")?));
+        let wire = asked.unwrap_or(WireFormat::ALL[0]);
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {}\r\n\r\n",
+             Sec-WebSocket-Accept: {}\r\n\r\n",
             derive_accept_key(key.as_bytes()),
-            wire.subprotocol()
         );
         stream.write_all(answer.as_bytes()).await?;
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;

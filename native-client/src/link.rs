@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -156,38 +157,48 @@ impl Error {
 /// Longest text of a refusal that is kept, in bytes.
 pub(crate) const REFUSAL_TEXT: usize = 300;
 
-/// A WebSocket to a server and the subprotocol that it chose.
+/// A WebSocket to a server that sends the first of these formats, where it has the choice.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     wires: &[WireFormat],
     largest_message: usize,
     patience: Duration,
-) -> Result<(WebSocketStream<Stream>, WireFormat), Error> {
+) -> Result<WebSocketStream<Stream>, Error> {
     let unreachable = |error| Error::Unreachable {
         address: endpoint.to_string(),
         error,
     };
-    let mut request = request(endpoint, wires)
-        .map_err(|error| unreachable(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let mut cookie = None;
     if let Some(code) = &endpoint.code {
-        let cookie = code.cookie(endpoint, patience).await?;
-        request.headers_mut().insert(header::COOKIE, cookie);
+        cookie = Some(code.cookie(endpoint, patience).await?);
     }
     let started = Instant::now();
-    let stream = dial(endpoint, patience).await.map_err(unreachable)?;
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(largest_message))
-        .max_frame_size(Some(largest_message));
-    let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-    let left = patience.saturating_sub(started.elapsed());
-    match timeout(left, handshake).await {
-        Ok(Ok((socket, response))) => {
-            let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
-            let wire = chosen
-                .and_then(|name| WireFormat::from_subprotocol(name.to_str().ok()?))
-                .unwrap_or(WireFormat::GzipBase64);
-            Ok((socket, wire))
+    let left = || patience.saturating_sub(started.elapsed());
+    let attempt = async |endpoint: &Endpoint, offer: &[WireFormat]| {
+        let mut request = request(endpoint, offer)
+            .map_err(|error| unreachable(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+        if let Some(cookie) = &cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.clone());
         }
+        let stream = dial(endpoint, left()).await.map_err(unreachable)?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(largest_message))
+            .max_frame_size(Some(largest_message));
+        let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+        Ok(timeout(left(), handshake).await)
+    };
+    let mut answer = attempt(endpoint, wires).await?;
+    if let Ok(Err(tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+        SubProtocolError::NoSubProtocol,
+    )))) = answer
+    {
+        // The answer to the offer was lost on the way, as it is in some proxies: without an offer there is none to lose.
+        let mut endpoint = endpoint.clone();
+        endpoint.add_query("wire", wires[0].name());
+        answer = attempt(&endpoint, &[]).await?;
+    }
+    match answer {
+        Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(response))) if response.status().is_redirection() => {
             Err(elsewhere(endpoint, &response))
         }
@@ -200,12 +211,10 @@ pub(crate) async fn connect(
             })
         }
         // Whoever forwards connections closes them while nobody is behind it.
-        Ok(Err(
-            error @ tungstenite::Error::Protocol(
-                tungstenite::error::ProtocolError::HandshakeIncomplete,
-            ),
-        )) => Err(Error::broken(endpoint, error)),
-        Ok(Err(tungstenite::Error::Protocol(_))) if speaks_tls(endpoint, left).await => {
+        Ok(Err(error @ tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete))) => {
+            Err(Error::broken(endpoint, error))
+        }
+        Ok(Err(tungstenite::Error::Protocol(_))) if speaks_tls(endpoint, left()).await => {
             Err(Error::Encrypts {
                 address: endpoint.to_string(),
             })
@@ -240,10 +249,12 @@ fn request(endpoint: &Endpoint, wires: &[WireFormat]) -> Result<Request<()>, tun
     let offer = wires.iter().map(|wire| wire.subprotocol());
     let offer = offer.collect::<Vec<_>>().join(", ");
     let headers = request.headers_mut();
-    headers.insert(
-        header::SEC_WEBSOCKET_PROTOCOL,
-        HeaderValue::from_str(&offer)?,
-    );
+    if !offer.is_empty() {
+        headers.insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_str(&offer)?,
+        );
+    }
     headers.insert(
         header::USER_AGENT,
         HeaderValue::from_static(crate::USER_AGENT),
@@ -286,12 +297,11 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
         wires[1] = WireFormat::GzipBase64;
     }
     let largest = largest_message(config.frame_limit);
-    let (mut socket, wire) = connect(endpoint, &wires, largest, config.connect_timeout).await?;
+    let mut socket = connect(endpoint, &wires, largest, config.connect_timeout).await?;
     inbox.count(|stats| stats.connections += 1);
     // Whatever was taken before belongs to another connection.
     inbox.take_ack();
     let mut decoder = Decoder {
-        wire,
         limit: config.frame_limit,
         unpacker: Unpacker::new(config.frame_limit),
     };
@@ -411,7 +421,6 @@ pub(crate) fn largest_message(limit: usize) -> usize {
 
 /// Makes frames of messages.
 pub(crate) struct Decoder {
-    wire: WireFormat,
     limit: usize,
     unpacker: Unpacker,
 }
@@ -419,7 +428,8 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// The frame in a message, if it holds a whole and stamped one.
     fn frame(&mut self, message: Bytes) -> Option<Frame> {
-        let jpeg = match self.wire {
+        let wire = WireFormat::of(&message);
+        let jpeg = match wire {
             WireFormat::Jpeg => message,
             WireFormat::GzipBase64 => Bytes::copy_from_slice(self.unpacker.unpack(&message).ok()?),
         };
@@ -429,7 +439,7 @@ impl Decoder {
         Some(Frame {
             stamp: Stamp::read(&jpeg)?,
             jpeg,
-            wire: self.wire,
+            wire,
         })
     }
 }

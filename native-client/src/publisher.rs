@@ -38,7 +38,6 @@ use tokio_tungstenite::tungstenite::Message;
 pub struct Publisher {
     socket: WebSocketStream<Stream>,
     config: Config,
-    wire: WireFormat,
     credit: Credit,
     /// The `seq` of each frame that is sent and not acknowledged. The newest one is number `sent` of this connection.
     under_way: VecDeque<u64>,
@@ -65,7 +64,7 @@ impl Publisher {
     /// Where the server cannot be reached or refuses: it has no camera that takes pictures, or somebody pushes already.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         let offer = [config.wire];
-        let (socket, wire) = connect(
+        let socket = connect(
             &config.endpoint,
             &offer,
             LARGEST_MESSAGE,
@@ -76,7 +75,6 @@ impl Publisher {
         Ok(Self {
             socket,
             config: config.clone(),
-            wire,
             credit: Credit::acknowledged_always(now.into_std()),
             under_way: VecDeque::new(),
             sent: 0,
@@ -225,7 +223,7 @@ impl Publisher {
             }
         };
         self.next_seq = seq.wrapping_add(1);
-        let body = match self.wire {
+        let body = match self.config.wire {
             WireFormat::GzipBase64 => pack(jpeg).into(),
             WireFormat::Jpeg => Bytes::copy_from_slice(jpeg),
         };

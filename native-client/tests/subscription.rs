@@ -106,6 +106,46 @@ async fn frames_of_both_wire_formats_arrive_and_are_acknowledged_when_taken() {
     }
 }
 
+/// A proxy that passes on the offer and not its answer, as Trunk's does.
+#[tokio::test]
+async fn where_the_answer_to_the_offer_is_lost_on_the_way_the_address_asks_for_the_format() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/?camera=1", listener.local_addr().unwrap());
+    let config = Config::new(&url).unwrap().wire(WireFormat::Jpeg);
+    let mut frames = Subscription::start(config);
+    let mut asked = Vec::new();
+    let mut accept = async || {
+        let (stream, _) = listener.accept().await.unwrap();
+        #[expect(clippy::result_large_err, reason = "tungstenite's own type")]
+        let silent = |request: &Request, response: Response| {
+            let offers = request.headers().contains_key("sec-websocket-protocol");
+            asked.push((request.uri().to_string(), offers));
+            Ok(response)
+        };
+        tokio_tungstenite::accept_hdr_async(stream, silent)
+            .await
+            .unwrap()
+    };
+    drop(accept().await);
+    let mut socket = accept().await;
+    // The server behind it may know nothing of that and send what it sends to everybody.
+    for (seq, wire) in [(7, WireFormat::Jpeg), (9, WireFormat::GzipBase64)] {
+        let body = match wire {
+            WireFormat::GzipBase64 => pack(&jpeg(seq)),
+            WireFormat::Jpeg => jpeg(seq),
+        };
+        socket.send(Message::binary(body)).await.unwrap();
+        let frame = timeout(PATIENCE, frames.next()).await.unwrap();
+        let frame = frame.unwrap().unwrap();
+        assert_eq!((frame.stamp.seq, frame.wire), (seq, wire));
+    }
+    let paths = ["/ws?camera=1", "/ws?camera=1&wire=jpeg"].map(str::to_owned);
+    assert_eq!(
+        asked,
+        paths.into_iter().zip([true, false]).collect::<Vec<_>>()
+    );
+}
+
 #[tokio::test]
 async fn frames_that_wait_are_overtaken_and_not_acknowledged() {
     let (server, config) = Server::start().await;

@@ -11,7 +11,7 @@
 //! * [`pack`](mod@pack): JPEG → one gzip member holding its base64.
 //! * [`unpack`](mod@unpack): the way back, bounded and checked.
 //! * [`message`]: the JSON text messages that travel beside the frames.
-//! * [`wire`]: the names of the WebSocket subprotocols and how one is chosen.
+//! * [`wire`]: the formats' names, how one is chosen, and how a message tells its own.
 //! * [`credit`]: how many frames may be under way to whoever acknowledges them.
 //! * [`held_up`]: which frames a standstill held up on their way.
 

@@ -5,9 +5,10 @@
 use crate::geometry::Fit;
 use crate::js;
 use crate::session::Session;
-use crate::settings::{Settings, wire_from_name};
+use crate::settings::Settings;
 use crate::steer::Size;
 use js_sys::Promise;
+use pistreamer_protocol::WireFormat;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, ShadowRootInit, ShadowRootMode};
@@ -58,15 +59,21 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Where the stream is, with no more pixels in a line from the first frame on than there is use for.
+    /// Where the stream is, in that wire format, with no more pixels in a line from the first frame on than there is use
+    /// for.
     ///
     /// # Errors
     /// Why there is no such address, in words.
-    pub fn socket_url(&self, max_width: Option<u32>) -> Result<String, JsValue> {
+    pub fn socket_url(
+        &self,
+        wire: Option<&str>,
+        max_width: Option<u32>,
+    ) -> Result<String, JsValue> {
         let width = max_width.map(|width| width.to_string());
         let said = [
             ("camera", self.camera.as_deref()),
             ("ticket", self.ticket.as_deref()),
+            ("wire", wire),
             ("width", width.as_deref()),
         ];
         js::socket_url(self.src.as_deref(), &said)
@@ -88,7 +95,7 @@ impl Attributes {
         if let Some(size) = text("size") {
             settings.size = Size::from_name(&size);
         }
-        if let Some(wire) = text("wire").and_then(|name| wire_from_name(&name)) {
+        if let Some(wire) = text("wire").and_then(|name| WireFormat::from_name(&name)) {
             settings.wire = wire;
         }
         let mut pinned = text("pinned").unwrap_or_default().replace(',', " ");

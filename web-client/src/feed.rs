@@ -19,7 +19,6 @@ use connection::Connection;
 use jpegs::{Jpegs, Picture};
 use js_sys::ArrayBuffer;
 use left_out::LeftOut;
-use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::ServerMessage;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -97,11 +96,7 @@ impl Feed {
                     web_sys::console::error_1(&error);
                 }
             }
-            Command::Connect {
-                connection,
-                url,
-                protocols,
-            } => Shared::connect(shared, connection, &url, &protocols),
+            Command::Connect { connection, url } => Shared::connect(shared, connection, &url),
             Command::Want(want) => {
                 shared.want.replace(want);
                 shared.tell_want();
@@ -126,11 +121,10 @@ impl Drop for Feed {
 }
 
 impl Shared {
-    fn connect(this: &Rc<Self>, number: u32, url: &str, protocols: &[String]) {
+    fn connect(this: &Rc<Self>, number: u32, url: &str) {
         this.close();
-        let protocols: Vec<&str> = protocols.iter().map(String::as_str).collect();
         let weak = Rc::downgrade(this);
-        let socket = Socket::open(url, &protocols, move |event| {
+        let socket = Socket::open(url, move |event| {
             if let Some(this) = weak.upgrade() {
                 Self::on_event(&this, number, event);
             }
@@ -192,8 +186,8 @@ impl Shared {
 
     fn on_event(this: &Rc<Self>, number: u32, event: SocketEvent) {
         let report = match event {
-            SocketEvent::Open(protocol) => {
-                this.opened(Rc::downgrade(this), &protocol);
+            SocketEvent::Open => {
+                this.opened(Rc::downgrade(this));
                 None
             }
             SocketEvent::Text(text) => this.text(number, text),
@@ -214,9 +208,9 @@ impl Shared {
         }
     }
 
-    fn opened(&self, weak: Weak<Self>, protocol: &str) {
+    fn opened(&self, weak: Weak<Self>) {
         if let Some(connection) = &mut *self.connection.borrow_mut() {
-            connection.opened(protocol, move || {
+            connection.opened(move || {
                 if let Some(this) = weak.upgrade() {
                     this.ping();
                 }
@@ -317,12 +311,7 @@ impl Shared {
     }
 
     fn unpack(&self, data: &ArrayBuffer) -> Result<Picture, String> {
-        let wire = self
-            .connection
-            .borrow()
-            .as_ref()
-            .map_or(WireFormat::ALL[0], |connection| connection.wire);
-        self.jpegs.borrow_mut().read(data, wire)
+        self.jpegs.borrow_mut().read(data)
     }
 
     fn acknowledge(&self, seq: Option<u64>) {

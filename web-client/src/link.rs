@@ -17,8 +17,6 @@ pub enum Command {
         connection: u32,
         /// `ws:` or `wss:`.
         url: String,
-        /// Subprotocols in order of preference.
-        protocols: Vec<String>,
     },
     /// Say this `want` to the server now, and on every connection that follows.
     Want(String),
@@ -157,16 +155,9 @@ impl Command {
                 transfer.push(canvas);
                 array(["canvas".into(), canvas.into()])
             }
-            Self::Connect {
-                connection,
-                url,
-                protocols,
-            } => array([
-                "connect".into(),
-                (*connection).into(),
-                url.into(),
-                protocols.join(",").into(),
-            ]),
+            Self::Connect { connection, url } => {
+                array(["connect".into(), (*connection).into(), url.into()])
+            }
             Self::Want(text) => array(["want".into(), text.into()]),
             Self::Close => array(["close".into()]),
             Self::Pause => array(["pause".into()]),
@@ -186,7 +177,6 @@ impl Command {
             "connect" => Self::Connect {
                 connection: fields.u32(1)?,
                 url: fields.text(2)?,
-                protocols: fields.text(3)?.split(',').map(str::to_owned).collect(),
             },
             "want" => Self::Want(fields.text(1)?),
             "close" => Self::Close,

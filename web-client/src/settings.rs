@@ -17,7 +17,7 @@ pub struct Settings {
     pub mirror: bool,
     /// Clockwise quarter turns.
     pub turns: u8,
-    /// The wire format asked for first.
+    /// The wire format asked for.
     pub wire: WireFormat,
     /// The size of the picture asked for.
     pub size: Size,
@@ -91,42 +91,21 @@ impl Settings {
                 "mirror" => self.mirror = value == "1",
                 "turns" => self.turns = value.parse().map_or(self.turns, |turns: u8| turns % 4),
                 "size" => self.size = Size::from_name(value),
-                "wire" => self.wire = wire_from_name(value).unwrap_or(self.wire),
+                "wire" => self.wire = WireFormat::from_name(value).unwrap_or(self.wire),
                 _ => {}
             }
         }
     }
 
-    /// Every subprotocol, the preferred one first.
-    pub fn protocols(self) -> Vec<String> {
-        let others = WireFormat::ALL
-            .into_iter()
-            .filter(|wire| *wire != self.wire);
-        std::iter::once(self.wire)
-            .chain(others)
-            .map(|wire| wire.subprotocol().to_owned())
-            .collect()
+    /// What the server's address has to say about the wire format; nothing where it is the server's own choice.
+    pub fn wire_name(self) -> Option<&'static str> {
+        (self.wire != WireFormat::ALL[0]).then(|| self.wire.name())
     }
 }
 
 /// What a word says something about.
 fn key(word: &str) -> &str {
     word.split_once('=').map_or(word, |(key, _)| key)
-}
-
-/// The format with that subprotocol name, or with its middle part: `gzip-base64`, `jpeg`.
-pub fn wire_from_name(name: &str) -> Option<WireFormat> {
-    WireFormat::ALL
-        .into_iter()
-        .find(|wire| name == wire.subprotocol() || name == wire_name(*wire))
-}
-
-/// The short name of a format.
-pub const fn wire_name(wire: WireFormat) -> &'static str {
-    match wire {
-        WireFormat::GzipBase64 => "gzip-base64",
-        WireFormat::Jpeg => "jpeg",
-    }
 }
 
 #[cfg(test)]
@@ -211,18 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn the_preferred_format_is_offered_first() {
-        let settings = Settings {
-            wire: wire_from_name("jpeg").unwrap(),
+    fn only_another_wire_format_than_the_servers_own_is_asked_for() {
+        let jpeg = Settings {
+            wire: WireFormat::Jpeg,
             ..Settings::default()
         };
-        assert_eq!(
-            settings.protocols(),
-            ["pistreamer.jpeg.v1", "pistreamer.gzip-base64.v1"]
-        );
-        assert_eq!(
-            wire_from_name("pistreamer.gzip-base64.v1"),
-            Some(WireFormat::GzipBase64)
-        );
+        assert_eq!(jpeg.wire_name(), Some("jpeg"));
+        assert_eq!(Settings::default().wire_name(), None);
     }
 }

@@ -3,14 +3,14 @@
 //! What the messages mean belongs to [`crate::feed`].
 
 use crate::js::{self, Listener};
-use js_sys::{Array, ArrayBuffer};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::ArrayBuffer;
+use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
 /// What a socket tells.
 pub enum SocketEvent {
-    /// The server agreed to this subprotocol.
-    Open(String),
+    /// It stands.
+    Open,
     /// A text message.
     Text(String),
     /// A binary message.
@@ -26,22 +26,20 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect. Events come later, never from within this call.
+    /// Begins to connect, and offers no subprotocols: a browser breaks off where an offer is not answered, and some proxies
+    /// let no answer through. Events come later, never from within this call.
     ///
     /// # Errors
     /// What the browser says to an address that it doesn't take, or to `ws:` from a page that came over https.
     pub fn open(
         url: &str,
-        protocols: &[&str],
         on_event: impl Fn(SocketEvent) + Clone + 'static,
     ) -> Result<Self, String> {
-        let protocols: Array = protocols.iter().map(|name| JsValue::from(*name)).collect();
-        let socket = WebSocket::new_with_str_sequence(url, &protocols)
-            .map_err(|error| js::error_text(&error))?;
+        let socket = WebSocket::new(url).map_err(|error| js::error_text(&error))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
         let open = Listener::new(&socket, "open", {
-            let (socket, on_event) = (socket.clone(), on_event.clone());
-            move |_: Event| on_event(SocketEvent::Open(socket.protocol()))
+            let on_event = on_event.clone();
+            move |_: Event| on_event(SocketEvent::Open)
         });
         let message = Listener::new(&socket, "message", {
             let on_event = on_event.clone();

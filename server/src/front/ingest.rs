@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer_client::violation;
 use pistreamer_protocol::message::{CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage};
-use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, jpeg};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, WireFormat};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(super) async fn upgrade(
     {
         return cameras::not_for(id);
     }
-    let (accept, wire, offered) = match handshake(&request) {
+    let (accept, wire, offered) = match handshake(&request, &query) {
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
     };
@@ -221,16 +221,17 @@ impl Session {
     }
 }
 
-/// The picture of a message in either wire format. They cannot be confused, so what was agreed on need not be kept.
+/// The picture of a message in either wire format, whatever was agreed on.
 ///
 /// # Errors
 /// Where there is none within the frame limit. Whether it is one whole JPEG is for the source to see.
 pub fn unwrapped(unpacker: &mut Unpacker, message: Bytes) -> Result<Bytes, String> {
-    let jpeg = if message.starts_with(&jpeg::SOI) {
-        message
-    } else {
-        let unpacked = unpacker.unpack(&message);
-        Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
+    let jpeg = match WireFormat::of(&message) {
+        WireFormat::Jpeg => message,
+        WireFormat::GzipBase64 => {
+            let unpacked = unpacker.unpack(&message);
+            Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
+        }
     };
     if jpeg.len() > DEFAULT_FRAME_LIMIT {
         return Err(format!("it is larger than {DEFAULT_FRAME_LIMIT} bytes"));

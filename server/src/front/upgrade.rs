@@ -41,7 +41,7 @@ pub(super) async fn upgrade(
         Some(via) => Some(state.via.enter(&camera.identity().id, via)),
         None => None,
     };
-    let (accept, wire, offered) = match handshake(&request) {
+    let (accept, wire, offered) = match handshake(&request, &query) {
         Ok(agreed) => agreed,
         // Browsers don't tell a page why a handshake failed, so that the viewer asks again without one.
         Err(refusal) => {
@@ -94,10 +94,20 @@ fn own_relay() -> Response {
     )
 }
 
-/// The answer to the viewer's key, the wire format, and whether the viewer offered any.
+/// The answer to the viewer's key, the wire format, and whether the viewer offered any as a subprotocol. Only then one is
+/// named: many a proxy passes on neither offers nor answers, and a browser whose offer is not answered breaks off.
 pub(super) fn handshake(
     request: &Request,
+    query: &Query,
 ) -> Result<(HeaderValue, WireFormat, bool), Box<Response>> {
+    let asked = match query.get("wire").filter(|name| !name.is_empty()) {
+        None => WireFormat::ALL[0],
+        Some(name) => WireFormat::from_name(name).ok_or_else(|| -> Box<Response> {
+            let known = WireFormat::ALL.map(WireFormat::name).join(" and ");
+            let text = format!("there is no wire format {name:?}: ?wire= takes {known}");
+            refusal(StatusCode::BAD_REQUEST, text).into()
+        })?,
+    };
     let headers = request.headers();
     let has = |name: header::HeaderName, token: &str| {
         let values = headers.get_all(name);
@@ -151,7 +161,7 @@ pub(super) fn handshake(
         .filter_map(|value| value.to_str().ok())
         .collect();
     if offers.is_empty() {
-        return Ok((accept, WireFormat::ALL[0], false));
+        return Ok((accept, asked, false));
     }
     let offers = offers.join(",");
     let wire = WireFormat::choose(&offers).ok_or_else(|| -> Box<Response> {

@@ -1,5 +1,6 @@
 //! A server in this process and a viewer that speaks to it.
 
+use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer::app::App;
 use pistreamer::cli::{Capture, Serve};
@@ -125,7 +126,6 @@ pub struct Received {
 /// A viewer's end of a WebSocket.
 pub struct TestViewer {
     pub socket: WebSocketStream<TcpStream>,
-    wire: WireFormat,
     unpacker: Unpacker,
     /// Skips told so far.
     pub skipped: u64,
@@ -161,17 +161,9 @@ impl TestViewer {
                 .headers_mut()
                 .insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        let (socket, response) = tokio_tungstenite::client_async(request, stream).await?;
-        let chosen = response
-            .headers()
-            .get("sec-websocket-protocol")
-            .and_then(|name| name.to_str().ok());
-        let wire = chosen.map_or(WireFormat::GzipBase64, |name| {
-            WireFormat::from_subprotocol(name).unwrap()
-        });
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
         Ok(Self {
             socket,
-            wire,
             unpacker: Unpacker::default(),
             skipped: 0,
         })
@@ -183,6 +175,15 @@ impl TestViewer {
             .await
             .expect("nothing came");
         message.map(|message| message.unwrap())
+    }
+
+    /// The next binary message.
+    pub async fn message(&mut self) -> Bytes {
+        loop {
+            if let Message::Binary(message) = self.next().await.expect("the server went") {
+                return message;
+            }
+        }
     }
 
     /// The next text message.
@@ -209,7 +210,7 @@ impl TestViewer {
         loop {
             match self.next().await.expect("the server went") {
                 Message::Binary(message) => {
-                    let jpeg = match self.wire {
+                    let jpeg = match WireFormat::of(&message) {
                         WireFormat::Jpeg => message.to_vec(),
                         WireFormat::GzipBase64 => self.unpacker.unpack(&message).unwrap().to_vec(),
                     };

@@ -61,6 +61,38 @@ async fn the_first_known_subprotocol_is_taken_and_unknown_ones_alone_are_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_address_chooses_the_wire_format_where_no_subprotocol_is_offered() {
+    let server = TestServer::start(|_| ());
+    let (gzip, jpeg) = (WireFormat::GzipBase64, WireFormat::Jpeg);
+    let offer = [(SUBPROTOCOL, gzip.subprotocol())];
+    for (path, offer, wire) in [
+        ("/ws", &offer[..0], gzip),
+        ("/ws?wire=", &offer[..0], gzip),
+        ("/ws?wire=gzip-base64", &offer[..0], gzip),
+        ("/ws?wire=jpeg&camera=0", &offer[..0], jpeg),
+        ("/ws?wire=pistreamer.jpeg.v1", &offer[..0], jpeg),
+        // What is offered has to be answered.
+        ("/ws?wire=jpeg", &offer[..], gzip),
+    ] {
+        // Fails where a subprotocol is named that was not offered.
+        let mut viewer = TestViewer::connect_with(&server, path, offer)
+            .await
+            .unwrap();
+        assert_eq!(viewer.hello().await.wire, wire.subprotocol(), "{path}");
+        let message = viewer.message().await;
+        assert_eq!(WireFormat::of(&message), wire, "{path}");
+    }
+    let unknown = TestViewer::connect_with(&server, "/ws?wire=carrier-pigeon", &[]).await;
+    let Err(Error::Http(response)) = unknown.map(|_| ()) else {
+        panic!("it was taken")
+    };
+    assert_eq!(response.status(), 400);
+    let said = String::from_utf8(response.body().clone().unwrap()).unwrap();
+    assert!(said.contains("gzip-base64 and jpeg"), "{said}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_origins_are_refused_unless_they_are_allowed() {
     let server =
         TestServer::start(|typed| typed.allow_origin = vec!["http://dash.example:8123".into()]);

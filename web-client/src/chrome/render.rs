@@ -2,7 +2,7 @@
 
 use super::Chrome;
 use crate::geometry::{Layout, Zoom};
-use crate::settings::{Settings, wire_name};
+use crate::settings::Settings;
 use crate::stats::Rates;
 use crate::status::{Kind, Status};
 use crate::steer::{Reason, Size, Want};
@@ -134,7 +134,7 @@ impl Chrome {
         let (width, height) = overlay.size;
         self.write("o-size", &format!("{width} × {height}"));
         self.write("o-why", &why(overlay.want, overlay.why));
-        self.write("o-wire", overlay.wire.map_or("–", wire_name));
+        self.write("o-wire", overlay.wire.map_or("–", WireFormat::name));
         let seq = overlay.seq.map_or_else(|| "–".to_owned(), text::count);
         self.write("o-seq", &seq);
     }

@@ -7,7 +7,7 @@ use crate::js::{self, Interval};
 use crate::message;
 use crate::socket::Socket;
 use js_sys::ArrayBuffer;
-use pistreamer_protocol::{HeldUp, Stamp, WireFormat};
+use pistreamer_protocol::{HeldUp, Stamp};
 use std::collections::VecDeque;
 
 /// ms from one ping to the next.
@@ -19,7 +19,6 @@ const PINGS_KEPT: usize = 4;
 pub(super) struct Connection {
     pub(super) number: u32,
     pub(super) socket: Socket,
-    pub(super) wire: WireFormat,
     /// While paused: the newest message that came all the same.
     pub(super) held: Option<Option<ArrayBuffer>>,
     clock: Clock,
@@ -35,7 +34,6 @@ impl Connection {
         Self {
             number,
             socket,
-            wire: WireFormat::ALL[0],
             held: None,
             clock: Clock::default(),
             held_up: HeldUp::default(),
@@ -46,9 +44,7 @@ impl Connection {
     }
 
     /// The socket is open: calls `ping` from time to time from now on.
-    pub(super) fn opened(&mut self, protocol: &str, ping: impl FnMut() + 'static) {
-        // A server that names none sends its default.
-        self.wire = WireFormat::from_subprotocol(protocol).unwrap_or(WireFormat::ALL[0]);
+    pub(super) fn opened(&mut self, ping: impl FnMut() + 'static) {
         self.timer = Some(Interval::new(PING_INTERVAL, ping));
     }
 

@@ -45,7 +45,7 @@ impl Jpegs {
     ///
     /// # Errors
     /// In words, where the message holds none.
-    pub(super) fn read(&mut self, data: &ArrayBuffer, wire: WireFormat) -> Result<Picture, String> {
+    pub(super) fn read(&mut self, data: &ArrayBuffer) -> Result<Picture, String> {
         let array = Uint8Array::new(data);
         let len = array.length() as usize;
         // The largest frame packs to less than this, whatever packs it.
@@ -54,7 +54,8 @@ impl Jpegs {
         }
         self.buffer.resize(len, 0);
         array.copy_to(&mut self.buffer);
-        let bytes = match wire {
+        // Whatever was asked for: a server of old, or behind a proxy, need not know what that was.
+        let bytes = match WireFormat::of(&self.buffer) {
             WireFormat::Jpeg => self.buffer.as_slice(),
             WireFormat::GzipBase64 => self
                 .unpacker

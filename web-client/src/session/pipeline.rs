@@ -126,11 +126,11 @@ impl Session {
                 state.round_trip = None;
                 state.seen.skipped_server_before = state.seen.skipped_server;
                 state.greeted = false;
-                match state.attributes.socket_url(state.wanted.max_width) {
+                let wire = state.settings.wire_name();
+                match state.attributes.socket_url(wire, state.wanted.max_width) {
                     Ok(url) => Command::Connect {
                         connection: state.connection,
                         url,
-                        protocols: state.settings.protocols(),
                     },
                     Err(error) => {
                         let reason = js::error_text(&error);

@@ -63,7 +63,7 @@ impl Session {
     fn closed(&self, connection: u32, reason: String) {
         let refused = {
             let state = self.state.borrow();
-            let url = state.attributes.socket_url(None);
+            let url = state.attributes.socket_url(None, None);
             url.ok().filter(|_| !state.greeted)
         };
         let Some(url) = refused else {

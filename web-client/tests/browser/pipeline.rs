@@ -71,11 +71,10 @@ impl Pipeline {
         }
     }
 
-    fn connect(&self, url: &str, protocol: &str) {
+    fn connect(&self, url: &str) {
         (self.send)(Command::Connect {
             connection: 1,
             url: url.into(),
-            protocols: vec![protocol.into()],
         });
     }
 
@@ -106,7 +105,7 @@ async fn packed_frames_reach_the_canvas(
     url: &str,
 ) {
     let mut server = Server::at(url);
-    pipeline.connect(url, "pistreamer.gzip-base64.v1");
+    pipeline.connect(url);
     server.hears("open").await;
     server.say(&hello_json());
     assert!(matches!(pipeline.report().await, Report::Text { .. }));
@@ -160,7 +159,7 @@ async fn a_cleared_pipeline_shows_and_hands_out_nothing(
     url: &str,
 ) {
     let mut server = Server::at(url);
-    pipeline.connect(url, "pistreamer.gzip-base64.v1");
+    pipeline.connect(url);
     server.hears("open").await;
     server.send_bytes(&pack(&jpeg(7, "#d02010").await));
     assert_eq!(pipeline.drawn().await, 7);
@@ -200,7 +199,7 @@ async fn a_cleared_pipeline_in_a_worker_shows_and_hands_out_nothing() {
 async fn a_plain_jpeg_is_handed_out_as_it_came() {
     let mut pipeline = Pipeline::in_page(&canvas(1, 1));
     let mut server = Server::at("ws://plain/ws");
-    pipeline.connect("ws://plain/ws", "pistreamer.jpeg.v1");
+    pipeline.connect("ws://plain/ws");
     server.hears("open").await;
     let jpeg = jpeg(3, "#808080").await;
     server.send_bytes(&jpeg);
@@ -225,7 +224,7 @@ async fn a_plain_jpeg_is_handed_out_as_it_came() {
 async fn a_broken_frame_is_counted_and_the_next_one_drawn() {
     let mut pipeline = Pipeline::in_page(&canvas(1, 1));
     let mut server = Server::at("ws://broken/ws");
-    pipeline.connect("ws://broken/ws", "pistreamer.gzip-base64.v1");
+    pipeline.connect("ws://broken/ws");
     server.hears("open").await;
     let good = pack(&jpeg(2, "#00ff00").await);
     // A whole envelope around something that only the decoder finds out about.
@@ -258,7 +257,7 @@ async fn a_broken_frame_is_counted_and_the_next_one_drawn() {
 async fn a_paused_pipeline_draws_nothing_and_acknowledges_what_it_swallowed() {
     let mut pipeline = Pipeline::in_page(&canvas(1, 1));
     let mut server = Server::at("ws://paused/ws");
-    pipeline.connect("ws://paused/ws", "pistreamer.gzip-base64.v1");
+    pipeline.connect("ws://paused/ws");
     server.hears("open").await;
     (pipeline.send)(Command::Pause);
     server.hears("pause").await;

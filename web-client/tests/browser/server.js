@@ -3,11 +3,10 @@
 globalThis.WebSocket = class extends EventTarget {
   static OPEN = 1;
   static opened = 0;
-  constructor(url, protocols) {
+  constructor(url) {
     super();
     this.constructor.opened += 1;
     this.readyState = 0;
-    this.protocol = protocols[0];
     this.wire = new BroadcastChannel(url.replace(/[?&]width=[0-9]+/, ""));
     this.wire.onmessage = ({ data }) => {
       if (data.close) {
