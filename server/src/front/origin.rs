@@ -8,7 +8,7 @@ use super::visitor::Secure;
 use super::{METHODS, State, refusal};
 use crate::folded::{Folded, short};
 use axum::extract::{self, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
@@ -50,6 +50,14 @@ impl AllowedOrigins {
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(PAGE_POLICY))
     }
 
+    /// Whether pages of that host, with or without a port, are on the list.
+    pub(super) fn name(&self, host: &str) -> bool {
+        ["http", "https"]
+            .map(|scheme| format!("{scheme}://{host}"))
+            .iter()
+            .any(|origin| self.contains(origin))
+    }
+
     fn contains(&self, origin: &str) -> bool {
         normal(origin).is_some_and(|origin| self.0.contains(&origin))
     }
@@ -86,16 +94,39 @@ pub(super) fn is_same(origin: &str, other: &str) -> bool {
     origin.is_some() && origin == normal(other)
 }
 
-/// Whether an Origin is that of the server's own pages: same scheme, host and port as the request was sent to. What came
-/// encrypted is for encrypted pages alone: anybody on the way can put a page of the same host and port into plain HTTP.
-/// What came in the clear may have come to a proxy that encrypts and does not say so.
+/// What a proxy was asked for, where it says so.
+pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The hosts that proxies on the way say they were asked for. A page cannot say so in a request to another origin:
+/// WebSockets, forms and pictures take no headers of the page's, and `fetch` asks first, which is refused.
+pub(super) fn forwarded_hosts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(&FORWARDED_HOST).iter();
+    values
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .map(str::trim)
+}
+
+/// Whether an Origin is that of the server's own pages: same scheme, host and port as the request was sent to, or as a proxy
+/// was asked for, which then serves these pages. The Host is the proxy's own choice then: Trunk's has no port.
+///
+/// What came encrypted is for encrypted pages alone: anybody on the way can put a page of the same host and port into plain
+/// HTTP. What came in the clear may have come to a proxy that encrypts and does not say so.
 pub(super) fn is_own(origin: &str, headers: &HeaderMap, Secure(secure): Secure) -> bool {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let own = |scheme| host.and_then(|host| normal(&format!("{scheme}://{host}")));
-    let origin = normal(origin);
-    origin.is_some() && (origin == own("https") || !secure && origin == own("http"))
+    let Some(origin) = normal(origin) else {
+        return false;
+    };
+    let is_at = |host: &str| {
+        let own = |scheme| normal(&format!("{scheme}://{host}"));
+        own("https").as_ref() == Some(&origin) || !secure && own("http").as_ref() == Some(&origin)
+    };
+    let host = headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let mut forwarded = forwarded_hosts(headers).peekable();
+    if forwarded.peek().is_none() {
+        return is_at(host);
+    }
+    // Some proxies leave out the port here and not there.
+    forwarded.any(|asked| is_at(asked) || (without_port(host) == asked && is_at(host)))
 }
 
 /// Whether a request comes from a page of the server's own, from what a person typed, or from a program. Browsers say so
@@ -109,6 +140,14 @@ pub(super) fn is_asked_from_here(headers: &HeaderMap, secure: Secure, unsaid: bo
     match headers.get(header::ORIGIN).map(text) {
         Some(origin) => is_own(&origin, headers, secure),
         None => unsaid,
+    }
+}
+
+/// A host without its port.
+pub(super) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
     }
 }
 
@@ -236,6 +275,32 @@ mod tests {
             }
             assert_eq!(here(None, None, unsaid), unsaid);
         }
+    }
+
+    #[test]
+    fn behind_a_proxy_the_own_origin_is_what_the_proxy_was_asked_for() {
+        let own = |origin: &str, host: &str, forwarded: &[&str]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
+            for host in forwarded {
+                headers.append(FORWARDED_HOST, HeaderValue::from_str(host).unwrap());
+            }
+            is_own(origin, &headers, Secure(false))
+        };
+        let trunk = ["localhost:8080"];
+        assert!(own("http://localhost:8080", "127.0.0.1", &trunk));
+        assert!(own("https://localhost:8080", "127.0.0.1", &trunk));
+        assert!(!own("http://localhost:9999", "127.0.0.1", &trunk));
+        assert!(!own("http://localhost", "127.0.0.1", &trunk));
+        // What has the port that browsers leave out is on another port than Trunk.
+        assert!(!own("http://127.0.0.1", "127.0.0.1", &trunk));
+        assert!(!own("http://127.0.0.1", "127.0.0.1", &["127.0.0.1:8080"]));
+        assert!(!own("http://localhost:8080", "localhost:8080", &[""]));
+        assert!(own("http://pi.local:81", "pi.local:81", &["pi.local"]));
+        assert!(!own("http://pi.local:81", "pi.local:80", &["pi.local"]));
+        let chain = ["a.local, b.local:81", "c.local"];
+        assert!(own("http://b.local:81", "d.local", &chain));
+        assert!(!own("http://d.local", "d.local", &chain));
     }
 
     #[test]

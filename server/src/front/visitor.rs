@@ -4,7 +4,7 @@
 //! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
 
 use super::listen::Peer;
-use super::origin::is_plain;
+use super::origin::{FORWARDED_HOST, forwarded_hosts, is_plain, without_port};
 use super::place::Place;
 use super::{State, refusal};
 use crate::folded::{Folded, short};
@@ -116,15 +116,7 @@ fn unbracketed(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
-}
-
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Takes over what a trusted proxy says about who asks, and refuses requests for hosts that aren't this one.
@@ -139,6 +131,19 @@ pub(super) async fn identify(
             "the connection has no peer",
         );
     };
+    if let Some(host) = strange_host(&state, request.headers()) {
+        static REFUSED: Folded = Folded::new();
+        let name = short(without_port(host));
+        if let Some(times) = REFUSED.again() {
+            tracing::warn!(host = name, times, "refused a request for another host");
+        }
+        return refusal(
+            StatusCode::MISDIRECTED_REQUEST,
+            format!(
+                "this server does not go by the name {name:?}: start pistreamer with --host {name} if it should"
+            ),
+        );
+    }
     let mut secure = request.extensions().get().copied().unwrap_or(Secure(false));
     if state.proxies.contains(&peer.ip().to_canonical()) {
         let headers = request.headers_mut();
@@ -150,6 +155,7 @@ pub(super) async fn identify(
         let host = last(headers, &FORWARDED_HOST).map(HeaderValue::from_str);
         if let Some(Ok(host)) = host {
             headers.insert(header::HOST, host);
+            headers.remove(FORWARDED_HOST);
         }
         if let Some(address) = address {
             if let Some(place) = request.extensions().get::<Arc<Place>>() {
@@ -161,24 +167,19 @@ pub(super) async fn identify(
         }
     }
     request.extensions_mut().insert(secure);
-    // Programs of old speak HTTP/1.0 without a Host. Browsers always send one.
-    if let Some(host) = request.headers().get(header::HOST) {
-        let host = host.to_str().unwrap_or_default();
-        if !state.hosts.knows(host) {
-            static REFUSED: Folded = Folded::new();
-            let name = short(without_port(host));
-            if let Some(times) = REFUSED.again() {
-                tracing::warn!(host = name, times, "refused a request for another host");
-            }
-            return refusal(
-                StatusCode::MISDIRECTED_REQUEST,
-                format!(
-                    "this server does not go by the name {name:?}: start pistreamer with --host {name} if it should"
-                ),
-            );
-        }
-    }
     next.run(request).await
+}
+
+/// The host that a request names and that isn't this one. What a proxy was asked for counts as well, trusted or not: many
+/// a proxy, such as Trunk's, answers to every name, and a rebinding page would come through it.
+fn strange_host<'a>(state: &State, headers: &'a HeaderMap) -> Option<&'a str> {
+    // Programs of old speak HTTP/1.0 without a Host. Browsers always send one.
+    let host = headers.get(header::HOST);
+    let host = host.map(|host| host.to_str().unwrap_or_default());
+    let strange = |host: &&str| !state.hosts.knows(host);
+    host.filter(strange).or_else(|| {
+        forwarded_hosts(headers).find(|host| strange(host) && !state.origins.name(host))
+    })
 }
 
 /// Sends who came over plain HTTP to a server that encrypts to the same address over https.

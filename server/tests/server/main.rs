@@ -13,6 +13,7 @@ mod devices;
 mod encrypted;
 mod examples;
 mod faults;
+mod forwarded;
 mod grab;
 mod http;
 mod login;
