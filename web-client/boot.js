@@ -1,36 +1,45 @@
 // Starts the viewer's own page: hands the address's query to the element, leaves the chrome out of /embed, and shows the
 // plain stream where WebAssembly cannot run.
-// A key behind # is traded for a session, and forgotten.
-const key = new URLSearchParams(location.hash.slice(1)).get("key");
-if (key) {
-  history.replaceState(null, "", location.pathname + location.search);
-  await fetch("api/v1/session", { method: "POST", body: JSON.stringify({ key }) }).catch(console.error);
-}
 const camera = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
-// In another site's frame no cookie is sent, so that the key goes with the stream.
-if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
-for (const name of ["camera", "fit", "ticket", "wire", "size", "stale_after"])
-  if (query.has(name)) camera.setAttribute(name.replace("_", "-"), query.get(name));
-for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
-  camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
-// What the address says counts more than what was chosen on an earlier visit.
-camera.setAttribute("pinned", [...query.keys()].join(" "));
-// Where the session is over, the server shows the page on which to sign in.
-camera.addEventListener("error", async () => {
-  if (camera.dataset.state === "live") return;
-  const answer = await fetch("api/v1/session" + location.search).catch(() => null);
-  if (answer?.status === 401) location.reload();
-});
-try {
-  const { default: init } = await import("./viewer.js");
-  await init();
-} catch (error) {
-  console.error(error);
-  document.getElementById("fallback-text").textContent = "The viewer cannot run in this browser. This is the plain stream.";
-  const stream = document.createElement("img");
-  stream.src = "stream.mjpg" + location.search;
-  stream.alt = "The camera's picture";
-  document.querySelector(".fallback").append(stream);
+
+// Shows the page on which to sign in, in this one's place and under its address. What stands behind # is traded there.
+async function signIn() {
+  const answer = await fetch("login.html").catch(() => null);
+  if (!answer?.ok) return false;
+  const page = await answer.text();
+  document.open();
+  document.write(page);
+  document.close();
+  return true;
 }
+
+async function view() {
+  // In another site's frame no cookie is sent, so that the key goes with the stream.
+  if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
+  for (const name of ["camera", "fit", "ticket", "wire", "size", "stale_after"])
+    if (query.has(name)) camera.setAttribute(name.replace("_", "-"), query.get(name));
+  for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
+    camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
+  // What the address says counts more than what was chosen on an earlier visit.
+  camera.setAttribute("pinned", [...query.keys()].join(" "));
+  camera.addEventListener("error", async () => {
+    if (camera.dataset.state === "live") return;
+    const answer = await fetch("api/v1/session" + location.search).catch(() => null);
+    if (answer?.status === 401) await signIn();
+  });
+  try {
+    const { default: init } = await import("./viewer.js");
+    await init();
+  } catch (error) {
+    console.error(error);
+    document.getElementById("fallback-text").textContent = "The viewer cannot run in this browser. This is the plain stream.";
+    const stream = document.createElement("img");
+    stream.src = "stream.mjpg" + location.search;
+    stream.alt = "The camera's picture";
+    document.querySelector(".fallback").append(stream);
+  }
+}
+
+if (!(/[#&](key|code)=/.test(location.hash) && (await signIn()))) await view();

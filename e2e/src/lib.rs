@@ -9,6 +9,8 @@
 //! * [`server`]: the real server.
 //! * [`fake`]: a server in the test's hands, which sends what no real one does.
 //! * [`site`]: somebody else's web site.
+//! * [`proxy`]: what stands between a browser and a server.
+//! * [`workshop`]: a copy of the project in which the viewer is worked on.
 //! * [`memory`]: what a page costs.
 //! * [`soak`]: the real server among viewers of every kind for hours; no browser.
 
@@ -17,9 +19,11 @@ pub mod camera;
 pub mod devtools;
 pub mod fake;
 pub mod memory;
+pub mod proxy;
 pub mod server;
 pub mod site;
 pub mod soak;
+pub mod workshop;
 
 use std::time::Duration;
 

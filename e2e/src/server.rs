@@ -163,7 +163,7 @@ fn open_unless_keyed(args: &[&str]) -> Option<&'static str> {
 /// Lines that wait to be read while the server starts; once it runs, nobody reads them, and they are let go.
 const LINES: usize = 64;
 
-fn forward(output: impl Read + Send + 'static, lines: SyncSender<String>) {
+pub(crate) fn forward(output: impl Read + Send + 'static, lines: SyncSender<String>) {
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             // Shown by the test runner where a test fails.

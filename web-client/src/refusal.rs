@@ -11,15 +11,18 @@ use wasm_bindgen::prelude::*;
 export async function refusal(socket) {
   try {
     const url = new URL(socket.replace(/^ws/, "http"));
-    const answer = await fetch(url, { cache: "no-store" });
-    // Other words than plain ones are those of a proxy that stands before a server that may be down.
-    const plain = answer.headers.get("content-type")?.startsWith("text/plain");
-    if (!plain || ![401, 403, 404, 421, 429, 503].includes(answer.status)) return [];
-    const said = (await answer.text()).trim();
-    return answer.status === 401 ? [said, url.origin !== origin, url.searchParams.has("ticket")] : [said];
-  } catch {
-    return [];
-  }
+    for (const path of ["ws", "api/v1/ws"]) {
+      const answer = await fetch(new URL(path + url.search, url), { cache: "no-store" });
+      // Other words than plain ones are those of a proxy that stands before a server that may be down.
+      const plain = answer.headers.get("content-type")?.startsWith("text/plain");
+      if (plain && answer.status === 426)
+        return ["the server answers, but no WebSocket gets through: a proxy on the way has to pass on Upgrade"];
+      if (!plain || ![401, 403, 404, 421, 429, 503].includes(answer.status)) continue;
+      const said = (await answer.text()).trim();
+      return answer.status === 401 ? [said, url.origin !== origin, url.searchParams.has("ticket")] : [said];
+    }
+  } catch {}
+  return [];
 }"#)]
 extern "C" {
     #[wasm_bindgen(js_name = refusal)]

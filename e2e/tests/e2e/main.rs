@@ -5,6 +5,7 @@ mod embedding;
 mod endurance;
 mod harness;
 mod pages;
+mod proxies;
 mod sizes;
 mod stream;
 mod trouble;

@@ -30,6 +30,11 @@ const STYLE: &str = include_str!("login/login.css");
 /// Where the page tells something.
 const MESSAGE: &str = r#"<p id="message" role="alert">"#;
 
+/// The page on which a person shows a key, where the viewer asks for it: its own page may come from elsewhere, such as Trunk.
+pub(super) async fn form(extract::State(state): extract::State<State>) -> Response {
+    page(&state, StatusCode::OK, "")
+}
+
 /// The page on which a person shows a key, with something to tell before.
 pub(super) fn page(state: &State, status: StatusCode, message: &'static str) -> Response {
     let policy = state.origins.page_policy(None);

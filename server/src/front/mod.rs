@@ -103,6 +103,8 @@ pub fn router(state: State) -> Router {
     // Asked by scripts, which had better not make the browser ask for a password.
     let scripted = Router::new()
         .route("/ws", get(upgrade::upgrade))
+        // Some proxies keep /ws for WebSockets alone, and a browser doesn't tell why one failed: here a viewer can ask.
+        .route("/api/v1/ws", get(upgrade::upgrade))
         .route("/api/v1/session", get(login::session))
         .route("/api/v1/tickets", post(login::ticket))
         .layer(from_fn_with_state(state.clone(), guard::view_quietly));
@@ -117,6 +119,7 @@ pub fn router(state: State) -> Router {
     let open = Router::new()
         .route("/api/v1/session", post(login::enter).delete(login::leave))
         .route("/healthz", get(api::health))
+        .route("/login.html", get(login::form))
         .route("/login.js", get(login::script))
         .route("/login.css", get(login::style));
     let recognise = from_fn_with_state(state.clone(), guard::recognise);

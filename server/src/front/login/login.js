@@ -13,9 +13,12 @@ async function trade(shown) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(shown),
     });
+    // A session from before is as good.
+    if ((await fetch("api/v1/session")).ok) {
+      if (location.pathname.endsWith("/login.html")) return location.replace("./" + location.search);
+      return location.reload();
+    }
     if (answer.ok) {
-      const session = await fetch("api/v1/session");
-      if (session.ok) return location.reload();
       message.textContent = "You are let in, but the browser keeps no cookie here. In another page's frame, the frame's address needs a key that may only look: /embed?key=…";
     } else message.textContent = answer.status === 401 && shown.key ? "That is not the key." : (await answer.text()).trim();
   } catch {
