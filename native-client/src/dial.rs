@@ -78,8 +78,8 @@ fn explained(error: io::Error) -> io::Error {
     let text = match tls {
         rustls::Error::InvalidCertificate(problem) => match problem {
             CertificateError::UnknownIssuer => {
-                "its certificate comes from nobody whom this system trusts; for an authority of your own, name its \
-                 certificate in SSL_CERT_FILE"
+                "its certificate was signed by an authority that this system does not trust; for an authority of your own, \
+                 name its certificate in SSL_CERT_FILE"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another name"

@@ -73,7 +73,7 @@ pub struct Key {
 pub enum KeyCommand {
     /// Show the keys and the devices that are signed in, and links that let further devices in
     Show,
-    /// Replace a key by a new one; who looks by the old one is signed out
+    /// Replace a key by a new one; devices that came in with the old one are signed out
     Rotate {
         /// Name of the key: a-z, 0-9, - and _
         #[arg(default_value = "owner")]
@@ -83,25 +83,25 @@ pub enum KeyCommand {
     Add {
         /// Name of the key: a-z, 0-9, - and _
         name: Name,
-        /// What it is good for: view, control (push pictures too) or admin (see who else looks, too)
+        /// What it allows: view, control (push pictures too) or admin (see the other viewers too)
         #[arg(long, default_value = "view")]
         role: Role,
-        /// Id of the only camera that it is for; may be given more than once [default: all of them]
+        /// Camera that it is for, by its id; may be given more than once [default: all of them]
         #[arg(long, value_name = "ID")]
         camera: Vec<String>,
-        /// End of its time, from now: 30m, 12h, 7d or 4w [default: never]
+        /// How long it is good: 30m, 12h, 7d or 4w [default: for ever]
         #[arg(long, value_name = "TIME")]
         expires: Option<Lifetime>,
-        /// Ask for a password, or read it from standard input, instead of making a key
+        /// Use a password, asked for or read from standard input, instead of making a key
         #[arg(long)]
         password: bool,
     },
-    /// Remove a key; who looks by it is signed out
+    /// Remove a key; devices that came in with it are signed out
     Remove {
         /// Name of the key: a-z, 0-9, - and _
         name: Name,
     },
-    /// Sign a device out, and no other
+    /// Sign one device out
     End {
         /// Id of the device, as `pistreamer key` lists it
         device: String,

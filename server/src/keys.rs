@@ -119,7 +119,7 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
             }
             if keys.keys.len() == 1 {
                 bail!(
-                    "{name} is the only key, and without one nobody could look: add another first, or rotate it"
+                    "{name} is the only key, and without one there is no way in: add another first, or rotate it"
                 );
             }
             store.change(|keys| keys.keys.retain(|entry| entry.name != *name))?;

@@ -40,7 +40,7 @@ pub enum ConfigError {
     #[error(transparent)]
     BadPlaceholder(#[from] PlaceholderError),
     /// Pictures would be written to a terminal.
-    #[error("frames on a terminal help nobody: give --out DIR, or pipe them into a program")]
+    #[error("frames are not written to a terminal: give --out DIR, or pipe them into a program")]
     Terminal,
     /// Not a time.
     #[error("{flag} of {seconds} s is not possible: choose one from 0.01 to {longest}")]

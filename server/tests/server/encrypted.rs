@@ -274,7 +274,11 @@ async fn a_certificate_as_openssl_makes_it_is_good_for_its_own_server_and_for_no
     std::fs::write(path("old-key.pem"), key.serialize_pem()).unwrap();
     for (served, trusted, said) in [
         ("good", "good", ""),
-        ("good", "other", "comes from nobody whom this system trusts"),
+        (
+            "good",
+            "other",
+            "was signed by an authority that this system does not trust",
+        ),
         ("other", "other", "is for another name"),
         ("old", "old", "has expired"),
     ] {

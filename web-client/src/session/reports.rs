@@ -142,7 +142,11 @@ impl Session {
                     error = Some(format!("{message} ({code})"));
                 }
                 Some(_) => state.machine.heard(now),
-                None => error = Some(format!("the server said what nobody understands: {text}")),
+                None => {
+                    error = Some(format!(
+                        "the server sent a message that cannot be understood: {text}"
+                    ))
+                }
             }
         }
         if let Some(error) = error {
