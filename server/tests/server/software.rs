@@ -179,7 +179,7 @@ assert answer.headers['content-type'].startswith('text/plain; version=0.0.4'), a
 for family in text_string_to_metric_families(answer.read().decode()):
     assert family.documentation and family.type in ('counter', 'gauge'), family
     for sample in family.samples:
-        print(sample.name, sample.labels, sample.value)
+        print(sample.name, sample.labels, float(sample.value))
 ";
     let server = TestServer::start(|_| ());
     drop(server.request("GET", "/snapshot.jpg", "").await);
