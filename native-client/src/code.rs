@@ -1,7 +1,7 @@
 //! The one-time code of a printed link: traded for a session once, by which every further connection is made.
 
 use crate::dial::dial;
-use crate::link::{REFUSAL_TEXT, readable};
+use crate::link::readable;
 use crate::{Endpoint, Error};
 use http::HeaderValue;
 use std::fmt;
@@ -56,7 +56,7 @@ impl Code {
             return Err(Error::CodeRefused {
                 address: endpoint.to_string(),
                 status,
-                text: readable(&body.as_bytes()[..body.len().min(REFUSAL_TEXT)]),
+                text: readable(body.as_bytes()),
             });
         }
         let cookie = lines

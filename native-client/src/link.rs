@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Request, header};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage, Want};
-use pistreamer_protocol::{Stamp, Unpacker, WireFormat, jpeg};
+use pistreamer_protocol::{Stamp, Unpacker, WireFormat, jpeg, text};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,9 +154,6 @@ impl Error {
     }
 }
 
-/// Longest text of a refusal that is kept, in bytes.
-pub(crate) const REFUSAL_TEXT: usize = 300;
-
 /// A WebSocket to a server that sends the first of these formats, where it has the choice.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
@@ -207,7 +204,7 @@ pub(crate) async fn connect(
             Err(Error::Refused {
                 address: endpoint.to_string(),
                 status: response.status().as_u16(),
-                text: readable(&body[..body.len().min(REFUSAL_TEXT)]),
+                text: readable(body),
             })
         }
         // Whoever forwards connections closes them while nobody is behind it.
@@ -229,18 +226,17 @@ pub(crate) async fn connect(
     }
 }
 
-/// What somebody else's bytes say, fit for a terminal.
+/// What another program's bytes say, fit for a terminal.
 pub(crate) fn readable(bytes: &[u8]) -> String {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text::plain(text),
         // The text was cut within a character.
         Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+            let (text, _) = bytes.split_at(error.valid_up_to());
+            text::plain(std::str::from_utf8(text).unwrap_or_default())
         }
-        Err(_) => "its answer is no text",
-    };
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().map(plain).collect()
+        Err(_) => "its answer is no text".into(),
+    }
 }
 
 fn request(endpoint: &Endpoint, wires: &[WireFormat]) -> Result<Request<()>, tungstenite::Error> {
@@ -348,7 +344,12 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
                     }
                     None => return Err(Error::closed(endpoint, "it went without a word".into())),
                 };
-                hear(message, &mut decoder, inbox, endpoint)?;
+                if let Err(error) = hear(message, &mut decoder, inbox, endpoint) {
+                    if let Some(cause) = error.cause() {
+                        violation::close(&mut socket, cause).await;
+                    }
+                    return Err(error);
+                }
             }
             () = inbox.taken.notified() => {
                 if let Some(seq) = inbox.take_ack() {
@@ -393,15 +394,18 @@ fn hear(
                 inbox.put(Event::Corrupt);
             }
         },
-        Message::Text(text) => match ServerMessage::from_json(&text) {
-            Ok(ServerMessage::Hello(hello)) => inbox.put(Event::Hello(Box::new(hello))),
-            Ok(ServerMessage::State(status)) => inbox.put(Event::Status(status)),
-            Ok(ServerMessage::Skipped { count, .. }) => {
-                inbox.count(|stats| stats.skipped += count);
+        Message::Text(text) => {
+            violation::check_text(&text).map_err(|error| Error::broken(endpoint, error))?;
+            match ServerMessage::from_json(&text) {
+                Ok(ServerMessage::Hello(hello)) => inbox.put(Event::Hello(Box::new(hello))),
+                Ok(ServerMessage::State(status)) => inbox.put(Event::Status(status)),
+                Ok(ServerMessage::Skipped { count, .. }) => {
+                    inbox.count(|stats| stats.skipped += count);
+                }
+                // Pongs keep the connection alive by having come. What is malformed was not meant for us.
+                _ => {}
             }
-            // Pongs keep the connection alive by having come. What is malformed was not meant for us.
-            _ => {}
-        },
+        }
         Message::Close(frame) => {
             let reason = frame.map_or("no reason given".into(), |frame| frame.to_string());
             let reason = readable(reason.as_bytes());

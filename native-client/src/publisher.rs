@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::poll_fn;
 use futures::{SinkExt, StreamExt};
 use pistreamer_protocol::credit::{REMEMBERED, Room};
-use pistreamer_protocol::message::{CameraStatus, ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{CameraStatus, LONGEST_MESSAGE, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Credit, Stamp, WireFormat, pack};
 use std::collections::VecDeque;
 use std::task::{Poll, ready};
@@ -54,9 +54,6 @@ pub struct Publisher {
 /// For last words, whether they are heard or not.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Largest message that a server has to say.
-const LARGEST_MESSAGE: usize = 64 << 10;
-
 impl Publisher {
     /// Connects. Of the configuration endpoint, wire format and times count.
     ///
@@ -67,7 +64,7 @@ impl Publisher {
         let socket = connect(
             &config.endpoint,
             &offer,
-            LARGEST_MESSAGE,
+            LONGEST_MESSAGE,
             config.connect_timeout,
         )
         .await?;

@@ -1,7 +1,7 @@
 //! Servers that are asked by the wrong scheme or at an old address: what can be told about where they are.
 
 use crate::dial::{BadCertificate, dial};
-use crate::link::{REFUSAL_TEXT, readable};
+use crate::link::readable;
 use crate::{Endpoint, Error, without_credentials};
 use http::{HeaderValue, Response, header};
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(crate) fn elsewhere(endpoint: &Endpoint, response: &Response<Option<Vec<u8>>
     let address = endpoint.to_string();
     let location = response.headers().get(header::LOCATION);
     let location = location.map_or(&[][..], HeaderValue::as_bytes);
-    let location = readable(&location[..location.len().min(REFUSAL_TEXT)]);
+    let location = readable(location);
     let same = format!("https://{}", endpoint.authority());
     if !endpoint.tls && location.starts_with(&same) {
         Error::Encrypts { address }

@@ -2,6 +2,7 @@
 //!
 //! Messages that break pistreamer's own protocol are for those who read them to answer.
 
+use pistreamer_protocol::message::LONGEST_MESSAGE;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -31,6 +32,20 @@ pub fn close_code(error: &Error) -> Option<CloseCode> {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => Some(CloseCode::Size),
         _ => None,
     }
+}
+
+/// The error that a text message is, where it is longer than any may be. Frames may be longer, so that the socket doesn't know.
+///
+/// # Errors
+/// Where it is too long.
+pub fn check_text(text: &str) -> Result<(), Error> {
+    if text.len() > LONGEST_MESSAGE {
+        return Err(Error::Capacity(CapacityError::MessageTooLong {
+            size: text.len(),
+            max_size: LONGEST_MESSAGE,
+        }));
+    }
+    Ok(())
 }
 
 /// Tells the peer what it did wrong, where the error is its fault. Takes a second at most; the connection is of no use afterwards.

@@ -299,3 +299,44 @@ async fn nobody_there_is_an_error_that_says_where() {
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains(&address), "{error}");
 }
+
+#[tokio::test]
+async fn a_servers_texts_are_short_and_plain_and_a_message_too_long_ends_the_connection_with_1009()
+{
+    let (server, config) = Server::start().await;
+    let config = config.wire(WireFormat::Jpeg).reconnect(Reconnect::Never);
+    let mut subscription = Subscription::start(config);
+    let mut socket = server.accept(WireFormat::Jpeg).await;
+    let state = |reason: String| {
+        let status = CameraStatus {
+            state: CameraState::NoSignal,
+            reason,
+            ..CameraStatus::default()
+        };
+        Message::text(ServerMessage::State(status).to_json())
+    };
+    let odd = format!("\u{1b}[2J\n\u{202e}lens cap {}", "x".repeat(60_000));
+    socket.send(state(odd)).await.unwrap();
+    let Event::Status(status) = event(&mut subscription).await else {
+        panic!("no status");
+    };
+    assert!(status.reason.chars().count() <= 300, "{}", status.reason);
+    assert!(status.reason.contains("lens cap"));
+    assert!(!status.reason.contains(['\u{1b}', '\n', '\u{202e}']));
+    socket.send(state("x".repeat(70_000))).await.unwrap();
+    let ended = timeout(PATIENCE, subscription.event()).await.unwrap();
+    assert!(
+        matches!(ended, Some(Err(Error::Broken { .. }))),
+        "{ended:?}"
+    );
+    loop {
+        match timeout(PATIENCE, socket.next()).await.unwrap() {
+            Some(Ok(Message::Close(frame))) => {
+                assert_eq!(u16::from(frame.unwrap().code), 1009);
+                break;
+            }
+            Some(Ok(_)) => {}
+            other => panic!("no close frame: {other:?}"),
+        }
+    }
+}

@@ -11,6 +11,7 @@
 //! * [`pack`](mod@pack): JPEG → one gzip member holding its base64.
 //! * [`unpack`](mod@unpack): the way back, bounded and checked.
 //! * [`message`]: the JSON text messages that travel beside the frames.
+//! * [`text`]: what is kept of texts that other programs wrote.
 //! * [`wire`]: the formats' names, how one is chosen, and how a message tells its own.
 //! * [`credit`]: how many frames may be under way to whoever acknowledges them.
 //! * [`held_up`]: which frames a standstill held up on their way.
@@ -24,6 +25,7 @@ pub mod jpeg;
 pub mod message;
 pub mod pack;
 pub mod stamp;
+pub mod text;
 pub mod unpack;
 pub mod wire;
 

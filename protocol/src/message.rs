@@ -1,7 +1,9 @@
 //! The text messages that travel beside the frames: JSON objects with a `type`.
 //!
+//! Texts in what a server says are cut as they are read ([`crate::text`]), so that each receiver may show, log and pass them on.
 //! Only their shape stands here; when they are sent is the server's and the viewer's business.
 
+use crate::text;
 use serde::{Deserialize, Serialize};
 
 /// What a server says.
@@ -40,8 +42,10 @@ pub enum ServerMessage {
     /// Something that the viewer did wrong.
     Error {
         /// A word for programs, such as `bad-message`.
+        #[serde(deserialize_with = "text::deserialize")]
         code: String,
         /// A sentence for people.
+        #[serde(deserialize_with = "text::deserialize")]
         message: String,
     },
     /// A type that this version does not know. Ignored.
@@ -119,6 +123,7 @@ pub struct Hello {
     /// [`crate::VERSION`] of the server.
     pub protocol: u32,
     /// Name and version of the server's program.
+    #[serde(deserialize_with = "text::deserialize")]
     pub server: String,
     /// The server's Unix time in µs.
     pub time_us: u64,
@@ -134,6 +139,7 @@ pub struct Hello {
     #[serde(flatten)]
     pub status: CameraStatus,
     /// Subprotocol of the frames that follow.
+    #[serde(deserialize_with = "text::deserialize")]
     pub wire: String,
     /// What can be set on the camera.
     #[serde(default)]
@@ -144,10 +150,13 @@ pub struct Hello {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Camera {
     /// Stable id, as in `/ws?camera=ID` and in the stamp.
+    #[serde(deserialize_with = "text::deserialize")]
     pub id: String,
     /// For people.
+    #[serde(deserialize_with = "text::deserialize")]
     pub name: String,
     /// Kind of source: `libcamera`, `pattern`, `files`, …
+    #[serde(deserialize_with = "text::deserialize")]
     pub source: String,
     /// Whether the picture is made up.
     #[serde(default)]
@@ -177,7 +186,11 @@ pub struct CameraStatus {
     /// The state.
     pub state: CameraState,
     /// Why, for people; empty where there is nothing to explain.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "text::deserialize"
+    )]
     pub reason: String,
     /// Unix time in µs since which it holds.
     #[serde(default)]
@@ -205,6 +218,7 @@ pub struct Mode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Control {
     /// Its name, as in the `control` message.
+    #[serde(deserialize_with = "text::deserialize")]
     pub name: String,
     /// Smallest value.
     pub min: f64,
@@ -215,6 +229,9 @@ pub struct Control {
     /// The value that the camera starts with.
     pub default: f64,
 }
+
+/// Longest text message in bytes. A receiver closes the connection after a longer one, with 1009 (RFC 6455 §7.4.1).
+pub const LONGEST_MESSAGE: usize = 64 * 1024;
 
 /// The close code for a malformed message, in the range for private use (RFC 6455 §7.4.2).
 pub const CLOSE_BAD_MESSAGE: u16 = 4400;
@@ -351,6 +368,22 @@ mod tests {
             }],
         });
         assert_eq!(ServerMessage::from_json(&hello.to_json()), Ok(hello));
+    }
+
+    #[test]
+    fn texts_of_others_are_cut_as_they_are_read() {
+        let reason = format!("\u{1b}[2J\u{202e}{}", "x".repeat(70_000));
+        let status = |reason| {
+            ServerMessage::State(CameraStatus {
+                reason,
+                ..CameraStatus::default()
+            })
+        };
+        let read = ServerMessage::from_json(&status(reason).to_json()).unwrap();
+        let ServerMessage::State(CameraStatus { reason, .. }) = read else {
+            panic!("{read:?}");
+        };
+        assert!(reason.starts_with("[2Jxxx") && reason.chars().count() == text::LONGEST);
     }
 
     #[test]

@@ -197,6 +197,7 @@ impl Session {
                 }
             }
             Message::Text(text) => {
+                violation::check_text(&text).map_err(End::Broke)?;
                 if let Ok(ServerMessage::State(status)) = ServerMessage::from_json(&text) {
                     self.visit.status(&status);
                 }

@@ -23,6 +23,7 @@ use numbering::{Kept, Numbering};
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::text;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,9 +84,9 @@ pub const WEDGED: Duration = Duration::from_secs(5);
 pub struct SourceError(pub String);
 
 impl SourceError {
-    /// An error with that text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// An error with that text, of which only as much is kept as is fit to be shown: it may quote what a server sent.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(text::plain(text.as_ref()))
     }
 }
 
@@ -259,9 +260,9 @@ impl Outlet {
         self.sink.open(mode);
     }
 
-    /// The device delivers nothing any more, and why.
+    /// The device delivers nothing any more, and why. Of the reason, each viewer is told as much as is fit to be shown.
     pub fn lost(&self, reason: &str) {
-        self.sink.lost(reason);
+        self.sink.lost(&text::plain(reason));
     }
 
     /// The pictures from here on are made up, or are not: what whoever captures them says. Until it is said, it is as

@@ -32,6 +32,7 @@ mod scarce;
 mod sessions;
 mod software;
 mod support;
+mod texts;
 mod tls;
 mod vanished;
 mod viewers;
