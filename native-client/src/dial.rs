@@ -5,13 +5,14 @@
 mod verifier;
 
 use crate::Endpoint;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -107,6 +108,17 @@ fn explained(error: io::Error) -> io::Error {
 #[error("{0}")]
 pub(crate) struct BadCertificate(String);
 
+/// The time by which certificates are judged. rustls's own reading panics while the clock is before 1970.
+#[derive(Debug)]
+struct WallClock;
+
+impl TimeProvider for WallClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Some(UnixTime::since_unix_epoch(since.unwrap_or_default()))
+    }
+}
+
 fn tls_config() -> io::Result<Arc<ClientConfig>> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
@@ -124,7 +136,7 @@ fn tls_config() -> io::Result<Arc<ClientConfig>> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new(roots, found.certs, &provider)?;
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_details(provider, Arc::new(WallClock))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()

@@ -2,15 +2,17 @@
 //!
 //! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
 
+use crate::clock;
 use crate::state_dir;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
 use rustls::crypto::ring::{default_provider, sign::any_supported_type};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -73,6 +75,17 @@ const GOOD_FOR: u32 = 825;
 /// It is replaced when it is so old, at a start.
 const OLD: Duration = Duration::from_secs(700 * 24 * 3600);
 
+/// The time by which sessions are resumed. rustls's own reading panics while the clock is before 1970.
+#[derive(Debug)]
+struct WallClock;
+
+impl TimeProvider for WallClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = Duration::from_micros(clock::now_us());
+        Some(UnixTime::since_unix_epoch(now))
+    }
+}
+
 /// Accepts TLS connections. Clones share the certificate.
 #[derive(Clone)]
 pub struct Tls {
@@ -120,7 +133,8 @@ impl Tls {
         };
         let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        let provider = Arc::new(default_provider());
+        let mut config = ServerConfig::builder_with_details(provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(resolver);

@@ -118,7 +118,7 @@ async fn a_clock_that_is_set_changes_the_time_of_day_and_nothing_else() {
         ticket["ticket"].as_str().unwrap()
     );
 
-    for hours in [-1, 5, 0, 24 * 365 * 30, -24 * 365 * 20, 0] {
+    for hours in [-1, 5, 0, 24 * 365 * 30, -24 * 365 * 20, -24 * 365 * 80, 0] {
         set(hours * HOUR);
         // The stamps follow, one after the other, and nobody is thrown out.
         let follows = |captured_us: u64| {
@@ -172,4 +172,39 @@ async fn a_clock_that_is_set_changes_the_time_of_day_and_nothing_else() {
     }
     assert_eq!(viewer.stats().connections, 1);
     frame(&mut Subscription::start(config())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_clock_is_before_1970_from_its_start_serves_with_and_without_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let ahead = directory.path().join("ahead");
+    std::fs::write(&ahead, (-24 * 365 * 80 * HOUR).to_ne_bytes()).unwrap();
+    let state = directory.path().join("state");
+    for tls in [&[][..], &["--tls", "self-signed"]] {
+        let arguments = [
+            "--source",
+            "pattern",
+            "--listen",
+            "127.0.0.1:0",
+            "--no-auth",
+            "--state-dir",
+            state.to_str().unwrap(),
+        ];
+        let mut command = pistreamer(&[&arguments, tls].concat());
+        command
+            .env("LD_PRELOAD", shim(directory.path()))
+            .env("CLOCK_SHIM", &ahead);
+        let (server, url) = started_with(command, Stdio::inherit());
+        let _server = Running(server);
+        // More than one connection: sessions are resumed, and each of a runtime's threads has a date of its own.
+        for _ in 0..8 {
+            let picture = Command::new("curl")
+                .args(["-sSkf", "--max-time", "60", &format!("{url}snapshot.jpg")])
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&picture.stderr);
+            assert!(picture.status.success(), "{url}: {said}");
+            assert!(picture.stdout.starts_with(&[0xff, 0xd8]));
+        }
+    }
 }
