@@ -4,7 +4,7 @@ use crate::access::{Access, Code};
 use crate::called;
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
-use crate::front::{self, Crowd, Listener, Tls};
+use crate::front::{self, Crowd, Listener, NoSignal, Tls};
 use crate::hub::{self, Camera, Hub, Picture};
 use crate::push;
 use crate::session::Roster;
@@ -93,6 +93,7 @@ impl App {
         let state = front::State {
             hub: Hub::new(cameras),
             doors: doors.into(),
+            no_signal: NoSignal::default(),
             roster: Roster::default(),
             sessions: config.sessions,
             access,

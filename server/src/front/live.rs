@@ -5,16 +5,15 @@
 //! Streams are answered in HTTP/1.0, which has no chunks: readers that know only parts then work, as they do with other
 //! cameras.
 
-use super::api::silence;
 use super::listen::Peer;
-use super::placard::placard;
+use super::no_signal::{self, NoSignal};
 use super::place::Place;
 use super::query::Query;
 use super::{State, assets, cameras, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
 use crate::folded::Came;
-use crate::hub::{BOUNDARY, Camera, Manner, Subscription, timestamp};
+use crate::hub::{BOUNDARY, Manner, Subscription, timestamp};
 use crate::session::{Entry, Pace};
 use axum::body::Body;
 use axum::extract::{self, Extension};
@@ -22,10 +21,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use pistreamer_protocol::message::CameraState;
 use std::sync::Arc;
 use std::time::Duration;
-use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a snapshot waits for a frame, besides the time that the camera takes for two.
@@ -157,6 +154,7 @@ pub(super) async fn stream(
         _told: Told { span, came },
         manner,
         subscription: camera.subscribe_to(limits),
+        no_signal: state.no_signal.clone(),
         viewer,
         pace,
         last: None,
@@ -198,38 +196,6 @@ fn manner_of(headers: &HeaderMap) -> Manner {
     }
 }
 
-/// For so long a stream may stand still while its camera is opened, before it says that there is no signal, and so often
-/// it says so then: often enough for readers that give up on a silent stream.
-const PLACARD_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The picture that says why there is none; `None` while the camera is live and delivers.
-fn no_signal(camera: &Camera) -> Option<Vec<u8>> {
-    let mut status = camera.status();
-    if status.state == CameraState::Live {
-        // Its device hangs, and its source does not know.
-        let silent = silence(camera, Duration::ZERO)?;
-        status.reason = "the camera delivers nothing any more".into();
-        status.since_us = clock::now_us().saturating_sub(silent.as_micros() as u64);
-    }
-    let since = i64::try_from(status.since_us / 1_000_000).unwrap_or_default();
-    let since = OffsetDateTime::from_unix_timestamp(since)
-        .map(|at| {
-            let ((year, month, day), (hour, minute, second)) = (at.to_calendar_date(), at.to_hms());
-            let month = u8::from(month);
-            format!("since {year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-        })
-        .unwrap_or_default();
-    let picture = camera.picture();
-    let name = camera.identity().name.as_str();
-    placard(
-        (picture.width, picture.height),
-        "NO SIGNAL",
-        &[name, &status.reason, &since],
-    )
-    .inspect_err(|error| tracing::error!(%error, "cannot say that there is no signal"))
-    .ok()
-}
-
 /// Who looks, in the log. Its drop tells that the stream has ended.
 struct Told {
     span: tracing::Span,
@@ -250,6 +216,7 @@ struct Parts {
     _told: Told,
     manner: Manner,
     subscription: Subscription,
+    no_signal: NoSignal,
     viewer: Entry,
     pace: Pace,
     /// The number of the last frame sent.
@@ -270,11 +237,13 @@ impl Parts {
         }
         let camera = Arc::clone(self.subscription.camera());
         let frame = loop {
-            match timeout(PLACARD_INTERVAL, self.subscription.newest()).await {
+            // So long a stream may stand still while its camera is opened, and so often it is shown that there is no signal
+            // then: often enough for readers that give up on a silent stream.
+            match timeout(no_signal::INTERVAL, self.subscription.newest()).await {
                 Ok(frame) => break frame,
                 Err(_) => {
-                    if let Some(placard) = no_signal(&camera) {
-                        return self.manner.part(clock::now_us(), &placard);
+                    if let Some(picture) = self.no_signal.of(&camera).await {
+                        return self.manner.part(clock::now_us(), &picture);
                     }
                 }
             }

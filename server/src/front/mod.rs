@@ -14,6 +14,7 @@ pub(crate) mod listen;
 mod live;
 mod login;
 mod metrics;
+mod no_signal;
 mod origin;
 mod placard;
 mod place;
@@ -26,6 +27,7 @@ pub(crate) mod visitor;
 
 pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
+pub use no_signal::NoSignal;
 pub use origin::{AllowedOrigins, OriginError};
 pub use tls::{Certificate, Tls, TlsError};
 pub use visitor::{HostError, KnownHosts};
@@ -56,6 +58,8 @@ pub struct State {
     pub hub: Hub,
     /// The ways in for pushed pictures, by the id of their camera.
     pub doors: Arc<[(String, Door)]>,
+    /// What is shown of cameras without a picture.
+    pub no_signal: NoSignal,
     /// Who looks.
     pub roster: Roster,
     /// How sessions behave.

@@ -1,6 +1,6 @@
 //! A picture in words, for those who can be told in no other way: that there is no signal, why, and since when.
 //!
-//! When one is shown belongs to [`super::live`]; viewers of the WebSocket are told in messages.
+//! What the words are belongs to [`super::no_signal`]; viewers of the WebSocket are told in messages.
 
 use crate::encode::{EncodeError, JpegEncoder};
 use crate::source::{Layout, Plane, Yuv};
