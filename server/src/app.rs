@@ -4,6 +4,7 @@ use crate::access::{Access, Code};
 use crate::called;
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
+use crate::folded::Folded;
 use crate::front::{self, Crowd, Listener, NoSignal, Tls};
 use crate::hub::{self, Camera, Hub, Picture};
 use crate::push;
@@ -318,6 +319,7 @@ fn start_camera(
         Arc::new(Intake {
             camera: Arc::clone(&camera),
             pool,
+            opened: Folded::new(),
         }),
         camera.demand().clone(),
     );
@@ -386,6 +388,8 @@ const PATTERN_SEED: u64 = 1;
 struct Intake {
     camera: Arc<Camera>,
     pool: encode::Pool,
+    /// Pushers come and go as they like.
+    opened: Folded,
 }
 
 impl Sink for Intake {
@@ -404,8 +408,8 @@ impl Sink for Intake {
         let Mode { width, height, fps } = mode;
         if self.camera.status().state == message::CameraState::Live {
             tracing::debug!(width, height, fps, "the picture has another size");
-        } else {
-            tracing::info!(width, height, fps, "camera is open");
+        } else if let Some(times) = self.opened.again() {
+            tracing::info!(width, height, fps, times, "camera is open");
         }
         self.camera.open(Picture { width, height, fps });
     }

@@ -1,31 +1,60 @@
-//! Lines of the log that can be caused as often as somebody likes: few of many are written, and what they quote is cut.
+//! Rate-limits log lines that clients can trigger at will. Each kind of line is counted as one, whatever address or name it
+//! quotes: a flood from many addresses is as few lines as one from a single address.
 //!
 //! What is counted, and what is written of it, is up to whoever uses it.
 
 use crate::allowance::Allowance;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 
-/// Counts what happens, and tells when to write about it: the first time, the second, the fourth, the eighth, …
+/// After so long without a line's cause, its next one is written again.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Counts what happens, and tells when to write about it: the first time, the second, the fourth, the eighth, …, and from the
+/// beginning after [`QUIET`].
 #[derive(Debug, Default)]
-pub(crate) struct Folded(AtomicU64);
+pub(crate) struct Folded(Mutex<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
+    total: u64,
+    /// Since it was quiet.
+    lately: u64,
+    last: Option<Instant>,
+}
 
 impl Folded {
     pub const fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(Mutex::new(Count {
+            total: 0,
+            lately: 0,
+            last: None,
+        }))
     }
 
-    /// It has happened again: how often so far, where that is worth a line.
+    fn count(&self) -> MutexGuard<'_, Count> {
+        // Nothing panics while it holds this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It has happened again: how often lately, where that is worth a line.
     pub fn again(&self) -> Option<u64> {
-        let times = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        times.is_power_of_two().then_some(times)
+        let mut count = self.count();
+        let now = Instant::now();
+        if count.last.is_none_or(|last| now - last > QUIET) {
+            count.lately = 0;
+        }
+        count.last = Some(now);
+        count.total += 1;
+        count.lately += 1;
+        count.lately.is_power_of_two().then_some(count.lately)
     }
 
     /// How often so far.
     pub fn times(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.count().total
     }
 }
 
@@ -110,17 +139,25 @@ mod tests {
         let comings = Comings::new();
         let lines = (0..1000).filter_map(|_| comings.again()).count();
         assert_eq!(lines, 31);
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(comings.again(), Some(1000 - 31));
         assert_eq!(comings.again(), Some(0));
         assert_eq!(comings.again(), None);
     }
 
-    #[test]
-    fn of_a_thousand_lines_ten_are_written_and_none_is_long() {
+    #[tokio::test(start_paused = true)]
+    async fn of_a_thousand_lines_ten_are_written_and_the_next_one_after_a_quiet_time() {
         let folded = Folded::new();
         assert_eq!((0..1000).filter_map(|_| folded.again()).count(), 10);
-        assert_eq!(folded.times(), 1000);
+        tokio::time::advance(QUIET).await;
+        assert_eq!(folded.again(), None);
+        tokio::time::advance(QUIET + Duration::from_secs(1)).await;
+        assert_eq!(folded.again(), Some(1));
+        assert_eq!(folded.times(), 1002);
+    }
+
+    #[test]
+    fn what_a_line_quotes_is_short() {
         assert_eq!(short("pi.local"), "pi.local");
         assert_eq!(short(&"ü".repeat(500)).len(), 254);
     }

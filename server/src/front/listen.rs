@@ -241,7 +241,10 @@ async fn connection(
     };
     match ended {
         Err(error) if took_nothing(&error) => {
-            tracing::info!(%peer, "a client took nothing and is dropped");
+            static DROPPED: Folded = Folded::new();
+            if let Some(times) = DROPPED.again() {
+                tracing::info!(%peer, times, "a client took nothing and is dropped");
+            }
         }
         Err(error) => tracing::debug!(%error, %peer, "a connection broke"),
         Ok(()) => {}

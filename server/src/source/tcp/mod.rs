@@ -148,7 +148,10 @@ async fn attend(
     (mut stream, peer): Arrival,
     intake: &mut Intake,
 ) -> Result<Arrival, End> {
-    tracing::info!(%peer, "a camera pushes");
+    static CAME: Folded = Folded::new();
+    if let Some(times) = CAME.again() {
+        tracing::info!(%peer, times, "a camera pushes");
+    }
     let rhythm = Cell::new(Rhythm::new());
     let mut reading = pin!(read(&mut stream, &rhythm, intake));
     loop {
@@ -160,10 +163,16 @@ async fn attend(
             }
             other = accept(listener) => {
                 if rhythm.get().is_stale() {
-                    tracing::warn!(%peer, by = %other.1, "a camera that brought no more pictures is replaced");
+                    static REPLACED: Folded = Folded::new();
+                    if let Some(times) = REPLACED.again() {
+                        tracing::warn!(%peer, by = %other.1, times, "a camera that brought no more pictures is replaced");
+                    }
                     return Ok(other);
                 }
-                tracing::warn!(refused = %other.1, pushing = %peer, "one camera pushes at a time");
+                static REFUSED: Folded = Folded::new();
+                if let Some(times) = REFUSED.again() {
+                    tracing::warn!(refused = %other.1, pushing = %peer, times, "one camera pushes at a time");
+                }
             }
         }
     }
@@ -206,10 +215,12 @@ enum End {
 
 impl End {
     fn log(&self, peer: SocketAddr) {
+        static ENDS: Folded = Folded::new();
+        let Some(times) = ENDS.again() else { return };
         if matches!(self, Self::Ended | Self::Left) {
-            tracing::info!(%peer, "{self}");
+            tracing::info!(%peer, times, "{self}");
         } else {
-            tracing::warn!(%peer, "{self}");
+            tracing::warn!(%peer, times, "{self}");
         }
     }
 }
