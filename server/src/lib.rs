@@ -10,8 +10,10 @@ pub mod called;
 pub mod clock;
 pub mod demand;
 mod folded;
+pub mod log;
 pub mod panics;
 mod state_dir;
+pub mod stdout;
 pub mod via;
 
 pub mod encode;

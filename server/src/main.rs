@@ -3,8 +3,9 @@
 use pistreamer::app::{self, App};
 use pistreamer::cli::{Cli, Command, Logging};
 use pistreamer::config::{self, Config};
+use pistreamer::stdout::{self, PrintError};
 use pistreamer::usage::{self, Answer};
-use pistreamer::{grab, keys, panics};
+use pistreamer::{grab, keys, log, panics};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
@@ -15,34 +16,37 @@ use tracing_subscriber::EnvFilter;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match usage::parse(std::env::args_os()) {
-        Ok(cli) => cli,
+    let code = log::start().map_err(Into::into).and_then(|()| start());
+    let code = code.unwrap_or_else(|error| {
+        if !matches!(error.downcast_ref(), Some(PrintError::ReaderGone)) {
+            log::say(&format!("pistreamer: {error:#}"));
+        }
+        ExitCode::FAILURE
+    });
+    log::flush();
+    code
+}
+
+fn start() -> anyhow::Result<ExitCode> {
+    match usage::parse(std::env::args_os()) {
+        Ok(cli) => run(&cli).map(|()| ExitCode::SUCCESS),
         Err(Answer::Help(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
+            stdout::print(&text)?;
+            Ok(ExitCode::SUCCESS)
         }
         Err(Answer::Wrong(text)) => {
-            eprintln!("pistreamer: {text}");
-            return ExitCode::from(WRONG_USAGE);
-        }
-    };
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pistreamer: {error:#}");
-            ExitCode::FAILURE
+            log::say(&format!("pistreamer: {text}"));
+            Ok(ExitCode::from(WRONG_USAGE))
         }
     }
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     if let Some(Command::Cameras) = cli.command {
-        print!("{}", pistreamer::cameras::listing()?);
-        return Ok(());
+        return Ok(stdout::print(&pistreamer::cameras::listing()?)?);
     }
     if let Some(Command::Key(typed)) = &cli.command {
-        print!("{}", keys::run(typed)?);
-        return Ok(());
+        return Ok(stdout::print(&keys::run(typed)?)?);
     }
     if let Some(Command::Push(typed)) = &cli.command {
         let push = config::Push::new(typed)?;
@@ -63,14 +67,11 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
         let app = App::start(&config)?;
-        print!(
-            "{}",
-            keys::welcome(
-                &app,
-                &keys::command(cli.serve.state_dir.as_deref()),
-                std::io::stdout().is_terminal()
-            )
-        );
+        stdout::print_aside(keys::welcome(
+            &app,
+            &keys::command(cli.serve.state_dir.as_deref()),
+            std::io::stdout().is_terminal(),
+        ));
         app.run(shutdown).await;
         Ok(())
     })
@@ -85,15 +86,7 @@ fn init_log(typed: &Logging) -> anyhow::Result<()> {
     let directives = config::log_filter(typed.log.as_deref().unwrap_or("info"))?;
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| anyhow::anyhow!("--log {directives:?} is not understood: {error}"))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if typed.log_json {
-        log.json().init()
-    } else {
-        log.with_target(false).init()
-    }
+    log::init(filter, typed.log_json);
     panics::log();
     Ok(())
 }

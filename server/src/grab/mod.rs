@@ -13,7 +13,6 @@ pub use output::OutputError;
 use output::Output;
 use pistreamer_client::{Error, Event, Subscription};
 use progress::Progress;
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -69,7 +68,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), G
     let output = Output::open(&config.target).map_err(|error| failed(error, 0))?;
     let mut writer =
         Writer::start(output).map_err(|error| failed(OutputError::NoThread(error), 0))?;
-    let mut progress = Progress::new(io::stderr());
+    let mut progress = Progress::new();
     let mut stop = pin!(stop);
     let start = Instant::now();
     let ends = config.duration.map(|duration| start + duration);

@@ -1,7 +1,8 @@
 //! The line that tells how grabbing goes: rewritten each second on a terminal, written once at the end elsewhere.
 
+use crate::log;
 use pistreamer_client::Stats;
-use std::io::{IsTerminal, Stderr, Write};
+use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -10,7 +11,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Progress {
-    stderr: Stderr,
     terminal: bool,
     frames: u64,
     bytes: u64,
@@ -20,11 +20,10 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub fn new(stderr: Stderr) -> Self {
+    pub fn new() -> Self {
         let now = Instant::now();
         Self {
-            terminal: stderr.is_terminal(),
-            stderr,
+            terminal: stderr().is_terminal(),
             frames: 0,
             bytes: 0,
             first: None,
@@ -58,26 +57,26 @@ impl Progress {
     /// Rewrites the line.
     pub fn show(&mut self, stats: Stats) {
         self.due = Instant::now() + INTERVAL;
-        let line = self.line(stats);
-        self.say(&format!("\r{line}\x1b[K"));
+        log::progress(&self.line(stats));
     }
 
     /// Says something in a line of its own.
     pub fn note(&mut self, text: &str) {
-        let begin = if self.terminal { "\r\x1b[K" } else { "" };
-        self.say(&format!("{begin}pistreamer: {text}\n"));
+        self.say(&format!("pistreamer: {text}"));
     }
 
     /// Writes the line for the last time, where there is something to tell.
     pub fn finish(&mut self, stats: Stats) {
         if self.frames > 0 {
-            let line = self.line(stats);
-            let (begin, end) = if self.terminal {
-                ("\r", "\x1b[K")
-            } else {
-                ("", "")
-            };
-            self.say(&format!("{begin}{line}{end}\n"));
+            self.say(&self.line(stats));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        if self.terminal {
+            log::say_over(line);
+        } else {
+            log::say(line);
         }
     }
 
@@ -97,10 +96,5 @@ impl Progress {
             stats.skipped + stats.overtaken,
             stats.corrupt
         )
-    }
-
-    fn say(&mut self, text: &str) {
-        // Where nobody reads standard error, there is nobody to tell.
-        drop(self.stderr.write_all(text.as_bytes()));
     }
 }

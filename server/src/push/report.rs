@@ -3,7 +3,8 @@
 //! What is counted belongs to [`super::Progress`].
 
 use super::{Progress, Target};
-use std::io::{IsTerminal, Write};
+use crate::log;
+use std::io::IsTerminal;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -31,8 +32,7 @@ pub async fn report(progress: &Progress, target: &Target) {
         );
         before = now;
         if terminal {
-            // A terminal that went away is no reason to stop pushing.
-            let _ = write!(std::io::stderr(), "\r\x1b[Kto {target}: {line}");
+            log::progress(&format!("to {target}: {line}"));
         } else {
             tracing::info!(%target, "{line}");
         }

@@ -16,6 +16,7 @@ mod faults;
 mod forwarded;
 mod grab;
 mod http;
+mod logged;
 mod login;
 mod passwords;
 mod peers;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// The program, with nothing to read and its output in pipes.
 pub fn pistreamer(arguments: &[&str]) -> Command {
@@ -163,9 +163,10 @@ fn send(signal: &str, child: &Child) {
     );
 }
 
-fn terminate(child: &mut Child) {
+/// Ends it as systemd does, and returns how it ended.
+pub fn terminate(child: &mut Child) -> ExitStatus {
     send("-TERM", child);
-    child.wait().unwrap();
+    child.wait().unwrap()
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! The log: best effort. It blocks nothing that serves, whatever becomes of standard error, and what others sent is escaped
+//! in it.
+//!
+//! How lines wait for the thread that writes them belongs to [`outbox`]; which lines are worth writing, to
+//! [`crate::folded`].
+
+mod outbox;
+
+use outbox::Outbox;
+use pistreamer_protocol::text::escaped;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+
+static OUTBOX: Outbox = Outbox::new();
+
+/// How long the end of the program waits for its last lines to be written.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Goes back to the beginning of the terminal's line and empties it (ECMA-48 §8.3.41).
+const ERASE: &str = "\r\x1b[K";
+
+/// How a note says in the log that lines are missing, once the log's format is known.
+static NOTE: OnceLock<fn(u64) -> String> = OnceLock::new();
+
+/// Has standard error written by a thread of its own, the only one that may have to wait for whoever reads it.
+///
+/// # Errors
+/// Where the system gives no thread.
+pub fn start() -> io::Result<()> {
+    let note = |lost| {
+        NOTE.get()
+            .map_or_else(|| plain_note(lost), |note| note(lost))
+    };
+    let thread = std::thread::Builder::new().name("log".into());
+    let writing = move || OUTBOX.write_to(io::stderr(), note);
+    thread.spawn(writing).map(drop)
+}
+
+/// Writes what is traced from here on. Call [`start`] first.
+pub fn init(filter: EnvFilter, json: bool) {
+    // Set once: there is one log.
+    let _ = NOTE.set(if json { json_note } else { text_note });
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        // They would be printed, which fails where the log does.
+        .log_internal_errors(false)
+        .with_writer(move || Events { json });
+    if json {
+        log.json().init();
+    } else {
+        log.with_target(false).fmt_fields(Escaped).init();
+    }
+}
+
+/// Writes a line of the program's own. What is quoted in it cannot act on a terminal.
+pub fn say(line: &str) {
+    let lines: Vec<_> = line.lines().map(escaped).collect();
+    OUTBOX.push(format!("{}\n", lines.join("\n")).as_bytes());
+}
+
+/// The same on a terminal, in place of a progress line.
+pub fn say_over(line: &str) {
+    OUTBOX.push(format!("{ERASE}{}\n", escaped(line)).as_bytes());
+}
+
+/// Rewrites a terminal's progress line. Lost without a word where the terminal takes nothing.
+pub fn progress(line: &str) {
+    OUTBOX.offer(format!("{ERASE}{}", escaped(line)).as_bytes());
+}
+
+/// Waits until the last lines are written, but not for long.
+pub fn flush() {
+    OUTBOX.flush(LAST_LINES);
+}
+
+fn plain_note(lost: u64) -> String {
+    format!("pistreamer: {lost} lines were lost here\n")
+}
+
+fn now() -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
+}
+
+fn text_note(lost: u64) -> String {
+    format!("{}  WARN {lost} lines of the log were lost here\n", now())
+}
+
+fn json_note(lost: u64) -> String {
+    let note = serde_json::json!({
+        "timestamp": now(),
+        "level": "WARN",
+        "fields": { "message": "lines of the log were lost here", "lost": lost },
+        "target": module_path!(),
+    });
+    format!("{note}\n")
+}
+
+/// Takes one event at a time, whole.
+struct Events {
+    json: bool,
+}
+
+impl Write for Events {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.json {
+            // JSON escapes the control characters of ASCII, but not those that Unicode added.
+            let text = String::from_utf8_lossy(line);
+            let text = escaped(text.trim_end_matches('\n'));
+            OUTBOX.push(format!("{text}\n").as_bytes());
+        } else {
+            OUTBOX.push(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Fields as usual, but with what would act on a terminal or end the line escaped: messages and values may be others' text.
+struct Escaped;
+
+impl<'writer> FormatFields<'writer> for Escaped {
+    fn format_fields<R: RecordFields>(
+        &self,
+        mut writer: Writer<'writer>,
+        fields: R,
+    ) -> std::fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        writer.write_str(&escaped(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_that_others_sent_acts_on_the_terminal_or_begins_a_line() {
+        let evil = "\u{1b}[2J\u{9b}31m\nforged line\u{202e}\r\u{7}";
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let log = tracing_subscriber::fmt()
+            .with_ansi(true)
+            .with_target(false)
+            .fmt_fields(Escaped)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(log, || {
+            let span = tracing::info_span!("viewer", address = %evil, name = evil);
+            span.in_scope(|| {
+                let error: Box<dyn std::error::Error> = evil.into();
+                tracing::warn!(%error, reason = evil, odd = ?[evil], "{evil}");
+                tracing::warn!(error = &*error, "an error");
+            });
+        });
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text:?}");
+        for bad in ["\u{1b}[2J", "\u{9b}", "\u{202e}", "\r", "\u{7}"] {
+            assert!(!text.contains(bad), "{bad:?} in {text:?}");
+        }
+        assert!(text.contains("forged line"));
+    }
+}
