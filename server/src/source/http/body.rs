@@ -12,8 +12,11 @@ pub enum Body {
     Length(u64),
     /// Everything until the connection ends.
     UntilClose,
-    /// The line that says how long a chunk is comes next. Where the first one doesn't, the body has no chunks after all.
-    ChunkSize { first: bool },
+    /// The line that says how long a chunk is comes next.
+    ChunkSize {
+        /// Whether none came before. Where no such line comes then, the body has no chunks after all.
+        first: bool,
+    },
     /// That many bytes of a chunk, and the line end behind it.
     Chunk(u64),
     /// The line end behind a chunk.
@@ -44,6 +47,7 @@ pub struct BadChunk;
 const LONGEST_LINE: usize = 4096;
 
 impl Body {
+    /// The whole of a body.
     pub fn new(framing: Framing) -> Self {
         match framing {
             Framing::Length(0) => Self::Ended,

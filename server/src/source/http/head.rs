@@ -11,7 +11,9 @@ pub const LONGEST: usize = 64 << 10;
 /// Status line and headers of an answer.
 #[derive(Debug)]
 pub struct Head {
+    /// The status.
     pub status: StatusCode,
+    /// The headers that can be read.
     pub headers: HeaderMap,
     /// Whether the server closes the connection after each answer unless it says otherwise.
     old: bool,
