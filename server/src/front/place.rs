@@ -88,6 +88,9 @@ impl Claim {
 /// So long one may stay without having been let in: to sign in, and to load the page for it.
 const STAY: Duration = Duration::from_secs(60);
 
+/// Time for the answer that is being written when what let a connection in is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 impl Place {
     /// That of a guest who has just arrived.
     pub fn new(crowd: Crowd, id: u64, leave: CancellationToken) -> Self {
@@ -192,7 +195,11 @@ impl Place {
             let stranger = grant.is_none();
             let ended = async {
                 match grant {
-                    Some(grant) => grant.over().await,
+                    Some(grant) => {
+                        grant.over().await;
+                        // A device that signs itself out is still told so. Whatever shows pictures ends by itself.
+                        sleep(LAST_WORDS).await;
+                    }
                     None => std::future::pending().await,
                 }
             };
