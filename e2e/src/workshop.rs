@@ -6,9 +6,10 @@ use crate::server::{artifacts, forward, program};
 use anyhow::{Context as _, Result, ensure};
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use tempfile::TempDir;
 
 /// What is built, and what is not the project's.
 const LEFT_OUT: [&str; 3] = [".git", "dist", "target"];
@@ -16,7 +17,7 @@ const LEFT_OUT: [&str; 3] = [".git", "dist", "target"];
 /// The copy.
 #[derive(Debug)]
 pub struct Workshop {
-    tree: PathBuf,
+    tree: TempDir,
     port: u16,
 }
 
@@ -30,12 +31,10 @@ impl Workshop {
     /// # Errors
     /// Where it cannot be copied.
     pub fn beside(server: u16) -> Result<Self> {
-        // Always the same folder, so that Cargo finds what it has built there before.
-        let tree = artifacts()?.join("workshop");
-        if tree.exists() {
-            fs::remove_dir_all(&tree)?;
-        }
-        copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")), &tree)?;
+        // Not in Cargo's folder, in which Trunk sees no changes.
+        let tree = tempfile::tempdir()?;
+        let project = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        copy(project, tree.path())?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let workshop = Self { tree, port };
         workshop.edit("Trunk.toml", |text| {
@@ -55,7 +54,7 @@ impl Workshop {
     /// # Errors
     /// Where it cannot be read or written, or stays as it was.
     pub fn edit(&self, path: &str, change: impl FnOnce(&str) -> String) -> Result<()> {
-        let path = self.tree.join(path);
+        let path = self.tree.path().join(path);
         let before = fs::read_to_string(&path)?;
         let after = change(&before);
         ensure!(before != after, "{} is as it was", path.display());
