@@ -34,7 +34,7 @@ async fn both_wires_are_live_and_an_edit_is_seen(
     let style = format!("\nbody {{ outline: {width}px solid }}\n");
     workshop.edit("web-client/page.css", |css| css.to_owned() + &style)?;
     page.wait_for(&format!(
-        "getComputedStyle(document.body).outline.includes('{width}px solid')"
+        "getComputedStyle(document.body).outlineWidth === '{width}px'"
     ))
     .await?;
     wait_live(page, "gzip-base64").await
