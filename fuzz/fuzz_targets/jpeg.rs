@@ -1,9 +1,11 @@
-//! Walks arbitrary bytes as a JPEG: every function agrees with the others on where it ends and what stands in it.
+//! Walks arbitrary bytes as a JPEG: every function agrees with the others on where it ends and what stands in it, and what is
+//! mended needs no mending.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use pistreamer_protocol::jpeg;
+use std::borrow::Cow;
 
 fuzz_target!(|data: &[u8]| {
     let mut end = 0;
@@ -20,12 +22,15 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(info) = jpeg::inspect(data) {
         assert_eq!(info.len, data.len());
     }
-    if let Ok(with) = jpeg::with_huffman_tables(data) {
-        assert_eq!(jpeg::with_huffman_tables(&with).as_deref(), Ok(&*with));
-        let size = |info: jpeg::Info| (info.width, info.height);
-        assert_eq!(
-            jpeg::inspect(&with).map(size).ok(),
-            jpeg::inspect(data).map(size).ok()
-        );
+    if let Ok(mended) = jpeg::mend(data) {
+        assert!(mended.taken <= data.len());
+        assert_eq!(jpeg::inspect(&mended.jpeg), Ok(mended.info));
+        let again = jpeg::mend(&mended.jpeg).expect("it is mended");
+        assert!(matches!(again.jpeg, Cow::Borrowed(same) if same == &*mended.jpeg));
+        assert!(!again.was_open);
+        if let Ok(info) = prefix {
+            let size = |info: jpeg::Info| (info.width, info.height, info.orientation);
+            assert_eq!(size(info), size(mended.info));
+        }
     }
 });

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pistreamer::fuzzing::Rescaler;
-use pistreamer_protocol::jpeg;
+use pistreamer_protocol::jpeg::{self, Mended};
 use std::cell::RefCell;
 
 thread_local! {
@@ -22,9 +22,15 @@ fuzz_target!(|data: &[u8]| {
     };
     let (halvings, quality) = (halvings % 4, quality % 100 + 1);
     // As in the server: nothing else comes so far.
-    let Ok(info) = jpeg::inspect(picture) else {
+    let Ok(Mended {
+        jpeg: picture,
+        info,
+        ..
+    }) = jpeg::mend(picture)
+    else {
         return;
     };
+    let picture = &*picture;
     if info.width > SIDE || info.height > SIDE {
         return;
     }
@@ -44,5 +50,6 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(size, (expected.0.into(), expected.1.into()));
         let made = jpeg::inspect(&out).expect("what is made is whole");
         assert_eq!((made.width, made.height), expected);
+        assert_eq!(made.orientation, info.orientation);
     }
 });

@@ -440,6 +440,8 @@ impl Decoder {
         if jpeg.len() > self.limit || !jpeg::is_framed(&jpeg) {
             return None;
         }
+        // Its user may decode it, and must be spared one that claims to be vast.
+        jpeg::inspect_headers(&jpeg).ok()?;
         Some(Frame {
             stamp: Stamp::read(&jpeg)?,
             jpeg,

@@ -101,9 +101,31 @@ impl Unpacker {
         }
     }
 
+    /// The same, where what begins like a JPEG need not end like one: for [`jpeg::mend`].
+    pub fn unpack_to_mend(&mut self, message: &[u8]) -> Result<&[u8], UnpackError> {
+        let len = match inverse::unpack(message, self.limit, &mut self.jpeg) {
+            Some(len) if self.jpeg[..len].starts_with(&jpeg::SOI) => len,
+            _ => self.decode(message)?,
+        };
+        let jpeg = &self.jpeg[..len];
+        let is_begun = jpeg.starts_with(&jpeg::SOI);
+        is_begun.then_some(jpeg).ok_or(UnpackError::NotJpeg)
+    }
+
     /// Does what [`Self::unpack`] does, always with the general inflater: for tests and benchmarks that compare the two.
     #[doc(hidden)]
     pub fn unpack_any(&mut self, message: &[u8]) -> Result<&[u8], UnpackError> {
+        let len = self.decode(message)?;
+        let jpeg = &self.jpeg[..len];
+        if jpeg::is_framed(jpeg) {
+            Ok(jpeg)
+        } else {
+            Err(UnpackError::NotJpeg)
+        }
+    }
+
+    /// Inflates and decodes a message with the general inflater; returns how many bytes it holds.
+    fn decode(&mut self, message: &[u8]) -> Result<usize, UnpackError> {
         let text_len = self.inflate(after_header(message)?)?;
         let text = &self.text[..text_len];
         // At most two bytes more than decoding fills, and inflate() bounded the text.
@@ -114,12 +136,7 @@ impl Unpacker {
         if len > self.limit {
             return Err(UnpackError::TooLarge { limit: self.limit });
         }
-        let jpeg = &self.jpeg[..len];
-        if jpeg::is_framed(jpeg) {
-            Ok(jpeg)
-        } else {
-            Err(UnpackError::NotJpeg)
-        }
+        Ok(len)
     }
 
     /// Inflates what follows the header into `self.text` and checks the trailer; returns the length of the text.

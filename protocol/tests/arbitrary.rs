@@ -6,6 +6,7 @@ use common::JPEG;
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, jpeg};
 use proptest::prelude::*;
+use std::borrow::Cow;
 
 /// The golden frame with some bytes changed and perhaps cut: mostly still a JPEG in places.
 fn nearly_a_jpeg() -> impl Strategy<Value = Vec<u8>> {
@@ -30,8 +31,11 @@ fn walk(bytes: &[u8]) {
         assert!(jpeg::is_framed(&bytes[..info.len]));
         assert_eq!(jpeg::inspect(&bytes[..info.len]), Ok(info));
     }
-    if let Ok(with) = jpeg::with_huffman_tables(bytes) {
-        assert_eq!(jpeg::with_huffman_tables(&with).as_deref(), Ok(&*with));
+    if let Ok(mended) = jpeg::mend(bytes) {
+        assert_eq!(jpeg::inspect(&mended.jpeg), Ok(mended.info));
+        let again = jpeg::mend(&mended.jpeg).expect("it is mended");
+        assert!(matches!(again.jpeg, Cow::Borrowed(same) if same == &*mended.jpeg));
+        assert!(!again.was_open);
     }
     let _ = Stamp::read(bytes);
 }

@@ -8,6 +8,7 @@ pub mod access;
 pub mod allowance;
 pub mod called;
 pub mod clock;
+mod decoder;
 pub mod demand;
 mod folded;
 pub mod log;

@@ -29,10 +29,13 @@ pub struct Painter {
     canvas: Canvas,
     context: Context,
     size: (u32, u32),
+    /// Where pictures are turned before they are shown.
+    turned: Option<OffscreenCanvas>,
 }
 
 impl Painter {
-    /// Takes the canvas's context: `bitmaprenderer`, which copies nothing, or `2d` where there is no such thing.
+    /// Takes the canvas's context: `bitmaprenderer`, which copies nothing, or `2d` where there is no such thing, or none that
+    /// can turn pictures.
     ///
     /// # Errors
     /// Where the canvas has another context already.
@@ -41,7 +44,8 @@ impl Painter {
             Canvas::Page(canvas) => canvas.get_context(kind),
             Canvas::Worker(canvas) => canvas.get_context(kind),
         };
-        let context = if let Ok(Some(context)) = context("bitmaprenderer") {
+        let can_turn = !js::get(&js_sys::global(), "OffscreenCanvas").is_undefined();
+        let context = if can_turn && let Ok(Some(context)) = context("bitmaprenderer") {
             Context::Bitmap(context.unchecked_into())
         } else {
             let flat = context("2d")?.ok_or("the canvas has no 2d context")?;
@@ -54,11 +58,12 @@ impl Painter {
             canvas,
             context,
             size: (0, 0),
+            turned: None,
         })
     }
 
-    /// Shows the bitmap, and closes it.
-    pub fn draw(&mut self, bitmap: &ImageBitmap) -> Result<(), JsValue> {
+    /// Shows the bitmap, and closes it. `is_upright` says that it is stored as it is to be shown.
+    pub fn draw(&mut self, bitmap: &ImageBitmap, is_upright: bool) -> Result<(), JsValue> {
         let size = (bitmap.width(), bitmap.height());
         if self.size != size {
             self.set_size(size);
@@ -66,9 +71,14 @@ impl Painter {
         }
         let drawn = match &self.context {
             // Takes the pixels out of the bitmap; closing it afterwards is harmless.
-            Context::Bitmap(context) => {
+            Context::Bitmap(context) if is_upright => {
                 context.transfer_from_image_bitmap(bitmap);
                 Ok(())
+            }
+            // This context does not heed orientation, which drawing does.
+            Context::Bitmap(context) => {
+                let turned = turn(&mut self.turned, bitmap);
+                turned.map(|turned| context.transfer_from_image_bitmap(&turned))
             }
             Context::Page2d(context) => context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0),
             Context::Worker2d(context) => context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0),
@@ -98,6 +108,26 @@ impl Painter {
             }
         }
     }
+}
+
+/// The bitmap as it is to be shown.
+fn turn(
+    canvas: &mut Option<OffscreenCanvas>,
+    bitmap: &ImageBitmap,
+) -> Result<ImageBitmap, JsValue> {
+    let (width, height) = (bitmap.width(), bitmap.height());
+    let canvas = match canvas {
+        Some(canvas) => canvas,
+        None => canvas.insert(OffscreenCanvas::new(width, height)?),
+    };
+    canvas.set_width(width);
+    canvas.set_height(height);
+    let context: OffscreenCanvasRenderingContext2d = canvas
+        .get_context("2d")?
+        .ok_or("the canvas has no 2d context")?
+        .unchecked_into();
+    context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0)?;
+    canvas.transfer_to_image_bitmap()
 }
 
 /// What web-sys has no words for: no bitmap at all.

@@ -36,9 +36,6 @@ pub enum EncodeError {
         /// Lines that it should have.
         lines: usize,
     },
-    /// A JPEG whose colours are stored in a way that cannot be scaled.
-    #[error("a jpeg with such colour subsampling is not scaled")]
-    Subsampling,
     /// What libjpeg-turbo says.
     #[error("libjpeg-turbo: {0}")]
     Codec(#[from] turbojpeg::Error),

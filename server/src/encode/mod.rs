@@ -4,6 +4,7 @@
 //! queued. A JPEG of which nobody wants a smaller one needs no thread of the pool, and goes on at once. One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
 
 mod jpeg;
+mod meaning;
 pub(crate) mod rescale;
 mod scale;
 
@@ -326,7 +327,7 @@ impl Shared {
     ) -> Result<Made, FrameError> {
         let jpeg = bounded(jpeg)?;
         let info = container::inspect(&jpeg)?;
-        let full = (u32::from(info.width), u32::from(info.height));
+        let full = info.displayed();
         let mut made = Made::default();
         // The full one first: there is nothing to be made of it.
         for rendition in self.camera.plan(full.0).renditions().iter().rev() {
@@ -337,12 +338,13 @@ impl Shared {
                 match self.rescale(&jpeg, *rendition, tools) {
                     Ok((size, smaller)) if smaller.len() < jpeg.len() => {
                         let smaller = stamp.write(smaller)?.into();
+                        let size = info.orientation.displayed(size);
                         Frame::new(stamp.seq, stamp.captured_us, size, smaller).of(full)
                     }
                     Ok(_) => whole(),
-                    // Browsers decode kinds of JPEG that libjpeg-turbo doesn't rescale.
+                    // It goes on as it came: browsers may know better.
                     Err(error) => {
-                        tracing::debug!(%error, "a picture goes on in its full size");
+                        self.unscaled(&error);
                         whole()
                     }
                 }
@@ -351,6 +353,20 @@ impl Shared {
             made.add(self.camera.publish(*rendition, frame));
         }
         Ok(made)
+    }
+
+    /// A smaller picture cannot be made.
+    fn unscaled(&self, error: &EncodeError) {
+        let counters = &self.camera.counters;
+        let times = counters.unscaled.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            let camera = &self.camera.identity().id;
+            tracing::warn!(
+                camera,
+                times,
+                "a picture cannot be scaled, and is sent in its full size: {error}"
+            );
+        }
     }
 
     fn rescale<'a>(

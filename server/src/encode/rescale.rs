@@ -3,19 +3,12 @@
 //! For sources that deliver JPEGs. What is still samples is scaled by [`super::scale`].
 
 use super::EncodeError;
-use turbojpeg::{
-    Compressor, Decompressor, ScalingFactor, Subsamp, YuvImage, compressed_buf_len, yuv_pixels_len,
-};
+use super::meaning::Meaning;
+use crate::decoder::{ALIGN, Colours, Decoder};
+use turbojpeg::{Compressor, Image, PixelFormat, Subsamp, YuvImage, compressed_buf_len};
 
 /// Larger pictures are left as they are: a small file can claim to be one that no memory holds.
 const MOST_PIXELS: usize = 8192 * 8192;
-
-/// Progressive JPEGs with more scans are left as they are: each is a pass over the whole picture, and 16 MiB can hold a
-/// hundred thousand. Usual ones have ten.
-const MOST_SCANS: u32 = 100;
-
-/// Bytes that lines begin at multiples of, for libjpeg-turbo's vector code.
-const ALIGN: usize = 4;
 
 /// Rescales one JPEG after the other, keeping its buffers. Each thread has its own.
 #[derive(Debug)]
@@ -38,7 +31,8 @@ impl Rescaler {
         })
     }
 
-    /// Replaces `out` by the picture with its width and height halved so often, at most three times, and returns its size.
+    /// Replaces `out` by the picture with its width and height halved so often, at most three times, and returns its size. It is
+    /// shown the same way: turned as much, in the same colours.
     ///
     /// # Errors
     /// Whatever libjpeg-turbo cannot decode or encode, and pictures beyond all measure.
@@ -49,47 +43,85 @@ impl Rescaler {
         quality: u8,
         out: &mut Vec<u8>,
     ) -> Result<(u32, u32), EncodeError> {
-        // A used one keeps tables, which a picture that lacks some would be decoded with.
-        let mut decompressor = Decompressor::new()?;
-        decompressor.set_scan_limit(MOST_SCANS)?;
-        let header = decompressor.read_header(jpeg)?;
-        let factor = ScalingFactor::new(1, 1 << halvings);
-        let (width, height) = (factor.scale(header.width), factor.scale(header.height));
-        if !matches!(
-            header.subsamp,
-            Subsamp::None | Subsamp::Sub2x1 | Subsamp::Sub2x2 | Subsamp::Sub1x2 | Subsamp::Gray
-        ) {
-            return Err(EncodeError::Subsampling);
-        }
-        if header.width * header.height > MOST_PIXELS {
+        let mut decoder = Decoder::new(jpeg, halvings)?;
+        let header = decoder.header()?;
+        let (width, height) = (header.width, header.height);
+        if (width * height) << (2 * halvings) > MOST_PIXELS {
             return Err(EncodeError::Size {
-                width: header.width as u32,
-                height: header.height as u32,
+                width: (width << halvings) as u32,
+                height: (height << halvings) as u32,
             });
         }
-        decompressor.set_scaling_factor(factor)?;
-        let len = yuv_pixels_len(width, ALIGN, height, header.subsamp)?;
-        self.samples.resize(len, 0);
-        let mut picture = YuvImage {
-            pixels: self.samples.as_mut_slice(),
-            width,
-            align: ALIGN,
-            height,
-            subsamp: header.subsamp,
-        };
-        decompressor.decompress_to_yuv(jpeg, picture.as_deref_mut())?;
-        let room = compressed_buf_len(width, height, header.subsamp)?;
-        if self.room.len() < room {
-            self.room.resize(room, 0);
-        }
         self.compressor.set_quality(i32::from(quality))?;
-        let len = self
-            .compressor
-            .compress_yuv_to_slice(picture.as_deref(), &mut self.room)?;
-        out.clear();
-        out.extend_from_slice(&self.room[..len]);
+        let (len, meaning) = match header.colours {
+            Colours::Samples(subsamp) => {
+                decoder.samples(&header, subsamp, &mut self.samples)?;
+                let room = room(&mut self.room, width, height, subsamp)?;
+                let picture = YuvImage {
+                    pixels: self.samples.as_slice(),
+                    width,
+                    align: ALIGN,
+                    height,
+                    subsamp,
+                };
+                let len = self.compressor.compress_yuv_to_slice(picture, room)?;
+                (len, Meaning::of(jpeg))
+            }
+            Colours::Pixels | Colours::Inks => {
+                let is_inks = header.colours == Colours::Inks;
+                let format = if is_inks {
+                    PixelFormat::CMYK
+                } else {
+                    PixelFormat::RGB
+                };
+                decoder.pixels(&header, format, &mut self.samples)?;
+                let mut meaning = Meaning::of(jpeg);
+                if is_inks {
+                    to_rgb(&mut self.samples);
+                    // It is of inks, and browsers don't heed it, either.
+                    meaning.forget_profile();
+                }
+                let room = room(&mut self.room, width, height, Subsamp::None)?;
+                let picture = Image {
+                    pixels: self.samples.as_slice(),
+                    width,
+                    pitch: width * 3,
+                    height,
+                    format: PixelFormat::RGB,
+                };
+                self.compressor.set_subsamp(Subsamp::None)?;
+                (self.compressor.compress_to_slice(picture, room)?, meaning)
+            }
+        };
+        meaning.write(&self.room[..len], out);
         Ok((width as u32, height as u32))
     }
+}
+
+/// Room for the largest JPEG of that size; only what is written costs memory.
+fn room(
+    room: &mut Vec<u8>,
+    width: usize,
+    height: usize,
+    subsamp: Subsamp,
+) -> Result<&mut [u8], EncodeError> {
+    let len = compressed_buf_len(width, height, subsamp)?;
+    if room.len() < len {
+        *room = vec![0; len];
+    }
+    Ok(room)
+}
+
+/// Four inks a pixel → red, green and blue as browsers make them of it, in place.
+fn to_rgb(pixels: &mut Vec<u8>) {
+    let count = pixels.len() / 4;
+    for at in 0..count {
+        let [c, m, y, k] = [0, 1, 2, 3].map(|ink| u32::from(pixels[at * 4 + ink]));
+        // Inverted, as Adobe stores them: 255 is no ink.
+        let light = [c, m, y].map(|ink| (ink * k / 255) as u8);
+        pixels[at * 3..at * 3 + 3].copy_from_slice(&light);
+    }
+    pixels.truncate(count * 3);
 }
 
 #[cfg(test)]
@@ -123,6 +155,8 @@ mod tests {
             Subsamp::Sub2x1,
             Subsamp::Sub2x2,
             Subsamp::Sub1x2,
+            Subsamp::Sub4x1,
+            Subsamp::Sub1x4,
             Subsamp::Gray,
         ] {
             for (width, height) in [(64, 48), (67, 45), (1001, 17)] {
@@ -162,11 +196,92 @@ mod tests {
         let sof = vast.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
         vast[sof + 5..sof + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
         assert!(rescaler.rescale(&vast, 3, 80, &mut out).is_err());
-        // Scaled by libjpeg-turbo, some of its pixels have another brightness.
-        let rare = jpeg(64, 48, Subsamp::Sub4x1, false);
-        let error = rescaler.rescale(&rare, 1, 80, &mut out).unwrap_err();
-        assert!(matches!(error, EncodeError::Subsampling), "{error}");
         assert!(rescaler.rescale(&good, 1, 80, &mut out).is_ok());
+    }
+
+    /// Each shows red and green over blue and yellow.
+    const QUARTERS: [&[u8]; 5] = [
+        include_bytes!("../../../protocol/tests/pictures/quarters.jpg"),
+        include_bytes!("../../../protocol/tests/pictures/progressive.jpg"),
+        include_bytes!("../../../protocol/tests/pictures/rare-subsampling.jpg"),
+        include_bytes!("../../../protocol/tests/pictures/rgb.jpg"),
+        include_bytes!("../../../protocol/tests/pictures/cmyk.jpg"),
+    ];
+
+    fn is_quarters(jpeg: &[u8]) {
+        // As every viewer decodes it: another decoder.
+        let mut decoder = jpeg_decoder::Decoder::new(jpeg);
+        let rgb = decoder.decode().unwrap();
+        let info = decoder.info().unwrap();
+        let (width, height) = (usize::from(info.width), usize::from(info.height));
+        let colours = [[200, 30, 30], [30, 200, 30], [30, 30, 200], [220, 220, 60]];
+        for (quarter, colour) in colours.into_iter().enumerate() {
+            let (x, y) = (quarter % 2 * 2 + 1, quarter / 2 * 2 + 1);
+            let at = (y * height / 4 * width + x * width / 4) * 3;
+            for (sample, wanted) in rgb[at..at + 3].iter().zip(colour) {
+                assert!(
+                    sample.abs_diff(wanted) <= 12,
+                    "{quarter}: {:?}",
+                    &rgb[at..at + 3]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_way_of_storing_colours_keeps_them_in_every_size() {
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        for picture in QUARTERS {
+            for halvings in 0..4 {
+                rescaler.rescale(picture, halvings, 90, &mut out).unwrap();
+                is_quarters(&out);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_picture_means_stays_in_every_size() {
+        use pistreamer_protocol::jpeg::{Orientation, inspect, segments};
+        let profile = b"\xff\xe2\0\x16ICC_PROFILE\0\x01\x01colour";
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        for number in 1..=8 {
+            let orientation = Orientation::new(number).unwrap();
+            let meaning = [&orientation.segment()[..], profile].concat();
+            for picture in QUARTERS {
+                let jfif = segments(picture).next().unwrap().unwrap().end();
+                let turned = [&picture[..jfif], &meaning, &picture[jfif..]].concat();
+                rescaler.rescale(&turned, 1, 90, &mut out).unwrap();
+                let info = inspect(&out).unwrap();
+                assert_eq!((info.width, info.height), (48, 32));
+                assert_eq!(info.orientation, orientation);
+                // Inks have become light.
+                let is_kept = picture != QUARTERS[4];
+                let has = out.windows(profile.len()).any(|bytes| bytes == profile);
+                assert_eq!(has, is_kept);
+            }
+        }
+    }
+
+    #[test]
+    fn what_libjpeg_warns_of_is_a_picture() {
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        let [picture, ..] = QUARTERS;
+        let (data, end) = picture.split_at(picture.len() - 2);
+        let [junk, stuffed] = [b"\0\0\0\0".as_slice(), b"\xff\0"];
+        for junk in [junk, stuffed] {
+            let warned = [data, junk, end].concat();
+            rescaler.rescale(&warned, 1, 90, &mut out).unwrap();
+            is_quarters(&out);
+        }
+        // A part is missing, and its place is grey, as in browsers.
+        let torn = [&data[..data.len() - 20], end].concat();
+        assert!(rescaler.rescale(&torn, 1, 90, &mut out).is_ok());
+        // An error stays an error, also after a warning.
+        let broken = [data, junk, b"\xff\x02\0\x04ab", end].concat();
+        assert!(rescaler.rescale(&broken, 1, 90, &mut out).is_err());
     }
 
     #[test]
@@ -200,6 +315,43 @@ mod tests {
         rescaler.rescale(&own_tables, 1, 80, &mut after).unwrap();
         rescaler.rescale(&bare, 1, 80, &mut after).unwrap();
         assert!(fresh == after);
+    }
+
+    #[test]
+    fn a_small_file_cannot_take_much_memory() {
+        // In a process of its own, whose memory nothing else takes.
+        const ALONE: &str = "PISTREAMER_TEST_ALONE";
+        if std::env::var_os(ALONE).is_none() {
+            let name = "encode::rescale::tests::a_small_file_cannot_take_much_memory";
+            let alone = std::process::Command::new(std::env::current_exe().unwrap())
+                .args([name, "--exact"])
+                .env(ALONE, "1")
+                .output()
+                .unwrap();
+            assert!(alone.status.success(), "{alone:?}");
+            return;
+        }
+        let mut rescaler = Rescaler::new().unwrap();
+        let mut out = Vec::new();
+        for (side, fits) in [(0x1000_u16, true), (0x2000, false)] {
+            // Where it comes in, it is refused for claiming so much in a few hundred bytes.
+            let mut picture = QUARTERS[1].to_vec();
+            let frame = picture.windows(2).position(|two| two == [0xff, 0xc2]);
+            let claim = [side.to_be_bytes(), side.to_be_bytes()].concat();
+            picture[frame.unwrap() + 5..][..4].copy_from_slice(&claim);
+            assert!(pistreamer_protocol::jpeg::mend(&picture).is_err());
+            let done = rescaler.rescale(&picture, 1, 80, &mut out);
+            assert_eq!(done.is_ok(), fits, "{done:?}");
+        }
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let most: u32 = most
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        assert!(most < 150_000, "{most} kB");
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn describe(camera: &Camera) -> Value {
         "encoded": counters.published.load(Relaxed),
         "overtaken": counters.overtaken.load(Relaxed),
         "broken": counters.broken.load(Relaxed),
+        "unscaled": counters.unscaled.load(Relaxed),
         "fps_captured": rounded(counters.captured_rate()),
         "fps_encoded": rounded(counters.published_rate()),
         "last_frame_us": counters.published_us.load(Relaxed),

@@ -11,6 +11,7 @@ use super::upgrade::{handshake, switch, upgraded};
 use super::{State, cameras, refusal, stop};
 use crate::access::Grant;
 use crate::session::{self, Stop};
+use crate::source::Mended;
 use crate::source::ingest::{Shut, Visit};
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
@@ -184,7 +185,7 @@ impl Session {
         match message {
             Message::Binary(bytes) => {
                 let began = Instant::now();
-                match self.picture(bytes) {
+                match self.picture(bytes).await {
                     Ok(seq) => {
                         self.say(Message::text(ViewerMessage::Ack { seq }.to_json()))
                             .await
@@ -209,9 +210,19 @@ impl Session {
     }
 
     /// Hands in the picture of a message.
-    fn picture(&mut self, message: Bytes) -> Result<u64, String> {
+    async fn picture(&mut self, message: Bytes) -> Result<u64, String> {
         let jpeg = unwrapped(&mut self.unpacker, message)?;
-        self.visit.picture(jpeg).map_err(|error| error.to_string())
+        let picture = match Mended::new(jpeg) {
+            Ok(Mended::Whole(picture)) => Ok(picture),
+            // That decodes the picture, which must not hold up everybody.
+            Ok(Mended::Open(open)) => {
+                let checked = tokio::task::spawn_blocking(move || open.checked());
+                checked.await.map_err(|error| error.to_string())?
+            }
+            Err(error) => Err(error),
+        };
+        let taken = picture.and_then(|picture| self.visit.picture(picture));
+        taken.map_err(|error| error.to_string())
     }
 
     async fn say(&mut self, message: Message) -> Result<(), End> {
@@ -230,7 +241,7 @@ pub fn unwrapped(unpacker: &mut Unpacker, message: Bytes) -> Result<Bytes, Strin
     let jpeg = match WireFormat::of(&message) {
         WireFormat::Jpeg => message,
         WireFormat::GzipBase64 => {
-            let unpacked = unpacker.unpack(&message);
+            let unpacked = unpacker.unpack_to_mend(&message);
             Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
         }
     };

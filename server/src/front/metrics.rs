@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Name, type, help and value of one figure of every camera.
 type CameraFigure = (&'static str, &'static str, &'static str, fn(&Camera) -> f64);
 
-const CAMERA_FIGURES: [CameraFigure; 8] = [
+const CAMERA_FIGURES: [CameraFigure; 9] = [
     (
         "pistreamer_camera_up",
         "gauge",
@@ -55,6 +55,12 @@ const CAMERA_FIGURES: [CameraFigure; 8] = [
         "counter",
         "Pictures that were broken or could not be encoded",
         |camera| camera.counters.broken.load(Relaxed) as f64,
+    ),
+    (
+        "pistreamer_frames_unscaled_total",
+        "counter",
+        "Smaller pictures that could not be made, in place of which the full ones were sent",
+        |camera| camera.counters.unscaled.load(Relaxed) as f64,
     ),
     (
         "pistreamer_last_frame_timestamp_seconds",

@@ -76,6 +76,8 @@ pub struct Counters {
     pub overtaken: AtomicU64,
     /// Pictures that were broken at the source or could not be encoded.
     pub broken: AtomicU64,
+    /// Smaller pictures that could not be made, in place of which the full ones went on.
+    pub unscaled: AtomicU64,
     captured_rate: Rate,
     published_rate: Rate,
     /// Unix time in µs of the newest published frame's publication; 0 before the first.

@@ -4,9 +4,8 @@
 //! HTTP and WebSocket belong to `front`, which opens the door for whoever may come in.
 
 use super::remote::{self, Intake};
-use super::{Config, Outlet, Source, SourceError};
+use super::{Config, Outlet, Source, SourceError, Whole};
 use crate::demand::Demand;
-use bytes::Bytes;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::{Camera, CameraStatus};
@@ -117,13 +116,13 @@ impl Visit {
             .expect("only drop takes the intake away")
     }
 
-    /// Hands in a JPEG and returns the seq to acknowledge: that of its stamp, or the one that it was given.
+    /// Hands in a picture and returns the seq to acknowledge: that of its stamp, or the one that it was given.
     ///
     /// # Errors
-    /// Where it is not one whole JPEG.
-    pub fn picture(&mut self, jpeg: Bytes) -> Result<u64, JpegError> {
-        let stamp = Stamp::read(&jpeg);
-        let given = self.intake().picture(jpeg)?;
+    /// Where its stamp cannot be replaced.
+    pub fn picture(&mut self, picture: Whole) -> Result<u64, JpegError> {
+        let stamp = Stamp::read(&picture.jpeg);
+        let given = self.intake().whole(picture)?;
         Ok(stamp.map_or(given, |stamp| stamp.seq))
     }
 

@@ -14,8 +14,10 @@ pub mod relay;
 pub(crate) mod remote;
 mod supervise;
 pub mod tcp;
+mod whole;
 
 pub use supervise::{Pauses, Supervisor};
+pub use whole::{Mended, Whole};
 
 use crate::demand::Demand;
 use bytes::Bytes;

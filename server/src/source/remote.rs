@@ -2,12 +2,11 @@
 //!
 //! Protocols belong to [`super::tcp`], [`super::http`] and [`super::relay`].
 
-use super::{Mode, Outlet, SourceError};
+use super::{Mended, Mode, Outlet, SourceError, Whole};
 use crate::demand::Demand;
 use bytes::Bytes;
-use pistreamer_protocol::jpeg::{self, JpegError};
+use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::{CameraState, CameraStatus};
-use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -144,17 +143,20 @@ impl Intake {
         self.outlet.broken(reason);
     }
 
-    /// Hands on a picture and returns its seq. One that lacks its Huffman tables gets the standard ones.
+    /// Mends a picture where that can be done, hands it on and returns its seq.
     ///
     /// # Errors
-    /// Where it is not one whole JPEG; nothing was handed on.
+    /// Where it is no whole JPEG; nothing was handed on.
     pub fn picture(&mut self, jpeg: Bytes) -> Result<u64, JpegError> {
-        let info = jpeg::inspect(&jpeg)?;
-        let jpeg = match jpeg::with_huffman_tables(&jpeg)? {
-            Cow::Borrowed(_) => jpeg,
-            Cow::Owned(with) => with.into(),
-        };
-        self.open((info.width.into(), info.height.into()));
-        self.outlet.arrived(jpeg)
+        self.whole(Mended::new(jpeg)?.whole()?)
+    }
+
+    /// Hands on a whole picture and returns its seq.
+    ///
+    /// # Errors
+    /// As for [`Outlet::arrived`].
+    pub fn whole(&mut self, picture: Whole) -> Result<u64, JpegError> {
+        self.open(picture.info.displayed());
+        self.outlet.arrived(picture.jpeg)
     }
 }

@@ -11,6 +11,7 @@ use web_sys::{Blob, BlobPropertyBag};
 pub(super) struct Picture {
     pub(super) jpeg: Blob,
     pub(super) stamp: Option<Stamp>,
+    pub(super) is_upright: bool,
 }
 
 impl Picture {
@@ -62,7 +63,7 @@ impl Jpegs {
                 .unpack(&self.buffer)
                 .map_err(|error| error.to_string())?,
         };
-        jpeg::inspect(bytes).map_err(|error| error.to_string())?;
+        let info = jpeg::inspect(bytes).map_err(|error| error.to_string())?;
         let options = BlobPropertyBag::new();
         options.set_type("image/jpeg");
         let parts = Array::of1(&Uint8Array::from(bytes));
@@ -71,6 +72,7 @@ impl Jpegs {
         Ok(Picture {
             jpeg,
             stamp: Stamp::read(bytes),
+            is_upright: info.orientation.is_upright(),
         })
     }
 }

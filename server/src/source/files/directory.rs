@@ -3,9 +3,7 @@
 //! Many pictures in one file are the business of [`super::reel`].
 
 use super::{Found, LARGEST, WHAT_TO_GIVE, unreadable};
-use crate::source::SourceError;
-use bytes::Bytes;
-use pistreamer_protocol::jpeg;
+use crate::source::{Mended, SourceError};
 use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -52,12 +50,9 @@ impl Directory {
         Some(match read(&self.path.join(&name)) {
             Err(error) => broken(error.to_string()),
             Ok(None) => broken(format!("it is larger than {LARGEST} bytes")),
-            Ok(Some(mut bytes)) => match jpeg::inspect_prefix(&bytes) {
-                Ok(info) => {
-                    // Cameras append previews and padding, which belong to the file but not to the picture.
-                    bytes.truncate(info.len);
-                    Found::Jpeg(Bytes::from(bytes), info)
-                }
+            // Cameras append previews and padding, which belong to the file but not to the picture.
+            Ok(Some(bytes)) => match Mended::new(bytes.into()).and_then(Mended::whole) {
+                Ok(picture) => Found::Picture(picture),
                 Err(error) => broken(error.to_string()),
             },
         })

@@ -8,14 +8,11 @@ pub(crate) mod reel;
 
 use crate::clock;
 use crate::source::pace::{self, Pace};
-use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, WEDGED};
-use bytes::Bytes;
+use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, WEDGED, Whole};
 use directory::Directory;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
-use pistreamer_protocol::jpeg::{self, Info, JpegError};
 use pistreamer_protocol::message::Camera;
 use reel::Reel;
-use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -63,11 +60,11 @@ impl Source for FilesSource {
         let mut size = None;
         // The next picture is read ahead: it tells the size before anybody watches, and is there when it is due.
         while let Some(picture) = reader.next(outlet)? {
-            if size != Some(picture.size) {
-                size = Some(picture.size);
+            let (width, height) = picture.info.displayed();
+            if size.replace((width, height)) != Some((width, height)) {
                 outlet.open(Mode {
-                    width: picture.size.0,
-                    height: picture.size.1,
+                    width,
+                    height,
                     fps: self.fps,
                 });
             }
@@ -80,16 +77,10 @@ impl Source for FilesSource {
     }
 }
 
-/// One whole JPEG with its Huffman tables.
-struct Picture {
-    jpeg: Bytes,
-    size: (u32, u32),
-}
-
 /// What a pass over the pictures comes upon.
 pub enum Found {
-    /// One whole JPEG.
-    Jpeg(Bytes, Info),
+    /// A picture, mended.
+    Picture(Whole),
     /// Where, and why it is left out.
     Broken(String),
 }
@@ -165,7 +156,7 @@ impl<'a> Reader<'a> {
 
     /// The next whole picture; reports the broken ones before it. A file that is just being written is read again as the next
     /// picture, and is an error only if it stays as it is. `None` where the pipeline stops.
-    fn next(&mut self, outlet: &Outlet) -> Result<Option<Picture>, SourceError> {
+    fn next(&mut self, outlet: &Outlet) -> Result<Option<Whole>, SourceError> {
         loop {
             let mut reported = false;
             match self.advance(outlet, &mut reported) {
@@ -195,7 +186,7 @@ impl<'a> Reader<'a> {
         &mut self,
         outlet: &Outlet,
         reported: &mut bool,
-    ) -> Result<Option<Picture>, SourceError> {
+    ) -> Result<Option<Whole>, SourceError> {
         let mut broken = |reason: &str| {
             *reported = true;
             outlet.broken(reason);
@@ -210,14 +201,10 @@ impl<'a> Reader<'a> {
             };
             let found = pass.next().map_err(|error| unreadable(self.path, &error))?;
             match found {
-                Some(Found::Jpeg(jpeg, info)) => match with_tables(jpeg) {
-                    Ok(jpeg) => {
-                        self.any = true;
-                        let size = (u32::from(info.width), u32::from(info.height));
-                        return Ok(Some(Picture { jpeg, size }));
-                    }
-                    Err(error) => broken(&error.to_string()),
-                },
+                Some(Found::Picture(picture)) => {
+                    self.any = true;
+                    return Ok(Some(picture));
+                }
                 Some(Found::Broken(reason)) => broken(&reason),
                 None if self.any => self.pass = None,
                 None => {
@@ -230,13 +217,6 @@ impl<'a> Reader<'a> {
         }
         Ok(None)
     }
-}
-
-fn with_tables(jpeg: Bytes) -> Result<Bytes, JpegError> {
-    Ok(match jpeg::with_huffman_tables(&jpeg)? {
-        Cow::Borrowed(_) => jpeg,
-        Cow::Owned(with) => Bytes::from(with),
-    })
 }
 
 #[cfg(test)]

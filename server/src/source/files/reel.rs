@@ -3,7 +3,7 @@
 //! Knows nothing of directories, which are the business of [`super::directory`].
 
 use super::Found;
-use bytes::Bytes;
+use crate::source::{Mended, Whole};
 use pistreamer_protocol::jpeg::{self, JpegError};
 use std::io::{self, Read};
 
@@ -57,9 +57,13 @@ impl<R: Read> Reel<R> {
             let rest = self.rest();
             let error = match jpeg::inspect_prefix(rest) {
                 Ok(info) if info.len <= self.largest => {
-                    let picture = Bytes::copy_from_slice(&rest[..info.len]);
+                    let picture = Mended::copy_of(&rest[..info.len]).and_then(Mended::whole);
+                    let found = picture.map_or_else(
+                        |error| Found::Broken(self.broken(&error.to_string())),
+                        Found::Picture,
+                    );
                     self.done += info.len;
-                    return Ok(Some(Found::Jpeg(picture, info)));
+                    return Ok(Some(found));
                 }
                 Ok(_) => format!("it is larger than {} bytes", self.largest),
                 Err(JpegError::Truncated { .. }) if !self.ended => {
@@ -69,12 +73,15 @@ impl<R: Read> Reel<R> {
                     }
                     format!("it is larger than {} bytes", self.largest)
                 }
-                Err(error) => error.to_string(),
+                Err(error) => match self.without_end() {
+                    Some((picture, taken)) => {
+                        self.done += taken;
+                        return Ok(Some(Found::Picture(picture)));
+                    }
+                    None => error.to_string(),
+                },
             };
-            let reason = format!(
-                "the picture at byte {} of the file: {error}",
-                self.position()
-            );
+            let reason = self.broken(&error);
             // Its preview lies within a segment of its headers, and must not be taken for the next picture.
             let headers = jpeg::segments(rest).map_while(Result::ok).last();
             self.done += headers.map_or(jpeg::SOI.len(), |last| last.end());
@@ -108,6 +115,18 @@ impl<R: Read> Reel<R> {
             self.done += passed.saturating_sub(START.len() - 1);
             self.read(PIECE)?;
         }
+    }
+
+    /// The next picture where nothing but its end is missing, and how many bytes it takes.
+    fn without_end(&self) -> Option<(Whole, usize)> {
+        let rest = self.rest();
+        let taken = jpeg::mend(rest).ok()?.taken;
+        let picture = Mended::copy_of(&rest[..taken]).and_then(Mended::whole);
+        Some((picture.ok()?, taken))
+    }
+
+    fn broken(&self, why: &str) -> String {
+        format!("the picture at byte {} of the file: {why}", self.position())
     }
 
     fn rest(&self) -> &[u8] {

@@ -3,6 +3,8 @@
 use super::*;
 use crate::demand::Demand;
 use crate::source::{RawFrame, Sink};
+use pistreamer_protocol::jpeg;
+use std::borrow::Cow;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
@@ -34,10 +36,8 @@ impl Sink for Record {
             panic!("files are JPEGs");
         };
         let info = jpeg::inspect(&jpeg).unwrap();
-        assert!(matches!(
-            jpeg::with_huffman_tables(&jpeg),
-            Ok(Cow::Borrowed(_))
-        ));
+        let mended = jpeg::mend(&jpeg).map(|mended| mended.jpeg);
+        assert!(matches!(mended, Ok(Cow::Borrowed(_))));
         self.add(format!("frame {} is {}", frame.seq, info.width), true);
     }
 
@@ -86,7 +86,9 @@ fn jpeg(width: u16) -> Vec<u8> {
     let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, b'J', b'F'];
     jpeg.extend([0xff, 0xc0, 0, 11, 8, 0, 8]);
     jpeg.extend(width.to_be_bytes());
-    jpeg.extend([1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    jpeg.extend([1, 1, 0x11, 0, 0xff, 0xdb, 0, 67, 0]);
+    jpeg.extend([1; 64]);
+    jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
     jpeg.extend([0x12, 0xff, 0x00, 0x34, 0xff, 0xd9]);
     jpeg
 }
@@ -112,7 +114,7 @@ fn reel(parts: &[Vec<u8>], largest: usize) -> Vec<String> {
     let mut log = Vec::new();
     while let Some(found) = reel.next().unwrap() {
         log.push(match found {
-            Found::Jpeg(jpeg, info) => {
+            Found::Picture(Whole { jpeg, info }) => {
                 assert_eq!(jpeg.len(), info.len);
                 format!("{}", info.width)
             }
@@ -207,19 +209,23 @@ fn a_broken_picture_in_a_file_costs_only_itself() {
     let whole = jpeg(1).len();
     let cut = |len| jpeg(2)[..len].to_vec();
     assert_eq!(
-        reel(&[jpeg(1), cut(35), jpeg(3)], 1000),
+        reel(&[jpeg(1), cut(whole - 5), jpeg(3)], 1000),
         [
             "1".to_string(),
             format!(
-                "the picture at byte {whole} of the file: byte 36 is 0xd8 where a marker has to start"
+                "the picture at byte {whole} of the file: byte {} is 0xd8 where a marker has to start",
+                whole - 4
             ),
             "3".to_string()
         ]
     );
-    let last = reel(&[jpeg(1), cut(35)], 1000);
+    let last = reel(&[jpeg(1), cut(whole - 5)], 1000);
     assert_eq!(
         last[1],
-        format!("the picture at byte {whole} of the file: it is cut off: 35 bytes and no FF D9")
+        format!(
+            "the picture at byte {whole} of the file: it is cut off: {} bytes and no FF D9",
+            whole - 5
+        )
     );
     let headless = reel(&[jpeg(2)[9..].to_vec(), jpeg(3)], 1000);
     assert_eq!(
@@ -241,7 +247,7 @@ fn a_broken_pictures_preview_is_not_shown() {
     let length = (preview.len() + 2) as u16;
     let exif = [&[0xff, 0xe1], &length.to_be_bytes()[..], &preview].concat();
     broken.splice(2..2, exif);
-    broken.truncate(broken.len() - 3);
+    broken.truncate(broken.len() - 5);
     let log = reel(&[broken, jpeg(3)], 1000);
     assert_eq!(log.len(), 2);
     assert_eq!(log[1], "3");
@@ -308,7 +314,7 @@ fn a_large_file_is_never_held_whole() {
     };
     let mut reel = Reel::new(endless, LARGEST);
     for _ in 0..20_000 {
-        assert!(matches!(reel.next().unwrap(), Some(Found::Jpeg(..))));
+        assert!(matches!(reel.next().unwrap(), Some(Found::Picture(_))));
     }
 }
 

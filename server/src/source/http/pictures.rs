@@ -6,9 +6,9 @@ use super::Stay;
 use super::multipart::Part;
 use crate::demand::Demand;
 use crate::source::remote::Intake;
-use crate::source::{SourceError, WEDGED};
+use crate::source::{Mended, SourceError, WEDGED};
 use bytes::Bytes;
-use pistreamer_protocol::jpeg::{self, JpegError};
+use pistreamer_protocol::jpeg::JpegError;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -198,8 +198,8 @@ impl<'a> Pictures<'a> {
         if watched {
             self.intake.picture(jpeg)?;
         } else {
-            let info = jpeg::inspect(&jpeg)?;
-            self.intake.probed((info.width.into(), info.height.into()));
+            let picture = Mended::new(jpeg)?.whole()?;
+            self.intake.probed(picture.info.displayed());
         }
         Ok(())
     }

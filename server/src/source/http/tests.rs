@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// The smallest JPEG of 16x8 pixels.
-const JPEG: &[u8] = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x08\x00\x10\x01\x01\x11\x00\
+const JPEG: &[u8] = b"\xff\xd8\xff\xdb\x00\x43\x00\
+    ----------------------------------------------------------------\
+    \xff\xc0\x00\x0b\x08\x00\x08\x00\x10\x01\x01\x11\x00\
     \xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\xff\xd9";
 
 /// Keeps what happens: `open`, `frame` and so on.

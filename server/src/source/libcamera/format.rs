@@ -2,10 +2,10 @@
 //!
 //! Choosing among the formats that a camera offers belongs to [`super::setup`].
 
-use crate::source::{Layout, Plane};
+use crate::source::{Layout, Mended, Plane};
 use bytes::Bytes;
 use libcamera::pixel_format::PixelFormat;
-use pistreamer_protocol::jpeg::{self, JpegError};
+use pistreamer_protocol::jpeg::JpegError;
 
 /// Pixel formats that can be made JPEGs of without going through RGB, or are JPEGs already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,13 +149,10 @@ fn stretch_chroma(sample: u8) -> u8 {
     (((u16::from(sample.clamp(16, 240)) - 16) * 291 + 256) >> 8) as u8
 }
 
-/// The JPEG that the memory begins with: without the padding that some cameras send after it, with the Huffman tables that
-/// some leave out. `used` is how much of the memory the camera says it wrote.
+/// The JPEG that the memory begins with, mended: some cameras send padding after it, some leave out Huffman tables. `used` is how much of the memory the camera says it wrote.
 pub(super) fn read_jpeg(memory: &[u8], used: Option<usize>) -> Result<Bytes, JpegError> {
     let written = &memory[..used.unwrap_or(memory.len()).min(memory.len())];
-    let info = jpeg::inspect_prefix(written)?;
-    let whole = jpeg::with_huffman_tables(&written[..info.len])?;
-    Ok(Bytes::from(whole.into_owned()))
+    Ok(Mended::copy_of(written)?.whole()?.jpeg)
 }
 
 #[cfg(test)]
@@ -177,7 +174,9 @@ mod tests {
     }
 
     /// The beginning of a JPEG of 2x2 samples, and the rest without its Huffman tables.
-    const HEAD: &[u8] = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x02\x00\x02\x01\x01\x11\x00";
+    const HEAD: &[u8] = b"\xff\xd8\xff\xdb\x00\x43\x00\
+        ----------------------------------------------------------------\
+        \xff\xc0\x00\x0b\x08\x00\x02\x00\x02\x01\x01\x11\x00";
     const TAIL: &[u8] = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\x34\xff\xd9";
 
     #[test]
@@ -185,7 +184,7 @@ mod tests {
         let bare = [HEAD, TAIL].concat();
         let padded = [bare.as_slice(), &[0; 100]].concat();
         let jpeg = read_jpeg(&padded, None).unwrap();
-        jpeg::inspect(&jpeg).unwrap();
+        pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
         assert!(jpeg.starts_with(HEAD) && jpeg.ends_with(TAIL));
         assert_eq!(jpeg.len(), bare.len() + 420);
         assert_eq!(read_jpeg(&padded, Some(bare.len())).unwrap(), jpeg);
@@ -196,7 +195,7 @@ mod tests {
     #[test]
     fn half_a_jpeg_is_broken() {
         let bare = [HEAD, TAIL].concat();
-        assert!(read_jpeg(&bare, Some(bare.len() - 1)).is_err());
+        assert!(read_jpeg(&bare, Some(bare.len() - 3)).is_err());
         assert!(read_jpeg(&[0; 16], None).is_err());
         assert!(read_jpeg(&[], None).is_err());
     }

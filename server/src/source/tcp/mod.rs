@@ -5,7 +5,7 @@
 pub(crate) mod wire;
 
 use super::remote::{self, Intake};
-use super::{Config, Outlet, Source, SourceError, WEDGED};
+use super::{Config, Mended, Outlet, Source, SourceError, WEDGED};
 use crate::folded::Folded;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
@@ -233,7 +233,11 @@ async fn read(stream: &mut TcpStream, rhythm: &Cell<Rhythm>, intake: &mut Intake
             let problem = match reader.next() {
                 Ok(None) => break,
                 Ok(Some(Item::End)) => return End::Ended,
-                Ok(Some(Item::Image(jpeg))) => match intake.picture(jpeg) {
+                // What is no padding behind it says that its length is wrong, or the next one's.
+                Ok(Some(Item::Image(jpeg))) => match Mended::alone(jpeg)
+                    .and_then(Mended::whole)
+                    .and_then(|picture| intake.whole(picture))
+                {
                     Ok(_) => {
                         rhythm.set(rhythm.get().next());
                         number += 1;

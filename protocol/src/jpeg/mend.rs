@@ -1,0 +1,55 @@
+//! JPEGs as cameras write them → JPEGs as T.81 has them, changed as little as that takes.
+//!
+//! What cannot be mended is an error of [`super`].
+
+use super::tables::STANDARD_TABLES;
+use super::{EOI, Header, Info, JpegError, SOI, SOS, decodable, end, segments};
+use std::borrow::Cow;
+
+/// A JPEG from elsewhere that is whole now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended<'a> {
+    /// From SOI to EOI, with its Huffman tables and nothing between its segments: what came, where that was so.
+    pub jpeg: Cow<'a, [u8]>,
+    /// What it tells.
+    pub info: Info,
+    /// How many bytes of what came it took.
+    pub taken: usize,
+    /// It had no end. Whether all of the picture had come shows only when it is decoded.
+    pub was_open: bool,
+}
+
+/// The JPEG that `bytes` begin with, mended: bytes go that stand between its segments or follow its end, and what is missing comes,
+/// EOI and Huffman tables. What every decoder takes is taken, and what none does is refused.
+///
+/// A JPEG that needs none of this is walked and not copied.
+pub fn mend(bytes: &[u8]) -> Result<Mended<'_>, JpegError> {
+    let header = Header::read(bytes)?;
+    decodable::check(bytes)?;
+    let end = end::picture_end(bytes, header.picture_at);
+    let jpeg = if header.is_tidy && header.has_huffman_tables && end.is_marked {
+        Cow::Borrowed(&bytes[..end.at])
+    } else {
+        let room = end.at + STANDARD_TABLES.len() + EOI.len();
+        let mut jpeg = Vec::with_capacity(room);
+        jpeg.extend(SOI);
+        for segment in segments(bytes) {
+            let segment = segment?;
+            if segment.marker == SOS && !header.has_huffman_tables {
+                jpeg.extend(STANDARD_TABLES);
+            }
+            jpeg.extend(&bytes[segment.at..segment.end()]);
+        }
+        jpeg.extend(&bytes[header.picture_at..end.at]);
+        if !end.is_marked {
+            jpeg.extend(EOI);
+        }
+        Cow::Owned(jpeg)
+    };
+    Ok(Mended {
+        info: header.info(jpeg.len())?,
+        jpeg,
+        taken: end.at,
+        was_open: !end.is_marked,
+    })
+}
