@@ -20,10 +20,19 @@ fn no_signal(reason: String) -> Message {
     Message::text(ServerMessage::State(status).to_json())
 }
 
+/// Comes in as soon as the one before has gone.
 async fn pusher(server: &TestServer) -> TestViewer {
-    let wire = ("sec-websocket-protocol", WireFormat::Jpeg.subprotocol());
-    let connected = TestViewer::connect_with(server, "/ingest", &[wire]).await;
-    connected.unwrap()
+    let wire = [("sec-websocket-protocol", WireFormat::Jpeg.subprotocol())];
+    let connect = async {
+        loop {
+            if let Ok(pusher) = TestViewer::connect_with(server, "/ingest", &wire).await {
+                return pusher;
+            }
+        }
+    };
+    timeout(PATIENCE, connect)
+        .await
+        .expect("the door stays shut")
 }
 
 /// The code with which the server closes.
