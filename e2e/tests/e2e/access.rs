@@ -96,6 +96,42 @@ async fn the_link_with_the_key_shows_the_camera_and_the_key_is_gone_from_the_add
 }
 
 #[tokio::test]
+async fn a_link_elsewhere_signs_nobody_over_to_another_key() -> Result<()> {
+    let locked = locked(&[])?;
+    let url = locked.server.url();
+    let browser = Browser::start().await?;
+    let owners = browser.open(&locked.link()?).await?;
+    wait_live(&owners).await?;
+    let others = locked.view_key("door")?;
+    let noticed = format!(
+        "fetch('api/v1/session?key={others}', {{ credentials: 'omit' }}).then(answer => answer.ok)"
+    );
+    while owners.eval(&noticed).await? != true {}
+    let mut site = Site::reserve().await?;
+    let elsewhere = site.serve(&format!(
+        "<!doctype html><body><a href='{url}#key={others}'>look</a><a href='{url}?key={others}'>look</a>"
+    ));
+    for link in 0..2 {
+        let page = browser.open(&elsewhere).await?;
+        page.wait_for("document.links.length === 2").await?;
+        page.eval(&format!("document.links[{link}].click()"))
+            .await?;
+        page.wait_for(&format!("location.href === '{url}'")).await?;
+        wait_live(&page).await?;
+        let role = page
+            .eval(
+                "fetch('api/v1/session').then(answer => answer.json()).then(answer => answer.role)",
+            )
+            .await?;
+        ensure!(
+            role == "admin",
+            "by link {link} the owner has become {role}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_person_types_the_key_and_is_told_when_it_is_wrong() -> Result<()> {
     let locked = locked(&[])?;
     let browser = Browser::start().await?;

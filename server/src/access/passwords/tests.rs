@@ -114,6 +114,18 @@ fn guesses_at_once_are_no_more_than_guesses_one_by_one() {
 }
 
 #[test]
+fn what_is_right_for_one_name_forgives_nothing_at_another() {
+    let (bench, anna, bert) = (Bench::new(), held("anna"), held("bert"));
+    for number in 0..4 {
+        drop(bench.queued(&anna, &number.to_string(), 1));
+    }
+    while bench.check().is_some() {}
+    bench.let_in(&bert, 1);
+    assert_eq!(bench.at_once(&bert, RIGHT, 1), Ok(()));
+    assert!(is_throttled(&bench.at_once(&anna, "guess", 1)));
+}
+
+#[test]
 fn whoever_comes_new_comes_before_a_flood_of_guesses() {
     let (bench, anna) = (Bench::new(), held("anna"));
     let mut guesses = HashSet::new();

@@ -37,6 +37,9 @@ for (const name of ["code", "key"]) {
   const shown = behind.get(name);
   if (!shown) continue;
   history.replaceState(null, "", location.pathname + location.search);
-  trade({ [name]: shown });
+  // Any page can link here: the key in a link signs nobody over who is signed in. A code is always the owner's.
+  const held = name === "key" ? await fetch("api/v1/session").catch(() => null) : null;
+  if (held?.ok) location.reload();
+  else trade({ [name]: shown });
   break;
 }
