@@ -8,13 +8,13 @@ use pistreamer_e2e::server::{Locked, PATTERN, Server};
 use pistreamer_e2e::site::Site;
 use pistreamer_e2e::workshop::Workshop;
 
-/// A page that is there with new pictures, in that wire format.
+/// A page that shows new pictures in that wire format, whenever Trunk last loaded it again.
 async fn wait_live(page: &Page<'_>, wire: &str) -> Result<()> {
-    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
-        .await?;
-    page.wait_drawn(5).await?;
-    let shown = page.attribute("data-wire").await?;
-    ensure!(shown == format!("pistreamer.{wire}.v1"), "it is {shown}");
+    page.wait_for(&format!(
+        "(camera => camera?.state === 'live' && camera.dataset.drawn > 5
+            && camera.dataset.wire === 'pistreamer.{wire}.v1')(document.querySelector('pi-camera'))"
+    ))
+    .await?;
     ensure!(page.picture().await?.painted().is_some(), "no picture");
     Ok(())
 }
@@ -34,7 +34,8 @@ async fn both_wires_are_live_and_an_edit_is_seen(
     let style = format!("\nbody {{ outline: {width}px solid }}\n");
     workshop.edit("web-client/page.css", |css| css.to_owned() + &style)?;
     page.wait_for(&format!(
-        "getComputedStyle(document.body).outlineWidth === '{width}px'"
+        "(style => style?.outlineStyle === 'solid' && style.outlineWidth === '{width}px')(
+            document.body && getComputedStyle(document.body))"
     ))
     .await?;
     wait_live(page, "gzip-base64").await
