@@ -42,4 +42,6 @@ async function view() {
   }
 }
 
-if (!(/[#&](key|code)=/.test(location.hash) && (await signIn()))) await view();
+const hasKey = () => /[#&](key|code)=/.test(location.hash);
+addEventListener("hashchange", () => hasKey() && signIn());
+if (!(hasKey() && (await signIn()))) await view();

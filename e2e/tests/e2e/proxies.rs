@@ -56,9 +56,14 @@ async fn trunk_serve_and_dev_serve_show_the_camera_with_its_key_and_without() ->
     page.wait_for("document.getElementById('message')?.textContent === 'That is not the key.'")
         .await?;
     ensure!(page.eval("location.href").await? == url.as_str());
-    let page = browser.open(&linked).await?;
+    // Pasted where the page already stands, the link loads nothing anew.
+    page.eval(&format!("location.href = '{linked}'")).await?;
     wait_live(&page, "gzip-base64").await?;
     ensure!(page.eval("location.href").await? == url.as_str());
+    page.eval(&format!("location.href = '{url}#key=wrong'"))
+        .await?;
+    page.wait_for("location.hash === ''").await?;
+    wait_live(&page, "gzip-base64").await?;
     let answers = "Promise.all(['snapshot.jpg', 'snapshot', 'metrics', 'healthz', 'api/v1/status', 'embed'].map(
         path => fetch(path).then(answer => answer.status)))";
     ensure!(page.eval(answers).await? == serde_json::json!([200, 200, 200, 200, 200, 200]));

@@ -32,14 +32,16 @@ form.addEventListener("submit", (event) => {
   trade({ key: form.elements.key.value, name: form.elements.name.value || undefined });
 });
 
-const behind = new URLSearchParams(location.hash.slice(1));
-for (const name of ["code", "key"]) {
-  const shown = behind.get(name);
-  if (!shown) continue;
+async function tradeWhatIsBehind() {
+  const behind = new URLSearchParams(location.hash.slice(1));
+  const name = ["code", "key"].find((name) => behind.get(name));
+  if (!name) return;
   history.replaceState(null, "", location.pathname + location.search);
   // Any page can link here: the key in a link signs nobody over who is signed in. A code is always the owner's.
   const held = name === "key" ? await fetch("api/v1/session").catch(() => null) : null;
   if (held?.ok) location.reload();
-  else trade({ [name]: shown });
-  break;
+  else trade({ [name]: behind.get(name) });
 }
+// A link that is pasted where this page stands loads nothing anew.
+addEventListener("hashchange", tradeWhatIsBehind);
+tradeWhatIsBehind();
