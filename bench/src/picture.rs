@@ -8,14 +8,19 @@ use tempfile::TempDir;
 
 /// A JPEG of `bytes` bytes that says it is 1280x720.
 pub fn jpeg(bytes: usize, seed: u64) -> Vec<u8> {
-    const HEAD: [u8; 45] = [
+    const BEGINNING: [u8; 25] = [
         0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 0, 0, 1, 0, 1, 0,
         0, // SOI, APP0
+        0xff, 0xdb, 0, 67, 0, // DQT
+    ];
+    const SCAN: [u8; 25] = [
         0xff, 0xc0, 0, 11, 8, 0x02, 0xd0, 0x05, 0x00, 1, 1, 0x11, 0, // SOF0
         0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, // SOS
         0x12, 0x34,
     ];
-    let mut jpeg = HEAD.to_vec();
+    let mut jpeg = BEGINNING.to_vec();
+    jpeg.extend([16; 64]);
+    jpeg.extend(SCAN);
     let mut state = seed | 1;
     while jpeg.len() + 2 < bytes {
         // xorshift64*

@@ -236,11 +236,9 @@ fn grab_shows_what_a_server_says_in_one_line_and_without_what_acts_on_a_terminal
         "x".repeat(5000)
     );
     let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 500 \u{1b}[31mNo\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
+    // In one write: grab closes as soon as it has read enough.
+    let answer = format!("HTTP/1.1 500 \u{1b}[31mNo\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).unwrap();
     let Output { status, stderr, .. } = grab.wait_with_output().unwrap();
     assert!(!status.success());
     let said = String::from_utf8(stderr).unwrap();

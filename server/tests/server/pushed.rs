@@ -325,7 +325,7 @@ fn push_fails_in_one_line_when_nothing_was_delivered() {
         (vec!["tcp://a:1", "--duration", "0"], "above 0"),
         (
             vec!["tcp://a:1", "--source", "pattern"],
-            "cannot be used multiple times",
+            "can be given only once",
         ),
         (vec!["tcp://a:1", "--listen", "[::]:1"], "unexpected"),
     ] {
