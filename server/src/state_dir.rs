@@ -8,12 +8,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Largest file that is read, in bytes.
+/// Largest file that is read and written, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Bits of a mode.
-const OTHERS_MAY_WRITE: u32 = 0o002;
-const STICKY: u32 = 0o1000;
+/// Bits of a mode: the group and everybody.
+const OTHERS_MAY_WRITE: u32 = 0o022;
 
 /// Makes the directory, with mode 0700, where it does not exist.
 ///
@@ -24,15 +23,36 @@ pub(crate) fn make(directory: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
-    let metadata = fs::metadata(directory)?;
+    check(directory)
+}
+
+/// Looks whether the directory is safe for what decides who is let in.
+///
+/// # Errors
+/// Where others could replace the files in it, or, where it is sticky, put files there before they are made.
+pub(crate) fn check(directory: &Path) -> io::Result<()> {
+    let Ok(metadata) = fs::metadata(directory) else {
+        // Reading a file in it says why.
+        return Ok(());
+    };
     check_owner(&metadata)?;
-    let mode = metadata.permissions().mode();
-    if mode & OTHERS_MAY_WRITE != 0 && mode & STICKY == 0 {
-        return Err(io::Error::other(
-            "every user of this machine may write in it: chmod 700 it",
-        ));
+    if metadata.permissions().mode() & OTHERS_MAY_WRITE == 0 {
+        return Ok(());
     }
-    Ok(())
+    let text = format!(
+        "other users of this machine may write in it: chmod 700 {}",
+        directory.display()
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// Looks whether a file of the directory can be another user's.
+///
+/// # Errors
+/// Where there is none, or it is.
+pub(crate) fn check_file(path: &Path) -> io::Result<()> {
+    let owned = check_owner(&fs::metadata(path)?);
+    owned.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// The directory's lock. It is held until the file is dropped, so that of two changes at once none is lost.
@@ -55,8 +75,11 @@ pub(crate) fn lock(directory: &Path) -> io::Result<File> {
 /// its place is replaced and not followed.
 ///
 /// # Errors
-/// Where it cannot be written; then nothing changed.
+/// Where it cannot be written, or is too large to be read again; then nothing changed.
 pub(crate) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    if content.len() as u64 > LARGEST {
+        return Err(too_large());
+    }
     // Made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(content)?;
@@ -75,14 +98,16 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     let metadata = file.metadata()?;
     check_owner(&metadata)?;
     if metadata.len() > LARGEST {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("it has more than {LARGEST} bytes"),
-        ));
+        return Err(too_large());
     }
     let mut text = String::new();
     file.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
+}
+
+fn too_large() -> io::Error {
+    let text = format!("it has more than {LARGEST} bytes");
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// Whether other users may read or write a file.
@@ -134,6 +159,8 @@ mod tests {
         replace(directory.path(), "keys.json", b"new").unwrap();
         assert!(lock(directory.path()).is_err(), "the lock follows links");
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        let large = vec![b' '; LARGEST as usize + 1];
+        assert!(replace(directory.path(), "keys.json", &large).is_err());
         let replaced = directory.path().join("keys.json");
         assert_eq!(fs::read_to_string(&replaced).unwrap(), "new");
         let mode = fs::symlink_metadata(&replaced).unwrap().mode();
@@ -141,19 +168,21 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_in_which_everybody_may_write_is_refused() {
+    fn a_directory_in_which_others_may_write_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("a/b");
         make(&directory).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&directory), 0o700);
         assert_eq!(mode(&parent.path().join("a")), 0o700);
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(
-            make(&directory)
-                .unwrap_err()
-                .to_string()
-                .contains("chmod 700")
-        );
+        for mode in [0o777, 0o1777, 0o770, 0o702] {
+            fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
+            for refused in [make(&directory), check(&directory)] {
+                let said = refused.unwrap_err().to_string();
+                assert!(said.contains("chmod 700 /"), "{mode:o}: {said}");
+            }
+        }
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        check(&directory).unwrap();
     }
 }

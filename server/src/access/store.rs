@@ -30,6 +30,9 @@ pub enum StoreError {
          let everybody in with --no-auth", directory = .0.display(), error = .1
     )]
     Unwritable(PathBuf, io::Error),
+    /// Others could replace the file.
+    #[error("the access keys in {directory} could be replaced by others: {error}", directory = .0.display(), error = .1)]
+    Unsafe(PathBuf, io::Error),
     /// The file can't be read.
     #[error(
         "the access keys in {path} cannot be read: {error}; they are made when pistreamer first starts, and it may have been \
@@ -152,9 +155,11 @@ impl Store {
     /// The keys as they are.
     ///
     /// # Errors
-    /// Where they can't be read.
+    /// Where they can't be read, or others could replace them.
     pub fn read(&self) -> Result<Keys, StoreError> {
         let path = self.path();
+        state_dir::check(&self.directory)
+            .map_err(|error| StoreError::Unsafe(self.directory.clone(), error))?;
         if state_dir::is_exposed(&path) {
             tracing::warn!(path = %path.display(), "others on this machine may read the access keys: chmod 600 it");
         }

@@ -294,8 +294,11 @@ fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::erro
     state_dir::make(directory)?;
     let files = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
     let modified = files.0.metadata().and_then(|data| data.modified());
-    let young = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < OLD));
+    // A clock that is behind, as without a network after a start, is no reason to make browsers warn again.
+    let young = modified.is_ok_and(|at| at.elapsed().map_or(true, |age| age < OLD));
     if young && files.1.exists() {
+        state_dir::check_file(&files.0)?;
+        state_dir::check_file(&files.1)?;
         return Ok(files);
     }
     let mut names = vec!["localhost".to_owned()];
@@ -390,6 +393,37 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::chown;
+
+    #[test]
+    fn the_servers_own_certificate_stays_while_the_clock_is_behind_and_is_no_other_users() {
+        let directory = tempfile::tempdir().unwrap();
+        let load = || Tls::load(&Certificate::SelfSigned(directory.path().into()));
+        let made = load().unwrap().fingerprint();
+        let path = directory.path().join(CERTIFICATE_FILE);
+        let touch = |at| {
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(at).unwrap();
+        };
+        touch(SystemTime::now() + OLD);
+        assert_eq!(load().unwrap().fingerprint(), made);
+        touch(SystemTime::now() - OLD);
+        assert_ne!(load().unwrap().fingerprint(), made);
+        // Only root can give a file away.
+        let key = directory.path().join(KEY_FILE);
+        if chown(&key, Some(65534), None).is_ok() {
+            let said = load().unwrap_err().to_string();
+            assert!(
+                said.contains("tls-key.pem: it belongs to the user with the id 65534"),
+                "{said}"
+            );
         }
     }
 }

@@ -239,9 +239,13 @@ fn the_state_directory_is_its_owners_alone_and_so_are_the_keys() {
         );
         chown(state.join("keys.json"), Some(0), None).unwrap();
     }
-    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o777)).unwrap();
-    std::fs::remove_file(state.join("keys.json")).unwrap();
-    assert!(refused(&arguments).contains("chmod 700"));
+    for mode in [0o777, 0o1777, 0o770] {
+        std::fs::set_permissions(&state, std::fs::Permissions::from_mode(mode)).unwrap();
+        for arguments in [&arguments[..], &encrypted] {
+            let said = refused(arguments);
+            assert!(said.contains("chmod 700"), "{mode:o}: {said}");
+        }
+    }
 }
 
 #[test]
