@@ -97,7 +97,7 @@ pub(super) async fn page(
             if grant.via == Via::Secret
                 && grant.role == Role::Admin
                 && query.get("key").is_some()
-                && query.get("action").is_none() =>
+                && query.action().is_none() =>
         {
             login::page(&state, StatusCode::FORBIDDEN, NO_ADMIN_KEY)
         }
@@ -106,7 +106,7 @@ pub(super) async fn page(
         Ok(grant)
             if grant.via == Via::Secret
                 && query.get("key").is_some()
-                && query.get("action").is_none()
+                && query.action().is_none()
                 && !request.uri().path().ends_with("/embed") =>
         {
             let from_here = origin::is_asked_from_here(request.headers(), secure(&request), false);
@@ -115,9 +115,9 @@ pub(super) async fn page(
             login::without_key(&state, grant.as_ref(), &request)
         }
         // What is asked for is no page then.
-        Ok(grant) if query.get("action").is_some() => pass_on(grant, request, next).await,
+        Ok(grant) if query.action().is_some() => pass_on(grant, request, next).await,
         Ok(grant) => pass(grant, request, next).await,
-        Err(why) if query.get("action").is_some() => ask(why, request.headers()),
+        Err(why) if query.action().is_some() => ask(why, request.headers()),
         Err(_) => login::page(&state, StatusCode::UNAUTHORIZED, ""),
     }
 }
@@ -285,7 +285,10 @@ fn credentials(headers: &HeaderMap, query: &Query, cookie: &str) -> Vec<Credenti
 }
 
 /// The sessions in a request.
-fn sessions<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn sessions<'a>(
+    headers: &'a HeaderMap,
+    cookie: &'a str,
+) -> impl Iterator<Item = &'a str> {
     let cookies = headers
         .get_all(header::COOKIE)
         .iter()

@@ -8,7 +8,7 @@
 use super::listen::Peer;
 use super::no_signal::{self, NoSignal};
 use super::place::Place;
-use super::query::Query;
+use super::query::{Action, Query};
 use super::{State, assets, cameras, refusal, seat, stop};
 use crate::access::Grant;
 use crate::clock;
@@ -51,10 +51,10 @@ pub(super) async fn action_or_viewer(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    match query.get("action") {
-        Some("stream") => stream(state, peer, grant, place, query, method, headers).await,
-        Some("snapshot") => snapshot(state, grant, query, method).await,
-        _ => assets::viewer(state, grant, headers).await,
+    match query.action() {
+        Some(Action::Stream) => stream(state, peer, grant, place, query, method, headers).await,
+        Some(Action::Snapshot) => snapshot(state, grant, query, method).await,
+        None => assets::viewer(state, grant, headers).await,
     }
 }
 

@@ -10,6 +10,13 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use std::convert::Infallible;
 
+/// What mjpg-streamer has at `/`, in the place of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Stream,
+    Snapshot,
+}
+
 /// The pairs of a query, decoded. What is unknown or repeated does no harm: the first of a key counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query(Vec<(String, String)>);
@@ -39,6 +46,15 @@ impl Query {
             .iter()
             .find(|(name, _)| name == key)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// What `?action=` asks for; any other value asks for the page.
+    pub fn action(&self) -> Option<Action> {
+        match self.get("action")? {
+            "stream" => Some(Action::Stream),
+            "snapshot" => Some(Action::Snapshot),
+            _ => None,
+        }
     }
 
     /// The number behind a key; none where nothing is behind it.
@@ -92,7 +108,8 @@ mod tests {
         let query = Query::parse(
             "action=stream?nonce=1764000000&_ts=7&camera=Virtual%200&fps=5&fps=9&&max_age=&width=-1",
         );
-        assert_eq!(query.get("action"), Some("stream"));
+        assert_eq!(query.action(), Some(Action::Stream));
+        assert_eq!(Query::parse("action=streams").action(), None);
         assert_eq!(query.get("camera"), Some("Virtual 0"));
         assert_eq!(query.number("fps").unwrap(), Some(5.0));
         assert_eq!(query.number("max_age").unwrap(), None);

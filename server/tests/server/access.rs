@@ -228,8 +228,14 @@ async fn a_browser_trades_the_key_for_a_session_and_forgets_it() {
     assert_eq!(locked.get("/api/v1/session", &cookie).await.status, 200);
 
     // A page takes no admin key in its address, which browsers remember.
-    for path in ["/", "/embed"] {
-        let refused = locked.get(&format!("{path}?key={key}"), "").await;
+    for path in [
+        "/?",
+        "/embed?",
+        "/?action=x&",
+        "/?action&",
+        "/embed?action=x&",
+    ] {
+        let refused = locked.get(&format!("{path}key={key}"), "").await;
         assert_eq!(refused.status, 403, "{path}");
         assert!(
             refused.body.contains("no admin key") && refused.body.contains("pistreamer key add")
