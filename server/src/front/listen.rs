@@ -1,6 +1,6 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
-use super::place::{Busy, Place};
+use super::place::{Busy, Over, Place};
 use super::tls::{self, Stream};
 use super::visitor::{self, Secure};
 use super::{State, router};
@@ -68,6 +68,10 @@ const BUFFERED: usize = 32 << 10;
 
 /// Time for a client to finish its request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest that an answer which is under way may take when what let its connection in is over: the end of a session is
+/// written down before it is answered.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Pauses after a connection that could not be accepted: while a stranger's is closed for it, and where none can be.
 const SOON: Duration = Duration::from_millis(10);
@@ -168,7 +172,7 @@ async fn connection(
         None => {
             let greeted = tokio::select! {
                 greeted = timeout(HEADER_TIMEOUT, tls::first_byte(&stream)) => greeted,
-                () = &mut leave => return,
+                _ = &mut leave => return,
                 () = state.shutdown.cancelled() => return,
             };
             // One that left, or says nothing, is over.
@@ -188,7 +192,7 @@ async fn connection(
             let greeting = timeout(HEADER_TIMEOUT, tls.accept(stream));
             let greeted = tokio::select! {
                 greeted = greeting => greeted,
-                () = &mut leave => return,
+                _ = &mut leave => return,
                 () = state.shutdown.cancelled() => return,
             };
             match greeted {
@@ -233,7 +237,14 @@ async fn connection(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = &mut leave => return,
+        over = &mut leave => {
+            if over == Over::SignedOut {
+                // A device that signs itself out is still told so. Whatever shows pictures ends by itself.
+                connection.as_mut().graceful_shutdown();
+                let _ = timeout(LAST_WORDS, connection).await;
+            }
+            return;
+        }
         () = state.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -88,8 +88,14 @@ impl Claim {
 /// So long one may stay without having been let in: to sign in, and to load the page for it.
 const STAY: Duration = Duration::from_secs(60);
 
-/// Time for the answer that is being written when what let a connection in is over.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Why a connection has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// It was not let in, or its place went to another one.
+    Evicted,
+    /// What let it in is over.
+    SignedOut,
+}
 
 impl Place {
     /// That of a guest who has just arrived.
@@ -188,25 +194,21 @@ impl Place {
     }
 
     /// Done when the connection has to end: it was not let in, its place went to another one, or what let it in is over.
-    pub async fn over(&self) {
+    pub async fn over(&self) -> Over {
         let mut stay = pin!(sleep(STAY));
         loop {
             let grant = self.grant().clone();
             let stranger = grant.is_none();
             let ended = async {
                 match grant {
-                    Some(grant) => {
-                        grant.over().await;
-                        // A device that signs itself out is still told so. Whatever shows pictures ends by itself.
-                        sleep(LAST_WORDS).await;
-                    }
+                    Some(grant) => grant.over().await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
-                () = self.leave.cancelled() => return,
-                () = ended => return,
-                () = &mut stay, if stranger => return,
+                () = self.leave.cancelled() => return Over::Evicted,
+                () = ended => return Over::SignedOut,
+                () = &mut stay, if stranger => return Over::Evicted,
                 () = self.admitted.notified() => {}
             }
         }
@@ -405,7 +407,7 @@ mod tests {
     async fn a_stranger_has_a_minute_and_who_was_let_in_stays() {
         let crowd = Crowd::new(LIMITS);
         let began = tokio::time::Instant::now();
-        enter(&crowd, 1).over().await;
+        assert_eq!(enter(&crowd, 1).over().await, Over::Evicted);
         assert_eq!(began.elapsed(), STAY);
         let member = enter(&crowd, 1);
         let over = member.over();
@@ -414,6 +416,6 @@ mod tests {
         member.admit(&grant().await, address(1)).unwrap();
         assert!(tokio::time::timeout(STAY * 60, &mut over).await.is_err());
         member.leave.cancel();
-        over.await;
+        assert_eq!(over.await, Over::Evicted);
     }
 }
