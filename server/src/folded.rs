@@ -98,7 +98,7 @@ impl Comings {
     }
 
     /// Where it is worth a line, how many were not since the last one.
-    fn again(&self) -> Option<u64> {
+    pub fn again(&self) -> Option<u64> {
         // Nothing panics while it holds this lock.
         let mut thinned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

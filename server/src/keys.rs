@@ -8,6 +8,7 @@ use crate::called;
 use crate::cli::{self, KeyCommand};
 use crate::{clock, config, front};
 use anyhow::{Context, bail};
+use pistreamer_protocol::text::escaped;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use std::fmt::Write as _;
@@ -214,7 +215,10 @@ fn devices(sessions: &[Session]) -> String {
         let _ = writeln!(
             text,
             "{}  {:<28} {:<16} {last}  {}",
-            session.id, session.device, session.key, session.address
+            escaped(&session.id),
+            escaped(&session.device),
+            session.key,
+            session.address
         );
     }
     text
@@ -300,4 +304,20 @@ fn invitation(urls: &[String], codes: &[Code], command: &str) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_of_devices_holds_cannot_act_on_the_terminal() {
+        let listed = r#"[{"id":"a\u001b[2Jb","key":"door","device":"x\ny","address":"::1","first_us":0,"last_us":0,"secret":""}]"#;
+        let text = devices(&serde_json::from_str::<Vec<Session>>(listed).unwrap());
+        assert!(
+            text.contains(r"a\u001b[2Jb") && text.contains(r"x\ny"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
 }

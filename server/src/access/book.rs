@@ -9,6 +9,7 @@ use super::store::{Keys, Store, StoreError};
 use super::token::{self, Ticket};
 use crate::clock;
 use crate::state_dir::Version;
+use ring::hmac;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(super) struct Held {
     pub entry: Entry,
+    /// What its sessions and tickets are signed with.
+    pub signing: hmac::Key,
     /// Cancelled when it isn't in force any more.
     pub ended: CancellationToken,
     known: Mutex<Known>,
@@ -64,17 +67,23 @@ impl Book {
         // Looked at first: a change between the two is then seen as one.
         let version = store.version();
         let keys = store.open()?;
+        let sessions = Sessions::open(&store)
+            .map_err(|error| StoreError::Unwritable(store.directory().to_owned(), error))?;
+        let held = keys
+            .keys
+            .iter()
+            .map(|entry| hold(entry.clone(), sessions.signing()));
         let now = Now {
             owner: keys.owner().cloned(),
             version,
-            held: keys.keys.into_iter().map(hold).collect(),
+            held: held.collect(),
         };
         let book = Self {
             store,
             id: keys.id.as_str().to_owned(),
             now: Mutex::new(now),
             codes: Mutex::default(),
-            sessions: Sessions::default(),
+            sessions,
         };
         // Which ones have ended.
         book.sessions.look(&book.store, &book.held());
@@ -190,7 +199,7 @@ impl Book {
                     Some(kept) => before.swap_remove(kept),
                     None => {
                         other = true;
-                        hold(entry)
+                        hold(entry, self.sessions.signing())
                     }
                 },
             )
@@ -265,7 +274,7 @@ impl Book {
             .iter()
             .find(|held| held.entry.name.as_str() == token.name);
         held.filter(|held| held.is_good())
-            .filter(|held| token.expires_us > now_us && token.is_signed_by(&held.entry))
+            .filter(|held| token.expires_us > now_us && token.is_signed_by(held))
             .cloned()
             .ok_or(Refused::Expired)
     }
@@ -275,8 +284,9 @@ impl Book {
     }
 }
 
-pub(super) fn hold(entry: Entry) -> Arc<Held> {
+pub(super) fn hold(entry: Entry, server: &Key) -> Arc<Held> {
     Arc::new(Held {
+        signing: entry.secret.signing(server),
         entry,
         ended: CancellationToken::new(),
         known: Mutex::default(),

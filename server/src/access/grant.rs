@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// The wall clock is read again so often while something waits for its time: it may be set meanwhile.
+const READ_AGAIN: Duration = Duration::from_secs(60);
+
 /// Leave to look, and for how long.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -82,15 +85,17 @@ impl Grant {
         let ended = self.ended.clone();
         let ticket = self.ticket.as_ref().map(|ticket| ticket.expires_us);
         let key = self.held.as_ref().and_then(|held| held.entry.expires_us);
-        let left =
-            ticket.into_iter().chain(key).min().map(|expires_us| {
-                Duration::from_micros(expires_us.saturating_sub(clock::now_us()))
-            });
+        let expires_us = ticket.into_iter().chain(key).min();
         async move {
-            match left {
-                // Not even asked whether the time came: either way it is over.
-                Some(left) => drop(tokio::time::timeout(left, ended.cancelled()).await),
-                None => ended.cancelled().await,
+            let expired = async {
+                match expires_us {
+                    Some(expires_us) => reached(expires_us, clock::now_us).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = expired => {}
             }
         }
     }
@@ -98,6 +103,46 @@ impl Grant {
     /// A ticket that lets a page's visitors look until it expires. `None` where there is no key, or a ticket was shown.
     pub fn ticket(&self, ticket: &Ticket) -> Option<String> {
         let held = self.held.as_ref().filter(|_| self.via != Via::Ticket)?;
-        Some(token::ticket(&held.entry, ticket))
+        Some(token::ticket(held, ticket))
+    }
+}
+
+/// Done when the wall clock shows that time, or is set to a later one.
+async fn reached(at_us: u64, now_us: impl Fn() -> u64) {
+    loop {
+        let left = Duration::from_micros(at_us.saturating_sub(now_us()));
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(READ_AGAIN)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_at_a_time_ends_so_by_a_clock_that_was_set_meanwhile() {
+        let began = Instant::now();
+        let hour = Duration::from_secs(3600);
+        let set_us = Cell::new(0);
+        let clock = || set_us.get() + began.elapsed().as_micros() as u64;
+        reached(hour.as_micros() as u64, clock).await;
+        assert_eq!(began.elapsed(), hour);
+        // Set ahead by years, once it is waited for.
+        let again = Instant::now();
+        let waiting = async {
+            reached(clock() + hour.as_micros() as u64, clock).await;
+            again.elapsed()
+        };
+        let setting = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            set_us.set(u64::from(u32::MAX) * 1_000_000);
+        };
+        let (ended, ()) = tokio::join!(waiting, setting);
+        assert_eq!(ended, READ_AGAIN);
     }
 }

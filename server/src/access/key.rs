@@ -180,13 +180,19 @@ impl Secret {
         matches!(self, Self::Argon2(hash) if hash.is_of(typed, blocks))
     }
 
-    /// What sessions and tickets are signed with: who changes the secret ends them.
-    pub(super) fn signing(&self) -> hmac::Key {
-        let text = match self {
+    /// What sessions and tickets are signed with: a secret of the server's, which none of those knows who have the key, and
+    /// this one, whose change ends them.
+    pub(super) fn signing(&self, server: &Key) -> hmac::Key {
+        let server = hmac::Key::new(hmac::HMAC_SHA256, server.as_str().as_bytes());
+        let both = hmac::sign(&server, self.text().as_bytes());
+        hmac::Key::new(hmac::HMAC_SHA256, both.as_ref())
+    }
+
+    fn text(&self) -> &str {
+        match self {
             Self::Key(key) => key.as_str(),
             Self::Argon2(hash) => hash.as_str(),
-        };
-        hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())
+        }
     }
 }
 
@@ -286,7 +292,8 @@ impl Entry {
 
     /// Tells this secret from those that the key had before and will have: a change ends what hangs on it.
     pub(super) fn generation(&self) -> String {
-        let tag = hmac::sign(&self.secret.signing(), b"generation");
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, self.secret.text().as_bytes());
+        let tag = hmac::sign(&secret, b"generation");
         BASE32_NOPAD.encode(&tag.as_ref()[..10])
     }
 }

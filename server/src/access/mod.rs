@@ -25,19 +25,27 @@ pub use throttle::neighbourhood;
 pub use token::Ticket;
 
 use crate::clock;
+use crate::folded::Comings;
 use book::{Book, Held};
 use passwords::Passwords;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The files are looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The list of sessions is written at most so often. The end of one is written at once.
+const KEEP: Duration = Duration::from_secs(30);
+
 /// How long a session lasts: the longest that browsers keep a cookie (RFC 6265bis §5.5).
 pub const SESSION: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// The list of sessions on its way to the disk.
+type Writing = tokio::task::JoinHandle<std::io::Result<()>>;
 
 /// Decides who may look. Clones share everything.
 #[derive(Clone, Debug)]
@@ -49,6 +57,8 @@ struct Inner {
     book: Option<Book>,
     passwords: Arc<Passwords>,
     counters: Counters,
+    signed_in: Comings,
+    signed_out: Comings,
 }
 
 /// How often somebody was turned away.
@@ -129,6 +139,8 @@ impl Access {
             book,
             passwords: Arc::default(),
             counters: Counters::default(),
+            signed_in: Comings::new(),
+            signed_out: Comings::new(),
         }))
     }
 
@@ -165,29 +177,32 @@ impl Access {
     /// and sessions that went ends.
     pub async fn follow(&self, until: CancellationToken) {
         let Some(book) = &self.0.book else { return };
-        loop {
-            let over = until.run_until_cancelled(tokio::time::sleep(LOOK)).await;
-            if over.is_some() {
-                book.look();
+        // Writing may wait for another process or a slow disk. Meanwhile changes are noticed all the same.
+        let mut writing: Option<(Instant, Writing)> = None;
+        while let Some(()) = until.run_until_cancelled(tokio::time::sleep(LOOK)).await {
+            book.look();
+            let due = writing
+                .as_ref()
+                .is_none_or(|(began, writing)| writing.is_finished() && began.elapsed() >= KEEP);
+            if due && book.sessions.is_dirty() {
+                writing = Some((Instant::now(), self.write_sessions()));
             }
-            if book.sessions.is_dirty() {
-                // Told once, there.
-                let _ = self.keep_sessions().await;
-            }
-            if over.is_none() {
-                return;
-            }
+        }
+        // What went wrong was told there.
+        if let Some((_, writing)) = writing {
+            let _ = writing.await;
+        }
+        if book.sessions.is_dirty() {
+            let _ = self.write_sessions().await;
         }
     }
 
-    async fn keep_sessions(&self) -> std::io::Result<()> {
+    fn write_sessions(&self) -> Writing {
         let access = self.clone();
-        let kept = tokio::task::spawn_blocking(move || match &access.0.book {
+        tokio::task::spawn_blocking(move || match &access.0.book {
             Some(book) => book.keep_sessions(),
             None => Ok(()),
-        });
-        kept.await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        })
     }
 
     /// A session for a device of whoever showed a key or code with the request. `None` where there is no key, or none was
@@ -197,10 +212,17 @@ impl Access {
         let book = self.0.book.as_ref()?;
         let now_us = clock::now_us();
         let expires_us = now_us + SESSION.as_micros() as u64;
-        let id = Key::random().ok()?.as_str()[..8].to_owned();
-        let session = token::session(&held.entry, expires_us, &id, device);
+        let id = token::new_id().ok()?;
+        let session = token::session(held, expires_us, &id, device);
         book.session(&session, from, now_us).ok()?;
-        tracing::info!(key = held.entry.name.as_str(), device, session = id, %from, "signed in");
+        let key = held.entry.name.as_str();
+        match self.0.signed_in.again() {
+            None => tracing::debug!(key, device, session = id, %from, "signed in"),
+            Some(0) => tracing::info!(key, device, session = id, %from, "signed in"),
+            Some(left_out) => {
+                tracing::info!(key, device, session = id, %from, left_out, "signed in; others did without a line");
+            }
+        }
         Some(session)
     }
 
@@ -210,19 +232,47 @@ impl Access {
         book.map_or(Vec::new(), |book| book.sessions.listed())
     }
 
-    /// Ends a session: what is open by it is closed at once. Returns whether there was one.
+    /// Ends a session, whichever key it hangs on: what is open by it is closed at once. Returns whether there was one.
     ///
     /// # Errors
     /// Where it can't be noted that it ended: then it ended only until the server starts again.
     pub async fn end_session(&self, id: &str) -> std::io::Result<bool> {
+        self.end(id, None).await
+    }
+
+    /// Ends the session by which somebody was let in, and no other.
+    ///
+    /// # Errors
+    /// As of [`Self::end_session`].
+    pub async fn sign_out(&self, grant: &Grant) -> std::io::Result<bool> {
+        match (&grant.session, &grant.held) {
+            (Some(id), Some(held)) => self.end(id, Some(&held.entry.name)).await,
+            _ => Ok(false),
+        }
+    }
+
+    async fn end(&self, id: &str, key: Option<&Name>) -> std::io::Result<bool> {
         let Some(book) = &self.0.book else {
             return Ok(false);
         };
-        if !book.sessions.end(id, clock::now_us()) {
+        if !book.sessions.end(id, key, clock::now_us()) {
             return Ok(false);
         }
-        tracing::info!(session = id, "signed out");
-        self.keep_sessions().await.map(|()| true)
+        match self.0.signed_out.again() {
+            None => tracing::debug!(session = id, "signed out"),
+            Some(0) => tracing::info!(session = id, "signed out"),
+            Some(left_out) => {
+                tracing::info!(
+                    session = id,
+                    left_out,
+                    "signed out; others were without a line"
+                )
+            }
+        }
+        let written = self.write_sessions().await;
+        written
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map(|()| true)
     }
 
     /// Decides about somebody with these credentials, of which one good one is enough.

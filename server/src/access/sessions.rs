@@ -1,15 +1,17 @@
 //! The devices that are signed in: when each was last here, and the end of one alone.
 //!
 //! A session says itself what it is good for ([`super::token`]), so that none is lost where nothing can be written. What is
-//! kept is the list of those that were seen, for people, and which ones were ended before their time.
+//! kept is the list of those that were seen, for people, and which ones were ended before their time. In the same file is the
+//! secret that all are signed with: where it is lost, so is what they are good for, and none that was ended comes back.
 
 use super::Store;
 use super::book::Held;
-use super::key::{Entry, Name};
+use super::key::{Entry, Key, Name};
 use super::token::Token;
 use crate::state_dir::{self, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 const FILE: &str = "sessions.json";
+
+/// Where a file is kept that cannot be read.
+const ASIDE: &str = "sessions-unreadable.json";
 
 /// Most sessions in the list. One more pushes out the one of the key with the most that was unused for longest: nobody fills
 /// it with sessions of a key of theirs.
@@ -61,6 +66,8 @@ struct Ended {
 /// What the file holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Kept {
+    /// What sessions and tickets are signed with, besides the secret of their key. Older versions had none.
+    signing: Option<Key>,
     #[serde(default)]
     sessions: Vec<Session>,
     #[serde(default)]
@@ -68,8 +75,9 @@ struct Kept {
 }
 
 /// Those of one server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sessions {
+    signing: Key,
     now: Mutex<Now>,
     warned: AtomicBool,
 }
@@ -91,6 +99,34 @@ struct Listed {
 }
 
 impl Sessions {
+    /// Those that the store has. The secret that they are signed with is made where there is none.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn open(store: &Store) -> io::Result<Self> {
+        let signing = match store.kept_sessions() {
+            Ok(Kept {
+                signing: Some(signing),
+                ..
+            }) => signing,
+            _ => store.signing().or_else(|error| {
+                tracing::warn!(%error, "the list of signed-in devices cannot be kept: they have to sign in again when the \
+                    server starts again");
+                Key::random()
+            })?,
+        };
+        Ok(Self {
+            signing,
+            now: Mutex::default(),
+            warned: AtomicBool::default(),
+        })
+    }
+
+    /// What sessions and tickets are signed with, besides the secret of their key.
+    pub fn signing(&self) -> &Key {
+        &self.signing
+    }
+
     /// Notes that a session is used. Returns what ends it, or `None` where it has ended.
     pub fn used(
         &self,
@@ -104,13 +140,17 @@ impl Sessions {
         if now.ended.contains_key(id) {
             return None;
         }
+        let other = now.listed.get(id);
+        if other.is_some_and(|other| other.session.key != held.entry.name) {
+            return None;
+        }
         if !now.listed.contains_key(id) {
             let session = Session {
                 id: id.to_owned(),
                 key: held.entry.name.clone(),
                 device,
                 address: from,
-                first_us,
+                first_us: first_us.min(now_us),
                 last_us: 0,
                 secret: held.entry.generation(),
             };
@@ -143,13 +183,16 @@ impl Sessions {
         sorted(sessions.collect())
     }
 
-    /// Ends a session. Returns whether there was one.
-    pub fn end(&self, id: &str, now_us: u64) -> bool {
+    /// Ends a session, where a name is given only one of that key. Returns whether there was one.
+    pub fn end(&self, id: &str, key: Option<&Name>, now_us: u64) -> bool {
         let mut now = self.now();
-        let Some(listed) = now.listed.remove(id) else {
+        let its = |listed: &Listed| key.is_none_or(|key| listed.session.key == *key);
+        let Some(listed) = now.listed.get(id).filter(|listed| its(listed)) else {
             return false;
         };
-        now.end(ended(&listed.session, now_us), listed.over);
+        let (session, over) = (listed.session.clone(), listed.over.clone());
+        now.listed.remove(id);
+        now.end(ended(&session, now_us), over);
         true
     }
 
@@ -162,10 +205,17 @@ impl Sessions {
     pub fn look(&self, store: &Store, keys: &[Arc<Held>]) {
         let version = state_dir::version(&store.directory().join(FILE));
         if self.now().version != version {
-            let kept = store.kept_sessions().unwrap_or_default();
+            let kept = store.kept_sessions();
             let mut now = self.now();
             now.version = version;
-            now.take(kept, keys);
+            match kept {
+                Ok(kept) => {
+                    now.dirty |= kept.signing.is_none();
+                    now.take(kept, keys);
+                }
+                // What is known here replaces it.
+                Err(_) => now.dirty = true,
+            }
         }
     }
 
@@ -175,18 +225,19 @@ impl Sessions {
     /// Where it can't be written; sessions are as good as before.
     pub fn keep(&self, store: &Store, keys: &[Arc<Held>]) -> io::Result<()> {
         let written = state_dir::lock(store.directory()).and_then(|_lock| {
-            let kept = store.kept_sessions().unwrap_or_default();
+            let kept = store.sessions_or_none()?;
+            let signing = kept.signing.clone();
             let kept = {
                 let mut now = self.now();
                 now.take(kept, keys);
-                // Where writing fails, whoever signs in next has it tried again.
                 now.dirty = false;
-                now.kept()
+                now.kept(signing.unwrap_or_else(|| self.signing.clone()))
             };
             store.write(FILE, &kept)?;
             self.now().version = state_dir::version(&store.directory().join(FILE));
             Ok(())
         });
+        self.now().dirty |= written.is_err();
         if let Err(error) = &written
             && !self.warned.swap(true, Ordering::Relaxed)
         {
@@ -205,8 +256,12 @@ impl Now {
         if self.listed.len() >= LISTED {
             let all = self.listed.values().map(|listed| &listed.session);
             let most = dispensable(all.map(|session| (&session.key, session.last_us, &session.id)));
-            if let Some(id) = most {
-                self.listed.remove(&id);
+            // What it has open could not be ended any more when it is listed again.
+            if let Some(over) = most
+                .and_then(|id| self.listed.remove(&id))
+                .and_then(|listed| listed.over)
+            {
+                over.cancel();
             }
         }
         self.dirty = true;
@@ -257,9 +312,10 @@ impl Now {
         self.dirty = dirty || listed != self.listed.len();
     }
 
-    fn kept(&self) -> Kept {
+    fn kept(&self, signing: Key) -> Kept {
         let sessions = self.listed.values().map(|listed| listed.session.clone());
         Kept {
+            signing: Some(signing),
             sessions: sorted(sessions.collect()),
             ended: self.ended.values().cloned().collect(),
         }
@@ -292,6 +348,43 @@ impl Store {
         kept.ended.push(ended(&session, now_us));
         self.write(FILE, &kept)?;
         Ok(true)
+    }
+
+    /// The secret that sessions are signed with, made where there is none. Those that were signed otherwise are over.
+    fn signing(&self) -> io::Result<Key> {
+        let _lock = state_dir::lock(self.directory())?;
+        let all_again = self
+            .kept_sessions()
+            .map_or(true, |kept| !kept.sessions.is_empty());
+        if let Some(signing) = self.sessions_or_none()?.signing {
+            return Ok(signing);
+        }
+        let signing = Key::random()?;
+        let signed_anew = Kept {
+            signing: Some(signing.clone()),
+            ..Kept::default()
+        };
+        self.write(FILE, &signed_anew)?;
+        if all_again {
+            tracing::warn!(
+                "all devices have to sign in again: what their sessions were signed with is over"
+            );
+        }
+        Ok(signing)
+    }
+
+    /// What the file holds. One that cannot be read is kept aside. For whoever has the lock.
+    fn sessions_or_none(&self) -> io::Result<Kept> {
+        self.kept_sessions().or_else(|error| {
+            let (from, aside) = (self.directory().join(FILE), self.directory().join(ASIDE));
+            tracing::error!(
+                %error,
+                aside = %aside.display(),
+                "the list of signed-in devices cannot be read, and is kept aside"
+            );
+            fs::rename(from, aside)?;
+            Ok(Kept::default())
+        })
     }
 
     fn kept_sessions(&self) -> io::Result<Kept> {

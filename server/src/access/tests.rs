@@ -203,3 +203,222 @@ fn no_secret_is_shown_by_accident() {
     assert!(!shown.contains(keys.owners().unwrap().as_str()));
     assert!(!shown.contains("$argon2"));
 }
+
+/// Somebody who shows that key.
+async fn shows(access: &Access, store: &Store, name: &str) -> Grant {
+    let keys = store.read().unwrap();
+    let entry = keys.get(&name.parse().unwrap()).unwrap();
+    let Secret::Key(key) = &entry.secret else {
+        panic!("a password")
+    };
+    let shown = [secret(None, key.as_str())];
+    access.judge(&shown, SOMEWHERE).await.unwrap()
+}
+
+fn id(session: &str) -> String {
+    session.split('.').nth(3).unwrap().to_owned()
+}
+
+fn sessions_file(store: &Store) -> std::path::PathBuf {
+    store.directory().join("sessions.json")
+}
+
+#[tokio::test]
+async fn who_has_a_key_can_make_neither_a_session_nor_a_ticket() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let keys = store.read().unwrap();
+    let door = keys.get(&"door".parse().unwrap()).unwrap();
+    let Secret::Key(key) = &door.secret else {
+        panic!("a password")
+    };
+    let signing = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_str().as_bytes());
+    let forge = |text: String| {
+        let tag = ring::hmac::sign(&signing, text.as_bytes());
+        format!(
+            "{text}.{}",
+            data_encoding::BASE64URL_NOPAD.encode(tag.as_ref())
+        )
+    };
+    let expires_us = clock::now_us() + 60_000_000;
+    let session = forge(format!("session.door.{expires_us}.aaaaaaaa.eA"));
+    let ticket = forge(format!("ticket.door.{expires_us}.."));
+    for forged in [Credential::Session(session), Credential::Ticket(ticket)] {
+        assert_eq!(judge(&access, &[forged]).await, Err(Refused::Expired));
+    }
+    assert_eq!(access.sessions(), []);
+    // The secret is the file's owner's alone, and no other server's.
+    let mode = std::os::unix::fs::MetadataExt::mode(&sessions_file(&store).metadata().unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    let session = access.sign_in(&shows(&access, &store, "door").await, "a test", SOMEWHERE);
+    let other = tempfile::tempdir().unwrap();
+    let other = Store::new(other.path().into());
+    other.change(|keys| keys.keys.push(door.clone())).unwrap();
+    let shown = [Credential::Session(session.unwrap())];
+    assert_eq!(judge(&access, &shown).await, Ok(Role::View));
+    let other = Access::with(other).unwrap();
+    assert_eq!(judge(&other, &shown).await, Err(Refused::Expired));
+}
+
+#[tokio::test]
+async fn a_session_with_the_id_of_another_keys_ends_only_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let owner = shows(&access, &store, "owner").await;
+    let owners = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+    let door = shows(&access, &store, "door").await;
+    // As if two had come to the same one.
+    let expires_us = clock::now_us() + 60_000_000;
+    let same = token::session(door.held.as_ref().unwrap(), expires_us, &id(&owners), "x");
+    let refused = judge(&access, &[Credential::Session(same)]).await;
+    assert_eq!(refused, Err(Refused::Expired));
+    let guest = Grant {
+        session: Some(id(&owners)),
+        ..door
+    };
+    assert!(!access.sign_out(&guest).await.unwrap());
+    let shown = [Credential::Session(owners)];
+    let grant = access.judge(&shown, SOMEWHERE).await.unwrap();
+    assert!(access.sign_out(&grant).await.unwrap());
+    assert_eq!(judge(&access, &shown).await, Err(Refused::Expired));
+}
+
+#[tokio::test]
+async fn where_it_is_lost_which_sessions_have_ended_all_have() {
+    for lost in [
+        "{",
+        "",
+        "\"\"",
+        r#"{"sessions":[],"ended":[]}"#,
+        "removed",
+        "large",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory);
+        let access = Access::with(store.clone()).unwrap();
+        let owner = shows(&access, &store, "owner").await;
+        let session = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+        assert!(access.end_session(&id(&session)).await.unwrap());
+        let path = sessions_file(&store);
+        let large = " ".repeat((1 << 20) + 1);
+        match lost {
+            "removed" => std::fs::remove_file(&path).unwrap(),
+            "large" => std::fs::write(&path, &large).unwrap(),
+            text => std::fs::write(&path, text).unwrap(),
+        }
+        let access = Access::with(store.clone()).unwrap();
+        let shown = [Credential::Session(session)];
+        assert_eq!(
+            judge(&access, &shown).await,
+            Err(Refused::Expired),
+            "{lost}"
+        );
+        let aside = store.directory().join("sessions-unreadable.json");
+        let readable = matches!(lost, "removed" | r#"{"sessions":[],"ended":[]}"#);
+        assert_eq!(aside.exists(), !readable, "{lost}");
+        // And those that sign in now stay so.
+        let owner = shows(&access, &store, "owner").await;
+        let session = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+        let access = Access::with(store).unwrap();
+        let shown = [Credential::Session(session)];
+        assert_eq!(judge(&access, &shown).await, Ok(Role::Admin), "{lost}");
+    }
+}
+
+#[tokio::test]
+async fn a_running_server_replaces_a_list_that_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let owner = shows(&access, &store, "owner").await;
+    let ended = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+    assert!(access.end_session(&id(&ended)).await.unwrap());
+    let stays = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+    std::fs::write(sessions_file(&store), "{").unwrap();
+    let until = CancellationToken::new();
+    until.cancel();
+    access.follow(until).await;
+    let access = Access::with(store).unwrap();
+    let shown = [Credential::Session(stays)];
+    assert_eq!(judge(&access, &shown).await, Ok(Role::Admin));
+    let shown = [Credential::Session(ended)];
+    assert_eq!(judge(&access, &shown).await, Err(Refused::Expired));
+}
+
+#[tokio::test]
+async fn a_change_of_keys_is_noticed_while_the_list_of_sessions_waits_to_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let (owner, door) = (
+        shows(&access, &store, "owner").await,
+        shows(&access, &store, "door").await,
+    );
+    access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+    let lock = crate::state_dir::lock(store.directory()).unwrap();
+    let until = CancellationToken::new();
+    let following = tokio::spawn({
+        let (access, until) = (access.clone(), until.clone());
+        async move { access.follow(until).await }
+    });
+    let mut keys = store.read().unwrap();
+    for (grant, name) in [(&door, "door"), (&owner, "owner")] {
+        // By the first one's end, the list is about to be written.
+        keys.keys.retain(|entry| entry.name.as_str() != name);
+        store.write("keys.json", &keys).unwrap();
+        grant.over().await;
+    }
+    drop(lock);
+    until.cancel();
+    following.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_of_sessions_is_written_at_most_every_half_minute() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let owner = shows(&access, &store, "owner").await;
+    let until = CancellationToken::new();
+    let following = tokio::spawn({
+        let (access, until) = (access.clone(), until.clone());
+        async move { access.follow(until).await }
+    });
+    let mut writings = 0;
+    let mut version = crate::state_dir::version(&sessions_file(&store));
+    for _ in 0..120 {
+        access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = crate::state_dir::version(&sessions_file(&store));
+        writings += usize::from(now != version);
+        version = now;
+    }
+    assert!((3..=5).contains(&writings), "{writings}");
+    until.cancel();
+    following.await.unwrap();
+    assert_eq!(
+        store.sessions(&store.read().unwrap().keys).unwrap().len(),
+        120
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_is_pushed_out_of_the_list_loses_what_it_has_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let door = shows(&access, &store, "door").await;
+    let first = access.sign_in(&door, "a test", SOMEWHERE).unwrap();
+    let shown = [Credential::Session(first)];
+    let open = access.judge(&shown, SOMEWHERE).await.unwrap();
+    for _ in 0..200 {
+        access.sign_in(&door, "a test", SOMEWHERE).unwrap();
+    }
+    open.over().await;
+    // It is listed again, and what it opens now can be ended.
+    let again = access.judge(&shown, SOMEWHERE).await.unwrap();
+    assert!(access.sign_out(&again).await.unwrap());
+    again.over().await;
+}

@@ -1,12 +1,22 @@
-//! Sessions and tickets: texts that say what they are good for, signed with the key that they come from.
+//! Sessions and tickets: texts that say what they are good for, signed with a secret of the server's and the key that they come
+//! from.
 //!
 //! Nothing needs to be kept of them, so that no flood of them fills memory and none is lost in a restart. A key that is rotated
 //! signs differently, which ends them all. Sessions that were ended alone are remembered in [`super::sessions`].
 
 use super::SESSION;
-use super::key::Entry;
+use super::book::Held;
+use super::key::Key;
 use data_encoding::BASE64URL_NOPAD;
+use pistreamer_protocol::text;
 use ring::hmac;
+use std::io;
+
+/// Letters of a session's id: 40 random bits in base32, as in a key.
+const ID: usize = 8;
+
+/// Longest description of a device, in characters.
+const DEVICE: usize = 64;
 
 /// What a ticket is good for, besides the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +40,8 @@ pub(super) struct Token<'a> {
 }
 
 impl Token<'_> {
-    pub fn is_signed_by(&self, entry: &Entry) -> bool {
-        hmac::verify(&entry.secret.signing(), self.signed.as_bytes(), &self.tag).is_ok()
+    pub fn is_signed_by(&self, held: &Held) -> bool {
+        hmac::verify(&held.signing, self.signed.as_bytes(), &self.tag).is_ok()
     }
 
     /// A session's id, device, and Unix time in µs of its beginning.
@@ -42,31 +52,43 @@ impl Token<'_> {
     }
 }
 
+/// An id for a session.
+///
+/// # Errors
+/// Where the system has no randomness.
+pub(super) fn new_id() -> io::Result<String> {
+    Ok(Key::random()?.as_str()[..ID].to_owned())
+}
+
 /// `session.NAME.EXPIRES.ID.DEVICE.TAG`, the device in base64url.
-pub(super) fn session(entry: &Entry, expires_us: u64, id: &str, device: &str) -> String {
-    let device = BASE64URL_NOPAD.encode(device.as_bytes());
+pub(super) fn session(held: &Held, expires_us: u64, id: &str, device: &str) -> String {
+    let device = BASE64URL_NOPAD.encode(short(device).as_bytes());
     sign(
-        entry,
-        format!("session.{}.{expires_us}.{id}.{device}", entry.name),
+        held,
+        format!("session.{}.{expires_us}.{id}.{device}", held.entry.name),
     )
 }
 
+fn short(device: &str) -> String {
+    text::plain(device).chars().take(DEVICE).collect()
+}
+
 /// `ticket.NAME.EXPIRES.CAMERA.ORIGIN.TAG`, camera and origin in base64url.
-pub(super) fn ticket(entry: &Entry, ticket: &Ticket) -> String {
+pub(super) fn ticket(held: &Held, ticket: &Ticket) -> String {
     let encode =
         |text: &Option<String>| BASE64URL_NOPAD.encode(text.as_deref().unwrap_or("").as_bytes());
     let text = format!(
         "ticket.{}.{}.{}.{}",
-        entry.name,
+        held.entry.name,
         ticket.expires_us,
         encode(&ticket.camera),
         encode(&ticket.origin)
     );
-    sign(entry, text)
+    sign(held, text)
 }
 
-fn sign(entry: &Entry, text: String) -> String {
-    let tag = hmac::sign(&entry.secret.signing(), text.as_bytes());
+fn sign(held: &Held, text: String) -> String {
+    let tag = hmac::sign(&held.signing, text.as_bytes());
     format!("{text}.{}", BASE64URL_NOPAD.encode(tag.as_ref()))
 }
 
@@ -74,8 +96,12 @@ pub(super) fn parse_session(text: &str) -> Option<Token<'_>> {
     let (token, ["session", _, _, id, device]) = parse(text)? else {
         return None;
     };
+    let letter = |byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
+    if id.len() != ID || !id.bytes().all(letter) {
+        return None;
+    }
     Some(Token {
-        session: Some((id, decode(device)?)),
+        session: Some((id, short(&decode(device)?))),
         ..token
     })
 }
@@ -110,4 +136,41 @@ fn parse<const N: usize>(text: &str) -> Option<(Token<'_>, [&str; N])> {
         session: None,
     };
     Some((token, fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::hold;
+    use super::super::key::{Entry, Role, Secret};
+    use super::*;
+
+    #[test]
+    fn a_session_has_an_id_of_one_form_and_a_device_in_few_plain_words() {
+        let random = || Key::random().unwrap();
+        let entry = Entry::new("door".parse().unwrap(), Role::View, Secret::Key(random()));
+        let held = hold(entry, &random());
+        let id = new_id().unwrap();
+        let (long, eight) = ("a".repeat(5000), "A".repeat(ID));
+        for bad in [
+            "",
+            "a",
+            &long,
+            &eight,
+            "../../..",
+            "aaaaaaa\u{1b}",
+            "aaaaaaa1",
+        ] {
+            let text = session(&held, u64::MAX, bad, "a test");
+            assert!(parse_session(&text).is_none(), "{bad}");
+        }
+        let device = format!("a\u{1b}[2Jb\n{long}");
+        // As a signer would write it that cuts nothing.
+        let encoded = BASE64URL_NOPAD.encode(device.as_bytes());
+        let text = sign(&held, format!("session.door.9.{id}.{encoded}"));
+        let token = parse_session(&text).unwrap();
+        assert!(token.is_signed_by(&held));
+        let (same, device, _) = token.session().unwrap();
+        assert_eq!(same, id);
+        assert!(device.starts_with("a [2Jb aaa") && device.chars().count() == DEVICE);
+    }
 }

@@ -151,19 +151,20 @@ pub(super) async fn enter(
 pub(super) async fn leave(
     extract::State(state): extract::State<State>,
     Extension(secure): Extension<Secure>,
-    query: Query,
-    request: Request,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
 ) -> Response {
-    if let Some(refused) = from_elsewhere(request.headers(), secure) {
+    if let Some(refused) = from_elsewhere(&headers, secure) {
         return refused;
     }
-    let judged = guard::admit(&state, &query, &request, Role::View).await;
-    if let Ok(Grant {
-        session: Some(id), ..
-    }) = judged
-        && let Err(error) = state.access.end_session(&id).await
-    {
-        return sessions::not_kept(&error);
+    // Whatever else the request shows, such as a key.
+    for session in guard::sessions(&headers, &state.access.cookie_name()) {
+        let shown = [Credential::Session(session.into())];
+        if let Ok(grant) = state.access.judge(&shown, peer.ip()).await
+            && let Err(error) = state.access.sign_out(&grant).await
+        {
+            return sessions::not_kept(&error);
+        }
     }
     let cookie = format!(
         "{}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",

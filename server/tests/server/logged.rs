@@ -221,6 +221,41 @@ fn a_flood_of_wrong_keys_from_many_addresses_is_few_lines() {
 }
 
 #[test]
+fn a_flood_of_sign_ins_and_sign_outs_is_few_lines() {
+    let state = tempfile::tempdir().unwrap();
+    let keys = Store::new(state.path().into()).open().unwrap();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let directory = ["--state-dir", state.path().to_str().unwrap()];
+    let command = pistreamer(&[&SERVE[..4], &directory].concat());
+    let (server, url) = started_with(command, log.reopen().unwrap().into());
+    let mut server = Running(server);
+    let ask = |request: String| {
+        let mut stream = TcpStream::connect(host(&url)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(" 204 "), "{answer}");
+        answer
+    };
+    let body = format!(r#"{{"key":"{}"}}"#, keys.owners().unwrap().as_str());
+    let path = "/api/v1/session HTTP/1.0\r\nHost: localhost\r\n";
+    for _ in 0..150 {
+        let length = body.len();
+        let answer = ask(format!("POST {path}Content-Length: {length}\r\n\r\n{body}"));
+        let cookie = answer.split_once("set-cookie: ").unwrap().1;
+        let cookie = cookie.split_once(';').unwrap().0;
+        ask(format!("DELETE {path}Cookie: {cookie}\r\n\r\n"));
+    }
+    assert!(terminate(&mut server.0).success());
+    let text = std::fs::read_to_string(log.path()).unwrap();
+    let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+    for what in ["signed in", "signed out"] {
+        assert!((30..140).contains(&lines(what)), "{what}: {text}");
+    }
+}
+
+#[test]
 fn grab_shows_what_a_server_says_in_one_line_and_without_what_acts_on_a_terminal() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -2,7 +2,7 @@
 
 use super::super::book::hold;
 use super::super::hash::Hash;
-use super::super::key::{Entry, Role, Secret};
+use super::super::key::{Entry, Key, Role, Secret};
 use super::*;
 use std::collections::HashSet;
 
@@ -12,7 +12,8 @@ fn held(name: &str) -> Arc<Held> {
     let hash =
         "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     let secret = Secret::Argon2(Hash::try_from(hash.to_owned()).unwrap());
-    hold(Entry::new(name.parse().unwrap(), Role::View, secret))
+    let entry = Entry::new(name.parse().unwrap(), Role::View, secret);
+    hold(entry, &Key::random().unwrap())
 }
 
 fn address(number: u32) -> IpAddr {
