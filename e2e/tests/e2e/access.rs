@@ -234,7 +234,7 @@ async fn the_key_in_the_address_of_a_frame_shows_the_camera_on_a_page_elsewhere(
     let browser = Browser::start().await?;
     // Once the server knows the key.
     let known = browser.open(&format!("{url}login.css")).await?;
-    let knows = format!("fetch('/api/v1/cameras?key={key}').then(answer => answer.ok)");
+    let knows = format!("fetch('/api/v1/session?key={key}').then(answer => answer.ok)");
     known.wait_for(&knows).await?;
     let framed = browser.open(&site.serve(&html)).await?;
     framed
