@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "the decoder is C")]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr::NonNull;
 use turbojpeg::{Error, PixelFormat, ScalingFactor, Subsamp, raw, yuv_pixels_len};
 
@@ -35,7 +35,7 @@ const ENDS_EARLY: &str = "Corrupt JPEG data: premature end of data segment";
 /// Decodes one JPEG. A used decoder keeps tables, which a picture that lacks some would be decoded with.
 #[derive(Debug)]
 pub struct Decoder<'a> {
-    handle: NonNull<libc::c_void>,
+    handle: NonNull<c_void>,
     jpeg: &'a [u8],
     factor: ScalingFactor,
     /// What is wrong with the picture, though there is one.
@@ -71,7 +71,7 @@ impl<'a> Decoder<'a> {
     /// Where libjpeg-turbo has no memory.
     pub fn new(jpeg: &'a [u8], halvings: u8) -> Result<Self, Error> {
         // SAFETY: it takes a number and gives a new handle or null.
-        let handle = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_DECOMPRESS as libc::c_int) };
+        let handle = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_DECOMPRESS as c_int) };
         let handle = NonNull::new(handle).ok_or(Error::Null)?;
         let factor = ScalingFactor::new(1, 1 << halvings.min(3));
         let mut decoder = Self {
@@ -150,7 +150,7 @@ impl<'a> Decoder<'a> {
                 self.jpeg.as_ptr(),
                 self.jpeg.len() as _,
                 out.as_mut_ptr(),
-                ALIGN as libc::c_int,
+                ALIGN as c_int,
             )
         };
         self.accept(done)
@@ -176,8 +176,8 @@ impl<'a> Decoder<'a> {
                 self.jpeg.as_ptr(),
                 self.jpeg.len() as _,
                 out.as_mut_ptr(),
-                pitch as libc::c_int,
-                format as i32 as libc::c_int,
+                pitch as c_int,
+                format as i32 as c_int,
             )
         };
         self.accept(done)
@@ -185,16 +185,16 @@ impl<'a> Decoder<'a> {
 
     fn set(&mut self, param: raw::TJPARAM, value: i32) -> Result<(), Error> {
         // SAFETY: the handle is valid until drop.
-        let done = unsafe { raw::tj3Set(self.handle.as_ptr(), param as libc::c_int, value) };
+        let done = unsafe { raw::tj3Set(self.handle.as_ptr(), param as c_int, value) };
         self.accept(done)
     }
 
     fn get(&self, param: raw::TJPARAM) -> i32 {
         // SAFETY: the handle is valid until drop.
-        unsafe { raw::tj3Get(self.handle.as_ptr(), param as libc::c_int) }
+        unsafe { raw::tj3Get(self.handle.as_ptr(), param as c_int) }
     }
 
-    fn accept(&mut self, done: libc::c_int) -> Result<(), Error> {
+    fn accept(&mut self, done: c_int) -> Result<(), Error> {
         if done == 0 {
             return Ok(());
         }
