@@ -164,6 +164,9 @@ impl Session {
                 () = &mut demand_changes, if paused || self.visit.is_open() => {
                     paused = !paused;
                     demand_changes.set(self.visit.change(paused));
+                    if !paused {
+                        self.visit.resumed();
+                    }
                     let message = if paused { ViewerMessage::Pause } else { ViewerMessage::Resume };
                     self.say(Message::text(message.to_json())).await
                 }
@@ -191,7 +194,7 @@ impl Session {
                             .await
                     }
                     Err(problem) => {
-                        self.visit.broken(&problem);
+                        self.visit.left_out(&problem);
                         sleep(began.elapsed() * AFTER_GARBAGE).await;
                         Ok(())
                     }

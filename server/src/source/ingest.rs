@@ -52,6 +52,9 @@ impl Source for IngestSource {
     }
 }
 
+/// What the other camera is called in reasons.
+const PUSHER: &str = "the pusher's camera";
+
 /// The way in. Clones are the same door.
 #[derive(Clone, Debug, Default)]
 pub struct Door(Arc<Mutex<Room>>);
@@ -127,13 +130,18 @@ impl Visit {
     }
 
     /// A message held no whole JPEG.
-    pub fn broken(&mut self, reason: &str) {
-        self.intake().broken(reason);
+    pub fn left_out(&mut self, reason: &str) {
+        self.intake().left_out(PUSHER, reason);
+    }
+
+    /// The pusher is about to send again.
+    pub fn resumed(&mut self) {
+        self.intake().resumed();
     }
 
     /// The pusher's camera is in that state.
     pub fn status(&mut self, status: &CameraStatus) {
-        self.intake().follow(status, "the pusher's camera");
+        self.intake().follow(status, PUSHER);
     }
 
     /// Whether a picture has come since the camera was lost.

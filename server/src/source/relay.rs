@@ -3,14 +3,13 @@
 //! The connection is the business of `pistreamer_client`.
 
 use super::remote::{self, Intake};
-use super::{Outlet, Source, SourceError, WEDGED};
+use super::{Outlet, Source, SourceError};
 use crate::demand::Demand;
 use crate::via::Via;
 use pistreamer_client::protocol::WireFormat;
 use pistreamer_client::protocol::message::{Camera, CameraStatus, Hello, Mode};
 use pistreamer_client::{Event, Reconnect, Subscription};
 use std::pin::pin;
-use tokio::time::Instant;
 
 /// Another server's camera. Its size, rate and quality are what they are over there.
 #[derive(Debug)]
@@ -76,7 +75,7 @@ impl Source for RelaySource {
 /// What the other camera is called in reasons.
 const ORIGIN: &str = "the origin's camera";
 
-const NO_FRAME: &str = "what the origin sends holds no whole frame with a stamp";
+const NO_FRAME: &str = "its messages hold no whole frame with a stamp";
 
 /// One connection, until it ends, or until there is news while no pictures come: then `None`. It is kept while nobody watches,
 /// without frames: so the origin's state is known.
@@ -95,8 +94,6 @@ async fn relay(
     let mut news = pin!(news);
     let mut subscription = Subscription::start(origin.clone());
     let mut corrupt = 0;
-    // Since when no message holds a frame, where the last one held none.
-    let mut corrupt_since = None;
     let mut paused = false;
     let mut awaits_picture = false;
     let mut turn = pin!(turn(demand, paused));
@@ -113,7 +110,7 @@ async fn relay(
                     tracing::debug!("nobody watches, so the origin sends no frames");
                     subscription.pause();
                 } else {
-                    corrupt_since = None;
+                    intake.resumed();
                     subscription.resume();
                 }
                 continue;
@@ -121,8 +118,8 @@ async fn relay(
         };
         match event {
             Some(Ok(Event::Frame(frame))) => match intake.picture(frame.jpeg) {
-                Ok(_) => (corrupt_since, awaits_picture) = (None, false),
-                Err(error) => intake.broken(&error.to_string()),
+                Ok(_) => awaits_picture = false,
+                Err(error) => intake.left_out(ORIGIN, &error.to_string()),
             },
             Some(Ok(Event::Hello(hello))) => {
                 awaits_picture = intake.follow(&told_at_first(*hello), ORIGIN);
@@ -131,13 +128,9 @@ async fn relay(
             Some(Ok(Event::Corrupt)) => {
                 let counted = subscription.stats().corrupt;
                 for _ in corrupt..counted {
-                    intake.broken(NO_FRAME);
+                    intake.left_out(ORIGIN, NO_FRAME);
                 }
                 corrupt = counted;
-                let since = *corrupt_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > WEDGED {
-                    intake.lost(NO_FRAME);
-                }
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => return Some(SourceError::new(error.to_string())),

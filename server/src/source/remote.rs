@@ -2,13 +2,13 @@
 //!
 //! Protocols belong to [`super::tcp`], [`super::http`] and [`super::relay`].
 
-use super::{Mended, Mode, Outlet, SourceError, Whole};
+use super::{Mended, Mode, Outlet, SourceError, WEDGED, Whole};
 use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::{CameraState, CameraStatus};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Nobody has watched for so long: a source that can disconnects. Long enough for a page to be loaded again.
 pub(super) const LINGER: Duration = Duration::from_secs(3);
@@ -56,6 +56,8 @@ pub struct Intake {
     /// `None` while no pictures come.
     open: Option<Mode>,
     last_size: Option<(u32, u32)>,
+    /// Since when whatever is sent is no picture.
+    none_since: Option<Instant>,
 }
 
 /// Pixels that a side of a JPEG can have.
@@ -70,6 +72,7 @@ impl Intake {
             fps,
             open: None,
             last_size: None,
+            none_since: None,
         }
     }
 
@@ -134,6 +137,7 @@ impl Intake {
     /// Somebody else sends pictures from here on: what was known of them is not known any more.
     pub fn begin_anew(&mut self) {
         self.last_size = None;
+        self.none_since = None;
         self.fps = self.asked_fps;
         self.test_pattern(false);
     }
@@ -141,6 +145,21 @@ impl Intake {
     /// Reports a picture that had to be left out.
     pub fn broken(&self, reason: &str) {
         self.outlet.broken(reason);
+    }
+
+    /// Reports something that had to be left out, and the camera lost where nothing good has been sent for [`WEDGED`]; where
+    /// there is no signal anyway, why at once. For connections that stay: `sender` is who is at the other end.
+    pub fn left_out(&mut self, sender: &str, reason: &str) {
+        self.broken(reason);
+        let none_for = self.none_since.get_or_insert_with(Instant::now).elapsed();
+        if none_for >= WEDGED || !self.is_open() {
+            self.lost(&format!("{sender} sends no whole picture: {reason}"));
+        }
+    }
+
+    /// What was sent before says nothing about what comes from here on.
+    pub fn resumed(&mut self) {
+        self.none_since = None;
     }
 
     /// Mends a picture where that can be done, hands it on and returns its seq.
@@ -156,6 +175,7 @@ impl Intake {
     /// # Errors
     /// As for [`Outlet::arrived`].
     pub fn whole(&mut self, picture: Whole) -> Result<u64, JpegError> {
+        self.none_since = None;
         self.open(picture.info.displayed());
         self.outlet.arrived(picture.jpeg)
     }

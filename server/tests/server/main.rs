@@ -35,6 +35,7 @@ mod software;
 mod support;
 mod texts;
 mod tls;
+mod undecodable;
 mod vanished;
 mod viewers;
 mod violations;

@@ -23,7 +23,7 @@ fn tcp_listen() -> TestServer {
 }
 
 /// Where a server's tcp-listen source listens.
-async fn address(server: &TestServer) -> String {
+pub async fn address(server: &TestServer) -> String {
     // From here on it says that nobody pushes.
     server
         .camera_is(|camera| camera["state"] == "no-signal")
@@ -33,7 +33,7 @@ async fn address(server: &TestServer) -> String {
 }
 
 /// The next state that a viewer is told of.
-async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
+pub async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
     loop {
         if let ServerMessage::State(status) = viewer.told().await {
             return (status.state, status.reason);
@@ -41,7 +41,7 @@ async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
     }
 }
 
-fn image(jpeg: &[u8]) -> Vec<u8> {
+pub fn image(jpeg: &[u8]) -> Vec<u8> {
     [&(jpeg.len() as u32).to_le_bytes(), jpeg].concat()
 }
 

@@ -136,6 +136,8 @@ struct Reader<'a> {
     pass: Option<Pass>,
     /// Whether the pass has come upon a whole picture.
     any: bool,
+    /// Why the first one of the pass that was left out is none.
+    why: Option<String>,
     /// Whether there ever was one.
     ever: bool,
     /// Since when there has been none, where there is none.
@@ -149,6 +151,7 @@ impl<'a> Reader<'a> {
             interval: Duration::from_secs_f64(1.0 / fps),
             pass: None,
             any: false,
+            why: None,
             ever: false,
             failing_since: None,
         }
@@ -195,7 +198,7 @@ impl<'a> Reader<'a> {
             let pass = match &mut self.pass {
                 Some(pass) => pass,
                 none => {
-                    self.any = false;
+                    (self.any, self.why) = (false, None);
                     none.insert(Pass::begin(self.path)?)
                 }
             };
@@ -205,17 +208,24 @@ impl<'a> Reader<'a> {
                     self.any = true;
                     return Ok(Some(picture));
                 }
-                Some(Found::Broken(reason)) => broken(&reason),
-                None if self.any => self.pass = None,
-                None => {
-                    return Err(SourceError::new(format!(
-                        "no whole JPEG is at {}; {WHAT_TO_GIVE}",
-                        self.path.display()
-                    )));
+                Some(Found::Broken(reason)) => {
+                    broken(&reason);
+                    self.why.get_or_insert(reason);
                 }
+                None if self.any => self.pass = None,
+                None => return Err(self.nothing()),
             }
         }
         Ok(None)
+    }
+
+    /// What to say where a pass has come upon no picture.
+    fn nothing(&self) -> SourceError {
+        let path = self.path.display();
+        SourceError::new(match &self.why {
+            Some(why) => format!("nothing at {path} can be shown: {why}; {WHAT_TO_GIVE}"),
+            None => format!("no JPEG is at {path}; {WHAT_TO_GIVE}"),
+        })
     }
 }
 

@@ -322,11 +322,27 @@ fn a_large_file_is_never_held_whole() {
 fn nothing_to_show_is_an_error_that_says_what_to_do() {
     let empty = directory(&[]);
     let bad = directory(&[("1.jpg", b"no picture".to_vec()), ("no.mjpeg", Vec::new())]);
+    // What browsers show, but for the marker of its frame header: SOF0 becomes SOF3.
+    let mut lossless = jpeg(1);
+    let sof = lossless.windows(2).position(|it| it == [0xff, 0xc0]);
+    lossless[sof.unwrap() + 1] = 0xc3;
+    let kind = directory(&[("1.jpg", lossless.clone()), ("2.mjpeg", lossless)]);
     for (path, what) in [
         (empty.path().join("missing"), "cannot read"),
         (empty.path().to_owned(), "no .jpg file is in"),
-        (bad.path().to_owned(), "no whole JPEG is at"),
-        (bad.path().join("no.mjpeg"), "no whole JPEG is at"),
+        (
+            bad.path().to_owned(),
+            ": 1.jpg: it does not start with FF D8;",
+        ),
+        (bad.path().join("no.mjpeg"), "no JPEG is at"),
+        (
+            kind.path().to_owned(),
+            " can be shown: 1.jpg: no browser shows it: it is a lossless jpeg;",
+        ),
+        (
+            kind.path().join("2.mjpeg"),
+            "byte 0 of the file: no browser shows it: it is a lossless jpeg;",
+        ),
         (
             PathBuf::from("/dev/null"),
             "is neither a directory nor a file",
