@@ -62,8 +62,8 @@ impl Painter {
         })
     }
 
-    /// Shows the bitmap, and closes it. `is_upright` says that it is stored as it is to be shown.
-    pub fn draw(&mut self, bitmap: &ImageBitmap, is_upright: bool) -> Result<(), JsValue> {
+    /// Shows the bitmap, and closes it. `is_plain` says that its samples are those that are to be shown.
+    pub fn draw(&mut self, bitmap: &ImageBitmap, is_plain: bool) -> Result<(), JsValue> {
         let size = (bitmap.width(), bitmap.height());
         if self.size != size {
             self.set_size(size);
@@ -71,11 +71,11 @@ impl Painter {
         }
         let drawn = match &self.context {
             // Takes the pixels out of the bitmap; closing it afterwards is harmless.
-            Context::Bitmap(context) if is_upright => {
+            Context::Bitmap(context) if is_plain => {
                 context.transfer_from_image_bitmap(bitmap);
                 Ok(())
             }
-            // This context does not heed orientation, which drawing does.
+            // This context heeds no orientation, and in a page no profile, either; drawing does.
             Context::Bitmap(context) => {
                 let turned = turn(&mut self.turned, bitmap);
                 turned.map(|turned| context.transfer_from_image_bitmap(&turned))

@@ -5,6 +5,7 @@ mod embedding;
 mod endurance;
 mod harness;
 mod pages;
+mod pictures;
 mod proxies;
 mod sizes;
 mod stream;

@@ -11,7 +11,8 @@ use web_sys::{Blob, BlobPropertyBag};
 pub(super) struct Picture {
     pub(super) jpeg: Blob,
     pub(super) stamp: Option<Stamp>,
-    pub(super) is_upright: bool,
+    /// Whether its samples are those that are to be shown: upright, and in no colours of its own.
+    pub(super) is_plain: bool,
 }
 
 impl Picture {
@@ -72,7 +73,14 @@ impl Jpegs {
         Ok(Picture {
             jpeg,
             stamp: Stamp::read(bytes),
-            is_upright: info.orientation.is_upright(),
+            is_plain: info.orientation.is_upright() && !has_profile(bytes),
         })
     }
+}
+
+/// Whether it says by an ICC profile what its colours mean (ICC.1:2022 B.4).
+fn has_profile(jpeg: &[u8]) -> bool {
+    jpeg::segments(jpeg)
+        .map_while(Result::ok)
+        .any(|segment| segment.marker == 0xe2 && segment.payload.starts_with(b"ICC_PROFILE\0"))
 }

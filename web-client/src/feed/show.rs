@@ -76,7 +76,7 @@ impl Shared {
         }
         let (width, height) = (bitmap.width(), bitmap.height());
         if let Some(painter) = &mut *self.painter.borrow_mut() {
-            painter.draw(&bitmap, picture.is_upright).map_err(because)?;
+            painter.draw(&bitmap, picture.is_plain).map_err(because)?;
         }
         let now_us = js::unix_us();
         let captured_us = picture.captured_us();
