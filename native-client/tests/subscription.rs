@@ -179,7 +179,7 @@ async fn frames_that_wait_are_overtaken_and_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn corrupt_messages_are_counted_and_the_next_frame_comes() {
+async fn corrupt_messages_and_bombs_are_counted_and_the_next_frame_comes() {
     let (server, config) = Server::start().await;
     let mut frames = Subscription::start(config.frame_limit(1000));
     let mut socket = server.accept(WireFormat::GzipBase64).await;
@@ -188,13 +188,25 @@ async fn corrupt_messages_are_counted_and_the_next_frame_comes() {
     flipped[20] ^= 0x40;
     let large = [&jpeg(1)[..], &[0; 1000], &[0xff, 0xd9]].concat();
     let unstamped = b"\xff\xd8\xff\xd9".to_vec();
+    // 8192x8192 in fewer than 200 bytes, sequential and progressive.
+    let bombs = [0xc0, 0xc2].map(|kind| {
+        let mut bomb = jpeg(1);
+        let at = bomb.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+        bomb[at + 1] = kind;
+        bomb[at + 5..at + 9].copy_from_slice(&[0x20, 0, 0x20, 0]);
+        assert!(bomb.len() < 200);
+        pack(&bomb)
+    });
     for bad in [
         vec![],
         whole[..whole.len() - 1].to_vec(),
         flipped,
         pack(&large),
         pack(&unstamped),
-    ] {
+    ]
+    .into_iter()
+    .chain(bombs)
+    {
         socket.send(Message::binary(bad)).await.unwrap();
     }
     socket.send(Message::binary(whole)).await.unwrap();
@@ -204,7 +216,7 @@ async fn corrupt_messages_are_counted_and_the_next_frame_comes() {
         .unwrap()
         .unwrap();
     assert_eq!(frame.stamp.seq, 1);
-    assert_eq!((frames.stats().received, frames.stats().corrupt), (1, 5));
+    assert_eq!((frames.stats().received, frames.stats().corrupt), (1, 7));
 }
 
 #[tokio::test]
