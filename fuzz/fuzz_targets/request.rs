@@ -31,7 +31,7 @@ struct Server {
 }
 
 fn hosts() -> KnownHosts {
-    KnownHosts::new(&["cam.example.org".into()])
+    KnownHosts::new(&["cam.example.org".into()]).expect("it is a name")
 }
 
 fn server() -> Server {
@@ -65,6 +65,7 @@ fn server() -> Server {
     let state = State {
         hub: Hub::new(vec![camera]),
         doors: Vec::new().into(),
+        no_signal: Default::default(),
         roster: Roster::default(),
         sessions: session::Config {
             send_timeout: Duration::from_secs(1),
@@ -81,6 +82,7 @@ fn server() -> Server {
         origins: AllowedOrigins::new(&["http://dash.example".into()]).expect("it is one"),
         hosts: hosts(),
         proxies: [IpAddr::V4(Ipv4Addr::LOCALHOST)].into(),
+        via: Default::default(),
         started: Instant::now(),
         tasks: Default::default(),
         shutdown: Default::default(),
