@@ -2,7 +2,7 @@
 //!
 //! Whether all of its picture is there shows only when it is decoded.
 
-use super::{DHT, DQT, JpegError, SOS, Segment, is_frame_header, segments};
+use super::{DHT, DQT, DRI, JPG, JpegError, SOS, Segment, is_frame_header, segments};
 
 /// A component of the frame: its id, its sampling factors and the number of its quantisation table.
 type Component = [u8; 3];
@@ -16,6 +16,10 @@ pub(super) fn check(jpeg: &[u8]) -> Result<(), JpegError> {
         match segment.marker {
             DQT => quantisation |= quantisation_tables(&segment)?,
             DHT => huffman_tables(&segment)?,
+            DRI if segment.payload.len() != 2 => {
+                return Err(JpegError::BadLength { at: segment.at });
+            }
+            JPG => return refuse("it has a segment that is reserved"),
             SOS => return scan(&segment, frame, quantisation),
             marker if is_frame_header(marker) => {
                 if frame.is_some() {

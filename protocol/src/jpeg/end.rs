@@ -4,6 +4,7 @@
 
 use super::JpegError;
 use super::segments::Kind;
+use super::walk::{Step, Walk, length};
 
 /// Where picture data ends.
 pub(super) struct End {
@@ -29,39 +30,15 @@ impl End {
 
 /// The end of a picture from anywhere behind its first SOS on. Progressive JPEGs have segments between their scans.
 pub(super) fn picture_end(jpeg: &[u8], from: usize) -> End {
-    let mut at = from;
-    loop {
-        let data = memchr::memchr(0xff, &jpeg[at..]);
-        at += data.unwrap_or(jpeg.len() - at);
-        let open = End {
+    let mut walk = Walk::from(from);
+    match walk.go(jpeg) {
+        Step::End(at) => End {
             at,
+            is_marked: true,
+        },
+        Step::More | Step::Lost => End {
+            at: walk.len(),
             is_marked: false,
-        };
-        let Some(marker) = jpeg.get(at + 1) else {
-            return open;
-        };
-        match Kind::of(*marker) {
-            // Stuffing and restart markers.
-            Kind::Alone => at += 2,
-            Kind::End => {
-                return End {
-                    at: at + 2,
-                    is_marked: true,
-                };
-            }
-            // A fill byte.
-            Kind::Unknown if *marker == 0xff => at += 1,
-            Kind::Unknown => return open,
-            Kind::Segment => match length(jpeg, at) {
-                Some(len) if len >= 2 && at + 2 + len <= jpeg.len() => at += 2 + len,
-                _ => return open,
-            },
-        }
+        },
     }
-}
-
-/// The length that a segment gives, whose marker stands there.
-fn length(jpeg: &[u8], at: usize) -> Option<usize> {
-    let length = jpeg.get(at + 2..)?.first_chunk()?;
-    Some(u16::from_be_bytes(*length).into())
 }

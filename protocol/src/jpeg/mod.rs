@@ -8,10 +8,12 @@ mod exif;
 mod mend;
 mod segments;
 mod tables;
+mod walk;
 
 pub use exif::Orientation;
 pub use mend::{Mended, mend};
 pub use segments::{Segment, Segments, segments};
+pub use walk::{Step, Walk};
 
 /// Start of image.
 pub const SOI: [u8; 2] = [0xff, 0xd8];
@@ -23,6 +25,8 @@ pub(crate) const COM: u8 = 0xfe;
 const APP1: u8 = 0xe1;
 const DQT: u8 = 0xdb;
 const DHT: u8 = 0xc4;
+const DRI: u8 = 0xdd;
+const JPG: u8 = 0xc8;
 const SOS: u8 = 0xda;
 
 /// The most pixels that a picture may claim: 128 Mi, twice those of the largest camera module for a Raspberry Pi (9152x6944).
@@ -252,7 +256,7 @@ impl Header {
 
 /// Whether a marker starts a frame header, which carries the picture's size: SOF0 to SOF15 without DHT, JPG and DAC.
 fn is_frame_header(marker: u8) -> bool {
-    matches!(marker, 0xc0..=0xcf) && !matches!(marker, DHT | 0xc8 | 0xcc)
+    matches!(marker, 0xc0..=0xcf) && !matches!(marker, DHT | JPG | 0xcc)
 }
 
 #[cfg(test)]

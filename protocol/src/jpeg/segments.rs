@@ -24,8 +24,8 @@ impl Segment<'_> {
 
 /// The segments from SOI up to and including SOS (or EOI, where no picture data comes), in order. Ends after the first error.
 ///
-/// Bytes between segments that are no marker, and markers that stand alone, are passed over: cameras write both, and every
-/// decoder ignores them.
+/// Bytes between segments that are no marker, markers that stand alone, and comments whose length is impossible are passed over:
+/// cameras write them, and every decoder ignores them.
 pub fn segments(jpeg: &[u8]) -> Segments<'_> {
     Segments {
         jpeg,
@@ -82,7 +82,11 @@ impl<'a> Segments<'a> {
                 Kind::Segment => {
                     let len = usize::from(u16::from_be_bytes([byte(at + 2)?, byte(at + 3)?]));
                     if len < 2 {
-                        return Err(JpegError::BadLength { at });
+                        if !is_passed_over(marker) {
+                            return Err(JpegError::BadLength { at });
+                        }
+                        self.at += 4;
+                        continue;
                     }
                     let payload = jpeg.get(at + 4..at + 2 + len).ok_or(truncated)?;
                     self.at = at + 2 + len;
@@ -109,6 +113,12 @@ impl<'a> Iterator for Segments<'a> {
         self.done |= !matches!(item, Some(Ok(_)));
         item
     }
+}
+
+/// Whether decoders pass over a segment by its length, and take one too short for its own two bytes as empty: an APPn, a comment
+/// or a DNL.
+pub(super) fn is_passed_over(marker: u8) -> bool {
+    matches!(marker, 0xdc | 0xe0..=0xef | 0xfe)
 }
 
 /// What the byte behind an FF says about what follows.

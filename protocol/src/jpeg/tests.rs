@@ -143,6 +143,9 @@ fn what_cameras_write_between_segments_and_behind_the_end_goes() {
         b"\0\xff\0\x13",
         b"\xff\xd3",
         b"\xff\x01",
+        // An APP4 and a comment too short for their own lengths.
+        b"\xff\xe4\0\0",
+        b"\xff\xfe\0\x01",
     ] {
         for marker in [DQT, 0xc0, SOS] {
             let jpeg = with(PICTURE, at(PICTURE, marker), junk);
@@ -251,6 +254,9 @@ fn what_no_browser_shows_is_no_picture() {
             "0x02 where a marker",
         ),
         (with(PICTURE, sos, &SOI), "0xd8 where a marker"),
+        (with(PICTURE, sos, b"\xff\xc8\0\x04ab"), "reserved"),
+        (with(PICTURE, sos, b"\xff\xdd\0\x03a"), "impossible length"),
+        (with(PICTURE, sos, b"\xff\xdb\0\x01"), "impossible length"),
         (with(PICTURE, 2, b"\0"), "byte 2 is 0x00 where a marker"),
     ] {
         let error = mend(&jpeg).expect_err(why).to_string();

@@ -3,10 +3,9 @@
 //! Parts with headers belong to `multipart`.
 
 use super::multipart::{Part, problem};
-use super::walk::{Step, Walk};
 use bytes::BytesMut;
 use memchr::memmem;
-use pistreamer_protocol::jpeg;
+use pistreamer_protocol::jpeg::{self, Step, Walk};
 
 /// Takes a stream apart as it comes. Holds no more than one image of the limit and what was fed last.
 #[derive(Debug)]

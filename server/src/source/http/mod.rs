@@ -13,7 +13,6 @@ pub(crate) mod login;
 pub(crate) mod multipart;
 mod pictures;
 mod splitter;
-mod walk;
 mod wire;
 
 use super::remote::{self, Intake};

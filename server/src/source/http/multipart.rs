@@ -7,10 +7,9 @@ mod boundary;
 
 pub use boundary::boundary;
 
-use super::walk::{Step, Walk};
 use boundary::Boundary;
 use bytes::{Bytes, BytesMut};
-use pistreamer_protocol::jpeg;
+use pistreamer_protocol::jpeg::{self, Step, Walk};
 
 /// What a stream holds.
 #[derive(Debug, PartialEq, Eq)]
