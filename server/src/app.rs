@@ -1,6 +1,6 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
-use crate::access::{Access, Code};
+use crate::access::{Access, Code, follow_interfaces};
 use crate::called;
 use crate::config::{self, Config, SourceKind};
 use crate::encode;
@@ -184,6 +184,8 @@ impl App {
         }
         let (access, until) = (state.access.clone(), state.shutdown.clone());
         state.tasks.spawn(async move { access.follow(until).await });
+        let until = state.shutdown.clone();
+        state.tasks.spawn(follow_interfaces(until));
         if let Some(tls) = state.tls.clone() {
             let until = state.shutdown.clone();
             state.tasks.spawn(async move { tls.follow(until).await });

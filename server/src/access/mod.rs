@@ -9,6 +9,7 @@ mod codes;
 mod grant;
 mod hash;
 mod key;
+mod neighbours;
 mod passwords;
 mod sessions;
 mod store;
@@ -19,9 +20,9 @@ pub use codes::{CODE, Code};
 pub use grant::{Grant, Via};
 pub use hash::Hash;
 pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
+pub use neighbours::{follow_interfaces, neighbourhood};
 pub use sessions::Session;
 pub use store::{Keys, Store, StoreError};
-pub use throttle::neighbourhood;
 pub use token::Ticket;
 
 use crate::clock;

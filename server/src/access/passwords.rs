@@ -6,14 +6,18 @@
 //!
 //! What a wrong one costs its address is up to [`super::throttle`].
 
+mod known;
+
+pub(super) use known::Known;
+
 use super::Refused;
 use super::book::Held;
 use super::key::{Name, Password};
-use super::throttle::{Pair, Throttle, neighbourhood};
-use crate::allowance::Allowance;
+use super::neighbours::{is_neighbour, neighbourhood};
+use super::throttle::{Pair, Throttle};
 use crate::folded::Folded;
 use argon2::Block;
-use ring::hmac;
+use known::Pool;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,100 +32,6 @@ const WAITING: usize = 64;
 
 /// When to come again where that is so.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// The right password is forgotten when nobody has shown it for so long.
-const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
-
-/// Addresses remembered of those where a password was right. Of more, the one that has been quiet for longest is forgotten.
-const PLACES: usize = 64;
-
-/// Wrong passwords from an address where the right one was shown before. Only beyond these must the right one wait there.
-fn from_known_place() -> Allowance {
-    Allowance::every(Duration::from_secs(10), 60)
-}
-
-/// Wrong passwords for one name from all other addresses together: those with few wrong ones behind them, and the rest.
-/// However many addresses guess, they try no more than 130,000 a day.
-fn from_fresh_places() -> Allowance {
-    Allowance::every(Duration::from_secs(1), 600)
-}
-
-fn from_other_places() -> Allowance {
-    Allowance::every(Duration::from_secs(2), 60)
-}
-
-/// What is known about the guesses at one password. It goes with the password.
-#[derive(Debug)]
-pub(super) struct Known {
-    right: Option<Right>,
-    fresh: Allowance,
-    others: Allowance,
-}
-
-/// The right password.
-struct Right {
-    tag: hmac::Tag,
-    shown: Instant,
-    /// Where it was shown, the quietest first, and what is left of the patience with wrong ones from there.
-    places: Vec<(IpAddr, Allowance)>,
-}
-
-impl std::fmt::Debug for Right {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Right(…)")
-    }
-}
-
-impl Default for Known {
-    fn default() -> Self {
-        Self {
-            right: None,
-            fresh: from_fresh_places(),
-            others: from_other_places(),
-        }
-    }
-}
-
-impl Known {
-    fn right(&mut self, now: Instant) -> Option<&mut Right> {
-        let shown = self.right.as_ref().map(|right| right.shown);
-        if shown.is_some_and(|shown| now.saturating_duration_since(shown) >= FORGOTTEN) {
-            self.right = None;
-        }
-        self.right.as_mut()
-    }
-
-    /// What is left of the patience with an address where it was shown.
-    fn patience(&mut self, place: IpAddr) -> Option<&mut Allowance> {
-        let mut places = self.right.iter_mut().flat_map(|right| &mut right.places);
-        let known = places.find(|(known, _)| *known == place);
-        known.map(|(_, patience)| patience)
-    }
-
-    fn allowance(&mut self, is_fresh: bool) -> &mut Allowance {
-        if is_fresh {
-            &mut self.fresh
-        } else {
-            &mut self.others
-        }
-    }
-
-    /// It was right, there.
-    fn remember(&mut self, tag: hmac::Tag, place: IpAddr, now: Instant) {
-        let mut places = self.right.take().map_or(Vec::new(), |right| right.places);
-        let before = places.iter().position(|(known, _)| *known == place);
-        let known = before.map(|index| places.remove(index));
-        if places.len() >= PLACES {
-            places.remove(0);
-        }
-        places.push(known.unwrap_or((place, from_known_place())));
-        self.right = Some(Right {
-            tag,
-            shown: now,
-            places,
-        });
-    }
-}
 
 /// Checks passwords.
 #[derive(Debug, Default)]
@@ -146,6 +56,8 @@ struct Desk {
 struct Job {
     held: Arc<Held>,
     pair: Pair,
+    /// One of the addresses that count as the pair's.
+    from: IpAddr,
     typed: Password,
     /// How many wrong ones that address had behind it or under way.
     burden: u32,
@@ -213,13 +125,14 @@ impl Passwords {
     }
 
     fn show(&self, held: &Arc<Held>, typed: &Password, from: IpAddr, now: Instant) -> Judged {
+        let from = from.to_canonical();
         let pair = pair(from, Some(&held.entry.name));
         let mut desk = self.desk();
         let mut known = held.known();
         let right = known.right(now);
         let is_right = right.map(|right| typed.is_tagged(&right.tag));
         if let Some(is_right) = is_right
-            && let Some(patience) = known.patience(pair.place)
+            && let Some(patience) = known.patience(from)
         {
             // Others' wrong ones are nothing to whoever was let in there before.
             let wait = patience.wait(now);
@@ -227,14 +140,14 @@ impl Passwords {
                 return Judged::At(Err(Refused::Throttled(wait)));
             }
             if is_right {
-                known.remember(typed.tag(), pair.place, now);
+                known.remember(typed.tag(), from, now);
                 return Judged::At(Ok(()));
             }
             patience.spend(now);
             return Judged::At(Err(wrong(from)));
         }
         if is_right.is_none()
-            && let Some(job) = desk.same(held, &pair, typed)
+            && let Some(job) = desk.same(held, from, typed)
         {
             let (asker, answer) = oneshot::channel();
             job.askers.push(asker);
@@ -243,8 +156,8 @@ impl Passwords {
                 is_staff_needed: false,
             };
         }
-        let is_fresh = desk.throttle.is_fresh(&pair, now);
-        let wait = known.allowance(is_fresh).wait(now);
+        let pool = desk.pool(&pair, from, now);
+        let wait = known.allowance(pool).wait(now);
         let wait = match desk.throttle.check(&pair, now) {
             Err(longer) => longer.max(wait),
             Ok(()) => wait,
@@ -253,7 +166,7 @@ impl Passwords {
             return Judged::At(Err(Refused::Throttled(wait)));
         }
         if let Some(is_right) = is_right {
-            return Judged::At(desk.told(&mut known, &pair, typed, is_right, now));
+            return Judged::At(desk.told(&mut known, &pair, from, typed, is_right, now));
         }
         drop(known);
         let burden = desk.throttle.burden(pair.place, now);
@@ -262,6 +175,7 @@ impl Passwords {
         desk.waiting.push(Job {
             held: Arc::clone(held),
             pair,
+            from,
             typed: typed.clone(),
             burden,
             askers: vec![asker],
@@ -320,13 +234,13 @@ impl Passwords {
 
 impl Desk {
     /// The same password, of the same name, from the same address.
-    fn same(&mut self, held: &Arc<Held>, pair: &Pair, typed: &Password) -> Option<&mut Job> {
+    fn same(&mut self, held: &Arc<Held>, from: IpAddr, typed: &Password) -> Option<&mut Job> {
         let tag = typed.tag();
         self.waiting
             .iter_mut()
             .chain(&mut self.current)
             .find(|job| {
-                Arc::ptr_eq(&job.held, held) && job.pair == *pair && job.typed.is_tagged(&tag)
+                Arc::ptr_eq(&job.held, held) && job.from == from && job.typed.is_tagged(&tag)
             })
     }
 
@@ -354,7 +268,14 @@ impl Desk {
 
     fn settle(&mut self, job: Job, is_right: bool, now: Instant) {
         self.throttle.end(&job.pair);
-        let told = self.told(&mut job.held.known(), &job.pair, &job.typed, is_right, now);
+        let told = self.told(
+            &mut job.held.known(),
+            &job.pair,
+            job.from,
+            &job.typed,
+            is_right,
+            now,
+        );
         job.answer(&told);
     }
 
@@ -363,19 +284,30 @@ impl Desk {
         &mut self,
         known: &mut Known,
         pair: &Pair,
+        from: IpAddr,
         typed: &Password,
         is_right: bool,
         now: Instant,
     ) -> Result<(), Refused> {
         if is_right {
-            known.remember(typed.tag(), pair.place, now);
+            known.remember(typed.tag(), from, now);
             self.throttle.forgive(pair);
             return Ok(());
         }
-        let is_fresh = self.throttle.is_fresh(pair, now);
-        known.allowance(is_fresh).spend(now);
+        let pool = self.pool(pair, from, now);
+        known.allowance(pool).spend(now);
         self.throttle.failed(pair, now);
-        Err(wrong(pair.place))
+        Err(wrong(from))
+    }
+
+    fn pool(&self, pair: &Pair, from: IpAddr, now: Instant) -> Pool {
+        if is_neighbour(from) {
+            Pool::Neighbours
+        } else if self.throttle.is_fresh(pair, now) {
+            Pool::Fresh
+        } else {
+            Pool::Others
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::key::Name;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -56,18 +56,6 @@ impl Failures {
                 .min(LONGEST_WAIT),
         };
         wait.saturating_sub(now.saturating_duration_since(self.last))
-    }
-}
-
-/// What counts as one address: whoever has one IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4), but for
-/// link-local ones, which all machines of a network have under the same 64 bits.
-pub fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if address.is_unicast_link_local() => address.into(),
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-        address => address,
     }
 }
 
@@ -152,6 +140,7 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
+    use super::super::neighbours::neighbourhood;
     use super::*;
 
     fn pair(address: &str, name: &str) -> Pair {

@@ -3,6 +3,7 @@
 use super::super::book::hold;
 use super::super::hash::Hash;
 use super::super::key::{Entry, Key, Role, Secret};
+use super::known::FORGOTTEN;
 use super::*;
 use std::collections::HashSet;
 
@@ -38,8 +39,19 @@ impl Bench {
     }
 
     fn show(&self, held: &Arc<Held>, typed: &str, from: u32) -> Judged {
+        self.show_from(held, typed, address(from))
+    }
+
+    fn show_from(&self, held: &Arc<Held>, typed: &str, from: IpAddr) -> Judged {
         let typed = Password::new(typed);
-        self.passwords.show(held, &typed, address(from), self.now)
+        self.passwords.show(held, &typed, from, self.now)
+    }
+
+    /// Checks a guess from there where any may be checked.
+    fn guess_from(&self, held: &Arc<Held>, from: &str) -> Judged {
+        let judged = self.show_from(held, "guess", from.parse().unwrap());
+        self.check();
+        judged
     }
 
     /// An answer that was there at once.
@@ -208,6 +220,31 @@ fn however_many_addresses_guess_they_try_few() {
     bench.now += Duration::from_secs(10);
     assert_eq!(tried(&bench, 10_000..20_000), 10);
     assert_eq!(bench.at_once(&anna, RIGHT, 0), Ok(()));
+}
+
+#[test]
+fn a_neighbour_with_addresses_without_end_uses_up_the_guesses_of_ipv6_neighbours_alone() {
+    let (bench, anna) = (Bench::new(), held("anna"));
+    let mut tried = 0;
+    for number in 0..2000 {
+        let judged = bench.guess_from(&anna, &format!("fe80::{number:x}"));
+        tried += usize::from(matches!(judged, Judged::Later { .. }));
+    }
+    assert_eq!(tried, 301);
+    bench.let_in(&anna, 1);
+}
+
+#[test]
+fn others_of_the_same_network_do_not_use_up_the_patience_with_an_address_where_it_was_right() {
+    let (bench, anna) = (Bench::new(), held("anna"));
+    let owner = || bench.show_from(&anna, RIGHT, "2001:db8::1".parse().unwrap());
+    let first = owner();
+    bench.check().unwrap();
+    assert!(matches!(first, Judged::Later { .. }));
+    for number in 2..100 {
+        bench.guess_from(&anna, &format!("2001:db8::{number:x}"));
+    }
+    assert!(matches!(owner(), Judged::At(Ok(()))));
 }
 
 #[test]
