@@ -18,13 +18,16 @@ use tokio_util::sync::CancellationToken;
 pub struct Limits {
     /// Connections that were let in.
     pub members: usize,
-    /// Connections from one address, of either kind.
+    /// Connections from one address that were let in. Others have what is left of it, and never less than a few.
     pub per_address: usize,
     /// Connections that were not let in, or not yet.
     pub guests: usize,
     /// Viewers, of whatever kind.
     pub viewers: usize,
 }
+
+/// Guests that an address may have, though it has all connections that it may have: one of them may be the owner's.
+const AT_THE_DOOR: usize = 4;
 
 /// Everybody who is connected. Clones share it.
 #[derive(Clone, Debug)]
@@ -34,7 +37,6 @@ pub struct Crowd(Arc<Shared>);
 struct Shared {
     limits: Limits,
     inside: Mutex<Inside>,
-    turned_away: Folded,
     evicted: Folded,
     displaced: Folded,
     comings: Comings,
@@ -75,7 +77,6 @@ impl Crowd {
         Self(Arc::new(Shared {
             limits,
             inside: Mutex::default(),
-            turned_away: Folded::new(),
             evicted: Folded::new(),
             displaced: Folded::new(),
             comings: Comings::new(),
@@ -90,19 +91,15 @@ impl Crowd {
 
     /// A guest's place for a new connection. Where guests have them all, one of the address that has most of them is
     /// evicted. `proxy` may speak for many, so that its own address has no limit.
-    pub(super) fn enter(&self, address: IpAddr, proxy: bool) -> Option<Place> {
+    pub(super) fn enter(&self, address: IpAddr, proxy: bool) -> Place {
         let limits = self.0.limits;
         let address = neighbourhood(address);
         let mut inside = self.inside();
-        if !proxy && inside.at(address) >= limits.per_address {
+        if !proxy && inside.guests_from(address) >= inside.most_guests(address, limits.per_address)
+        {
             // The newest may be the one that belongs here.
-            if !inside.evict_guest(|guest| guest.address == address) {
-                drop(inside);
-                if let Some(times) = self.0.turned_away.again() {
-                    tracing::warn!(%address, times, "too many connections from one address");
-                }
-                return None;
-            }
+            let longest_idle = inside.longest_idle(|guest| guest.address == address);
+            inside.evict_guest(longest_idle);
             if let Some(times) = self.0.evicted.again() {
                 tracing::warn!(%address, times, "too many connections from one address: evicted one that was not let in");
             }
@@ -125,7 +122,7 @@ impl Crowd {
         };
         inside.add(id, guest);
         drop(inside);
-        Some(Place::new(self.clone(), id, leave))
+        Place::new(self.clone(), id, leave)
     }
 
     /// The system gives no further descriptor: evicts a guest of the address that has most, or else a member without a
@@ -157,15 +154,9 @@ impl Crowd {
         (inside.members.len(), inside.guests.len())
     }
 
-    /// Connections so far that got no place, or lost it.
+    /// Connections so far that lost their place to another one.
     pub(super) fn refused(&self) -> u64 {
-        let Shared {
-            turned_away,
-            evicted,
-            displaced,
-            ..
-        } = &*self.0;
-        turned_away.times() + evicted.times() + displaced.times()
+        self.0.evicted.times() + self.0.displaced.times()
     }
 
     /// How many may be connected.
@@ -183,7 +174,7 @@ impl Crowd {
         inside: &mut Inside,
         newcomer: &Claim,
         most: usize,
-        such: fn(&Member) -> bool,
+        such: impl Fn(&Member) -> bool,
     ) -> Result<(), Own> {
         let Some(id) = inside.loser(newcomer, most, such)? else {
             return Ok(());
@@ -221,36 +212,39 @@ impl Inside {
         Some(guest)
     }
 
-    /// Connections from an address.
-    pub fn at(&self, address: IpAddr) -> usize {
-        let members = self.members.values();
-        let members = members.filter(|member| member.claim.address == address);
-        self.guests_at.get(&address).copied().unwrap_or_default() + members.count()
+    fn guests_from(&self, address: IpAddr) -> usize {
+        self.guests_at.get(&address).copied().unwrap_or_default()
     }
 
-    /// Evicts the guest of that kind that has done nothing for longest, rather one without a request; tells whether there
-    /// was one.
-    fn evict_guest(&mut self, such: impl Fn(&Guest) -> bool) -> bool {
+    /// How many guests an address may have, besides its members.
+    fn most_guests(&self, address: IpAddr, per_address: usize) -> usize {
+        let members = self.members.values();
+        let members = members.filter(|member| member.claim.address == address);
+        let left = per_address.saturating_sub(members.count());
+        left.max(per_address.min(AT_THE_DOOR))
+    }
+
+    /// The guest of that kind that has done nothing for longest, rather one without a request.
+    fn longest_idle(&self, such: impl Fn(&Guest) -> bool) -> Option<u64> {
         let guests = self.guests.iter().filter(|(_, guest)| such(guest));
-        let longest_idle = guests.min_by_key(|(_, guest)| (guest.requests > 0, guest.active));
-        let gone = longest_idle
+        guests
+            .min_by_key(|(_, guest)| (guest.requests > 0, guest.active))
             .map(|(id, _)| *id)
-            .and_then(|id| self.remove_guest(id));
+    }
+
+    fn evict_guest(&mut self, id: Option<u64>) -> bool {
+        let gone = id.and_then(|id| self.remove_guest(id));
         if let Some(guest) = &gone {
             guest.leave.cancel();
         }
         gone.is_some()
     }
 
+    /// One look at each guest, so that a flood of as many addresses costs no more than one from a single address.
     fn evict_guest_of_busiest(&mut self) -> bool {
-        let most = self.guests_at.values().max().copied();
-        let busiest: Vec<_> = self
-            .guests_at
-            .iter()
-            .filter(|(_, count)| Some(**count) == most)
-            .map(|(address, _)| *address)
-            .collect();
-        self.evict_guest(|guest| busiest.contains(&guest.address))
+        let most = self.guests_at.values().max().copied().unwrap_or_default();
+        let longest_idle = self.longest_idle(|guest| self.guests_from(guest.address) == most);
+        self.evict_guest(longest_idle)
     }
 
     fn evict_member(&mut self, id: u64) -> bool {
@@ -266,7 +260,7 @@ impl Inside {
         &self,
         newcomer: &Claim,
         most: usize,
-        such: fn(&Member) -> bool,
+        such: impl Fn(&Member) -> bool,
     ) -> Result<Option<u64>, Own> {
         let held = self.members.iter().filter(|(_, member)| such(member));
         let held = held.map(|(id, member)| Held {

@@ -130,12 +130,10 @@ pub async fn serve(listener: Listener, state: State) {
         match accepted {
             Ok((stream, peer)) => {
                 let proxy = state.proxies.contains(&peer.ip().to_canonical());
-                // Without a place, the drop of the stream closes it.
-                if let Some(place) = state.crowd.enter(peer.ip(), proxy) {
-                    let (router, state) = (router.clone(), state.clone());
-                    let tasks = state.tasks.clone();
-                    tasks.spawn(connection(stream, peer, place, router, state));
-                }
+                let place = state.crowd.enter(peer.ip(), proxy);
+                let (router, state) = (router.clone(), state.clone());
+                let tasks = state.tasks.clone();
+                tasks.spawn(connection(stream, peer, place, router, state));
                 // Of a burst, each connection is looked at before there are so many that one of them has to go.
                 yield_now().await;
             }

@@ -225,6 +225,31 @@ async fn an_audience_with_one_key_may_fill_the_house_and_the_owner_comes_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_owner_comes_in_from_an_address_whose_connections_are_all_taken() {
+    let locked = Locked::start(|typed| typed.max_per_address = Some(4));
+    let mut audience = Vec::new();
+    for _ in 0..4 {
+        let mut viewer = locked.viewer(&locked.door, 5).await.unwrap();
+        viewer.frame().await;
+        audience.push(viewer);
+    }
+    let why = refused(locked.viewer(&locked.door, 5).await);
+    assert!(why.contains("all 4 connections that one address"), "{why}");
+    // Nor do those beside it that say nothing.
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(connect_from(5, locked.server.address).await);
+    }
+    let mut owner = locked.viewer(&locked.owner, 5).await.unwrap();
+    owner.frame().await;
+    assert!(evicted(&mut audience.pop().unwrap()).await);
+    for viewer in &mut audience {
+        viewer.frame().await;
+    }
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn behind_a_trusted_proxy_places_are_shared_by_the_addresses_that_it_names() {
     let server = TestServer::start(|typed| {
         typed.max_viewers = Some(6);
