@@ -187,16 +187,6 @@ async fn a_viewer_that_misbehaves_ends_at_most_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bombs_and_impossible_pictures_cost_whoever_pushes_them() {
-    let (server, address) = program("ingest");
-    // Its door opens with the camera.
-    let mut pusher = loop {
-        if let Ok((pusher, _)) =
-            tokio_tungstenite::connect_async(format!("ws://{address}/ingest")).await
-        {
-            break pusher;
-        }
-    };
-    let warm = memory(server.0.id(), "VmHWM:");
     // A gigabyte of text in a megabyte, and a header that claims 65535 x 65535.
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     for _ in 0..1 << 10 {
@@ -208,6 +198,16 @@ async fn bombs_and_impossible_pictures_cost_whoever_pushes_them() {
         .position(|marker| marker == [0xFF, 0xC0])
         .unwrap();
     huge[frame_header + 5..frame_header + 9].fill(0xFF);
+    let (server, address) = program("ingest");
+    // Its door opens with the camera.
+    let mut pusher = loop {
+        if let Ok((pusher, _)) =
+            tokio_tungstenite::connect_async(format!("ws://{address}/ingest")).await
+        {
+            break pusher;
+        }
+    };
+    let warm = memory(server.0.id(), "VmHWM:");
     // All of them come before a viewer can see any.
     for message in [bomb.finish().unwrap(), huge, vec![0xFF; 1 << 20]] {
         pusher.send(Message::binary(message)).await.unwrap();
