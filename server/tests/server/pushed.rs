@@ -327,7 +327,7 @@ fn push_fails_in_one_line_when_nothing_was_delivered() {
             vec!["tcp://a:1", "--source", "pattern"],
             "can be given only once",
         ),
-        (vec!["tcp://a:1", "--listen", "[::]:1"], "unexpected"),
+        (vec!["tcp://a:1", "--listen", "[::]:1"], "not understood"),
     ] {
         let output = push(&arguments).output().unwrap();
         assert!(!output.status.success());
