@@ -25,5 +25,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(Stamp::read(&stamped).as_ref(), Some(&stamp));
     assert_eq!(stamp.write(&stamped).as_deref(), Ok(stamped.as_slice()));
     let size = |bytes| jpeg::inspect(bytes).map(|info| (info.width, info.height));
-    assert_eq!(size(picture).ok(), size(&stamped).ok());
+    // Not the other way round: with the bytes of a stamp, a file may have enough of them for the pixels that it claims.
+    if let Ok(picture) = size(picture) {
+        assert_eq!(size(&stamped), Ok(picture));
+    }
 });
