@@ -80,13 +80,18 @@ impl Stamp {
         };
         out.extend_from_slice(&jpeg[..at]);
         out.extend_from_slice(&segment);
+        let mut previous_end = jpeg::SOI.len();
         for segment in jpeg::segments(jpeg) {
             let segment = segment?;
             if stamp_text(&segment).is_some() {
+                // Fill bytes go with the stamp that they stand before: what follows it need not be a marker.
+                let between = &jpeg[previous_end..segment.at];
+                let fill = between.iter().rev().take_while(|byte| **byte == 0xff);
                 // An old stamp that stands where the new one goes begins at `at`; none begins before it.
-                out.extend_from_slice(&jpeg[at..segment.at]);
+                out.extend_from_slice(&jpeg[at..segment.at - fill.count()]);
                 at = segment.end();
             }
+            previous_end = segment.end();
         }
         out.extend_from_slice(&jpeg[at..]);
         Ok(out)
@@ -207,6 +212,19 @@ mod tests {
                 .write(&[JFIF, COMMENT, COMMENT, REST].concat())
                 .unwrap()
         );
+    }
+
+    #[test]
+    fn fill_bytes_go_with_the_stamp_that_they_stand_before() {
+        // Left alone, they would make a marker with what follows.
+        let (old, junk) = (stamp(1).segment(), b"0");
+        let odd = [JFIF, b"\xff\xff\xff", &old, junk, COMMENT, REST].concat();
+        let stamped = stamp(2).write(&odd).unwrap();
+        assert_eq!(
+            stamped,
+            [JFIF, &stamp(2).segment(), junk, COMMENT, REST].concat()
+        );
+        assert_eq!(stamp(2).write(&stamped), Ok(stamped));
     }
 
     #[test]
