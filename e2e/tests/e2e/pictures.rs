@@ -1,12 +1,14 @@
-//! Odd pictures of real cameras: turned, or in other colours. What the viewer shows is what the browser itself
+//! Odd pictures of real cameras: turned, in other colours, or claiming to be vast. What the viewer shows is what the browser itself
 //! makes of the same file.
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use pistreamer_e2e::browser::{Browser, poll};
+use pistreamer_e2e::fake::{FakeServer, frame, now_us};
 use pistreamer_e2e::server::Server;
 use pistreamer_e2e::site::Site;
+use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{Orientation, segments};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -211,4 +213,55 @@ async fn without_a_worker_turned_and_oddly_coloured_pictures_are_shown_so_too() 
     is_shown_as_the_browser_shows_it(no_worker, false).await?;
     let no_bitmap_renderer = format!("{no_worker} delete window.OffscreenCanvas;");
     is_shown_as_the_browser_shows_it(&no_bitmap_renderer, false).await
+}
+
+#[tokio::test]
+async fn a_small_file_that_claims_a_vast_picture_is_not_decoded_and_said_to_be_one() -> Result<()> {
+    let mut bomb = include_bytes!("../../../protocol/tests/pictures/progressive.jpg").to_vec();
+    let frame_header = bomb.windows(2).position(|two| two == [0xff, 0xc2]);
+    let size = frame_header.context("it is not progressive")? + 5;
+    // 8192x8192.
+    bomb[size..size + 4].copy_from_slice(&[0x20, 0, 0x20, 0]);
+    let stamp = Stamp {
+        seq: 2,
+        captured_us: now_us(),
+        camera: "0".into(),
+    };
+    let bomb = stamp.write(&bomb)?;
+    ensure!(bomb.len() < 1000, "it has {} bytes", bomb.len());
+
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    // Without a worker, what is decoded can be counted.
+    let watch = "delete HTMLCanvasElement.prototype.transferControlToOffscreen;
+        // As a global constant it would be what the viewer calls.
+        {
+        const {createImageBitmap} = window, {warn} = console;
+        window.decoded = 0;
+        window.createImageBitmap = (...what) => { window.decoded++; return createImageBitmap(...what); };
+        window.warned = [];
+        console.warn = (...what) => { window.warned.push(what.join(' ')); warn(...what); };
+        }";
+    page.call("Page.enable", json!({})).await?;
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        json!({"source": watch}),
+    )
+    .await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    viewer.frame(&frame(1, 60)?).await?;
+    viewer.drawn(1).await?;
+    viewer.frame(&bomb).await?;
+    page.wait_at_least("data-corrupt", 1).await?;
+    viewer.frame(&frame(3, 60)?).await?;
+    viewer.drawn(3).await?;
+    assert_eq!(page.eval("window.decoded").await?, 2);
+    let warned = page.eval("window.warned.join()").await?;
+    let warned = warned.as_str().unwrap_or_default();
+    ensure!(warned.contains("it claims 8192x8192"), "{warned}");
+    page.expect_no_complaints(&[])
 }
