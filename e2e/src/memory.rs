@@ -9,7 +9,7 @@ use serde_json::json;
 pub struct Memory {
     /// The JavaScript heaps of the page and its workers, after a garbage collection.
     pub heap: u64,
-    /// The processes of the page: each shared part is counted once.
+    /// Anonymous and shared memory of the page's processes.
     pub renderer: u64,
 }
 
@@ -44,17 +44,22 @@ impl Browser {
             .iter()
             .filter(|process| process["type"] == "renderer")
             .filter_map(|process| process["id"].as_u64());
-        renderers.map(proportional_set_size).sum()
+        renderers.map(own_memory).sum()
     }
 }
 
-fn proportional_set_size(pid: u64) -> Result<u64> {
+/// Anonymous and shared memory of a process, in bytes: heaps, canvases, bitmaps. The parts of files that it has mapped are left out,
+/// because its share of those grows whenever another browser ends.
+fn own_memory(pid: u64) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let content = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-    let mut lines = content.lines().filter_map(|line| line.strip_prefix("Pss:"));
-    let kib: u64 = lines
-        .next()
-        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
-        .with_context(|| format!("no Pss in {path}"))?;
-    Ok(kib << 10)
+    ["Pss_Anon:", "Pss_Shmem:"]
+        .into_iter()
+        .map(|name| {
+            let line = content.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+            kib.map(|kib| kib << 10)
+                .with_context(|| format!("no {name} in {path}"))
+        })
+        .sum()
 }
