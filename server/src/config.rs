@@ -133,7 +133,10 @@ pub enum ConfigError {
     #[error("there is nothing at {}: give --source files: a directory of JPEGs or a file of concatenated ones", .0.display())]
     NothingThere(PathBuf),
     /// The binary has no libcamera.
-    #[error("{}, or use --source pattern", crate::cameras::not_built())]
+    #[error(
+        "{}, or use --source pattern",
+        crate::source::no_libcamera::not_built()
+    )]
     NoLibcamera,
     /// Not an address to listen on.
     #[error(

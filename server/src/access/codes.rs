@@ -5,8 +5,8 @@
 
 use super::Store;
 use super::key::{Entry, Name};
-use crate::clock;
 use crate::state_dir::{self, Version};
+use crate::util::clock;
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};

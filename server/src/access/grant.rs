@@ -3,7 +3,7 @@
 use super::book::Held;
 use super::key::Role;
 use super::token::{self, Ticket};
-use crate::clock;
+use crate::util::clock;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -25,8 +25,8 @@ pub use sessions::Session;
 pub use store::{Keys, Store, StoreError};
 pub use token::Ticket;
 
-use crate::clock;
-use crate::folded::Comings;
+use crate::util::clock;
+use crate::util::log_throttle::Comings;
 use book::{Book, Held};
 use passwords::Passwords;
 use std::net::IpAddr;

@@ -15,7 +15,7 @@ use super::book::Held;
 use super::key::{Name, Password};
 use super::neighbours::{is_neighbour, neighbourhood};
 use super::throttle::{Pair, Throttle};
-use crate::folded::Folded;
+use crate::util::log_throttle::Folded;
 use argon2::Block;
 use known::Pool;
 use std::cmp::Reverse;

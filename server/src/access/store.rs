@@ -1,8 +1,8 @@
 //! The file that keeps the keys: read, made at the first start, and replaced in one step.
 
 use super::key::{Entry, Key, Name, Role, Secret};
-use crate::clock;
 use crate::state_dir::{self, Version};
+use crate::util::clock;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -11,8 +11,8 @@ mod scale;
 pub use jpeg::{EncodeError, JpegEncoder};
 
 use crate::hub::{Camera, Frame, MOST_HALVINGS, Published, Rendition};
-use crate::panics;
 use crate::source::{Image, Pauses, Pixels, RawFrame, Yuv};
+use crate::util::panics;
 use bytes::Bytes;
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, jpeg as container};
 use rescale::Rescaler;

@@ -3,9 +3,9 @@
 use super::query::Query;
 use super::{State, cameras, guard};
 use crate::access::{Grant, Role, Via};
-use crate::clock::{self, Moment};
 use crate::hub::{Camera, Tally};
 use crate::session::Viewer;
+use crate::util::clock::{self, Moment};
 use axum::Json;
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;

@@ -6,8 +6,8 @@
 use super::place::{Own, Place};
 use super::shares::{Claim, Held, Use, gives_way};
 use crate::access::neighbourhood;
-use crate::folded::{Came, Comings, Folded};
 use crate::session::Viewer;
+use crate::util::log_throttle::{Came, Comings, Folded};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,7 @@ use super::place::{Busy, Over, Place};
 use super::tls::{self, Stream};
 use super::visitor::{self, Secure};
 use super::{State, router};
-use crate::folded::Folded;
+use crate::util::log_throttle::Folded;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;

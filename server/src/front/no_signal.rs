@@ -4,8 +4,8 @@
 
 use super::api::silence;
 use super::placard::placard;
-use crate::clock;
 use crate::hub::Camera;
+use crate::util::clock;
 use bytes::Bytes;
 use pistreamer_protocol::message::CameraState;
 use std::collections::HashMap;

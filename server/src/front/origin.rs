@@ -6,7 +6,7 @@
 use super::query::Query;
 use super::visitor::Secure;
 use super::{METHODS, State, refusal};
-use crate::folded::{Folded, short};
+use crate::util::log_throttle::{Folded, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;

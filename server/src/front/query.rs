@@ -1,8 +1,8 @@
 //! Queries as cameras meet them in the wild: cache busters, a second `?`, keys that nobody knows.
 
 use super::refusal;
-use crate::folded::short;
 use crate::hub::Limits;
+use crate::util::log_throttle::short;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;

@@ -2,8 +2,8 @@
 //!
 //! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
 
-use crate::clock;
 use crate::state_dir;
+use crate::util::clock;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;

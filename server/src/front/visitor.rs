@@ -7,7 +7,7 @@ use super::listen::Peer;
 use super::origin::{FORWARDED_HOST, forwarded_hosts, is_plain, without_port};
 use super::place::Place;
 use super::{State, refusal};
-use crate::folded::{Folded, short};
+use crate::util::log_throttle::{Folded, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;

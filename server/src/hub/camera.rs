@@ -5,8 +5,8 @@
 use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
 use super::{Frame, Subscription, Tally};
-use crate::clock::{self, Moment, Rate};
 use crate::demand::{Demand, Hold};
+use crate::util::clock::{self, Moment, Rate};
 use pistreamer_protocol::message;
 use pistreamer_protocol::message::{CameraState, CameraStatus, Mode};
 use std::sync::atomic::{AtomicU64, Ordering};

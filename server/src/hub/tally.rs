@@ -1,7 +1,7 @@
 //! What was made in one rendition so far, for status and metrics.
 
 use super::Rendition;
-use crate::clock::Rate;
+use crate::util::clock::Rate;
 use std::sync::Arc;
 
 /// Sums of one rendition since the server started. Clones share the rate.

@@ -2,7 +2,7 @@
 //! in it.
 //!
 //! How lines wait for the thread that writes them belongs to [`outbox`]; which lines are worth writing, to
-//! [`crate::folded`].
+//! [`crate::util::log_throttle`].
 
 mod outbox;
 

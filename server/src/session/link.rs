@@ -3,8 +3,8 @@
 //!
 //! What is said, and when, belongs to [`super`].
 
-use crate::allowance::Allowance;
 use crate::hub::{Frame, Payload};
+use crate::util::token_bucket::Allowance;
 use futures::{SinkExt, StreamExt, TryFutureExt};
 use pistreamer_client::violation;
 use pistreamer_protocol::WireFormat;

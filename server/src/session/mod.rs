@@ -12,8 +12,8 @@ pub use link::Link;
 pub use pace::Pace;
 pub use roster::{Entry, Roster, Totals, Viewer};
 
-use crate::clock;
 use crate::hub::{self, Event, Limits, Subscription};
+use crate::util::clock;
 use pistreamer_client::violation;
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{

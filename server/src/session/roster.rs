@@ -1,6 +1,6 @@
 //! Who is looking: one entry for each viewer, of whatever kind, for status and metrics.
 
-use crate::clock::{Moment, Rate};
+use crate::util::clock::{Moment, Rate};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,7 +70,7 @@ impl Roster {
             address,
             camera: camera.into(),
             wire,
-            since_us: crate::clock::now_us(),
+            since_us: crate::util::clock::now_us(),
             sent: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             skipped: AtomicU64::new(0),

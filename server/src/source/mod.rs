@@ -7,6 +7,7 @@ pub mod http;
 pub mod ingest;
 #[cfg(feature = "libcamera")]
 pub mod libcamera;
+pub(crate) mod no_libcamera;
 mod numbering;
 mod pace;
 pub mod pattern;
@@ -235,7 +236,7 @@ impl Outlet {
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
     pub fn arrived(&self, jpeg: Bytes) -> Result<u64, JpegError> {
         let Some(stamp) = Stamp::read(&jpeg) else {
-            return Ok(self.frame(crate::clock::now_us(), Image::Jpeg(jpeg)));
+            return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(jpeg)));
         };
         let captured_us = stamp.captured_us;
         let kept = self.numbering().keep(stamp.seq, captured_us);

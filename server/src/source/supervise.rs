@@ -3,7 +3,7 @@
 //! What a source does while it runs is its own business ([`super::Source`]).
 
 use super::{Outlet, Source};
-use crate::panics;
+use crate::util::panics;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
 
 /// The pause, 0 to 25 % longer, so that several cameras behind one hub don't come back in step.
 fn with_jitter(pause: Duration) -> Duration {
-    let noise = u64::from(crate::clock::now_us() as u16);
+    let noise = u64::from(crate::util::clock::now_us() as u16);
     pause + pause.mul_f64(noise as f64 / f64::from(u16::MAX) / 4.0)
 }
 

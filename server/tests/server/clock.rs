@@ -6,7 +6,7 @@ use crate::process::{pistreamer, started_with};
 use crate::support::{PATIENCE, Running};
 use futures::TryStreamExt;
 use pistreamer::access::Store;
-use pistreamer::clock::now_us;
+use pistreamer::util::clock::now_us;
 use pistreamer_client::{Config, Subscription};
 use serde_json::Value;
 use std::os::unix::fs::FileExt;

@@ -87,7 +87,7 @@ impl Faulty {
             0 => 0,
             1 => u64::MAX,
             2 => self.chance.u64(..),
-            _ => pistreamer::clock::now_us(),
+            _ => pistreamer::util::clock::now_us(),
         };
         let jpeg = Bytes::from_owner(Kept(jpeg, keep));
         self.seq = outlet.frame(captured_us, Image::Jpeg(jpeg));
@@ -113,7 +113,10 @@ impl Faulty {
             panics,
             _kept: keep,
         };
-        outlet.frame(pistreamer::clock::now_us(), Image::Yuv(Box::new(samples)));
+        outlet.frame(
+            pistreamer::util::clock::now_us(),
+            Image::Yuv(Box::new(samples)),
+        );
         let_go(&kept);
     }
 
@@ -218,7 +221,7 @@ impl Source for Faulty {
         open(outlet, HEALED);
         while !outlet.demand().sleep(Duration::from_millis(10)) {
             let jpeg = picture(HEALED, self.chance.u8(..)).into();
-            outlet.frame(pistreamer::clock::now_us(), Image::Jpeg(jpeg));
+            outlet.frame(pistreamer::util::clock::now_us(), Image::Jpeg(jpeg));
         }
         Ok(())
     }
@@ -240,7 +243,7 @@ impl Source for Hanging {
         while !outlet.demand().wait_wanted(Duration::from_millis(10)) {}
         let show = |size| {
             let jpeg = picture(size, 220).into();
-            outlet.frame(pistreamer::clock::now_us(), Image::Jpeg(jpeg));
+            outlet.frame(pistreamer::util::clock::now_us(), Image::Jpeg(jpeg));
         };
         show(SIZE);
         while !outlet.demand().sleep(Duration::from_millis(10)) {

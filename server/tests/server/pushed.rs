@@ -128,7 +128,7 @@ async fn a_camera_unplugged_in_the_middle_of_a_frame_is_told_with_why_and_since_
     let mut pusher = TcpStream::connect(&camera).await.unwrap();
     pusher.write_all(&bright).await.unwrap();
     while next_part(&mut stream).await != (320, 200) {}
-    let unplugged_us = pistreamer::clock::now_us();
+    let unplugged_us = pistreamer::util::clock::now_us();
     pusher.write_all(&bright[..bright.len() / 2]).await.unwrap();
     drop(pusher);
     loop {

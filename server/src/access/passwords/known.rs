@@ -1,6 +1,6 @@
 //! What is known about one password: what was right, where, and how many wrong ones may still come.
 
-use crate::allowance::Allowance;
+use crate::util::token_bucket::Allowance;
 use ring::hmac;
 use std::net::IpAddr;
 use std::time::Duration;

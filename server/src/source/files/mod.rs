@@ -6,9 +6,9 @@
 mod directory;
 pub(crate) mod reel;
 
-use crate::clock;
 use crate::source::pace::{self, Pace};
 use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, WEDGED, Whole};
+use crate::util::clock;
 use directory::Directory;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;

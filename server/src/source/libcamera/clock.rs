@@ -1,9 +1,9 @@
 //! A sensor's timestamp → Unix time.
 //!
-//! The wall clock itself belongs to [`crate::clock`].
+//! The wall clock itself belongs to [`crate::util::clock`].
 
-use crate::clock::now_us;
 use crate::source::WEDGED;
+use crate::util::clock::now_us;
 use libcamera::controls::SensorTimestamp;
 use libcamera::request::Request;
 use std::time::Duration;

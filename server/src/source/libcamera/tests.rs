@@ -5,12 +5,12 @@
 use super::manager::Lease;
 use super::stream::Running;
 use super::{LibcameraSource, available, list};
-use crate::clock::now_us;
 use crate::demand::{Demand, Hold};
 use crate::encode::JpegEncoder;
 use crate::source::{
     Config, Image, Layout, Mode, Outlet, RawFrame, Sink, Source, SourceError, Transform,
 };
+use crate::util::clock::now_us;
 use isolated::isolated;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};

@@ -22,9 +22,9 @@ pub use picture::Picture;
 pub use renderer::Renderer;
 pub use strip::{Painted, read_back};
 
-use crate::clock;
 use crate::source::pace::{self, Pace};
 use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, Transform};
+use crate::util::clock;
 use picture::Pool;
 use pistreamer_protocol::message::Camera;
 

@@ -6,7 +6,7 @@ pub(crate) mod wire;
 
 use super::remote::{self, Intake};
 use super::{Config, Mended, Outlet, Source, SourceError, WEDGED};
-use crate::folded::Folded;
+use crate::util::log_throttle::Folded;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
 use std::cell::Cell;

@@ -3,7 +3,7 @@
 //!
 //! What is counted, and what is written of it, is up to whoever uses it.
 
-use crate::allowance::Allowance;
+use crate::util::token_bucket::Allowance;
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

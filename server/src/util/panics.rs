@@ -3,7 +3,7 @@
 //! What goes on after one, and when, is up to whoever caught it: [`crate::source`] opens its device again, and
 //! [`crate::encode`] leaves the frame out.
 
-use crate::folded::Folded;
+use crate::util::log_throttle::Folded;
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 

@@ -7,10 +7,10 @@ mod output;
 mod progress;
 mod writer;
 
-pub use config::{Config, ConfigError, Target};
-pub use output::OutputError;
-
-use output::Output;
+use super::process::{every_core, shutdown_signal};
+use crate::cli;
+use config::Config;
+use output::{Output, OutputError};
 use pistreamer_client::{Error, Event, Subscription};
 use progress::Progress;
 use std::pin::pin;
@@ -57,13 +57,22 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// a pipe that nobody reads would hold up the end for ever.
 const LAST_FRAME: Duration = Duration::from_secs(1);
 
+/// Writes frames until there are enough of them, the time is over, or the process is told to end.
+///
+/// # Errors
+/// Where the configuration is wrong, no frame came, or one could not be written.
+pub fn run(typed: &cli::Grab) -> anyhow::Result<()> {
+    let config = Config::new(typed)?;
+    every_core()?.block_on(async { Ok(grab(config, shutdown_signal()?).await?) })
+}
+
 /// Writes frames until there are enough of them, the time is over, or `stop` is done.
 ///
 /// A connection that is lost later is made again for as long as it takes.
 ///
 /// # Errors
 /// Where no frame came, or one could not be written.
-pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), GrabError> {
+async fn grab(config: Config, stop: impl Future<Output = ()>) -> Result<(), GrabError> {
     let failed = |error, written| GrabError::Output { error, written };
     let output = Output::open(&config.target).map_err(|error| failed(error, 0))?;
     let mut writer =

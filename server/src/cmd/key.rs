@@ -1,12 +1,12 @@
-//! What people are told about access keys: `pistreamer key`, and the addresses to open when the server starts.
+//! `pistreamer key`: what people are told about access keys, and the links that let their devices in.
 //!
 //! What keys are good for belongs to [`crate::access`].
 
 use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session};
-use crate::app::App;
 use crate::called;
 use crate::cli::{self, KeyCommand};
-use crate::{clock, config, front};
+use crate::util::clock;
+use crate::{config, front, stdout};
 use anyhow::{Context, bail};
 use pistreamer_protocol::text::escaped;
 use qrcode::QrCode;
@@ -20,11 +20,15 @@ use time::OffsetDateTime;
 /// Shortest password that is taken, in characters.
 const SHORTEST_PASSWORD: usize = 8;
 
-/// Does what `pistreamer key` was told, and returns what there is to say.
+/// Does what `pistreamer key` was told, and prints what there is to say.
 ///
 /// # Errors
-/// Where the keys can be neither read nor written, or there is none of that name.
-pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
+/// Where the keys can be neither read nor written, there is none of that name, or standard output takes no text.
+pub fn run(typed: &cli::Key) -> anyhow::Result<()> {
+    Ok(stdout::print(&answer(typed)?)?)
+}
+
+fn answer(typed: &cli::Key) -> anyhow::Result<String> {
     let store = config::store(typed.state_dir.as_deref())?;
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
@@ -141,7 +145,7 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<String> {
 }
 
 /// What shows the keys of a server.
-pub fn command(state_dir: Option<&Path>) -> String {
+pub(super) fn command(state_dir: Option<&Path>) -> String {
     match state_dir {
         Some(directory) => {
             called::command(&format!("key --state-dir {}", called::quoted(directory)))
@@ -233,48 +237,19 @@ fn time_of_day(us: u64) -> String {
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
-/// What a starting server says: its addresses. Codes that let devices in go with them only where a person reads along,
-/// not into logs.
-///
-/// `command` shows the key elsewhere.
-pub fn welcome(app: &App, command: &str, person: bool) -> String {
-    let urls = app.urls();
-    let certificate = app.fingerprint().map_or(String::new(), |fingerprint| {
-        format!("pistreamer: the certificate's SHA-256 is {fingerprint}\n")
-    });
-    let codes = if person {
-        app.codes(links(&urls)).unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    let invited = if !codes.is_empty() {
-        invitation(&urls, &codes, command)
-    } else if app.is_open() {
-        plain(&urls)
-            + "pistreamer: everybody who can reach this machine can see the camera (--no-auth)\n"
-    } else {
-        plain(&urls) + &format!("pistreamer: the access key is shown by: {command}\n")
-    };
-    let cameras = app
-        .links()
-        .into_iter()
-        .map(|(camera, url)| format!("pistreamer: camera {camera} is at {url}\n"));
-    invited + &certificate + &cameras.collect::<String>()
-}
-
-fn plain(urls: &[String]) -> String {
+pub(super) fn plain(urls: &[String]) -> String {
     let lines = urls.iter().map(|url| format!("pistreamer: open {url}\n"));
     lines.collect()
 }
 
 /// Links that are printed for these addresses: each one, and the QR code.
-fn links(urls: &[String]) -> usize {
+pub(super) fn links(urls: &[String]) -> usize {
     urls.len() + 1
 }
 
 /// The addresses, each with a code of its own behind `#`, where browsers keep it to themselves, and one more for the phone as a
 /// QR code.
-fn invitation(urls: &[String], codes: &[Code], command: &str) -> String {
+pub(super) fn invitation(urls: &[String], codes: &[Code], command: &str) -> String {
     let with_code = |url: &str, code: &Code| format!("{url}#code={}", code.as_str());
     let mut text = String::new();
     for (url, code) in urls.iter().zip(codes) {

@@ -1,6 +1,6 @@
 //! Where frames are written: a file each, whole or not at all, or one after the other to standard output.
 
-use super::Target;
+use super::config::Target;
 use pistreamer_client::Frame;
 use std::fs::{self, File};
 use std::io::{self, Write};

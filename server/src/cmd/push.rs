@@ -1,0 +1,14 @@
+//! `pistreamer push`: a camera's frames to another server, without serving them.
+
+use super::process::{every_core, init_log, shutdown_signal};
+use crate::{app, cli, config};
+
+/// Pushes until the process is told to end, or the time is over.
+///
+/// # Errors
+/// Where the configuration is wrong, the camera cannot be started, or nothing was delivered.
+pub fn run(typed: &cli::Push) -> anyhow::Result<()> {
+    let config = config::Push::new(typed)?;
+    init_log(&typed.logging)?;
+    every_core()?.block_on(async { app::push(&config, shutdown_signal()?).await })
+}

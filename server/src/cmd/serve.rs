@@ -1,0 +1,63 @@
+//! `pistreamer` without a subcommand: serves, and says where.
+
+use super::key::{command, invitation, links, plain};
+use super::process::{every_core, init_log, one_core, shutdown_signal};
+use crate::app::App;
+use crate::cli;
+use crate::config::Config;
+use crate::stdout;
+use std::io::IsTerminal;
+
+/// Serves until the process is told to end.
+///
+/// # Errors
+/// Where the configuration is wrong, an address is taken, or the system refuses what serving needs.
+pub fn run(typed: &cli::Serve) -> anyhow::Result<()> {
+    let config = Config::new(typed)?;
+    init_log(&typed.logging)?;
+    let runtime = if config.certificate.is_some() {
+        every_core()?
+    } else {
+        one_core()?
+    };
+    runtime.block_on(async {
+        let shutdown = shutdown_signal()?;
+        let app = App::start(&config)?;
+        stdout::print_aside(welcome(
+            &app,
+            &command(typed.state_dir.as_deref()),
+            std::io::stdout().is_terminal(),
+        ));
+        app.run(shutdown).await;
+        Ok(())
+    })
+}
+
+/// What a starting server says: its addresses. Codes that let devices in go with them only where a person reads along,
+/// not into logs.
+///
+/// `command` shows the key elsewhere.
+fn welcome(app: &App, command: &str, person: bool) -> String {
+    let urls = app.urls();
+    let certificate = app.fingerprint().map_or(String::new(), |fingerprint| {
+        format!("pistreamer: the certificate's SHA-256 is {fingerprint}\n")
+    });
+    let codes = if person {
+        app.codes(links(&urls)).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let invited = if !codes.is_empty() {
+        invitation(&urls, &codes, command)
+    } else if app.is_open() {
+        plain(&urls)
+            + "pistreamer: everybody who can reach this machine can see the camera (--no-auth)\n"
+    } else {
+        plain(&urls) + &format!("pistreamer: the access key is shown by: {command}\n")
+    };
+    let cameras = app
+        .links()
+        .into_iter()
+        .map(|(camera, url)| format!("pistreamer: camera {camera} is at {url}\n"));
+    invited + &certificate + &cameras.collect::<String>()
+}
