@@ -10,6 +10,7 @@ use outbox::Outbox;
 use pistreamer_protocol::text::escaped;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::RecordFields;
@@ -18,6 +19,10 @@ use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 static OUTBOX: Outbox = Outbox::new();
+static IS_RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// Target of what libcamera says.
+pub(crate) const LIBCAMERA: &str = "pistreamer::libcamera";
 
 /// How long the end of the program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -39,11 +44,23 @@ pub fn start() -> io::Result<()> {
     };
     let thread = std::thread::Builder::new().name("log".into());
     let writing = move || OUTBOX.write_to(io::stderr(), note);
-    thread.spawn(writing).map(drop)
+    thread.spawn(writing)?;
+    IS_RUNNING.store(true, Ordering::Release);
+    Ok(())
+}
+
+/// Whether lines are written. In programs that have this library, but a log of their own, they are not.
+pub fn is_running() -> bool {
+    IS_RUNNING.load(Ordering::Acquire)
 }
 
 /// Writes what is traced from here on. Call [`start`] first.
-pub fn init(filter: EnvFilter, json: bool) {
+pub fn init(mut filter: EnvFilter, json: bool) {
+    // Which of libcamera's lines there are is then said there.
+    if std::env::var_os("LIBCAMERA_LOG_LEVELS").is_some() {
+        let all = format!("{LIBCAMERA}=trace");
+        filter = filter.add_directive(all.parse().expect("a target and a level"));
+    }
     // Set once: there is one log.
     let _ = NOTE.set(if json { json_note } else { text_note });
     let log = tracing_subscriber::fmt()

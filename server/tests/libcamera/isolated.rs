@@ -22,18 +22,28 @@ const INSIDE: &str = "PISTREAMER_TEST_ISOLATED";
 
 /// Runs `body` in a process of its own and fails where it fails. `name` is the test's full name.
 pub fn isolated(name: &str, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_inside() {
         return body();
     }
-    let own = std::env::current_exe().unwrap();
-    let mut command = with_virtual_cameras(own);
-    command.env(INSIDE, "1");
-    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
-    let (success, output) = finish(command);
+    let (success, output) = finish(inside(name));
     assert!(
         success && output.contains("1 passed"),
         "{name} failed in its process:\n{output}"
     );
+}
+
+/// Whether this is a process that runs a body.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// The process that runs the body of the test with that full name.
+pub fn inside(name: &str) -> Command {
+    let own = std::env::current_exe().unwrap();
+    let mut command = with_virtual_cameras(own);
+    command.env(INSIDE, "1");
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    command
 }
 
 /// A command whose libcamera has the virtual cameras and no other.

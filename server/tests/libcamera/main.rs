@@ -11,7 +11,12 @@ mod isolated;
 mod support;
 
 use isolated::{finish, isolated, with_virtual_cameras};
-use support::{TestServer, TestViewer, memory};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use support::{Running, TestServer, TestViewer, memory};
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -140,5 +145,69 @@ fn the_cameras_are_listed_with_their_sizes_and_controls() {
         "FrameDurationLimits: 8333 to 33333",
     ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+/// The program with that much of libcamera's log, and where it listens.
+fn started(levels: &str, more: &[&str], log: Stdio) -> (Running, SocketAddr) {
+    let mut command = with_virtual_cameras(env!("CARGO_BIN_EXE_pistreamer"));
+    command
+        .args(["--source", "libcamera:Bars", "--size", "320x240"])
+        .args(["--listen", "127.0.0.1:0", "--no-auth"])
+        .args(more)
+        .env("LIBCAMERA_LOG_LEVELS", levels)
+        .stdout(Stdio::piped())
+        .stderr(log);
+    let mut server = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    let mut printed = BufReader::new(server.0.stdout.as_mut().unwrap());
+    printed.read_line(&mut line).unwrap();
+    let url = line.split_whitespace().last().expect("it printed no URL");
+    let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    (server, host.parse().unwrap())
+}
+
+#[test]
+fn what_libcamera_says_while_nobody_reads_holds_up_no_camera() {
+    let (mut log, _reader) = UnixStream::pair().unwrap();
+    log.set_nonblocking(true).unwrap();
+    let filled = loop {
+        if let Err(error) = log.write_all(b"#") {
+            break error;
+        }
+    };
+    assert_eq!(filled.kind(), ErrorKind::WouldBlock);
+    log.set_nonblocking(false).unwrap();
+    // It says something about each frame.
+    let (_server, address) = started("*:DEBUG", &[], OwnedFd::from(log).into());
+    run(async {
+        let mut viewer = TestViewer::connect(address).await;
+        // More words than a pipe holds.
+        for _ in 0..300 {
+            viewer.frame().await;
+        }
+        let mut healthy = Command::new("curl");
+        healthy.args(["-sf", &format!("http://{address}/healthz")]);
+        assert!(finish(healthy).0, "it ails");
+    });
+}
+
+#[test]
+fn what_libcamera_says_is_in_the_log_with_its_level() {
+    let (log, lines) = UnixStream::pair().unwrap();
+    let (_server, address) = started("*:DEBUG", &["--log-json"], OwnedFd::from(log).into());
+    run(async {
+        TestViewer::connect(address).await.frame().await;
+    });
+    let mut lines = BufReader::new(lines).lines().map(|line| {
+        let line = line.unwrap();
+        serde_json::from_str::<serde_json::Value>(&line).expect("a line that is no JSON")
+    });
+    for (level, part) in [("INFO", "camera_manager.cpp"), ("DEBUG", ".cpp:")] {
+        let found = lines.any(|line| {
+            let message = line["fields"]["message"].as_str().unwrap_or_default();
+            line["level"] == level && message.starts_with("libcamera: ") && message.contains(part)
+        });
+        assert!(found, "nothing at {level}");
     }
 }

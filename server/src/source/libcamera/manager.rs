@@ -2,6 +2,7 @@
 //!
 //! What is done with its cameras belongs to the modules beside this one.
 
+use super::log;
 use crate::source::SourceError;
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
@@ -40,6 +41,7 @@ impl Lease {
         if let Some(manager) = &*shared {
             return Ok(Self(Some(Arc::clone(manager))));
         }
+        log::redirect();
         let manager = CameraManager::new()
             .map_err(|error| SourceError::new(format!("libcamera does not start: {error}")))?;
         tracing::debug!(version = manager.version(), "libcamera started");

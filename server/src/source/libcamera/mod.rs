@@ -8,6 +8,7 @@ mod format;
 mod frame;
 mod health;
 mod list;
+mod log;
 mod manager;
 mod memory;
 mod rate;

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 #[path = "../../../tests/libcamera/isolated.rs"]
-mod isolated;
+pub(super) mod isolated;
 
 fn config(width: u32, height: u32, fps: f64) -> Config {
     Config {
