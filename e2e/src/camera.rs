@@ -7,7 +7,7 @@ use crate::devtools::text;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use pistreamer::source::pattern::{Painted, read_back};
+use pistreamer_pattern::{Painted, read_back};
 use serde_json::Value;
 
 /// The luminance of what is on the canvas.

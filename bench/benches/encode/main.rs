@@ -7,12 +7,13 @@
 mod picture;
 
 use anyhow::{Context as _, ensure};
-use picture::{Held, Lent};
+use picture::Lent;
 use pistreamer::encode::{self, JpegEncoder, Pool};
 use pistreamer::hub::{self, Camera};
-use pistreamer::source::{Image, Pauses, RawFrame};
+use pistreamer::source::{Image, Pauses, Pixels, RawFrame};
 use pistreamer_bench::crowd::now_us;
 use pistreamer_bench::stats::median;
+use pistreamer_pattern::Picture;
 use pistreamer_protocol::message;
 use std::process::Command;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ fn main() -> anyhow::Result<()> {
     );
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for size in SIZES {
-        let picture = Arc::new(picture::pattern(size)?);
+        let picture = Arc::new(picture::pattern(size));
         let (encoded, bytes, published) = measure(&picture)?;
         let limit = tjbench(&picture)?;
         println!(
@@ -50,7 +51,7 @@ fn main() -> anyhow::Result<()> {
 
 /// Median time to encode in ms, bytes of the JPEG, and median time from the capture until a viewer's task has the frame. The
 /// two are measured by turns.
-fn measure(picture: &Arc<Held>) -> anyhow::Result<(f64, usize, f64)> {
+fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
     let camera = Arc::new(Camera::new(
         message::Camera::default(),
         hub::Config {
@@ -90,7 +91,7 @@ fn measure(picture: &Arc<Held>) -> anyhow::Result<(f64, usize, f64)> {
 }
 
 /// Time in ms that `tjbench` takes for the picture.
-fn tjbench(picture: &Held) -> anyhow::Result<f64> {
+fn tjbench(picture: &Picture) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
     let [jpeg, ppm] = ["picture.jpg", "picture.ppm"].map(|name| directory.path().join(name));
     let mut bytes = Vec::new();

@@ -205,7 +205,7 @@ async fn next_shown(page: &Page<'_>, after: u64) -> Result<u64> {
     poll("the image shows another frame", async || {
         let luma = page.eval("read()").await?;
         let luma = base64::prelude::BASE64_STANDARD.decode(luma.as_str().unwrap_or_default())?;
-        let painted = pistreamer::source::pattern::read_back(&luma, 640, 640, 480);
+        let painted = pistreamer_pattern::read_back(&luma, 640, 640, 480);
         Ok(painted
             .map(|painted| painted.seq)
             .filter(|seq| *seq > after))

@@ -1,37 +1,15 @@
-//! A camera that needs no camera: a moving scene with sensor noise, the time and the frame's number, for trying things
-//! out and for tests.
+//! A camera that needs no camera: the test pattern, painted when a frame is due.
 //!
-//! A frame costs about as much as copying it, and is as hard to compress as a photograph. It says "TEST PATTERN", so
-//! that nobody takes it for a camera's picture; shows the time (UTC) and its number; has a hand that goes round once a
-//! second, so that the eye sees whether the motion is smooth; and tells programs the same on a [strip] along its
-//! lower edge, which [`read_back`] reads.
-//!
-//! The modules stand in the order in which a frame is made.
+//! What it shows, and how that is painted, belongs to `pistreamer-pattern`.
 
-mod canvas;
-mod font;
-mod noise;
-mod overlay;
-mod picture;
-mod plate;
-mod renderer;
-mod scene;
-pub mod strip;
-
-pub use picture::Picture;
-pub use renderer::Renderer;
-pub use strip::{Painted, read_back};
+mod pool;
 
 use crate::source::pace::{self, Pace};
 use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, Transform};
 use crate::util::clock;
-use picture::Pool;
+use pistreamer_pattern::{LARGEST, Renderer, SMALLEST};
 use pistreamer_protocol::message::Camera;
-
-/// Smallest picture in which the strip and the digits can be read.
-pub const SMALLEST: (u32, u32) = (160, 120);
-/// Largest picture: twice the largest camera's in each direction, and half a gigabyte of prepared scene.
-pub const LARGEST: (u32, u32) = (9216, 5184);
+use pool::Pool;
 
 /// The test pattern.
 pub struct PatternSource {

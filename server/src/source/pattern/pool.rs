@@ -1,66 +1,20 @@
-//! The picture being painted: I420 in one piece of memory, and the recycling of that memory.
-//!
-//! Painting belongs to [`super::renderer`].
+//! The test pattern's pictures as the encoder takes them, and the recycling of their memory.
 
 use crate::source::{Layout, Pixels, Plane, Yuv};
+use pistreamer_pattern::Picture;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// An I420 picture, full-range BT.601: the luminance plane, then Cb and Cr of half the width and height, without gaps.
-pub struct Picture {
-    width: usize,
-    height: usize,
-    data: Vec<u8>,
-}
-
-impl Picture {
-    /// A black picture. Both sizes are even.
-    pub fn new(width: usize, height: usize) -> Self {
-        debug_assert!(width.is_multiple_of(2) && height.is_multiple_of(2));
-        let mut data = vec![128; width * height * 3 / 2];
-        data[..width * height].fill(0);
-        Self {
-            width,
-            height,
-            data,
-        }
-    }
-
-    /// Pixels in a line.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Lines.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// Y, Cb and Cr. The stride of Y is the width, that of the others half of it.
-    pub fn planes(&self) -> [&[u8]; 3] {
-        let (luma, chroma) = self.data.split_at(self.width * self.height);
-        let (cb, cr) = chroma.split_at(chroma.len() / 2);
-        [luma, cb, cr]
-    }
-
-    /// The same, to paint on.
-    pub fn planes_mut(&mut self) -> [&mut [u8]; 3] {
-        let (luma, chroma) = self.data.split_at_mut(self.width * self.height);
-        let (cb, cr) = chroma.split_at_mut(chroma.len() / 2);
-        [luma, cb, cr]
-    }
-}
 
 impl Pixels for Picture {
     fn yuv(&self) -> Yuv<'_> {
         let [luma, cb, cr] = self.planes();
         let plane = |data, stride| Plane { data, stride };
         Yuv {
-            width: self.width as u32,
-            height: self.height as u32,
+            width: self.width() as u32,
+            height: self.height() as u32,
             layout: Layout::I420([
-                plane(luma, self.width),
-                plane(cb, self.width / 2),
-                plane(cr, self.width / 2),
+                plane(luma, self.width()),
+                plane(cb, self.width() / 2),
+                plane(cr, self.width() / 2),
             ]),
         }
     }
@@ -87,7 +41,7 @@ impl Pool {
     pub fn take(&self, width: usize, height: usize) -> Lent {
         let spare = self.spare().pop();
         let picture = spare
-            .filter(|spare| (spare.width, spare.height) == (width, height))
+            .filter(|spare| (spare.width(), spare.height()) == (width, height))
             .unwrap_or_else(|| Picture::new(width, height));
         Lent {
             picture: Some(picture),

@@ -1,6 +1,6 @@
 //! Puts a frame together: scene, water, sensor noise, writing, strip. Cheap enough to leave the processor to the rest.
 //!
-//! When a frame is due, and what becomes of it, is the business of the [module](super) itself.
+//! When a frame is due, and what becomes of it, belongs to the server's `source/pattern`.
 
 use super::canvas::byte;
 use super::noise::{Rng, mix};
