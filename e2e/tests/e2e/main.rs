@@ -4,6 +4,7 @@ mod access;
 mod embedding;
 mod endurance;
 mod harness;
+mod module;
 mod pages;
 mod pictures;
 mod proxies;

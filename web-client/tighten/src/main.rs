@@ -1,0 +1,55 @@
+//! Makes what wasm-bindgen has written smaller. Trunk runs this after each build (`hooks` in Trunk.toml).
+//!
+//! A WebAssembly module and its script name each function that crosses between them by its name and a hash of 16 digits,
+//! hashes that gzip cannot shorten: here they become short names, on both sides. Custom sections, comments and
+//! indentation go. How the modules are compiled is decided in the workspace's `profile.viewer`.
+
+mod script;
+mod wasm;
+
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    // While somebody works on the viewer, names are worth more than bytes.
+    if env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug") {
+        return Ok(());
+    }
+    let folder = env::var_os("TRUNK_STAGING_DIR")
+        .ok_or_else(|| Error::other("TRUNK_STAGING_DIR is not set: `trunk build` runs this"))?;
+    tighten(Path::new(&folder))
+}
+
+/// Tightens each module with its script, and then every script, in a folder and those in it.
+fn tighten(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if path.is_dir() {
+            tighten(&path)?;
+        } else if let Some(stem) = name.and_then(|name| name.strip_suffix("_bg.wasm")) {
+            rename(&path, &folder.join(format!("{stem}.js")))?;
+        }
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "js") {
+            let text = fs::read_to_string(&path)?;
+            fs::write(&path, script::without_comments(&text))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the imports of a module short names, in the module and in its script.
+fn rename(module: &Path, script: &Path) -> io::Result<()> {
+    let because = |why: wasm::Malformed| {
+        let text = format!("{}: {why}", module.display());
+        Error::new(ErrorKind::InvalidData, text)
+    };
+    let (tight, names) = wasm::tighten(&fs::read(module)?).map_err(because)?;
+    let renamed = script::rename(&fs::read_to_string(script)?, &names);
+    fs::write(module, tight)?;
+    fs::write(script, renamed)
+}
