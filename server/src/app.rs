@@ -91,6 +91,8 @@ impl App {
             cameras.push(camera);
             supervisors.push(supervisor);
         }
+        let ids = cameras.iter().map(|camera| camera.identity().id.clone());
+        access.renew_keys(ids.collect());
         let state = front::State {
             hub: Hub::new(cameras),
             doors: doors.into(),

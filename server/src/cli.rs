@@ -1,6 +1,6 @@
 //! What was typed: flags and subcommands, all optional. Meaning and defaults belong to [`crate::config`].
 
-use crate::access::{Name, Role};
+use crate::access::{Name, TypedRole};
 use clap::{Args, Parser, Subcommand};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -83,9 +83,9 @@ pub enum KeyCommand {
     Add {
         /// Name of the key: a-z, 0-9, - and _
         name: Name,
-        /// What it allows: view, control (push pictures too) or admin (see the other viewers too)
+        /// What it allows: view, operate (send the camera commands too), publish (push pictures too) or admin (everything)
         #[arg(long, default_value = "view")]
-        role: Role,
+        role: TypedRole,
         /// Camera that it is for, by its id; may be given more than once [default: all of them]
         #[arg(long, value_name = "ID")]
         camera: Vec<String>,

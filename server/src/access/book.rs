@@ -6,12 +6,12 @@ use super::key::{Entry, Key, Password, Secret};
 use super::passwords::Known;
 use super::sessions::Sessions;
 use super::store::{Keys, Store, StoreError};
-use super::token::{self, Ticket};
+use super::token::{self, Ticket, Token};
 use crate::state_dir::Version;
 use crate::util::clock;
 use ring::hmac;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// A key in force.
@@ -36,6 +36,16 @@ impl Held {
     }
 }
 
+/// A session that is in use.
+#[derive(Debug)]
+pub(super) struct LiveSession {
+    pub id: String,
+    /// Unix time in µs of its end.
+    pub expires_us: u64,
+    /// Cancelled when it is ended before that.
+    pub ended: CancellationToken,
+}
+
 /// Every key in force.
 #[derive(Debug)]
 pub(super) struct Book {
@@ -43,6 +53,8 @@ pub(super) struct Book {
     id: String,
     now: Mutex<Now>,
     codes: Mutex<Codes>,
+    /// The server's cameras in their order, by which an older version named them.
+    cameras: OnceLock<Vec<String>>,
     pub sessions: Sessions,
 }
 
@@ -83,11 +95,29 @@ impl Book {
             id: keys.id.as_str().to_owned(),
             now: Mutex::new(now),
             codes: Mutex::default(),
+            cameras: OnceLock::new(),
             sessions,
         };
         // Which ones have ended.
         book.sessions.look(&book.store, &book.held());
         Ok(book)
+    }
+
+    /// Takes over what an older version wrote about a server with these cameras.
+    pub fn renew(&self, cameras: Vec<String>) {
+        // Of two calls, the first one tells what the positions meant.
+        let _ = self.cameras.set(cameras);
+        let version = self.store.version();
+        if let Ok(keys) = self.read() {
+            self.take(keys, version);
+        }
+    }
+
+    fn read(&self) -> Result<Keys, StoreError> {
+        match self.cameras.get() {
+            Some(cameras) => self.store.read_renewed(cameras),
+            None => self.store.read(),
+        }
     }
 
     pub fn id(&self) -> &str {
@@ -155,7 +185,7 @@ impl Book {
         let version = self.store.version();
         let before = self.now().version;
         if version.is_some() && version != before {
-            match self.store.read() {
+            match self.read() {
                 Ok(keys) => {
                     let number = keys.keys.len();
                     // After the first start, the file is only new.
@@ -238,24 +268,29 @@ impl Book {
         passwords.next().is_none().then(|| Arc::clone(found))
     }
 
-    /// Whose session that is, its id, and what ends it. That it is used is noted.
+    /// The key that a session was made from, and the session. That it is used is noted.
     pub fn session(
         &self,
         text: &str,
         from: IpAddr,
         now_us: u64,
-    ) -> Result<(Arc<Held>, String, CancellationToken), Refused> {
-        let token = token::parse_session(text).ok_or(Refused::Expired)?;
+    ) -> Result<(Arc<Held>, LiveSession), Refused> {
+        let token = session_token(text, now_us).ok_or(Refused::Expired)?;
         let held = self.signed(&token, now_us)?;
-        let over = self.sessions.used(&token, &held, from, now_us);
-        let over = over.ok_or(Refused::Expired)?;
+        let ended = self.sessions.used(&token, &held, from, now_us);
+        let ended = ended.ok_or(Refused::Expired)?;
         let (id, ..) = token.session().ok_or(Refused::Expired)?;
-        Ok((held, id.to_owned(), over))
+        let session = LiveSession {
+            id: id.to_owned(),
+            expires_us: token.expires_us,
+            ended,
+        };
+        Ok((held, session))
     }
 
     /// Whether a session is good.
     pub fn knows_session(&self, text: &str, now_us: u64) -> bool {
-        let token = token::parse_session(text);
+        let token = session_token(text, now_us);
         token.is_some_and(|token| {
             self.signed(&token, now_us).is_ok() && !self.sessions.has_ended(&token)
         })
@@ -267,7 +302,7 @@ impl Book {
     }
 
     /// Who made a token, where it is good.
-    fn signed(&self, token: &token::Token<'_>, now_us: u64) -> Result<Arc<Held>, Refused> {
+    fn signed(&self, token: &Token<'_>, now_us: u64) -> Result<Arc<Held>, Refused> {
         let now = self.now();
         let held = now
             .held
@@ -282,6 +317,11 @@ impl Book {
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A session that was given by a server whose clock can have been right.
+fn session_token(text: &str, now_us: u64) -> Option<Token<'_>> {
+    token::parse_session(text).filter(|token| token.is_within_a_session(now_us))
 }
 
 pub(super) fn hold(entry: Entry, server: &Key) -> Arc<Held> {

@@ -1,7 +1,7 @@
 //! What somebody is let in for: which role, which cameras, and until when.
 
-use super::book::Held;
-use super::key::Role;
+use super::book::{Held, LiveSession};
+use super::role::Role;
 use super::token::{self, Ticket};
 use crate::util::clock;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Grant {
     pub ticket: Option<Ticket>,
     /// The id of the session, where it was one.
     pub session: Option<String>,
+    /// Unix time in µs of its end: that of the key, session or ticket, whichever comes first.
+    pub(super) expires_us: Option<u64>,
     pub(super) ended: CancellationToken,
     pub(super) held: Option<Arc<Held>>,
 }
@@ -46,19 +48,46 @@ impl Grant {
             role: Role::Admin,
             ticket: None,
             session: None,
+            expires_us: None,
             ended: CancellationToken::new(),
             held: None,
         }
     }
 
-    pub(super) fn by(via: Via, held: Arc<Held>, ticket: Option<Ticket>) -> Self {
+    /// What a key itself is good for.
+    pub(super) fn by_key(held: Arc<Held>) -> Self {
         Self {
-            via,
+            via: Via::Secret,
             role: held.entry.role,
-            ticket,
+            ticket: None,
             session: None,
+            expires_us: held.entry.expires_us,
             ended: held.ended.clone(),
             held: Some(held),
+        }
+    }
+
+    /// What a session is good for that was made from a key.
+    pub(super) fn by_session(held: Arc<Held>, session: LiveSession) -> Self {
+        let key = Self::by_key(held);
+        Self {
+            via: Via::Session,
+            session: Some(session.id),
+            expires_us: earlier(key.expires_us, session.expires_us),
+            ended: session.ended,
+            ..key
+        }
+    }
+
+    /// What a ticket is good for that was made from a key: looking, and nothing else.
+    pub(super) fn by_ticket(held: Arc<Held>, ticket: Ticket) -> Self {
+        let key = Self::by_key(held);
+        Self {
+            via: Via::Ticket,
+            role: Role::View,
+            expires_us: earlier(key.expires_us, ticket.expires_us),
+            ticket: Some(ticket),
+            ..key
         }
     }
 
@@ -80,12 +109,10 @@ impl Grant {
                 .is_none_or(|held| held.entry.sees(camera))
     }
 
-    /// Done when it is over: the key was rotated or removed, the session was ended, or key or ticket has expired.
+    /// Done when it is over: the key was rotated or removed, the session was ended, or key, session or ticket has expired.
     pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
         let ended = self.ended.clone();
-        let ticket = self.ticket.as_ref().map(|ticket| ticket.expires_us);
-        let key = self.held.as_ref().and_then(|held| held.entry.expires_us);
-        let expires_us = ticket.into_iter().chain(key).min();
+        let expires_us = self.expires_us;
         async move {
             let expired = async {
                 match expires_us {
@@ -105,6 +132,10 @@ impl Grant {
         let held = self.held.as_ref().filter(|_| self.via != Via::Ticket)?;
         Some(token::ticket(held, ticket))
     }
+}
+
+fn earlier(key_us: Option<u64>, other_us: u64) -> Option<u64> {
+    Some(key_us.map_or(other_us, |key_us| key_us.min(other_us)))
 }
 
 /// Done when the wall clock shows that time, or is set to a later one.

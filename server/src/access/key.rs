@@ -1,6 +1,7 @@
 //! Keys, passwords, and what they are good for.
 
 use super::hash;
+use super::role::Role;
 use argon2::Block;
 use data_encoding::BASE32_NOPAD;
 use ring::hmac;
@@ -8,46 +9,6 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::LazyLock;
-
-/// What a key is good for. A greater one includes the lesser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// See the cameras.
-    View,
-    /// Push pictures in, too.
-    Control,
-    /// See who else looks, too.
-    Admin,
-}
-
-/// Not a role.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a role: choose view, control or admin")]
-pub struct BadRole(String);
-
-impl std::str::FromStr for Role {
-    type Err = BadRole;
-
-    fn from_str(text: &str) -> Result<Self, BadRole> {
-        match text {
-            "view" => Ok(Self::View),
-            "control" => Ok(Self::Control),
-            "admin" => Ok(Self::Admin),
-            _ => Err(BadRole(text.into())),
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::View => "view",
-            Self::Control => "control",
-            Self::Admin => "admin",
-        })
-    }
-}
 
 /// An access key: 128 random bits, written as 26 characters of lower-case base32 (RFC 4648 §6).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ mod hash;
 mod key;
 mod neighbours;
 mod passwords;
+mod role;
 mod sessions;
 mod store;
 mod throttle;
@@ -19,8 +20,9 @@ mod token;
 pub use codes::{CODE, Code};
 pub use grant::{Grant, Via};
 pub use hash::Hash;
-pub use key::{BadName, BadRole, Entry, Key, Name, Password, Role, Secret};
+pub use key::{BadName, Entry, Key, Name, Password, Secret};
 pub use neighbours::{follow_interfaces, neighbourhood};
+pub use role::{BadRole, Role, TypedRole};
 pub use sessions::Session;
 pub use store::{Keys, Store, StoreError};
 pub use token::Ticket;
@@ -143,6 +145,14 @@ impl Access {
             signed_in: Comings::new(),
             signed_out: Comings::new(),
         }))
+    }
+
+    /// Takes over keys that an older version wrote, which named cameras by their positions among these. Call it before the
+    /// server takes connections.
+    pub fn renew_keys(&self, cameras: Vec<String>) {
+        if let Some(book) = &self.0.book {
+            book.renew(cameras);
+        }
     }
 
     /// Whether everybody is let in.
@@ -289,32 +299,25 @@ impl Access {
             let judged = match credential {
                 Credential::Session(token) => {
                     let session = book.session(token, from, clock::now_us());
-                    session.map(|(held, id, ended)| Grant {
-                        session: Some(id),
-                        ended,
-                        ..Grant::by(Via::Session, held, None)
-                    })
+                    session.map(|(held, session)| Grant::by_session(held, session))
                 }
                 Credential::Ticket(token) => {
-                    book.ticket(token, clock::now_us())
-                        .map(|(held, ticket)| Grant {
-                            role: Role::View,
-                            ..Grant::by(Via::Ticket, held, Some(ticket))
-                        })
+                    let ticket = book.ticket(token, clock::now_us());
+                    ticket.map(|(held, ticket)| Grant::by_ticket(held, ticket))
                 }
                 Credential::Code(code) => {
                     let held = book.code(code).await;
-                    held.map(|held| Grant::by(Via::Secret, held, None))
+                    held.map(Grant::by_key)
                 }
                 Credential::Key(key) => {
                     // 128 bits need no patience: nobody guesses them, however often.
                     let held = book.key(key).ok_or(Refused::Wrong);
-                    held.map(|held| Grant::by(Via::Secret, held, None))
+                    held.map(Grant::by_key)
                 }
                 Credential::Secret { name, secret } => self
                     .secret(book, name.as_deref(), secret, from)
                     .await
-                    .map(|held| Grant::by(Via::Secret, held, None)),
+                    .map(Grant::by_key),
             };
             match judged {
                 Ok(grant) => return Ok(grant),

@@ -1,6 +1,7 @@
 //! The file that keeps the keys: read, made at the first start, and replaced in one step.
 
-use super::key::{Entry, Key, Name, Role, Secret};
+use super::key::{Entry, Key, Name, Secret};
+use super::role::Role;
 use crate::state_dir::{self, Version};
 use crate::util::clock;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ const FILE: &str = "keys.json";
 
 /// The name of the key that the first start makes.
 const OWNER: &str = "owner";
+
+/// The version that is written. Version 1 knew `control` in place of `publish`, and cameras by their positions.
+const VERSION: u32 = 2;
 
 /// Most keys that a file may hold.
 const MOST: usize = 1000;
@@ -62,7 +66,7 @@ impl Keys {
     fn first() -> io::Result<Self> {
         let id = Key::random()?.as_str()[..8].to_owned();
         Ok(Self {
-            version: 1,
+            version: VERSION,
             id: id.try_into().map_err(io::Error::other)?,
             keys: vec![Entry::new(
                 OWNER.parse().map_err(io::Error::other)?,
@@ -78,9 +82,9 @@ impl Keys {
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let keys: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if keys.version != 1 {
+        if !(1..=VERSION).contains(&keys.version) {
             return Err(format!(
-                "its version is {}, and this pistreamer knows version 1",
+                "its version is {}, and this pistreamer knows versions up to {VERSION}",
                 keys.version
             ));
         }
@@ -93,6 +97,35 @@ impl Keys {
             Some(pair) => Err(format!("the name {} is there twice", pair[0])),
             None => Ok(keys),
         }
+    }
+
+    /// Returns true for what an older version wrote: its keys name cameras by their positions.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.version < VERSION
+    }
+
+    /// Takes over what an older version wrote, on a server with these cameras, in their order. Returns what has changed.
+    pub(super) fn renew(&mut self, cameras: &[String]) -> Vec<Renewed> {
+        if !self.is_outdated() {
+            return Vec::new();
+        }
+        self.version = VERSION;
+        let renewed = self.keys.iter_mut().filter_map(|entry| {
+            let before = entry.cameras.clone();
+            if let Some(ids) = &mut entry.cameras {
+                *ids = ids
+                    .iter()
+                    .filter_map(|id| by_position(id, cameras))
+                    .collect();
+            }
+            let changed = entry.role == Role::Publish || entry.cameras != before;
+            changed.then(|| Renewed {
+                key: entry.name.clone(),
+                role: entry.role,
+                cameras: entry.cameras.clone(),
+            })
+        });
+        renewed.collect()
     }
 
     /// The entry of that name.
@@ -116,6 +149,23 @@ impl Keys {
         });
         let shown = |entry: &&Entry| matches!(entry.secret, Secret::Key(_));
         all.clone().find(shown).or_else(|| all.next())
+    }
+}
+
+/// A key that reads otherwise than an older version wrote it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Renewed {
+    pub key: Name,
+    pub role: Role,
+    pub cameras: Option<Vec<String>>,
+}
+
+/// The id of the camera that was at a position. A position without a camera is left out: it must not become the id of another
+/// one later.
+fn by_position(text: &str, cameras: &[String]) -> Option<String> {
+    match text.parse::<usize>() {
+        Ok(position) => cameras.get(position).cloned(),
+        Err(_) => Some(text.to_owned()),
     }
 }
 
@@ -170,6 +220,33 @@ impl Store {
             }
             Err(error) => Err(StoreError::Unreadable(path, error)),
         }
+    }
+
+    /// The keys as they are, after taking over what an older version wrote, on a server with these cameras. Where that cannot
+    /// be written, it is taken over at each start.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub(super) fn read_renewed(&self, cameras: &[String]) -> Result<Keys, StoreError> {
+        let mut keys = self.read()?;
+        if !keys.is_outdated() {
+            return Ok(keys);
+        }
+        let renewed = keys.renew(cameras);
+        for Renewed { key, role, cameras } in &renewed {
+            let cameras = cameras.as_ref().map(|ids| ids.join(", "));
+            tracing::warn!(
+                key = key.as_str(),
+                role = role.name(),
+                cameras,
+                "took over a key of an older version: the role control is called publish now, and cameras have ids"
+            );
+        }
+        self.change(|keys| drop(keys.renew(cameras)))
+            .or_else(|error| {
+                tracing::warn!(%error, "the access keys of an older version cannot be written as this one has them");
+                Ok(keys)
+            })
     }
 
     /// Changes the keys. Whoever reads meanwhile, or after a crash at any moment, finds the old ones or the new ones.
@@ -259,6 +336,22 @@ mod tests {
         assert!(keys.keys[0].sees("0") && !keys.keys[0].has_expired(u64::MAX));
         let written = serde_json::to_string(&keys).unwrap();
         assert!(!written.contains("cameras") && !written.contains("expires"));
+        // Its `control` is `publish` now, and its cameras were positions. One that is none opens nothing.
+        let old = text
+            .replace("view", "control")
+            .replace(r#""role""#, r#""cameras":["1","7"],"role""#);
+        let mut keys = Keys::parse(&old).unwrap();
+        let ids = ["front".into(), "back".into(), "7".into()];
+        let renewed = Renewed {
+            key: "a".parse().unwrap(),
+            role: Role::Publish,
+            cameras: Some(vec!["back".into()]),
+        };
+        assert_eq!(keys.renew(&ids), [renewed]);
+        assert_eq!(keys.renew(&ids), []);
+        assert!(keys.keys[0].sees("back") && !keys.keys[0].sees("1") && !keys.keys[0].sees("7"));
+        let written = serde_json::to_string(&keys).unwrap();
+        assert!(written.contains(r#""version":2"#) && written.contains(r#""role":"publish""#));
         // Of a newer one, what is not understood might be a limit.
         let newer = text.replace(r#""role""#, r#""weekdays":[1],"role""#);
         assert!(Keys::parse(&newer).unwrap_err().contains("weekdays"));
@@ -274,7 +367,7 @@ mod tests {
             "",
             "{",
             "[]",
-            &good.replace("\"version\": 1", "\"version\": 2"),
+            &good.replace("\"version\": 2", "\"version\": 3"),
             &good.replace("owner", "Owner Of It"),
             &good.replace("\"role\": \"admin\"", "\"role\": \"god\""),
             &good.replace("\"keys\":", "\"more\": 1, \"keys\":"),

@@ -20,7 +20,7 @@ fn store(directory: &tempfile::TempDir) -> Store {
             let key = Key::random().unwrap();
             keys.keys.push(entry("door", Role::View, Secret::Key(key)));
             let password = Secret::of_password("correct horse").unwrap();
-            keys.keys.push(entry("anna", Role::Control, password));
+            keys.keys.push(entry("anna", Role::Publish, password));
         })
         .unwrap();
     store
@@ -44,7 +44,7 @@ async fn keys_and_passwords_let_in_with_their_role_and_nothing_else_does() {
         assert_eq!(judge(&access, &[way]).await, Ok(Role::Admin));
     }
     let good = secret(Some("anna"), "correct horse");
-    assert_eq!(judge(&access, &[good]).await, Ok(Role::Control));
+    assert_eq!(judge(&access, &[good]).await, Ok(Role::Publish));
     assert_eq!(judge(&access, &[]).await, Err(Refused::Nothing));
     assert_eq!(
         judge(&access, &[secret(Some("bert"), "correct horse")]).await,
@@ -259,6 +259,40 @@ async fn who_has_a_key_can_make_neither_a_session_nor_a_ticket() {
     assert_eq!(judge(&access, &shown).await, Ok(Role::View));
     let other = Access::with(other).unwrap();
     assert_eq!(judge(&other, &shown).await, Err(Refused::Expired));
+}
+
+#[tokio::test]
+async fn a_session_that_would_outlast_400_days_is_refused_unless_the_clock_is_evidently_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let door = shows(&access, &store, "door").await;
+    let (held, now_us) = (door.held.as_ref().unwrap(), clock::now_us());
+    let day_us = 24 * 3600 * 1_000_000;
+    let lasting = |days: u64| token::session(held, now_us + days * day_us, "aaaaaaaa", "x");
+    let judged = async |session: String| judge(&access, &[Credential::Session(session)]).await;
+    assert_eq!(judged(lasting(402)).await, Err(Refused::Expired));
+    assert!(!access.knows_session(&lasting(402)));
+    // Given before the clock was set back by an hour.
+    assert_eq!(judged(lasting(400)).await, Ok(Role::View));
+    let lasting = lasting(402);
+    let token = token::parse_session(&lasting).unwrap();
+    assert!(!token.is_within_a_session(now_us) && token.is_within_a_session(1000));
+}
+
+#[tokio::test]
+async fn what_a_session_has_open_ends_with_the_session() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let access = Access::with(store.clone()).unwrap();
+    let door = shows(&access, &store, "door").await;
+    let soon_us = clock::now_us() + 500_000;
+    let session = token::session(door.held.as_ref().unwrap(), soon_us, "aaaaaaaa", "x");
+    let shown = [Credential::Session(session)];
+    let open = access.judge(&shown, SOMEWHERE).await.unwrap();
+    let over = tokio::time::timeout(Duration::from_secs(60), open.over());
+    over.await.expect("it goes on without its session");
+    assert_eq!(judge(&access, &shown).await, Err(Refused::Expired));
 }
 
 #[tokio::test]

@@ -7,13 +7,18 @@
 use super::SESSION;
 use super::book::Held;
 use super::key::Key;
+use crate::util::clock;
 use data_encoding::BASE64URL_NOPAD;
 use pistreamer_protocol::text;
 use ring::hmac;
 use std::io;
+use std::time::Duration;
 
 /// Letters of a session's id: 40 random bits in base32, as in a key.
 const ID: usize = 8;
+
+/// How far a clock may be set back without signing out the devices that signed in before.
+const SET_BACK: Duration = Duration::from_secs(24 * 3600);
 
 /// Longest description of a device, in characters.
 const DEVICE: usize = 64;
@@ -42,6 +47,13 @@ pub(super) struct Token<'a> {
 impl Token<'_> {
     pub fn is_signed_by(&self, held: &Held) -> bool {
         hmac::verify(&held.signing, self.signed.as_bytes(), &self.tag).is_ok()
+    }
+
+    /// Returns false for a session that would last longer than any that is given: the clock was ahead then. While the clock
+    /// itself is evidently behind, as after a start without a network, it tells nothing.
+    pub fn is_within_a_session(&self, now_us: u64) -> bool {
+        let longest = (SESSION + SET_BACK).as_micros() as u64;
+        self.expires_us <= now_us.saturating_add(longest) || clock::is_evidently_behind(now_us)
     }
 
     /// A session's id, device, and Unix time in µs of its beginning.
@@ -141,7 +153,8 @@ fn parse<const N: usize>(text: &str) -> Option<(Token<'_>, [&str; N])> {
 #[cfg(test)]
 mod tests {
     use super::super::book::hold;
-    use super::super::key::{Entry, Role, Secret};
+    use super::super::key::{Entry, Secret};
+    use super::super::role::Role;
     use super::*;
 
     #[test]

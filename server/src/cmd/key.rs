@@ -2,7 +2,7 @@
 //!
 //! What keys are good for belongs to [`crate::access`].
 
-use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session};
+use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session, TypedRole};
 use crate::called;
 use crate::cli::{self, KeyCommand};
 use crate::util::clock;
@@ -85,7 +85,8 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             expires,
             password,
         } => {
-            if *role == Role::Admin && !camera.is_empty() {
+            let TypedRole { role, by_old_name } = *role;
+            if role == Role::Admin && !camera.is_empty() {
                 bail!(
                     "an admin key is for every camera: leave --camera out, or choose --role view"
                 );
@@ -111,11 +112,16 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
                     keys.keys.push(Entry {
                         cameras: (!camera.is_empty()).then(|| camera.clone()),
                         expires_us,
-                        ..Entry::new(name.clone(), *role, secret)
+                        ..Entry::new(name.clone(), role, secret)
                     });
                 }
             })?;
-            Ok(format!("{name} ({role}): {said}\n"))
+            let renamed = if by_old_name {
+                "the role control is called publish now\n"
+            } else {
+                ""
+            };
+            Ok(format!("{name} ({role}): {said}\n{renamed}"))
         }
         KeyCommand::Remove { name } => {
             let keys = store.read()?;

@@ -65,7 +65,7 @@ pub(super) async fn control(
     request: Request,
     next: Next,
 ) -> Response {
-    match admit(&state, &query, &request, Role::Control).await {
+    match admit(&state, &query, &request, Role::Publish).await {
         Ok(grant) => pass(grant, request, next).await,
         Err(why) => tell(why),
     }
@@ -239,7 +239,7 @@ pub(super) fn admit(
         };
         let judged = access.judge(&shown, peer.ip()).await;
         let grant = judged.map_err(Turned::Away)?;
-        if grant.role < role {
+        if !grant.role.includes(role) {
             let beyond = &access.counters().beyond_role;
             beyond.fetch_add(1, Ordering::Relaxed);
             return Err(Turned::Down(grant.role));

@@ -15,6 +15,11 @@ pub fn now_us() -> u64 {
         .map_or(0, |since| since.as_micros() as u64)
 }
 
+/// Returns true for a time before this program was written, 2026: the clock was not set since the machine started.
+pub(crate) fn is_evidently_behind(now_us: u64) -> bool {
+    now_us < 1_767_225_600_000_000
+}
+
 /// Time in µs by a clock that nobody sets; its zero is shortly before its first reading.
 fn steady_us() -> u64 {
     static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);

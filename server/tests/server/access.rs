@@ -292,7 +292,7 @@ async fn a_role_is_good_for_what_it_says() {
     let locked = Locked::start();
     let owner = locked.key();
     let viewer = locked.add("door", Role::View);
-    let pusher = locked.add("shed", Role::Control);
+    let pusher = locked.add("shed", Role::Publish);
     locked
         .until(&format!("/api/v1/cameras?key={viewer}"), "", 200)
         .await;

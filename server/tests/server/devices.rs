@@ -280,7 +280,7 @@ async fn the_log_names_the_key_that_let_someone_in_and_no_secret() {
     let secret = Key::random().unwrap();
     let door = Entry::new(
         "door".parse().unwrap(),
-        Role::Control,
+        Role::Publish,
         Secret::Key(secret.clone()),
     );
     store.change(|keys| keys.keys.push(door)).unwrap();

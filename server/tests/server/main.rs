@@ -29,6 +29,7 @@ mod pushed;
 mod python;
 mod relayed;
 mod renditions;
+mod roles;
 mod scarce;
 mod sessions;
 mod software;

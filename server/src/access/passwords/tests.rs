@@ -2,7 +2,8 @@
 
 use super::super::book::hold;
 use super::super::hash::Hash;
-use super::super::key::{Entry, Key, Role, Secret};
+use super::super::key::{Entry, Key, Secret};
+use super::super::role::Role;
 use super::known::FORGOTTEN;
 use super::*;
 use std::collections::HashSet;
