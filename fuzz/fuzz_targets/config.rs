@@ -7,7 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use pistreamer::cli::{Push, Serve};
-use pistreamer::config::{self, Config, SourceKind};
+use pistreamer::camera::Settings;
+use pistreamer::config::{self, Config};
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -54,12 +55,14 @@ fn typed(text: &str) -> Serve {
     typed
 }
 
-fn check(capture: &pistreamer::source::Config, quality: u8) {
+fn check(camera: &Settings) {
+    let (capture, quality) = (&camera.capture, camera.quality);
     for side in [capture.width, capture.height] {
         assert!((64..=8192).contains(&side) && side % 2 == 0);
     }
     assert!((0.1..=240.0).contains(&capture.fps) && (1..=100).contains(&quality));
     assert!(capture.transform.rotate % 90 == 0 && capture.transform.rotate < 360);
+    assert!((1..=16).contains(&camera.renditions));
 }
 
 /// Whether the password is there because somebody typed it; hosts are shown in lower case.
@@ -78,10 +81,9 @@ fuzz_target!(|text: &str| {
     let serve = typed(text);
     match Config::new(&serve) {
         Ok(config) => {
-            check(&config.capture, config.quality);
-            assert_eq!(config.sources.len(), serve.source.len().max(1));
+            config.cameras.iter().for_each(check);
+            assert_eq!(config.cameras.len(), serve.source.len().max(1));
             assert!(!config.listen.is_empty());
-            assert!((1..=16).contains(&config.renditions));
             assert!((0.1..=3600.0).contains(&config.sessions.send_timeout.as_secs_f64()));
             let limits = config.limits;
             for limit in [
@@ -113,8 +115,8 @@ fuzz_target!(|text: &str| {
     };
     match config::Push::new(&push) {
         Ok(push) => {
-            check(&push.capture, push.quality);
-            assert_ne!(push.source, SourceKind::Ingest);
+            check(&push.camera);
+            assert!(!push.camera.source.takes_pushes());
             assert!(push.duration.is_none_or(|duration| !duration.is_zero()));
         }
         Err(error) => said(&error, text),

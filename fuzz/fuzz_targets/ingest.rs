@@ -7,7 +7,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use pistreamer::demand::Demand;
 use pistreamer::fuzzing::{Intake, unwrapped};
-use pistreamer::source::{Image, Mode, Outlet, RawFrame, Sink};
+use pistreamer::source::{Image, Outlet, RawFrame, Report, Sink};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg, pack};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,12 +62,11 @@ impl Sink for Watcher {
         assert_eq!(frame.seq, seen.last);
         seen.frames += 1;
     }
-    fn open(&self, mode: Mode) {
-        self.seen().size = Some((mode.width, mode.height));
+    fn report(&self, report: Report<'_>) {
+        if let Report::Open(mode) = report {
+            self.seen().size = Some((mode.width, mode.height));
+        }
     }
-    fn lost(&self, _: &str) {}
-    fn broken(&self, _: &str) {}
-    fn test_pattern(&self, _: bool) {}
 }
 
 /// A message: its kind, its length, a seq, and so many bytes.

@@ -12,12 +12,12 @@ use libfuzzer_sys::fuzz_target;
 use pistreamer::access::{Access, Store};
 use pistreamer::front::{AllowedOrigins, Crowd, KnownHosts, Limits, State, router};
 use pistreamer::fuzzing::{Peer, to_https};
-use pistreamer::hub::{self, Camera, Frame, Hub, Picture, Rendition};
+use pistreamer::camera::{Camera, Context, Registry};
+use pistreamer::hub::{self, Frame, Limits as Wanted, Rendition};
+use pistreamer::source::{Mode, Report};
 use pistreamer::session::{self, Roster};
-use pistreamer_protocol::message;
 use std::cell::LazyCell;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -42,29 +42,22 @@ fn server() -> Server {
     let directory = tempfile::tempdir().expect("there is room for a file");
     let access = Access::with(Store::new(directory.path().into())).expect("keys are made");
     let secret = String::from_utf8_lossy(SECRET).into_owned();
-    let identity = message::Camera {
-        id: secret.clone(),
-        name: secret,
-        source: "pattern".into(),
-        test_pattern: false,
-    };
     let config = hub::Config {
         most: 3,
         quality: 80,
     };
-    let camera = Arc::new(Camera::new(identity, config));
-    camera.open(Picture {
+    let camera = Camera::idle(&secret, config).expect("it is an id");
+    camera.report(&Report::Open(&Mode {
         width: 16,
         height: 16,
         fps: 30.0,
-    });
+    }));
     let size = (16, 16);
     let frame = Frame::new(1, 1, size, SECRET.into()).of(size);
-    let _looks = camera.subscribe();
-    camera.publish(Rendition::FULL, frame);
+    let _looks = camera.subscribe(Wanted::default());
+    camera.feed().publish(Rendition::FULL, frame);
     let state = State {
-        hub: Hub::new(vec![camera]),
-        doors: Vec::new().into(),
+        cameras: Registry::of(vec![camera], Context::default()),
         no_signal: Default::default(),
         roster: Roster::default(),
         sessions: session::Config {

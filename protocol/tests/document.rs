@@ -71,7 +71,7 @@ fn the_documented_stamp_is_read() {
     let len = (text.len() as u16 + 2).to_be_bytes();
     let jpeg = [&jpeg::SOI, b"\xff\xfe", len.as_slice(), text.as_bytes()].concat();
     let stamp = Stamp::read(&jpeg).unwrap();
-    assert_eq!((stamp.seq, stamp.camera.as_str()), (1042, "0"));
+    assert_eq!((stamp.seq, stamp.camera.as_str()), (1042, "front-door"));
     assert_eq!(
         stamp.write(b"\xff\xd8\xff\xd9").unwrap()[..jpeg.len()],
         jpeg

@@ -5,13 +5,14 @@ mod addresses;
 pub use addresses::listen_address;
 
 use crate::access::Store;
+use crate::camera::{IdError, Settings, identify};
 use crate::cli::{self, Serve};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::placeholders::{self, PlaceholderError};
 use crate::push::Target;
 use crate::session;
-use crate::source::{self, Pauses, Transform};
-use pistreamer_client::{Endpoint, UrlError, without_credentials};
+use crate::source::{self, Pauses, Spec, SpecError, Transform};
+use pistreamer_client::UrlError;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,13 +21,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The cameras, in order; at least one.
-    pub sources: Vec<SourceKind>,
-    /// What each source is asked for.
-    pub capture: source::Config,
-    /// JPEG quality, 1 to 100.
-    pub quality: u8,
-    /// Most sizes and qualities of one camera's picture at a time, at least 1.
-    pub renditions: usize,
+    pub cameras: Vec<Settings>,
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
     /// Where the access keys are kept; `None` lets everybody in.
@@ -51,11 +46,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Push {
     /// The camera.
-    pub source: SourceKind,
-    /// What it is asked for.
-    pub capture: source::Config,
-    /// JPEG quality, 1 to 100.
-    pub quality: u8,
+    pub camera: Settings,
     /// Where to.
     pub target: Target,
     /// For how long; `None` is without end.
@@ -65,11 +56,11 @@ pub struct Push {
 impl Push {
     /// Checks what was typed and completes it.
     pub fn new(typed: &cli::Push) -> Result<Self, ConfigError> {
-        let source = SourceKind::parse(typed.source.as_deref().unwrap_or(AUTO))?;
-        if source == SourceKind::Ingest {
+        let source = Spec::parse(typed.source.as_deref().unwrap_or(AUTO))?;
+        if source.takes_pushes() {
             return Err(ConfigError::PushedIngest);
         }
-        let (capture, quality) = capture(&typed.capture)?;
+        let camera = cameras(vec![source], &typed.capture, 1)?.remove(0);
         let duration = typed.duration.map(|seconds| {
             Duration::try_from_secs_f64(seconds)
                 .ok()
@@ -77,9 +68,7 @@ impl Push {
                 .ok_or(ConfigError::BadDuration(seconds))
         });
         Ok(Self {
-            source,
-            capture,
-            quality,
+            camera,
             target: Target::parse(&placeholders::filled(&typed.target)?)
                 .map_err(|error| error.about(&typed.target))?,
             duration: duration.transpose()?,
@@ -87,57 +76,21 @@ impl Push {
     }
 }
 
-/// Kind of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// A camera where there is one, else the test pattern.
-    Auto,
-    /// A camera, by id or number; the first one where none is named.
-    Libcamera(Option<String>),
-    /// The test pattern.
-    Pattern,
-    /// JPEGs from a directory, or concatenated in a file.
-    Files(PathBuf),
-    /// A camera that pushes over TCP, at an address of ours.
-    TcpListen(SocketAddr),
-    /// An MJPEG stream or a snapshot at a URL.
-    Http(Endpoint),
-    /// Another pistreamer's WebSocket.
-    Relay(Endpoint),
-    /// What is pushed to `/ingest`.
-    Ingest,
-}
-
 /// What is wrong with what was typed.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
-    /// No such kind of source.
-    #[error(
-        "unknown source {0:?}: use auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, ingest, \
-         or a URL that begins with http://, https://, ws:// or wss://"
-    )]
-    UnknownSource(String),
-    /// The address of a `tcp-listen:` source is not one.
-    #[error("{0:?} is not an address to listen on: write it like --source tcp-listen:0.0.0.0:8500")]
-    BadListen(String),
-    /// The URL of a source is not one.
+    /// Not a source.
+    #[error(transparent)]
+    BadSource(#[from] SpecError),
+    /// Not the URL of a target.
     #[error(transparent)]
     BadUrl(#[from] UrlError),
     /// A secret in a URL is missing.
     #[error(transparent)]
     BadPlaceholder(#[from] PlaceholderError),
-    /// The path of a `files:` source is missing.
-    #[error("files: needs a path, as in --source files:/home/pi/pictures")]
-    NoPath,
-    /// Nothing is at the path of a `files:` source.
-    #[error("there is nothing at {}: give --source files: a directory of JPEGs or a file of concatenated ones", .0.display())]
-    NothingThere(PathBuf),
-    /// The binary has no libcamera.
-    #[error(
-        "{}, or use --source pattern",
-        crate::source::no_libcamera::not_built()
-    )]
-    NoLibcamera,
+    /// Not an id.
+    #[error(transparent)]
+    BadId(#[from] IdError),
     /// Not an address to listen on.
     #[error(
         "--listen {0:?} is not an address to listen on: write it like --listen 0.0.0.0:8000, --listen 127.0.0.1:8000 for this \
@@ -219,14 +172,13 @@ const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
 impl Config {
     /// Checks what was typed and completes it.
     pub fn new(typed: &Serve) -> Result<Self, ConfigError> {
-        let sources = match typed.source.as_slice() {
-            [] => vec![SourceKind::parse(AUTO)?],
+        let sources: Vec<_> = match typed.source.as_slice() {
+            [] => vec![Spec::parse(AUTO)?],
             given => given
                 .iter()
-                .map(|text| SourceKind::parse(text))
+                .map(|text| Spec::parse(text))
                 .collect::<Result<_, _>>()?,
         };
-        let (capture, quality) = capture(&typed.capture)?;
         let renditions = typed.renditions.unwrap_or(3);
         if !(1..=16).contains(&renditions) {
             return Err(ConfigError::BadRenditions(renditions));
@@ -249,10 +201,7 @@ impl Config {
         };
         addresses::each_once(&listen, &sources)?;
         Ok(Self {
-            sources,
-            capture,
-            quality,
-            renditions,
+            cameras: cameras(sources, &typed.capture, renditions)?,
             listen,
             keys: if typed.no_auth {
                 None
@@ -393,59 +342,23 @@ pub fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
         .ok_or(ConfigError::NoStateDirectory)
 }
 
-impl SourceKind {
-    fn parse(typed: &str) -> Result<Self, ConfigError> {
-        let about_typed = |error: UrlError| error.about(typed);
-        let is_url = typed.contains("://") || typed.starts_with("${");
-        let filled = if is_url {
-            placeholders::filled(typed)?
-        } else {
-            typed.into()
-        };
-        let text = &*filled;
-        let (kind, rest) = text
-            .split_once(':')
-            .map_or((text, None), |(kind, rest)| (kind, Some(rest)));
-        match (kind, rest) {
-            ("auto", None) => Ok(Self::Auto),
-            ("pattern", None) => Ok(Self::Pattern),
-            ("libcamera", id) if cfg!(feature = "libcamera") => Ok(Self::Libcamera(
-                id.filter(|id| !id.is_empty()).map(str::to_owned),
-            )),
-            ("libcamera", _) => Err(ConfigError::NoLibcamera),
-            ("files", None | Some("")) => Err(ConfigError::NoPath),
-            ("files", Some(path)) => {
-                let path = PathBuf::from(path);
-                if path.exists() {
-                    Ok(Self::Files(path))
-                } else {
-                    Err(ConfigError::NothingThere(path))
-                }
-            }
-            ("tcp-listen", address) => {
-                let address = address.unwrap_or_default();
-                address
-                    .parse()
-                    .map(Self::TcpListen)
-                    .map_err(|_| ConfigError::BadListen(address.into()))
-            }
-            // A link that another pistreamer printed.
-            ("http" | "https", Some(_)) if pistreamer_client::is_link(text) => {
-                let config = pistreamer_client::Config::new(text).map_err(about_typed)?;
-                Ok(Self::Relay(config.endpoint))
-            }
-            ("http" | "https", Some(_)) => {
-                let endpoint = Endpoint::parse(text, &source::http::SCHEMES);
-                Ok(Self::Http(endpoint.map_err(about_typed)?))
-            }
-            ("ws" | "wss", Some(_)) => {
-                let config = pistreamer_client::Config::new(text).map_err(about_typed)?;
-                Ok(Self::Relay(config.endpoint))
-            }
-            ("ingest", None) => Ok(Self::Ingest),
-            _ => Err(ConfigError::UnknownSource(without_credentials(typed))),
-        }
-    }
+/// A camera for each source, all of them with what was typed for all.
+fn cameras(
+    sources: Vec<Spec>,
+    typed: &cli::Capture,
+    renditions: usize,
+) -> Result<Vec<Settings>, ConfigError> {
+    let (capture, quality) = capture(typed)?;
+    let ids = identify(sources.iter().map(|source| (None, source)))?;
+    let cameras = ids.into_iter().zip(sources).map(|(id, source)| Settings {
+        id,
+        name: None,
+        source,
+        capture: capture.clone(),
+        quality,
+        renditions,
+    });
+    Ok(cameras.collect())
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), ConfigError> {
@@ -475,11 +388,12 @@ mod tests {
     #[test]
     fn nothing_typed_is_a_complete_configuration() {
         let config = config(|_| {}).unwrap();
-        assert_eq!(config.sources, [SourceKind::Auto]);
-        assert_eq!(
-            (config.capture.width, config.capture.height, config.quality),
-            (1280, 720, 80)
-        );
+        let [camera] = config.cameras.as_slice() else {
+            panic!("{:?}", config.cameras);
+        };
+        assert_eq!(camera.source, Spec::parse("auto").unwrap());
+        let (width, height) = (camera.capture.width, camera.capture.height);
+        assert_eq!((width, height, camera.quality), (1280, 720, 80));
         assert_eq!(config.listen, ["0.0.0.0:8000".parse().unwrap()]);
     }
 
@@ -502,55 +416,11 @@ mod tests {
         assert_eq!(
             config(|typed| typed.capture.size = Some("640×480".into()))
                 .unwrap()
+                .cameras[0]
                 .capture
                 .width,
             640
         );
-    }
-
-    #[test]
-    fn bad_sources_say_what_is_possible() {
-        let error = |source: &str| {
-            config(|typed| typed.source = vec![source.into()])
-                .unwrap_err()
-                .to_string()
-        };
-        assert!(error("webcam").contains("libcamera:ID"));
-        let unknown = error("rtsp://me:hunter2@cam/1");
-        assert!(unknown.contains("rtsp://cam/1") && !unknown.contains("hunter2"));
-        assert!(error("files:").contains("needs a path"));
-        assert!(error("files:/no/such/place").contains("/no/such/place"));
-        assert!(error("pattern:3").contains("unknown source"));
-        assert!(error("tcp-listen:8500").contains("tcp-listen:0.0.0.0:8500"));
-        let url = error("http://me:hunter2@");
-        assert!(
-            url.contains("not the URL") && !url.contains("hunter2"),
-            "{url}"
-        );
-    }
-
-    #[test]
-    fn sources_elsewhere_are_told_apart() {
-        let kind = |source: &str| {
-            let config = config(|typed| typed.source = vec![source.into()]).unwrap();
-            config.sources.into_iter().next().unwrap()
-        };
-        assert!(
-            matches!(kind("http://cam/video?x=1"), SourceKind::Http(at) if at.path == "/video?x=1")
-        );
-        assert!(
-            matches!(kind("wss://pi.local"), SourceKind::Relay(at) if at.tls && at.path == "/ws")
-        );
-        assert!(
-            matches!(kind("tcp-listen:[::]:8500"), SourceKind::TcpListen(at) if at.port() == 8500)
-        );
-        assert!(
-            matches!(kind("http://pi:8000/#key=abc"), SourceKind::Relay(at) if at.credentials.is_some())
-        );
-        assert!(
-            matches!(kind("https://pi/#code=7K3M"), SourceKind::Relay(at) if at.tls && at.code.is_some())
-        );
-        assert_eq!(kind("ingest"), SourceKind::Ingest);
     }
 
     #[test]

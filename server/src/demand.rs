@@ -2,14 +2,16 @@
 //!
 //! What a stage does without demand is the stage's own business.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// A count of consumers that blocking threads and tasks can wait on. Clones share the count.
+/// A count of consumers that blocking threads and tasks can wait on, and the end of the run that waits. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub struct Demand {
     shared: Arc<Shared>,
+    stopping: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -23,7 +25,6 @@ struct Shared {
 struct State {
     consumers: usize,
     wanted_since: Option<Instant>,
-    stopping: bool,
 }
 
 /// One consumer; its drop ends the consumer's demand.
@@ -41,6 +42,14 @@ impl Hold {
 }
 
 impl Demand {
+    /// The same count for another run, which ends by itself.
+    pub fn for_run(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            stopping: Arc::default(),
+        }
+    }
+
     /// Adds a consumer.
     pub fn hold(&self) -> Hold {
         let mut first = false;
@@ -74,17 +83,18 @@ impl Demand {
         self.consumers() > 0
     }
 
-    /// Blocks until there is demand, the pipeline stops, or the time is over; tells whether there is demand.
+    /// Blocks until there is demand, the run ends, or the time is over; tells whether there is demand.
     pub fn wait_wanted(&self, timeout: Duration) -> bool {
         self.shared
-            .wait(timeout, |state| state.consumers == 0 && !state.stopping)
+            .wait(timeout, |state| state.consumers == 0 && !self.stopping())
             .consumers
             > 0
     }
 
-    /// Blocks for so long, or until the pipeline stops; tells whether it stops.
+    /// Blocks for so long, or until the run ends; tells whether it ends.
     pub fn sleep(&self, time: Duration) -> bool {
-        self.shared.wait(time, |state| !state.stopping).stopping
+        self.shared.wait(time, |_| !self.stopping());
+        self.stopping()
     }
 
     /// Waits, in a task, until the demand is such. Cancel-safe.
@@ -100,14 +110,16 @@ impl Demand {
         }
     }
 
-    /// Tells every stage that waits upstream to end.
+    /// Tells every stage of this run that waits upstream to end.
     pub fn stop(&self) {
-        self.shared.update(|state| state.stopping = true);
+        // Under the lock, so that no stage misses it between its look and its wait.
+        self.shared
+            .update(|_| self.stopping.store(true, Ordering::Relaxed));
     }
 
     /// Whether [`Self::stop`] was called.
     pub fn stopping(&self) -> bool {
-        self.shared.lock().stopping
+        self.stopping.load(Ordering::Relaxed)
     }
 }
 
@@ -172,6 +184,18 @@ mod tests {
         wanted.await.unwrap();
         demand.stop();
         ended.await.unwrap();
+    }
+
+    #[test]
+    fn the_end_of_one_run_is_not_that_of_the_next() {
+        let first = Demand::default();
+        let hold = first.hold();
+        first.stop();
+        let second = first.for_run();
+        assert!(first.stopping() && !second.stopping());
+        assert!(second.wait_wanted(Duration::from_secs(60)));
+        drop(hold);
+        assert!(!second.wanted() && !first.wanted());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod stdout;
 pub mod util;
 pub mod via;
 
+pub mod camera;
 pub mod encode;
 pub mod front;
 pub mod hub;

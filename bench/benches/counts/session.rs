@@ -1,14 +1,14 @@
 //! A viewer's whole session over a connection that takes everything at once and costs nothing.
 
 use bytes::Bytes;
-use pistreamer::hub::{Camera, Config, Frame, Rendition};
+use pistreamer::camera::Camera;
+use pistreamer::hub::{Config, Frame, Limits, Rendition};
 use pistreamer::session::{self, Link, Roster};
 use pistreamer_bench::crowd::ack;
 use pistreamer_bench::picture;
-use pistreamer_protocol::{WireFormat, message};
+use pistreamer_protocol::WireFormat;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -92,7 +92,7 @@ pub fn send(acknowledges: bool, times: usize) {
             most: 1,
             quality: 80,
         };
-        let camera = Arc::new(Camera::new(message::Camera::default(), config));
+        let camera = Camera::idle("0", config).expect("it is an id");
         let roster = Roster::default();
         let address = ([127, 0, 0, 1], 1).into();
         let entry = roster.enter(roster.viewer(address, "0", wire.subprotocol()));
@@ -107,7 +107,7 @@ pub fn send(acknowledges: bool, times: usize) {
         };
         tokio::spawn(session::run(
             link,
-            camera.subscribe(),
+            camera.subscribe(Limits::default()),
             wire,
             entry,
             config,
@@ -115,7 +115,7 @@ pub fn send(acknowledges: bool, times: usize) {
         ));
         let jpeg = Bytes::from(picture::jpeg(1000, 1));
         for seq in 1..=times as u64 {
-            camera.publish(
+            camera.feed().publish(
                 Rendition::FULL,
                 Frame::new(seq, seq, (1280, 720), jpeg.clone()),
             );

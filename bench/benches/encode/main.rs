@@ -8,13 +8,12 @@ mod picture;
 
 use anyhow::{Context as _, ensure};
 use picture::Lent;
-use pistreamer::encode::{self, JpegEncoder, Pool};
-use pistreamer::hub::{self, Camera};
+use pistreamer::encode::{self, Health, JpegEncoder, Pool};
+use pistreamer::hub::{self, Feed, Limits};
 use pistreamer::source::{Image, Pauses, Pixels, RawFrame};
 use pistreamer_bench::crowd::now_us;
 use pistreamer_bench::stats::median;
 use pistreamer_pattern::Picture;
-use pistreamer_protocol::message;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,23 +48,29 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Nothing fails here.
+struct Healthy;
+
+impl Health for Healthy {
+    fn fail(&self, _: &str) -> bool {
+        false
+    }
+    fn mend(&self, _: &str) {}
+}
+
 /// Median time to encode in ms, bytes of the JPEG, and median time from the capture until a viewer's task has the frame. The
 /// two are measured by turns.
 fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
-    let camera = Arc::new(Camera::new(
-        message::Camera::default(),
-        hub::Config {
-            most: 1,
-            quality: QUALITY,
-        },
-    ));
-    let config = encode::Config {
+    let feed = Arc::new(Feed::new(hub::Config {
+        most: 1,
         quality: QUALITY,
+    }));
+    let config = encode::Config {
         workers: 1,
         pauses: Pauses::default(),
     };
-    let pool = Pool::spawn(config, Arc::clone(&camera))?;
-    let mut viewer = camera.subscribe();
+    let pool = Pool::spawn(config, "0", Arc::clone(&feed), Arc::new(Healthy))?;
+    let mut viewer = feed.view(Limits::default());
     let mut encoder = JpegEncoder::new()?;
     let mut jpeg = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -169,7 +169,7 @@ pub async fn lost(server: SocketAddr) -> Result<i64> {
         "pistreamer_frames_overtaken_total",
         "pistreamer_frames_broken_total",
     ] {
-        lost += metric(server, &format!(r#"{name}{{camera="0"}}"#)).await?;
+        lost += metric(server, &format!(r#"{name}{{camera="pattern"}}"#)).await?;
     }
     Ok(lost as i64)
 }

@@ -2,7 +2,8 @@
 //!
 //! Binding them belongs to the stages.
 
-use super::{ConfigError, SourceKind};
+use super::ConfigError;
+use crate::source::Spec;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The port where none is typed.
@@ -38,13 +39,13 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
 }
 
 /// Refuses sockets that exclude each other, before the system calls one of them taken by another program.
-pub(super) fn each_once(listen: &[SocketAddr], sources: &[SourceKind]) -> Result<(), ConfigError> {
+pub(super) fn each_once(listen: &[SocketAddr], sources: &[Spec]) -> Result<(), ConfigError> {
     let own = listen
         .iter()
         .map(|address| (*address, format!("--listen {address}")));
-    let cameras = sources.iter().filter_map(|source| match source {
-        SourceKind::TcpListen(at) => Some((*at, format!("--source tcp-listen:{at}"))),
-        _ => None,
+    let cameras = sources.iter().filter_map(|source| {
+        let at = source.listens()?;
+        Some((at, format!("--source {source}")))
     });
     let all: Vec<_> = own.chain(cameras).collect();
     for (position, (second, typed)) in all.iter().enumerate() {

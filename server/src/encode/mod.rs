@@ -10,7 +10,7 @@ mod scale;
 
 pub use jpeg::{EncodeError, JpegEncoder};
 
-use crate::hub::{Camera, Frame, MOST_HALVINGS, Published, Rendition};
+use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
 use crate::source::{Image, Pauses, Pixels, RawFrame, Yuv};
 use crate::util::panics;
 use bytes::Bytes;
@@ -22,11 +22,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How frames are encoded.
+/// How frames are encoded. In which sizes and qualities is up to the feed's plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// JPEG quality, 1 to 100.
-    pub quality: u8,
     /// Number of threads, at least 1.
     pub workers: usize,
     /// How long a thread rests after a panic.
@@ -46,6 +44,14 @@ enum FrameError {
     Panic(String),
 }
 
+/// Is told whether anything can be encoded.
+pub trait Health: Send + Sync {
+    /// Nothing can, and why. Tells whether this reason is shown.
+    fn fail(&self, reason: &str) -> bool;
+    /// Something can again, after it failed for that reason.
+    fn mend(&self, reason: &str);
+}
+
 /// The threads that encode one camera's frames. Dropping it ends them.
 #[derive(Debug)]
 pub struct Pool {
@@ -54,8 +60,10 @@ pub struct Pool {
 }
 
 struct Shared {
-    camera: Arc<Camera>,
-    quality: u8,
+    /// The camera's id, for stamps.
+    camera: String,
+    feed: Arc<Feed>,
+    health: Arc<dyn Health>,
     pauses: Pauses,
     slot: Mutex<Slot>,
     filled: Condvar,
@@ -84,10 +92,16 @@ impl Pool {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn spawn(config: Config, camera: Arc<Camera>) -> std::io::Result<Self> {
+    pub fn spawn(
+        config: Config,
+        camera: &str,
+        feed: Arc<Feed>,
+        health: Arc<dyn Health>,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            camera,
-            quality: config.quality,
+            camera: camera.into(),
+            feed,
+            health,
             pauses: config.pauses,
             slot: Mutex::default(),
             filled: Condvar::new(),
@@ -112,7 +126,7 @@ impl Pool {
 
     /// Takes over a frame and returns at once. A frame that nobody wants is let go.
     pub fn submit(&self, frame: RawFrame) {
-        if !self.shared.camera.demand().wanted() {
+        if !self.shared.feed.demand().wanted() {
             return;
         }
         if self.shared.goes_on_whole(&frame.image) {
@@ -125,7 +139,7 @@ impl Pool {
         self.shared.filled.notify_one();
         if overtaken.is_some() {
             self.shared
-                .camera
+                .feed
                 .counters
                 .overtaken
                 .fetch_add(1, Ordering::Relaxed);
@@ -166,9 +180,9 @@ impl Shared {
 
     /// Whether there is nothing to be made of a picture but its stamp.
     fn goes_on_whole(&self, image: &Image) -> bool {
-        let width = self.camera.picture().width;
+        let width = self.feed.width();
         let is_whole = |rendition: &Rendition| *rendition == Rendition::FULL;
-        !matches!(image, Image::Yuv(_)) && self.camera.plan(width).renditions().iter().all(is_whole)
+        !matches!(image, Image::Yuv(_)) && self.feed.plan(width).renditions().iter().all(is_whole)
     }
 
     fn work(&self) {
@@ -193,7 +207,7 @@ impl Shared {
     /// # Errors
     /// Where that panicked.
     fn handle(&self, frame: RawFrame, tools: &mut Tools) -> Result<(), FrameError> {
-        let counters = &self.camera.counters;
+        let counters = &self.feed.counters;
         let encoded = panics::caught(|| self.encode(frame, tools));
         let error = match encoded.unwrap_or_else(|panic| Err(FrameError::Panic(panic))) {
             Ok(made) => {
@@ -218,7 +232,7 @@ impl Shared {
         if self.panics.fetch_add(1, Ordering::Relaxed) > 0 {
             let mut failure = self.failure();
             let reason = panic.to_string();
-            if self.camera.fail(&reason) {
+            if self.health.fail(&reason) {
                 *failure = reason;
             }
         }
@@ -233,7 +247,7 @@ impl Shared {
 
     fn recover(&self) {
         if self.panics.load(Ordering::Relaxed) > 0 && self.panics.swap(0, Ordering::Relaxed) > 1 {
-            self.camera.mend(&self.failure());
+            self.health.mend(&self.failure());
         }
     }
 
@@ -251,7 +265,7 @@ impl Shared {
         let stamp = Stamp {
             seq,
             captured_us,
-            camera: self.camera.identity().id.clone(),
+            camera: self.camera.clone(),
         };
         match image {
             Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
@@ -284,7 +298,7 @@ impl Shared {
         };
         let yuv = pixels.yuv();
         let full = (yuv.width, yuv.height);
-        let plan = self.camera.plan(yuv.width);
+        let plan = self.feed.plan(yuv.width);
         let halvings = |made: &Rendition| usize::from(made.halvings);
         for level in 0..plan.renditions().iter().map(halvings).max().unwrap_or(0) {
             let (before, this) = levels.split_at_mut(level);
@@ -299,12 +313,12 @@ impl Shared {
         let pixels = (!large.is_empty()).then_some(pixels);
         let mut made = Made::default();
         let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {
-            let quality = rendition.quality.unwrap_or(self.quality);
+            let quality = rendition.quality.unwrap_or(plan.config().quality);
             encoder.encode(yuv, quality, buffer)?;
             let jpeg = bounded(stamp.write(buffer)?.into())?;
             let size = (yuv.width, yuv.height);
             let frame = Frame::new(stamp.seq, stamp.captured_us, size, jpeg).of(full);
-            made.add(self.camera.publish(rendition, frame));
+            made.add(self.feed.publish(rendition, frame));
             Ok(())
         };
         for rendition in small {
@@ -330,12 +344,15 @@ impl Shared {
         let full = info.displayed();
         let mut made = Made::default();
         // The full one first: there is nothing to be made of it.
-        for rendition in self.camera.plan(full.0).renditions().iter().rev() {
+        let plan = self.feed.plan(full.0);
+        let own = plan.config().quality;
+        for rendition in plan.renditions().iter().rev() {
             let whole = || Frame::new(stamp.seq, stamp.captured_us, full, jpeg.clone());
             let frame = if *rendition == Rendition::FULL {
                 whole()
             } else {
-                match self.rescale(&jpeg, *rendition, tools) {
+                let quality = rendition.quality.unwrap_or(own);
+                match rescale(&jpeg, rendition.halvings, quality, tools) {
                     Ok((size, smaller)) if smaller.len() < jpeg.len() => {
                         let smaller = stamp.write(smaller)?.into();
                         let size = info.orientation.displayed(size);
@@ -350,17 +367,17 @@ impl Shared {
                 }
             };
             let frame = frame.from_elsewhere(from_elsewhere);
-            made.add(self.camera.publish(*rendition, frame));
+            made.add(self.feed.publish(*rendition, frame));
         }
         Ok(made)
     }
 
     /// A smaller picture cannot be made.
     fn unscaled(&self, error: &EncodeError) {
-        let counters = &self.camera.counters;
+        let counters = &self.feed.counters;
         let times = counters.unscaled.fetch_add(1, Ordering::Relaxed) + 1;
         if times.is_power_of_two() {
-            let camera = &self.camera.identity().id;
+            let camera = &self.camera;
             tracing::warn!(
                 camera,
                 times,
@@ -368,21 +385,21 @@ impl Shared {
             );
         }
     }
+}
 
-    fn rescale<'a>(
-        &self,
-        jpeg: &[u8],
-        rendition: Rendition,
-        tools: &'a mut Tools,
-    ) -> Result<((u32, u32), &'a [u8]), EncodeError> {
-        let rescaler = match &mut tools.rescaler {
-            Some(rescaler) => rescaler,
-            None => tools.rescaler.insert(Rescaler::new()?),
-        };
-        let quality = rendition.quality.unwrap_or(self.quality);
-        let size = rescaler.rescale(jpeg, rendition.halvings, quality, &mut tools.buffer)?;
-        Ok((size, &tools.buffer))
-    }
+/// Makes a smaller picture of a JPEG.
+fn rescale<'a>(
+    jpeg: &[u8],
+    halvings: u8,
+    quality: u8,
+    tools: &'a mut Tools,
+) -> Result<((u32, u32), &'a [u8]), EncodeError> {
+    let rescaler = match &mut tools.rescaler {
+        Some(rescaler) => rescaler,
+        None => tools.rescaler.insert(Rescaler::new()?),
+    };
+    let size = rescaler.rescale(jpeg, halvings, quality, &mut tools.buffer)?;
+    Ok((size, &tools.buffer))
 }
 
 /// A JPEG that receivers take.
@@ -425,9 +442,27 @@ impl Made {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Config as Renditions, Picture};
+    use crate::hub::{Config as Renditions, Limits};
     use crate::source::{Layout, Plane};
-    use pistreamer_protocol::message::CameraState;
+
+    /// Why the camera fails, while it does.
+    #[derive(Default)]
+    struct Failing(Mutex<Option<String>>);
+
+    impl Failing {
+        fn why(&self) -> Option<String> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl Health for Failing {
+        fn fail(&self, reason: &str) -> bool {
+            self.0.lock().unwrap().replace(reason.into()).is_none()
+        }
+        fn mend(&self, reason: &str) {
+            assert_eq!(self.0.lock().unwrap().take().as_deref(), Some(reason));
+        }
+    }
 
     /// Samples whose memory is lost, or not.
     struct Samples(bool);
@@ -454,53 +489,47 @@ mod tests {
             most: 1,
             quality: 80,
         };
-        let camera = Arc::new(Camera::new(Default::default(), renditions));
-        camera.open(Picture {
-            width: 16,
-            height: 16,
-            fps: 30.0,
-        });
+        let feed = Arc::new(Feed::new(renditions));
+        let failing = Arc::new(Failing::default());
         let config = Config {
-            quality: 80,
             workers: 1,
             pauses: Pauses {
                 first: Duration::ZERO,
                 longest: Duration::ZERO,
             },
         };
-        let pool = Pool::spawn(config, Arc::clone(&camera)).unwrap();
-        let mut subscription = camera.subscribe();
+        let health = Arc::clone(&failing) as Arc<dyn Health>;
+        let pool = Pool::spawn(config, "0", Arc::clone(&feed), health).unwrap();
+        let mut view = feed.view(Limits::default());
         let mut seq = 0;
         let mut submit = |is_lost| {
             seq += 1;
-            let before = camera.counters.broken.load(Ordering::Relaxed);
+            let before = feed.counters.broken.load(Ordering::Relaxed);
             pool.submit(RawFrame {
                 seq,
                 captured_us: 1,
                 image: Image::Yuv(Box::new(Samples(is_lost))),
             });
-            while is_lost && camera.counters.broken.load(Ordering::Relaxed) == before {
+            while is_lost && feed.counters.broken.load(Ordering::Relaxed) == before {
                 std::thread::yield_now();
             }
         };
         submit(true);
         submit(false);
-        assert_eq!(subscription.newest().await.seq, 2);
-        assert_eq!(camera.status().state, CameraState::Live);
+        assert_eq!(view.newest().await.seq, 2);
+        assert_eq!(failing.why(), None);
         submit(true);
         submit(true);
-        while camera.status().state == CameraState::Live {
+        let why = loop {
             tokio::task::yield_now().await;
-        }
-        assert!(
-            camera
-                .status()
-                .reason
-                .contains("the samples' memory is lost")
-        );
+            if let Some(why) = failing.why() {
+                break why;
+            }
+        };
+        assert!(why.contains("the samples' memory is lost"), "{why}");
         submit(false);
-        assert_eq!(subscription.newest().await.seq, 5);
-        while camera.status().state != CameraState::Live {
+        assert_eq!(view.newest().await.seq, 5);
+        while failing.why().is_some() {
             tokio::task::yield_now().await;
         }
     }

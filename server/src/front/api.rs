@@ -3,16 +3,15 @@
 use super::query::Query;
 use super::{State, cameras, guard};
 use crate::access::{Grant, Role, Via};
-use crate::hub::{Camera, Tally};
+use crate::camera::{Camera, Phase};
+use crate::hub::Tally;
 use crate::session::Viewer;
 use crate::util::clock::{self, Moment};
 use axum::Json;
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use pistreamer_protocol::message::CameraState;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -65,8 +64,7 @@ pub(super) async fn cameras(
 }
 
 fn described(state: &State, grant: &Grant) -> Vec<Value> {
-    let cameras = cameras::all(state, grant);
-    cameras.map(|camera| describe(camera)).collect()
+    cameras::all(state, grant).iter().map(describe).collect()
 }
 
 /// A rate with as many digits as it is good for.
@@ -75,20 +73,20 @@ fn rounded(rate: f64) -> f64 {
 }
 
 fn describe(camera: &Camera) -> Value {
-    let (identity, picture, status) = (camera.identity(), camera.picture(), camera.status());
-    let counters = &camera.counters;
+    let (state, feed) = (camera.state(), camera.feed());
+    let counters = &feed.counters;
     json!({
-        "id": identity.id,
-        "name": identity.name,
-        "source": identity.source,
-        "test_pattern": status.test_pattern,
-        "state": status.state,
-        "reason": status.reason,
-        "since_us": status.since_us,
-        "width": picture.width,
-        "height": picture.height,
-        "fps": picture.fps,
-        "consumers": camera.demand().consumers(),
+        "id": **camera.id(),
+        "name": state.name,
+        "source": state.source,
+        "test_pattern": state.test_pattern,
+        "state": state.phase,
+        "reason": state.reason,
+        "since_us": state.since_us,
+        "width": state.mode.width,
+        "height": state.mode.height,
+        "fps": state.mode.fps,
+        "consumers": feed.demand().consumers(),
         "captured": counters.captured.load(Relaxed),
         "encoded": counters.published.load(Relaxed),
         "overtaken": counters.overtaken.load(Relaxed),
@@ -98,7 +96,7 @@ fn describe(camera: &Camera) -> Value {
         "fps_encoded": rounded(counters.published_rate()),
         "last_frame_us": counters.published_us.load(Relaxed),
         "last_frame_bytes": counters.published_bytes.load(Relaxed),
-        "renditions": camera.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
+        "renditions": feed.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
     })
 }
 
@@ -139,19 +137,20 @@ pub(super) async fn health(
     query: Query,
     request: Request,
 ) -> Response {
-    let ails = |camera: &Arc<Camera>| ailment(camera, Duration::ZERO);
+    let ails = |camera: &Camera| ailment(camera, Duration::ZERO);
     if !state
-        .hub
-        .cameras()
+        .cameras
+        .list()
         .iter()
         .any(|camera| ails(camera).is_some())
     {
         return (StatusCode::OK, "ok\n").into_response();
     }
     let why = match guard::admit(&state, &query, &request, Role::View).await {
-        Ok(grant) if grant.via != Via::Ticket => {
-            cameras::all(&state, &grant).filter_map(ails).collect()
-        }
+        Ok(grant) if grant.via != Via::Ticket => cameras::all(&state, &grant)
+            .iter()
+            .filter_map(ails)
+            .collect(),
         _ => Vec::new(),
     };
     let why = if why.is_empty() {
@@ -163,12 +162,12 @@ pub(super) async fn health(
 }
 
 fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
-    let (id, status) = (&camera.identity().id, camera.status());
-    if status.state != CameraState::Live {
-        let reason = if status.reason.is_empty() {
+    let (id, state) = (camera.id(), camera.state());
+    if state.phase != Phase::Live {
+        let reason = if state.reason.is_empty() {
             "not open yet"
         } else {
-            &status.reason
+            &state.reason
         };
         return Some(format!("camera {id}: {reason}"));
     }
@@ -179,16 +178,17 @@ fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
 /// For how long a camera has published nothing, where somebody waits for it and that is longer than it should be. `ahead` is
 /// added to it.
 pub(super) fn silence(camera: &Camera, ahead: Duration) -> Option<Duration> {
-    let wanted_for = camera.demand().wanted_for()?;
-    let ages = [&camera.counters.published_at, camera.turned_at()].map(Moment::age);
+    let wanted_for = camera.feed().demand().wanted_for()?;
+    let ages = [&camera.feed().counters.published_at, camera.turned_at()].map(Moment::age);
     let silent = ages.into_iter().flatten().fold(wanted_for, Duration::min) + ahead;
-    (silent.as_secs_f64() > patience_s(camera.picture().fps)).then_some(silent)
+    (silent.as_secs_f64() > patience_s(camera.state().mode.fps)).then_some(silent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Config, Picture};
+    use crate::hub::{Config, Limits};
+    use crate::source::{Mode, Report};
 
     #[test]
     fn a_slow_camera_is_healthy_between_its_frames() {
@@ -197,13 +197,13 @@ mod tests {
                 most: 1,
                 quality: 80,
             };
-            let camera = Arc::new(Camera::new(Default::default(), config));
-            camera.open(Picture {
+            let camera = Camera::idle("0", config).unwrap();
+            camera.report(&Report::Open(&Mode {
                 width: 640,
                 height: 480,
                 fps,
-            });
-            let _viewer = camera.subscribe();
+            }));
+            let _viewer = camera.subscribe(Limits::default());
             let after = |seconds: u64| ailment(&camera, Duration::from_secs(seconds));
             assert_eq!(after(healthy), None, "{fps} fps");
             assert!(after(ailing).is_some(), "{fps} fps");

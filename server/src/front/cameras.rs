@@ -3,39 +3,46 @@
 use super::query::Query;
 use super::{State, refusal};
 use crate::access::Grant;
-use crate::hub::Camera;
+use crate::camera::Camera;
 use axum::http::StatusCode;
 use axum::response::Response;
-use std::sync::Arc;
 
 /// The cameras that a grant is for.
-pub(super) fn all<'a>(state: &'a State, grant: &'a Grant) -> impl Iterator<Item = &'a Arc<Camera>> {
-    let cameras = state.hub.cameras().iter();
-    cameras.filter(|camera| grant.sees(&camera.identity().id))
+pub(super) fn all(state: &State, grant: &Grant) -> Vec<Camera> {
+    let cameras = state.cameras.list();
+    let seen = cameras.iter().filter(|camera| grant.sees(camera.id()));
+    seen.cloned().collect()
 }
 
 /// The camera that was asked for, or the first one, of those that a grant is for.
-pub(super) fn asked<'a>(
-    state: &'a State,
-    grant: &Grant,
-    query: &Query,
-) -> Result<&'a Arc<Camera>, Box<Response>> {
-    let asked = query.get("camera").filter(|id| !id.is_empty());
-    if let Some(id) = asked
-        && !grant.sees(id)
-    {
-        return Err(Box::new(not_for(id)));
-    }
-    let mut cameras = state.hub.cameras().iter();
-    let camera = cameras.find(|camera| {
-        let id = &camera.identity().id;
-        asked.is_none_or(|asked| asked == id) && grant.sees(id)
-    });
-    camera.ok_or_else(|| Box::new(unknown(state, grant, asked)))
+pub(super) fn asked(state: &State, grant: &Grant, query: &Query) -> Result<Camera, Box<Response>> {
+    let named = named(query);
+    let camera = match named {
+        None => all(state, grant).into_iter().next(),
+        Some(id) => find(state, grant, id),
+    };
+    camera.ok_or_else(|| {
+        Box::new(match named {
+            // Whether there is one is none of this grant's business.
+            Some(id) if !grant.sees(id) => not_for(id),
+            named => unknown(state, grant, named),
+        })
+    })
+}
+
+/// The camera with that id, where a grant is for it.
+pub(super) fn find(state: &State, grant: &Grant, id: &str) -> Option<Camera> {
+    let camera = state.cameras.get(id);
+    camera.filter(|camera| grant.sees(camera.id()))
+}
+
+/// The id in a query.
+pub(super) fn named(query: &Query) -> Option<&str> {
+    query.get("camera").filter(|id| !id.is_empty())
 }
 
 /// The refusal of a camera that a key or ticket is not for.
-pub(super) fn not_for(camera: &str) -> Response {
+fn not_for(camera: &str) -> Response {
     refusal(
         StatusCode::FORBIDDEN,
         format!("what you showed is for other cameras than {camera:?}"),
@@ -44,9 +51,8 @@ pub(super) fn not_for(camera: &str) -> Response {
 
 /// The refusal of a camera that is none.
 pub(super) fn unknown(state: &State, grant: &Grant, id: Option<&str>) -> Response {
-    let known: Vec<_> = all(state, grant)
-        .map(|camera| camera.identity().id.as_str())
-        .collect();
+    let cameras = all(state, grant);
+    let known: Vec<&str> = cameras.iter().map(|camera| &**camera.id()).collect();
     let text = match (id, known.is_empty()) {
         (_, true) => "this server has none of the cameras that you may see".into(),
         (id, false) => format!(

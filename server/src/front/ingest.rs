@@ -10,9 +10,10 @@ use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
 use super::{State, cameras, refusal, stop};
 use crate::access::Grant;
+use crate::camera::Camera;
 use crate::session::{self, Stop};
 use crate::source::Mended;
-use crate::source::ingest::{Shut, Visit};
+use crate::source::ingest::{PushSession, Unavailable};
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -45,34 +46,35 @@ pub(super) async fn upgrade(
     query: Query,
     mut request: Request,
 ) -> Response {
-    let wanted = query.get("camera").filter(|id| !id.is_empty());
-    if let Some(id) = wanted
-        && !grant.sees(id)
-    {
-        return cameras::not_for(id);
-    }
+    let named = cameras::named(&query).map(|_| cameras::asked(&state, &grant, &query));
+    let named = match named {
+        Some(Err(refusal)) if refusal.status() == StatusCode::FORBIDDEN => return *refusal,
+        named => named.map(Result::ok),
+    };
     let (accept, wire, offered) = match handshake(&request, &query) {
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
     };
-    let door = state
-        .doors
-        .iter()
-        .find(|(id, _)| wanted.is_none_or(|wanted| wanted == id) && grant.sees(id));
-    let Some((camera, door)) = door else {
+    let takes_pushes = |camera: &Camera| camera.push_slot().is_some();
+    let camera = named.unwrap_or_else(|| {
+        let cameras = cameras::all(&state, &grant);
+        cameras.into_iter().find(takes_pushes)
+    });
+    let slot = camera.as_ref().and_then(Camera::push_slot);
+    let (Some(camera), Some(slot)) = (&camera, slot) else {
         return refusal(
             StatusCode::NOT_FOUND,
             "no camera here takes pictures: start this pistreamer with --source ingest",
         );
     };
-    let visit = match door.enter() {
-        Ok(visit) => visit,
-        Err(shut @ (Shut::Occupied | Shut::Closed)) => {
-            return refusal(StatusCode::CONFLICT, shut.to_string());
+    let push = match slot.take() {
+        Ok(push) => push,
+        Err(unavailable @ (Unavailable::Occupied | Unavailable::Closed)) => {
+            return refusal(StatusCode::CONFLICT, unavailable.to_string());
         }
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let span = tracing::info_span!("pusher", %address, camera, key = grant.credential(), session = grant.session);
+    let span = tracing::info_span!("pusher", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
     let busy = place.begin();
     let (sessions, stop) = (state.sessions, stop(&state, &grant, &place));
     let session = async move {
@@ -87,7 +89,7 @@ pub(super) async fn upgrade(
         let came = state.crowd.came();
         let mut session = Session {
             socket,
-            visit,
+            push,
             unpacker: Unpacker::default(),
             sessions,
         };
@@ -135,7 +137,7 @@ const AFTER_GARBAGE: u32 = 3;
 /// One pusher.
 struct Session {
     socket: WebSocketStream<Stream>,
-    visit: Visit,
+    push: PushSession,
     unpacker: Unpacker,
     sessions: session::Config,
 }
@@ -144,7 +146,7 @@ impl Session {
     async fn serve(&mut self, stop: impl Future<Output = Stop>) -> End {
         let mut stop = pin!(stop);
         let mut paused = false;
-        let mut demand_changes = pin!(self.visit.change(paused));
+        let mut demand_changes = pin!(self.push.change(paused));
         let mut heard = Instant::now();
         let mut pinged = false;
         loop {
@@ -161,11 +163,11 @@ impl Session {
                     }
                 }
                 // The first picture is taken all the same: it tells that there is one, and its size.
-                () = &mut demand_changes, if paused || self.visit.is_open() => {
+                () = &mut demand_changes, if paused || self.push.is_open() => {
                     paused = !paused;
-                    demand_changes.set(self.visit.change(paused));
+                    demand_changes.set(self.push.change(paused));
                     if !paused {
-                        self.visit.resumed();
+                        self.push.resumed();
                     }
                     let message = if paused { ViewerMessage::Pause } else { ViewerMessage::Resume };
                     self.say(Message::text(message.to_json())).await
@@ -194,7 +196,7 @@ impl Session {
                             .await
                     }
                     Err(problem) => {
-                        self.visit.left_out(&problem);
+                        self.push.left_out(&problem);
                         sleep(began.elapsed() * AFTER_GARBAGE).await;
                         Ok(())
                     }
@@ -203,7 +205,7 @@ impl Session {
             Message::Text(text) => {
                 violation::check_text(&text).map_err(End::Broke)?;
                 if let Ok(ServerMessage::State(status)) = ServerMessage::from_json(&text) {
-                    self.visit.status(&status);
+                    self.push.status(&status);
                 }
                 Ok(())
             }
@@ -224,7 +226,7 @@ impl Session {
             }
             Err(error) => Err(error),
         };
-        let taken = picture.and_then(|picture| self.visit.picture(picture));
+        let taken = picture.and_then(|picture| self.push.picture(picture));
         taken.map_err(|error| error.to_string())
     }
 

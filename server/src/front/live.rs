@@ -11,7 +11,8 @@ use super::place::Place;
 use super::query::{Action, Query};
 use super::{State, assets, cameras, refusal, seat, stop};
 use crate::access::Grant;
-use crate::hub::{BOUNDARY, Manner, Subscription, timestamp};
+use crate::camera::Subscription;
+use crate::hub::{BOUNDARY, Manner, timestamp};
 use crate::session::{Entry, Pace};
 use crate::util::clock;
 use crate::util::log_throttle::Came;
@@ -83,7 +84,7 @@ pub(super) async fn snapshot(
     }
     let max_age = max_age.map(|ms| Duration::from_micros((ms * 1000.0) as u64));
     let (asked_us, asked) = (clock::now_us(), std::time::Instant::now());
-    let mut subscription = camera.subscribe_to(limits);
+    let mut subscription = camera.subscribe(limits);
     let fresh = async {
         loop {
             let frame = subscription.newest().await;
@@ -92,12 +93,12 @@ pub(super) async fn snapshot(
             }
         }
     };
-    let Ok(frame) = timeout(snapshot_patience(camera.picture().fps), fresh).await else {
-        let status = camera.status();
-        let reason = if status.reason.is_empty() {
+    let Ok(frame) = timeout(snapshot_patience(camera.state().mode.fps), fresh).await else {
+        let state = camera.state();
+        let reason = if state.reason.is_empty() {
             "no frame came in time"
         } else {
-            &status.reason
+            &state.reason
         };
         return refusal(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -140,20 +141,19 @@ pub(super) async fn stream(
             stream::pending::<std::io::Result<Bytes>>(),
         ));
     }
-    let viewer = match seat(&state, &place, address, camera, "mjpeg") {
+    let viewer = match seat(&state, &place, address, &camera, "mjpeg") {
         Ok(viewer) => viewer,
         Err(refusal) => return *refusal,
     };
     let mut pace = Pace::default();
     pace.limit(fps.filter(|fps| *fps > 0.0));
     let manner = manner_of(&headers);
-    let identity = &camera.identity().id;
-    let span = tracing::info_span!("mjpeg", %address, camera = identity, key = grant.credential(), session = grant.session);
+    let span = tracing::info_span!("mjpeg", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
     let came = Some(span.in_scope(|| state.crowd.came()));
     let parts = Parts {
         _told: Told { span, came },
         manner,
-        subscription: camera.subscribe_to(limits),
+        subscription: camera.subscribe(limits),
         no_signal: state.no_signal.clone(),
         viewer,
         pace,
@@ -235,7 +235,7 @@ impl Parts {
         if let Some(due) = self.pace.blocked_until(Instant::now()) {
             sleep_until(due).await;
         }
-        let camera = Arc::clone(self.subscription.camera());
+        let camera = self.subscription.camera().clone();
         let frame = loop {
             // So long a stream may stand still while its camera is opened, and so often it is shown that there is no signal
             // then: often enough for readers that give up on a silent stream.

@@ -249,7 +249,7 @@ pub(super) async fn ticket(
         origin: Option<String>,
         seconds: Option<u64>,
     }
-    let wanted: Wanted = if body.is_empty() {
+    let mut wanted: Wanted = if body.is_empty() {
         Wanted::default()
     } else {
         match serde_json::from_slice(&body) {
@@ -258,17 +258,19 @@ pub(super) async fn ticket(
                 return refusal(
                     StatusCode::BAD_REQUEST,
                     format!(
-                        r#"send {{"camera": "0", "origin": "http://…", "seconds": 3600}}, each optional: {error}"#
+                        r#"send {{"camera": "front-door", "origin": "http://…", "seconds": 3600}}, each optional: {error}"#
                     ),
                 );
             }
         }
     };
     // An empty id would mean any camera.
-    if let Some(id) = &wanted.camera
-        && !cameras::all(&state, &grant).any(|camera| camera.identity().id == *id)
-    {
-        return cameras::unknown(&state, &grant, Some(id));
+    if let Some(id) = &mut wanted.camera {
+        let Some(camera) = cameras::find(&state, &grant, id) else {
+            return cameras::unknown(&state, &grant, Some(id));
+        };
+        // A ticket holds for a camera, and not for a place in the order.
+        *id = camera.id().to_string();
     }
     let origin = match wanted.origin.as_deref().map(origin::parse) {
         None => None,

@@ -2,11 +2,10 @@
 
 use super::{State, cameras};
 use crate::access::Grant;
-use crate::hub::Camera;
+use crate::camera::{Camera, Phase};
 use axum::extract::{self, Extension};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use pistreamer_protocol::message::CameraState;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,55 +17,55 @@ const CAMERA_FIGURES: [CameraFigure; 9] = [
         "pistreamer_camera_up",
         "gauge",
         "1 while the camera delivers",
-        |camera| f64::from(u8::from(camera.status().state == CameraState::Live)),
+        |camera| f64::from(u8::from(camera.state().phase == Phase::Live)),
     ),
     (
         "pistreamer_camera_consumers",
         "gauge",
         "Consumers that want frames now",
-        |camera| camera.demand().consumers() as f64,
+        |camera| camera.feed().demand().consumers() as f64,
     ),
     (
         "pistreamer_camera_renditions",
         "gauge",
         "Sizes and qualities of the picture that are made now",
-        |camera| camera.tallies().len() as f64,
+        |camera| camera.feed().tallies().len() as f64,
     ),
     (
         "pistreamer_frames_captured_total",
         "counter",
         "Frames that the source delivered",
-        |camera| camera.counters.captured.load(Relaxed) as f64,
+        |camera| camera.feed().counters.captured.load(Relaxed) as f64,
     ),
     (
         "pistreamer_frames_encoded_total",
         "counter",
         "Frames that were published",
-        |camera| camera.counters.published.load(Relaxed) as f64,
+        |camera| camera.feed().counters.published.load(Relaxed) as f64,
     ),
     (
         "pistreamer_frames_overtaken_total",
         "counter",
         "Frames that a newer one overtook before it was encoded",
-        |camera| camera.counters.overtaken.load(Relaxed) as f64,
+        |camera| camera.feed().counters.overtaken.load(Relaxed) as f64,
     ),
     (
         "pistreamer_frames_broken_total",
         "counter",
         "Pictures that were broken or could not be encoded",
-        |camera| camera.counters.broken.load(Relaxed) as f64,
+        |camera| camera.feed().counters.broken.load(Relaxed) as f64,
     ),
     (
         "pistreamer_frames_unscaled_total",
         "counter",
         "Smaller pictures that could not be made, in place of which the full ones were sent",
-        |camera| camera.counters.unscaled.load(Relaxed) as f64,
+        |camera| camera.feed().counters.unscaled.load(Relaxed) as f64,
     ),
     (
         "pistreamer_last_frame_timestamp_seconds",
         "gauge",
         "Unix time of the newest frame's publication",
-        |camera| camera.counters.published_us.load(Relaxed) as f64 / 1e6,
+        |camera| camera.feed().counters.published_us.load(Relaxed) as f64 / 1e6,
     ),
 ];
 
@@ -74,10 +73,11 @@ pub(super) async fn metrics(
     extract::State(state): extract::State<State>,
     Extension(grant): Extension<Grant>,
 ) -> Response {
+    let cameras = cameras::all(&state, &grant);
     let mut text = String::new();
     for (name, kind, help, value) in CAMERA_FIGURES {
         describe(&mut text, name, kind, help);
-        for camera in cameras::all(&state, &grant) {
+        for camera in &cameras {
             line(&mut text, name, &label(camera), value(camera));
         }
     }
@@ -201,7 +201,7 @@ fn renditions(text: &mut String, state: &State, grant: &Grant) {
     let name = "pistreamer_rendition_frames_total";
     describe(text, name, "counter", "Frames made in one size and quality");
     for camera in cameras::all(state, grant) {
-        for tally in camera.all_tallies() {
+        for tally in camera.feed().all_tallies() {
             let scale = 1 << tally.rendition.halvings;
             let quality = tally
                 .rendition
@@ -209,7 +209,7 @@ fn renditions(text: &mut String, state: &State, grant: &Grant) {
                 .map_or("own".into(), |quality| quality.to_string());
             let label = format!(
                 "{},scale=\"1/{scale}\",quality=\"{quality}\"",
-                label(camera)
+                label(&camera)
             );
             line(text, name, &label, tally.encoded as f64);
         }
@@ -218,8 +218,7 @@ fn renditions(text: &mut String, state: &State, grant: &Grant) {
 
 fn label(camera: &Camera) -> String {
     let id = camera
-        .identity()
-        .id
+        .id()
         .replace('\\', r"\\")
         .replace('"', r#"\""#)
         .replace('\n', r"\n");

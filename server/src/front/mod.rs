@@ -33,9 +33,8 @@ pub use tls::{Certificate, Tls, TlsError};
 pub use visitor::{HostError, KnownHosts};
 
 use crate::access::{Access, Grant};
-use crate::hub::{Camera, Hub};
+use crate::camera::{Camera, Registry};
 use crate::session::{self, Entry, Roster, Stop};
-use crate::source::ingest::Door;
 use crate::via::Via;
 use axum::Router;
 use axum::extract::{self, DefaultBodyLimit, Request};
@@ -55,9 +54,7 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Debug)]
 pub struct State {
     /// The cameras.
-    pub hub: Hub,
-    /// The ways in for pushed pictures, by the id of their camera.
-    pub doors: Arc<[(String, Door)]>,
+    pub cameras: Registry,
     /// What is shown of cameras without a picture.
     pub no_signal: NoSignal,
     /// Who looks.
@@ -154,7 +151,7 @@ fn seat(
     camera: &Camera,
     wire: &'static str,
 ) -> Result<Entry, Box<Response>> {
-    let viewer = state.roster.viewer(address, &camera.identity().id, wire);
+    let viewer = state.roster.viewer(address, camera.id(), wire);
     match place.look(Arc::clone(&viewer)) {
         Ok(()) => Ok(state.roster.enter(viewer)),
         Err(full) => Err(no_place(full).into()),

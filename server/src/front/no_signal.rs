@@ -4,10 +4,9 @@
 
 use super::api::silence;
 use super::placard::placard;
-use crate::hub::Camera;
+use crate::camera::{Camera, Phase};
 use crate::util::clock;
 use bytes::Bytes;
-use pistreamer_protocol::message::CameraState;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,7 +43,7 @@ impl NoSignal {
     /// slow work.
     pub(super) async fn of(&self, camera: &Camera) -> Option<Bytes> {
         let words = words(camera)?;
-        let mut slot = self.slot(&camera.identity().id).lock_owned().await;
+        let mut slot = self.slot(camera.id()).lock_owned().await;
         if let Some(rendered) = &*slot
             && (rendered.words == words || rendered.at.elapsed() < INTERVAL)
         {
@@ -76,14 +75,14 @@ impl NoSignal {
 }
 
 fn words(camera: &Camera) -> Option<Words> {
-    let mut status = camera.status();
-    if status.state == CameraState::Live {
+    let mut state = camera.state();
+    if state.phase == Phase::Live {
         // Its device hangs, and its source does not know.
         let silent = silence(camera, Duration::ZERO)?;
-        status.reason = "the camera delivers nothing any more".into();
-        status.since_us = clock::now_us().saturating_sub(silent.as_micros() as u64);
+        state.reason = "the camera delivers nothing any more".into();
+        state.since_us = clock::now_us().saturating_sub(silent.as_micros() as u64);
     }
-    let since = i64::try_from(status.since_us / 1_000_000).unwrap_or_default();
+    let since = i64::try_from(state.since_us / 1_000_000).unwrap_or_default();
     let since = OffsetDateTime::from_unix_timestamp(since)
         .map(|at| {
             let ((year, month, day), (hour, minute, second)) = (at.to_calendar_date(), at.to_hms());
@@ -91,11 +90,10 @@ fn words(camera: &Camera) -> Option<Words> {
             format!("since {year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
         })
         .unwrap_or_default();
-    let picture = camera.picture();
     Some(Words {
-        size: (picture.width, picture.height),
-        name: camera.identity().name.clone(),
-        reason: status.reason,
+        size: (state.mode.width, state.mode.height),
+        name: state.name,
+        reason: state.reason,
         since,
     })
 }
@@ -104,6 +102,7 @@ fn words(camera: &Camera) -> Option<Words> {
 mod tests {
     use super::*;
     use crate::hub::Config;
+    use crate::source::Report;
     use futures::future::join_all;
 
     fn lost(reason: &str) -> Camera {
@@ -111,8 +110,8 @@ mod tests {
             most: 1,
             quality: 80,
         };
-        let camera = Camera::new(Default::default(), config);
-        camera.lost(reason);
+        let camera = Camera::idle("0", config).unwrap();
+        camera.report(&Report::Lost(reason));
         camera
     }
 
@@ -139,7 +138,8 @@ mod tests {
         let (pictures, camera) = (NoSignal::default(), lost("reason 0"));
         let first = pictures.of(&camera).await.unwrap();
         for number in 1..100 {
-            camera.lost(&format!("reason {number}"));
+            let reason = format!("reason {number}");
+            camera.report(&Report::Lost(&reason));
             assert_eq!(pictures.of(&camera).await.unwrap().as_ptr(), first.as_ptr());
         }
         tokio::time::advance(INTERVAL).await;
@@ -152,7 +152,7 @@ mod tests {
         let mut reader = Box::pin(pictures.of(&camera));
         assert!(futures::poll!(&mut reader).is_pending());
         drop(reader);
-        let slot = pictures.slot(&camera.identity().id);
+        let slot = pictures.slot(camera.id());
         let shown = slot.lock().await.as_ref().unwrap().jpeg.clone();
         assert_eq!(pictures.of(&camera).await.unwrap().as_ptr(), shown.as_ptr());
     }

@@ -6,7 +6,8 @@ use super::query::Query;
 use super::tls::Stream;
 use super::{State, cameras, no_place, refusal, seat, stop};
 use crate::access::Grant;
-use crate::hub::{Camera, Limits};
+use crate::camera::Camera;
+use crate::hub::Limits;
 use crate::session::{self, End, Entry, Link, Stop};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
@@ -29,7 +30,7 @@ pub(super) async fn upgrade(
     mut request: Request,
 ) -> Response {
     let camera = match cameras::asked(&state, &grant, &query) {
-        Ok(camera) => Arc::clone(camera),
+        Ok(camera) => camera,
         Err(refusal) => return *refusal,
     };
     let limits = match query.limits() {
@@ -38,7 +39,7 @@ pub(super) async fn upgrade(
     };
     let via = match query.get("via") {
         Some(via) if state.via.is_own(via) => return own_relay(),
-        Some(via) => Some(state.via.enter(&camera.identity().id, via)),
+        Some(via) => Some(state.via.enter(camera.id(), via)),
         None => None,
     };
     let (accept, wire, offered) = match handshake(&request, &query) {
@@ -57,7 +58,7 @@ pub(super) async fn upgrade(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
-    let span = tracing::info_span!("viewer", %address, camera = camera.identity().id, wire = wire.subprotocol(), key = grant.credential(), session = grant.session);
+    let span = tracing::info_span!("viewer", %address, camera = %camera.id(), wire = wire.subprotocol(), key = grant.credential(), session = grant.session);
     let session = async move {
         let stop = stop(&state, &grant, &place);
         serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;
@@ -194,7 +195,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 async fn serve(
     upgrade: OnUpgrade,
     state: &State,
-    camera: Arc<Camera>,
+    camera: Camera,
     limits: Limits,
     wire: WireFormat,
     entry: Entry,
@@ -207,7 +208,7 @@ async fn serve(
     let came = state.crowd.came();
     let session = session::run(
         link,
-        camera.subscribe_to(limits),
+        camera.subscribe(limits),
         wire,
         entry,
         state.sessions,

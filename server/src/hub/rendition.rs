@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 /// What renditions a camera may have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Most renditions of a camera at a time, the full one included; at least 1.
     pub most: usize,
@@ -201,6 +201,12 @@ impl Wishes {
             wishes: Vec::new(),
             plans: Vec::new(),
         }
+    }
+
+    /// What renditions there may be from here on.
+    pub fn configure(&mut self, config: Config) {
+        self.config = config;
+        self.plans.clear();
     }
 
     /// Adds a wish and returns its number.

@@ -1,14 +1,14 @@
 //! Another pistreamer's `/ingest`, sending. Credit and pauses are the business of [`Publisher`].
 
 use super::{Progress, Stopped};
-use crate::hub::{Camera, Event};
+use crate::camera::{Camera, Event};
+use crate::hub::Limits;
 use pistreamer_client::{Config, Error, Publisher};
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Pushes until `stop` (`Ok`) or until the connection fails.
 pub(super) async fn push(
-    camera: &Arc<Camera>,
+    camera: &Camera,
     config: &Config,
     progress: &Progress,
     stop: &CancellationToken,
@@ -32,15 +32,15 @@ pub(super) async fn push(
 }
 
 async fn feed(
-    camera: &Arc<Camera>,
+    camera: &Camera,
     publisher: &mut Publisher,
     progress: &Progress,
     counted: &mut u64,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     // First, so that no change in between is missed.
-    let mut subscription = camera.subscribe();
-    publisher.status(camera.status()).await?;
+    let mut subscription = camera.subscribe(Limits::default());
+    publisher.status(camera.state().message()).await?;
     loop {
         // While nobody watches over there, the camera is not wanted here either.
         if publisher.is_wanted() {
@@ -57,7 +57,7 @@ async fn feed(
                     publisher.send(frame.jpeg()).await?;
                     progress.sent(frame.jpeg().len());
                 }
-                Event::Status(status) => publisher.status(status).await?,
+                Event::State(state) => publisher.status(state.message()).await?,
             },
         }
         progress.delivered(publisher.accepted() - *counted);

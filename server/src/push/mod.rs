@@ -8,10 +8,9 @@ mod tcp;
 
 pub use report::report;
 
-use crate::hub::Camera;
+use crate::camera::Camera;
 use pistreamer_client::{Backoff, Config, Endpoint, UrlError};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -102,7 +101,7 @@ const LASTED: Duration = Duration::from_secs(5);
 /// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Where there is none at the
 /// end, returns why.
 pub async fn run(
-    camera: &Arc<Camera>,
+    camera: &Camera,
     target: &Target,
     progress: &Progress,
     stop: &CancellationToken,

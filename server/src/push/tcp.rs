@@ -3,11 +3,11 @@
 //! Receiving belongs to [`crate::source::tcp`].
 
 use super::{Progress, Stopped};
-use crate::hub::Camera;
+use crate::camera::Camera;
+use crate::hub::Limits;
 use pistreamer_client::Endpoint;
 use socket2::SockRef;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,7 +25,7 @@ const END: u32 = 0;
 
 /// Pushes until `stop` (`Ok`) or until the connection fails.
 pub(super) async fn push(
-    camera: &Arc<Camera>,
+    camera: &Camera,
     endpoint: &Endpoint,
     progress: &Progress,
     stop: &CancellationToken,
@@ -37,7 +37,7 @@ pub(super) async fn push(
     let mut stream = connected.map_err(|error| format!("cannot reach {endpoint}: {error}"))?;
     tracing::info!(%endpoint, "connected");
     let broke = |error: io::Error| format!("the connection to {endpoint} broke: {error}");
-    let mut subscription = camera.subscribe();
+    let mut subscription = camera.subscribe(Limits::default());
     let mut answer = [0; 64];
     loop {
         tokio::select! {

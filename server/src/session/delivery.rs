@@ -4,7 +4,8 @@
 
 use super::link::Meanwhile;
 use super::{End, Probe, Session, Viewer};
-use crate::hub::{Frame, Subscription};
+use crate::camera::Subscription;
+use crate::hub::Frame;
 use pistreamer_protocol::credit::Credit;
 use pistreamer_protocol::message::{Rendition, ServerMessage, ViewerMessage};
 use std::io;

@@ -12,14 +12,15 @@ pub use link::Link;
 pub use pace::Pace;
 pub use roster::{Entry, Roster, Totals, Viewer};
 
-use crate::hub::{self, Event, Limits, Subscription};
+use crate::camera::{Event, Subscription};
+use crate::hub::{self, Limits};
 use crate::util::clock;
 use pistreamer_client::violation;
+use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{
-    self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Hello, Rendition, ServerMessage, ViewerMessage,
+    self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Rendition, ServerMessage, ViewerMessage,
 };
-use pistreamer_protocol::{VERSION, WireFormat};
 use std::future::ready;
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
@@ -183,7 +184,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         mut subscription: Subscription,
         mut stop: Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<End, End> {
-        let hello = self.hello(&subscription);
+        let camera = subscription.camera();
+        let hello = camera.state().hello(camera.id(), self.wire);
         self.rendition = Rendition {
             width: hello.width,
             height: hello.height,
@@ -220,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         in_a_row += 1;
                         self.send(frame, &mut subscription).await?;
                     }
-                    Event::Status(status) => self.say(ServerMessage::State(status)).await?,
+                    Event::State(state) => self.say(ServerMessage::State(state.message())).await?,
                 },
                 stop = &mut stop => return Ok(stop.into()),
                 message = self.link.next() => match message {
@@ -230,28 +232,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 () = &mut alarm => self.tick().await?,
                 () = ready(()), if in_a_row == IN_A_ROW => in_a_row = 0,
             }
-        }
-    }
-
-    fn hello(&self, subscription: &Subscription) -> Hello {
-        let camera = subscription.camera();
-        let picture = camera.picture();
-        let mut status = camera.status();
-        let mut identity = camera.identity().clone();
-        // In a hello they stand in places of their own, and once.
-        identity.test_pattern = status.test_pattern.take().unwrap_or(identity.test_pattern);
-        status.mode = None;
-        Hello {
-            protocol: VERSION,
-            server: concat!("pistreamer ", env!("CARGO_PKG_VERSION")).into(),
-            time_us: clock::now_us(),
-            camera: identity,
-            width: picture.width,
-            height: picture.height,
-            fps: picture.fps,
-            status,
-            wire: self.wire.subprotocol().into(),
-            controls: Vec::new(),
         }
     }
 

@@ -1,9 +1,8 @@
 //! Sessions by a clock that is set: what would take half a minute.
 
 use super::*;
-use crate::hub::Camera;
+use crate::camera::Camera;
 use futures::StreamExt;
-use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -26,7 +25,7 @@ async fn session(ours: DuplexStream) -> End {
         most: 1,
         quality: 80,
     };
-    let camera = Arc::new(Camera::new(Default::default(), config));
+    let camera = Camera::idle("0", config).unwrap();
     let roster = Roster::default();
     let viewer = roster.viewer(([127, 0, 0, 1], 1).into(), "0", "jpeg");
     let link = Link::new(ours, Vec::new()).await;
@@ -34,7 +33,7 @@ async fn session(ours: DuplexStream) -> End {
     let never = std::future::pending();
     run(
         link,
-        camera.subscribe(),
+        camera.subscribe(Limits::default()),
         WireFormat::Jpeg,
         entry,
         CONFIG,

@@ -1,9 +1,9 @@
-//! Pictures that somebody pushes to `/ingest`: the source stands behind a [`Door`], through which one pusher at a time
-//! hands in frames.
+//! Pictures that are pushed to `/ingest`: the source takes them from a [`PushSlot`], which one pusher at a time may use.
 //!
-//! HTTP and WebSocket belong to `front`, which opens the door for whoever may come in.
+//! HTTP and WebSocket belong to `front`, which decides who may push.
 
 use super::remote::{self, Intake};
+use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Outlet, Source, SourceError, Whole};
 use crate::demand::Demand;
 use pistreamer_protocol::Stamp;
@@ -11,18 +11,48 @@ use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::{Camera, CameraStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// What is pushed to `/ingest`.
+pub(super) const KIND: Entry = Entry {
+    usage: "ingest",
+    parse: |typed| (typed.text == "ingest").then(|| Ok(Arc::new(Ingest) as _)),
+};
+
+#[derive(Debug)]
+struct Ingest;
+
+impl Kind for Ingest {
+    fn identity(&self) -> Identity {
+        Identity::word("ingest")
+    }
+
+    fn takes(&self) -> Options {
+        Options {
+            fps: true,
+            ..Options::default()
+        }
+    }
+
+    fn takes_pushes(&self) -> bool {
+        true
+    }
+
+    fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(IngestSource::new(capture, ends.slot.clone())))
+    }
+}
+
 /// A camera made of what is pushed.
 #[derive(Debug)]
 pub struct IngestSource {
-    door: Door,
+    slot: PushSlot,
     fps: f64,
 }
 
 impl IngestSource {
-    /// A camera behind a door. Of the configuration only the rate counts, and only for what viewers are told.
-    pub fn new(config: &Config, door: Door) -> Self {
+    /// A camera of what is pushed through that slot. Of the configuration only the rate counts, and only for what viewers are told.
+    pub fn new(config: &Config, slot: PushSlot) -> Self {
         Self {
-            door,
+            slot,
             fps: config.fps,
         }
     }
@@ -41,13 +71,13 @@ impl Source for IngestSource {
     fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
         let mut intake = Intake::new(outlet, self.fps);
         {
-            // Whoever hears of it finds the door open.
-            let mut room = self.door.room();
+            // A pusher that hears of it finds the slot free.
+            let mut state = self.slot.state();
             intake.lost("nobody pushes pictures to /ingest yet");
-            room.intake = Some((intake, outlet.demand().clone()));
+            state.intake = Some((intake, outlet.demand().clone()));
         }
         let result = remote::run(outlet, std::future::pending());
-        self.door.room().intake = None;
+        self.slot.state().intake = None;
         result
     }
 }
@@ -55,20 +85,20 @@ impl Source for IngestSource {
 /// What the other camera is called in reasons.
 const PUSHER: &str = "the pusher's camera";
 
-/// The way in. Clones are the same door.
+/// The way in for one pusher at a time. Clones are the same slot.
 #[derive(Clone, Debug, Default)]
-pub struct Door(Arc<Mutex<Room>>);
+pub struct PushSlot(Arc<Mutex<SlotState>>);
 
 #[derive(Debug, Default)]
-struct Room {
-    /// `None` while the source doesn't run, and while a visitor has it.
+struct SlotState {
+    /// `None` while the source doesn't run, and while a pusher has it.
     intake: Option<(Intake, Demand)>,
-    visited: bool,
+    taken: bool,
 }
 
-/// Why nobody can come in.
+/// Why a pusher cannot come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Shut {
+pub enum Unavailable {
     /// Another pusher is there.
     #[error("somebody pushes already, and one can at a time")]
     Occupied,
@@ -77,42 +107,42 @@ pub enum Shut {
     Closed,
 }
 
-impl Door {
-    fn room(&self) -> MutexGuard<'_, Room> {
+impl PushSlot {
+    fn state(&self) -> MutexGuard<'_, SlotState> {
         // Nothing panics while it holds this lock, and the state is valid at every point.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Comes in, unless somebody else is there.
+    /// Takes the slot.
     ///
     /// # Errors
-    /// Where somebody is, or the source does not run.
-    pub fn enter(&self) -> Result<Visit, Shut> {
-        let mut room = self.room();
-        if room.visited {
-            return Err(Shut::Occupied);
+    /// Where another pusher has it, or the source does not run.
+    pub fn take(&self) -> Result<PushSession, Unavailable> {
+        let mut state = self.state();
+        if state.taken {
+            return Err(Unavailable::Occupied);
         }
-        let (mut intake, demand) = room.intake.take().ok_or(Shut::Closed)?;
-        room.visited = true;
+        let (mut intake, demand) = state.intake.take().ok_or(Unavailable::Closed)?;
+        state.taken = true;
         intake.begin_anew();
-        Ok(Visit {
-            door: self.clone(),
+        Ok(PushSession {
+            slot: self.clone(),
             intake: Some(intake),
             demand,
         })
     }
 }
 
-/// One pusher's stay. Its drop reports the camera lost.
+/// One pusher's use of the slot. Its drop reports the camera lost.
 #[derive(Debug)]
-pub struct Visit {
-    door: Door,
+pub struct PushSession {
+    slot: PushSlot,
     /// `None` only while dropping.
     intake: Option<Intake>,
     demand: Demand,
 }
 
-impl Visit {
+impl PushSession {
     fn intake(&mut self) -> &mut Intake {
         self.intake
             .as_mut()
@@ -162,15 +192,15 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for PushSession {
     fn drop(&mut self) {
-        let mut room = self.door.room();
-        room.visited = false;
+        let mut state = self.slot.state();
+        state.taken = false;
         if let Some(mut intake) = self.intake.take()
             && !self.demand.stopping()
         {
             intake.lost("whoever pushed pictures left; waiting for the next");
-            room.intake = Some((intake, self.demand.clone()));
+            state.intake = Some((intake, self.demand.clone()));
         }
     }
 }

@@ -3,31 +3,33 @@
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
 pub mod files;
+mod given;
 pub mod http;
 pub mod ingest;
 #[cfg(feature = "libcamera")]
 pub mod libcamera;
+mod local;
 pub(crate) mod no_libcamera;
 mod numbering;
+mod outlet;
 mod pace;
 pub mod pattern;
 pub mod relay;
 pub(crate) mod remote;
+pub(crate) mod spec;
 mod supervise;
 pub mod tcp;
 mod whole;
 
-pub use supervise::{Pauses, Supervisor};
+pub use outlet::{Outlet, Report, Sink};
+pub use spec::{Spec, SpecError};
+pub use supervise::Pauses;
+pub(crate) use supervise::supervise;
 pub use whole::{Mended, Whole};
 
-use crate::demand::Demand;
 use bytes::Bytes;
-use numbering::{Kept, Numbering};
-use pistreamer_protocol::Stamp;
-use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Camera;
 use pistreamer_protocol::text;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a user asks of a camera. A source that cannot give exactly this gives the nearest it can and says so.
@@ -149,139 +151,4 @@ pub struct Plane<'a> {
     pub data: &'a [u8],
     /// Bytes from one line to the next.
     pub stride: usize,
-}
-
-/// Where everything that a source delivers goes.
-pub trait Sink: Send + Sync {
-    /// A new frame. Must not block: the source has the next one to fetch.
-    fn frame(&self, frame: RawFrame);
-    /// The last frame once more. Must not block, either.
-    fn again(&self, frame: RawFrame);
-    /// The device is open and delivers in this mode.
-    fn open(&self, mode: Mode);
-    /// The device delivers nothing any more, and why.
-    fn lost(&self, reason: &str);
-    /// The source left out a picture that is broken, and why.
-    fn broken(&self, reason: &str);
-    /// Whether the pictures from here on are made up, where another server says so.
-    fn test_pattern(&self, made_up: bool);
-}
-
-/// A running source's way out: frames go down, demand comes up.
-#[derive(Clone)]
-pub struct Outlet {
-    sink: Arc<dyn Sink>,
-    demand: Demand,
-    numbering: Arc<Mutex<Numbering>>,
-}
-
-impl std::fmt::Debug for Outlet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outlet")
-            .field("demand", &self.demand)
-            .field("numbering", &self.numbering)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Outlet {
-    /// An outlet whose first frame has seq 1.
-    pub fn new(sink: Arc<dyn Sink>, demand: Demand) -> Self {
-        Self {
-            sink,
-            demand,
-            numbering: Arc::default(),
-        }
-    }
-
-    /// The seq that the next frame gets, for sources that paint it.
-    pub fn next_seq(&self) -> u64 {
-        self.numbering().next()
-    }
-
-    /// How many pictures there were, those among them that only showed that there is a camera.
-    pub fn pictures(&self) -> u64 {
-        self.numbering().pictures
-    }
-
-    /// There was a picture, which goes nowhere.
-    pub fn probed(&self) {
-        self.numbering().pictures += 1;
-    }
-
-    fn numbering(&self) -> MutexGuard<'_, Numbering> {
-        // Nothing panics while it holds this lock, and the state is valid at every point.
-        self.numbering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands on a frame and returns its seq. `captured_us` is Unix time in µs.
-    pub fn frame(&self, captured_us: u64, image: Image) -> u64 {
-        let seq = self.numbering().own();
-        self.sink.frame(RawFrame {
-            seq,
-            captured_us,
-            image,
-        });
-        seq
-    }
-
-    /// Hands on a whole JPEG that arrived now, and returns its seq. A stamp that it has is kept: capture time and camera are those of the
-    /// pistreamer that captured it, and so is the seq while it rises. After a restart over there the seq goes on from
-    /// here instead, because frames are only ever seen in order; the rest of the stamp stays. The frame that was handed on
-    /// last is none of its own: it came once more with a new connection, or was fetched twice, and only fills a gap.
-    ///
-    /// # Errors
-    /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
-    pub fn arrived(&self, jpeg: Bytes) -> Result<u64, JpegError> {
-        let Some(stamp) = Stamp::read(&jpeg) else {
-            return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(jpeg)));
-        };
-        let captured_us = stamp.captured_us;
-        let kept = self.numbering().keep(stamp.seq, captured_us);
-        let (Kept::New(seq) | Kept::Again(seq)) = kept;
-        let jpeg = if seq == stamp.seq {
-            jpeg
-        } else {
-            Stamp { seq, ..stamp }.write(&jpeg)?.into()
-        };
-        let frame = RawFrame {
-            seq,
-            captured_us,
-            image: Image::Stamped(jpeg),
-        };
-        match kept {
-            Kept::New(_) => self.sink.frame(frame),
-            Kept::Again(_) => self.sink.again(frame),
-        }
-        Ok(seq)
-    }
-
-    /// The device is open and delivers in this mode.
-    pub fn open(&self, mode: Mode) {
-        self.sink.open(mode);
-    }
-
-    /// The device delivers nothing any more, and why. Of the reason, each viewer is told as much as is fit to be shown.
-    pub fn lost(&self, reason: &str) {
-        self.sink.lost(&text::plain(reason));
-    }
-
-    /// The pictures from here on are made up, or are not: what whoever captures them says. Until it is said, it is as
-    /// [`Source::camera`] has it.
-    pub fn test_pattern(&self, made_up: bool) {
-        self.sink.test_pattern(made_up);
-    }
-
-    /// A picture had to be left out because it is broken. It counts as produced: its seq is a gap that viewers see.
-    pub fn broken(&self, reason: &str) {
-        self.numbering().skip();
-        self.sink.broken(reason);
-    }
-
-    /// The camera's demand, to wait on.
-    pub fn demand(&self) -> &Demand {
-        &self.demand
-    }
 }

@@ -3,13 +3,44 @@
 //! The connection is the business of `pistreamer_client`.
 
 use super::remote::{self, Intake};
-use super::{Outlet, Source, SourceError};
+use super::spec::{Ends, Entry, Identity, Kind};
+use super::{Config, Outlet, Source, SourceError};
 use crate::demand::Demand;
 use crate::via::Via;
 use pistreamer_client::protocol::WireFormat;
 use pistreamer_client::protocol::message::{Camera, CameraStatus, Hello, Mode};
-use pistreamer_client::{Event, Reconnect, Subscription};
+use pistreamer_client::{Endpoint, Event, Reconnect, Subscription, is_link};
 use std::pin::pin;
+use std::sync::Arc;
+
+/// Another pistreamer's WebSocket, or a link that one printed.
+pub(super) const KIND: Entry = Entry {
+    usage: "the link that another pistreamer printed",
+    parse: |typed| {
+        let is_link = typed.is_url(&["http", "https"]) && is_link(typed.text);
+        (is_link || typed.is_url(&["ws", "wss"])).then(|| {
+            let config = pistreamer_client::Config::new(typed.text)?;
+            Ok(Arc::new(Relay(config.endpoint)) as _)
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Relay(Endpoint);
+
+impl Kind for Relay {
+    fn identity(&self) -> Identity {
+        Identity::url(&self.0, "/ws")
+    }
+
+    fn build(&self, _: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        let source = RelaySource::new(self.0.clone().into());
+        Ok(Box::new(match ends.via {
+            Some(via) => source.for_camera(via.clone(), ends.camera.to_owned()),
+            None => source,
+        }))
+    }
+}
 
 /// Another server's camera. Its size, rate and quality are what they are over there.
 #[derive(Debug)]

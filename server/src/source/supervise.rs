@@ -1,10 +1,9 @@
-//! Keeps a source running on its own thread: what fails or panics is said, and tried again with growing pauses.
+//! Keeps a source running: what fails or panics is said, and tried again with growing pauses.
 //!
 //! What a source does while it runs is its own business ([`super::Source`]).
 
-use super::{Outlet, Source};
+use super::{Outlet, Source, SourceError};
 use crate::util::panics;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Pauses between attempts, doubling from the first up to the longest.
@@ -33,51 +32,26 @@ impl Pauses {
     }
 }
 
-/// A source's thread. Dropping it stops the source and waits for it.
-#[derive(Debug)]
-pub struct Supervisor {
-    outlet: Outlet,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Supervisor {
-    /// Starts the source.
-    ///
-    /// # Errors
-    /// Where the system gives no thread.
-    pub fn spawn(source: Box<dyn Source>, outlet: Outlet, pauses: Pauses) -> std::io::Result<Self> {
-        let name = format!("source-{}", source.camera().source);
-        let thread = std::thread::Builder::new().name(name).spawn({
-            let outlet = outlet.clone();
-            move || supervise(source, &outlet, pauses)
-        })?;
-        Ok(Self {
-            outlet,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        self.outlet.demand().stop();
-        if self
-            .thread
-            .take()
-            .is_some_and(|thread| thread.join().is_err())
-        {
-            tracing::error!("a source's thread had panicked");
-        }
-    }
-}
-
-fn supervise(mut source: Box<dyn Source>, outlet: &Outlet, pauses: Pauses) {
+/// Makes a source and runs it, again and again, until the outlet's run is to end.
+pub(crate) fn supervise(
+    mut make: impl FnMut() -> Result<Box<dyn Source>, SourceError>,
+    outlet: &Outlet,
+    pauses: Pauses,
+) {
+    let mut source = None;
     let mut pause = pauses.first;
     let mut last_reason = String::new();
     while !outlet.demand().stopping() {
         let pictures = outlet.pictures();
         // What it had open is closed by the panic, as it is by an error.
-        let reason = match panics::caught(|| source.run(outlet)) {
+        let ran = panics::caught(|| {
+            let source = match &mut source {
+                Some(source) => source,
+                none => none.insert(make()?),
+            };
+            source.run(outlet)
+        });
+        let reason = match ran {
             Ok(Ok(())) if outlet.demand().stopping() => break,
             Ok(Ok(())) => "the source ended".to_owned(),
             Ok(Err(error)) => error.to_string(),
@@ -109,7 +83,7 @@ fn with_jitter(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Image, Mode, RawFrame, Sink, SourceError};
+    use super::super::{Image, Mode, RawFrame, Report, Sink};
     use super::*;
     use crate::demand::Demand;
     use bytes::Bytes;
@@ -123,14 +97,14 @@ mod tests {
             self.0.send(format!("frame {}", frame.seq)).unwrap();
         }
         fn again(&self, _: RawFrame) {}
-        fn open(&self, mode: Mode) {
-            self.0.send(format!("open {}", mode.width)).unwrap();
+        fn report(&self, report: Report<'_>) {
+            let event = match report {
+                Report::Open(mode) => format!("open {}", mode.width),
+                Report::Lost(reason) => format!("lost {reason}"),
+                _ => return,
+            };
+            self.0.send(event).unwrap();
         }
-        fn lost(&self, reason: &str) {
-            self.0.send(format!("lost {reason}")).unwrap();
-        }
-        fn broken(&self, _: &str) {}
-        fn test_pattern(&self, _: bool) {}
     }
 
     /// Fails at its first run, delivers a frame and panics at its second, then waits for the end.
@@ -174,7 +148,10 @@ mod tests {
             first: Duration::from_millis(1),
             ..Pauses::default()
         };
-        let supervisor = Supervisor::spawn(Box::new(Flaky(0)), outlet.clone(), pauses).unwrap();
+        let supervised = std::thread::spawn({
+            let outlet = outlet.clone();
+            move || supervise(|| Ok(Box::new(Flaky(0))), &outlet, pauses)
+        });
         let seen: Vec<_> = events.iter().take(5).collect();
         assert_eq!(
             seen,
@@ -187,6 +164,7 @@ mod tests {
             ]
         );
         assert_eq!(outlet.next_seq(), 2);
-        drop(supervisor);
+        outlet.demand().stop();
+        supervised.join().unwrap();
     }
 }

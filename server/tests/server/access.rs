@@ -365,7 +365,7 @@ async fn whoever_looks_by_a_rotated_key_is_signed_out_and_nobody_else() {
 async fn a_ticket_opens_one_camera_for_one_origin_until_it_expires() {
     let locked = Locked::start();
     let key = locked.key();
-    let wanted = r#"{"camera":"0","origin":"http://dash.example","seconds":3}"#;
+    let wanted = r#"{"camera":"pattern","origin":"http://dash.example","seconds":3}"#;
     let answer = locked
         .post("/api/v1/tickets", &basic("camera", &key), wanted)
         .await;

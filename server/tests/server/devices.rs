@@ -179,7 +179,10 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
             Secret::Argon2(_) => panic!("a password"),
         }
     };
-    let (looks, pushes) = (add("door", "view", "1"), add("shed", "control", "0"));
+    let (looks, pushes) = (
+        add("door", "view", "ingest"),
+        add("shed", "control", "pattern"),
+    );
     locked
         .until(&format!("/api/v1/cameras?key={pushes}"), "", 200)
         .await;
@@ -189,14 +192,19 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
     };
     for path in ["/snapshot.jpg", "/stream.mjpg", "/ws", "/?action=snapshot"] {
         let separator = if path.contains('?') { '&' } else { '?' };
-        let answer = get(&format!("{path}{separator}camera=0"), &looks).await;
-        assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+        for other in ["pattern", "0"] {
+            let answer = get(&format!("{path}{separator}camera={other}"), &looks).await;
+            assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+        }
         let answer = get(&format!("{path}{separator}camera=7"), &looks).await;
         assert_eq!(answer.status, 403, "{path} tells which cameras there are");
     }
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
     let headers = format!("Authorization: Bearer {pushes}\r\n{upgrade}");
-    assert_eq!(locked.get("/ingest?camera=1", &headers).await.status, 403);
+    assert_eq!(
+        locked.get("/ingest?camera=ingest", &headers).await.status,
+        403
+    );
     let none = locked.get("/ingest", &headers).await;
     assert_eq!(none.status, 426, "{}", none.body);
     for path in ["/api/v1/status", "/api/v1/cameras"] {
@@ -207,23 +215,23 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
             .iter()
             .map(|c| &c["id"])
             .collect();
-        assert_eq!(ids, ["1"], "{path}");
+        assert_eq!(ids, ["ingest"], "{path}");
     }
     let metrics = get("/metrics", &looks).await.body;
     assert!(
-        metrics.contains("camera=\"1\"") && !metrics.contains("camera=\"0\""),
+        metrics.contains("camera=\"ingest\"") && !metrics.contains("camera=\"pattern\""),
         "{metrics}"
     );
     let bearer = format!("Authorization: Bearer {looks}\r\n");
     let other = locked
-        .post("/api/v1/tickets", &bearer, r#"{"camera":"0"}"#)
+        .post("/api/v1/tickets", &bearer, r#"{"camera":"pattern"}"#)
         .await;
     assert_eq!(other.status, 404, "{}", other.body);
     let ticket = locked.post("/api/v1/tickets", &bearer, "").await;
     let ticket: Value = serde_json::from_str(&ticket.body).unwrap();
     let ticket = ticket["ticket"].as_str().unwrap();
     let by_ticket = locked
-        .get(&format!("/snapshot.jpg?camera=0&ticket={ticket}"), "")
+        .get(&format!("/snapshot.jpg?camera=pattern&ticket={ticket}"), "")
         .await;
     assert_eq!(by_ticket.status, 403);
     // Without an id it is the first one that the key is for.
@@ -231,7 +239,7 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
     assert_eq!(own.status, 200, "{}", own.body);
     let (added, said) = key(
         &locked,
-        &["add", "anna", "--role", "admin", "--camera", "0"],
+        &["add", "anna", "--role", "admin", "--camera", "pattern"],
     );
     assert!(!added && said.contains("every camera"), "{said}");
     locked.server.stop().await;

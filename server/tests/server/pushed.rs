@@ -408,7 +408,7 @@ async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks(
     for seq in first.stamp.seq + 1..first.stamp.seq + 20 {
         let stamp = viewer.frame().await.stamp;
         assert!(stamp.seq >= seq);
-        assert_eq!(stamp.camera, "0");
+        assert_eq!(stamp.camera, "pattern");
     }
     drop(viewer);
     // The pusher is told to pause, so that frames stop to come.

@@ -141,7 +141,7 @@ async fn frames_are_pushed_over_tls_by_an_authority_of_ones_own() {
     ];
     let (output, frame) = tokio::join!(run(&trusted, &push), viewer.frame());
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(frame.stamp.camera, "0");
+    assert_eq!(frame.stamp.camera, "pattern");
     server.stop().await;
 }
 

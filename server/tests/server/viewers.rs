@@ -22,7 +22,7 @@ async fn hello_comes_first_and_then_frames_in_order() {
     );
     assert_eq!(
         (hello.camera.id.as_str(), hello.camera.test_pattern),
-        ("0", true)
+        ("pattern", true)
     );
 
     let first = viewer.frame().await;
@@ -30,7 +30,7 @@ async fn hello_comes_first_and_then_frames_in_order() {
         jpeg::inspect(&first.jpeg).map(|info| (info.width, info.height)),
         Ok((320, 240))
     );
-    assert_eq!(first.stamp.camera, "0");
+    assert_eq!(first.stamp.camera, "pattern");
     assert!(first.message_len as f64 <= first.jpeg.len() as f64 * 1.006 + 100.0);
     let mut last = first.stamp.seq;
     for _ in 0..30 {

@@ -7,6 +7,7 @@ mod directory;
 pub(crate) mod reel;
 
 use crate::source::pace::{self, Pace};
+use crate::source::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, WEDGED, Whole};
 use crate::util::clock;
 use directory::Directory;
@@ -15,10 +16,50 @@ use pistreamer_protocol::message::Camera;
 use reel::Reel;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Largest picture in bytes: a receiver's limit, with room for the Huffman tables and the stamp that are added.
 const LARGEST: usize = DEFAULT_FRAME_LIMIT - 1024;
+
+/// JPEGs from a directory, or concatenated in a file.
+pub(super) const KIND: Entry = Entry {
+    usage: "files:PATH",
+    parse: |typed| {
+        let path = typed.rest.filter(|path| !path.is_empty());
+        (typed.kind == "files").then(|| {
+            let path = PathBuf::from(path.ok_or(SpecError::NoPath)?);
+            if !path.exists() {
+                return Err(SpecError::NothingThere(path));
+            }
+            Ok(Arc::new(Files(path)) as _)
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Files(PathBuf);
+
+impl Kind for Files {
+    fn identity(&self) -> Identity {
+        let name = self.0.file_stem().unwrap_or(self.0.as_os_str());
+        Identity {
+            word: name.to_string_lossy().into_owned(),
+            rest: self.0.to_string_lossy().into_owned(),
+        }
+    }
+
+    fn takes(&self) -> Options {
+        Options {
+            fps: true,
+            ..Options::default()
+        }
+    }
+
+    fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(FilesSource::new(capture.clone(), &self.0)?))
+    }
+}
 
 /// The JPEGs at a path.
 pub struct FilesSource {
@@ -33,9 +74,6 @@ impl FilesSource {
     /// # Errors
     /// Where the rate is out of range. Whether there is anything at the path shows when it runs.
     pub fn new(config: Config, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
-        if config.transform != Default::default() {
-            tracing::warn!("pictures from files are neither mirrored nor rotated");
-        }
         Ok(Self {
             path: path.into(),
             fps: pace::rate(config.fps)?,

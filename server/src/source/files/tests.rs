@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::demand::Demand;
-use crate::source::{RawFrame, Sink};
+use crate::source::{RawFrame, Report, Sink};
 use pistreamer_protocol::jpeg;
 use std::borrow::Cow;
 use std::fs;
@@ -42,18 +42,14 @@ impl Sink for Record {
     }
 
     fn again(&self, _: RawFrame) {}
-    fn open(&self, mode: Mode) {
-        self.add(format!("open {}x{}", mode.width, mode.height), false);
-    }
 
-    fn lost(&self, reason: &str) {
-        panic!("lost: {reason}");
+    fn report(&self, report: Report<'_>) {
+        match report {
+            Report::Open(mode) => self.add(format!("open {}x{}", mode.width, mode.height), false),
+            Report::Broken(reason) => self.add(format!("broken {reason}"), true),
+            other => panic!("{other:?}"),
+        }
     }
-
-    fn broken(&self, reason: &str) {
-        self.add(format!("broken {reason}"), true);
-    }
-    fn test_pattern(&self, _: bool) {}
 }
 
 /// What a source says until so many frames and broken pictures came, and how it ended.
@@ -366,14 +362,12 @@ fn only_one_picture_is_read_while_nobody_watches() {
             panic!("nobody wants a frame");
         }
         fn again(&self, _: RawFrame) {}
-        fn open(&self, _: Mode) {
-            self.0.stop();
+        fn report(&self, report: Report<'_>) {
+            match report {
+                Report::Open(_) => self.0.stop(),
+                other => panic!("the second file is read: {other:?}"),
+            }
         }
-        fn lost(&self, _: &str) {}
-        fn broken(&self, _: &str) {
-            panic!("the second file is read");
-        }
-        fn test_pattern(&self, _: bool) {}
     }
     let demand = Demand::default();
     let sink = Arc::new(StopWhenOpen(demand.clone()));
@@ -401,15 +395,16 @@ fn a_file_that_is_rewritten_in_place_costs_the_pictures_that_were_torn_and_no_mo
             }
         }
         fn again(&self, _: RawFrame) {}
-        fn open(&self, _: Mode) {}
-        fn lost(&self, reason: &str) {
-            panic!("lost: {reason}");
+        fn report(&self, report: Report<'_>) {
+            match report {
+                Report::Open(_) => {}
+                Report::Broken(_) => {
+                    self.log.lock().unwrap().push("broken");
+                    fs::write(&self.path, jpeg(1)).unwrap();
+                }
+                other => panic!("{other:?}"),
+            }
         }
-        fn broken(&self, _: &str) {
-            self.log.lock().unwrap().push("broken");
-            fs::write(&self.path, jpeg(1)).unwrap();
-        }
-        fn test_pattern(&self, _: bool) {}
     }
     let directory = directory(&[("cam.jpg", jpeg(1))]);
     let path = directory.path().join("cam.jpg");

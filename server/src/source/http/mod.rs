@@ -16,6 +16,7 @@ mod splitter;
 mod wire;
 
 use super::remote::{self, Intake};
+use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Outlet, Source, SourceError, WEDGED};
 use crate::demand::Demand;
 use axum::http::{HeaderMap, header};
@@ -30,6 +31,7 @@ use splitter::Splitter;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -37,6 +39,37 @@ use wire::Answer;
 
 /// The schemes of such URLs, each with whether it means TLS.
 pub const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
+
+/// An MJPEG stream or a snapshot at a URL.
+pub(super) const KIND: Entry = Entry {
+    usage: "a URL that begins with http://, https://, ws:// or wss://",
+    parse: |typed| {
+        typed.is_url(&["http", "https"]).then(|| {
+            let endpoint = Endpoint::parse(typed.text, &SCHEMES)?;
+            Ok(Arc::new(Http(endpoint)) as _)
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Http(Endpoint);
+
+impl Kind for Http {
+    fn identity(&self) -> Identity {
+        Identity::url(&self.0, "/")
+    }
+
+    fn takes(&self) -> Options {
+        Options {
+            fps: true,
+            ..Options::default()
+        }
+    }
+
+    fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(HttpSource::new(capture, self.0.clone())))
+    }
+}
 
 /// A camera at a URL.
 #[derive(Debug)]

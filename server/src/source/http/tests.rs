@@ -1,6 +1,6 @@
 //! What an HTTP camera promises, over real sockets and a sink that records.
 
-use super::super::{Mode, RawFrame, Sink};
+use super::super::{RawFrame, Report, Sink};
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,17 +32,17 @@ impl Sink for Seen {
         self.add("frame");
     }
     fn again(&self, _: RawFrame) {}
-    fn open(&self, mode: Mode) {
-        assert_eq!((mode.width, mode.height), (16, 8));
-        self.add("open");
+    fn report(&self, report: Report<'_>) {
+        self.add(match report {
+            Report::Open(mode) => {
+                assert_eq!((mode.width, mode.height), (16, 8));
+                "open"
+            }
+            Report::Lost(_) => "lost",
+            Report::Broken(_) => "broken",
+            _ => return,
+        });
     }
-    fn lost(&self, _: &str) {
-        self.add("lost");
-    }
-    fn broken(&self, _: &str) {
-        self.add("broken");
-    }
-    fn test_pattern(&self, _: bool) {}
 }
 
 /// A camera that answers each request so, and then says nothing more.

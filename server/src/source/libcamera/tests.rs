@@ -8,7 +8,7 @@ use super::{LibcameraSource, available, list};
 use crate::demand::{Demand, Hold};
 use crate::encode::JpegEncoder;
 use crate::source::{
-    Config, Image, Layout, Mode, Outlet, RawFrame, Sink, Source, SourceError, Transform,
+    Config, Image, Layout, Mode, Outlet, RawFrame, Report, Sink, Source, SourceError, Transform,
 };
 use crate::util::clock::now_us;
 use isolated::isolated;
@@ -40,16 +40,12 @@ impl Sink for Frames {
         let _ = self.frames.try_send(frame);
     }
     fn again(&self, _: RawFrame) {}
-    fn open(&self, mode: Mode) {
-        *self.mode.lock().unwrap() = Some(mode);
+    fn report(&self, report: Report<'_>) {
+        match report {
+            Report::Open(mode) => *self.mode.lock().unwrap() = Some(mode.clone()),
+            other => panic!("{other:?}"),
+        }
     }
-    fn lost(&self, reason: &str) {
-        panic!("lost: {reason}");
-    }
-    fn broken(&self, reason: &str) {
-        panic!("broken: {reason}");
-    }
-    fn test_pattern(&self, _: bool) {}
 }
 
 /// An outlet, and the end where its frames come out.

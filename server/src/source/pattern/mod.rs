@@ -5,11 +5,43 @@
 mod pool;
 
 use crate::source::pace::{self, Pace};
-use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, Transform};
+use crate::source::spec::{Ends, Entry, Identity, Kind, Options};
+use crate::source::{Config, Image, Mode, Outlet, Source, SourceError};
 use crate::util::clock;
 use pistreamer_pattern::{LARGEST, Renderer, SMALLEST};
 use pistreamer_protocol::message::Camera;
 use pool::Pool;
+use std::sync::Arc;
+
+/// The scene that is shown.
+const SEED: u64 = 1;
+
+/// The test pattern.
+pub(super) const KIND: Entry = Entry {
+    usage: "pattern",
+    parse: |typed| (typed.text == "pattern").then(|| Ok(Arc::new(Pattern) as _)),
+};
+
+#[derive(Debug)]
+pub(super) struct Pattern;
+
+impl Kind for Pattern {
+    fn identity(&self) -> Identity {
+        Identity::word("pattern")
+    }
+
+    fn takes(&self) -> Options {
+        Options {
+            size: true,
+            fps: true,
+            transform: false,
+        }
+    }
+
+    fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(PatternSource::new(capture.clone(), SEED)?))
+    }
+}
 
 /// The test pattern.
 pub struct PatternSource {
@@ -27,10 +59,7 @@ impl PatternSource {
     /// Where the size or the rate is out of range.
     pub fn new(config: Config, seed: u64) -> Result<Self, SourceError> {
         let Config {
-            width,
-            height,
-            fps,
-            transform,
+            width, height, fps, ..
         } = config;
         if width < SMALLEST.0 || height < SMALLEST.1 {
             return Err(SourceError::new(format!(
@@ -43,9 +72,6 @@ impl PatternSource {
                 "the test pattern is not made at {width}x{height}; its largest size is {}x{}",
                 LARGEST.0, LARGEST.1
             )));
-        }
-        if transform != Transform::default() {
-            tracing::warn!("the test pattern is neither mirrored nor rotated");
         }
         let (even_width, even_height) = (width / 2 * 2, height / 2 * 2);
         if (width, height) != (even_width, even_height) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::demand::Demand;
-use crate::source::{Layout, RawFrame, Sink};
+use crate::source::{Layout, RawFrame, Report, Sink, Transform};
 use pistreamer_pattern::{Painted, read_back};
 use std::sync::{Arc, Mutex};
 
@@ -58,21 +58,16 @@ impl Sink for Watch {
     }
 
     fn again(&self, _: RawFrame) {}
-    fn open(&self, mode: Mode) {
-        assert_eq!((mode.width, mode.height), (160, 120));
+
+    fn report(&self, report: Report<'_>) {
+        match report {
+            Report::Open(mode) => assert_eq!((mode.width, mode.height), (160, 120)),
+            other => panic!("{other:?}"),
+        }
         if !self.demand.wanted() {
             self.demand.stop();
         }
     }
-
-    fn lost(&self, reason: &str) {
-        panic!("lost: {reason}");
-    }
-
-    fn broken(&self, reason: &str) {
-        panic!("broken: {reason}");
-    }
-    fn test_pattern(&self, _: bool) {}
 }
 
 fn watch(demand: &Demand) -> Vec<(u64, u64, Painted)> {

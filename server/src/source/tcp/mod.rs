@@ -5,6 +5,7 @@
 pub(crate) mod wire;
 
 use super::remote::{self, Intake};
+use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use super::{Config, Mended, Outlet, Source, SourceError, WEDGED};
 use crate::util::log_throttle::Folded;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
@@ -12,6 +13,7 @@ use pistreamer_protocol::message::Camera;
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -56,6 +58,42 @@ impl Rhythm {
     /// Whether one is overdue.
     fn is_stale(self) -> bool {
         self.last.elapsed() >= STALE.max(self.gap * 2)
+    }
+}
+
+/// A camera that pushes over TCP, at an address of ours.
+pub(super) const KIND: Entry = Entry {
+    usage: "tcp-listen:ADDRESS:PORT",
+    parse: |typed| {
+        let address = typed.rest.unwrap_or_default();
+        (typed.kind == "tcp-listen").then(|| match address.parse() {
+            Ok(address) => Ok(Arc::new(Tcp(address)) as _),
+            Err(_) => Err(SpecError::BadListen(address.into())),
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Tcp(SocketAddr);
+
+impl Kind for Tcp {
+    fn identity(&self) -> Identity {
+        Identity::word(format!("tcp-{}", self.0.port()))
+    }
+
+    fn takes(&self) -> Options {
+        Options {
+            fps: true,
+            ..Options::default()
+        }
+    }
+
+    fn listens(&self) -> Option<SocketAddr> {
+        Some(self.0)
+    }
+
+    fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(TcpSource::bind(capture, self.0)?))
     }
 }
 
@@ -264,7 +302,7 @@ async fn read(stream: &mut TcpStream, rhythm: &Cell<Rhythm>, intake: &mut Intake
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Mode, RawFrame, Sink};
+    use super::super::{RawFrame, Report, Sink};
     use super::*;
     use crate::demand::Demand;
     use std::sync::Arc;
@@ -275,10 +313,7 @@ mod tests {
     impl Sink for Nowhere {
         fn frame(&self, _: RawFrame) {}
         fn again(&self, _: RawFrame) {}
-        fn open(&self, _: Mode) {}
-        fn lost(&self, _: &str) {}
-        fn broken(&self, _: &str) {}
-        fn test_pattern(&self, _: bool) {}
+        fn report(&self, _: Report<'_>) {}
     }
 
     fn jpeg() -> Vec<u8> {

@@ -1,11 +1,10 @@
-//! One consumer's view of a camera: the frames of the rendition that it is given, each once, and the camera's state.
+//! One consumer's view of a feed: the frames of the rendition that it is given, each once.
 //!
 //! Which rendition that is belongs to [`super::rendition`].
 
-use super::camera::Newest;
-use super::{Camera, Frame, Limits, Rendition};
+use super::feed::Newest;
+use super::{Feed, Frame, Limits, Rendition};
 use crate::demand::Hold;
-use pistreamer_protocol::message::CameraStatus;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -13,16 +12,16 @@ use tokio::sync::watch;
 #[derive(Debug)]
 struct Wish {
     id: u64,
-    camera: Arc<Camera>,
+    feed: Arc<Feed>,
     _hold: Hold,
 }
 
 impl Wish {
-    fn new(camera: Arc<Camera>, limits: Limits) -> Self {
-        let (id, hold) = camera.add_wish(limits);
+    fn new(feed: Arc<Feed>, limits: Limits) -> Self {
+        let (id, hold) = feed.add_wish(limits);
         Self {
             id,
-            camera,
+            feed,
             _hold: hold,
         }
     }
@@ -30,16 +29,15 @@ impl Wish {
 
 impl Drop for Wish {
     fn drop(&mut self) {
-        self.camera.remove_wish(self.id);
+        self.feed.remove_wish(self.id);
     }
 }
 
-/// A consumer's view of a camera. While it lives and isn't paused, the camera is wanted.
+/// A consumer's view of a feed. While it lives and isn't paused, the camera is wanted.
 #[derive(Debug)]
-pub struct Subscription {
-    camera: Arc<Camera>,
+pub struct View {
+    feed: Arc<Feed>,
     latest: watch::Receiver<Vec<Newest>>,
-    status: watch::Receiver<CameraStatus>,
     limits: Limits,
     /// `None` while paused.
     wish: Option<Wish>,
@@ -47,16 +45,14 @@ pub struct Subscription {
     last_seq: Option<u64>,
 }
 
-impl Subscription {
-    pub(super) fn new(camera: Arc<Camera>, limits: Limits) -> Self {
-        let wish = Wish::new(Arc::clone(&camera), limits);
-        let (mut latest, mut status) = camera.news();
-        status.mark_unchanged();
+impl View {
+    pub(super) fn new(feed: Arc<Feed>, limits: Limits) -> Self {
+        let wish = Wish::new(Arc::clone(&feed), limits);
+        let mut latest = feed.news();
         latest.mark_changed();
         Self {
-            camera,
+            feed,
             latest,
-            status,
             limits,
             wish: Some(wish),
             last_seq: None,
@@ -64,15 +60,10 @@ impl Subscription {
     }
 
     fn wish(&self) -> Wish {
-        Wish::new(Arc::clone(&self.camera), self.limits)
+        Wish::new(Arc::clone(&self.feed), self.limits)
     }
 
-    /// The camera.
-    pub fn camera(&self) -> &Arc<Camera> {
-        &self.camera
-    }
-
-    /// Stops to look for a while. The camera's state is still told; its frames are not wanted.
+    /// Stops to look for a while: its frames are not wanted.
     pub fn pause(&mut self) {
         self.wish = None;
     }
@@ -97,27 +88,20 @@ impl Subscription {
         }
     }
 
-    /// Waits for what happens next: a change of the camera's state or, where `frames` are welcome, a frame. Cancel-safe.
-    pub async fn next(&mut self, frames: bool) -> Event {
+    /// Waits for a frame that this view hasn't returned yet, and returns the newest one. Cancel-safe.
+    pub async fn newest(&mut self) -> Arc<Frame> {
         loop {
-            tokio::select! {
-                // That what comes is a test pattern is known before the first frame of it.
-                biased;
-                // The senders live in `self.camera`, so neither channel can be closed.
-                Ok(()) = self.status.changed() => {
-                    return Event::Status(self.status.borrow_and_update().clone());
-                }
-                Ok(()) = self.latest.changed(), if frames => {
-                    if let Some(frame) = self.take() {
-                        return Event::Frame(frame);
-                    }
-                }
-                else => std::future::pending().await,
+            // The sender lives in `self.feed`, so the channel cannot be closed.
+            if self.latest.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if let Some(frame) = self.take() {
+                return frame;
             }
         }
     }
 
-    /// The newest frame, where this subscription hasn't returned it yet. Doesn't wait.
+    /// The newest frame, where this view hasn't returned it yet. Doesn't wait.
     pub fn newer(&mut self) -> Option<Arc<Frame>> {
         if !self.latest.has_changed().unwrap_or(false) {
             return None;
@@ -125,7 +109,7 @@ impl Subscription {
         self.take()
     }
 
-    /// The number of the newest frame that is there, whether this subscription has returned it or not; 0 where none is.
+    /// The number of the newest frame that is there, whether this view has returned it or not; 0 where none is.
     pub fn newest_number(&self) -> u64 {
         let latest = self.latest.borrow();
         let numbers = latest.iter().map(|newest| newest.frame.number);
@@ -151,22 +135,4 @@ impl Subscription {
         self.last_seq = Some(frame.seq);
         Some(frame)
     }
-
-    /// Waits for a frame that this subscription hasn't returned yet, and returns the newest one. Cancel-safe.
-    pub async fn newest(&mut self) -> Arc<Frame> {
-        loop {
-            if let Event::Frame(frame) = self.next(true).await {
-                return frame;
-            }
-        }
-    }
-}
-
-/// What a subscription can tell.
-#[derive(Debug)]
-pub enum Event {
-    /// The newest frame.
-    Frame(Arc<Frame>),
-    /// The camera's state changed.
-    Status(CameraStatus),
 }

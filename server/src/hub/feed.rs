@@ -1,28 +1,24 @@
-//! One camera: newest frames, state, counters, and the demand that its consumers make.
+//! One camera's frames: the newest of each rendition, counters, and the demand that consumers make.
 //!
-//! How one of them looks at it belongs to [`super::subscription`].
+//! How one of them looks at it belongs to [`super::view`], the camera's state to [`crate::camera`].
 
 use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
-use super::{Frame, Subscription, Tally};
+use super::{Frame, Tally, View};
 use crate::demand::{Demand, Hold};
 use crate::util::clock::{self, Moment, Rate};
-use pistreamer_protocol::message;
-use pistreamer_protocol::message::{CameraState, CameraStatus, Mode};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// A camera. Shared by the stages that fill it and the consumers that subscribe to it.
+/// A camera's frames. Shared by the stages that fill it and the consumers that look at it.
 #[derive(Debug)]
-pub struct Camera {
-    identity: message::Camera,
+pub struct Feed {
     latest: watch::Sender<Vec<Newest>>,
-    picture: watch::Sender<Picture>,
-    status: watch::Sender<CameraStatus>,
-    turned_at: Moment,
     demand: Demand,
     renditions: Mutex<Renditions>,
+    /// Pixels in a line of the source's pictures; 0 until it is open.
+    width: AtomicU32,
     /// What happened so far.
     pub counters: Counters,
 }
@@ -52,17 +48,6 @@ pub enum Published {
     Overtaken,
     /// Whoever wanted it has left.
     Unwanted,
-}
-
-/// Size and rate of a camera's pictures; zeros until its source is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Picture {
-    /// Pixels in a line.
-    pub width: u32,
-    /// Lines.
-    pub height: u32,
-    /// Frames per second.
-    pub fps: f64,
 }
 
 /// Sums since the server started.
@@ -106,126 +91,42 @@ impl Counters {
     }
 }
 
-impl Camera {
-    /// A camera that hasn't delivered anything yet.
-    pub fn new(identity: message::Camera, config: Config) -> Self {
-        let status = CameraStatus {
-            since_us: clock::now_us(),
-            test_pattern: Some(identity.test_pattern),
-            ..CameraStatus::default()
-        };
+impl Feed {
+    /// A feed into which nothing has come yet.
+    pub fn new(config: Config) -> Self {
         Self {
-            identity,
             latest: watch::Sender::new(Vec::new()),
-            picture: watch::Sender::new(Picture::default()),
-            status: watch::Sender::new(status),
-            turned_at: Moment::now(),
             demand: Demand::default(),
             renditions: Mutex::new(Renditions {
                 wishes: Wishes::new(config),
                 tallies: Vec::new(),
                 numbers: Numbers::default(),
             }),
+            width: AtomicU32::new(0),
             counters: Counters::default(),
         }
     }
 
-    /// Who it is. Whether its picture is made up may change: its [`Self::status`] tells.
-    pub fn identity(&self) -> &message::Camera {
-        &self.identity
-    }
-
-    /// The demand of all subscriptions.
+    /// The demand of all consumers.
     pub fn demand(&self) -> &Demand {
         &self.demand
     }
 
-    /// Size and rate of its pictures.
-    pub fn picture(&self) -> Picture {
-        *self.picture.borrow()
+    /// What renditions there may be from the next frame on.
+    pub fn configure(&self, config: Config) {
+        let mut renditions = self.renditions();
+        renditions.wishes.configure(config);
+        self.forget_unwanted(&mut renditions);
     }
 
-    /// The source is open and delivers such pictures: the camera is live. A rate that is none is 0, which says that nobody knows.
-    pub fn open(&self, picture: Picture) {
-        let is_rate = picture.fps.is_finite() && picture.fps > 0.0;
-        let fps = if is_rate { picture.fps } else { 0.0 };
-        let picture = Picture { fps, ..picture };
-        self.picture.send_replace(picture);
-        let mode = Mode {
-            width: picture.width,
-            height: picture.height,
-            fps: picture.fps,
-        };
-        self.status.send_if_modified(|status| {
-            let begins = status.state != CameraState::Live;
-            if begins {
-                self.turn(status, CameraState::Live, "");
-            }
-            status.mode.replace(mode) != Some(mode) || begins
-        });
+    /// Pixels in a line of the pictures that the source delivers; 0 until it is open.
+    pub fn width(&self) -> u32 {
+        self.width.load(Ordering::Relaxed)
     }
 
-    /// The source delivers nothing, and why.
-    pub fn lost(&self, reason: &str) {
-        self.status.send_if_modified(|status| {
-            let changed = status.state != CameraState::NoSignal || status.reason != reason;
-            if changed {
-                self.turn(status, CameraState::NoSignal, reason);
-            }
-            changed
-        });
-    }
-
-    /// Nothing can be made of what the source delivers, and why. Where it delivers nothing, that is the better reason.
-    /// Tells whether this one is shown.
-    pub fn fail(&self, reason: &str) -> bool {
-        self.status.send_if_modified(|status| {
-            let was_live = status.state == CameraState::Live;
-            if was_live {
-                self.turn(status, CameraState::NoSignal, reason);
-            }
-            was_live
-        })
-    }
-
-    /// Something can be made of it again, after it failed for that reason.
-    pub fn mend(&self, reason: &str) {
-        self.status.send_if_modified(|status| {
-            let is_ours = status.state == CameraState::NoSignal && status.reason == reason;
-            if is_ours {
-                self.turn(status, CameraState::Live, "");
-            }
-            is_ours
-        });
-    }
-
-    /// Its state now.
-    pub fn status(&self) -> CameraStatus {
-        self.status.borrow().clone()
-    }
-
-    /// When its state changed last.
-    pub fn turned_at(&self) -> &Moment {
-        &self.turned_at
-    }
-
-    fn turn(&self, status: &mut CameraStatus, state: CameraState, reason: &str) {
-        self.turned_at.mark();
-        *status = CameraStatus {
-            state,
-            reason: reason.into(),
-            since_us: clock::now_us(),
-            ..*status
-        };
-    }
-
-    /// Its pictures are made up from here on, or are not.
-    pub fn set_test_pattern(&self, made_up: bool) {
-        self.status.send_if_modified(|status| {
-            let changed = status.test_pattern != Some(made_up);
-            status.test_pattern = Some(made_up);
-            changed
-        });
+    /// The source's pictures are so wide.
+    pub fn set_width(&self, width: u32) {
+        self.width.store(width, Ordering::Relaxed);
     }
 
     fn renditions(&self) -> MutexGuard<'_, Renditions> {
@@ -242,9 +143,8 @@ impl Camera {
 
     /// The renditions that are made now, of pictures like the last one, each with its consumers and with what was made.
     pub fn tallies(&self) -> Vec<(Tally, usize)> {
-        let width = self.picture().width;
         let mut renditions = self.renditions();
-        let plan = renditions.wishes.plan(width);
+        let plan = renditions.wishes.plan(self.width());
         let tally = |made: &Rendition| {
             let tallies = &renditions.tallies;
             let tally = tallies.iter().find(|tally| tally.rendition == *made);
@@ -328,14 +228,9 @@ impl Camera {
         })
     }
 
-    /// Starts to look at the full picture: from now on the camera has one more consumer.
-    pub fn subscribe(self: &Arc<Self>) -> Subscription {
-        self.subscribe_to(Limits::default())
-    }
-
-    /// Starts to look at the picture within these limits.
-    pub fn subscribe_to(self: &Arc<Self>, limits: Limits) -> Subscription {
-        Subscription::new(Arc::clone(self), limits)
+    /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
+    pub fn view(self: &Arc<Self>, limits: Limits) -> View {
+        View::new(Arc::clone(self), limits)
     }
 
     /// One more consumer, and the number of what it wishes for.
@@ -357,9 +252,9 @@ impl Camera {
         self.forget_unwanted(&mut renditions);
     }
 
-    /// News of frames, and of the camera's state.
-    pub(super) fn news(&self) -> (watch::Receiver<Vec<Newest>>, watch::Receiver<CameraStatus>) {
-        (self.latest.subscribe(), self.status.subscribe())
+    /// News of frames.
+    pub(super) fn news(&self) -> watch::Receiver<Vec<Newest>> {
+        self.latest.subscribe()
     }
 
     /// Lets go of what is not made any more, before it grows old.
@@ -392,8 +287,6 @@ impl Renditions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::Event;
-
     use bytes::Bytes;
 
     const CONFIG: Config = Config {
@@ -401,8 +294,8 @@ mod tests {
         quality: 80,
     };
 
-    fn camera() -> Arc<Camera> {
-        Arc::new(Camera::new(message::Camera::default(), CONFIG))
+    fn feed() -> Arc<Feed> {
+        Arc::new(Feed::new(CONFIG))
     }
 
     fn frame(seq: u64) -> Frame {
@@ -425,113 +318,102 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_newest_frame_is_seen_and_only_once() {
-        let camera = camera();
-        let mut subscription = camera.subscribe();
-        let published = [1, 2, 4, 3].map(|seq| camera.publish(FULL, frame(seq)));
+        let feed = feed();
+        let mut subscription = feed.view(Limits::default());
+        let published = [1, 2, 4, 3].map(|seq| feed.publish(FULL, frame(seq)));
         assert_eq!(published[2..], [Published::Newest, Published::Overtaken]);
         assert_eq!(subscription.newest().await.seq, 4);
         assert!(futures::FutureExt::now_or_never(subscription.newest()).is_none());
         assert!(subscription.newer().is_none());
-        camera.publish(FULL, frame(5));
+        feed.publish(FULL, frame(5));
         assert_eq!(subscription.newer().map(|frame| frame.seq), Some(5));
         assert!(subscription.newer().is_none());
-        assert_eq!(camera.counters.published.load(Ordering::Relaxed), 4);
+        assert_eq!(feed.counters.published.load(Ordering::Relaxed), 4);
     }
 
     #[tokio::test]
     async fn each_consumer_gets_its_own_rendition_in_order_and_each_frame_once() {
-        let camera = camera();
-        let mut wide = camera.subscribe();
-        let mut narrow = camera.subscribe_to(NARROW);
-        assert_eq!(camera.plan(640).renditions(), [HALF, FULL]);
-        camera.publish(HALF, half(1));
-        camera.publish(HALF, half(2));
-        camera.publish(FULL, frame(1));
+        let feed = feed();
+        let mut wide = feed.view(Limits::default());
+        let mut narrow = feed.view(NARROW);
+        assert_eq!(feed.plan(640).renditions(), [HALF, FULL]);
+        feed.publish(HALF, half(1));
+        feed.publish(HALF, half(2));
+        feed.publish(FULL, frame(1));
         assert_eq!(narrow.newest().await.width, 320);
         assert_eq!(wide.newest().await.seq, 1);
         assert!(narrow.newer().is_none() && wide.newer().is_none());
-        camera.publish(FULL, frame(2));
+        feed.publish(FULL, frame(2));
         assert!(narrow.newer().is_none());
         assert_eq!(wide.newer().map(|frame| frame.width), Some(640));
         // A frame in two sizes is one frame.
-        assert_eq!(camera.counters.published.load(Ordering::Relaxed), 2);
+        assert_eq!(feed.counters.published.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
     async fn who_wants_another_size_gets_it_from_the_next_frame_on() {
-        let camera = camera();
-        let mut subscription = camera.subscribe();
-        camera.publish(FULL, frame(1));
+        let feed = feed();
+        let mut subscription = feed.view(Limits::default());
+        feed.publish(FULL, frame(1));
         assert_eq!(subscription.newest().await.width, 640);
         subscription.limit(NARROW);
-        assert_eq!(camera.plan(640).renditions(), [HALF]);
-        assert_eq!(camera.publish(FULL, frame(2)), Published::Unwanted);
-        camera.publish(HALF, half(2));
+        assert_eq!(feed.plan(640).renditions(), [HALF]);
+        assert_eq!(feed.publish(FULL, frame(2)), Published::Unwanted);
+        feed.publish(HALF, half(2));
         let next = subscription.newest().await;
         assert_eq!((next.seq, next.width), (2, 320));
     }
 
     #[tokio::test]
     async fn a_rendition_that_nobody_wanted_for_a_while_shows_no_old_picture() {
-        let camera = camera();
-        let _wide = camera.subscribe();
-        let narrow = camera.subscribe_to(NARROW);
-        camera.publish(HALF, half(1));
+        let feed = feed();
+        let _wide = feed.view(Limits::default());
+        let narrow = feed.view(NARROW);
+        feed.publish(HALF, half(1));
         drop(narrow);
-        assert_eq!(camera.publish(HALF, half(2)), Published::Unwanted);
-        let mut late = camera.subscribe_to(NARROW);
+        assert_eq!(feed.publish(HALF, half(2)), Published::Unwanted);
+        let mut late = feed.view(NARROW);
         assert!(futures::FutureExt::now_or_never(late.newest()).is_none());
-        camera.publish(HALF, half(3));
-        let mut later = camera.subscribe_to(NARROW);
+        feed.publish(HALF, half(3));
+        let mut later = feed.view(NARROW);
         assert_eq!(later.newer().map(|frame| frame.seq), Some(3));
     }
 
     #[tokio::test]
     async fn pictures_of_changing_sizes_each_reach_who_wants_them_small() {
-        let camera = camera();
-        let mut narrow = camera.subscribe_to(NARROW);
-        camera.publish(HALF, half(1));
+        let feed = feed();
+        let mut narrow = feed.view(NARROW);
+        feed.publish(HALF, half(1));
         assert_eq!(narrow.newest().await.seq, 1);
         let small = Frame::new(2, 2, (320, 200), Bytes::new());
-        assert_eq!(camera.publish(FULL, small), Published::Newest);
+        assert_eq!(feed.publish(FULL, small), Published::Newest);
         assert_eq!(narrow.newest().await.seq, 2);
-        camera.publish(HALF, half(3));
+        feed.publish(HALF, half(3));
         assert_eq!(narrow.newest().await.seq, 3);
     }
 
     #[tokio::test]
     async fn who_comes_after_everybody_left_gets_no_old_frame() {
-        let camera = camera();
-        let first = camera.subscribe();
-        camera.publish(FULL, frame(1));
-        let mut second = camera.subscribe();
+        let feed = feed();
+        let first = feed.view(Limits::default());
+        feed.publish(FULL, frame(1));
+        let mut second = feed.view(Limits::default());
         assert_eq!(second.newest().await.seq, 1);
         drop((first, second));
-        assert!(!camera.demand().wanted());
-        let mut late = camera.subscribe();
+        assert!(!feed.demand().wanted());
+        let mut late = feed.view(Limits::default());
         assert!(futures::FutureExt::now_or_never(late.newest()).is_none());
     }
 
     #[tokio::test]
     async fn a_paused_consumer_makes_no_demand() {
-        let camera = camera();
-        let mut subscription = camera.subscribe();
-        camera.publish(FULL, frame(1));
+        let feed = feed();
+        let mut subscription = feed.view(Limits::default());
+        feed.publish(FULL, frame(1));
         subscription.pause();
-        assert!(!camera.demand().wanted());
+        assert!(!feed.demand().wanted());
         subscription.resume();
-        assert!(camera.demand().wanted());
+        assert!(feed.demand().wanted());
         assert!(futures::FutureExt::now_or_never(subscription.newest()).is_none());
-    }
-
-    #[tokio::test]
-    async fn a_change_of_state_is_told_once() {
-        let camera = camera();
-        let mut subscription = camera.subscribe();
-        camera.lost("unplugged");
-        camera.lost("unplugged");
-        let told = subscription.next(true).await;
-        assert!(matches!(told, Event::Status(status) if status.reason == "unplugged"));
-        assert!(futures::FutureExt::now_or_never(subscription.next(true)).is_none());
     }
 }

@@ -1,0 +1,224 @@
+//! A camera's id: short, fit for URLs, and the same for as long as the camera is, wherever it stands among others.
+//!
+//! What a source is, from which an id is derived, belongs to [`crate::source::spec`].
+
+use crate::source::Spec;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The id of a camera. Clones share the text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(Arc<str>);
+
+/// Longest id, in characters.
+const LONGEST: usize = 64;
+
+/// Longest word in an id that is derived.
+const LONGEST_WORD: usize = 32;
+
+/// Why a text is no id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// It has other characters, or too many.
+    #[error(
+        "{0:?} is no id for a camera: use 1 to {LONGEST} of a-z, A-Z, 0-9, -, _ and ., beginning with a letter or digit"
+    )]
+    Malformed(String),
+    /// Two cameras have it.
+    #[error("two cameras have the id {0:?}: give each one its own")]
+    Twice(Id),
+}
+
+impl Id {
+    /// An id that the camera's owner gave.
+    ///
+    /// # Errors
+    /// Where the text is not fit for URLs.
+    pub fn new(text: &str) -> Result<Self, IdError> {
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        let is_id = text.len() <= LONGEST
+            && text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+            && text.chars().all(fits);
+        if is_id {
+            Ok(Self(text.into()))
+        } else {
+            Err(IdError::Malformed(text.into()))
+        }
+    }
+
+    /// The id that follows from what a source is: its word, with a few digits for the rest of what it is.
+    fn derived(source: &Spec) -> String {
+        let identity = source.identity();
+        let mut id = String::new();
+        for letter in identity
+            .word
+            .chars()
+            .map(|letter| letter.to_ascii_lowercase())
+        {
+            match letter {
+                'a'..='z' | '0'..='9' | '.' | '_' => id.push(letter),
+                _ if id.is_empty() || id.ends_with('-') => {}
+                _ => id.push('-'),
+            }
+        }
+        let id = id.trim_matches(['-', '.', '_']);
+        let short: String = id.chars().take(LONGEST_WORD).collect();
+        let word = if short.is_empty() { "camera" } else { &short };
+        if identity.rest.is_empty() && short == id {
+            return word.into();
+        }
+        // A word and its rest never run into each other: neither has a zero.
+        let whole = [identity.word.as_bytes(), b"\0", identity.rest.as_bytes()].concat();
+        format!("{word}-{:06x}", fnv(&whole) >> 8)
+    }
+}
+
+/// The FNV-1a hash, which is the same in every version of everything.
+fn fnv(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// An id for each camera: the one that its owner gave, or one that follows from its source alone. Of sources that are the same,
+/// the second gets a number, the third the next, and so on.
+///
+/// # Errors
+/// Where two cameras were given the same id.
+pub fn identify<'a>(
+    cameras: impl IntoIterator<Item = (Option<Id>, &'a Spec)>,
+) -> Result<Vec<Id>, IdError> {
+    let cameras: Vec<_> = cameras.into_iter().collect();
+    let mut taken: Vec<Id> = Vec::new();
+    for id in cameras.iter().filter_map(|(given, _)| given.clone()) {
+        if taken.contains(&id) {
+            return Err(IdError::Twice(id));
+        }
+        taken.push(id);
+    }
+    let ids = cameras.into_iter().map(|(given, source)| {
+        given.unwrap_or_else(|| {
+            let derived = Id::derived(source);
+            let numbered = (2..).map(|number| format!("{derived}-{number}"));
+            let id = std::iter::once(derived.clone())
+                .chain(numbered)
+                .map(|id| Id(id.into()))
+                .find(|id| !taken.contains(id))
+                .expect("there are more numbers than cameras");
+            taken.push(id.clone());
+            id
+        })
+    });
+    Ok(ids.collect())
+}
+
+impl Deref for Id {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(sources: &[&str]) -> Vec<String> {
+        let specs: Vec<_> = sources
+            .iter()
+            .map(|source| Spec::parse(source).unwrap())
+            .collect();
+        let ids = identify(specs.iter().map(|spec| (None, spec))).unwrap();
+        ids.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_id_follows_from_the_source_and_from_nothing_beside_it() {
+        let sources = [
+            "pattern",
+            "ingest",
+            "auto",
+            "http://me:hunter2@192.168.1.5:8080/video?channel=1&pwd=hunter2",
+            "http://me:hunter2@192.168.1.5:8080/video?channel=2&pwd=hunter2",
+            "ws://pi.local",
+            "tcp-listen:0.0.0.0:8500",
+        ];
+        let given = ids(&sources);
+        assert_eq!(given[..3], ["pattern", "ingest", "camera"]);
+        assert!(given[3].starts_with("192.168.1.5-8080-"), "{given:?}");
+        assert_ne!(given[3], given[4]);
+        assert_eq!(given[5..], ["pi.local", "tcp-8500"]);
+        let mut turned = sources;
+        turned.reverse();
+        let mut again = ids(&turned);
+        again.reverse();
+        assert_eq!(again, given);
+        for (source, id) in sources.iter().zip(&given) {
+            assert_eq!(&ids(&[source])[0], id);
+        }
+    }
+
+    #[test]
+    fn a_new_password_makes_no_other_camera() {
+        for [before, after] in [
+            ["http://me:old@cam/video", "http://you:new@cam/video"],
+            [
+                "http://cam/video?user=a&password=old",
+                "http://cam/video?user=b&password=new",
+            ],
+            ["wss://camera:old@pi/", "wss://camera:new@pi/"],
+        ] {
+            assert_eq!(ids(&[before]), ids(&[after]));
+        }
+    }
+
+    #[test]
+    fn of_sources_that_are_the_same_each_has_an_id_of_its_own() {
+        assert_eq!(
+            ids(&["pattern", "pattern", "pattern"]),
+            ["pattern", "pattern-2", "pattern-3"]
+        );
+        let pattern = Spec::parse("pattern").unwrap();
+        let given = [
+            (None, &pattern),
+            (Some(Id::new("pattern").unwrap()), &pattern),
+        ];
+        let ids = identify(given.clone()).unwrap();
+        assert_eq!([&*ids[0], &*ids[1]], ["pattern-2", "pattern"]);
+        assert!(identify([given[1].clone(), given[1].clone()]).is_err());
+    }
+
+    #[test]
+    fn ids_are_fit_for_urls() {
+        for bad in ["", "-a", "a b", "ü", "a/b", "a?", ".", &"x".repeat(65)] {
+            assert!(Id::new(bad).is_err(), "{bad}");
+        }
+        for good in [
+            "0",
+            "front-door",
+            "Garage_2",
+            "192.168.1.5-8080",
+            &"x".repeat(64),
+        ] {
+            assert!(Id::new(good).is_ok(), "{good}");
+        }
+        let long = format!("http://{}.example/", "host".repeat(20));
+        for id in ids(&["http://[fe80::1]:8080/", &long, "http://cam/ü"]) {
+            assert!(Id::new(&id).is_ok(), "{id}");
+        }
+    }
+}

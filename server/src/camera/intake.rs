@@ -1,0 +1,57 @@
+//! Where a source's frames and reports go: pictures to the encoder, state and counters to the camera.
+//!
+//! What a source can tell belongs to [`crate::source::Report`].
+
+use super::{Phase, StateCell};
+use crate::encode::Pool;
+use crate::hub::Feed;
+use crate::source::{Mode, RawFrame, Report, Sink};
+use crate::util::log_throttle::Folded;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// One camera's intake. It outlives the runs of its source.
+pub(super) struct Intake {
+    pub feed: Arc<Feed>,
+    pub state: Arc<StateCell>,
+    pub pool: Pool,
+    /// Pushers come and go as they like.
+    pub opened: Folded,
+}
+
+impl Sink for Intake {
+    fn frame(&self, frame: RawFrame) {
+        self.feed.counters.count_captured();
+        self.pool.submit(frame);
+    }
+
+    fn again(&self, frame: RawFrame) {
+        if !self.feed.has(frame.seq) {
+            self.pool.submit(frame);
+        }
+    }
+
+    fn report(&self, report: Report<'_>) {
+        match &report {
+            Report::Open(mode) => self.opens(mode),
+            Report::Broken(reason) => {
+                self.feed.counters.broken.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(reason, "left out a broken picture");
+            }
+            Report::Lost(_) | Report::TestPattern(_) => {}
+        }
+        self.state.report(&report);
+    }
+}
+
+impl Intake {
+    fn opens(&self, mode: &Mode) {
+        let Mode { width, height, fps } = mode;
+        self.feed.set_width(*width);
+        if self.state.get().phase == Phase::Live {
+            tracing::debug!(width, height, fps, "the picture has another size");
+        } else if let Some(times) = self.opened.again() {
+            tracing::info!(width, height, fps, times, "camera is open");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Starts, restarts and ends a camera's source, on a thread that lives as long as the camera.
+//!
+//! Consumers, the newest frames, seqs and the encoder outlive a restart. What a source does while it runs belongs to
+//! [`crate::source`].
+
+use super::{Settings, StateCell};
+use crate::demand::Demand;
+use crate::source::ingest::PushSlot;
+use crate::source::spec::Ends;
+use crate::source::{Outlet, Pauses, Source, SourceError, supervise};
+use crate::via::Via;
+use pistreamer_protocol::message;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// What all cameras of a program share.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The servers that look at this one; `None` where this program serves nothing.
+    pub via: Option<Via>,
+    /// When a camera that failed is tried again.
+    pub pauses: Pauses,
+}
+
+/// A camera's source: as it is to be, and as it runs. Its drop ends the source.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    context: Context,
+    state: Arc<StateCell>,
+    slot: PushSlot,
+    wanted: Mutex<Wanted>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    settings: Settings,
+    /// Of the run that is on, or was last; `None` before the first.
+    run: Option<Demand>,
+    /// What the source last called itself.
+    source: message::Camera,
+    ended: bool,
+}
+
+impl Lifecycle {
+    /// A camera whose source is neither made nor started.
+    pub fn new(
+        settings: Settings,
+        state: Arc<StateCell>,
+        slot: PushSlot,
+        context: Context,
+    ) -> Self {
+        let wanted = Wanted {
+            settings,
+            run: None,
+            source: message::Camera::default(),
+            ended: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                context,
+                state,
+                slot,
+                wanted: Mutex::new(wanted),
+            }),
+            thread: Mutex::default(),
+        }
+    }
+
+    /// Makes the source, to be handed to [`Self::start`].
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn make(&self) -> Result<Box<dyn Source>, SourceError> {
+        self.shared.make(&self.settings())
+    }
+
+    /// Starts the source: the one that is made, or one that is made as soon as it can be. Its frames come out of the outlet.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(&self, outlet: Outlet, made: Option<Box<dyn Source>>) -> std::io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let name = format!("source-{}", self.settings().id);
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || shared.run(&outlet, made))?;
+        *self.thread() = Some(thread);
+        Ok(())
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Settings {
+        self.shared.wanted().settings.clone()
+    }
+
+    /// Takes other settings, and restarts the source where they need that. Doesn't wait for it.
+    pub fn configure(&self, settings: Settings) {
+        let mut wanted = self.shared.wanted();
+        let restarts = settings.needs_restart(&wanted.settings);
+        wanted.settings = settings;
+        self.shared.name(&wanted);
+        if restarts {
+            self.shared.restart(&wanted);
+        }
+    }
+
+    /// Makes the source anew with the settings that it has. Doesn't wait for it.
+    pub fn restart(&self) {
+        self.shared.restart(&self.shared.wanted());
+    }
+
+    /// Ends the source. Doesn't wait for it.
+    pub fn end(&self) {
+        let mut wanted = self.shared.wanted();
+        wanted.ended = true;
+        wanted.stop();
+    }
+
+    /// The thread, for whatever waits for its end.
+    pub fn take_thread(&self) -> Option<JoinHandle<()>> {
+        self.thread().take()
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        // Nothing panics while it holds this lock.
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wanted {
+    /// Tells the run that is on to end.
+    fn stop(&self) {
+        if let Some(run) = &self.run {
+            run.stop();
+        }
+    }
+}
+
+impl Drop for Lifecycle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        // Nothing panics while it holds this lock, and the value is valid at every point.
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the source, and after each change of settings that needs it a new one, until the camera ends.
+    fn run(&self, outlet: &Outlet, mut made: Option<Box<dyn Source>>) {
+        while let Some((settings, outlet)) = self.next_run(outlet) {
+            let span = tracing::info_span!("camera", id = %settings.id);
+            let _entered = span.enter();
+            let make = || match made.take() {
+                Some(source) => Ok(source),
+                None => self.make(&settings),
+            };
+            supervise(make, &outlet, self.context.pauses);
+        }
+    }
+
+    /// The settings of the next run, and its outlet; `None` where the camera has ended.
+    fn next_run(&self, outlet: &Outlet) -> Option<(Settings, Outlet)> {
+        let mut wanted = self.wanted();
+        if wanted.ended {
+            return None;
+        }
+        let outlet = outlet.for_run();
+        wanted.run = Some(outlet.demand().clone());
+        self.state.starting();
+        Some((wanted.settings.clone(), outlet))
+    }
+
+    fn restart(&self, wanted: &Wanted) {
+        wanted.stop();
+        self.state.starting();
+    }
+
+    fn make(&self, settings: &Settings) -> Result<Box<dyn Source>, SourceError> {
+        let ends = Ends {
+            camera: &settings.id,
+            via: self.context.via.as_ref(),
+            slot: &self.slot,
+        };
+        let source = settings.source.build(&settings.capture, &ends)?;
+        let mut wanted = self.wanted();
+        wanted.source = source.camera();
+        self.state.describe(&wanted.source);
+        self.name(&wanted);
+        Ok(source)
+    }
+
+    /// The name that the owner gave counts more than the source's own.
+    fn name(&self, wanted: &Wanted) {
+        let given = wanted.settings.name.as_deref();
+        self.state.rename(given.unwrap_or(&wanted.source.name));
+    }
+}

@@ -1,0 +1,212 @@
+//! One owner for each camera. Frames and one state value go right, to whoever looks; demand and commands go left, to the
+//! source.
+//!
+//! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the newest to
+//! [`crate::hub`], and which cameras there are to [`Registry`].
+
+mod id;
+mod intake;
+mod lifecycle;
+mod registry;
+mod settings;
+mod state;
+mod subscription;
+
+pub use id::{Id, IdError, identify};
+pub use lifecycle::Context;
+pub use registry::{Change, ChangeError, Registry};
+pub use settings::Settings;
+pub use state::{CameraState, Phase};
+pub use subscription::{Event, Subscription};
+
+use crate::encode::{self, Pool};
+use crate::hub::{self, Feed, Limits};
+use crate::source::ingest::PushSlot;
+use crate::source::{Outlet, Report, Source};
+use crate::util::clock::Moment;
+use crate::util::log_throttle::Folded;
+use anyhow::Context as _;
+use intake::Intake;
+use lifecycle::Lifecycle;
+use state::StateCell;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A camera. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Camera(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: Id,
+    feed: Arc<Feed>,
+    state: Arc<StateCell>,
+    slot: PushSlot,
+    lifecycle: Lifecycle,
+    removed: CancellationToken,
+}
+
+impl Camera {
+    /// Makes the camera's source and starts it.
+    ///
+    /// # Errors
+    /// Where the source cannot be made, or the system gives no threads.
+    pub fn start(settings: Settings, context: &Context) -> anyhow::Result<Self> {
+        let camera = Self::new(settings, context);
+        let source = camera.0.lifecycle.make()?;
+        camera.run(Some(source), context)
+    }
+
+    /// Starts the camera. Where its source cannot be made, its state says why, and that is tried again.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn start_anyway(settings: Settings, context: &Context) -> anyhow::Result<Self> {
+        Self::new(settings, context).run(None, context)
+    }
+
+    /// A camera without a source: what is published to its feed and reported of it is up to the caller.
+    ///
+    /// # Errors
+    /// Where that is no id.
+    pub fn idle(id: &str, renditions: hub::Config) -> Result<Self, IdError> {
+        Ok(Self::new(
+            Settings::idle(Id::new(id)?, renditions),
+            &Context::default(),
+        ))
+    }
+
+    fn new(settings: Settings, context: &Context) -> Self {
+        let state = Arc::new(StateCell::new(CameraState {
+            name: settings.name.clone().unwrap_or_default(),
+            ..CameraState::default()
+        }));
+        let slot = PushSlot::default();
+        Self(Arc::new(Inner {
+            id: settings.id.clone(),
+            feed: Arc::new(Feed::new(settings.renditions())),
+            lifecycle: Lifecycle::new(settings, Arc::clone(&state), slot.clone(), context.clone()),
+            state,
+            slot,
+            removed: CancellationToken::new(),
+        }))
+    }
+
+    fn run(self, source: Option<Box<dyn Source>>, context: &Context) -> anyhow::Result<Self> {
+        let Inner {
+            id,
+            feed,
+            state,
+            lifecycle,
+            ..
+        } = &*self.0;
+        let encoding = encode::Config {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            pauses: context.pauses,
+        };
+        let health = Arc::clone(state) as Arc<dyn encode::Health>;
+        let pool = Pool::spawn(encoding, id, Arc::clone(feed), health);
+        let intake = Intake {
+            feed: Arc::clone(feed),
+            state: Arc::clone(state),
+            pool: pool.context("cannot start the encoder")?,
+            opened: Folded::new(),
+        };
+        let outlet = Outlet::new(Arc::new(intake), feed.demand().clone());
+        let CameraState {
+            name, source: kind, ..
+        } = state.get();
+        tracing::info!(%id, name, source = kind, "camera");
+        lifecycle
+            .start(outlet, source)
+            .context("cannot start the source")?;
+        Ok(self)
+    }
+
+    /// What it goes by.
+    pub fn id(&self) -> &Id {
+        &self.0.id
+    }
+
+    /// Its settings now.
+    pub fn settings(&self) -> Settings {
+        self.0.lifecycle.settings()
+    }
+
+    /// Its state now.
+    pub fn state(&self) -> CameraState {
+        self.0.state.get()
+    }
+
+    /// Notes what is reported of it: for a camera without a source.
+    pub fn report(&self, report: &Report<'_>) {
+        if let Report::Open(mode) = report {
+            self.0.feed.set_width(mode.width);
+        }
+        self.0.state.report(report);
+    }
+
+    /// When its phase changed last.
+    pub fn turned_at(&self) -> &Moment {
+        self.0.state.turned_at()
+    }
+
+    /// Its state, and news of it.
+    fn news(&self) -> watch::Receiver<CameraState> {
+        self.0.state.news()
+    }
+
+    /// Its frames.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
+    }
+
+    /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
+    pub fn subscribe(&self, limits: Limits) -> Subscription {
+        Subscription::new(self.clone(), limits)
+    }
+
+    /// The way in for pictures that are pushed to it, where its source takes them.
+    pub fn push_slot(&self) -> Option<&PushSlot> {
+        self.settings()
+            .source
+            .takes_pushes()
+            .then_some(&self.0.slot)
+    }
+
+    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting, and
+    /// the seqs of its frames go on.
+    fn configure(&self, settings: Settings) {
+        self.0.feed.configure(settings.renditions());
+        self.0.lifecycle.configure(settings);
+    }
+
+    /// Makes the source anew.
+    pub fn restart(&self) {
+        self.0.lifecycle.restart();
+    }
+
+    /// Ends the camera for good. Doesn't wait for its source to close: its thread ends then.
+    pub fn end(&self) {
+        self.0.lifecycle.end();
+    }
+
+    /// The thread of its source, for whatever waits for its end.
+    pub fn take_thread(&self) -> Option<JoinHandle<()>> {
+        self.0.lifecycle.take_thread()
+    }
+
+    /// Ends the camera for good, and everything that looks at it.
+    fn remove(&self) -> Option<JoinHandle<()>> {
+        self.end();
+        self.0.removed.cancel();
+        self.take_thread()
+    }
+
+    /// Done when the camera was removed: nothing comes of it any more.
+    pub fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.removed.clone().cancelled_owned()
+    }
+}

@@ -1,0 +1,178 @@
+//! Which cameras there are, by id and in order, while the server runs.
+//!
+//! Finding out what has changed belongs to [`crate::config`]; what a camera does about it to [`Camera`].
+
+use super::{Camera, Context, Id, Settings};
+use crate::util::log_throttle::Folded;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+/// The cameras of one server, in the order in which they were given; the first is the default one. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Registry(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    context: Context,
+    cameras: RwLock<Arc<[Camera]>>,
+    /// Threads of removed cameras, whose sources may still be closing.
+    closing: Mutex<Vec<JoinHandle<()>>>,
+    asked_by_order: Folded,
+}
+
+/// What can be done to the cameras while the server runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// One more, after all others.
+    Add(Settings),
+    /// One less. Its viewers are told, and their connections end.
+    Remove(Id),
+    /// Other settings for the camera with that id.
+    Reconfigure(Settings),
+    /// Another order. Cameras that are not named come after those that are.
+    Reorder(Vec<Id>),
+}
+
+/// Why the cameras stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is none of that id.
+    #[error("there is no camera {0}")]
+    Unknown(Id),
+    /// There is one of that id already.
+    #[error("there is a camera {0} already")]
+    Known(Id),
+    /// The system gives no threads.
+    #[error("camera {0} cannot be started: {1:#}")]
+    NotStarted(Id, anyhow::Error),
+}
+
+impl Registry {
+    /// Starts every camera.
+    ///
+    /// # Errors
+    /// Where a source cannot be made, or the system gives no threads.
+    pub fn start(cameras: &[Settings], context: Context) -> anyhow::Result<Self> {
+        let start = |settings: &Settings| Camera::start(settings.clone(), &context);
+        let cameras: Vec<_> = cameras.iter().map(start).collect::<Result<_, _>>()?;
+        Ok(Self::of(cameras, context))
+    }
+
+    /// These cameras.
+    pub fn of(cameras: Vec<Camera>, context: Context) -> Self {
+        Self(Arc::new(Shared {
+            context,
+            cameras: RwLock::new(cameras.into()),
+            closing: Mutex::default(),
+            asked_by_order: Folded::new(),
+        }))
+    }
+
+    /// Every camera, in order.
+    pub fn list(&self) -> Arc<[Camera]> {
+        // Nothing panics while it holds this lock.
+        let cameras = self.0.cameras.read();
+        Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The camera that is meant where none is named.
+    pub fn first(&self) -> Option<Camera> {
+        self.list().first().cloned()
+    }
+
+    /// The camera with that id. A number that is none's id is a place in the order, from 0: links from before cameras had ids
+    /// go on working, and the log says so.
+    pub fn get(&self, id: &str) -> Option<Camera> {
+        let cameras = self.list();
+        if let Some(camera) = cameras.iter().find(|camera| **camera.id() == *id) {
+            return Some(camera.clone());
+        }
+        let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        let number = is_number.then(|| id.parse::<usize>().ok()).flatten()?;
+        let camera = cameras.get(number)?;
+        if let Some(times) = self.0.asked_by_order.again() {
+            let id = camera.id();
+            tracing::warn!(
+                times,
+                "camera {number} was asked for by its place in the order, and is {id} now: use ?camera={id}, which stays the same"
+            );
+        }
+        Some(camera.clone())
+    }
+
+    /// Changes the cameras. Doesn't wait for sources to open or to close: the cameras' states tell.
+    ///
+    /// # Errors
+    /// Where the change cannot be made; then nothing has changed.
+    pub fn apply(&self, change: Change) -> Result<(), ChangeError> {
+        let mut cameras = self
+            .0
+            .cameras
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let find = |id: &Id| cameras.iter().position(|camera| camera.id() == id);
+        let known = |id: &Id| find(id).ok_or_else(|| ChangeError::Unknown(id.clone()));
+        match change {
+            Change::Add(settings) => {
+                let id = settings.id.clone();
+                if find(&id).is_some() {
+                    return Err(ChangeError::Known(id));
+                }
+                let camera = Camera::start_anyway(settings, &self.0.context)
+                    .map_err(|error| ChangeError::NotStarted(id, error))?;
+                *cameras = cameras.iter().cloned().chain([camera]).collect();
+            }
+            Change::Remove(id) => {
+                let at = known(&id)?;
+                let removed = cameras[at].clone();
+                *cameras = cameras
+                    .iter()
+                    .filter(|camera| *camera.id() != id)
+                    .cloned()
+                    .collect();
+                let mut closing = self.closing();
+                closing.retain(|thread| !thread.is_finished());
+                closing.extend(removed.remove());
+                tracing::info!(%id, "camera is removed");
+            }
+            Change::Reconfigure(settings) => {
+                let camera = cameras[known(&settings.id)?].clone();
+                tracing::info!(id = %settings.id, "camera has other settings");
+                camera.configure(settings);
+            }
+            Change::Reorder(order) => {
+                for id in &order {
+                    known(id)?;
+                }
+                let place = |camera: &Camera| order.iter().position(|id| id == camera.id());
+                let mut sorted: Vec<_> = cameras.iter().cloned().collect();
+                sorted.sort_by_key(|camera| place(camera).unwrap_or(usize::MAX));
+                *cameras = sorted.into();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every camera and waits until their sources have closed. Blocks.
+    pub fn end(&self) {
+        let cameras = self.list();
+        for camera in cameras.iter() {
+            camera.end();
+        }
+        let mut closing = std::mem::take(&mut *self.closing());
+        closing.extend(cameras.iter().filter_map(Camera::take_thread));
+        for thread in closing {
+            if thread.join().is_err() {
+                tracing::error!("a camera's thread had panicked");
+            }
+        }
+    }
+
+    fn closing(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        // Nothing panics while it holds this lock.
+        self.0
+            .closing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

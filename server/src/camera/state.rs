@@ -1,0 +1,193 @@
+//! Everything that is known about a camera, as one value in one place: what `hello`, `state`, status and metrics tell is this.
+//!
+//! Frames belong to [`crate::hub`]; what causes a change to the source, the encoder and [`super::lifecycle`].
+
+use crate::encode;
+use crate::source::Report;
+use crate::util::clock::{self, Moment};
+use pistreamer_protocol::message::{self, CameraStatus, Control, Hello, Mode};
+use pistreamer_protocol::{VERSION, WireFormat};
+use tokio::sync::watch;
+
+pub use message::CameraState as Phase;
+
+/// A camera's state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CameraState {
+    /// Whether it delivers.
+    pub phase: Phase,
+    /// Why not, for people; empty where there is nothing to explain.
+    pub reason: String,
+    /// Unix time in µs since which that holds.
+    pub since_us: u64,
+    /// Size and rate of its pictures; zeros until its source is open.
+    pub mode: Mode,
+    /// Whether the picture is made up.
+    pub test_pattern: bool,
+    /// For people.
+    pub name: String,
+    /// Kind of source: `libcamera`, `pattern`, `files`, …
+    pub source: String,
+    /// What can be set on it.
+    pub controls: Vec<Control>,
+}
+
+impl CameraState {
+    /// As a viewer of the camera with that id is told first.
+    pub fn hello(&self, id: &str, wire: WireFormat) -> Hello {
+        Hello {
+            protocol: VERSION,
+            server: concat!("pistreamer ", env!("CARGO_PKG_VERSION")).into(),
+            time_us: clock::now_us(),
+            camera: message::Camera {
+                id: id.into(),
+                name: self.name.clone(),
+                source: self.source.clone(),
+                test_pattern: self.test_pattern,
+            },
+            width: self.mode.width,
+            height: self.mode.height,
+            fps: self.mode.fps,
+            status: CameraStatus {
+                state: self.phase,
+                reason: self.reason.clone(),
+                since_us: self.since_us,
+                ..CameraStatus::default()
+            },
+            wire: wire.subprotocol().into(),
+            controls: self.controls.clone(),
+        }
+    }
+
+    /// As viewers are told of a change.
+    pub fn message(&self) -> CameraStatus {
+        CameraStatus {
+            state: self.phase,
+            reason: self.reason.clone(),
+            since_us: self.since_us,
+            test_pattern: Some(self.test_pattern),
+            mode: (self.mode.width > 0).then_some(self.mode),
+        }
+    }
+
+    fn turn(&mut self, phase: Phase, reason: &str) {
+        self.phase = phase;
+        self.reason = reason.into();
+        self.since_us = clock::now_us();
+    }
+}
+
+/// The state of one camera, and all that wait for news of it.
+#[derive(Debug)]
+pub(super) struct StateCell {
+    state: watch::Sender<CameraState>,
+    turned_at: Moment,
+}
+
+impl StateCell {
+    pub fn new(state: CameraState) -> Self {
+        Self {
+            state: watch::Sender::new(CameraState {
+                since_us: clock::now_us(),
+                ..state
+            }),
+            turned_at: Moment::now(),
+        }
+    }
+
+    pub fn get(&self) -> CameraState {
+        self.state.borrow().clone()
+    }
+
+    pub fn news(&self) -> watch::Receiver<CameraState> {
+        self.state.subscribe()
+    }
+
+    /// When the phase or its reason changed last.
+    pub fn turned_at(&self) -> &Moment {
+        &self.turned_at
+    }
+
+    /// Changes the state, and tells it where it is another one then.
+    fn change(&self, change: impl FnOnce(&mut CameraState)) -> bool {
+        self.state.send_if_modified(|state| {
+            let before = state.clone();
+            change(state);
+            if (state.phase, &state.reason) != (before.phase, &before.reason) {
+                self.turned_at.mark();
+            }
+            *state != before
+        })
+    }
+
+    fn turn(&self, phase: Phase, reason: &str) {
+        self.change(|state| {
+            if state.phase != phase || state.reason != reason {
+                state.turn(phase, reason);
+            }
+        });
+    }
+
+    /// The source is being made and opened, for the first time or anew.
+    pub fn starting(&self) {
+        self.turn(Phase::Starting, "");
+    }
+
+    /// It is called so from here on.
+    pub fn rename(&self, name: &str) {
+        self.change(|state| state.name = name.into());
+    }
+
+    /// Its source is this one from here on.
+    pub fn describe(&self, source: &message::Camera) {
+        self.change(|state| {
+            state.source.clone_from(&source.source);
+            state.test_pattern = source.test_pattern;
+        });
+    }
+
+    /// What its source tells.
+    pub fn report(&self, report: &Report<'_>) {
+        match report {
+            Report::Open(mode) => {
+                let is_rate = mode.fps.is_finite() && mode.fps > 0.0;
+                let mode = Mode {
+                    width: mode.width,
+                    height: mode.height,
+                    // A rate that is none is 0, which says that it isn't known.
+                    fps: if is_rate { mode.fps } else { 0.0 },
+                };
+                self.change(|state| {
+                    if state.phase != Phase::Live {
+                        state.turn(Phase::Live, "");
+                    }
+                    state.mode = mode;
+                });
+            }
+            Report::Lost(reason) => self.turn(Phase::NoSignal, reason),
+            Report::TestPattern(made_up) => {
+                self.change(|state| state.test_pattern = *made_up);
+            }
+            Report::Broken(_) => {}
+        }
+    }
+}
+
+impl encode::Health for StateCell {
+    /// Where the source delivers nothing, that is the better reason.
+    fn fail(&self, reason: &str) -> bool {
+        self.change(|state| {
+            if state.phase == Phase::Live {
+                state.turn(Phase::NoSignal, reason);
+            }
+        })
+    }
+
+    fn mend(&self, reason: &str) {
+        self.change(|state| {
+            if state.phase == Phase::NoSignal && state.reason == reason {
+                state.turn(Phase::Live, "");
+            }
+        });
+    }
+}

@@ -1,0 +1,108 @@
+//! The cameras of this machine, as they are asked for: one of libcamera's, or whichever there is.
+//!
+//! Capturing from them belongs to [`super::libcamera`], which a build may lack.
+
+use super::pattern::Pattern;
+use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
+use super::{Config, Source, SourceError};
+use crate::called;
+use std::sync::Arc;
+
+/// What a camera that nothing tells from others is called.
+const ONLY: &str = "camera";
+
+const ALL: Options = Options {
+    size: true,
+    fps: true,
+    transform: true,
+};
+
+/// A camera where there is one, else the test pattern.
+pub(super) const AUTO: Entry = Entry {
+    usage: "auto",
+    parse: |typed| (typed.text == "auto").then(|| Ok(Arc::new(Auto) as _)),
+};
+
+/// A camera, by id or number; the first one where none is named.
+pub(super) const LIBCAMERA: Entry = Entry {
+    usage: "libcamera, libcamera:ID",
+    parse: |typed| {
+        let which = typed.rest.filter(|id| !id.is_empty()).map(str::to_owned);
+        (typed.kind == "libcamera").then(|| {
+            if cfg!(feature = "libcamera") {
+                Ok(Arc::new(Libcamera(which)) as _)
+            } else {
+                Err(SpecError::NoLibcamera)
+            }
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Auto;
+
+impl Kind for Auto {
+    fn identity(&self) -> Identity {
+        Identity::word(ONLY)
+    }
+
+    fn takes(&self) -> Options {
+        ALL
+    }
+
+    fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        #[cfg(feature = "libcamera")]
+        if super::libcamera::available() {
+            return Libcamera(None).build(capture, ends);
+        }
+        let why = if cfg!(feature = "libcamera") {
+            "libcamera finds no camera"
+        } else {
+            "built without libcamera"
+        };
+        let more = called::command("cameras");
+        tracing::warn!(why, "showing the test pattern; `{more}` says more");
+        Pattern.build(capture, ends)
+    }
+}
+
+#[derive(Debug)]
+struct Libcamera(Option<String>);
+
+impl Kind for Libcamera {
+    fn identity(&self) -> Identity {
+        match &self.0 {
+            None => Identity::word(ONLY),
+            // libcamera's own number of it.
+            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Identity::word(format!("libcamera-{number}"))
+            }
+            // The last part of a path in the device tree is the sensor: /base/soc/i2c0mux/i2c@1/imx219@10.
+            Some(id) => {
+                let last = id.rsplit(['/', '\\']).next().unwrap_or(id);
+                let model = last.split('@').next().unwrap_or(last);
+                Identity {
+                    word: model.into(),
+                    rest: id.clone(),
+                }
+            }
+        }
+    }
+
+    fn takes(&self) -> Options {
+        ALL
+    }
+
+    #[cfg(feature = "libcamera")]
+    fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(super::libcamera::LibcameraSource::new(
+            capture.clone(),
+            self.0.clone(),
+        )))
+    }
+
+    #[cfg(not(feature = "libcamera"))]
+    fn build(&self, _: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Err(SourceError::new(SpecError::NoLibcamera.to_string()))
+    }
+}

@@ -1,0 +1,354 @@
+//! The kinds of sources: what was typed becomes a [`Spec`], and a spec becomes a source.
+//!
+//! A new kind is a folder with its [`Kind`], and its line in [`KINDS`]. What a source does while it runs belongs to its own module.
+
+use super::ingest::PushSlot;
+use super::{Config, Source, SourceError, Transform};
+use super::{files, http, ingest, local, no_libcamera, pattern, relay, tcp};
+use crate::placeholders::{self, PlaceholderError};
+use crate::via::Via;
+use pistreamer_client::{Endpoint, UrlError, without_credentials};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Every kind, in the order in which they are tried and listed.
+const KINDS: [Entry; 8] = [
+    local::AUTO,
+    local::LIBCAMERA,
+    pattern::KIND,
+    files::KIND,
+    tcp::KIND,
+    ingest::KIND,
+    relay::KIND,
+    http::KIND,
+];
+
+/// A kind's line in the table.
+pub(super) struct Entry {
+    /// How people write it.
+    pub usage: &'static str,
+    /// The kind with what was typed; `None` where the text names another kind.
+    pub parse: fn(&Typed<'_>) -> Option<Parsed>,
+}
+
+/// A kind with what was typed about it, or what is wrong with that.
+pub(super) type Parsed = Result<Arc<dyn Kind>, SpecError>;
+
+/// A text that names a source, taken apart at its first colon.
+pub(super) struct Typed<'a> {
+    /// The text, with secrets filled in.
+    pub text: &'a str,
+    /// What stands before the colon.
+    pub kind: &'a str,
+    /// What stands behind it.
+    pub rest: Option<&'a str>,
+}
+
+impl Typed<'_> {
+    /// Whether it is a URL of one of these schemes.
+    pub fn is_url(&self, schemes: &[&str]) -> bool {
+        self.rest.is_some() && schemes.contains(&self.kind)
+    }
+}
+
+/// One kind of source with what was typed about it: enough to make the source, and nothing is open yet.
+pub(crate) trait Kind: fmt::Debug + Send + Sync {
+    /// What stays the same while this is the same source, wherever it stands among others. Shows no credentials.
+    fn identity(&self) -> Identity;
+
+    /// Which options mean something to it.
+    fn takes(&self) -> Options {
+        Options::default()
+    }
+
+    /// Whether its pictures are pushed to `/ingest`.
+    fn takes_pushes(&self) -> bool {
+        false
+    }
+
+    /// The address that it listens on.
+    fn listens(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Makes the source.
+    ///
+    /// # Errors
+    /// Where it cannot be made with these options, or an address cannot be listened on.
+    fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError>;
+}
+
+/// What a source is, in a word, and what tells it from others for which the word is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// A host, a directory's name, a sensor's model, or the kind.
+    pub word: String,
+    /// The rest of the address; empty where the word is all there is.
+    pub rest: String,
+}
+
+impl Identity {
+    /// An identity that is a word alone.
+    pub fn word(word: impl Into<String>) -> Self {
+        Self {
+            word: word.into(),
+            rest: String::new(),
+        }
+    }
+
+    /// That of a URL: host and port, and the path where it is not the usual one. Of the query, what may be a secret is left out:
+    /// so a new password makes no other camera.
+    pub fn url(endpoint: &Endpoint, usual: &str) -> Self {
+        let (path, query) = endpoint
+            .path
+            .split_once('?')
+            .unwrap_or((&endpoint.path, ""));
+        let names_secret = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            let name = name.to_ascii_lowercase();
+            !SECRETS.iter().any(|word| name.contains(word))
+        };
+        let query: Vec<_> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .filter(names_secret)
+            .collect();
+        let rest = match (path, query.is_empty()) {
+            (path, true) if path == usual => String::new(),
+            (path, true) => path.into(),
+            (path, false) => format!("{path}?{}", query.join("&")),
+        };
+        Self {
+            word: endpoint.authority(),
+            rest,
+        }
+    }
+}
+
+/// What is in the names of query parameters by which cameras are shown users and passwords.
+const SECRETS: [&str; 11] = [
+    "pass", "pwd", "pw", "user", "usr", "login", "name", "token", "key", "secret", "auth",
+];
+
+/// Which options of [`Config`] mean something to a kind of source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Width and height.
+    pub size: bool,
+    /// The frame rate.
+    pub fps: bool,
+    /// Mirroring and rotation.
+    pub transform: bool,
+}
+
+/// What the camera that a source belongs to has at its ends.
+pub(crate) struct Ends<'a> {
+    /// The camera's id.
+    pub camera: &'a str,
+    /// The servers that look at this one; `None` where this program serves nothing.
+    pub via: Option<&'a Via>,
+    /// Where pictures are pushed in.
+    pub slot: &'a PushSlot,
+}
+
+/// A checked source: what it is, and what it was typed as. Equal to another one that was typed the same.
+#[derive(Clone)]
+pub struct Spec {
+    /// With secrets filled in.
+    text: Arc<str>,
+    kind: Arc<dyn Kind>,
+}
+
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+/// As it is typed, without credentials, and without the query, which may hold some.
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = without_credentials(&self.text);
+        let shown = match text.split_once('?') {
+            Some((shown, _)) if text.contains("://") => shown,
+            _ => &text,
+        };
+        f.write_str(shown)
+    }
+}
+
+/// Why a text names no source.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum SpecError {
+    /// No such kind.
+    #[error("unknown source {typed:?}: use {}", usages())]
+    Unknown {
+        /// Without credentials.
+        typed: String,
+    },
+    /// The address of a `tcp-listen:` source is not one.
+    #[error("{0:?} is not an address to listen on: write it like --source tcp-listen:0.0.0.0:8500")]
+    BadListen(String),
+    /// The URL is not one.
+    #[error(transparent)]
+    BadUrl(#[from] UrlError),
+    /// A secret in a URL is missing.
+    #[error(transparent)]
+    BadPlaceholder(#[from] PlaceholderError),
+    /// The path of a `files:` source is missing.
+    #[error("files: needs a path, as in --source files:/home/pi/pictures")]
+    NoPath,
+    /// Nothing is at the path of a `files:` source.
+    #[error("there is nothing at {}: give --source files: a directory of JPEGs or a file of concatenated ones", .0.display())]
+    NothingThere(PathBuf),
+    /// The binary has no libcamera.
+    #[error("{}, or use --source pattern", no_libcamera::not_built())]
+    NoLibcamera,
+}
+
+/// Every way to write a source.
+fn usages() -> String {
+    let [first @ .., last] = KINDS.map(|entry| entry.usage);
+    format!("{}, or {last}", first.join(", "))
+}
+
+impl Spec {
+    /// The source that a text names. `${NAME}` and `${file:PATH}` in a URL are filled in.
+    ///
+    /// # Errors
+    /// Where the text names none. The error shows no credentials.
+    pub fn parse(typed: &str) -> Result<Self, SpecError> {
+        let is_url = typed.contains("://") || typed.starts_with("${");
+        let text = if is_url {
+            placeholders::filled(typed)?
+        } else {
+            typed.into()
+        };
+        let (kind, rest) = text
+            .split_once(':')
+            .map_or((&*text, None), |(kind, rest)| (kind, Some(rest)));
+        let parts = Typed {
+            text: &text,
+            kind,
+            rest,
+        };
+        let unknown = || {
+            Err(SpecError::Unknown {
+                typed: without_credentials(typed),
+            })
+        };
+        let parsed = KINDS.iter().find_map(|entry| (entry.parse)(&parts));
+        let kind = parsed
+            .unwrap_or_else(unknown)
+            .map_err(|error| match error {
+                SpecError::BadUrl(error) => SpecError::BadUrl(error.about(typed)),
+                error => error,
+            })?;
+        Ok(Self {
+            text: text.as_ref().into(),
+            kind,
+        })
+    }
+
+    /// A source of that kind, the same one as others of that name.
+    pub(super) fn of(name: &str, kind: Arc<dyn Kind>) -> Self {
+        Self {
+            text: name.into(),
+            kind,
+        }
+    }
+
+    /// What stays the same while this is the same source.
+    pub(crate) fn identity(&self) -> Identity {
+        self.kind.identity()
+    }
+
+    /// Whether its pictures are pushed to `/ingest`.
+    pub fn takes_pushes(&self) -> bool {
+        self.kind.takes_pushes()
+    }
+
+    /// The address that it listens on.
+    pub fn listens(&self) -> Option<SocketAddr> {
+        self.kind.listens()
+    }
+
+    /// Makes the source.
+    ///
+    /// # Errors
+    /// As for [`Kind::build`].
+    pub(crate) fn build(
+        &self,
+        capture: &Config,
+        ends: &Ends<'_>,
+    ) -> Result<Box<dyn Source>, SourceError> {
+        if capture.transform != Transform::default() && !self.kind.takes().transform {
+            tracing::warn!(
+                source = %self,
+                "the pictures of this source go on as they are: --hflip, --vflip and --rotate do nothing here"
+            );
+        }
+        self.kind.build(capture, ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(typed: &str) -> String {
+        Spec::parse(typed).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn bad_sources_say_what_is_possible() {
+        assert!(error("webcam").contains("libcamera:ID"));
+        let unknown = error("rtsp://me:hunter2@cam/1");
+        assert!(unknown.contains("rtsp://cam/1") && !unknown.contains("hunter2"));
+        assert!(error("files:").contains("needs a path"));
+        assert!(error("files:/no/such/place").contains("/no/such/place"));
+        assert!(error("pattern:3").contains("unknown source"));
+        assert!(error("tcp-listen:8500").contains("tcp-listen:0.0.0.0:8500"));
+        let url = error("http://me:hunter2@");
+        assert!(
+            url.contains("not the URL") && !url.contains("hunter2"),
+            "{url}"
+        );
+    }
+
+    #[test]
+    fn sources_elsewhere_are_told_apart() {
+        let shown = |typed: &str| format!("{:?}", Spec::parse(typed).unwrap());
+        for (typed, is) in [
+            ("http://cam/video?x=1", "Http"),
+            ("wss://pi.local", "Relay"),
+            ("http://pi:8000/#key=abc", "Relay"),
+            ("https://pi/#code=7K3M", "Relay"),
+            ("tcp-listen:[::]:8500", "Tcp"),
+            ("ingest", "Ingest"),
+        ] {
+            assert!(shown(typed).starts_with(is), "{typed}: {}", shown(typed));
+        }
+    }
+
+    #[test]
+    fn no_source_shows_its_credentials() {
+        for typed in [
+            "http://me:hunter2@cam/video",
+            "wss://me:hunter2@pi/",
+            "http://pi:8000/#key=hunter2",
+        ] {
+            let spec = Spec::parse(typed).unwrap();
+            let shown = format!("{spec} {spec:?} {:?}", spec.identity());
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+}
