@@ -42,7 +42,7 @@ fn typed(text: &str) -> Serve {
             'n' => typed.renditions = number(),
             'c' => typed.max_connections = number(),
             'a' => typed.max_per_address = number(),
-            'g' => typed.max_strangers = number(),
+            'g' => typed.max_unauthenticated = number(),
             'v' => typed.max_viewers = number(),
             'o' => typed.allow_origin.push(value.into()),
             'h' => typed.host.push(value.into()),
@@ -71,7 +71,7 @@ fn says_it(text: &str) -> bool {
 }
 
 /// An error says something, and never the password.
-fn said(error: &config::ConfigError, text: &str) {
+fn said(error: &config::Problems, text: &str) {
     let said = format!("{error} {error:?}");
     assert!(!error.to_string().is_empty());
     assert!(says_it(text) || !said.contains(PASSWORD), "{said}");

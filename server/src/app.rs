@@ -181,6 +181,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         camera,
         target,
         duration,
+        log: _,
     } = config;
     let camera = Camera::start(camera.clone(), &camera::Context::default())?;
     let (progress, stop) = (push::Progress::default(), CancellationToken::new());

@@ -29,6 +29,30 @@ pub enum Command {
     Key(Key),
     /// Take a server's frames into files, or to standard output for another program
     Grab(Grab),
+    /// Check and show configuration files
+    Config(Config),
+}
+
+/// Flags of `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What can be done with configuration files.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say everything that is wrong in a configuration file
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the configuration that files, environment and flags make together, and where each value comes from
+    Show(Box<Serve>),
+    /// Print a configuration file with every setting, its default and what it is
+    Example,
 }
 
 /// Flags of `push`.
@@ -66,6 +90,10 @@ pub struct Key {
     /// Directory in which the keys are kept [default: as when serving]
     #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
+
+    /// Configuration file of the server whose keys they are
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
 }
 
 /// What can be done with the access keys.
@@ -168,6 +196,11 @@ pub struct Grab {
 /// Flags of the server.
 #[derive(Debug, Default, Args)]
 pub struct Serve {
+    /// Configuration file, read after /etc/pistreamer/pistreamer.toml and ./pistreamer.toml; what it says wins over those, and a
+    /// flag wins over every file. `pistreamer config example` prints one [env: PISTREAMER_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Where pictures come from; may be given more than once, one for each camera [default: auto]
     ///
     ///   auto                     a camera, or the test pattern where there is none
@@ -226,7 +259,7 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     pub trusted_proxy: Vec<IpAddr>,
 
-    /// Most connections of those who were let in, 1 to 1000000 [default: 512]
+    /// Most connections of clients that were let in, 1 to 1000000 [default: 512]
     #[arg(long, value_name = "N")]
     pub max_connections: Option<usize>,
 
@@ -235,10 +268,10 @@ pub struct Serve {
     #[arg(long, value_name = "N")]
     pub max_per_address: Option<usize>,
 
-    /// Most connections of those who were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go first [default:
+    /// Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go first [default:
     /// as many as viewers, from 128 to 1024]
-    #[arg(long, value_name = "N")]
-    pub max_strangers: Option<usize>,
+    #[arg(long, value_name = "N", alias = "max-strangers")]
+    pub max_unauthenticated: Option<usize>,
 
     /// Most viewers at once, 1 to 1000000 [default: 256]
     #[arg(long, value_name = "N")]
@@ -294,7 +327,7 @@ pub struct Capture {
 #[derive(Debug, Default, Args)]
 pub struct Logging {
     /// What to log: error, warn, info, debug or trace, also per module as in info,pistreamer::session=debug
-    #[arg(long, value_name = "FILTER", env = "PISTREAMER_LOG")]
+    #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
 
     /// Log as JSON, one object a line

@@ -42,5 +42,6 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Key(typed)) => cmd::key::run(typed),
         Some(Command::Push(typed)) => cmd::push::run(typed),
         Some(Command::Grab(typed)) => cmd::grab::run(typed),
+        Some(Command::Config(typed)) => cmd::config::run(typed),
     }
 }

@@ -93,17 +93,27 @@ fn explained(error: &Error, command: &Command) -> String {
             let why = error.source().map(ToString::to_string);
             match why {
                 // What the flag's own parser says is complete.
-                Some(text) if text.contains(flag) => text,
+                Some(text) if text.contains(&format!("{value:?}")) => format!("{flag}: {text}"),
                 _ => format!("{flag} does not take {value:?}{takes}"),
             }
         }
         ErrorKind::MissingRequiredArgument => {
             format!("{flag} is missing{takes}; {help} lists what there is")
         }
-        ErrorKind::ArgumentConflict => match said(ContextKind::PriorArg) {
-            Some(prior) if prior != typed => format!("{typed} cannot be combined with {prior}"),
-            _ => format!("{flag} can be given only once"),
-        },
+        ErrorKind::ArgumentConflict => {
+            let prior = said(ContextKind::PriorArg).unwrap_or_default();
+            match said(ContextKind::InvalidSubcommand) {
+                Some(name) => {
+                    let flag = prior.split(' ').next().unwrap_or_default();
+                    format!(
+                        "{flag} before {name} is a flag of the server: write what {name} takes after it"
+                    )
+                }
+                None if prior != typed => format!("{typed} cannot be combined with {prior}"),
+                None => format!("{flag} can be given only once"),
+            }
+        }
+        ErrorKind::InvalidUtf8 => format!("an argument is not UTF-8 text: {or_help}"),
         ErrorKind::TooManyValues => format!("{flag} takes no value such as {value:?}"),
         _ => {
             let text = error.to_string();

@@ -29,7 +29,7 @@ pub fn run(typed: &cli::Key) -> anyhow::Result<()> {
 }
 
 fn answer(typed: &cli::Key) -> anyhow::Result<String> {
-    let store = config::store(typed.state_dir.as_deref())?;
+    let store = config::store_of(typed)?;
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
             let keys = store.read()?;

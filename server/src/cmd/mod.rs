@@ -5,6 +5,7 @@
 mod process;
 
 pub mod cameras;
+pub mod config;
 pub mod grab;
 pub mod key;
 pub mod push;

@@ -1,6 +1,5 @@
 //! What the commands need of their process: a runtime, a log, and to be told when to end.
 
-use crate::cli::Logging;
 use crate::util::panics;
 use crate::{config, log};
 use tokio::runtime::{Builder, Runtime};
@@ -17,11 +16,11 @@ pub(super) fn one_core() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-pub(super) fn init_log(typed: &Logging) -> anyhow::Result<()> {
-    let directives = config::log_filter(typed.log.as_deref().unwrap_or("info"))?;
+pub(super) fn init_log(config: &config::Log) -> anyhow::Result<()> {
+    let directives = &config.filter;
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| anyhow::anyhow!("--log {directives:?} is not understood: {error}"))?;
-    log::init(filter, typed.log_json);
+    log::init(filter, config.json);
     panics::log();
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::key::{command, invitation, links, plain};
 use super::process::{every_core, init_log, one_core, shutdown_signal};
 use crate::app::App;
 use crate::cli;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::stdout;
 use std::io::IsTerminal;
 
@@ -13,8 +13,12 @@ use std::io::IsTerminal;
 /// # Errors
 /// Where the configuration is wrong, an address is taken, or the system refuses what serving needs.
 pub fn run(typed: &cli::Serve) -> anyhow::Result<()> {
-    let config = Config::new(typed)?;
-    init_log(&typed.logging)?;
+    let loaded = Loaded::new(typed)?;
+    let config = &loaded.config;
+    init_log(&config.log)?;
+    for file in &loaded.files {
+        tracing::info!(file = %file.display(), "configuration read");
+    }
     let runtime = if config.certificate.is_some() {
         every_core()?
     } else {
@@ -22,10 +26,10 @@ pub fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     };
     runtime.block_on(async {
         let shutdown = shutdown_signal()?;
-        let app = App::start(&config)?;
+        let app = App::start(config)?;
         stdout::print_aside(welcome(
             &app,
-            &command(typed.state_dir.as_deref()),
+            &command(loaded.state_dir().as_deref()),
             std::io::stdout().is_terminal(),
         ));
         app.run(shutdown).await;

@@ -39,7 +39,7 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
 }
 
 /// Refuses sockets that exclude each other, before the system calls one of them taken by another program.
-pub(super) fn each_once(listen: &[SocketAddr], sources: &[Spec]) -> Result<(), ConfigError> {
+pub(super) fn each_once(listen: &[SocketAddr], sources: &[&Spec]) -> Result<(), ConfigError> {
     let own = listen
         .iter()
         .map(|address| (*address, format!("--listen {address}")));

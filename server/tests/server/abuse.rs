@@ -35,7 +35,7 @@ async fn strangers_take_no_place_from_those_who_may_look() {
     let server = TestServer::start(|typed| {
         typed.no_auth = false;
         typed.state_dir = Some(directory.path().into());
-        typed.max_strangers = Some(40);
+        typed.max_unauthenticated = Some(40);
     });
     let kept = std::fs::read_to_string(directory.path().join("keys.json")).unwrap();
     let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();

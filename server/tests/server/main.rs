@@ -9,6 +9,7 @@ mod access;
 mod cameras;
 mod clock;
 mod codes;
+mod configured;
 mod devices;
 mod encrypted;
 mod examples;

@@ -272,7 +272,7 @@ async fn behind_a_trusted_proxy_places_are_shared_by_the_addresses_that_it_names
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browsers_that_load_the_page_all_at_once_are_no_strangers_once_they_have_a_session() {
-    let locked = Locked::start(|typed| typed.max_strangers = Some(4));
+    let locked = Locked::start(|typed| typed.max_unauthenticated = Some(4));
     let session = {
         let body = format!(r#"{{"key":"{}"}}"#, locked.door);
         let headers = format!("Content-Length: {}\r\n\r\n{body}", body.len());

@@ -144,7 +144,8 @@ async fn out_of_descriptors_whoever_looks_goes_on_and_whoever_comes_gets_in() {
         .collect();
     let said = || std::fs::read_to_string(&log).unwrap();
     let exhausted = async {
-        while !said().contains("raise `ulimit -n`, or lower --max-connections and --max-strangers")
+        while !said()
+            .contains("raise `ulimit -n`, or lower --max-connections and --max-unauthenticated")
         {
             next(&mut before).await;
         }

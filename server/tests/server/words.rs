@@ -70,7 +70,7 @@ fn a_command_line_that_is_wrong_is_refused_in_one_line_that_says_what_is_taken()
         ("--max-viewers -1", "1 to 1000000"),
         (
             "--log loud",
-            "--log \"loud\" is not understood: use error, warn, info",
+            "--log: \"loud\" is not understood: use error, warn, info",
         ),
         ("--log info,pistreamer=loud", "use error, warn, info"),
         (
@@ -85,6 +85,16 @@ fn a_command_line_that_is_wrong_is_refused_in_one_line_that_says_what_is_taken()
         (
             "key add A!",
             "NAME does not take \"A!\": Name of the key: a-z",
+        ),
+        (
+            "--fps 3 key",
+            "--fps before key is a flag of the server: write what key takes after it",
+        ),
+        ("config chek", "no command \"chek\": did you mean check?"),
+        ("config check", "FILE is missing: The file"),
+        (
+            "--max-viewers 0",
+            "--max-viewers: 0 is not possible: choose a number from 1 to 1000000",
         ),
         ("--no-auth=3", "--no-auth takes no value"),
         ("--size 64x64 --size 80x80", "--size can be given only once"),
@@ -107,7 +117,8 @@ fn addresses_to_listen_on_are_understood_or_refused_with_an_example() {
         "[::1",
     ] {
         let line = refused(&["--source", "pattern", "--listen", bad]);
-        assert!(line.contains("like --listen 0.0.0.0:8000"), "{bad}: {line}");
+        let said = "is not an address to listen on: write it like 0.0.0.0:8000";
+        assert!(line.contains("--listen: ") && line.contains(said), "{line}");
     }
     for (first, second) in [
         ("127.0.0.1:9", "127.0.0.1:9"),

@@ -1,0 +1,337 @@
+//! What was given, checked: each value that means nothing is told with where it stands, and not only the first one.
+
+use super::layer::{Given, Merged, Origin, Problem, Problems, Values};
+use super::setting::{self, Setting, Value};
+use super::show::end_of_authority;
+use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
+use super::{addresses, in_range, log_filter, parse_size, pauses, store};
+use crate::access::Store;
+use crate::camera::{Id, Settings, identify};
+use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
+use crate::session;
+use crate::source::{self, Spec, Transform};
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Checks everything.
+pub(super) fn checked(merged: &Merged) -> Result<Config, Problems> {
+    let mut check = Check::default();
+    let config = check.config(merged);
+    match config {
+        Some(config) if check.problems.is_empty() => Ok(config),
+        _ => Err(check.in_order()),
+    }
+}
+
+/// Checks what `push` needs: cameras and log.
+pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log), Problems> {
+    let mut check = Check::default();
+    let cameras = check.cameras(&merged.cameras);
+    let log = check.log(&merged.server);
+    match (cameras, log) {
+        (Some(cameras), Some(log)) if check.problems.is_empty() => Ok((cameras, log)),
+        _ => Err(check.in_order()),
+    }
+}
+
+#[derive(Default)]
+struct Check {
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    /// The problems as they follow each other in a file.
+    fn in_order(mut self) -> Problems {
+        self.problems.sort_by_key(|problem| match problem.origin {
+            Origin::File { line, column, .. } => (line, column),
+            _ => (0, 0),
+        });
+        Problems(self.problems)
+    }
+
+    fn problem(&mut self, origin: &Origin, error: impl Display) {
+        self.problems.push(Problem {
+            origin: origin.clone(),
+            text: error.to_string(),
+        });
+    }
+
+    /// What a setting's value means; `None` where it has none, or one that means nothing, which is noted.
+    fn read<T, E: Display>(
+        &mut self,
+        values: &Values,
+        setting: &Setting,
+        parse: impl FnOnce(Value) -> Result<T, E>,
+    ) -> Option<T> {
+        let Given { value, origin } = values.get(setting)?;
+        parse(value)
+            .map_err(|error| self.problem(&origin, error))
+            .ok()
+    }
+
+    /// Goes on after a problem, to find the others: `None` only follows one.
+    fn config(&mut self, merged: &Merged) -> Option<Config> {
+        let server = &merged.server;
+        let cameras = self.cameras(&merged.cameras);
+        let listen = self.read(server, &setting::LISTEN, |value| {
+            let texts = value.into_texts();
+            let addresses = texts.iter().map(|text| addresses::listen_address(text));
+            addresses.collect::<Result<Vec<_>, _>>()
+        });
+        let keys = self.keys(server);
+        let certificate = self.certificate(server);
+        let limits = self.limits(server);
+        let origins = self.read(server, &setting::ALLOW_ORIGIN, |value| {
+            AllowedOrigins::new(&value.into_texts())
+        });
+        let hosts = self.read(server, &setting::HOST, |value| {
+            KnownHosts::new(&value.into_texts())
+        });
+        let proxies = self.read(server, &setting::TRUSTED_PROXY, |value| {
+            let texts = value.into_texts();
+            let address = |text: &String| {
+                let address: Result<IpAddr, _> = text.parse();
+                address
+                    .map(|address| address.to_canonical())
+                    .map_err(|_| format!("{text:?} is not an address, such as 192.168.1.2"))
+            };
+            texts.iter().map(address).collect::<Result<Vec<_>, _>>()
+        });
+        let send_timeout = self.read(server, &setting::SEND_TIMEOUT, |value| {
+            in_range(value.into_number(), 0.1..=3600.0, ConfigError::BadTimeout)
+        });
+        let pauses = match server.get(&setting::RETRY_PAUSE) {
+            None => pauses(None).ok(),
+            Some(_) => self.read(server, &setting::RETRY_PAUSE, |value| {
+                pauses(Some(value.into_number()))
+            }),
+        };
+        let log = self.log(server);
+        let config = Config {
+            cameras: cameras?,
+            listen: listen?,
+            keys: keys?,
+            certificate: certificate?,
+            limits: limits?,
+            origins: origins?,
+            hosts: hosts?,
+            proxies: proxies?,
+            sessions: session::Config {
+                send_timeout: Duration::from_secs_f64(send_timeout?),
+                ping_interval: PING_INTERVAL,
+            },
+            pauses: pauses?,
+            log: log?,
+        };
+        if config.listen.is_empty() {
+            let origin = server.get(&setting::LISTEN)?.origin;
+            self.problem(&origin, "give at least one address to listen on");
+        }
+        let sources: Vec<_> = config.cameras.iter().map(|camera| &camera.source).collect();
+        if let Err(error) = addresses::each_once(&config.listen, &sources) {
+            self.problem(&Origin::Default, error);
+        }
+        Some(config)
+    }
+
+    fn log(&mut self, server: &Values) -> Option<Log> {
+        let filter = self.read(server, &setting::LOG, |value| {
+            log_filter(&value.into_text()).map(str::to_owned)
+        });
+        let json = self.read(server, &setting::LOG_JSON, always(Value::into_switch));
+        Some(Log {
+            filter: filter?,
+            json: json?,
+        })
+    }
+
+    fn distinct_ids(&mut self, cameras: &[Values]) {
+        let ids: Vec<_> = cameras
+            .iter()
+            .filter_map(|camera| camera.get(&setting::ID))
+            .collect();
+        for (number, id) in ids.iter().enumerate() {
+            if let Some(first) = ids[..number].iter().find(|first| first.value == id.value) {
+                let text = format!("{} has this id already: give another one", first.origin);
+                self.problem(&id.origin, text);
+            }
+        }
+    }
+
+    fn cameras(&mut self, cameras: &[Values]) -> Option<Vec<Settings>> {
+        if cameras.is_empty() {
+            self.problem(&Origin::Default, "there is no camera");
+        }
+        self.distinct_ids(cameras);
+        let sources: Vec<_> = cameras.iter().map(|values| self.source(values)).collect();
+        let given = cameras
+            .iter()
+            .map(|values| self.read(values, &setting::ID, |value| Id::new(&value.into_text())));
+        let given: Vec<_> = given.collect();
+        let sources: Vec<_> = sources
+            .into_iter()
+            .collect::<Option<_>>()
+            .unwrap_or_default();
+        // Two of the same id are noted already.
+        let ids = identify(given.into_iter().zip(&sources)).unwrap_or_default();
+        let ids = ids.into_iter().map(Some).chain(std::iter::repeat(None));
+        let sources = sources.into_iter().map(Some).chain(std::iter::repeat(None));
+        let identities = ids.zip(sources);
+        let settings: Vec<_> = cameras
+            .iter()
+            .zip(identities)
+            .map(|(values, (id, source))| self.camera(values, id, source))
+            .collect();
+        settings.into_iter().collect()
+    }
+
+    fn camera(
+        &mut self,
+        values: &Values,
+        id: Option<Id>,
+        source: Option<Spec>,
+    ) -> Option<Settings> {
+        let name = self.read(values, &setting::NAME, always(Value::into_text));
+        let size = self.read(values, &setting::SIZE, |value| {
+            parse_size(&value.into_text())
+        });
+        let fps = self.read(values, &setting::FPS, |value| {
+            in_range(value.into_number(), 0.1..=240.0, ConfigError::BadFps)
+        });
+        let quality = self.read(values, &setting::QUALITY, |value| {
+            in_range(value.into_count(), 1..=100, ConfigError::BadQuality)
+        });
+        let rotate = self.read(values, &setting::ROTATE, |value| {
+            match u16::try_from(value.into_count()) {
+                Ok(angle @ (0 | 90 | 180 | 270)) => Ok(angle),
+                other => Err(ConfigError::BadRotation(other.unwrap_or(u16::MAX))),
+            }
+        });
+        let hflip = self.read(values, &setting::HFLIP, always(Value::into_switch))?;
+        let vflip = self.read(values, &setting::VFLIP, always(Value::into_switch))?;
+        let renditions = self.read(values, &setting::RENDITIONS, |value| {
+            in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
+        });
+        let (width, height) = size?;
+        Some(Settings {
+            id: id?,
+            name,
+            source: source?,
+            capture: source::Config {
+                width,
+                height,
+                fps: fps?,
+                transform: Transform {
+                    hflip,
+                    vflip,
+                    rotate: rotate?,
+                },
+            },
+            quality: quality? as u8,
+            renditions: renditions? as usize,
+        })
+    }
+
+    fn source(&mut self, values: &Values) -> Option<Spec> {
+        let key_file = values.get(&setting::KEY_FILE);
+        self.read(values, &setting::SOURCE, |value| {
+            let text = value.into_text();
+            let text = match key_file {
+                Some(given) => with_key_file(&text, &given.value.into_text())?,
+                None => text,
+            };
+            Spec::parse(&text).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Where the keys are kept, where there are any.
+    fn keys(&mut self, server: &Values) -> Option<Option<Store>> {
+        if self.read(server, &setting::NO_AUTH, always(Value::into_switch))? {
+            return Some(None);
+        }
+        self.store(server).map(Some)
+    }
+
+    fn store(&mut self, server: &Values) -> Option<Store> {
+        let given = path(server, &setting::STATE_DIR);
+        store(given.as_deref())
+            .map_err(|error| self.problem(&Origin::Default, error))
+            .ok()
+    }
+
+    fn certificate(&mut self, server: &Values) -> Option<Option<Certificate>> {
+        let kind = server.get(&setting::TLS);
+        let files = (
+            path(server, &setting::TLS_CERT),
+            path(server, &setting::TLS_KEY),
+        );
+        let certificate = match (&kind, files) {
+            (None, (None, None)) => None,
+            (None, (Some(chain), Some(key))) => Some(Certificate::Files(chain, key)),
+            (Some(given), (None, None)) if given.value == Value::Text("self-signed".into()) => {
+                let store = self.store(server)?;
+                Some(Certificate::SelfSigned(store.directory().to_owned()))
+            }
+            _ => {
+                let settings = [&setting::TLS, &setting::TLS_CERT, &setting::TLS_KEY];
+                let given = settings.into_iter().find_map(|setting| server.get(setting));
+                let origin = given.map_or(Origin::Default, |given| given.origin);
+                self.problem(&origin, ConfigError::BadTls);
+                return None;
+            }
+        };
+        Some(certificate)
+    }
+
+    fn limits(&mut self, server: &Values) -> Option<Limits> {
+        let mut limit = |setting, unset: usize| {
+            if server.get(setting).is_none() {
+                return Some(unset);
+            }
+            self.read(server, setting, |value| {
+                let limit = in_range(value.into_count(), 1..=LARGEST_LIMIT, ConfigError::BadLimit);
+                limit.map(|limit| limit as usize)
+            })
+        };
+        let viewers = limit(&setting::MAX_VIEWERS, 0);
+        let members = limit(&setting::MAX_CONNECTIONS, 0);
+        // Shares are fair without it.
+        let per_address = limit(&setting::MAX_PER_ADDRESS, LARGEST_LIMIT as usize);
+        // All viewers may come back at once.
+        let guests = limit(
+            &setting::MAX_UNAUTHENTICATED,
+            viewers.unwrap_or_default().clamp(128, 1024),
+        );
+        Some(Limits {
+            members: members?,
+            guests: guests?,
+            per_address: per_address?,
+            viewers: viewers?,
+        })
+    }
+}
+
+/// For values that always mean something.
+fn always<T>(into: impl FnOnce(Value) -> T) -> impl FnOnce(Value) -> Result<T, ConfigError> {
+    |value| Ok(into(value))
+}
+
+pub(super) fn path(values: &Values, setting: &Setting) -> Option<PathBuf> {
+    let given = values.get(setting)?;
+    Some(Path::new(&given.value.into_text()).to_owned())
+}
+
+/// The URL with a placeholder for its password.
+fn with_key_file(url: &str, file: &str) -> Result<String, String> {
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or("key_file is for a source that is a URL, and this is none")?;
+    let (authority, rest) = rest.split_at(end_of_authority(rest));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("camera", authority));
+    if user.contains(':') {
+        return Err("the URL has a password already: leave it or key_file out".into());
+    }
+    Ok(format!("{scheme}://{user}:${{file:{file}}}@{host}{rest}"))
+}

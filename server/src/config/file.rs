@@ -1,0 +1,269 @@
+//! A configuration file: TOML, taken apart into settings. Everything in it that is no setting is told, with its place and the
+//! name that was probably meant.
+//!
+//! What the values mean belongs to [`super::checked`].
+
+use super::layer::{Given, Layer, Origin, Problem, Values};
+use super::setting::{ALL, CAMERA, Kind, SECTIONS, SOURCE, Setting, Value};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Reads a file's text; `None` where there is no such file.
+pub(crate) fn read(path: &Path) -> Result<Option<String>, Problem> {
+    let problem = |text: String| Problem {
+        origin: Origin::File {
+            file: Arc::new(path.to_owned()),
+            line: 0,
+            column: 0,
+        },
+        text,
+    };
+    let mut text = String::new();
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(problem(format!("it cannot be read: {error}"))),
+    };
+    file.take(LARGEST + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| problem(format!("it cannot be read: {error}")))?;
+    if text.len() as u64 > LARGEST {
+        return Err(problem(format!("it has more than {LARGEST} bytes")));
+    }
+    Ok(Some(text))
+}
+
+/// The settings in a file's text. Relative paths in it start at `path`'s directory.
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Layer, Vec<Problem>> {
+    let mut reader = Reader {
+        text,
+        file: Arc::new(path.to_owned()),
+        problems: Vec::new(),
+    };
+    let layer = match DeTable::parse(text) {
+        Ok(document) => reader.document(document.get_ref()),
+        Err(error) => {
+            let lines = error.message().replace('\n', ", ");
+            reader.problem(
+                error.span().unwrap_or_default(),
+                format!("this is not TOML: {lines}"),
+            );
+            Layer::default()
+        }
+    };
+    if reader.problems.is_empty() {
+        Ok(layer)
+    } else {
+        Err(reader.problems)
+    }
+}
+
+type Key<'i> = Spanned<DeString<'i>>;
+
+struct Reader<'t> {
+    text: &'t str,
+    file: Arc<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn origin(&self, at: Range<usize>) -> Origin {
+        let before = self.text.get(..at.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Origin::File {
+            file: Arc::clone(&self.file),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    fn problem(&mut self, at: Range<usize>, text: String) {
+        let origin = self.origin(at);
+        self.problems.push(Problem { origin, text });
+    }
+
+    fn document(&mut self, document: &DeTable<'_>) -> Layer {
+        let mut layer = Layer::default();
+        for (key, value) in document {
+            let name = &**key.get_ref();
+            match value.get_ref() {
+                _ if !SECTIONS.iter().any(|(section, _)| *section == name) => {
+                    self.unknown_section(key)
+                }
+                DeValue::Array(cameras) if name == CAMERA => {
+                    let mut listed = Vec::new();
+                    for camera in cameras {
+                        let mut values = Values::default();
+                        match camera.get_ref() {
+                            DeValue::Table(table) => self.table(CAMERA, "", table, &mut values),
+                            _ => self
+                                .problem(camera.span(), "write each camera as [[camera]]".into()),
+                        }
+                        listed.push(values);
+                    }
+                    layer.cameras = Some(listed);
+                }
+                DeValue::Table(table) if name != CAMERA => {
+                    self.table(name, "", table, &mut layer.server);
+                }
+                _ if name == CAMERA => {
+                    self.problem(
+                        key.span(),
+                        "write [[camera]], with two brackets, for each camera".into(),
+                    );
+                }
+                _ => self.problem(key.span(), format!("{name} is a section: write [{name}]")),
+            }
+        }
+        layer
+    }
+
+    /// Takes over a table's values; `within` is the table's own name in its section, with a dot, where it isn't the section.
+    fn table(&mut self, section: &str, within: &str, table: &DeTable<'_>, values: &mut Values) {
+        for (key, value) in table {
+            let name = format!("{within}{}", key.get_ref());
+            let settings = ALL.iter().filter(|setting| setting.section == section);
+            let mut settings = settings.map(|setting| (setting, setting.key));
+            let below = format!("{name}.");
+            if let Some((setting, _)) = settings.clone().find(|(_, key)| *key == name) {
+                match self.value(setting, value) {
+                    Some(value) => values.set(
+                        setting,
+                        Given {
+                            value,
+                            origin: self.origin(key.span()),
+                        },
+                    ),
+                    None => self.problem(
+                        value.span(),
+                        format!(
+                            "{name} takes {}, and this is {}",
+                            setting.takes(),
+                            kind(value.get_ref())
+                        ),
+                    ),
+                }
+            } else if settings.any(|(_, key)| key.starts_with(&below)) {
+                match value.get_ref() {
+                    DeValue::Table(inner) => self.table(section, &below, inner, values),
+                    _ => self.problem(
+                        value.span(),
+                        format!("{name} takes a table, such as {name} = {{ … }}"),
+                    ),
+                }
+            } else {
+                self.unknown_key(section, within, key);
+            }
+        }
+    }
+
+    fn value(&self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        let value = setting.value(value.get_ref())?;
+        Some(match value {
+            Value::Text(text) if setting.kind == Kind::Path => Value::Text(self.anchored(&text)),
+            Value::Text(text) if std::ptr::eq(setting, &SOURCE) => {
+                Value::Text(match text.strip_prefix("files:") {
+                    Some(path) if !path.is_empty() => format!("files:{}", self.anchored(path)),
+                    _ => self.with_anchored_placeholders(&text),
+                })
+            }
+            other => other,
+        })
+    }
+
+    /// The path, where relative, from the file's directory.
+    fn anchored(&self, path: &str) -> String {
+        let directory = self.file.parent().unwrap_or(Path::new(""));
+        directory.join(path).display().to_string()
+    }
+
+    fn with_anchored_placeholders(&self, text: &str) -> String {
+        let mut parts = text.split("${file:");
+        let mut whole = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            whole.push_str("${file:");
+            whole.push_str(&match part.split_once('}') {
+                Some((path, rest)) => format!("{}}}{rest}", self.anchored(path)),
+                None => part.to_owned(),
+            });
+        }
+        whole
+    }
+
+    fn unknown_section(&mut self, key: &Key<'_>) {
+        let name = key.get_ref();
+        let sections = SECTIONS.map(|(section, _)| section);
+        let instead = match (nearest(name, &sections), home_of(name)) {
+            (_, Some(section)) => format!("it belongs in {}", header(section)),
+            (Some(section), None) => format!("did you mean {}?", header(section)),
+            (None, None) => format!("there are {}", sections.map(header).join(", ")),
+        };
+        self.problem(
+            key.span(),
+            format!("there is no section {name:?}: {instead}"),
+        );
+    }
+
+    fn unknown_key(&mut self, section: &str, within: &str, key: &Key<'_>) {
+        let name = format!("{within}{}", key.get_ref());
+        let settings = ALL.iter().filter(|setting| setting.section == section);
+        let keys: Vec<_> = settings
+            .filter(|s| !s.hidden)
+            .map(|setting| setting.key)
+            .collect();
+        let instead = match (nearest(&name, &keys), home_of(&name)) {
+            (Some(key), _) => format!("did you mean {key}?"),
+            (None, Some(section)) => format!("it belongs in {}", header(section)),
+            (None, None) => format!("there are {}", keys.join(", ")),
+        };
+        let header = header(section);
+        self.problem(
+            key.span(),
+            format!("there is no {name:?} in {header}: {instead}"),
+        );
+    }
+}
+
+/// How a section begins in a file.
+pub(crate) fn header(section: &str) -> String {
+    if section == CAMERA {
+        format!("[[{section}]]")
+    } else {
+        format!("[{section}]")
+    }
+}
+
+/// The section of a key that stands in the wrong place, also under its flag's name.
+fn home_of(name: &str) -> Option<&'static str> {
+    let flag = name.replace('_', "-");
+    let mut settings = ALL.iter();
+    settings
+        .find(|setting| setting.key == name || setting.flag == Some(&flag))
+        .map(|setting| setting.section)
+}
+
+/// The name that was probably meant: a third of its characters may be wrong, and one in any case.
+fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let wrong = |name: &&&str| strsim::osa_distance(typed, name);
+    let best = names.iter().min_by_key(wrong)?;
+    (wrong(&best) <= (best.len() / 3).max(1)).then_some(best)
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

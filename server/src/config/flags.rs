@@ -1,0 +1,155 @@
+//! Settings from the command line and from the environment.
+
+use super::layer::{Given, Layer, Origin, Problem, Problems, Values};
+use super::setting::{self, ALL, SOURCE, Setting, Value};
+use crate::cli;
+use std::path::Path;
+
+/// What was typed to serve.
+pub(crate) fn layer(typed: &cli::Serve) -> Layer {
+    let cli::Serve {
+        config: _,
+        source,
+        capture,
+        listen,
+        allow_origin,
+        no_auth,
+        state_dir,
+        tls,
+        tls_cert,
+        tls_key,
+        host,
+        trusted_proxy,
+        max_connections,
+        max_per_address,
+        max_unauthenticated,
+        max_viewers,
+        renditions,
+        send_timeout,
+        retry_pause,
+        logging,
+    } = typed;
+    let mut layer = Layer::default();
+    layer.type_all([
+        (&setting::LISTEN, texts(listen)),
+        (&setting::HOST, texts(host)),
+        (&setting::TRUSTED_PROXY, texts(trusted_proxy)),
+        (&setting::STATE_DIR, path(state_dir.as_deref())),
+        (&setting::NO_AUTH, on(*no_auth)),
+        (&setting::ALLOW_ORIGIN, texts(allow_origin)),
+        (&setting::TLS, text(tls.as_ref())),
+        (&setting::TLS_CERT, path(tls_cert.as_deref())),
+        (&setting::TLS_KEY, path(tls_key.as_deref())),
+        (&setting::MAX_VIEWERS, count(*max_viewers)),
+        (&setting::MAX_CONNECTIONS, count(*max_connections)),
+        (&setting::MAX_UNAUTHENTICATED, count(*max_unauthenticated)),
+        (&setting::MAX_PER_ADDRESS, count(*max_per_address)),
+        (&setting::SEND_TIMEOUT, send_timeout.map(Value::Number)),
+        (&setting::RETRY_PAUSE, retry_pause.map(Value::Number)),
+        (&setting::RENDITIONS, count(*renditions)),
+    ]);
+    layer.type_common(source, capture, logging);
+    layer
+}
+
+/// What was typed to push.
+pub(crate) fn push(typed: &cli::Push) -> Layer {
+    let mut layer = Layer::default();
+    layer.type_common(typed.source.as_slice(), &typed.capture, &typed.logging);
+    layer
+}
+
+impl Layer {
+    fn type_all<const N: usize>(&mut self, values: [(&Setting, Option<Value>); N]) {
+        for (setting, value) in values {
+            if let Some(value) = value {
+                let origin = typed_as(setting);
+                self.set(setting, Given { value, origin });
+            }
+        }
+    }
+
+    fn type_common(&mut self, sources: &[String], capture: &cli::Capture, log: &cli::Logging) {
+        self.type_all([
+            (&setting::SIZE, text(capture.size.as_ref())),
+            (&setting::FPS, capture.fps.map(Value::Number)),
+            (&setting::QUALITY, count(capture.quality)),
+            (&setting::HFLIP, on(capture.hflip)),
+            (&setting::VFLIP, on(capture.vflip)),
+            (&setting::ROTATE, count(capture.rotate)),
+            (&setting::LOG, text(log.log.as_ref())),
+            (&setting::LOG_JSON, on(log.log_json)),
+        ]);
+        if !sources.is_empty() {
+            self.cameras = Some(cameras(sources, &typed_as(&SOURCE)));
+        }
+    }
+}
+
+fn text(text: Option<&String>) -> Option<Value> {
+    text.map(|text| Value::Text(text.clone()))
+}
+
+fn texts<T: ToString>(items: &[T]) -> Option<Value> {
+    let texts = || items.iter().map(ToString::to_string).collect();
+    (!items.is_empty()).then(|| Value::Texts(texts()))
+}
+
+fn path(path: Option<&Path>) -> Option<Value> {
+    path.map(|path| Value::Text(path.display().to_string()))
+}
+
+fn count(count: Option<impl TryInto<u64>>) -> Option<Value> {
+    Some(Value::Count(count?.try_into().unwrap_or(u64::MAX)))
+}
+
+fn on(on: bool) -> Option<Value> {
+    on.then_some(Value::Switch(true))
+}
+
+fn typed_as(setting: &Setting) -> Origin {
+    Origin::Flag(setting.typed_flag().unwrap_or_default())
+}
+
+/// A camera for each source.
+fn cameras(sources: &[String], origin: &Origin) -> Vec<Values> {
+    let camera = |source: &String| {
+        let value = Value::Text(source.clone());
+        let origin = origin.clone();
+        let mut values = Values::default();
+        values.set(&SOURCE, Given { value, origin });
+        values
+    };
+    sources.iter().map(camera).collect()
+}
+
+/// What the environment says: for each flag there is a variable. One that is set to nothing is not set.
+pub(crate) fn environment(variable: impl Fn(&str) -> Option<String>) -> Result<Layer, Problems> {
+    let (mut layer, mut problems) = (Layer::default(), Vec::new());
+    for setting in ALL {
+        let Some(name) = setting.variable() else {
+            continue;
+        };
+        let Some(text) = variable(&name).filter(|text| !text.trim().is_empty()) else {
+            continue;
+        };
+        let origin = Origin::Environment(name);
+        if std::ptr::eq(*setting, &SOURCE) {
+            let sources: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+            layer.cameras = Some(cameras(&sources, &origin));
+            continue;
+        }
+        match setting.value_in_environment(&text) {
+            Some(value) => layer.set(setting, Given { value, origin }),
+            None => problems.push(Problem {
+                origin,
+                text: format!("it takes {}, and is {text:?}", setting.takes()),
+            }),
+        }
+    }
+    if problems.is_empty() {
+        Ok(layer)
+    } else {
+        Err(Problems(problems))
+    }
+}

@@ -1,0 +1,156 @@
+//! Settings from one place, and what several places make together, each value with its origin.
+
+use super::setting::{CAMERA, Setting, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing was given.
+    Default,
+    /// A line and column of a file, from 1; 0 is the file as a whole.
+    File {
+        /// The file.
+        file: Arc<PathBuf>,
+        /// The line.
+        line: usize,
+        /// The character in it.
+        column: usize,
+    },
+    /// An environment variable.
+    Environment(String),
+    /// A flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { file, line: 0, .. } => write!(f, "{}", file.display()),
+            Self::File { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
+            Self::Environment(name) => write!(f, "${name}"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+/// Something that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub origin: Origin,
+    /// What is wrong, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::Default => f.write_str(&self.text),
+            origin => write!(f, "{origin}: {}", self.text),
+        }
+    }
+}
+
+/// Everything that is wrong; at least one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.0.iter().enumerate() {
+            let line_break = if number == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Given {
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// Values by their settings' paths.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Values(BTreeMap<String, Given>);
+
+impl Values {
+    pub(crate) fn set(&mut self, setting: &Setting, given: Given) {
+        self.0.insert(setting.path(), given);
+    }
+
+    /// What was given, else the default.
+    pub(crate) fn get(&self, setting: &Setting) -> Option<Given> {
+        let given = self.0.get(&setting.path()).cloned();
+        given.or_else(|| {
+            let value = setting.default_value()?;
+            Some(Given {
+                value,
+                origin: Origin::Default,
+            })
+        })
+    }
+
+    /// Takes over what the other has.
+    fn extend(&mut self, other: &Self) {
+        let others = other.0.iter();
+        self.0
+            .extend(others.map(|(path, given)| (path.clone(), given.clone())));
+    }
+}
+
+/// What one place gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Layer {
+    /// Settings of the server.
+    pub server: Values,
+    /// The cameras, where this place says which there are.
+    pub cameras: Option<Vec<Values>>,
+    /// Settings that it gives for every camera.
+    pub every_camera: Values,
+}
+
+impl Layer {
+    /// Notes a value; one for cameras is for every one of them.
+    pub(crate) fn set(&mut self, setting: &Setting, given: Given) {
+        if setting.section == CAMERA {
+            self.every_camera.set(setting, given);
+        } else {
+            self.server.set(setting, given);
+        }
+    }
+
+    /// The layers as one, the last one winning. A list is replaced as a whole, and so are the cameras; what is given for
+    /// every camera wins over what stands at one, because only environment and flags do that.
+    pub(crate) fn merged(layers: &[Self]) -> Merged {
+        let (mut server, mut every_camera) = (Values::default(), Values::default());
+        let mut cameras = vec![Values::default()];
+        for layer in layers {
+            server.extend(&layer.server);
+            every_camera.extend(&layer.every_camera);
+            if let Some(listed) = &layer.cameras {
+                cameras.clone_from(listed);
+            }
+        }
+        for camera in &mut cameras {
+            camera.extend(&every_camera);
+        }
+        Merged { server, cameras }
+    }
+}
+
+/// What all places make together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Merged {
+    pub server: Values,
+    pub cameras: Vec<Values>,
+}

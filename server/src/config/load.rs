@@ -1,0 +1,154 @@
+//! Where configuration files lie, and what they, the environment and the flags make together.
+
+use super::layer::{Layer, Merged, Origin, Problem, Problems};
+use super::setting::STATE_DIR;
+use super::{Config, checked, file, flags, show};
+use crate::cli::Serve;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files that are read, the last one winning. Only the one that was named has to exist.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Those that may exist.
+    pub usual: Vec<PathBuf>,
+    /// The one that was named.
+    pub named: Option<PathBuf>,
+}
+
+/// The variable that stands for `--config`.
+const VARIABLE: &str = "PISTREAMER_CONFIG";
+
+impl Places {
+    /// `/etc/pistreamer/pistreamer.toml`, `./pistreamer.toml`, then the one that was named with the flag or in the environment.
+    pub fn new(named: Option<&Path>) -> Self {
+        let in_environment = || {
+            let path = std::env::var_os(VARIABLE);
+            path.filter(|path| !path.is_empty()).map(PathBuf::from)
+        };
+        Self {
+            usual: vec![
+                "/etc/pistreamer/pistreamer.toml".into(),
+                "pistreamer.toml".into(),
+            ],
+            named: named.map(Path::to_owned).or_else(in_environment),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.usual.iter().chain(&self.named)
+    }
+
+    /// The layers of the files that exist.
+    fn layers(&self) -> Result<Vec<(PathBuf, Layer)>, Problems> {
+        let (mut layers, mut problems) = (Vec::new(), Vec::new());
+        for path in self.all() {
+            match file::read(path) {
+                Ok(Some(text)) => match file::parse(&text, path) {
+                    Ok(layer) => layers.push((path.clone(), layer)),
+                    Err(several) => problems.extend(several),
+                },
+                Ok(None) if self.named.as_ref() == Some(path) => problems.push(Problem {
+                    origin: Origin::of_file(path),
+                    text: "there is no such file".into(),
+                }),
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            Ok(layers)
+        } else {
+            Err(Problems(problems))
+        }
+    }
+}
+
+/// A configuration with what it was made of.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The files that were read, the last one winning.
+    pub files: Vec<PathBuf>,
+    merged: Merged,
+}
+
+impl Loaded {
+    /// Reads the files, the environment and what was typed.
+    ///
+    /// # Errors
+    /// With everything that is wrong in them.
+    pub fn new(typed: &Serve) -> Result<Self, Problems> {
+        Self::from(&Places::new(typed.config.as_deref()), typed)
+    }
+
+    /// The same with files from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn from(places: &Places, typed: &Serve) -> Result<Self, Problems> {
+        let (files, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
+        layers.push(environment()?);
+        layers.push(flags::layer(typed));
+        let merged = Layer::merged(&layers);
+        Ok(Self {
+            config: checked::checked(&merged)?,
+            files,
+            merged,
+        })
+    }
+
+    /// The state directory, where one was given.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        checked::path(&self.merged.server, &STATE_DIR)
+    }
+
+    /// As a file that says where each value comes from. Secrets are left out.
+    pub fn shown(&self) -> String {
+        show::shown(&self.merged)
+    }
+}
+
+/// The state directory that files and environment name.
+pub(super) fn state_dir(places: &Places) -> Result<Option<PathBuf>, Problems> {
+    let (_, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
+    layers.push(environment()?);
+    let merged = Layer::merged(&layers);
+    Ok(checked::path(&merged.server, &STATE_DIR))
+}
+
+/// What the environment says.
+pub(super) fn environment() -> Result<Layer, Problems> {
+    flags::environment(|name| std::env::var(name).ok())
+}
+
+/// Says whether a file alone is a configuration, and what is wrong with it.
+///
+/// # Errors
+/// With everything that is wrong in it.
+pub fn check(path: &Path) -> Result<String, Problems> {
+    let places = Places {
+        usual: Vec::new(),
+        named: Some(path.to_owned()),
+    };
+    let (_, layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
+    let config = checked::checked(&Layer::merged(&layers))?;
+    let count = config.cameras.len();
+    let cameras = if count == 1 { "camera" } else { "cameras" };
+    Ok(format!(
+        "{}: no errors, {count} {cameras}\n",
+        path.display()
+    ))
+}
+
+impl Origin {
+    /// A file as a whole.
+    pub(super) fn of_file(path: &Path) -> Self {
+        Self::File {
+            file: Arc::new(path.to_owned()),
+            line: 0,
+            column: 0,
+        }
+    }
+}

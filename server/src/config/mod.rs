@@ -1,0 +1,324 @@
+//! What was typed, checked and completed: the only home of defaults. Each stage gets its own plain `Config` from here.
+
+mod addresses;
+mod checked;
+mod example;
+mod file;
+mod flags;
+mod layer;
+mod load;
+mod setting;
+mod show;
+
+pub use addresses::listen_address;
+pub use example::example;
+pub use layer::{Origin, Problem, Problems};
+pub use load::{Loaded, Places, check};
+
+use crate::access::Store;
+use crate::camera::Settings;
+use crate::cli;
+use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
+use crate::placeholders::{self, PlaceholderError};
+use crate::push::Target;
+use crate::session;
+use crate::source::Pauses;
+use layer::Layer;
+use pistreamer_client::UrlError;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cameras, in order; at least one.
+    pub cameras: Vec<Settings>,
+    /// Addresses to listen on; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Where the access keys are kept; `None` lets everybody in.
+    pub keys: Option<Store>,
+    /// The certificate; `None` encrypts nothing.
+    pub certificate: Option<Certificate>,
+    /// How many may be connected.
+    pub limits: Limits,
+    /// Other origins whose pages may use the cameras.
+    pub origins: AllowedOrigins,
+    /// The names that the server goes by.
+    pub hosts: KnownHosts,
+    /// Proxies whose word about who asks counts.
+    pub proxies: Vec<IpAddr>,
+    /// How sessions behave.
+    pub sessions: session::Config,
+    /// When a camera that failed is tried again.
+    pub pauses: Pauses,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Directives of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// One JSON object a line.
+    pub json: bool,
+}
+
+/// A checked configuration of `pistreamer push`.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// The camera.
+    pub camera: Settings,
+    /// Where to.
+    pub target: Target,
+    /// For how long; `None` is without end.
+    pub duration: Option<Duration>,
+    /// What is logged.
+    pub log: Log,
+}
+
+impl Push {
+    /// Checks what was typed and completes it.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn new(typed: &cli::Push) -> Result<Self, Problems> {
+        let layers = [load::environment()?, flags::push(typed)];
+        let (cameras, log) = checked::pushed(&Layer::merged(&layers))?;
+        let [camera] =
+            <[Settings; 1]>::try_from(cameras).map_err(|_| ConfigError::SeveralPushed)?;
+        if camera.source.takes_pushes() {
+            return Err(ConfigError::PushedIngest.into());
+        }
+        let target = placeholders::filled(&typed.target).map_err(ConfigError::from)?;
+        let duration = typed.duration.map(|seconds| {
+            Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|duration| !duration.is_zero())
+                .ok_or(ConfigError::BadDuration(seconds))
+        });
+        Ok(Self {
+            camera: Settings {
+                renditions: 1,
+                ..camera
+            },
+            target: Target::parse(&target)
+                .map_err(|error| ConfigError::from(error.about(&typed.target)))?,
+            duration: duration.transpose()?,
+            log,
+        })
+    }
+}
+
+impl From<ConfigError> for Problems {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![Problem {
+            origin: Origin::Default,
+            text: error.to_string(),
+        }])
+    }
+}
+
+/// What is wrong with what was typed.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not the URL of a target.
+    #[error(transparent)]
+    BadUrl(#[from] UrlError),
+    /// A secret in a URL is missing.
+    #[error(transparent)]
+    BadPlaceholder(#[from] PlaceholderError),
+    /// Not an address to listen on.
+    #[error(
+        "{0:?} is not an address to listen on: write it like 0.0.0.0:8000, 127.0.0.1:8000 for this machine alone, or 8000"
+    )]
+    BadAddress(String),
+    /// Two sockets that exclude each other.
+    #[error(
+        "{0} and {1} cannot both have the port: leave one of them out, or give it another port"
+    )]
+    Twice(String, String),
+    /// Not a log filter.
+    #[error(
+        "{0:?} is not understood: use error, warn, info, debug, trace or off, also for a module as in \
+         info,pistreamer::session=debug"
+    )]
+    BadLog(String),
+    /// Not a size.
+    #[error(
+        "size {0:?} is not WIDTHxHEIGHT with even numbers from 64x64 to 8192x8192, such as 1280x720"
+    )]
+    BadSize(String),
+    /// Not a frame rate.
+    #[error("a rate of {0} fps is not possible: choose one from 0.1 to 240")]
+    BadFps(f64),
+    /// Not a quality.
+    #[error("JPEG quality {0} is not possible: choose one from 1 to 100")]
+    BadQuality(u64),
+    /// Not a number of renditions.
+    #[error("{0} renditions are not possible: choose 1 to 16")]
+    BadRenditions(u64),
+    /// Not a right angle.
+    #[error("the picture cannot be turned by {0} degrees: choose 0, 90, 180 or 270")]
+    BadRotation(u16),
+    /// Not a time.
+    #[error("a send timeout of {0} s is not possible: choose one from 0.1 to 3600")]
+    BadTimeout(f64),
+    /// Not a time.
+    #[error("a retry pause of {0} s is not possible: choose one from 0.001 to 3600")]
+    BadPause(f64),
+    /// Flags for TLS that don't go together.
+    #[error(
+        "for TLS, give --tls self-signed, or both --tls-cert FILE and --tls-key FILE; in a file, [tls] has kind, cert_file \
+         and key_file"
+    )]
+    BadTls,
+    /// Not a number of connections.
+    #[error("{0} is not possible: choose a number from 1 to {LARGEST_LIMIT}")]
+    BadLimit(u64),
+    /// Not a duration.
+    #[error("a duration of {0} s is not possible: give a number above 0")]
+    BadDuration(f64),
+    /// Push has one camera.
+    #[error("push sends the pictures of one camera: give one source")]
+    SeveralPushed,
+    /// Nothing listens while pushing.
+    #[error("--source ingest needs a server: start pistreamer without push")]
+    PushedIngest,
+    /// No place for the keys.
+    #[error(
+        "there is no place to keep the access keys, because HOME is not set: give one with --state-dir, or let everybody \
+         in with --no-auth"
+    )]
+    NoStateDirectory,
+}
+
+/// Silent connections are pinged so often: middle boxes and browsers cut idle ones after 60 s.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// More connections than that no system grants one process.
+const LARGEST_LIMIT: u64 = 1_000_000;
+
+/// Smallest and largest width and height.
+const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
+
+impl Config {
+    /// Checks what was typed and completes it. Neither files nor the environment are read.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn new(typed: &cli::Serve) -> Result<Self, Problems> {
+        checked::checked(&Layer::merged(&[flags::layer(typed)]))
+    }
+
+    /// The same for the text of a file.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn from_toml(text: &str) -> Result<Self, Problems> {
+        let layer = file::parse(text, Path::new("pistreamer.toml")).map_err(Problems)?;
+        checked::checked(&Layer::merged(&[layer]))
+    }
+}
+
+/// The number, where it is in that range.
+fn in_range<T: PartialOrd + Copy>(
+    number: T,
+    range: std::ops::RangeInclusive<T>,
+    error: impl FnOnce(T) -> ConfigError,
+) -> Result<T, ConfigError> {
+    if range.contains(&number) {
+        Ok(number)
+    } else {
+        Err(error(number))
+    }
+}
+
+/// Checks what `--log` takes: the library takes any word for the name of a module.
+///
+/// # Errors
+/// Where a part of it is neither a level nor a module with one.
+fn log_filter(text: &str) -> Result<&str, ConfigError> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let is_module = |word: &str| word.starts_with("pistreamer") || word.contains("::");
+    // A variable that is set to nothing is not set.
+    if text.trim().is_empty() {
+        return Ok("info");
+    }
+    let understood = text
+        .split(',')
+        .all(|part| match part.trim().rsplit_once('=') {
+            Some((module, level)) => is_level(level) && !module.is_empty(),
+            None => is_level(part.trim()) || is_module(part.trim()),
+        });
+    understood
+        .then_some(text)
+        .ok_or_else(|| ConfigError::BadLog(text.into()))
+}
+
+/// The usual ones, unless one for all was typed.
+fn pauses(typed: Option<f64>) -> Result<Pauses, ConfigError> {
+    match typed {
+        None => Ok(Pauses::default()),
+        Some(seconds) => {
+            let seconds = in_range(seconds, 0.001..=3600.0, ConfigError::BadPause)?;
+            let pause = Duration::from_secs_f64(seconds);
+            Ok(Pauses {
+                first: pause,
+                longest: pause,
+            })
+        }
+    }
+}
+
+/// Where the access keys of the server that is meant are kept: where was typed, else where its configuration says.
+///
+/// # Errors
+/// Where the configuration has errors, or names no place.
+pub fn store_of(typed: &cli::Key) -> Result<Store, Problems> {
+    let configured = match &typed.state_dir {
+        Some(directory) => Some(directory.clone()),
+        None => load::state_dir(&Places::new(typed.config.as_deref()))?,
+    };
+    Ok(store(configured.as_deref())?)
+}
+
+/// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state
+/// directory (XDG Base Directory Specification 0.8).
+fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let systemds = || {
+        let all = variable("STATE_DIRECTORY")?;
+        std::env::split_paths(&all).next()
+    };
+    let users = || {
+        let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        let state = variable("XDG_STATE_HOME").map(PathBuf::from);
+        Some(state.or_else(home)?.join("pistreamer"))
+    };
+    typed
+        .map(Path::to_owned)
+        .or_else(systemds)
+        .or_else(users)
+        .map(Store::new)
+        .ok_or(ConfigError::NoStateDirectory)
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), ConfigError> {
+    let parse = || {
+        let (width, height) = text.split_once(['x', 'X', '×'])?;
+        Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
+    };
+    parse()
+        .filter(|(width, height)| {
+            [width, height]
+                .iter()
+                .all(|side| SIZES.contains(side) && *side % 2 == 0)
+        })
+        .ok_or_else(|| ConfigError::BadSize(text.into()))
+}
+
+#[cfg(test)]
+mod tests;

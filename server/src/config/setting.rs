@@ -1,0 +1,364 @@
+//! Every setting, once: where it stands in a file, its flag, what it takes, its default and its text.
+//!
+//! Files, environment, flags, `config show`, `config example` and the reference all read this table. What a value means
+//! belongs to [`super::checked`].
+
+use toml::de::DeValue;
+
+/// A value, from whichever place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    Texts(Vec<String>),
+    Number(f64),
+    Count(u64),
+    Switch(bool),
+}
+
+/// What a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// Several texts; one alone need not be in brackets.
+    Texts,
+    /// A file or directory; relative ones in a file start at that file's directory.
+    Path,
+    /// May have a fraction.
+    Number,
+    /// A whole number, not negative.
+    Count,
+    Switch,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The table in which it stands.
+    pub section: &'static str,
+    /// Its key there.
+    pub key: &'static str,
+    pub kind: Kind,
+    /// As TOML, what holds if nothing is given; `None` leaves it unset.
+    pub default: Option<&'static str>,
+    /// As TOML, an example, where there is no default.
+    pub sample: &'static str,
+    /// The flag without its dashes, where there is one. The environment variable has its name.
+    pub flag: Option<&'static str>,
+    /// What it is, for the example and the reference.
+    pub doc: &'static str,
+    /// Not shown in the example: for tests.
+    pub hidden: bool,
+}
+
+/// The section of a camera's own settings: `[[camera]]`.
+pub(crate) const CAMERA: &str = "camera";
+
+/// Sections in the order of the example, each with what it is about.
+pub(crate) const SECTIONS: [(&str, &str); 6] = [
+    (
+        "server",
+        "Where the server listens and where it keeps its state.",
+    ),
+    ("access", "Who may watch."),
+    (
+        "tls",
+        "Encryption. Give kind, or both cert_file and key_file.",
+    ),
+    ("log", "What is logged."),
+    ("limits", "How much is served at once."),
+    (
+        CAMERA,
+        "One [[camera]] for each camera; without any there is one with the defaults. A change of these is applied while the \
+         server runs.",
+    ),
+];
+
+const fn setting(
+    section: &'static str,
+    key: &'static str,
+    kind: Kind,
+    doc: &'static str,
+) -> Setting {
+    Setting {
+        section,
+        key,
+        kind,
+        default: None,
+        sample: "",
+        flag: None,
+        doc,
+        hidden: false,
+    }
+}
+
+impl Setting {
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
+
+    const fn default(mut self, toml: &'static str) -> Self {
+        self.default = Some(toml);
+        self
+    }
+
+    const fn sample(mut self, toml: &'static str) -> Self {
+        self.sample = toml;
+        self
+    }
+
+    const fn hidden(mut self) -> Self {
+        self.hidden = true;
+        self
+    }
+
+    /// `section.key`.
+    pub(crate) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
+
+    /// The flag as it is typed.
+    pub(crate) fn typed_flag(&self) -> Option<String> {
+        self.flag.map(|flag| format!("--{flag}"))
+    }
+
+    /// The environment variable that stands for the flag.
+    pub(crate) fn variable(&self) -> Option<String> {
+        let name = self.flag?.replace('-', "_").to_uppercase();
+        Some(format!("PISTREAMER_{name}"))
+    }
+
+    /// What it takes, in words.
+    pub(crate) fn takes(&self) -> String {
+        let sample = self.default.unwrap_or(self.sample);
+        let kind = match self.kind {
+            Kind::Text | Kind::Path => "a text",
+            Kind::Texts => "a list of texts",
+            Kind::Number => "a number",
+            Kind::Count => "a whole number, 0 or more",
+            Kind::Switch => return "true or false".into(),
+        };
+        format!("{kind}, such as {sample}")
+    }
+
+    /// The value that a TOML value is, where it is of the right kind.
+    pub(crate) fn value(&self, toml: &DeValue<'_>) -> Option<Value> {
+        Some(match (self.kind, toml) {
+            (Kind::Text | Kind::Path, DeValue::String(text)) => Value::Text(text.to_string()),
+            (Kind::Texts, DeValue::String(text)) => Value::Texts(vec![text.to_string()]),
+            (Kind::Texts, DeValue::Array(items)) => {
+                let texts = items.iter().map(|item| item.get_ref().as_str());
+                let texts: Option<Vec<_>> = texts.map(|text| text.map(str::to_owned)).collect();
+                Value::Texts(texts?)
+            }
+            (Kind::Number, DeValue::Float(number)) => Value::Number(number.as_str().parse().ok()?),
+            (Kind::Number, DeValue::Integer(number)) if number.radix() == 10 => {
+                Value::Number(number.as_str().parse().ok()?)
+            }
+            (Kind::Count, DeValue::Integer(number)) => {
+                Value::Count(u64::from_str_radix(number.as_str(), number.radix()).ok()?)
+            }
+            (Kind::Switch, DeValue::Boolean(on)) => Value::Switch(*on),
+            _ => return None,
+        })
+    }
+
+    /// The value that an environment variable holds, where it is of the right kind. Lists are split at white space.
+    pub(crate) fn value_in_environment(&self, text: &str) -> Option<Value> {
+        let text = text.trim();
+        Some(match self.kind {
+            Kind::Text | Kind::Path => Value::Text(text.into()),
+            Kind::Texts => Value::Texts(text.split_whitespace().map(str::to_owned).collect()),
+            Kind::Number => Value::Number(text.parse().ok()?),
+            Kind::Count => Value::Count(text.parse().ok()?),
+            Kind::Switch => Value::Switch(match text.to_ascii_lowercase().as_str() {
+                "1" | "true" | "yes" | "on" => true,
+                "0" | "false" | "no" | "off" => false,
+                _ => return None,
+            }),
+        })
+    }
+
+    /// The default.
+    pub(crate) fn default_value(&self) -> Option<Value> {
+        let value = DeValue::parse(self.default?).expect("a test parses every default");
+        self.value(value.get_ref())
+    }
+}
+
+/// Only [`Setting::value`] and [`Setting::value_in_environment`] make values of what was given.
+const OF_ITS_KIND: &str = "a setting's value is of its kind";
+
+impl Value {
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            _ => unreachable!("{OF_ITS_KIND}"),
+        }
+    }
+
+    pub(crate) fn into_texts(self) -> Vec<String> {
+        match self {
+            Self::Texts(texts) => texts,
+            _ => unreachable!("{OF_ITS_KIND}"),
+        }
+    }
+
+    pub(crate) fn into_number(self) -> f64 {
+        match self {
+            Self::Number(number) => number,
+            _ => unreachable!("{OF_ITS_KIND}"),
+        }
+    }
+
+    pub(crate) fn into_count(self) -> u64 {
+        match self {
+            Self::Count(count) => count,
+            _ => unreachable!("{OF_ITS_KIND}"),
+        }
+    }
+
+    pub(crate) fn into_switch(self) -> bool {
+        match self {
+            Self::Switch(on) => on,
+            _ => unreachable!("{OF_ITS_KIND}"),
+        }
+    }
+
+    /// As it stands in a file.
+    pub(crate) fn to_toml(&self) -> String {
+        match self {
+            Self::Text(text) => quoted(text),
+            Self::Texts(texts) => {
+                let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+                format!("[{}]", texts.join(", "))
+            }
+            Self::Number(number) => number.to_string(),
+            Self::Count(count) => count.to_string(),
+            Self::Switch(on) => on.to_string(),
+        }
+    }
+}
+
+/// A basic string (TOML 1.0, String): JSON's escapes are among TOML's, and U+007F alone needs one more.
+fn quoted(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    json.replace('\u{7f}', "\\u007F")
+}
+
+macro_rules! settings {
+    ($($name:ident = $setting:expr;)*) => {
+        $(pub(crate) static $name: Setting = $setting;)*
+        /// Every setting, in the order of the example.
+        pub(crate) static ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    LISTEN = setting("server", "listen", Kind::Texts,
+        "Addresses to listen on, or a port alone for every IPv4 address.")
+        .flag("listen").default(r#"["0.0.0.0:8000"]"#);
+    HOST = setting("server", "host", Kind::Texts,
+        "Names under which this server is reached besides its addresses and names of the local network.")
+        .flag("host").default("[]");
+    TRUSTED_PROXY = setting("server", "trusted_proxy", Kind::Texts,
+        "Addresses of reverse proxies whose X-Forwarded-For, -Host and -Proto are believed.")
+        .flag("trusted-proxy").default("[]");
+    STATE_DIR = setting("server", "state_dir", Kind::Path,
+        "Directory for the access keys. If unset: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or ~/.local/state/pistreamer.")
+        .flag("state-dir").sample(r#""/var/lib/pistreamer""#);
+
+    NO_AUTH = setting("access", "no_auth", Kind::Switch,
+        "Let everyone in who can reach this machine: no access key is needed.")
+        .flag("no-auth").default("false");
+    ALLOW_ORIGIN = setting("access", "allow_origin", Kind::Texts,
+        "Origins whose pages may use the cameras too, such as \"http://192.168.1.5:8123\".")
+        .flag("allow-origin").default("[]");
+
+    TLS = setting("tls", "kind", Kind::Text,
+        "\"self-signed\" encrypts with a certificate that the server makes itself.")
+        .flag("tls").sample(r#""self-signed""#);
+    TLS_CERT = setting("tls", "cert_file", Kind::Path,
+        "PEM file of the certificate chain. It is read again when it changes.")
+        .flag("tls-cert").sample(r#""/etc/pistreamer/cert.pem""#);
+    TLS_KEY = setting("tls", "key_file", Kind::Path,
+        "PEM file of the certificate's private key.")
+        .flag("tls-key").sample(r#""/etc/pistreamer/key.pem""#);
+
+    LOG = setting("log", "filter", Kind::Text,
+        "error, warn, info, debug or trace, also per module as in \"info,pistreamer::session=debug\".")
+        .flag("log").default(r#""info""#);
+    LOG_JSON = setting("log", "json", Kind::Switch, "Log as JSON, one object a line.")
+        .flag("log-json").default("false");
+
+    MAX_VIEWERS = setting("limits", "viewers", Kind::Count, "Most viewers at once, 1 to 1000000.")
+        .flag("max-viewers").default("256");
+    MAX_CONNECTIONS = setting("limits", "connections", Kind::Count,
+        "Most connections of clients that were let in, 1 to 1000000.")
+        .flag("max-connections").default("512");
+    MAX_UNAUTHENTICATED = setting("limits", "unauthenticated", Kind::Count,
+        "Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go \
+         first. If unset: as many as viewers, from 128 to 1024.")
+        .flag("max-unauthenticated").sample("256");
+    MAX_PER_ADDRESS = setting("limits", "per_address", Kind::Count,
+        "Most connections from one address, 1 to 1000000; behind a trusted proxy, from one that it names. If unset there is no \
+         limit: where all are in use, the addresses with the most give way.")
+        .flag("max-per-address").sample("16");
+    SEND_TIMEOUT = setting("limits", "send_timeout", Kind::Number,
+        "Seconds after which a viewer that takes nothing is disconnected, 0.1 to 3600.")
+        .flag("send-timeout").default("10");
+    RETRY_PAUSE = setting("limits", "retry_pause", Kind::Number,
+        "Seconds after which a camera that failed is tried again, in place of pauses that grow; for tests.")
+        .flag("retry-pause").sample("1").hidden();
+
+    ID = setting(CAMERA, "id", Kind::Text,
+        "What links, tickets, keys and metrics call this camera. If unset, it is derived from the source.")
+        .sample(r#""door""#);
+    NAME = setting(CAMERA, "name", Kind::Text,
+        "What people call this camera. If unset, the source's own name.")
+        .sample(r#""Front door""#);
+    SOURCE = setting(CAMERA, "source", Kind::Text,
+        "Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, ingest, or the \
+         URL of a network camera or of another pistreamer. ${NAME} and ${file:PATH} in a URL stand for an environment variable \
+         and for what a file holds.")
+        .flag("source").default(r#""auto""#);
+    KEY_FILE = setting(CAMERA, "key_file", Kind::Path,
+        "File that holds the password for the source's URL: another pistreamer's access key, or a network camera's password \
+         for the user in the URL.")
+        .sample(r#""/etc/pistreamer/door.key""#);
+    SIZE = setting(CAMERA, "size", Kind::Text, "Picture size, even numbers from 64x64 to 8192x8192.")
+        .flag("size").default(r#""1280x720""#);
+    FPS = setting(CAMERA, "fps", Kind::Number, "Frames per second, 0.1 to 240.")
+        .flag("fps").default("30");
+    QUALITY = setting(CAMERA, "quality", Kind::Count, "JPEG quality, 1 to 100.")
+        .flag("quality").default("80");
+    HFLIP = setting(CAMERA, "transform.hflip", Kind::Switch, "Mirror the picture left to right.")
+        .flag("hflip").default("false");
+    VFLIP = setting(CAMERA, "transform.vflip", Kind::Switch, "Mirror the picture top to bottom.")
+        .flag("vflip").default("false");
+    ROTATE = setting(CAMERA, "transform.rotate", Kind::Count,
+        "Turn the picture clockwise by 0, 90, 180 or 270 degrees.")
+        .flag("rotate").default("0");
+    RENDITIONS = setting(CAMERA, "renditions", Kind::Count,
+        "Most sizes and qualities in which the picture is made at a time, 1 to 16, for viewers that want it smaller.")
+        .flag("renditions").default("3");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_and_sample_is_of_its_settings_kind() {
+        for setting in ALL {
+            let text = setting.default.unwrap_or(setting.sample);
+            let value = DeValue::parse(text).unwrap();
+            assert!(
+                setting.value(value.get_ref()).is_some(),
+                "{}",
+                setting.path()
+            );
+            assert!(SECTIONS.iter().any(|(name, _)| *name == setting.section));
+        }
+    }
+}

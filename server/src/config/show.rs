@@ -1,0 +1,88 @@
+//! The merged configuration as a file, each value with where it comes from. Secrets are left out.
+
+use super::file::header;
+use super::layer::{Merged, Values};
+use super::setting::{ALL, CAMERA, SECTIONS, SOURCE, Setting, Value};
+use std::fmt::Write as _;
+
+/// The text.
+pub(super) fn shown(merged: &Merged) -> String {
+    let mut text = String::new();
+    for (section, _) in SECTIONS {
+        if section == CAMERA {
+            for camera in &merged.cameras {
+                table(&mut text, section, camera);
+            }
+        } else {
+            table(&mut text, section, &merged.server);
+        }
+    }
+    text
+}
+
+fn table(text: &mut String, section: &str, values: &Values) {
+    let line_break = if text.is_empty() { "" } else { "\n" };
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{line_break}{}", header(section));
+    for setting in ALL.iter().filter(|setting| setting.section == section) {
+        let Some(given) = values.get(setting) else {
+            continue;
+        };
+        let value = without_secrets(setting, given.value).to_toml();
+        let _ = writeln!(text, "{} = {value}  # {}", setting.key, given.origin);
+    }
+}
+
+fn without_secrets(setting: &Setting, value: Value) -> Value {
+    match value {
+        Value::Text(text) if std::ptr::eq(setting, &SOURCE) => Value::Text(hidden(&text)),
+        other => other,
+    }
+}
+
+/// A source, with stars for credentials and for what a query and a fragment hold; placeholders stay, which are no secrets.
+fn hidden(source: &str) -> String {
+    let Some((scheme, rest)) = source.split_once("://") else {
+        return source.into();
+    };
+    let (authority, place) = rest.split_at(end_of_authority(rest));
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, password)) => format!("{user}:{}@{host}", star(password)),
+            None => format!("{}@{host}", star(user)),
+        },
+        None => authority.into(),
+    };
+    let (place, fragment) = match place.split_once('#') {
+        Some((place, fragment)) => (place, format!("#{}", star(fragment))),
+        None => (place, String::new()),
+    };
+    let place = match place.split_once('?') {
+        Some((path, query)) => {
+            let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+                Some((name, value)) => format!("{name}={}", star(value)),
+                None => star(pair).into(),
+            });
+            format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+        }
+        None => place.into(),
+    };
+    format!("{scheme}://{authority}{place}{fragment}")
+}
+
+/// Where a URL's path begins, behind the last `@`: before it, a placeholder or a password that is not encoded may have a slash.
+pub(super) fn end_of_authority(rest: &str) -> usize {
+    let from = rest.rfind('@').unwrap_or(0);
+    let after = rest[from..].find(['/', '?', '#']);
+    after.map_or(rest.len(), |after| from + after)
+}
+
+/// Stars, in place of anything but a placeholder alone.
+fn star(secret: &str) -> &str {
+    let is_placeholder = secret.starts_with("${") && secret.find('}') == Some(secret.len() - 1);
+    if is_placeholder || secret.is_empty() {
+        secret
+    } else {
+        "***"
+    }
+}

@@ -1,0 +1,364 @@
+use super::*;
+use crate::cli::Serve;
+use crate::source::Spec;
+
+fn config(change: impl FnOnce(&mut Serve)) -> Result<Config, Problems> {
+    let mut typed = Serve::default();
+    change(&mut typed);
+    Config::new(&typed)
+}
+
+/// Everything that is wrong in a file, a problem a line.
+fn wrong(text: &str) -> String {
+    Config::from_toml(text).unwrap_err().to_string()
+}
+
+#[test]
+fn nothing_typed_is_a_complete_configuration() {
+    let config = config(|_| {}).unwrap();
+    let [camera] = config.cameras.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!(camera.source, Spec::parse("auto").unwrap());
+    assert_eq!(
+        (camera.capture.width, camera.capture.height, camera.quality),
+        (1280, 720, 80)
+    );
+    assert_eq!(config.listen, ["0.0.0.0:8000".parse().unwrap()]);
+}
+
+#[test]
+fn bad_sizes_are_named() {
+    for bad in [
+        "",
+        "1280",
+        "1280x",
+        "x720",
+        "1281x720",
+        "0x0",
+        "1280x720x3",
+        "99999x720",
+        "-2x720",
+    ] {
+        let error = config(|typed| typed.capture.size = Some(bad.into())).unwrap_err();
+        let expected = ConfigError::BadSize(bad.into());
+        assert_eq!(error.to_string(), format!("--size: {expected}"));
+    }
+    let config = config(|typed| typed.capture.size = Some("640×480".into())).unwrap();
+    assert_eq!(config.cameras[0].capture.width, 640);
+}
+
+#[test]
+fn impossible_numbers_are_refused() {
+    assert!(config(|typed| typed.capture.fps = Some(f64::NAN)).is_err());
+    assert!(config(|typed| typed.capture.fps = Some(0.0)).is_err());
+    assert!(config(|typed| typed.capture.quality = Some(0)).is_err());
+    assert!(config(|typed| typed.capture.rotate = Some(45)).is_err());
+    assert!(config(|typed| typed.renditions = Some(0)).is_err());
+    assert!(config(|typed| typed.allow_origin = vec!["*".into()]).is_err());
+}
+
+#[test]
+fn each_camera_of_a_file_has_settings_of_its_own() {
+    let config = Config::from_toml(
+        r#"
+        [server]
+        listen = "127.0.0.1:0"
+        [access]
+        no_auth = true
+        [[camera]]
+        id = "door"
+        name = "Front door"
+        source = "pattern"
+        size = "640x480"
+        fps = 12.5
+        transform = { hflip = true, rotate = 180 }
+        [[camera]]
+        source = "ingest"
+        quality = 40
+        renditions = 1
+        "#,
+    )
+    .unwrap();
+    let [door, other] = config.cameras.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!(
+        (&*door.id, door.name.as_deref()),
+        ("door", Some("Front door"))
+    );
+    let capture = &door.capture;
+    assert_eq!(
+        (capture.width, capture.height, capture.fps),
+        (640, 480, 12.5)
+    );
+    let transform = &capture.transform;
+    assert_eq!(
+        (transform.hflip, transform.vflip, transform.rotate),
+        (true, false, 180)
+    );
+    assert_eq!((door.quality, other.quality), (80, 40));
+    assert_eq!((door.renditions, other.renditions), (3, 1));
+    assert_eq!(
+        (other.source.clone(), other.capture.width),
+        (Spec::parse("ingest").unwrap(), 1280)
+    );
+}
+
+#[test]
+fn what_is_no_setting_is_told_with_its_place_and_the_name_that_was_meant() {
+    for (text, place, said) in [
+        ("[[camera]]\nqualty = 8", "2:1", "did you mean quality?"),
+        ("[[camera]]\n  fsp = 8", "2:3", "did you mean fps?"),
+        ("[sever]\nlisten = 1", "1:2", "did you mean [server]?"),
+        ("[[cameras]]", "1:3", "did you mean [[camera]]?"),
+        ("size = \"64x64\"", "1:1", "it belongs in [[camera]]"),
+        ("[server]\nno-auth = true", "2:1", "it belongs in [access]"),
+        ("[server]\nmax_viewers = 3", "2:1", "it belongs in [limits]"),
+        ("[server]\nzzz = 3", "2:1", "there are listen, host"),
+        ("[camera]", "1:2", "[[camera]], with two brackets"),
+        ("server = 3", "1:1", "server is a section: write [server]"),
+        (
+            "[[camera]]\ntransform.hflop = true",
+            "2:11",
+            "did you mean transform.hflip?",
+        ),
+        (
+            "[[camera]]\ntransform = 3",
+            "2:13",
+            "transform takes a table",
+        ),
+        (
+            "[[camera]]\nfps = \"ä\"",
+            "2:7",
+            "fps takes a number, such as 30, and this is a text",
+        ),
+        (
+            "[limits]\nviewers = -3",
+            "2:11",
+            "viewers takes a whole number, 0 or more",
+        ),
+        (
+            "[server]\nlisten = [8000]",
+            "2:10",
+            "listen takes a list of texts, such as",
+        ),
+        ("[log]\nfilter = \"info\" x", "2:17", "this is not TOML"),
+        (
+            "[log]\njson = true\njson = true",
+            "3:1",
+            "this is not TOML: duplicate key",
+        ),
+    ] {
+        let line = wrong(text);
+        let expected = format!("pistreamer.toml:{place}: ");
+        assert!(line.starts_with(&expected), "{text:?}: {line}");
+        assert!(line.contains(said), "{text:?}: {line}");
+    }
+}
+
+#[test]
+fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
+    let said = wrong(
+        "[server]\nlisten = [\"pi.local\"]\n[[camera]]\nid = \"a b\"\nfps = 0\nsize = \"1x1\"\nquality = 500\n\
+         transform.rotate = 45\nsource = \"webcam\"\n",
+    );
+    let mut lines = said.lines();
+    for (place, text) in [
+        ("2:1", "\"pi.local\" is not an address"),
+        ("4:1", "\"a b\" is no id"),
+        ("5:1", "choose one from 0.1 to 240"),
+        ("6:1", "\"1x1\" is not WIDTHxHEIGHT"),
+        ("7:1", "choose one from 1 to 100"),
+        ("8:11", "choose 0, 90, 180 or 270"),
+        ("9:1", "unknown source \"webcam\""),
+    ] {
+        let line = lines.next().unwrap_or_default();
+        let start = format!("pistreamer.toml:{place}: ");
+        assert!(line.starts_with(&start) && line.contains(text), "{said}");
+    }
+    assert_eq!(lines.next(), None);
+    let twice = "[[camera]]\nid = \"a\"\n[[camera]]\nid = \"a\"\n";
+    assert!(wrong(twice).contains("pistreamer.toml:4:1: pistreamer.toml:2:1 has this id already"));
+}
+
+#[test]
+fn a_key_file_is_the_password_of_a_sources_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    std::fs::write(&key, "p/w\n").unwrap();
+    let source = |url: &str| {
+        let text = format!("[[camera]]\nsource = \"{url}\"\nkey_file = {key:?}");
+        Config::from_toml(&text).unwrap().cameras.remove(0).source
+    };
+    let typed = |url: &str| Spec::parse(url).unwrap();
+    assert_eq!(
+        source("http://me@cam/a?b=c"),
+        typed("http://me:p%2Fw@cam/a?b=c")
+    );
+    assert_eq!(
+        source("wss://pi.local"),
+        typed("wss://camera:p%2Fw@pi.local")
+    );
+    let said = wrong(&format!(
+        "[[camera]]\nsource = \"http://me:x@cam\"\nkey_file = {key:?}"
+    ));
+    assert!(said.contains("has a password already"), "{said}");
+    let said = wrong("[[camera]]\nsource = \"http://me@cam\"\nkey_file = \"/no/such\"");
+    assert!(said.contains("${file:/no/such} cannot be used"), "{said}");
+}
+
+#[test]
+fn the_last_place_that_says_something_wins_and_each_value_says_where_it_is_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let one = "[limits]\nviewers = 1\nconnections = 11\n[[camera]]\nsource = \"pattern\"\n[[camera]]\nsource = \"ingest\"";
+    let two = "[limits]\nviewers = 2\n[[camera]]\nname = \"b\"\nsource = \"http://me:hunter2@cam/?pw=hunter2\"\nfps = 5\n\
+               size = \"64x64\"";
+    let places = Places {
+        usual: vec![
+            file("1", one),
+            directory.path().join("none"),
+            file("2", two),
+        ],
+        named: Some(file("3", "[log]\njson = true\n")),
+    };
+    let typed = Serve {
+        no_auth: true,
+        capture: cli::Capture {
+            fps: Some(7.0),
+            ..Default::default()
+        },
+        ..Serve::default()
+    };
+    let loaded = Loaded::from(&places, &typed).unwrap();
+    let config = &loaded.config;
+    assert_eq!((config.limits.viewers, config.limits.members), (2, 11));
+    assert_eq!(
+        config.cameras.len(),
+        1,
+        "the cameras are replaced as a whole"
+    );
+    assert_eq!(config.cameras[0].capture.fps, 7.0);
+    assert_eq!(loaded.files.len(), 3);
+    let shown = loaded.shown();
+    let at = |name: &str, place: &str| format!("{}:{place}", directory.path().join(name).display());
+    for line in [
+        format!("viewers = 2  # {}", at("2", "2:1")),
+        format!("connections = 11  # {}", at("1", "3:1")),
+        format!("json = true  # {}", at("3", "2:1")),
+        "no_auth = true  # --no-auth".into(),
+        "fps = 7  # --fps".into(),
+        "quality = 80  # default".into(),
+        format!(
+            "source = \"http://me:***@cam/?pw=***\"  # {}",
+            at("2", "5:1")
+        ),
+    ] {
+        assert!(shown.contains(&line), "{line}: {shown}");
+    }
+    assert!(!shown.contains("hunter2"), "{shown}");
+    // It is a configuration itself.
+    let again = Config::from_toml(&shown).unwrap();
+    assert_eq!(again.cameras[0].capture, config.cameras[0].capture);
+    let missing = Places {
+        usual: Vec::new(),
+        named: Some("/no/such/file.toml".into()),
+    };
+    let said = Loaded::from(&missing, &typed).unwrap_err().to_string();
+    assert_eq!(said, "/no/such/file.toml: there is no such file");
+}
+
+#[test]
+fn environment_stands_between_files_and_flags() {
+    let variables = |name: &str| {
+        let value = match name {
+            "PISTREAMER_FPS" => "9",
+            "PISTREAMER_SIZE" => "640x480",
+            "PISTREAMER_SOURCE" => "pattern ingest",
+            "PISTREAMER_NO_AUTH" => "yes",
+            "PISTREAMER_QUALITY" => "",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let file = file::parse(
+        "[[camera]]\nfps = 3\nname = \"x\"",
+        Path::new("pistreamer.toml"),
+    );
+    let typed = Serve {
+        capture: cli::Capture {
+            size: Some("320x240".into()),
+            ..Default::default()
+        },
+        ..Serve::default()
+    };
+    let layers = [
+        file.unwrap(),
+        flags::environment(variables).unwrap(),
+        flags::layer(&typed),
+    ];
+    let config = checked::checked(&Layer::merged(&layers)).unwrap();
+    assert_eq!(config.cameras.len(), 2);
+    for camera in &config.cameras {
+        assert_eq!((camera.capture.fps, camera.capture.width), (9.0, 320));
+        assert_eq!(camera.quality, 80);
+    }
+    assert!(config.keys.is_none());
+    let bad = |name: &str| (name == "PISTREAMER_FPS").then(|| "fast".to_owned());
+    assert_eq!(
+        flags::environment(bad).unwrap_err().to_string(),
+        "$PISTREAMER_FPS: it takes a number, such as 30, and is \"fast\""
+    );
+}
+
+#[test]
+fn the_example_equals_the_defaults_as_it_stands_and_without_its_comment_signs() {
+    let defaults = format!("{:?}", Config::from_toml("").unwrap());
+    let example = example();
+    let as_it_stands = Config::from_toml(&example).unwrap();
+    assert_eq!(format!("{as_it_stands:?}"), defaults);
+    // What has no default is only an example.
+    let mut unset = false;
+    let lines = example
+        .lines()
+        .filter_map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => (!unset).then_some(setting),
+            _ => {
+                unset = line == "# Not set. For example:";
+                Some(line)
+            }
+        });
+    let uncommented = lines.collect::<Vec<_>>().join("\n");
+    assert!(uncommented.contains("\nfps = 30"), "{uncommented}");
+    let uncommented = Config::from_toml(&uncommented).unwrap();
+    assert_eq!(format!("{uncommented:?}"), defaults);
+    let every = example.replace("\n#", "\n").replace("\n ", "\n# ");
+    let layer = file::parse(&every, Path::new("every.toml"));
+    assert!(layer.is_ok(), "{layer:?}");
+}
+
+#[test]
+fn every_setting_has_a_flag_that_the_program_takes_or_is_for_one_camera_alone() {
+    use clap::CommandFactory;
+    let command = cli::Cli::command();
+    let flags: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_long())
+        .collect();
+    let settings: Vec<_> = setting::ALL
+        .iter()
+        .filter_map(|setting| setting.flag)
+        .collect();
+    for flag in &settings {
+        assert!(flags.contains(flag), "no flag {flag}");
+    }
+    for flag in flags {
+        let known = settings.contains(&flag) || ["config", "help", "version"].contains(&flag);
+        assert!(known, "--{flag} cannot be given in a file");
+    }
+}

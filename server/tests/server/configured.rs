@@ -1,0 +1,114 @@
+//! Configuration files: found, merged, checked and shown by the program itself.
+
+use crate::process::{pistreamer, refused, started};
+use crate::support::Running;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The program in a directory, with no configuration from elsewhere.
+fn there(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = pistreamer(arguments);
+    command.current_dir(directory);
+    command
+}
+
+fn said(mut command: Command) -> (bool, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
+    (status.success(), text)
+}
+
+#[test]
+fn config_check_says_everything_that_is_wrong_in_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        std::fs::write(directory.path().join("a.toml"), text).unwrap();
+        said(there(directory.path(), &["config", "check", "a.toml"]))
+    };
+    let (right, text) = check("[[camera]]\nqualty = 3\n[limits]\nviewrs = 3\n");
+    assert!(!right);
+    for line in [
+        "a.toml:2:1: there is no \"qualty\" in [[camera]]: did you mean quality?",
+        "a.toml:4:1: there is no \"viewrs\" in [limits]: did you mean viewers?",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let (right, text) = check("[[camera]]\n[[camera]]\nsource = \"pattern\"\n");
+    assert!(right && text == "a.toml: no errors, 2 cameras\n", "{text}");
+    assert!(refused(&["config", "check", "/no/such.toml"]).contains("there is no such file"));
+    assert!(refused(&["--config", "/no/such.toml"]).contains("there is no such file"));
+}
+
+#[test]
+fn config_show_merges_files_environment_and_flags_and_hides_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    };
+    write(
+        "pistreamer.toml",
+        "[limits]\nviewers = 3\n[[camera]]\nsource = \"http://me:hunter2@cam/\"\nfps = 3\nquality = 3\nsize = \"64x64\"\n",
+    );
+    write("named.toml", "[limits]\nviewers = 4\n");
+    let mut command = there(
+        directory.path(),
+        &["config", "show", "--config", "named.toml", "--fps", "5"],
+    );
+    command
+        .env("PISTREAMER_FPS", "4")
+        .env("PISTREAMER_QUALITY", "4");
+    let (right, text) = said(command);
+    assert!(right, "{text}");
+    for line in [
+        "viewers = 4  # named.toml:2:1",
+        "source = \"http://me:***@cam/\"  # pistreamer.toml:4:1",
+        "size = \"64x64\"  # pistreamer.toml:7:1",
+        "quality = 4  # $PISTREAMER_QUALITY",
+        "fps = 5  # --fps",
+        "connections = 512  # default",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn config_example_is_a_file_that_the_program_takes_and_the_reference_holds_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (right, example) = said(there(directory.path(), &["config", "example"]));
+    assert!(right);
+    std::fs::write(directory.path().join("pistreamer.toml"), &example).unwrap();
+    let (right, text) = said(there(
+        directory.path(),
+        &["config", "check", "pistreamer.toml"],
+    ));
+    assert!(right, "{text}");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let reference = std::fs::read_to_string(reference).unwrap();
+    assert!(
+        reference.contains(&format!("```toml\n{example}```\n")),
+        "docs/configuration.md is not `pistreamer config example`:\n{example}"
+    );
+}
+
+#[test]
+fn a_server_serves_what_its_file_says_and_key_finds_its_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n[[camera]]\nsource = \"pattern\"\nsize = \"320x240\"\n";
+    std::fs::create_dir(directory.path().join("etc")).unwrap();
+    std::fs::write(directory.path().join("etc/own.toml"), file).unwrap();
+    let (child, url) = started(there(directory.path(), &["--config", "etc/own.toml"]));
+    let _server = Running(child);
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    // Relative paths start at the file.
+    assert!(directory.path().join("etc/state/keys.json").exists());
+    let (right, text) = said(there(
+        directory.path(),
+        &["key", "--config", "etc/own.toml"],
+    ));
+    assert!(right && text.starts_with("owner "), "{text}");
+}
