@@ -201,6 +201,16 @@ pub struct CameraStatus {
     /// Size and rate of the pictures; `None` where they are as was told before, or where nobody knows them yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    /// What the camera is called; `None` where that is as was told before.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "text::deserialize_option"
+    )]
+    pub name: Option<String>,
+    /// What can be set on the camera; `None` where that is as was told before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controls: Option<Vec<Control>>,
 }
 
 /// Size and rate of a camera's pictures, as in the fields of the same names in [`Hello`].
@@ -238,6 +248,9 @@ pub const CLOSE_BAD_MESSAGE: u16 = 4400;
 
 /// Close code after the end of what let a viewer in: its key was changed, or its ticket is over.
 pub const CLOSE_SIGNED_OUT: u16 = 4401;
+
+/// Close code of a connection whose camera was removed from the server.
+pub const CLOSE_CAMERA_REMOVED: u16 = 4404;
 
 /// Why a text message could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -330,8 +343,7 @@ mod tests {
             state: CameraState::NoSignal,
             reason: "unplugged".into(),
             since_us: 4,
-            test_pattern: None,
-            mode: None,
+            ..CameraStatus::default()
         };
         assert_eq!(
             ServerMessage::State(lost).to_json(),

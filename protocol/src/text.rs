@@ -83,6 +83,14 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<String, 
     Ok(plain(&Cow::<str>::deserialize(from)?))
 }
 
+/// The same where there may be none.
+pub(crate) fn deserialize_option<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<String>, D::Error> {
+    let text = Option::<Cow<'de, str>>::deserialize(from)?;
+    Ok(text.map(|text| plain(&text)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -152,10 +152,10 @@ impl App {
             state.tasks.spawn(async move { tls.follow(until).await });
         }
         shutdown.await;
-        // In the order of the data: no new frames, then no viewers.
+        // First, so that nothing that ends with its camera takes that for something else.
+        state.shutdown.cancel();
         let cameras = state.cameras.clone();
         let closed = tokio::task::spawn_blocking(move || cameras.end());
-        state.shutdown.cancel();
         state.tasks.close();
         if tokio::time::timeout(GOODBYE, state.tasks.wait())
             .await

@@ -104,8 +104,9 @@ fn status(message: &JsValue) -> Option<CameraStatus> {
         reason: string(message, "reason").unwrap_or_default(),
         since_us: whole(message, "since_us").unwrap_or_default(),
         test_pattern: js::get(message, "test_pattern").as_bool(),
+        name: string(message, "name"),
         // The viewer shows what each frame and `rendition` say.
-        mode: None,
+        ..CameraStatus::default()
     })
 }
 

@@ -201,8 +201,11 @@ impl Machine {
     pub fn camera(&mut self, now: f64, status: &CameraStatus) {
         self.heard(now);
         self.test_pattern = status.test_pattern.unwrap_or(self.test_pattern);
-        let was_without = self.camera.1.state == CameraState::NoSignal;
-        if was_without && status.state != CameraState::NoSignal {
+        // A camera that starts anew, or delivers again, shows none of the pictures from before.
+        let before = self.camera.1.state;
+        let waits = status.state == CameraState::Starting
+            || before != CameraState::Live && status.state == CameraState::Live;
+        if waits && before != status.state {
             self.waiting_since = now;
         }
         if self.camera.1.state == status.state {

@@ -104,15 +104,17 @@ impl Lifecycle {
         let mut wanted = self.shared.wanted();
         let restarts = settings.needs_restart(&wanted.settings);
         wanted.settings = settings;
-        self.shared.name(&wanted);
         if restarts {
-            self.shared.restart(&wanted);
+            wanted.stop();
         }
+        self.shared.state.configured(wanted.name(), restarts);
     }
 
     /// Makes the source anew with the settings that it has. Doesn't wait for it.
     pub fn restart(&self) {
-        self.shared.restart(&self.shared.wanted());
+        let wanted = self.shared.wanted();
+        wanted.stop();
+        self.shared.state.configured(wanted.name(), true);
     }
 
     /// Ends the source. Doesn't wait for it.
@@ -139,6 +141,12 @@ impl Wanted {
         if let Some(run) = &self.run {
             run.stop();
         }
+    }
+
+    /// The name that the owner gave counts more than the source's own.
+    fn name(&self) -> &str {
+        let given = self.settings.name.as_deref();
+        given.unwrap_or(&self.source.name)
     }
 }
 
@@ -175,13 +183,8 @@ impl Shared {
         }
         let outlet = outlet.for_run();
         wanted.run = Some(outlet.demand().clone());
-        self.state.starting();
+        self.state.configured(wanted.name(), true);
         Some((wanted.settings.clone(), outlet))
-    }
-
-    fn restart(&self, wanted: &Wanted) {
-        wanted.stop();
-        self.state.starting();
     }
 
     fn make(&self, settings: &Settings) -> Result<Box<dyn Source>, SourceError> {
@@ -193,14 +196,7 @@ impl Shared {
         let source = settings.source.build(&settings.capture, &ends)?;
         let mut wanted = self.wanted();
         wanted.source = source.camera();
-        self.state.describe(&wanted.source);
-        self.name(&wanted);
+        self.state.made(&wanted.source, wanted.name());
         Ok(source)
-    }
-
-    /// The name that the owner gave counts more than the source's own.
-    fn name(&self, wanted: &Wanted) {
-        let given = wanted.settings.name.as_deref();
-        self.state.rename(given.unwrap_or(&wanted.source.name));
     }
 }

@@ -200,8 +200,9 @@ impl Camera {
 
     /// Ends the camera for good, and everything that looks at it.
     fn remove(&self) -> Option<JoinHandle<()>> {
-        self.end();
+        // First, so that nothing that ends with the source takes it for a restart.
         self.0.removed.cancel();
+        self.end();
         self.take_thread()
     }
 

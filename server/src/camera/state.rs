@@ -67,6 +67,8 @@ impl CameraState {
             since_us: self.since_us,
             test_pattern: Some(self.test_pattern),
             mode: (self.mode.width > 0).then_some(self.mode),
+            name: Some(self.name.clone()),
+            controls: Some(self.controls.clone()),
         }
     }
 
@@ -128,21 +130,22 @@ impl StateCell {
         });
     }
 
-    /// The source is being made and opened, for the first time or anew.
-    pub fn starting(&self) {
-        self.turn(Phase::Starting, "");
+    /// It is called so from here on, and where that `starts` it anew, its source is being made and opened.
+    pub fn configured(&self, name: &str, starts: bool) {
+        self.change(|state| {
+            state.name = name.into();
+            if starts && (state.phase != Phase::Starting || !state.reason.is_empty()) {
+                state.turn(Phase::Starting, "");
+            }
+        });
     }
 
-    /// It is called so from here on.
-    pub fn rename(&self, name: &str) {
-        self.change(|state| state.name = name.into());
-    }
-
-    /// Its source is this one from here on.
-    pub fn describe(&self, source: &message::Camera) {
+    /// Its source is this one from here on, and it is called so.
+    pub fn made(&self, source: &message::Camera, name: &str) {
         self.change(|state| {
             state.source.clone_from(&source.source);
             state.test_pattern = source.test_pattern;
+            state.name = name.into();
         });
     }
 

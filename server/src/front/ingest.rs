@@ -20,7 +20,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer_client::violation;
-use pistreamer_protocol::message::{CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{
+    CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage,
+};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, WireFormat};
 use std::pin::pin;
 use std::sync::Arc;
@@ -76,7 +78,7 @@ pub(super) async fn upgrade(
     let upgrade = hyper::upgrade::on(&mut request);
     let span = tracing::info_span!("pusher", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
     let busy = place.begin();
-    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place));
+    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place, camera));
     let session = async move {
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;
@@ -97,12 +99,7 @@ pub(super) async fn upgrade(
         if let End::Broke(error) = &end {
             violation::close(&mut session.socket, error).await;
         }
-        if let End::Stopped(stop) = end {
-            let (code, reason) = match stop {
-                Stop::Shutdown => (CloseCode::Away, "the server stops"),
-                Stop::SignedOut => (CloseCode::from(CLOSE_SIGNED_OUT), "signed out"),
-                Stop::Evicted => (CloseCode::Again, "its place went to another client"),
-            };
+        if let Some((code, reason)) = goodbye(&end) {
             let goodbye = CloseFrame {
                 code,
                 reason: reason.into(),
@@ -117,6 +114,21 @@ pub(super) async fn upgrade(
     switch(accept, offered.then_some(wire))
 }
 
+/// What a pusher is told that has to go.
+fn goodbye(end: &End) -> Option<(CloseCode, &'static str)> {
+    Some(match end {
+        End::Stopped(Stop::Shutdown) => (CloseCode::Away, "the server stops"),
+        End::Stopped(Stop::SignedOut) => (CloseCode::from(CLOSE_SIGNED_OUT), "signed out"),
+        End::Stopped(Stop::Evicted) => (CloseCode::Again, "its place went to another client"),
+        End::Stopped(Stop::Removed) => {
+            let code = CloseCode::from(CLOSE_CAMERA_REMOVED);
+            (code, "the camera was removed")
+        }
+        End::Restarts => (CloseCode::Restart, "the camera starts anew"),
+        End::Left | End::Broke(_) | End::Silent => return None,
+    })
+}
+
 /// Why a pusher's session ended.
 #[derive(Debug, thiserror::Error)]
 enum End {
@@ -128,6 +140,8 @@ enum End {
     Silent,
     #[error("it has to stop: {0:?}")]
     Stopped(Stop),
+    #[error("the camera starts anew")]
+    Restarts,
 }
 
 /// After a message that holds no picture, a pusher rests for so many times as long as it took to find that out: a few
@@ -145,6 +159,7 @@ struct Session {
 impl Session {
     async fn serve(&mut self, stop: impl Future<Output = Stop>) -> End {
         let mut stop = pin!(stop);
+        let mut over = pin!(self.push.over());
         let mut paused = false;
         let mut demand_changes = pin!(self.push.change(paused));
         let mut heard = Instant::now();
@@ -154,6 +169,7 @@ impl Session {
             let said = tokio::select! {
                 biased;
                 stop = &mut stop => return End::Stopped(stop),
+                () = &mut over => return End::Restarts,
                 message = self.socket.next() => {
                     (heard, pinged) = (Instant::now(), false);
                     match message {

@@ -160,7 +160,11 @@ pub(super) async fn stream(
         last: None,
     };
     let opening = stream::once(async move { Ok(Bytes::from(manner.opening())) });
-    let body = opening.chain(parts.into_stream().take_until(stop(&state, &grant, &place)));
+    let body = opening.chain(
+        parts
+            .into_stream()
+            .take_until(stop(&state, &grant, &place, &camera)),
+    );
     multipart(Body::from_stream(body))
 }
 

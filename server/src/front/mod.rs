@@ -168,13 +168,16 @@ fn stop(
     state: &State,
     grant: &Grant,
     place: &Place,
+    camera: &Camera,
 ) -> impl Future<Output = Stop> + Send + 'static {
     let (shutdown, over, leave) = (state.shutdown.clone(), grant.over(), place.leave.clone());
+    let removed = camera.removed();
     async move {
         tokio::select! {
             () = shutdown.cancelled_owned() => Stop::Shutdown,
             () = over => Stop::SignedOut,
             () = leave.cancelled_owned() => Stop::Evicted,
+            () = removed => Stop::Removed,
         }
     }
 }

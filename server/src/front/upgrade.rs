@@ -60,7 +60,7 @@ pub(super) async fn upgrade(
     let tasks = state.tasks.clone();
     let span = tracing::info_span!("viewer", %address, camera = %camera.id(), wire = wire.subprotocol(), key = grant.credential(), session = grant.session);
     let session = async move {
-        let stop = stop(&state, &grant, &place);
+        let stop = stop(&state, &grant, &place, &camera);
         serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;
         drop(via);
     };

@@ -19,7 +19,8 @@ use pistreamer_client::violation;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{
-    self, CLOSE_BAD_MESSAGE, CLOSE_SIGNED_OUT, Rendition, ServerMessage, ViewerMessage,
+    self, CLOSE_BAD_MESSAGE, CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT, Rendition, ServerMessage,
+    ViewerMessage,
 };
 use std::future::ready;
 use std::pin::{Pin, pin};
@@ -62,6 +63,9 @@ pub enum End {
     /// Another viewer has its place.
     #[error("all places are taken, and another viewer got this one")]
     Evicted,
+    /// Its camera was removed.
+    #[error("the camera was removed")]
+    Removed,
 }
 
 /// Why a session has to end that could go on.
@@ -73,6 +77,8 @@ pub enum Stop {
     SignedOut,
     /// Another connection got its place.
     Evicted,
+    /// Its camera was removed.
+    Removed,
 }
 
 impl From<Stop> for End {
@@ -81,6 +87,7 @@ impl From<Stop> for End {
             Stop::Shutdown => Self::Shutdown,
             Stop::SignedOut => Self::SignedOut,
             Stop::Evicted => Self::Evicted,
+            Stop::Removed => Self::Removed,
         }
     }
 }
@@ -96,6 +103,9 @@ impl From<Error> for End {
 
 /// After so many frames everything else has its turn, however fast a camera is.
 const IN_A_ROW: u32 = 16;
+
+/// A viewer that doesn't listen any more must not hold up the server's end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Close code of a server that stops, RFC 6455 §7.4.1.
 const CLOSE_GOING_AWAY: u16 = 1001;
@@ -338,10 +348,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
+    /// Says what ends the connection; whether the viewer still takes it.
+    async fn say_error(&mut self, code: &str, message: String) -> bool {
+        let error = ServerMessage::Error {
+            code: code.into(),
+            message,
+        };
+        matches!(timeout(PATIENCE, self.say(error)).await, Ok(Ok(())))
+    }
+
     /// Ends the connection in good order where there is somebody to hear it.
     async fn say_goodbye(&mut self, end: &End) {
-        /// A viewer that doesn't listen any more must not hold up the server's end.
-        const PATIENCE: Duration = Duration::from_secs(1);
         let (code, reason) = match end {
             End::Left => {
                 // Gone already, where it left without a word.
@@ -354,14 +371,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             End::SignedOut => (CLOSE_SIGNED_OUT, "signed out"),
             End::Evicted => (CLOSE_TRY_AGAIN_LATER, "another viewer got this place"),
             End::BadMessage(error) => {
-                let error = ServerMessage::Error {
-                    code: "bad-message".into(),
-                    message: error.to_string(),
-                };
-                if !matches!(timeout(PATIENCE, self.say(error)).await, Ok(Ok(()))) {
+                if !self.say_error("bad-message", error.to_string()).await {
                     return;
                 }
                 (CLOSE_BAD_MESSAGE, "malformed message")
+            }
+            End::Removed => {
+                if !self.say_error("camera-removed", end.to_string()).await {
+                    return;
+                }
+                (CLOSE_CAMERA_REMOVED, "the camera was removed")
             }
         };
         if !matches!(

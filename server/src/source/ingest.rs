@@ -179,6 +179,12 @@ impl PushSession {
         self.intake.as_ref().is_some_and(Intake::is_open)
     }
 
+    /// Done when nothing that is handed in goes anywhere any more: the source ends, or begins anew.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let demand = self.demand.clone();
+        async move { demand.until(Demand::stopping).await }
+    }
+
     /// Done once frames are wanted, or have not been for some seconds. For use beside [`Self::picture`].
     pub fn change(&self, to_wanted: bool) -> impl Future<Output = ()> + Send + use<> {
         let demand = self.demand.clone();

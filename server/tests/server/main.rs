@@ -17,6 +17,7 @@ mod faults;
 mod forwarded;
 mod grab;
 mod http;
+mod lifecycle;
 mod logged;
 mod login;
 mod passwords;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer::app::App;
+use pistreamer::camera::Registry;
 use pistreamer::cli::{Capture, Serve};
 use pistreamer::config::Config;
 use pistreamer::encode::JpegEncoder;
@@ -27,6 +28,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A running server. `stop` ends it in good order.
 pub struct TestServer {
     pub address: SocketAddr,
+    pub cameras: Registry,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -46,12 +48,14 @@ impl TestServer {
         let url = app.urls().remove(0);
         let (_, address) = url.trim_end_matches('/').split_once("://").unwrap();
         let address = address.parse().unwrap();
+        let cameras = app.cameras().clone();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(app.run(async move {
             let _ = stopped.await;
         }));
         Self {
             address,
+            cameras,
             stop,
             ended,
         }
@@ -205,8 +209,8 @@ impl TestViewer {
         }
     }
 
-    /// The next frame. What is told before it is skipped over, and skips are added up.
-    pub async fn frame(&mut self) -> Received {
+    /// What comes next: a message, or else a frame.
+    pub async fn heard(&mut self) -> Result<ServerMessage, Received> {
         loop {
             match self.next().await.expect("the server went") {
                 Message::Binary(message) => {
@@ -215,20 +219,25 @@ impl TestViewer {
                         WireFormat::GzipBase64 => self.unpacker.unpack(&message).unwrap().to_vec(),
                     };
                     let stamp = Stamp::read(&jpeg).expect("a frame without a stamp");
-                    return Received {
+                    return Err(Received {
                         stamp,
                         message_len: message.len(),
                         jpeg,
-                    };
+                    });
                 }
-                Message::Text(text) => {
-                    if let ServerMessage::Skipped { count, .. } =
-                        ServerMessage::from_json(&text).unwrap()
-                    {
-                        self.skipped += count;
-                    }
-                }
+                Message::Text(text) => return Ok(ServerMessage::from_json(&text).unwrap()),
                 _ => {}
+            }
+        }
+    }
+
+    /// The next frame. What is told before it is skipped over, and skips are added up.
+    pub async fn frame(&mut self) -> Received {
+        loop {
+            match self.heard().await {
+                Ok(ServerMessage::Skipped { count, .. }) => self.skipped += count,
+                Ok(_) => {}
+                Err(frame) => return frame,
             }
         }
     }

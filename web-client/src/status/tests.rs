@@ -364,6 +364,25 @@ fn a_camera_that_takes_its_time_to_start_is_not_awaited_without_end() {
 }
 
 #[test]
+fn a_camera_that_starts_anew_shows_no_picture_from_before_until_a_new_one_comes() {
+    let mut machine = live();
+    let told = |state| CameraStatus {
+        state,
+        ..CameraStatus::default()
+    };
+    machine.camera(300.0, &told(CameraState::Starting));
+    let status = machine.status(301.0);
+    assert_eq!(
+        (status.kind, status.reason.as_str()),
+        (Kind::Connecting, "the camera is starting")
+    );
+    machine.camera(5000.0, &told(CameraState::Live));
+    assert_eq!(machine.status(5001.0).kind, Kind::Connecting);
+    machine.frame(5100.0, Some(2), Some(20.0));
+    assert_eq!(machine.status(5101.0).kind, Kind::Live);
+}
+
+#[test]
 fn an_unusable_address_is_never_tried_again() {
     let mut machine = live();
     machine.another_camera(300.0);
