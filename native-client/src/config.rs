@@ -5,7 +5,7 @@ use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, WireFormat};
 use std::time::Duration;
 
 /// How a subscription behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
     /// The server's WebSocket.

@@ -147,6 +147,8 @@ impl App {
         state.tasks.spawn(async move { access.follow(until).await });
         let until = state.shutdown.clone();
         state.tasks.spawn(follow_interfaces(until));
+        let (cameras, until) = (state.cameras.clone(), state.shutdown.clone());
+        state.tasks.spawn(push::follow(cameras, until));
         if let Some(tls) = state.tls.clone() {
             let until = state.shutdown.clone();
             state.tasks.spawn(async move { tls.follow(until).await });

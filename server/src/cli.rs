@@ -282,6 +282,12 @@ pub struct Serve {
     #[arg(long, value_name = "N")]
     pub renditions: Option<usize>,
 
+    /// Push the camera's frames to another server as well, as `pistreamer push` does: to ws://HOST:PORT or wss://HOST, a pistreamer
+    /// whose source is ingest, or to HOST:PORT, a listener for picamera's network stream; may be given more than once. ${NAME} and
+    /// ${file:PATH} in it stand for a variable of the environment and a file
+    #[arg(long, value_name = "TARGET")]
+    pub push: Vec<String>,
+
     /// Seconds after which a viewer that takes nothing is dropped, 0.1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub send_timeout: Option<f64>,

@@ -11,6 +11,7 @@ mod registry;
 mod settings;
 mod state;
 mod subscription;
+mod target;
 
 pub use id::{Id, IdError, identify};
 pub use lifecycle::Context;
@@ -18,6 +19,7 @@ pub use registry::{Change, ChangeError, Registry};
 pub use settings::Settings;
 pub use state::{CameraState, Phase};
 pub use subscription::{Event, Subscription};
+pub use target::Target;
 
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
@@ -133,6 +135,11 @@ impl Camera {
     /// Its settings now.
     pub fn settings(&self) -> Settings {
         self.0.lifecycle.settings()
+    }
+
+    /// Whether it is the same camera, and not only one that has the same id.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Its state now.

@@ -6,6 +6,7 @@ use super::{Camera, Context, Id, Settings};
 use crate::util::log_throttle::Folded;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use tokio::sync::watch;
 
 /// The cameras of one server, in the order in which they were given; the first is the default one. Clones share them.
 #[derive(Clone, Debug)]
@@ -18,6 +19,7 @@ struct Shared {
     /// Threads of removed cameras, whose sources may still be closing.
     closing: Mutex<Vec<JoinHandle<()>>>,
     asked_by_order: Folded,
+    changed: watch::Sender<()>,
 }
 
 /// What can be done to the cameras while the server runs.
@@ -65,6 +67,7 @@ impl Registry {
             cameras: RwLock::new(cameras.into()),
             closing: Mutex::default(),
             asked_by_order: Folded::new(),
+            changed: watch::Sender::default(),
         }))
     }
 
@@ -150,7 +153,13 @@ impl Registry {
                 *cameras = sorted.into();
             }
         }
+        self.0.changed.send_replace(());
         Ok(())
+    }
+
+    /// News of changes.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 
     /// Ends every camera and waits until their sources have closed. Blocks.

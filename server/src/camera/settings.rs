@@ -2,7 +2,7 @@
 //!
 //! Where it comes from belongs to [`crate::config`]; what is done about a change to [`super::lifecycle`].
 
-use super::Id;
+use super::{Id, Target};
 use crate::hub;
 use crate::source::{self, Spec};
 
@@ -21,6 +21,8 @@ pub struct Settings {
     pub quality: u8,
     /// Most sizes and qualities of its picture at a time, at least 1.
     pub renditions: usize,
+    /// Where its frames are pushed to beside its viewers.
+    pub push: Vec<Target>,
 }
 
 impl Settings {
@@ -38,6 +40,7 @@ impl Settings {
             },
             quality: renditions.quality,
             renditions: renditions.most,
+            push: Vec::new(),
         }
     }
 

@@ -6,8 +6,9 @@ use super::show::end_of_authority;
 use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
 use super::{addresses, in_range, log_filter, parse_size, pauses, store};
 use crate::access::Store;
-use crate::camera::{Id, Settings, identify};
+use crate::camera::{Id, Settings, Target, identify};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
+use crate::placeholders;
 use crate::session;
 use crate::source::{self, Spec, Transform};
 use std::fmt::Display;
@@ -184,7 +185,27 @@ impl Check {
             .zip(identities)
             .map(|(values, (id, source))| self.camera(values, id, source))
             .collect();
+        self.distinct_targets(cameras, &settings);
         settings.into_iter().collect()
+    }
+
+    /// Each target takes the frames of one camera.
+    fn distinct_targets(&mut self, cameras: &[Values], settings: &[Option<Settings>]) {
+        for (number, camera) in settings.iter().enumerate() {
+            let targets = camera.iter().flat_map(|camera| &camera.push);
+            let before = settings[..number].iter().flatten();
+            let before: Vec<_> = before.flat_map(|camera| &camera.push).collect();
+            for target in targets.filter(|target| before.contains(target)) {
+                let Some(given) = cameras[number].get(&setting::PUSH) else {
+                    continue;
+                };
+                let text = format!(
+                    "another camera pushes to {target} already: give each one a target of its own in a file, where push \
+                     stands in its [[camera]]"
+                );
+                self.problem(&given.origin, text);
+            }
+        }
     }
 
     fn camera(
@@ -214,6 +235,10 @@ impl Check {
         let renditions = self.read(values, &setting::RENDITIONS, |value| {
             in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
         });
+        let push = self.read(values, &setting::PUSH, |value| {
+            let texts = value.into_texts();
+            texts.iter().map(|text| target(text)).collect()
+        });
         let (width, height) = size?;
         Some(Settings {
             id: id?,
@@ -231,6 +256,7 @@ impl Check {
             },
             quality: quality? as u8,
             renditions: renditions? as usize,
+            push: push?,
         })
     }
 
@@ -311,6 +337,12 @@ impl Check {
             viewers: viewers?,
         })
     }
+}
+
+/// Where frames are pushed to.
+pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
+    let filled = placeholders::filled(typed)?;
+    Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
 }
 
 /// For values that always mean something.

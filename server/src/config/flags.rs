@@ -25,6 +25,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Layer {
         max_unauthenticated,
         max_viewers,
         renditions,
+        push,
         send_timeout,
         retry_pause,
         logging,
@@ -47,6 +48,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Layer {
         (&setting::SEND_TIMEOUT, send_timeout.map(Value::Number)),
         (&setting::RETRY_PAUSE, retry_pause.map(Value::Number)),
         (&setting::RENDITIONS, count(*renditions)),
+        (&setting::PUSH, texts(push)),
     ]);
     layer.type_common(source, capture, logging);
     layer

@@ -16,11 +16,10 @@ pub use layer::{Origin, Problem, Problems};
 pub use load::{Loaded, Places, check};
 
 use crate::access::Store;
-use crate::camera::Settings;
+use crate::camera::{Settings, Target};
 use crate::cli;
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
-use crate::placeholders::{self, PlaceholderError};
-use crate::push::Target;
+use crate::placeholders::PlaceholderError;
 use crate::session;
 use crate::source::Pauses;
 use layer::Layer;
@@ -91,7 +90,6 @@ impl Push {
         if camera.source.takes_pushes() {
             return Err(ConfigError::PushedIngest.into());
         }
-        let target = placeholders::filled(&typed.target).map_err(ConfigError::from)?;
         let duration = typed.duration.map(|seconds| {
             Duration::try_from_secs_f64(seconds)
                 .ok()
@@ -103,8 +101,7 @@ impl Push {
                 renditions: 1,
                 ..camera
             },
-            target: Target::parse(&target)
-                .map_err(|error| ConfigError::from(error.about(&typed.target)))?,
+            target: checked::target(&typed.target)?,
             duration: duration.transpose()?,
             log,
         })

@@ -342,6 +342,11 @@ settings! {
     RENDITIONS = setting(CAMERA, "renditions", Kind::Count,
         "Most sizes and qualities in which the picture is made at a time, 1 to 16, for viewers that want it smaller.")
         .flag("renditions").default("3");
+    PUSH = setting(CAMERA, "push", Kind::Texts,
+        "Where this camera's frames are pushed to, beside being served: ws://HOST:PORT or wss://HOST is a pistreamer whose source \
+         is ingest, HOST:PORT or tcp://HOST:PORT a listener for picamera's network stream. ${NAME} and ${file:PATH} stand for an \
+         environment variable and for what a file holds.")
+        .flag("push").default("[]");
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::file::header;
 use super::layer::{Merged, Values};
-use super::setting::{ALL, CAMERA, SECTIONS, SOURCE, Setting, Value};
+use super::setting::{ALL, CAMERA, PUSH, SECTIONS, SOURCE, Setting, Value};
 use std::fmt::Write as _;
 
 /// The text.
@@ -36,6 +36,9 @@ fn table(text: &mut String, section: &str, values: &Values) {
 fn without_secrets(setting: &Setting, value: Value) -> Value {
     match value {
         Value::Text(text) if std::ptr::eq(setting, &SOURCE) => Value::Text(hidden(&text)),
+        Value::Texts(texts) if std::ptr::eq(setting, &PUSH) => {
+            Value::Texts(texts.iter().map(|text| hidden(text)).collect())
+        }
         other => other,
     }
 }

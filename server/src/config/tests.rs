@@ -59,6 +59,25 @@ fn impossible_numbers_are_refused() {
 }
 
 #[test]
+fn a_target_is_pushed_to_by_one_camera() {
+    let pushing = |sources: &[&str]| {
+        config(|typed| {
+            typed.source = sources.iter().map(ToString::to_string).collect();
+            typed.push = vec!["ws://me:hunter2@server".into(), "pc:8500".into()];
+        })
+    };
+    let shown = |config: Config| format!("{:?}", config.cameras[0].push);
+    let one = shown(pushing(&["pattern"]).unwrap());
+    assert!(one.contains("Ingest") && one.contains("Tcp") && !one.contains("hunter2"));
+    let error = pushing(&["pattern", "ingest"]).unwrap_err().to_string();
+    assert!(
+        error.contains("another camera pushes to server already") && !error.contains("hunter2")
+    );
+    let error = config(|typed| typed.push = vec!["udp://pc:1".into()]).unwrap_err();
+    assert!(error.to_string().starts_with("--push: "), "{error}");
+}
+
+#[test]
 fn each_camera_of_a_file_has_settings_of_its_own() {
     let config = Config::from_toml(
         r#"

@@ -2,7 +2,8 @@
 //!
 //! What is counted belongs to [`super::Progress`].
 
-use super::{Progress, Target};
+use super::Progress;
+use crate::camera::Target;
 use crate::log;
 use std::io::IsTerminal;
 use std::time::Duration;

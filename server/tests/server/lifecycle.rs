@@ -1,7 +1,7 @@
 //! Cameras that are added, changed, restarted and removed while the server runs, before the eyes of their viewers.
 
 use crate::support::{PATIENCE, Received, TestServer, TestViewer};
-use pistreamer::camera::{Change, Id, Settings};
+use pistreamer::camera::{Change, Id, Settings, Target};
 use pistreamer::source::Spec;
 use pistreamer_protocol::message::{CameraState, CameraStatus, ServerMessage};
 use tokio::io::{AsyncWriteExt, sink};
@@ -257,4 +257,41 @@ async fn another_order_changes_which_camera_is_first_and_no_id() {
     assert_eq!(name("").await, second);
     assert_eq!(name("?camera=0").await, second);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_pushed_beside_its_viewers_and_where_its_settings_say() {
+    let takes = || {
+        TestServer::start(|typed| {
+            typed.source = vec!["ingest".into()];
+            typed.retry_pause = Some(0.01);
+        })
+    };
+    let (first, second) = (takes(), takes());
+    let server = TestServer::start(|typed| typed.push = vec![format!("ws://{}", first.address)]);
+    let mut here = viewers(&server, "pattern").await.remove(0);
+    let mut there = TestViewer::connect(&first).await;
+    assert_eq!(there.frame().await.stamp.camera, "pattern");
+    let seq = here.frame().await.stamp.seq;
+    while there.frame().await.stamp.seq < seq {}
+
+    let mut settings = settings(&server, "pattern");
+    let target = format!("ws://{}", second.address);
+    settings.push = vec![Target::parse(&target).unwrap()];
+    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    let mut elsewhere = TestViewer::connect(&second).await;
+    elsewhere.frame().await;
+    first
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    let (told, _) = until_frame(&mut here, |frame| frame.stamp.seq > seq + 3).await;
+    assert_eq!(told, [], "its own viewers notice nothing");
+    // The end of a server that pushes ends its pushes, too.
+    server.stop().await;
+    second
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    for server in [first, second] {
+        server.stop().await;
+    }
 }
