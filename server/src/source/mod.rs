@@ -2,6 +2,8 @@
 //!
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
+#[cfg(feature = "libcamera")]
+mod device;
 pub mod files;
 mod given;
 pub mod http;

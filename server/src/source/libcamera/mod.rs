@@ -4,14 +4,13 @@
 //! [`crate::encode`].
 
 mod clock;
+mod event;
 mod format;
-mod frame;
-mod health;
 mod list;
+mod loan;
 mod log;
 mod manager;
 mod memory;
-mod rate;
 mod setup;
 mod stream;
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Opening the camera with it belongs to [`super::stream`].
 
-use super::format::{Format, Picture};
+use super::format::{named, pixel_format};
+use crate::source::device::format::{Format, Picture};
 use crate::source::{Config, SourceError, Transform};
 use libcamera::camera::{Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{ColorSpace, Range};
@@ -44,7 +45,7 @@ pub(super) fn choose(
         SourceError::new(format!(
             "camera {} accepts no configuration with {}",
             camera.id(),
-            format.pixel_format()
+            pixel_format(format)
         ))
     })?;
     tell_differences(wanted, &configuration, &picture);
@@ -58,7 +59,7 @@ fn choose_format(camera: &Camera<'_>) -> Result<Format, SourceError> {
     let offered: Vec<_> = formats.pixel_formats().into_iter().collect();
     Format::ALL
         .into_iter()
-        .find(|format| offered.contains(&format.pixel_format()))
+        .find(|format| offered.contains(&pixel_format(*format)))
         .ok_or_else(|| {
             SourceError::new(format!(
                 "camera {} offers {offered:?}, none of which can be made a JPEG of: YUV420, NV12, MJPEG or YUYV is needed",
@@ -76,9 +77,9 @@ fn candidates(
     let configuration = generate(camera)?;
     let stream = configuration.get(0).ok_or_else(|| no_stream(camera))?;
     let formats = stream.formats();
-    let range = formats.range(format.pixel_format());
+    let range = formats.range(pixel_format(format));
     let mut sizes: Vec<_> = formats
-        .sizes(format.pixel_format())
+        .sizes(pixel_format(format))
         .into_iter()
         .chain([range.min, range.max])
         .map(|size| (size.width, size.height))
@@ -110,7 +111,7 @@ fn attempt(
     let mut configuration = generate(camera).ok()?;
     {
         let mut stream = configuration.get_mut(0)?;
-        stream.set_pixel_format(format.pixel_format());
+        stream.set_pixel_format(pixel_format(format));
         stream.set_size(Size { width, height });
         stream.set_buffer_count(BUFFERS);
         // BT.601 in full range: what JFIF expects. A pipeline that proposes no colour space does not deal with them (the
@@ -127,7 +128,7 @@ fn attempt(
     let picture = {
         let stream = configuration.get(0)?;
         let size = stream.get_size();
-        let format = Format::of(stream.get_pixel_format())?;
+        let format = named(stream.get_pixel_format())?;
         Picture {
             width: size.width,
             height: size.height,

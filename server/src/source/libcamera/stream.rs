@@ -1,15 +1,17 @@
 //! One running camera: requests go round between the camera, this thread, and whoever holds a picture.
 //!
-//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`super::rate`].
+//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`crate::source::device::rate`].
 
 use super::clock::captured_us;
-use super::format::{Format, Picture, read_jpeg};
-use super::frame::{Copy, Loan};
-use super::health::Health;
+use super::event::Event;
+use super::loan::Loan;
 use super::manager::Lease;
 use super::memory::Memory;
-use super::rate::Pace;
 use super::setup;
+use crate::source::device::copy::Copy;
+use crate::source::device::format::{Format, Picture, read_jpeg};
+use crate::source::device::health::Health;
+use crate::source::device::rate::Pace;
 use crate::source::{Config, Image, Mode, Outlet, SourceError};
 use libcamera::camera::ActiveCamera;
 use libcamera::control::{ControlEntry, ControlList};
@@ -22,14 +24,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
-
-/// What wakes the stream's thread.
-pub(super) enum Event {
-    /// The camera is done with a request.
-    Done(Request),
-    /// A lent picture came back; the number of its request.
-    Home(usize),
-}
 
 /// So many buffers stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
 const KEPT: usize = 2;
@@ -313,7 +307,10 @@ impl Running {
             return true;
         }
         let samples = self.spare.1.try_recv().unwrap_or_default();
-        match Copy::new(self.picture, memory, samples, self.spare.0.clone()) {
+        memory.begin_read();
+        let copy = Copy::new(self.picture, memory.planes(), samples, self.spare.0.clone());
+        memory.end_read();
+        match copy {
             Some(copy) => {
                 outlet.frame(captured_us, Image::Yuv(Box::new(copy)));
             }

@@ -1,13 +1,13 @@
 //! Whether a camera that has requests still answers them.
 //!
-//! What follows from it belongs to [`super::stream`].
+//! What follows from it belongs to the device's own folder.
 
 use crate::source::{SourceError, WEDGED};
 use std::time::{Duration, Instant};
 
 /// What a camera did with its requests.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(in crate::source) struct Health {
     /// When it last delivered, or got a request while it had none.
     sign: Instant,
     /// How long it may be silent.
@@ -22,7 +22,7 @@ pub(super) struct Health {
 
 impl Health {
     /// Of a camera with so many requests, at that rate.
-    pub(super) fn new(requests: usize, fps: f64, now: Instant) -> Self {
+    pub(in crate::source) fn new(requests: usize, fps: f64, now: Instant) -> Self {
         Self {
             sign: now,
             // Where one frame takes longer than that, silence between frames is no failure.
@@ -34,12 +34,12 @@ impl Health {
     }
 
     /// Whether the camera has a request at all.
-    pub(super) fn busy(&self) -> bool {
+    pub(in crate::source) fn busy(&self) -> bool {
         self.queued > 0
     }
 
     /// The camera got a request.
-    pub(super) fn queued(&mut self, now: Instant) {
+    pub(in crate::source) fn queued(&mut self, now: Instant) {
         if !self.busy() {
             self.sign = now;
         }
@@ -47,14 +47,14 @@ impl Health {
     }
 
     /// It completed one.
-    pub(super) fn completed(&mut self, now: Instant) {
+    pub(in crate::source) fn completed(&mut self, now: Instant) {
         self.queued = self.queued.saturating_sub(1);
         self.cancelled = 0;
         self.sign = now;
     }
 
     /// It gave one back without a picture.
-    pub(super) fn cancelled(&mut self) -> Result<(), SourceError> {
+    pub(in crate::source) fn cancelled(&mut self) -> Result<(), SourceError> {
         self.queued = self.queued.saturating_sub(1);
         self.cancelled += 1;
         if self.cancelled > self.most_cancelled {
@@ -64,7 +64,7 @@ impl Health {
     }
 
     /// Fails where the camera is silent for too long.
-    pub(super) fn check(&self, now: Instant) -> Result<(), SourceError> {
+    pub(in crate::source) fn check(&self, now: Instant) -> Result<(), SourceError> {
         if self.busy() && now.saturating_duration_since(self.sign) > self.patience {
             return Err(SourceError::new(format!(
                 "the camera has delivered nothing for {} s",

@@ -1,6 +1,6 @@
 //! When a request goes back to the camera, so that frames come at the rate that was asked for.
 //!
-//! Asking the camera itself for a rate belongs to [`super::stream`].
+//! Asking the camera itself for a rate belongs to the device's own folder.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const TOLERANCE: f64 = 1.05;
 /// doesn't (no such control, a control without effect, no frame clock at all like libcamera's virtual cameras) gets one
 /// request per tick of a clock that never drifts.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(in crate::source) struct Pace {
     interval: Duration,
     /// When the frames that came so far would have come at the fastest rate that is tolerated.
     allowance: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The pace of a camera with so many buffers, which it may deliver in a burst when this program was held up.
-    pub(super) fn new(fps: f64, buffers: usize, now: Instant) -> Self {
+    pub(in crate::source) fn new(fps: f64, buffers: usize, now: Instant) -> Self {
         let interval = Duration::from_secs_f64(1.0 / fps);
         Self {
             interval,
@@ -36,12 +36,12 @@ impl Pace {
     }
 
     /// Whether the camera has to be held back.
-    pub(super) fn paced(&self) -> bool {
+    pub(in crate::source) fn paced(&self) -> bool {
         self.due.is_some()
     }
 
     /// A frame came. Tells whether this is the one that shows that the camera is too fast.
-    pub(super) fn arrived(&mut self, now: Instant) -> bool {
+    pub(in crate::source) fn arrived(&mut self, now: Instant) -> bool {
         self.allowance = self.allowance.max(now) + self.interval.div_f64(TOLERANCE);
         let too_fast = self.due.is_none() && self.allowance > now + self.burst;
         if too_fast {
@@ -51,14 +51,14 @@ impl Pace {
     }
 
     /// When the next request may be queued, if that is not now.
-    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
+    pub(in crate::source) fn wait(&self, now: Instant) -> Option<Duration> {
         self.due
             .map(|due| due.saturating_duration_since(now))
             .filter(|wait| !wait.is_zero())
     }
 
     /// A request was queued.
-    pub(super) fn queued(&mut self, now: Instant) {
+    pub(in crate::source) fn queued(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due += self.interval;
             // Ticks that were missed by much are not made up for by a burst.
@@ -69,7 +69,7 @@ impl Pace {
     }
 
     /// The next frame is wanted now, whatever the ticks were.
-    pub(super) fn restart(&mut self, now: Instant) {
+    pub(in crate::source) fn restart(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due = now;
         }

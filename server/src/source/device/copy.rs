@@ -1,82 +1,30 @@
-//! The boxes in which pictures leave the camera: on loan from its memory, or copied out of it.
+//! Pictures copied out of a device's memory, in full range and without padding.
 //!
-//! Deciding between the two belongs to [`super::stream`].
+//! Pictures that stay in that memory, and deciding between the two, belong to the device's own folder.
 
 use super::format::{Picture, stretch};
-use super::memory::Memory;
-use super::stream::Event;
 use crate::source::{Pixels, Plane, Yuv};
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-/// A picture in the camera's own memory. It holds no libcamera object, only the memory and the number of the request that
-/// waits for it; so it may outlive the stream.
-pub(super) struct Loan {
-    picture: Picture,
-    memory: Arc<Memory>,
-    request: usize,
-    home: SyncSender<Event>,
-}
-
-impl Loan {
-    /// Lends the memory of a completed request. Its drop sends [`Event::Home`].
-    pub(super) fn new(
-        picture: Picture,
-        memory: Arc<Memory>,
-        request: usize,
-        home: SyncSender<Event>,
-    ) -> Self {
-        memory.begin_read();
-        Self {
-            picture,
-            memory,
-            request,
-            home,
-        }
-    }
-}
-
-impl Pixels for Loan {
-    fn yuv(&self) -> Yuv<'_> {
-        Yuv {
-            width: self.picture.width,
-            height: self.picture.height,
-            layout: self
-                .picture
-                .layout(planes(&self.picture, self.memory.planes())),
-        }
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        self.memory.end_read();
-        // Never full: the channel has room for every request. Without a receiver the stream has ended.
-        let _ = self.home.try_send(Event::Home(self.request));
-    }
-}
-
 /// A picture in memory of our own, in full range and without padding.
-pub(super) struct Copy {
+pub(in crate::source) struct Copy {
     picture: Picture,
     samples: Vec<u8>,
     spare: SyncSender<Vec<u8>>,
 }
 
 impl Copy {
-    /// Copies a picture into `samples`, which goes to `spare` afterwards. `None`: the memory is too small for the picture.
-    pub(super) fn new(
+    /// Copies a picture, whose planes are `given`, into `samples`, which goes to `spare` afterwards. `None`: they are too small
+    /// for the picture.
+    pub(in crate::source) fn new<'a>(
         picture: Picture,
-        memory: &Memory,
+        given: impl Iterator<Item = &'a [u8]>,
         mut samples: Vec<u8>,
         spare: SyncSender<Vec<u8>>,
     ) -> Option<Self> {
         let total = picture.planes().map(|plane| plane.row * plane.lines).sum();
         samples.resize(total, 0);
-        memory.begin_read();
-        let whole = copy(&picture, memory.planes(), &mut samples);
-        memory.end_read();
-        whole.map(|()| Self {
+        copy(&picture, given, &mut samples).map(|()| Self {
             picture,
             samples,
             spare,
@@ -134,7 +82,7 @@ impl Drop for Copy {
 }
 
 /// The picture's planes within the memory. Some drivers give them as one, end to end.
-fn planes<'a>(
+pub(in crate::source) fn planes<'a>(
     picture: &Picture,
     mut given: impl Iterator<Item = &'a [u8]>,
 ) -> impl Iterator<Item = Plane<'a>> {
