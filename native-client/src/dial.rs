@@ -9,25 +9,17 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 use verifier::Verifier;
 
-/// A connection, with TLS or without.
-#[derive(Debug)]
-pub enum Stream {
-    /// TCP alone.
-    Plain(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// A connection: TCP alone, or TLS over it.
+pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// Connects, with all of TLS's handshake where the endpoint asks for TLS.
 ///
@@ -59,12 +51,12 @@ async fn connect(endpoint: &Endpoint, connected: &mut bool) -> io::Result<Stream
     // Acks are tiny and must not wait for company.
     tcp.set_nodelay(true)?;
     if !endpoint.tls {
-        return Ok(Stream::Plain(tcp));
+        return Ok(Either::Left(tcp));
     }
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let tls = TlsConnector::from(tls_config()?).connect(name, tcp).await;
-    Ok(Stream::Tls(Box::new(tls.map_err(explained)?)))
+    Ok(Either::Right(Box::new(tls.map_err(explained)?)))
 }
 
 /// The same error, in words of what to do about it where that is known.
@@ -143,44 +135,4 @@ fn tls_config() -> io::Result<Arc<ClientConfig>> {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
 }

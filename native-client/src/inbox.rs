@@ -2,8 +2,8 @@
 //!
 //! Shared by the task that reads the socket and the caller that takes.
 
-use crate::Error;
-use crate::subscription::{Event, Stats};
+use crate::error::Error;
+use crate::event::{Event, Stats};
 use futures::task::AtomicWaker;
 use std::mem::discriminant;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -21,15 +21,18 @@
 //!
 //! What the bytes mean is defined by [`protocol`]. Decoding pictures and showing them belong to the caller.
 
-mod backoff;
 mod code;
 mod config;
 mod endpoint;
+mod error;
+mod event;
 mod inbox;
 mod link;
 mod publisher;
+mod readable;
 mod scheme;
 mod subscription;
+mod trade;
 
 // The server's own, which connects to other things too. No part of what this crate promises.
 #[doc(hidden)]
@@ -37,17 +40,16 @@ pub mod dial;
 #[doc(hidden)]
 pub mod violation;
 
-#[doc(hidden)]
-pub use backoff::Backoff;
 pub use code::Code;
 pub use config::{Config, Reconnect};
 pub use endpoint::{Credentials, Endpoint, UrlError};
 #[doc(hidden)]
 pub use endpoint::{is_link, without_credentials};
-pub use link::Error;
+pub use error::Error;
+pub use event::{Event, Frame, Stats};
 pub use pistreamer_protocol as protocol;
 pub use publisher::Publisher;
-pub use subscription::{Event, Frame, Stats, Subscription};
+pub use subscription::Subscription;
 
 /// What this crate calls itself.
 pub(crate) const USER_AGENT: &str = concat!("pistreamer-client/", env!("CARGO_PKG_VERSION"));

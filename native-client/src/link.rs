@@ -3,15 +3,19 @@
 //! What waits for the caller belongs to [`crate::inbox`].
 
 use crate::dial::{Stream, dial};
+use crate::error::Error;
+use crate::event::{Event, Frame};
 use crate::inbox::Inbox;
+use crate::readable::readable;
 use crate::scheme::{elsewhere, speaks_tls};
+use crate::trade;
 use crate::violation;
-use crate::{Backoff, Config, Endpoint, Event, Frame, Reconnect};
+use crate::{Config, Endpoint, Reconnect};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Request, header};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage, Want};
-use pistreamer_protocol::{Stamp, Unpacker, WireFormat, jpeg, text};
+use pistreamer_protocol::{Backoff, Stamp, Unpacker, WireFormat, jpeg};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,138 +25,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-
-/// Why a connection could not be made, or ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// Nobody is there, or TLS fails.
-    #[error("cannot reach {address}: {error}")]
-    Unreachable {
-        /// Host and port.
-        address: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The server answered, but not with a WebSocket.
-    #[error("{address} refused with status {status}: {text}")]
-    Refused {
-        /// Host and port.
-        address: String,
-        /// The HTTP status.
-        status: u16,
-        /// The beginning of its answer.
-        text: String,
-    },
-    /// The server did not take the one-time code of a link.
-    #[error(
-        "{address} does not take the code of this link (status {status}): {text}; a program that is to connect again after a \
-         restart needs a key, as in http://camera:KEY@{address}"
-    )]
-    CodeRefused {
-        /// Host and port.
-        address: String,
-        /// The HTTP status.
-        status: u16,
-        /// The beginning of its answer.
-        text: String,
-    },
-    /// The server sends whoever asks to another address.
-    #[error("{address} is not where it is: it sends on to {location}; give that address")]
-    Elsewhere {
-        /// Host and port.
-        address: String,
-        /// Where it sends to.
-        location: String,
-    },
-    /// The server speaks TLS, and was asked without.
-    #[error("{address} encrypts: use https:// or wss:// rather than http:// or ws://")]
-    Encrypts {
-        /// Host and port.
-        address: String,
-    },
-    /// Something answered that is no pistreamer's WebSocket, such as a page, a picture, or a stream of another kind.
-    #[error(
-        "{address} answers, but not with a WebSocket: give the address at which the viewer is seen, such as \
-         http://raspberrypi.local:8000"
-    )]
-    NotWebSocket {
-        /// Host and port.
-        address: String,
-    },
-    /// The server closed the connection, and why where it said so.
-    #[error("{address} closed the connection: {reason}")]
-    Closed {
-        /// Host and port.
-        address: String,
-        /// Code and reason of the close frame.
-        reason: String,
-    },
-    /// Nothing came for so long.
-    #[error("{address} has been silent for {silence:?}")]
-    Silent {
-        /// Host and port.
-        address: String,
-        /// How long.
-        silence: Duration,
-    },
-    /// The connection broke, or the server broke the WebSocket protocol.
-    #[error("the connection to {address} broke: {error}")]
-    Broken {
-        /// Host and port.
-        address: String,
-        /// What is wrong.
-        error: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// What is to be sent is no JPEG.
-    #[error("the frame is no JPEG: {0}")]
-    NotJpeg(jpeg::JpegError),
-}
-
-impl Error {
-    pub(crate) fn broken(endpoint: &Endpoint, error: tungstenite::Error) -> Self {
-        Self::Broken {
-            address: endpoint.to_string(),
-            error: Box::new(error),
-        }
-    }
-
-    /// What broke the connection.
-    pub(crate) fn cause(&self) -> Option<&tungstenite::Error> {
-        match self {
-            Self::Broken { error, .. } => error.downcast_ref(),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn silent(endpoint: &Endpoint, silence: Duration) -> Self {
-        Self::Silent {
-            address: endpoint.to_string(),
-            silence,
-        }
-    }
-
-    pub(crate) fn closed(endpoint: &Endpoint, reason: String) -> Self {
-        Self::Closed {
-            address: endpoint.to_string(),
-            reason,
-        }
-    }
-
-    /// Whether the next attempt would end the same way, where there has been no connection yet or where there has.
-    fn is_final(&self, is_first: bool) -> bool {
-        match self {
-            Self::Refused { status, .. } | Self::CodeRefused { status, .. } => match status {
-                401 | 403 => true,
-                // Later, as the server says itself.
-                408 | 409 | 425 | 429 => false,
-                _ => is_first && (400..500).contains(status),
-            },
-            Self::NotWebSocket { .. } | Self::Elsewhere { .. } | Self::Encrypts { .. } => is_first,
-            _ => false,
-        }
-    }
-}
 
 /// A WebSocket to a server that sends the first of these formats, where it has the choice.
 pub(crate) async fn connect(
@@ -167,7 +39,7 @@ pub(crate) async fn connect(
     };
     let mut cookie = None;
     if let Some(code) = &endpoint.code {
-        cookie = Some(code.cookie(endpoint, patience).await?);
+        cookie = Some(trade::cookie(code, endpoint, patience).await?);
     }
     let started = Instant::now();
     let left = || patience.saturating_sub(started.elapsed());
@@ -226,19 +98,6 @@ pub(crate) async fn connect(
     }
 }
 
-/// What another program's bytes say, fit for a terminal.
-pub(crate) fn readable(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text::plain(text),
-        // The text was cut within a character.
-        Err(error) if error.error_len().is_none() => {
-            let (text, _) = bytes.split_at(error.valid_up_to());
-            text::plain(std::str::from_utf8(text).unwrap_or_default())
-        }
-        Err(_) => "its answer is no text".into(),
-    }
-}
-
 fn request(endpoint: &Endpoint, wires: &[WireFormat]) -> Result<Request<()>, tungstenite::Error> {
     let mut request =
         format!("ws://{}{}", endpoint.authority(), endpoint.path).into_client_request()?;
@@ -279,7 +138,7 @@ pub(crate) async fn run(config: Config, inbox: Arc<Inbox>) {
         if inbox.stats().received > before {
             backoff.reset();
         }
-        let retry_in = backoff.pause();
+        let retry_in = backoff.pause(fastrand::f64());
         inbox.put(Event::Lost { error, retry_in });
         sleep(retry_in).await;
     }

@@ -3,7 +3,8 @@
 //! Whoever pushes decides what to do when the connection ends.
 
 use crate::dial::Stream;
-use crate::link::{connect, readable, say};
+use crate::link::{connect, say};
+use crate::readable::readable;
 use crate::{Config, Error, violation};
 use bytes::Bytes;
 use futures::future::poll_fn;

@@ -1,7 +1,7 @@
 //! Servers that are asked by the wrong scheme or at an old address: what can be told about where they are.
 
 use crate::dial::{BadCertificate, dial};
-use crate::link::readable;
+use crate::readable::readable;
 use crate::{Endpoint, Error, without_credentials};
 use http::{HeaderValue, Response, header};
 use std::time::Duration;

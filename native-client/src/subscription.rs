@@ -1,91 +1,16 @@
 //! A camera's frames as a stream.
 //!
-//! Reading the socket is the business of [`crate::link`]; this is what the caller holds.
+//! Reading the socket belongs to [`crate::link`], what it tells to [`crate::event`].
 
+use crate::event::{Event, Frame, Stats};
 use crate::inbox::Inbox;
 use crate::{Config, Error, link};
-use bytes::Bytes;
 use futures::Stream;
 use futures::future::poll_fn;
-use pistreamer_protocol::message::{CameraStatus, Hello};
-use pistreamer_protocol::{Stamp, WireFormat};
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
-
-/// One picture.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Frame {
-    /// Number, capture time and camera, as the camera's server stamped them.
-    pub stamp: Stamp,
-    /// The JPEG, stamp included.
-    pub jpeg: Bytes,
-    /// The wire format that it came in.
-    pub wire: WireFormat,
-}
-
-impl Frame {
-    /// When it was captured, by the clock of the machine that stamped it.
-    pub fn captured_at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_micros(self.stamp.captured_us)
-    }
-
-    /// How old it is, where that clock and this machine's agree; zero where it seems to come from the future.
-    pub fn age(&self) -> Duration {
-        self.captured_at().elapsed().unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frame")
-            .field("stamp", &self.stamp)
-            .field("jpeg", &format_args!("{} bytes", self.jpeg.len()))
-            .field("wire", &self.wire)
-            .finish()
-    }
-}
-
-/// What a subscription can tell.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// The newest frame.
-    Frame(Frame),
-    /// A connection begins. Its camera, size and state.
-    Hello(Box<Hello>),
-    /// The camera's state changed.
-    Status(CameraStatus),
-    /// A message held no whole, stamped JPEG within the limit. How many did is in [`Stats::corrupt`].
-    Corrupt,
-    /// A connection could not be made, or ended. The next attempt follows by itself.
-    Lost {
-        /// Why.
-        error: Error,
-        /// The pause before the next attempt.
-        retry_in: Duration,
-    },
-}
-
-/// Sums since the subscription began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Whole frames that arrived.
-    pub received: u64,
-    /// Messages that were no whole, stamped JPEG within the limit.
-    pub corrupt: u64,
-    /// Frames that a newer one overtook here, before the caller took them.
-    pub overtaken: u64,
-    /// Frames that the server says it left out.
-    pub skipped: u64,
-    /// Connections that came about.
-    pub connections: u64,
-}
 
 /// A camera's newest frames: a [`Stream`] of them, and of the error that ended it.
 ///

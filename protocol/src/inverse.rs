@@ -3,6 +3,7 @@
 //! It answers only "this is the JPEG, CRC-32 and length prove it" or "ask the general way". Which error a message
 //! deserves is for [`crate::unpack`](mod@crate::unpack) to find.
 
+use crate::buffer::grow;
 use crate::crc;
 use crate::huffman::{
     FIELD_BITS, FIELDS, INVERSE, PROLOGUE, PROLOGUE_BITS, RARE_FIELD, rare_fields,
@@ -29,7 +30,7 @@ pub(crate) fn unpack(message: &[u8], limit: usize, jpeg: &mut Vec<u8>) -> Option
     if room > text_len(limit) / 4 * 3 || room > message.len() {
         return None;
     }
-    crate::unpack::grow(jpeg, room + OVERHANG);
+    grow(jpeg, room + OVERHANG);
 
     let mut crc = crc::Hasher::new();
     let mut text = [0; text_len(BLOCK)];

@@ -14,8 +14,11 @@
 //! * [`text`]: what is kept of texts that other programs wrote.
 //! * [`wire`]: the formats' names, how one is chosen, and how a message tells its own.
 //! * [`credit`]: how many frames may be under way to whoever acknowledges them.
+//! * [`backoff`]: how long to wait before a connection is tried again.
 //! * [`held_up`]: which frames a standstill held up on their way.
 
+pub mod backoff;
+mod buffer;
 mod crc;
 pub mod credit;
 pub mod held_up;
@@ -29,6 +32,7 @@ pub mod text;
 pub mod unpack;
 pub mod wire;
 
+pub use backoff::Backoff;
 pub use credit::Credit;
 pub use held_up::HeldUp;
 pub use pack::pack;

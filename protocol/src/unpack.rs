@@ -3,6 +3,7 @@
 //! miniz_oxide knows raw deflate and zlib only, so gzip's header and trailer are read here. Making packed frames
 //! belongs to [`crate::pack`](mod@crate::pack).
 
+use crate::buffer::grow;
 use crate::pack::text_len;
 use crate::{crc, inverse, jpeg};
 use base64::Engine as _;
@@ -191,14 +192,6 @@ impl Unpacker {
             0 => Ok(written),
             extra => Err(UnpackError::Trailing { extra }),
         }
-    }
-}
-
-/// Makes a buffer at least so long. Unlike `resize` alone it never allocates more than that.
-pub(crate) fn grow(buffer: &mut Vec<u8>, len: usize) {
-    if buffer.len() < len {
-        buffer.reserve_exact(len - buffer.len());
-        buffer.resize(len, 0);
     }
 }
 

@@ -23,6 +23,7 @@ pub const EOI: [u8; 2] = [0xff, 0xd9];
 pub(crate) const APP0: u8 = 0xe0;
 pub(crate) const COM: u8 = 0xfe;
 const APP1: u8 = 0xe1;
+const APP2: u8 = 0xe2;
 const DQT: u8 = 0xdb;
 const DHT: u8 = 0xc4;
 const DRI: u8 = 0xdd;

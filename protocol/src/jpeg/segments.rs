@@ -2,7 +2,7 @@
 //!
 //! What they mean belongs to the modules beside this one.
 
-use super::{EOI, JpegError, SOI, SOS};
+use super::{APP2, EOI, JpegError, SOI, SOS};
 
 /// One marker segment before the picture data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,11 @@ impl Segment<'_> {
     /// Offset of the byte after the segment.
     pub fn end(&self) -> usize {
         self.at + 4 + self.payload.len()
+    }
+
+    /// Whether it is part of an ICC profile, which says what the picture's colours mean (ICC.1:2022 B.4).
+    pub fn is_colour_profile(&self) -> bool {
+        self.marker == APP2 && self.payload.starts_with(b"ICC_PROFILE\0")
     }
 }
 

@@ -8,11 +8,9 @@ use pistreamer_protocol::jpeg::{self, Orientation, SOI};
 #[derive(Debug)]
 pub(super) struct Meaning<'a> {
     orientation: Orientation,
-    /// The segments of its ICC profile, whole (ICC.1:2022 B.4).
+    /// The segments of its ICC profile, whole.
     profile: Vec<&'a [u8]>,
 }
-
-const APP2: u8 = 0xe2;
 
 impl<'a> Meaning<'a> {
     pub(super) fn of(picture: &'a [u8]) -> Self {
@@ -20,7 +18,7 @@ impl<'a> Meaning<'a> {
         let mut profile = Vec::new();
         for segment in jpeg::segments(picture).map_while(Result::ok) {
             orientation = orientation.or_else(|| Orientation::read(&segment));
-            if segment.marker == APP2 && segment.payload.starts_with(b"ICC_PROFILE\0") {
+            if segment.is_colour_profile() {
                 profile.push(&picture[segment.at..segment.end()]);
             }
         }

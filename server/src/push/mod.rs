@@ -12,7 +12,7 @@ pub use beside::follow;
 pub use report::report;
 
 use crate::camera::{Camera, Target};
-use pistreamer_client::Backoff;
+use pistreamer_protocol::Backoff;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -96,7 +96,7 @@ pub async fn run(
         last = Some(reason);
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(backoff.pause()) => {}
+            () = tokio::time::sleep(backoff.pause(fastrand::f64())) => {}
         }
     }
     last

@@ -1,0 +1,139 @@
+//! Why a connection could not be made, or ended, and whether another attempt can help.
+
+use crate::Endpoint;
+use pistreamer_protocol::jpeg;
+use std::io;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite;
+
+/// Why a connection could not be made, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody is there, or TLS fails.
+    #[error("cannot reach {address}: {error}")]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The server answered, but not with a WebSocket.
+    #[error("{address} refused with status {status}: {text}")]
+    Refused {
+        /// Host and port.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of its answer.
+        text: String,
+    },
+    /// The server did not take the one-time code of a link.
+    #[error(
+        "{address} does not take the code of this link (status {status}): {text}; a program that is to connect again after a \
+         restart needs a key, as in http://camera:KEY@{address}"
+    )]
+    CodeRefused {
+        /// Host and port.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of its answer.
+        text: String,
+    },
+    /// The server sends whoever asks to another address.
+    #[error("{address} is not where it is: it sends on to {location}; give that address")]
+    Elsewhere {
+        /// Host and port.
+        address: String,
+        /// Where it sends to.
+        location: String,
+    },
+    /// The server speaks TLS, and was asked without.
+    #[error("{address} encrypts: use https:// or wss:// rather than http:// or ws://")]
+    Encrypts {
+        /// Host and port.
+        address: String,
+    },
+    /// Something answered that is no pistreamer's WebSocket, such as a page, a picture, or a stream of another kind.
+    #[error(
+        "{address} answers, but not with a WebSocket: give the address at which the viewer is seen, such as \
+         http://raspberrypi.local:8000"
+    )]
+    NotWebSocket {
+        /// Host and port.
+        address: String,
+    },
+    /// The server closed the connection, and why where it said so.
+    #[error("{address} closed the connection: {reason}")]
+    Closed {
+        /// Host and port.
+        address: String,
+        /// Code and reason of the close frame.
+        reason: String,
+    },
+    /// Nothing came for so long.
+    #[error("{address} has been silent for {silence:?}")]
+    Silent {
+        /// Host and port.
+        address: String,
+        /// How long.
+        silence: Duration,
+    },
+    /// The connection broke, or the server broke the WebSocket protocol.
+    #[error("the connection to {address} broke: {error}")]
+    Broken {
+        /// Host and port.
+        address: String,
+        /// What is wrong.
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What is to be sent is no JPEG.
+    #[error("the frame is no JPEG: {0}")]
+    NotJpeg(jpeg::JpegError),
+}
+
+impl Error {
+    pub(crate) fn broken(endpoint: &Endpoint, error: tungstenite::Error) -> Self {
+        Self::Broken {
+            address: endpoint.to_string(),
+            error: Box::new(error),
+        }
+    }
+
+    /// What broke the connection.
+    pub(crate) fn cause(&self) -> Option<&tungstenite::Error> {
+        match self {
+            Self::Broken { error, .. } => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn silent(endpoint: &Endpoint, silence: Duration) -> Self {
+        Self::Silent {
+            address: endpoint.to_string(),
+            silence,
+        }
+    }
+
+    pub(crate) fn closed(endpoint: &Endpoint, reason: String) -> Self {
+        Self::Closed {
+            address: endpoint.to_string(),
+            reason,
+        }
+    }
+
+    /// Whether the next attempt would end the same way, where there has been no connection yet or where there has.
+    pub(crate) fn is_final(&self, is_first: bool) -> bool {
+        match self {
+            Self::Refused { status, .. } | Self::CodeRefused { status, .. } => match status {
+                401 | 403 => true,
+                // Later, as the server says itself.
+                408 | 409 | 425 | 429 => false,
+                _ => is_first && (400..500).contains(status),
+            },
+            Self::NotWebSocket { .. } | Self::Elsewhere { .. } | Self::Encrypts { .. } => is_first,
+            _ => false,
+        }
+    }
+}
