@@ -4,7 +4,7 @@
 
 pub use crate::encode::rescale::Rescaler;
 pub use crate::front::ingest::unwrapped;
-pub use crate::front::listen::Peer;
+pub use crate::front::peer::Peer;
 pub use crate::front::visitor::to_https;
 pub use crate::source::files::{Found, reel::Reel};
 pub use crate::source::http::bare::Bare;

@@ -128,20 +128,6 @@ fn check_owner(metadata: &Metadata) -> io::Result<()> {
     ))
 }
 
-/// Tells whether a file changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Version(u64, i64, i64);
-
-/// The present version of a file; `None` where there is none.
-pub(crate) fn version(path: &Path) -> Option<Version> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(Version(
-        metadata.ino(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,9 @@
 
 use super::Store;
 use super::key::{Entry, Name};
-use crate::state_dir::{self, Version};
+use crate::state_dir;
 use crate::util::clock;
+use crate::util::file_watch::Version;
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -134,7 +135,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Whether the code may be in the file.
     pub fn has(&mut self, store: &Store, code: &Code) -> bool {
-        let version = state_dir::version(&store.directory().join(FILE));
+        let version = Version::of(&store.directory().join(FILE));
         if version != self.version {
             self.version = version;
             let codes = store.kept().unwrap_or_default();

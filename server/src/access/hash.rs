@@ -3,7 +3,6 @@
 //!
 //! When they are compared, and how often, belongs to [`super::passwords`].
 
-use super::key::Password;
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use serde::{Deserialize, Serialize};
@@ -64,7 +63,7 @@ impl Hash {
     }
 
     /// Whether that is the password. It takes long, on purpose. `blocks` grows to what it needs, and is overwritten.
-    pub(super) fn is_of(&self, typed: &Password, blocks: &mut Vec<Block>) -> bool {
+    pub(super) fn is_of(&self, typed: &str, blocks: &mut Vec<Block>) -> bool {
         let Ok(Recipe {
             argon2,
             salt,
@@ -85,7 +84,7 @@ impl Hash {
         }
         let mut made = [0; Output::MAX_LENGTH];
         let made = &mut made[..output.len()];
-        let typed = typed.as_str().as_bytes();
+        let typed = typed.as_bytes();
         let hashed =
             argon2.hash_password_into_with_memory(typed, &salt, made, blocks.as_mut_slice());
         // Compared in constant time.
@@ -134,12 +133,12 @@ mod tests {
     fn a_hash_that_other_programs_made_is_checked_in_memory_that_is_used_again() {
         let hash = read("m=65536,t=2,p=1").unwrap();
         let mut blocks = Vec::new();
-        assert!(hash.is_of(&Password::new("password"), &mut blocks));
+        assert!(hash.is_of("password", &mut blocks));
         let before = blocks.as_ptr();
         let own = Hash::of("correct horse").unwrap();
-        assert!(own.is_of(&Password::new("correct horse"), &mut blocks));
-        assert!(!own.is_of(&Password::new("password"), &mut blocks));
-        assert!(!hash.is_of(&Password::new("passwort"), &mut blocks));
+        assert!(own.is_of("correct horse", &mut blocks));
+        assert!(!own.is_of("password", &mut blocks));
+        assert!(!hash.is_of("passwort", &mut blocks));
         assert_eq!((blocks.as_ptr(), blocks.len()), (before, 65536));
     }
 

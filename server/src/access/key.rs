@@ -138,7 +138,7 @@ impl Secret {
 
     /// Whether that is the password. It takes long, on purpose, and the memory that it is given.
     pub(super) fn is_password(&self, typed: &Password, blocks: &mut Vec<Block>) -> bool {
-        matches!(self, Self::Argon2(hash) if hash.is_of(typed, blocks))
+        matches!(self, Self::Argon2(hash) if hash.is_of(typed.as_str(), blocks))
     }
 
     /// What sessions and tickets are signed with: a secret of the server's, which none of those knows who have the key, and

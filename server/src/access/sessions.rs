@@ -8,7 +8,8 @@ use super::Store;
 use super::book::Held;
 use super::key::{Entry, Key, Name};
 use super::token::Token;
-use crate::state_dir::{self, Version};
+use crate::state_dir;
+use crate::util::file_watch::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
@@ -203,7 +204,7 @@ impl Sessions {
 
     /// Takes over what other processes wrote, if they did. `keys` are those in force.
     pub fn look(&self, store: &Store, keys: &[Arc<Held>]) {
-        let version = state_dir::version(&store.directory().join(FILE));
+        let version = Version::of(&store.directory().join(FILE));
         if self.now().version != version {
             let kept = store.kept_sessions();
             let mut now = self.now();
@@ -234,7 +235,7 @@ impl Sessions {
                 now.kept(signing.unwrap_or_else(|| self.signing.clone()))
             };
             store.write(FILE, &kept)?;
-            self.now().version = state_dir::version(&store.directory().join(FILE));
+            self.now().version = Version::of(&store.directory().join(FILE));
             Ok(())
         });
         self.now().dirty |= written.is_err();

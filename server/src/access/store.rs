@@ -2,8 +2,9 @@
 
 use super::key::{Entry, Key, Name, Secret};
 use super::role::Role;
-use crate::state_dir::{self, Version};
+use crate::state_dir;
 use crate::util::clock;
+use crate::util::file_watch::Version;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -186,7 +187,7 @@ impl Store {
     }
 
     pub(super) fn version(&self) -> Option<Version> {
-        state_dir::version(&self.path())
+        Version::of(&self.path())
     }
 
     /// The keys, made where there are none yet.

@@ -1,6 +1,7 @@
 //! The decisions, from the file to the grant.
 
 use super::*;
+use crate::util::file_watch::Version;
 
 const SOMEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
@@ -421,11 +422,11 @@ async fn the_list_of_sessions_is_written_at_most_every_half_minute() {
         async move { access.follow(until).await }
     });
     let mut writings = 0;
-    let mut version = crate::state_dir::version(&sessions_file(&store));
+    let mut version = Version::of(&sessions_file(&store));
     for _ in 0..120 {
         access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = crate::state_dir::version(&sessions_file(&store));
+        let now = Version::of(&sessions_file(&store));
         writings += usize::from(now != version);
         version = now;
     }

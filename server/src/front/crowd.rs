@@ -1,10 +1,9 @@
 //! How many may be connected: those that were let in, those that were not, or not yet, and viewers.
 //!
-//! Each connection has a [`Place`]. Clients that were let in have places of their own, so that a flood of others cannot
+//! Each connection has a [`Place`](super::place::Place). Clients that were let in have places of their own, so that a flood of others cannot
 //! lock the owner out. Which of them gives way when all are taken is decided in [`super::shares`].
 
-use super::place::{Own, Place};
-use super::shares::{Claim, Held, Use, gives_way};
+use super::shares::{Claim, Held, Own, Use, gives_way};
 use crate::access::neighbourhood;
 use crate::session::Viewer;
 use crate::util::log_throttle::{Came, Comings, Folded};
@@ -89,9 +88,8 @@ impl Crowd {
         self.0.comings.came()
     }
 
-    /// A guest's place for a new connection. Where guests have them all, one of the address that has most of them is
-    /// evicted. `proxy` may speak for many, so that its own address has no limit.
-    pub(super) fn enter(&self, address: IpAddr, proxy: bool) -> Place {
+    /// Counts a new connection among the guests. Returns its number, and what is cancelled when it has to give way.
+    pub(super) fn enter(&self, address: IpAddr, proxy: bool) -> (u64, CancellationToken) {
         let limits = self.0.limits;
         let address = neighbourhood(address);
         let mut inside = self.inside();
@@ -122,7 +120,7 @@ impl Crowd {
         };
         inside.add(id, guest);
         drop(inside);
-        Place::new(self.clone(), id, leave)
+        (id, leave)
     }
 
     /// The system gives no further descriptor: evicts a guest of the address that has most, or else a member without a

@@ -2,7 +2,7 @@
 //!
 //! What makes a credential good belongs to [`crate::access`]; sessions and tickets are handed out in [`super::login`].
 
-use super::listen::Peer;
+use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::visitor::Secure;

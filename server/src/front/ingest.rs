@@ -3,7 +3,7 @@
 //!
 //! Where the frames go belongs to [`crate::source::ingest`]. Who may come in is decided before, by what all routes share.
 
-use super::listen::Peer;
+use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;

@@ -1,9 +1,11 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
+use super::peer::Peer;
 use super::place::{Busy, Over, Place};
 use super::tls::{self, Stream};
 use super::visitor::{self, Secure};
 use super::{State, router};
+use crate::util::host;
 use crate::util::log_throttle::Folded;
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -25,10 +27,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
-
-/// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -130,7 +128,7 @@ pub async fn serve(listener: Listener, state: State) {
         match accepted {
             Ok((stream, peer)) => {
                 let proxy = state.proxies.contains(&peer.ip().to_canonical());
-                let place = state.crowd.enter(peer.ip(), proxy);
+                let place = Place::enter(&state.crowd, peer.ip(), proxy);
                 let (router, state) = (router.clone(), state.clone());
                 let tasks = state.tasks.clone();
                 tasks.spawn(connection(stream, peer, place, router, state));
@@ -184,7 +182,7 @@ async fn connection(
                 }
             }
             // The answer in plain HTTP shows the client that this is no TLS.
-            Stream::Plain(stream)
+            Stream::Left(stream)
         }
         Some(tls) => {
             let greeting = timeout(HEADER_TIMEOUT, tls.accept(stream));
@@ -206,7 +204,7 @@ async fn connection(
             }
         }
     };
-    let secure = matches!(stream, Stream::Tls(_));
+    let secure = matches!(stream, Stream::Right(_));
     let to_https = state.tls.is_some() && !secure;
     let hosts = state.hosts.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -316,7 +314,7 @@ pub fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
         return vec![format!("{scheme}://{address}/")];
     }
     let mut urls = vec![url("localhost")];
-    urls.extend(host_name().map(|name| url(&format!("{name}.local"))));
+    urls.extend(host::name().map(|name| url(&format!("{name}.local"))));
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     urls.extend(
         interfaces
@@ -334,10 +332,4 @@ pub fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
             }),
     );
     urls
-}
-
-pub(super) fn host_name() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    let name = name.trim().split('.').next()?.to_owned();
-    (!name.is_empty() && name != "localhost").then_some(name)
 }

@@ -5,8 +5,8 @@
 //! Streams are answered in HTTP/1.0, which has no chunks: readers that know only parts then work, as they do with other
 //! cameras.
 
-use super::listen::Peer;
 use super::no_signal::{self, NoSignal};
+use super::peer::Peer;
 use super::place::Place;
 use super::query::{Action, Query};
 use super::{State, assets, cameras, refusal, seat, stop};

@@ -1,6 +1,6 @@
 //! Sessions for browsers and tickets for other people's pages: how they are asked for and handed out.
 
-use super::listen::Peer;
+use super::peer::Peer;
 use super::query::Query;
 use super::visitor::Secure;
 use super::{State, cameras, device, guard, origin, refusal, sessions};

@@ -16,6 +16,7 @@ mod login;
 mod metrics;
 mod no_signal;
 mod origin;
+pub(crate) mod peer;
 mod placard;
 mod place;
 mod query;

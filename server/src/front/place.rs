@@ -3,10 +3,9 @@
 //! How many places there are, and which are taken, belongs to [`super::crowd`].
 
 use super::crowd::{Crowd, Guest, Member};
-use super::shares::{Claim, Credential};
+use super::shares::{Claim, Credential, Own};
 use crate::access::{Grant, Role, Via, neighbourhood};
 use crate::session::Viewer;
-use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,28 +49,6 @@ pub(super) enum Full {
     Evicted,
 }
 
-/// What the newcomer has of the places that are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Own {
-    /// With the same key or ticket, where any is needed.
-    pub credential: Option<usize>,
-    /// Of these, from the same address.
-    pub address: usize,
-}
-
-impl Display for Own {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let address = self.address;
-        match self.credential {
-            Some(credential) => write!(
-                formatter,
-                ", {credential} of them with the same key or ticket as you, and {address} of those from your address"
-            ),
-            None => write!(formatter, ", {address} of them from your address"),
-        }
-    }
-}
-
 impl Claim {
     fn new(grant: &Grant, address: IpAddr) -> Self {
         Self {
@@ -98,10 +75,12 @@ pub(super) enum Over {
 }
 
 impl Place {
-    /// That of a guest who has just arrived.
-    pub fn new(crowd: Crowd, id: u64, leave: CancellationToken) -> Self {
+    /// A guest's place for a new connection. Where guests have them all, one of the address that has most of them is
+    /// evicted. `proxy` may speak for many, so that its own address has no limit.
+    pub fn enter(crowd: &Crowd, address: IpAddr, proxy: bool) -> Self {
+        let (id, leave) = crowd.enter(address, proxy);
         Self {
-            crowd,
+            crowd: crowd.clone(),
             id,
             grant: Mutex::default(),
             admitted: Notify::new(),

@@ -4,9 +4,32 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// What the newcomer has of the places that are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Own {
+    /// With the same key or ticket, where any is needed.
+    pub credential: Option<usize>,
+    /// Of these, from the same address.
+    pub address: usize,
+}
+
+impl Display for Own {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let address = self.address;
+        match self.credential {
+            Some(credential) => write!(
+                formatter,
+                ", {credential} of them with the same key or ticket as you, and {address} of those from your address"
+            ),
+            None => write!(formatter, ", {address} of them from your address"),
+        }
+    }
+}
 
 /// What let a client in: tickets count apart from the key that they were made with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

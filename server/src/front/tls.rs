@@ -4,6 +4,8 @@
 
 use crate::state_dir;
 use crate::util::clock;
+use crate::util::file_watch::FileWatch;
+use crate::util::host;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
@@ -16,14 +18,12 @@ use rustls::time_provider::TimeProvider;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
 /// Where the certificate comes from.
@@ -34,6 +34,9 @@ pub enum Certificate {
     /// Made by the server, and kept in that directory.
     SelfSigned(PathBuf),
 }
+
+/// A connection: TCP alone, or TLS over it.
+pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +69,7 @@ pub enum TlsError {
     Unmakeable(PathBuf, String),
 }
 
-/// The files are looked at so often.
+/// Polling interval of the files.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// A certificate of the server's own is good for so many days: the most that iOS takes.
@@ -92,6 +95,8 @@ pub struct Tls {
     acceptor: TlsAcceptor,
     current: Arc<Current>,
     files: (PathBuf, PathBuf),
+    /// From before the files were read.
+    watch: FileWatch,
     vouched_for: bool,
 }
 
@@ -131,6 +136,7 @@ impl Tls {
             Certificate::SelfSigned(directory) => self_signed(directory)
                 .map_err(|why| TlsError::Unmakeable(directory.clone(), why.to_string()))?,
         };
+        let watch = FileWatch::new([files.0.clone(), files.1.clone()]);
         let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
         let provider = Arc::new(default_provider());
@@ -143,6 +149,7 @@ impl Tls {
             acceptor: Arc::new(config).into(),
             current,
             files,
+            watch,
             vouched_for: matches!(certificate, Certificate::Files(..)),
         })
     }
@@ -155,17 +162,8 @@ impl Tls {
 
     /// Takes over certificates that replace the present one, until cancelled. One that can't be used changes nothing.
     pub async fn follow(&self, until: CancellationToken) {
-        let mut known = self.changed();
-        while until
-            .run_until_cancelled(tokio::time::sleep(LOOK))
-            .await
-            .is_some()
-        {
-            let now = self.changed();
-            if now == known {
-                continue;
-            }
-            known = now;
+        let mut watch = self.watch.clone();
+        while let Some(()) = until.run_until_cancelled(watch.changed(LOOK)).await {
             match read(&self.files) {
                 Ok(key) => {
                     *self
@@ -179,11 +177,6 @@ impl Tls {
                 Err(error) => tracing::warn!(%error, "the TLS certificate stays as it was"),
             }
         }
-    }
-
-    fn changed(&self) -> [Option<SystemTime>; 2] {
-        let changed = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-        [changed(&self.files.0), changed(&self.files.1)]
     }
 
     /// The certificate's SHA-256, as browsers show it.
@@ -208,10 +201,10 @@ impl Tls {
             .await?
             .is_some_and(|byte| byte != HANDSHAKE)
         {
-            return Ok(Stream::Plain(stream));
+            return Ok(Either::Left(stream));
         }
         let stream = self.acceptor.accept(stream).await?;
-        Ok(Stream::Tls(Box::new(stream)))
+        Ok(Either::Right(Box::new(stream)))
     }
 }
 
@@ -302,7 +295,7 @@ fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::erro
         return Ok(files);
     }
     let mut names = vec!["localhost".to_owned()];
-    if let Some(name) = super::listen::host_name() {
+    if let Some(name) = host::name() {
         names.push(format!("{name}.local"));
         names.push(name);
     }
@@ -332,75 +325,11 @@ fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::erro
     Ok(files)
 }
 
-/// A connection, encrypted or not.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::chown;
+    use std::time::SystemTime;
 
     #[test]
     fn the_servers_own_certificate_stays_while_the_clock_is_behind_and_is_no_other_users() {

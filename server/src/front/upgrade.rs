@@ -1,6 +1,6 @@
 //! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
 
-use super::listen::Peer;
+use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;

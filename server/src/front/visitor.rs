@@ -3,8 +3,8 @@
 //! A page elsewhere can make its own name lead to this server's address after it was loaded (DNS rebinding), and is then
 //! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
 
-use super::listen::Peer;
 use super::origin::{FORWARDED_HOST, forwarded_hosts, is_plain, without_port};
+use super::peer::Peer;
 use super::place::Place;
 use super::{State, refusal};
 use crate::util::log_throttle::{Folded, short};

@@ -1,6 +1,8 @@
 //! Small mechanisms that know nothing of cameras, viewers or HTTP, and import nothing else of this crate.
 
 pub mod clock;
+pub(crate) mod file_watch;
+pub(crate) mod host;
 pub(crate) mod log_throttle;
 pub mod panics;
 pub(crate) mod token_bucket;

@@ -18,7 +18,7 @@ fn address(number: u8) -> IpAddr {
 }
 
 fn enter(crowd: &Crowd, number: u8) -> Arc<Place> {
-    crowd.enter(address(number), false).into()
+    Place::enter(crowd, address(number), false).into()
 }
 
 fn viewer() -> Arc<Viewer> {
@@ -82,7 +82,7 @@ async fn one_address_has_few_places_where_it_is_to_and_others_have_theirs() {
     assert_eq!(crowd.connections(), (0, 0));
 
     let proxied: Vec<_> = (0..30)
-        .map(|_| Arc::new(crowd.enter(address(1), true)))
+        .map(|_| Arc::new(Place::enter(&crowd, address(1), true)))
         .collect();
     assert_eq!(staying(&proxied), 30);
 }
@@ -161,12 +161,12 @@ fn strangers_behind_a_proxy_count_under_their_own_addresses() {
     });
     let proxied: Vec<_> = [1, 2, 2, 3]
         .map(|number| {
-            let place = Arc::new(crowd.enter(address(9), true));
+            let place = Arc::new(Place::enter(&crowd, address(9), true));
             place.used_by(address(number));
             place
         })
         .into();
-    let _fifth = crowd.enter(address(9), true);
+    let _fifth = Place::enter(&crowd, address(9), true);
     let gone: Vec<_> = proxied
         .iter()
         .map(|place| place.leave.is_cancelled())
