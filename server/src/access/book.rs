@@ -2,49 +2,15 @@
 
 use super::Refused;
 use super::codes::{self, Code, Kept, Seen};
+use super::held::{Held, LiveSession, hold};
 use super::key::{Entry, Key, Password, Secret};
-use super::passwords::Known;
 use super::sessions::Sessions;
 use super::store::{Keys, Store, StoreError};
 use super::token::{self, Ticket, Token};
 use crate::util::clock;
 use crate::util::file_watch::Version;
-use ring::hmac;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio_util::sync::CancellationToken;
-
-/// A key in force.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub entry: Entry,
-    /// What its sessions and tickets are signed with.
-    pub signing: hmac::Key,
-    /// Cancelled when it isn't in force any more.
-    pub ended: CancellationToken,
-    known: Mutex<Known>,
-}
-
-impl Held {
-    /// What is known about the guesses at it, where it is a password.
-    pub fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_good(&self) -> bool {
-        !self.entry.has_expired(clock::now_us())
-    }
-}
-
-/// A session that is in use.
-#[derive(Debug)]
-pub(super) struct LiveSession {
-    pub id: String,
-    /// Unix time in µs of its end.
-    pub expires_us: u64,
-    /// Cancelled when it is ended before that.
-    pub ended: CancellationToken,
-}
 
 /// Every key in force.
 #[derive(Debug)]
@@ -322,13 +288,4 @@ impl Book {
 /// A session that was given by a server whose clock can have been right.
 fn session_token(text: &str, now_us: u64) -> Option<Token<'_>> {
     token::parse_session(text).filter(|token| token.is_within_a_session(now_us))
-}
-
-pub(super) fn hold(entry: Entry, server: &Key) -> Arc<Held> {
-    Arc::new(Held {
-        signing: entry.secret.signing(server),
-        entry,
-        ended: CancellationToken::new(),
-        known: Mutex::default(),
-    })
 }

@@ -1,6 +1,6 @@
 //! What somebody is let in for: which role, which cameras, and until when.
 
-use super::book::{Held, LiveSession};
+use super::held::{Held, LiveSession};
 use super::role::Role;
 use super::token::{self, Ticket};
 use crate::util::clock;

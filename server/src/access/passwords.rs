@@ -6,18 +6,14 @@
 //!
 //! What a wrong one costs its address is up to [`super::throttle`].
 
-mod known;
-
-pub(super) use known::Known;
-
 use super::Refused;
-use super::book::Held;
+use super::held::Held;
 use super::key::{Name, Password};
+use super::known::{Known, Pool};
 use super::neighbours::{is_neighbour, neighbourhood};
 use super::throttle::{Pair, Throttle};
 use crate::util::log_throttle::Folded;
 use argon2::Block;
-use known::Pool;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,7 +5,7 @@
 //! secret that all are signed with: where it is lost, so is what they are good for, and none that was ended comes back.
 
 use super::Store;
-use super::book::Held;
+use super::held::Held;
 use super::key::{Entry, Key, Name};
 use super::token::Token;
 use crate::state_dir;

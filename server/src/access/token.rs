@@ -5,7 +5,7 @@
 //! signs differently, which ends them all. Sessions that were ended alone are remembered in [`super::sessions`].
 
 use super::SESSION;
-use super::book::Held;
+use super::held::Held;
 use super::key::Key;
 use crate::util::clock;
 use data_encoding::BASE64URL_NOPAD;
@@ -152,7 +152,7 @@ fn parse<const N: usize>(text: &str) -> Option<(Token<'_>, [&str; N])> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::hold;
+    use super::super::held::hold;
     use super::super::key::{Entry, Secret};
     use super::super::role::Role;
     use super::*;

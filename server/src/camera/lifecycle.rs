@@ -5,7 +5,7 @@
 
 use super::{Settings, StateCell};
 use crate::demand::Demand;
-use crate::source::ingest::PushSlot;
+use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
 use crate::source::{Outlet, Pauses, Source, SourceError, supervise};
 use crate::via::Via;

@@ -23,7 +23,7 @@ pub use target::Target;
 
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
-use crate::source::ingest::PushSlot;
+use crate::source::push_slot::PushSlot;
 use crate::source::{Outlet, Report, Source};
 use crate::util::clock::Moment;
 use crate::util::log_throttle::Folded;

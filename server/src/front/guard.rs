@@ -2,10 +2,9 @@
 //!
 //! What makes a credential good belongs to [`crate::access`]; sessions and tickets are handed out in [`super::login`].
 
-use super::peer::Peer;
+use super::peer::{Peer, Secure};
 use super::place::Place;
 use super::query::Query;
-use super::visitor::Secure;
 use super::{State, login, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Password, Refused, Role, Via};
 use crate::called;

@@ -1,7 +1,7 @@
 //! `GET /ingest`: a WebSocket on which frames come in. The roles of `/ws` are exchanged: who connects sends frames and
 //! says what a server says, and is told what a viewer tells.
 //!
-//! Where the frames go belongs to [`crate::source::ingest`]. Who may come in is decided before, by what all routes share.
+//! Where the frames go belongs to [`crate::source::push_slot`]. Who may come in is decided before, by what all routes share.
 
 use super::peer::Peer;
 use super::place::Place;
@@ -13,7 +13,7 @@ use crate::access::Grant;
 use crate::camera::Camera;
 use crate::session::{self, Stop};
 use crate::source::Mended;
-use crate::source::ingest::{PushSession, Unavailable};
+use crate::source::push_slot::{PushSession, Unavailable};
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,9 +1,9 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
-use super::peer::Peer;
+use super::peer::{Peer, Secure};
 use super::place::{Busy, Over, Place};
 use super::tls::{self, Stream};
-use super::visitor::{self, Secure};
+use super::visitor;
 use super::{State, router};
 use crate::util::host;
 use crate::util::log_throttle::Folded;

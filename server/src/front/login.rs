@@ -1,8 +1,7 @@
 //! Sessions for browsers and tickets for other people's pages: how they are asked for and handed out.
 
-use super::peer::Peer;
+use super::peer::{Peer, Secure};
 use super::query::Query;
-use super::visitor::Secure;
 use super::{State, cameras, device, guard, origin, refusal, sessions};
 use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
 use crate::called;

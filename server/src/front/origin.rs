@@ -3,8 +3,8 @@
 //! A browser names the page's origin in every WebSocket upgrade and every cross-origin fetch (RFC 6454 §7); without this
 //! check any page that its owner visits could read the camera. Programs send no Origin and are not concerned.
 
+use super::peer::Secure;
 use super::query::Query;
-use super::visitor::Secure;
 use super::{METHODS, State, refusal};
 use crate::util::log_throttle::{Folded, short};
 use axum::extract::{self, Request};

@@ -4,7 +4,7 @@
 //! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
 
 use super::origin::{FORWARDED_HOST, forwarded_hosts, is_plain, without_port};
-use super::peer::Peer;
+use super::peer::{Peer, Secure};
 use super::place::Place;
 use super::{State, refusal};
 use crate::util::log_throttle::{Folded, short};
@@ -14,10 +14,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-
-/// Whether the request came encrypted, at least up to the proxy.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Secure(pub bool);
 
 /// Endings under which nobody can register a name on the internet, so that no rebinding page can have one.
 /// What a router calls itself is not enough: `.box` has been for sale since 2024, and strangers have owned `fritz.box`.

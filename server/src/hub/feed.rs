@@ -4,7 +4,7 @@
 
 use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
-use super::{Frame, Tally, View};
+use super::{Frame, Tally};
 use crate::demand::{Demand, Hold};
 use crate::util::clock::{self, Moment, Rate};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -226,11 +226,6 @@ impl Feed {
             let is_there = |there: &Newest| there.rendition == *wanted && there.frame.seq >= seq;
             latest.iter().any(is_there)
         })
-    }
-
-    /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
-    pub fn view(self: &Arc<Self>, limits: Limits) -> View {
-        View::new(Arc::clone(self), limits)
     }
 
     /// One more consumer, and the number of what it wishes for.

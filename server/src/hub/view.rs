@@ -33,6 +33,13 @@ impl Drop for Wish {
     }
 }
 
+impl Feed {
+    /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
+    pub fn view(self: &Arc<Self>, limits: Limits) -> View {
+        View::new(Arc::clone(self), limits)
+    }
+}
+
 /// A consumer's view of a feed. While it lives and isn't paused, the camera is wanted.
 #[derive(Debug)]
 pub struct View {
@@ -46,7 +53,7 @@ pub struct View {
 }
 
 impl View {
-    pub(super) fn new(feed: Arc<Feed>, limits: Limits) -> Self {
+    fn new(feed: Arc<Feed>, limits: Limits) -> Self {
         let wish = Wish::new(Arc::clone(&feed), limits);
         let mut latest = feed.news();
         latest.mark_changed();

@@ -8,6 +8,7 @@ pub mod files;
 mod given;
 pub mod http;
 pub mod ingest;
+mod kinds;
 #[cfg(feature = "libcamera")]
 pub mod libcamera;
 mod local;
@@ -16,6 +17,7 @@ mod numbering;
 mod outlet;
 mod pace;
 pub mod pattern;
+pub mod push_slot;
 pub mod relay;
 pub(crate) mod remote;
 pub(crate) mod spec;

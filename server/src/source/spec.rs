@@ -1,29 +1,17 @@
-//! The kinds of sources: what was typed becomes a [`Spec`], and a spec becomes a source.
+//! A checked source: what was typed becomes a [`Spec`], and a spec becomes a source.
 //!
-//! A new kind is a folder with its [`Kind`], and its line in [`KINDS`]. What a source does while it runs belongs to its own module.
+//! Which kinds there are belongs to [`super::kinds`]; what a source does while it runs, to its own module.
 
-use super::ingest::PushSlot;
+use super::no_libcamera;
+use super::push_slot::PushSlot;
 use super::{Config, Source, SourceError, Transform};
-use super::{files, http, ingest, local, no_libcamera, pattern, relay, tcp};
-use crate::placeholders::{self, PlaceholderError};
+use crate::placeholders::PlaceholderError;
 use crate::via::Via;
 use pistreamer_client::{Endpoint, UrlError, without_credentials};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Every kind, in the order in which they are tried and listed.
-const KINDS: [Entry; 8] = [
-    local::AUTO,
-    local::LIBCAMERA,
-    pattern::KIND,
-    files::KIND,
-    tcp::KIND,
-    ingest::KIND,
-    relay::KIND,
-    http::KIND,
-];
 
 /// A kind's line in the table.
 pub(super) struct Entry {
@@ -157,8 +145,8 @@ pub(crate) struct Ends<'a> {
 #[derive(Clone)]
 pub struct Spec {
     /// With secrets filled in.
-    text: Arc<str>,
-    kind: Arc<dyn Kind>,
+    pub(super) text: Arc<str>,
+    pub(super) kind: Arc<dyn Kind>,
 }
 
 impl PartialEq for Spec {
@@ -189,10 +177,12 @@ impl fmt::Display for Spec {
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SpecError {
     /// No such kind.
-    #[error("unknown source {typed:?}: use {}", usages())]
+    #[error("unknown source {typed:?}: use {known}")]
     Unknown {
         /// Without credentials.
         typed: String,
+        /// Every way to write a source.
+        known: String,
     },
     /// The address of a `tcp-listen:` source is not one.
     #[error("{0:?} is not an address to listen on: write it like --source tcp-listen:0.0.0.0:8500")]
@@ -214,50 +204,7 @@ pub enum SpecError {
     NoLibcamera,
 }
 
-/// Every way to write a source.
-fn usages() -> String {
-    let [first @ .., last] = KINDS.map(|entry| entry.usage);
-    format!("{}, or {last}", first.join(", "))
-}
-
 impl Spec {
-    /// The source that a text names. `${NAME}` and `${file:PATH}` in a URL are filled in.
-    ///
-    /// # Errors
-    /// Where the text names none. The error shows no credentials.
-    pub fn parse(typed: &str) -> Result<Self, SpecError> {
-        let is_url = typed.contains("://") || typed.starts_with("${");
-        let text = if is_url {
-            placeholders::filled(typed)?
-        } else {
-            typed.into()
-        };
-        let (kind, rest) = text
-            .split_once(':')
-            .map_or((&*text, None), |(kind, rest)| (kind, Some(rest)));
-        let parts = Typed {
-            text: &text,
-            kind,
-            rest,
-        };
-        let unknown = || {
-            Err(SpecError::Unknown {
-                typed: without_credentials(typed),
-            })
-        };
-        let parsed = KINDS.iter().find_map(|entry| (entry.parse)(&parts));
-        let kind = parsed
-            .unwrap_or_else(unknown)
-            .map_err(|error| match error {
-                SpecError::BadUrl(error) => SpecError::BadUrl(error.about(typed)),
-                error => error,
-            })?;
-        Ok(Self {
-            text: text.as_ref().into(),
-            kind,
-        })
-    }
-
     /// A source of that kind, the same one as others of that name.
     pub(super) fn of(name: &str, kind: Arc<dyn Kind>) -> Self {
         Self {
@@ -297,58 +244,5 @@ impl Spec {
             );
         }
         self.kind.build(capture, ends)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(typed: &str) -> String {
-        Spec::parse(typed).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn bad_sources_say_what_is_possible() {
-        assert!(error("webcam").contains("libcamera:ID"));
-        let unknown = error("rtsp://me:hunter2@cam/1");
-        assert!(unknown.contains("rtsp://cam/1") && !unknown.contains("hunter2"));
-        assert!(error("files:").contains("needs a path"));
-        assert!(error("files:/no/such/place").contains("/no/such/place"));
-        assert!(error("pattern:3").contains("unknown source"));
-        assert!(error("tcp-listen:8500").contains("tcp-listen:0.0.0.0:8500"));
-        let url = error("http://me:hunter2@");
-        assert!(
-            url.contains("not the URL") && !url.contains("hunter2"),
-            "{url}"
-        );
-    }
-
-    #[test]
-    fn sources_elsewhere_are_told_apart() {
-        let shown = |typed: &str| format!("{:?}", Spec::parse(typed).unwrap());
-        for (typed, is) in [
-            ("http://cam/video?x=1", "Http"),
-            ("wss://pi.local", "Relay"),
-            ("http://pi:8000/#key=abc", "Relay"),
-            ("https://pi/#code=7K3M", "Relay"),
-            ("tcp-listen:[::]:8500", "Tcp"),
-            ("ingest", "Ingest"),
-        ] {
-            assert!(shown(typed).starts_with(is), "{typed}: {}", shown(typed));
-        }
-    }
-
-    #[test]
-    fn no_source_shows_its_credentials() {
-        for typed in [
-            "http://me:hunter2@cam/video",
-            "wss://me:hunter2@pi/",
-            "http://pi:8000/#key=hunter2",
-        ] {
-            let spec = Spec::parse(typed).unwrap();
-            let shown = format!("{spec} {spec:?} {:?}", spec.identity());
-            assert!(!shown.contains("hunter2"), "{shown}");
-        }
     }
 }

@@ -117,7 +117,7 @@ impl Modules {
             }
         }
         for name in rest {
-            let below = [at.as_slice(), &[name.clone()]].concat();
+            let below = [at.as_slice(), std::slice::from_ref(name)].concat();
             if self.sources.contains_key(&below) {
                 at = below;
                 continue;
@@ -145,47 +145,49 @@ impl Modules {
                 folder.entry(a.clone()).or_default().insert(b.clone());
             }
         }
-        let mut circles = Vec::new();
+        let mut found = Vec::new();
         for (folder, imports) in folders {
-            if let Some(circle) = circle(&imports) {
-                let named = |name: &String| [folder.as_slice(), &[name.clone()]].concat().join("/");
-                circles.push(circle.iter().map(named).collect());
+            let named = |name: &String| {
+                [folder.as_slice(), std::slice::from_ref(name)]
+                    .concat()
+                    .join("/")
+            };
+            for circle in circles(&imports) {
+                found.push(circle.iter().map(named).collect());
             }
         }
-        circles
+        found
     }
 }
 
-/// A circle in a graph, if it has one.
-fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
-    fn visit(
-        node: &String,
-        imports: &BTreeMap<String, BTreeSet<String>>,
-        way: &mut Vec<String>,
-        done: &mut BTreeSet<String>,
-    ) -> bool {
-        if let Some(start) = way.iter().position(|before| before == node) {
-            way.drain(..start);
-            return true;
+/// Nodes of a graph that lead to each other, in groups.
+fn circles(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<String>> {
+    let reached_from = |start: &String| {
+        let mut reached = BTreeSet::new();
+        let mut next = vec![start.clone()];
+        while let Some(node) = next.pop() {
+            let beyond = imports.get(&node).into_iter().flatten();
+            next.extend(
+                beyond
+                    .filter(|node| reached.insert((*node).clone()))
+                    .cloned(),
+            );
         }
-        if !done.insert(node.clone()) {
-            return false;
-        }
-        way.push(node.clone());
-        if imports
-            .get(node)
-            .is_some_and(|next| next.iter().any(|next| visit(next, imports, way, done)))
-        {
-            return true;
-        }
-        way.pop();
-        false
-    }
-    let (mut way, mut done) = (Vec::new(), BTreeSet::new());
-    imports
+        reached
+    };
+    let reached: BTreeMap<_, _> = imports
         .keys()
-        .any(|node| visit(node, imports, &mut way, &mut done))
-        .then_some(way)
+        .map(|node| (node, reached_from(node)))
+        .collect();
+    let mut found: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (node, beyond) in &reached {
+        if beyond.contains(*node) {
+            let back =
+                |other: &&String| reached.get(other).is_some_and(|back| back.contains(*node));
+            found.insert(beyond.iter().filter(back).cloned().collect());
+        }
+    }
+    found.into_iter().collect()
 }
 
 /// Paths of two names or more, with those in braces written out.

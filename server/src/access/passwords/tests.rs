@@ -1,10 +1,10 @@
 //! Who is checked when, what is remembered of it, and how many may guess. No hash is computed here.
 
-use super::super::book::hold;
 use super::super::hash::Hash;
+use super::super::held::hold;
 use super::super::key::{Entry, Key, Secret};
+use super::super::known::FORGOTTEN;
 use super::super::role::Role;
-use super::known::FORGOTTEN;
 use super::*;
 use std::collections::HashSet;
 

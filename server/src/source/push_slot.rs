@@ -1,0 +1,140 @@
+//! The way in for pictures that are pushed: a slot of the source, which one pusher at a time may use.
+//!
+//! HTTP and WebSocket belong to `front`, which decides who may push.
+
+use super::Whole;
+use super::remote::{self, Intake};
+use crate::demand::Demand;
+use pistreamer_protocol::Stamp;
+use pistreamer_protocol::jpeg::JpegError;
+use pistreamer_protocol::message::CameraStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the other camera is called in reasons.
+const PUSHER: &str = "the pusher's camera";
+
+/// The way in for one pusher at a time. Clones are the same slot.
+#[derive(Clone, Debug, Default)]
+pub struct PushSlot(Arc<Mutex<SlotState>>);
+
+#[derive(Debug, Default)]
+pub(super) struct SlotState {
+    /// `None` while the source doesn't run, and while a pusher has it.
+    pub(super) intake: Option<(Intake, Demand)>,
+    taken: bool,
+}
+
+/// Why a pusher cannot come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Another pusher is there.
+    #[error("somebody pushes already, and one can at a time")]
+    Occupied,
+    /// The source does not run.
+    #[error("the camera is not running")]
+    Closed,
+}
+
+impl PushSlot {
+    pub(super) fn state(&self) -> MutexGuard<'_, SlotState> {
+        // Nothing panics while it holds this lock, and the state is valid at every point.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the slot.
+    ///
+    /// # Errors
+    /// Where another pusher has it, or the source does not run.
+    pub fn take(&self) -> Result<PushSession, Unavailable> {
+        let mut state = self.state();
+        if state.taken {
+            return Err(Unavailable::Occupied);
+        }
+        let (mut intake, demand) = state.intake.take().ok_or(Unavailable::Closed)?;
+        state.taken = true;
+        intake.begin_anew();
+        Ok(PushSession {
+            slot: self.clone(),
+            intake: Some(intake),
+            demand,
+        })
+    }
+}
+
+/// One pusher's use of the slot. Its drop reports the camera lost.
+#[derive(Debug)]
+pub struct PushSession {
+    slot: PushSlot,
+    /// `None` only while dropping.
+    intake: Option<Intake>,
+    demand: Demand,
+}
+
+impl PushSession {
+    fn intake(&mut self) -> &mut Intake {
+        self.intake
+            .as_mut()
+            .expect("only drop takes the intake away")
+    }
+
+    /// Hands in a picture and returns the seq to acknowledge: that of its stamp, or the one that it was given.
+    ///
+    /// # Errors
+    /// Where its stamp cannot be replaced.
+    pub fn picture(&mut self, picture: Whole) -> Result<u64, JpegError> {
+        let stamp = Stamp::read(&picture.jpeg);
+        let given = self.intake().whole(picture)?;
+        Ok(stamp.map_or(given, |stamp| stamp.seq))
+    }
+
+    /// A message held no whole JPEG.
+    pub fn left_out(&mut self, reason: &str) {
+        self.intake().left_out(PUSHER, reason);
+    }
+
+    /// The pusher is about to send again.
+    pub fn resumed(&mut self) {
+        self.intake().resumed();
+    }
+
+    /// The pusher's camera is in that state.
+    pub fn status(&mut self, status: &CameraStatus) {
+        self.intake().follow(status, PUSHER);
+    }
+
+    /// Whether a picture has come since the camera was lost.
+    pub fn is_open(&self) -> bool {
+        self.intake.as_ref().is_some_and(Intake::is_open)
+    }
+
+    /// Done when nothing that is handed in goes anywhere any more: the source ends, or begins anew.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let demand = self.demand.clone();
+        async move { demand.until(Demand::stopping).await }
+    }
+
+    /// Done once frames are wanted, or have not been for some seconds. For use beside [`Self::picture`].
+    pub fn change(&self, to_wanted: bool) -> impl Future<Output = ()> + Send + use<> {
+        let demand = self.demand.clone();
+        async move {
+            if to_wanted {
+                demand.until(Demand::wanted).await;
+            } else {
+                remote::unwanted(&demand).await;
+            }
+        }
+    }
+}
+
+impl Drop for PushSession {
+    fn drop(&mut self) {
+        let mut state = self.slot.state();
+        state.taken = false;
+        if let Some(mut intake) = self.intake.take()
+            && !self.demand.stopping()
+        {
+            intake.lost("whoever pushed pictures left; waiting for the next");
+            state.intake = Some((intake, self.demand.clone()));
+        }
+    }
+}
