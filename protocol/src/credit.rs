@@ -15,7 +15,7 @@ pub const FIRST_WINDOW: usize = 2;
 /// Most frames under way: half a second of a fast camera. Farther away there are gaps instead.
 pub const LARGEST_WINDOW: usize = 32;
 
-/// A viewer that acknowledges nothing for so long is asked whether what it was sent has arrived. Where it has, and was
+/// A viewer that acknowledges nothing for this long is asked whether what it was sent has arrived. Where it has, and was
 /// broken or lost in its page, a frame is sent all the same; where the link stands still, it would only grow old in it.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -29,13 +29,13 @@ const REMEMBERED_AT_FIRST: usize = 8;
 /// The part of a frame that waits before the link, so that the link is not idle when a frame comes late.
 const HEADROOM: f64 = 0.3;
 
-/// Where nothing waits before the link, there may be room for so much more of what is under way.
+/// Growth of the window, as a share of it, while nothing queues in front of the link.
 const GROWTH: f64 = 0.25;
 
 /// Deviations of a frame's arrival from what was expected that are taken for the link's unsteadiness.
 const UNSTEADINESS: f64 = 2.0;
 
-/// The shortest round trip is believed for so long. Then what is under way is let arrive, and it is measured anew.
+/// How long the shortest round trip is trusted. Then everything in flight may arrive, and it is measured again.
 const BASE_HOLDS: Duration = Duration::from_secs(10);
 
 /// Measurements of which the highest is taken for the link's rate: one that is low was more likely held up.
@@ -148,7 +148,7 @@ impl Credit {
         if over > oldest.bytes || trip.draining || self.under_way.len() >= LARGEST_WINDOW {
             return Some(patience_ends);
         }
-        // So much of the oldest frame has to arrive first. When it will can be told.
+        // This much of the oldest frame has to arrive first; when it will can be predicted.
         let arrived = self.expected(oldest, trip, rate);
         arrived.checked_sub(seconds((oldest.bytes - over) / rate))
     }
@@ -158,7 +158,7 @@ impl Credit {
         self.arrived = true;
     }
 
-    /// A frame of so many bytes begins to be sent. Its `seq` is higher than those before.
+    /// Sending starts for a frame of this many bytes. Its `seq` is higher than those before.
     pub fn sent(&mut self, seq: u64, bytes: usize, now: Instant) {
         self.arrived = false;
         let idle = self.under_way.is_empty();

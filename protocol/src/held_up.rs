@@ -36,7 +36,7 @@ impl Default for HeldUp {
 }
 
 impl HeldUp {
-    /// Whether the frame that arrives `now`, so old, was held up: a newer one is on its way. Every frame is to be told.
+    /// Returns true if a stall delayed this frame, so that a newer one is on its way. Call it for every frame.
     pub fn is_held_up(&mut self, now: f64, age: f64) -> bool {
         let pause = now - self.arrived;
         if pause > STANDSTILL {

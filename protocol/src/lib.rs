@@ -13,7 +13,7 @@
 //! * [`message`]: the JSON text messages that travel beside the frames.
 //! * [`text`]: what is kept of texts that other programs wrote.
 //! * [`wire`]: the formats' names, how one is chosen, and how a message tells its own.
-//! * [`credit`]: how many frames may be under way to whoever acknowledges them.
+//! * [`credit`]: how many frames may be in flight to a receiver that acknowledges them.
 //! * [`backoff`]: how long to wait before a connection is tried again.
 //! * [`held_up`]: which frames a standstill held up on their way.
 

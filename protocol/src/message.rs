@@ -198,7 +198,7 @@ pub struct CameraStatus {
     /// Whether the picture is made up; `None` where that is as was told before, in `hello` or in the last `state` that had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_pattern: Option<bool>,
-    /// Size and rate of the pictures; `None` where they are as was told before, or where nobody knows them yet.
+    /// Size and rate of the pictures; `None` if unchanged since the last message, or still unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// What the camera is called; `None` where that is as was told before.

@@ -74,7 +74,7 @@ pub fn pack_into(jpeg: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&(text_len(jpeg.len()) as u32).to_le_bytes());
 }
 
-/// Length of the base64 text of so many bytes.
+/// Length of the base64 text of this many bytes.
 pub(crate) const fn text_len(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }

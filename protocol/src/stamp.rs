@@ -118,7 +118,7 @@ fn stamp_text<'a>(segment: &Segment<'a>) -> Option<&'a str> {
         .filter(|text| text.starts_with(NAME))
 }
 
-/// A camera's id is cut before its first character that reaches beyond so many bytes, so that a stamp stays far below a
+/// A camera's id is cut to this many bytes, at a character boundary, so that a stamp stays far below a
 /// segment's 64 KiB.
 const LONGEST_ID: usize = 255;
 

@@ -20,7 +20,7 @@ pub enum UnpackError {
     #[error("it is not gzip")]
     NotGzip,
     /// It is gzip of a kind that RFC 1952 does not define: another method than deflate, or reserved flags.
-    #[error("its gzip header asks for method {method} with flags {flags:#04x}, which nobody knows")]
+    #[error("its gzip header asks for method {method} with flags {flags:#04x}, which are unknown")]
     UnknownGzip {
         /// CM, RFC 1952 §2.3.1.
         method: u8,

@@ -57,7 +57,7 @@ pub enum JpegError {
         /// Number of bytes there are.
         at: usize,
     },
-    /// A marker that nobody knows, or that has no place there.
+    /// An unknown marker, or one that must not appear there.
     #[error("byte {at} is {byte:#04x} where a marker has to start")]
     BadMarker {
         /// Offset of the byte.
@@ -95,7 +95,7 @@ pub enum JpegError {
         /// How many would do.
         most: u32,
     },
-    /// It claims more pixels than so many bytes can hold.
+    /// It claims more pixels than its bytes can hold.
     #[error("it claims {width}x{height} in {len} bytes")]
     TooFewBytes {
         /// Pixels in a line.
@@ -227,7 +227,7 @@ impl Header {
         })
     }
 
-    /// What is told of a JPEG of so many bytes, if so many pixels can be in them.
+    /// Information about a JPEG of this many bytes, if they can hold that many pixels.
     fn info(&self, len: usize) -> Result<Info, JpegError> {
         let (width, height) = (self.width, self.height);
         let pixels = u32::from(width) * u32::from(height);

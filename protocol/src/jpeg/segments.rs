@@ -128,13 +128,13 @@ pub(super) fn is_passed_over(marker: u8) -> bool {
 
 /// What the byte behind an FF says about what follows.
 pub(super) enum Kind {
-    /// A length and so many bytes.
+    /// A length, and that many bytes.
     Segment,
     /// Nothing: a stuffed zero, TEM, RST0 to RST7.
     Alone,
     /// Nothing any more.
     End,
-    /// Nobody knows: it is reserved, or begins another image. libjpeg gives up here.
+    /// Reserved, or the start of another image. libjpeg gives up here.
     Unknown,
 }
 

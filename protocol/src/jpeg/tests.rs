@@ -50,7 +50,7 @@ fn size_and_end_are_found() {
     );
 }
 
-/// What is said of a picture that claims that size in so many bytes.
+/// The verdict on a picture that claims this size in this many bytes.
 fn claimed(
     frame_header: u8,
     (width, height): (u16, u16),

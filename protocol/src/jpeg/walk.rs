@@ -15,7 +15,7 @@ pub struct Walk {
 /// What is known of a JPEG's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is there: the JPEG has so many bytes.
+    /// The JPEG ends here; its length in bytes.
     End(usize),
     /// It has not come yet.
     More,

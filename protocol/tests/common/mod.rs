@@ -11,7 +11,7 @@ pub const JPEG: &[u8] = include_bytes!("../golden/frame.jpg");
 /// [`JPEG`], packed.
 pub const PACKED: &[u8] = include_bytes!("../golden/frame.jpg.b64.gz");
 
-/// Bytes of so many kinds and that length: zeros, FFs, noise, only rare symbols of 7 bits, runs.
+/// Several kinds of bytes of that length: zeros, FFs, noise, only rare symbols of 7 bits, runs.
 pub fn hard(len: usize) -> [Vec<u8>; 6] {
     let mut state = len as u32 | 1;
     let noise = |_| {
