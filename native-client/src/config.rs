@@ -24,7 +24,7 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// Time for a connection to come about.
     pub connect_timeout: Duration,
-    /// A server that says nothing for so long is gone. It is pinged before.
+    /// Silence after which a server is considered gone. It is pinged before.
     pub silence: Duration,
 }
 
@@ -100,13 +100,13 @@ impl Config {
         self
     }
 
-    /// With at most so many frames a second.
+    /// Limits the frame rate, in frames per second.
     pub fn max_fps(mut self, max_fps: f64) -> Self {
         self.max_fps = Some(max_fps);
         self
     }
 
-    /// With pictures no wider than the smallest that has so many pixels in a line.
+    /// Limits the width: the smallest picture of at least this many pixels per line is enough.
     pub fn max_width(mut self, pixels: u32) -> Self {
         self.max_width = Some(pixels);
         self
@@ -118,19 +118,19 @@ impl Config {
         self
     }
 
-    /// With JPEGs of at most so many bytes.
+    /// Limits the size of a JPEG, in bytes.
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes;
         self
     }
 
-    /// With so much time for a connection to come about.
+    /// Sets the timeout for connecting.
     pub fn connect_timeout(mut self, patience: Duration) -> Self {
         self.connect_timeout = patience;
         self
     }
 
-    /// With a server given up that says nothing for so long.
+    /// Sets the silence after which a server is given up.
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
         self

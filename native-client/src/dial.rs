@@ -24,7 +24,7 @@ pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 /// Connects, with all of TLS's handshake where the endpoint asks for TLS.
 ///
 /// # Errors
-/// Where the name has no address, nobody listens, the certificate is not trusted, or `patience` is over.
+/// Where the name has no address, the connection is refused, the certificate is not trusted, or `patience` is over.
 pub async fn dial(endpoint: &Endpoint, patience: Duration) -> io::Result<Stream> {
     let mut connected = false;
     let connection = timeout(patience, connect(endpoint, &mut connected)).await;

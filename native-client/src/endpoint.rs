@@ -131,7 +131,7 @@ impl Endpoint {
         })
     }
 
-    /// The bare address `SCHEME://HOST:PORT` of something that has no more than that: no path, and nobody to sign in to.
+    /// A bare address, `SCHEME://HOST:PORT`, with neither path nor credentials.
     ///
     /// # Errors
     /// Those of [`Self::parse`], and where there is more or less than host and port.
@@ -310,7 +310,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A URL, or what somebody took for one, as logs and errors may show it. What stands before the last `@` goes, although
+/// A URL, well-formed or not, as logs and errors may show it. What stands before the last `@` goes, although
 /// it may be a path: people type passwords with slashes in them.
 /// So does what stands behind `#` in a printed link.
 pub fn without_credentials(url: &str) -> String {

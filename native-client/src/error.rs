@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nobody is there, or TLS fails.
+    /// Nothing listens there, or TLS fails.
     #[error("cannot reach {address}: {error}")]
     Unreachable {
         /// Host and port.
@@ -41,7 +41,7 @@ pub enum Error {
         /// The beginning of its answer.
         text: String,
     },
-    /// The server sends whoever asks to another address.
+    /// The server redirects to another address.
     #[error("{address} is not where it is: it sends on to {location}; give that address")]
     Elsewhere {
         /// Host and port.
@@ -72,12 +72,12 @@ pub enum Error {
         /// Code and reason of the close frame.
         reason: String,
     },
-    /// Nothing came for so long.
+    /// Nothing arrived in time.
     #[error("{address} has been silent for {silence:?}")]
     Silent {
         /// Host and port.
         address: String,
-        /// How long.
+        /// The timeout.
         silence: Duration,
     },
     /// The connection broke, or the server broke the WebSocket protocol.

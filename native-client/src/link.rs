@@ -79,7 +79,7 @@ pub(crate) async fn connect(
                 text: readable(body),
             })
         }
-        // Whoever forwards connections closes them while nobody is behind it.
+        // A forwarder closes connections while no server is behind it.
         Ok(Err(error @ tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete))) => {
             Err(Error::broken(endpoint, error))
         }

@@ -1,6 +1,6 @@
 //! Frames for a server to show: the other end of `/ingest`.
 //!
-//! Whoever pushes decides what to do when the connection ends.
+//! The caller decides what to do when the connection ends.
 
 use crate::dial::Stream;
 use crate::link::{connect, say};
@@ -59,7 +59,7 @@ impl Publisher {
     /// Connects. Of the configuration endpoint, wire format and times count.
     ///
     /// # Errors
-    /// Where the server cannot be reached or refuses: it has no camera that takes pictures, or somebody pushes already.
+    /// Where the server cannot be reached or refuses: it has no camera that takes pictures, or another client pushes already.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         let offer = [config.wire];
         let socket = connect(
@@ -90,7 +90,7 @@ impl Publisher {
         self.accepted
     }
 
-    /// Whether anybody over there has use for frames. While nobody has, [`Self::ready`] waits.
+    /// Returns true if the server wants frames. While it does not, [`Self::ready`] waits.
     pub fn is_wanted(&self) -> bool {
         !self.paused
     }

@@ -37,7 +37,7 @@ impl Subscription {
 
     /// What happens next, frame or not; `None` once the subscription has ended. Cancel-safe.
     ///
-    /// Events that arrive while nobody waits here replace older ones of their kind. Those that are no frames are let go
+    /// Events that arrive while no caller waits replace older ones of their kind. Those that are no frames are let go
     /// while the subscription is read as a [`Stream`].
     ///
     /// # Errors

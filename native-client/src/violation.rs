@@ -1,6 +1,6 @@
 //! What is said to a peer that breaks the WebSocket protocol (RFC 6455 §7.1.7): why, in a close frame.
 //!
-//! Messages that break pistreamer's own protocol are for those who read them to answer.
+//! Messages that break pistreamer's own protocol are answered by their readers.
 
 use pistreamer_protocol::message::LONGEST_MESSAGE;
 use std::time::Duration;

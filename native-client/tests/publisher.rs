@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-/// Whatever takes so long in a test is a hang.
+/// A test that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn connected() -> (Publisher, WebSocketStream<TcpStream>) {
@@ -114,7 +114,7 @@ async fn a_server_that_accepts_nothing_gets_a_frame_a_second() {
     }
 }
 
-/// A server that is 200 ms away: what it accepts is known so much later.
+/// A server that is 200 ms away: that it accepted a frame is known 200 ms later.
 async fn far_away(socket: WebSocketStream<TcpStream>) {
     let (mut says, mut hears) = socket.split();
     let (frames, mut accepted) = tokio::sync::mpsc::channel(64);

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-/// Whatever takes so long in a test is a hang.
+/// A test that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that does what a test tells it.
@@ -128,7 +128,7 @@ async fn where_the_answer_to_the_offer_is_lost_on_the_way_the_address_asks_for_t
     };
     drop(accept().await);
     let mut socket = accept().await;
-    // The server behind it may know nothing of that and send what it sends to everybody.
+    // The server behind it may not know and send what it sends to all viewers.
     for (seq, wire) in [(7, WireFormat::Jpeg), (9, WireFormat::GzipBase64)] {
         let body = match wire {
             WireFormat::GzipBase64 => pack(&jpeg(seq)),
@@ -298,7 +298,7 @@ async fn a_refusal_ends_the_stream_with_what_the_server_said() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_an_error_that_says_where() {
+async fn a_refused_connection_is_an_error_that_says_where() {
     let (server, config) = Server::start().await;
     let address = server.listener.local_addr().unwrap().to_string();
     drop(server);

@@ -1,7 +1,7 @@
 //! Which servers' certificates are good: those that an authority signed that is trusted here, and those that are trusted
 //! themselves.
 //!
-//! Where the trusted ones come from is the business of [`super`].
+//! Where the trusted ones come from belongs to [`super`].
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
