@@ -178,7 +178,7 @@ impl Canvas {
     }
 }
 
-/// How much of a pixel is covered by a shape whose outline is so far away; negative inside.
+/// The share of a pixel covered by a shape whose outline is at this distance; negative inside.
 pub fn edge(distance: f32) -> f32 {
     (0.5 - distance).clamp(0.0, 1.0)
 }

@@ -2,7 +2,7 @@
 //! things out and for tests.
 //!
 //! A frame costs about as much as copying it, and is as hard to compress as a photograph. It says "TEST PATTERN", so
-//! that nobody takes it for a camera's picture; shows the time (UTC) and its number; has a hand that goes round once a
+//! that it is not mistaken for a camera's picture; shows the time (UTC) and its number; has a hand that goes round once a
 //! second, so that the eye sees whether the motion is smooth; and tells programs the same on a [strip] along its
 //! lower edge, which [`read_back`] reads.
 //!

@@ -1,6 +1,6 @@
 //! The picture being painted: I420 in one piece of memory.
 //!
-//! Painting belongs to [`super::renderer`], and the recycling of that memory to whoever consumes the pictures.
+//! Painting belongs to [`super::renderer`], and recycling that memory to the consumer of the pictures.
 
 /// An I420 picture, full-range BT.601: the luminance plane, then Cb and Cr of half the width and height, without gaps.
 pub struct Picture {

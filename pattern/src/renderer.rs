@@ -147,7 +147,7 @@ impl Renderer {
     }
 }
 
-/// A line of water: two other lines mixed and moved sideways, with so many 256ths of them kept and the rest the water's
+/// A line of water: two other lines mixed and moved sideways, with `weight` 256ths of them kept and the rest the water's
 /// own tint.
 fn water(out: &mut [u8], from: [&[u8]; 2], slide: isize, weight: u16, tint: u16) {
     let width = out.len();
