@@ -87,7 +87,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// Every frame that arrives over that link in so long.
+    /// Every frame that arrives over that link in this time.
     fn look(&self, throttle: SocketAddr, time: Duration) -> anyhow::Result<Vec<Arrival>> {
         let url = Url {
             address: throttle,
@@ -112,7 +112,7 @@ pub struct Arrival {
     pub is_drawn: bool,
 }
 
-/// Looks through a throttle as such a viewer for so long, and returns every frame that arrived.
+/// Watches through a throttle as such a viewer for this long, and returns every frame that arrived.
 ///
 /// # Errors
 /// Where the server ends the connection or sends frames that don't tell when they were captured.
@@ -120,7 +120,7 @@ pub fn look(address: SocketAddr, kind: Kind, time: Duration) -> anyhow::Result<V
     watch(&kind.url(address), kind == Kind::Acknowledging, time)
 }
 
-/// Looks at a stream for so long, and returns every frame that arrived.
+/// Watches a stream for this long, and returns every frame that arrived.
 ///
 /// # Errors
 /// Where the server ends the connection or sends frames that don't tell when they were captured.

@@ -86,7 +86,7 @@ pub fn ack(seq: u64) -> Vec<u8> {
 }
 
 impl Crowd {
-    /// Connects so many viewers, and so many more that never read. Those with a WebSocket acknowledge if told to.
+    /// Connects viewers, and others that never read. Those with a WebSocket acknowledge if told to.
     ///
     /// # Errors
     /// Where a connection cannot be made.
@@ -134,7 +134,7 @@ impl Crowd {
         })
     }
 
-    /// Looks for so long, and forgets what it saw before.
+    /// Watches for this long, and forgets what it saw before.
     ///
     /// # Errors
     /// Where the server ends a connection.

@@ -1,4 +1,4 @@
-//! What a server does while nobody looks, and how soon there is a picture when somebody does.
+//! What a server does without viewers, and how soon the first one gets a picture.
 
 use crate::process::Server;
 use crate::stats::{median, percentile, sorted};
@@ -11,10 +11,10 @@ use std::time::Duration;
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// How often somebody comes and goes
+    /// How many times a viewer connects and disconnects
     #[arg(long, default_value_t = 20)]
     visits: usize,
-    /// Seconds during which nobody looks
+    /// Seconds without viewers
     #[arg(long, default_value_t = 10.0)]
     idle: f64,
     /// The program
@@ -27,7 +27,7 @@ pub struct Options {
 /// # Errors
 /// Where the server doesn't start, or a viewer gets no frame.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    /// The server may go on for so long after the last viewer left.
+    /// How long the server may go on after the last viewer disconnected.
     const GRACE: Duration = Duration::from_secs(1);
     let (server, url) = Server::start_and_listen(&format!(
         "{} --source pattern --size 1280x720 --fps 30 --listen 127.0.0.1:0 --no-auth --log error",

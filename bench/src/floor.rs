@@ -1,6 +1,6 @@
 //! The least that a server of frames has to do: one thread that hands the same bytes to the kernel once for each viewer.
 //!
-//! It reads no file, packs nothing, listens to nobody, and one viewer that takes nothing stops it for all.
+//! It reads no file, packs nothing, reads nothing from its clients, and one viewer that takes nothing stops it for all.
 
 use crate::crowd::now_us;
 use crate::picture;

@@ -106,7 +106,7 @@ impl Framing {
         }
     }
 
-    /// So many bytes, at most [`Self::droppable`], came and were not looked at.
+    /// This many bytes, at most [`Self::droppable`], arrived and were not inspected.
     pub fn dropped(&mut self, bytes: usize, seen: impl FnOnce(Seen)) {
         if let State::Body { left, .. } = &mut self.state {
             *left -= bytes;

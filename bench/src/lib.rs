@@ -7,8 +7,8 @@
 //! * [`crowd`]: many viewers on one thread that take frames without copying them.
 //! * [`floor`]: the least that any server has to do; what [`load`] compares with.
 //! * [`throttle`]: a link that is slow, far away, or stands still; [`age`] looks through it.
-//! * [`abuse`]: what attacks take from those who look on.
-//! * [`demand`]: what is done while nobody looks.
+//! * [`abuse`]: what attacks cost the other viewers.
+//! * [`demand`]: what is done without viewers.
 //! * [`relay`]: servers that show each other's camera.
 
 pub mod abuse;

@@ -175,7 +175,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a server spends on so many frames, each second.
+/// What a server spends on this many frames, each second.
 #[derive(Clone, Copy)]
 struct Cost {
     cores: f64,

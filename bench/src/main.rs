@@ -17,9 +17,9 @@ enum Command {
     Load(load::Options),
     /// How old the picture is behind a slow link
     Age(age::Options),
-    /// What is done while nobody looks, and how soon there is a picture when somebody does
+    /// What is done without viewers, and how soon the first one gets a picture
     Demand(demand::Options),
-    /// What attacks take from those who look on
+    /// What attacks cost the other viewers
     Abuse(abuse::Options),
     /// What each server adds that relays another
     Relay(relay::Options),

@@ -1,4 +1,4 @@
-//! JPEGs of a chosen size: whole for everybody who walks segments, noise for everybody who decodes.
+//! JPEGs of a chosen size: whole for a reader that walks segments, noise for a decoder.
 //!
 //! A camera's pictures are as incompressible as noise, so they cost the same to pack and to send.
 

@@ -117,7 +117,7 @@ fn chain(source: &str, options: &Options) -> anyhow::Result<Vec<Hop>> {
     Ok(chain)
 }
 
-/// Looks at all hops at once for so long, after a second in which the relays connect.
+/// Watches all hops at once for this long, after a second in which the relays connect.
 fn measure(chain: &[Hop], time: Duration) -> anyhow::Result<Vec<Measured>> {
     const WARM_UP: Duration = Duration::from_secs(1);
     let cpu = || {

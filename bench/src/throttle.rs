@@ -1,6 +1,6 @@
-//! A link between a viewer and a server: so fast, so far, and able to stand still. A TCP proxy in user space.
+//! A link between a viewer and a server, with a rate and a delay, that can stall. A TCP proxy in user space.
 //!
-//! What comes from the server passes a bottleneck of so many bytes a second, then travels for the delay; what comes from
+//! What comes from the server passes a bottleneck of a given rate, then travels for the delay; what comes from
 //! the viewer only travels. The bottleneck has a queue: a small one in a good network, a large one with bufferbloat.
 
 use socket2::{Domain, SockRef, Socket, Type};

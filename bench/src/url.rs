@@ -65,7 +65,7 @@ impl Url {
     /// Connects, and asks for nothing yet.
     ///
     /// # Errors
-    /// Where nobody listens.
+    /// Where nothing listens.
     pub fn connect(&self) -> anyhow::Result<TcpStream> {
         const PATIENCE: Duration = Duration::from_secs(20);
         let socket = self.socket()?;
@@ -117,7 +117,7 @@ impl Url {
     /// Connects and asks for the stream. What came with the answer's headers is already in the framing.
     ///
     /// # Errors
-    /// Where nobody listens, or the answer is not a stream.
+    /// Where nothing listens, or the answer is not a stream.
     pub fn open(&self) -> anyhow::Result<(TcpStream, Framing, Vec<u8>)> {
         self.open_on(self.connect()?)
     }
@@ -154,7 +154,7 @@ impl Url {
     /// How long it takes from connecting to the last byte of the first frame.
     ///
     /// # Errors
-    /// Where nobody listens, the answer is not a stream, or it ends before.
+    /// Where nothing listens, the answer is not a stream, or it ends before.
     pub fn first_frame(&self) -> anyhow::Result<Duration> {
         let began = Instant::now();
         let (mut stream, mut framing, came) = self.open()?;

@@ -1,4 +1,4 @@
-//! Whatever attackers do, those who look on see frames, and others come in.
+//! Whatever attackers do, viewers get frames, and further ones can connect.
 //!
 //! How many of the frames is measured by `pistreamer-bench abuse` on a quiet machine; here, attackers, viewers and other
 //! tests share the cores.

@@ -18,7 +18,7 @@ use std::process::Command;
 /// Bytes of a JPEG at 1280x720, as in the other benchmarks.
 const JPEG: usize = 128_000;
 
-/// An operation, and what does it so many times.
+/// An operation, and a function that repeats it.
 type Operation = (&'static str, fn(usize));
 
 const OPERATIONS: &[Operation] = &[

@@ -80,7 +80,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Publishes so many frames, and has one viewer take them.
+/// Publishes this many frames, and has one viewer take them.
 pub fn send(acknowledges: bool, times: usize) {
     let wire = WireFormat::Jpeg;
     let runtime = tokio::runtime::Builder::new_current_thread()

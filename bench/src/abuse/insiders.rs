@@ -1,4 +1,4 @@
-//! Attacks by those who have a key: viewers and pushers that misbehave on their open WebSockets.
+//! Attacks by clients that have a key: viewers and pushers that misbehave on their open WebSockets.
 
 use super::{Attack, Until, Victim};
 use crate::framing::{TEXT, from_viewer};

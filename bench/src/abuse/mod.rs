@@ -1,4 +1,4 @@
-//! What attacks take from those who look on: eight good viewers, one newcomer after another, and an attack beside them.
+//! What attacks cost the other viewers: eight good viewers, one newcomer after another, and an attack beside them.
 //!
 //! Attackers come from other addresses of the loopback network, and share the machine's cores with server and viewers: what
 //! they burn is missing elsewhere. What they do is in [`strangers`], [`visitors`] and [`insiders`].
@@ -181,7 +181,7 @@ pub struct Endured {
     pub newcomers_ms: Vec<Option<f64>>,
 }
 
-/// Lets the attack happen for so long.
+/// Lets the attack run for this long.
 ///
 /// # Errors
 /// Where a good viewer is not let in or loses its connection.

@@ -1,4 +1,4 @@
-//! Attacks by those who have no key.
+//! Attacks by clients that have no key.
 
 use super::{Attack, Until, Victim};
 use std::io::{ErrorKind, Read, Write};
@@ -108,7 +108,7 @@ pub const WRONG_KEYS: Attack = Attack {
     },
 };
 
-/// Holds so many connections from four addresses, and does something on each once a second. One that the server closes is
+/// Holds this many connections from four addresses, and does something on each once a second. One that the server closes is
 /// opened again. Counts connections.
 pub fn held(
     victim: &Victim,

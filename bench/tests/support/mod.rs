@@ -19,7 +19,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Its pictures have so many bytes; `change` says what else is typed.
+    /// Its pictures have this many bytes; `change` sets further flags.
     pub fn start(bytes: usize, change: impl FnOnce(&mut Serve)) -> Self {
         let pictures = picture::directory(bytes).unwrap();
         let mut typed = Serve {
