@@ -57,7 +57,7 @@ impl Browser {
         Self::launch((1280, 800), &["--ignore-certificate-errors"]).await
     }
 
-    /// The same with a window of so many pixels, its frame included. A page may look at itself with `getDisplayMedia`.
+    /// The same with a window of this size in pixels, its frame included. A page may look at itself with `getDisplayMedia`.
     ///
     /// # Errors
     /// Where it does not start.
@@ -183,7 +183,7 @@ impl Page<'_> {
         self.evaluate(expression, false).await
     }
 
-    /// The same, as if somebody had just clicked: what pages may only do then is allowed.
+    /// The same, as if the user had just clicked: what pages may only do then is allowed.
     ///
     /// # Errors
     /// Where it throws.

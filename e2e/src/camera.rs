@@ -56,7 +56,7 @@ impl Page<'_> {
         value.parse().with_context(|| format!("{name}={value}"))
     }
 
-    /// Waits until so many more frames are drawn.
+    /// Waits until this many more frames are drawn.
     ///
     /// # Errors
     /// Where that takes too long.

@@ -153,7 +153,7 @@ async fn talk(
             continue;
         };
         if let Some(answer) = message["id"].as_u64().and_then(|id| waiting.remove(&id)) {
-            // Whoever asked may have given up.
+            // The caller may have given up.
             drop(answer.send(message));
         } else if let Some(method) = message["method"].as_str() {
             let event = Event {

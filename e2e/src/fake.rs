@@ -56,7 +56,7 @@ impl FakeServer {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let sender = sender.clone();
-                // A connection that breaks, or is refused, concerns nobody but the browser, which reports it.
+                // A connection that breaks, or is refused, concerns only the browser, which reports it.
                 tokio::spawn(async move { drop(serve(stream, sender).await) });
             }
         });

@@ -8,7 +8,7 @@
 //! * [`camera`]: the viewer's element `<pi-camera>` in a page.
 //! * [`server`]: the real server.
 //! * [`fake`]: a server in the test's hands, which sends what no real one does.
-//! * [`site`]: somebody else's web site.
+//! * [`site`]: another web site.
 //! * [`proxy`]: what stands between a browser and a server.
 //! * [`workshop`]: a copy of the project in which the viewer is worked on.
 //! * [`memory`]: what a page costs.

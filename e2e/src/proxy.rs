@@ -12,7 +12,7 @@ pub enum Habit {
     LosesSubprotocols,
     /// It passes on paths without their queries.
     LosesQueries,
-    /// It knows no WebSockets, as nginx where nobody tells it to pass on the upgrade.
+    /// It knows no WebSockets, like nginx without the configuration that passes on the upgrade.
     LosesUpgrades,
 }
 
@@ -33,7 +33,7 @@ impl Proxy {
         let port = listener.local_addr()?.port();
         let task = tokio::spawn(async move {
             while let Ok((browser, _)) = listener.accept().await {
-                // A connection that breaks concerns nobody but the browser, which reports it.
+                // A connection that breaks concerns only the browser, which reports it.
                 tokio::spawn(pass_on(browser, server, habit));
             }
         });

@@ -155,12 +155,12 @@ impl Locked {
     }
 }
 
-/// Who may look is tested where `--state-dir` is given; elsewhere everybody may.
+/// Access is tested where `--state-dir` is given; elsewhere the server is open.
 fn open_unless_keyed(args: &[&str]) -> Option<&'static str> {
     (!args.contains(&"--state-dir")).then_some("--no-auth")
 }
 
-/// Lines that wait to be read while the server starts; once it runs, nobody reads them, and they are let go.
+/// Lines that wait to be read while the server starts; once it runs, they are dropped unread.
 const LINES: usize = 64;
 
 pub(crate) fn forward(output: impl Read + Send + 'static, lines: SyncSender<String>) {

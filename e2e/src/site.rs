@@ -1,4 +1,4 @@
-//! A web site of somebody else's: pages on an origin that is not the camera's.
+//! Another web site: pages on an origin that is not the camera's.
 
 use anyhow::Result;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Site {
         if let Some(listener) = self.listener.take() {
             self.task = Some(tokio::spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    // A connection that breaks concerns nobody but the browser, which reports it.
+                    // A connection that breaks concerns only the browser, which reports it.
                     tokio::spawn(answer(stream, Arc::clone(&page)));
                 }
             }));

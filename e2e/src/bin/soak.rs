@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Where nothing else is said.
 const MINUTES: f64 = 10.0;
 
-/// Everybody leaves so often.
+/// The length of a round.
 const ROUND: Duration = Duration::from_secs(60);
 
 #[tokio::main]

@@ -22,7 +22,7 @@ pub struct Subject {
     pub address: SocketAddr,
 }
 
-/// What the server has, with nobody connected but whoever asks.
+/// What the server has while only the census is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Census {
     /// Open descriptors.
@@ -79,18 +79,18 @@ impl Subject {
         Ok(subject)
     }
 
-    /// Counts, once everybody has left.
+    /// Counts, once all clients have disconnected.
     ///
     /// # Errors
-    /// Where somebody is still there after a while.
+    /// Where a client is still connected after a while.
     pub async fn count(&self) -> Result<Census> {
         let deadline = Instant::now() + PATIENCE;
-        // Whoever asks is a connection, and no viewer.
+        // The census is a connection, and no viewer.
         while metric(self.address, "pistreamer_viewers").await? > 0.0
             || metric(self.address, "pistreamer_connections").await? > 1.0
             || metric(self.address, "pistreamer_strangers").await? > 0.0
         {
-            ensure!(Instant::now() < deadline, "somebody is still connected");
+            ensure!(Instant::now() < deadline, "a client is still connected");
             tokio::time::sleep(PATIENCE / 200).await;
         }
         let tasks = metric(self.address, "pistreamer_tasks").await? as usize;
@@ -159,7 +159,7 @@ async fn metric(server: SocketAddr, name: &str) -> Result<f64> {
     found.with_context(|| format!("there is no metric {name} in {answer:?}"))
 }
 
-/// Frames that the first camera lost before anybody could be sent them, so far.
+/// Frames that the first camera has lost before they could be sent to any viewer.
 ///
 /// # Errors
 /// Where the server does not answer.

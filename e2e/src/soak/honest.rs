@@ -150,7 +150,7 @@ impl Viewer {
     }
 }
 
-/// One viewer's life, for so long.
+/// One viewer's session of this length.
 ///
 /// # Errors
 /// Whatever the server does wrong.
@@ -192,7 +192,7 @@ pub async fn look(
     }
     let accountable = manner.camera == 0 && !manner.choosy;
     if accountable {
-        // What the camera itself lost, nobody was meant to get.
+        // What the camera itself lost was meant for no viewer.
         let lost = lost(crowd.server).await? - lost_before;
         let missing = viewer.settle(lost).await?;
         let lost = self::lost(crowd.server).await? - lost_before;

@@ -1,11 +1,11 @@
 //! The real server among viewers of every kind, for as long as one likes: those that behave see nothing of those that don't,
-//! every frame is accounted for, and when everybody has left the server has what it had before.
+//! every frame is accounted for, and when all clients have disconnected the server has what it had before.
 //!
 //! * [`census`]: the server and what it has.
 //! * [`honest`]: viewers that behave, and their accounts.
 //! * [`stream`]: MJPEG clients that behave.
-//! * [`rogue`]: whoever misbehaves.
-//! * [`pusher`]: whoever pushes pictures to the second camera.
+//! * [`rogue`]: clients that misbehave.
+//! * [`pusher`]: clients that push pictures to the second camera.
 //!
 //! What is the matter with one kind of misbehaviour is tested in `server/tests/server/abuse.rs`; here all are there at once.
 
@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 pub struct Options {
     /// For how long.
     pub duration: Duration,
-    /// After so long everybody leaves, and the server is counted. The first round is its warm-up.
+    /// The length of a round, after which all clients disconnect and the census runs. The first round is the warm-up.
     pub round: Duration,
     /// What chance begins with.
     pub seed: u64,
@@ -185,7 +185,7 @@ pub async fn run(options: Options) -> Result<Report> {
     })
 }
 
-/// Everybody comes, again and again, until the round ends.
+/// All clients connect, again and again, until the round ends.
 async fn gather(crowd: &Arc<Crowd>, chance: &mut fastrand::Rng, end: Instant) {
     let mut all = JoinSet::new();
     // One of each wire stays all the while.

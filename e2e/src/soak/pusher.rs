@@ -1,4 +1,4 @@
-//! Whoever pushes pictures to the second camera, and mostly does it wrongly.
+//! Clients that push pictures to the second camera, mostly in a wrong way.
 
 use super::{Crowd, connect};
 use anyhow::{Result, ensure};

@@ -1,4 +1,4 @@
-//! Whoever misbehaves: each visit does one thing wrong, and whatever the server answers is right, as long as the others see
+//! Clients that misbehave: each visit does one thing wrong, and whatever the server answers is right, as long as the others see
 //! nothing of it.
 
 use super::honest::{Manner, Viewer};
@@ -12,10 +12,10 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-/// No visit takes longer. Long enough for the server to notice that somebody takes nothing any more.
+/// No visit takes longer. Long enough for the server to notice a client that reads nothing any more.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// One visit, until it ends, or for so long.
+/// One visit, until it ends, or for this long.
 pub async fn visit(crowd: &Crowd, address: [u8; 4], mut chance: fastrand::Rng, most: Duration) {
     let visiting = async {
         match chance.u8(..8) {

@@ -98,7 +98,7 @@ impl Client {
     }
 }
 
-/// One client's life, for so long.
+/// One client's session of this length.
 ///
 /// # Errors
 /// Whatever the server does wrong.

@@ -144,7 +144,7 @@ async fn a_person_types_the_key_and_is_told_when_it_is_wrong() -> Result<()> {
     page.eval(&submit("wrong")).await?;
     page.wait_for("document.getElementById('message').textContent === 'That is not the key.'")
         .await?;
-    // As somebody copies it from paper.
+    // As copied from paper.
     let copied = locked.key.to_uppercase();
     let copied = format!("{} {}", &copied[..13], &copied[13..]);
     page.eval(&submit(&copied)).await?;

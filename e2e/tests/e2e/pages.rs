@@ -21,7 +21,7 @@ fn example(name: &str, server: &Server) -> Result<String> {
     ))
 }
 
-/// Waits until that many elements are live and each has drawn so many frames more.
+/// Waits until that many elements are live and each has drawn `frames` more.
 async fn wait_all_live(page: &Page<'_>, cameras: usize) -> Result<()> {
     page.wait_for(&format!(
         "(() => {{
@@ -196,7 +196,7 @@ async fn an_img_shows_each_frame_when_it_comes_and_not_when_the_next_one_does() 
             return Ok(());
         }
     }
-    bail!("each frame is shown so many frames late: {behind:?}");
+    bail!("frames of delay of each picture shown: {behind:?}");
 }
 
 /// Waits until the image shows a frame after that one; its number.

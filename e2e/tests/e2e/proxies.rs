@@ -78,7 +78,7 @@ async fn trunk_serve_and_dev_serve_show_the_camera_with_its_key_and_without() ->
     let browser = Browser::start().await?;
     let page = browser.open(&url).await?;
     both_wires_are_live_and_an_edit_is_seen(&workshop, &page, 5).await?;
-    // A page on another port of this machine gets nothing through Trunk, though the server lets everybody in.
+    // A page on another port of this machine gets nothing through Trunk, though the server is open.
     let mut site = Site::reserve().await?;
     let beside = format!(
         "<!doctype html><script>

@@ -35,7 +35,7 @@ impl Showing {
         let source = format!("files:{}", file.display());
         let locked = Locked::start(&["--source", &source])?;
         let showing = Self { locked, directory };
-        // Programs wait less long for a camera than one takes that nobody has watched yet.
+        // Programs wait less long for a camera than an idle one takes to start.
         run(Command::new("curl").args([
             "-sf",
             "-o",
@@ -61,7 +61,7 @@ impl Showing {
     }
 }
 
-/// Somebody else's server. It is killed with this value.
+/// Another project's server. It is killed with this value.
 struct Program {
     child: Child,
     log: PathBuf,
