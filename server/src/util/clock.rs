@@ -20,7 +20,7 @@ pub(crate) fn is_evidently_behind(now_us: u64) -> bool {
     now_us < 1_767_225_600_000_000
 }
 
-/// Time in µs by a clock that nobody sets; its zero is shortly before its first reading.
+/// Time in µs by a clock that cannot be set; its zero is shortly before its first reading.
 fn steady_us() -> u64 {
     static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
     // Never 0, which is what a moment that hasn't come yet holds.

@@ -1,7 +1,7 @@
 //! Rate-limits log lines that clients can trigger at will. Each kind of line is counted as one, whatever address or name it
 //! quotes: a flood from many addresses is as few lines as one from a single address.
 //!
-//! What is counted, and what is written of it, is up to whoever uses it.
+//! What is counted, and which lines are written, is up to the callers.
 
 use crate::util::token_bucket::Allowance;
 use std::fmt::Display;
@@ -9,11 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// After so long without a line's cause, its next one is written again.
+/// After this time without an event, the next one is logged again.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Counts what happens, and tells when to write about it: the first time, the second, the fourth, the eighth, …, and from the
-/// beginning after [`QUIET`].
+/// Counts events, and logs the first, the second, the fourth, the eighth, …, starting again after [`QUIET`].
 #[derive(Debug, Default)]
 pub(crate) struct Folded(Mutex<Count>);
 
@@ -39,7 +38,7 @@ impl Folded {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It has happened again: how often lately, where that is worth a line.
+    /// Counts an event. Returns how many there were lately if this one is to be logged.
     pub fn again(&self) -> Option<u64> {
         let mut count = self.count();
         let now = Instant::now();
@@ -52,13 +51,13 @@ impl Folded {
         count.lately.is_power_of_two().then_some(count.lately)
     }
 
-    /// How often so far.
+    /// Events so far.
     pub fn times(&self) -> u64 {
         self.count().total
     }
 }
 
-/// Comings and goings, each worth two lines of the log, but not a thousand times a minute: thirty at once, and one a second.
+/// Rate-limits the pairs of lines about clients that connect and disconnect: bursts of thirty, and one a second.
 #[derive(Debug)]
 pub(crate) struct Comings(Mutex<Thinned>);
 
@@ -68,7 +67,7 @@ struct Thinned {
     left_out: u64,
 }
 
-/// Somebody who came. Where that was worth no line, going is not, either.
+/// A client that connected. If that was not logged at `info`, neither is its end.
 #[derive(Debug)]
 pub(crate) struct Came {
     is_told: bool,
@@ -97,7 +96,7 @@ impl Comings {
         }
     }
 
-    /// Where it is worth a line, how many were not since the last one.
+    /// If this event is to be logged, the number of events since the last one that were not.
     pub fn again(&self) -> Option<u64> {
         // Nothing panics while it holds this lock.
         let mut thinned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +121,7 @@ impl Came {
     }
 }
 
-/// The beginning of what somebody sent, as long as a host name may be (RFC 1035 §2.3.4).
+/// The beginning of a text from a client, as long as a host name may be (RFC 1035 §2.3.4).
 pub(crate) fn short(text: &str) -> &str {
     let end = (0..=255.min(text.len()))
         .rev()

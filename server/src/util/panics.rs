@@ -1,6 +1,6 @@
 //! Panics, which are bugs: each costs no more than what it happens in, and is one line of the log.
 //!
-//! What goes on after one, and when, is up to whoever caught it: [`crate::source`] opens its device again, and
+//! What goes on after one, and when, is up to the caller: [`crate::source`] opens its device again, and
 //! [`crate::encode`] leaves the frame out.
 
 use crate::util::log_throttle::Folded;

@@ -1,4 +1,4 @@
-//! So much at once, and so much a second: a token bucket.
+//! A token bucket: a sustained rate plus a burst.
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
