@@ -1,4 +1,4 @@
-//! The seqs of one camera's frames: they only rise, whoever numbered the frames first.
+//! The seqs of one camera's frames: they only rise, whichever server numbered the frames first.
 //!
 //! What a seq is for belongs to [`super::RawFrame`].
 
@@ -39,7 +39,7 @@ impl Default for Numbering {
     }
 }
 
-/// A seq from here on cannot be one that was counted. Half of what JSON's numbers carry: whoever sends the highest that is
+/// A seq from here on cannot be one that was counted. Half of what JSON's numbers carry: a client that sends the highest that is
 /// kept leaves room to count on.
 const LIMIT: u64 = 1 << 52;
 
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(numbering.keep(7, 70), Kept::New(7));
         assert_eq!(numbering.keep(7, 70), Kept::Again(7));
         assert_eq!(numbering.keep(8, 80), Kept::New(8));
-        // Somebody else's seventh.
+        // The seventh of another server.
         assert_eq!(numbering.keep(8, 90), Kept::New(9));
         assert_eq!(numbering.keep(8, 90), Kept::Again(9));
     }

@@ -1,4 +1,4 @@
-//! When a source that makes its frames by itself delivers the next one: at its rate, while somebody wants it.
+//! When a source that makes its frames by itself delivers the next one: at its rate, while one is wanted.
 //!
 //! Sources whose device sets the pace have no use for this.
 
@@ -11,11 +11,11 @@ pub struct Pace<'a> {
     demand: &'a Demand,
     fps: f64,
     started: Instant,
-    /// `None` while nobody watches, so that the first frame afterwards comes at once.
+    /// `None` without viewers, so that the first frame afterwards comes at once.
     schedule: Option<Schedule>,
 }
 
-/// How long a source that nobody watches sleeps at most. Demand and the end wake it before.
+/// How long a source without viewers sleeps at most. Demand and the end wake it before.
 const IDLE: Duration = Duration::from_secs(60);
 
 impl<'a> Pace<'a> {
@@ -28,7 +28,7 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// Blocks until the next frame is due and somebody wants it; `false` where the pipeline stops.
+    /// Blocks until the next frame is due and wanted; `false` if the pipeline stops.
     pub fn wait(&mut self) -> bool {
         while !self.demand.stopping() {
             if !self.demand.wanted() {

@@ -10,7 +10,7 @@ use pistreamer_protocol::message::{CameraState, CameraStatus};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Nobody has watched for so long: a source that can disconnects. Long enough for a page to be loaded again.
+/// After this time without viewers, a source that can disconnects. Long enough for a page to be loaded again.
 pub(super) const LINGER: Duration = Duration::from_secs(3);
 
 /// Runs a source's task on this thread until it fails or the pipeline stops.
@@ -34,7 +34,7 @@ pub(super) fn run(
     end
 }
 
-/// Done once nobody has watched for [`LINGER`]. Cancel-safe.
+/// Done once there were no viewers for [`LINGER`]. Cancel-safe.
 pub(super) async fn unwanted(demand: &Demand) {
     loop {
         demand.until(|demand| !demand.wanted()).await;
@@ -50,7 +50,7 @@ pub(super) async fn unwanted(demand: &Demand) {
 #[derive(Debug)]
 pub struct Intake {
     outlet: Outlet,
-    /// What viewers are told about the rate while whoever sends the pictures tells none.
+    /// What viewers are told about the rate while the sender of the pictures announces none.
     asked_fps: f64,
     fps: f64,
     /// `None` while no pictures come.
@@ -134,7 +134,7 @@ impl Intake {
         self.outlet.test_pattern(made_up);
     }
 
-    /// Somebody else sends pictures from here on: what was known of them is not known any more.
+    /// Another sender from here on: what was known of its pictures is forgotten.
     pub fn begin_anew(&mut self) {
         self.last_size = None;
         self.none_since = None;

@@ -16,12 +16,12 @@ pub(in crate::source) struct Health {
     queued: usize,
     /// Requests that it gave back cancelled since the last complete one.
     cancelled: usize,
-    /// So many cancelled ones in a row are no accident.
+    /// More cancelled ones in a row than this are no accident.
     most_cancelled: usize,
 }
 
 impl Health {
-    /// Of a camera with so many requests, at that rate.
+    /// Of a camera with this many requests, at this rate.
     pub(in crate::source) fn new(requests: usize, fps: f64, now: Instant) -> Self {
         Self {
             sign: now,
@@ -86,7 +86,7 @@ mod tests {
         let start = Instant::now();
         let mut health = Health::new(4, 30.0, start);
         let later = start + SECOND * 60;
-        assert!(health.check(later).is_ok(), "nobody asked it for anything");
+        assert!(health.check(later).is_ok(), "it was asked for nothing");
         health.queued(later);
         health.queued(later + SECOND * 4);
         assert!(health.check(later + WEDGED).is_ok());

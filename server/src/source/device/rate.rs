@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A camera is too fast when it delivers so many times faster than asked; up to there its own clock is trusted.
+/// A camera is too fast above this multiple of the requested rate; up to it, its own clock is trusted.
 const TOLERANCE: f64 = 1.05;
 
 /// The rate of one running camera.
@@ -17,14 +17,14 @@ pub(in crate::source) struct Pace {
     interval: Duration,
     /// When the frames that came so far would have come at the fastest rate that is tolerated.
     allowance: Instant,
-    /// So much earlier than that is no burst any more.
+    /// Earlier than that by more than this is no burst any more.
     burst: Duration,
     /// The next tick, once the camera was found to be too fast.
     due: Option<Instant>,
 }
 
 impl Pace {
-    /// The pace of a camera with so many buffers, which it may deliver in a burst when this program was held up.
+    /// The pace of a camera with this many buffers, which it may deliver in a burst when this program was held up.
     pub(in crate::source) fn new(fps: f64, buffers: usize, now: Instant) -> Self {
         let interval = Duration::from_secs_f64(1.0 / fps);
         Self {
@@ -40,7 +40,7 @@ impl Pace {
         self.due.is_some()
     }
 
-    /// A frame came. Tells whether this is the one that shows that the camera is too fast.
+    /// A frame arrived. Returns true if it is the one that shows that the camera is too fast.
     pub(in crate::source) fn arrived(&mut self, now: Instant) -> bool {
         self.allowance = self.allowance.max(now) + self.interval.div_f64(TOLERANCE);
         let too_fast = self.due.is_none() && self.allowance > now + self.burst;

@@ -1,6 +1,6 @@
 //! The JPEGs of a directory, in the order in which people count: `img2.jpg` before `img10.jpg`.
 //!
-//! Many pictures in one file are the business of [`super::reel`].
+//! Many pictures in one file belong to [`super::reel`].
 
 use super::{Found, LARGEST, WHAT_TO_GIVE, unreadable};
 use crate::source::{Mended, SourceError};
@@ -67,7 +67,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut bytes = vec![0; expected as usize];
-    // One that somebody makes shorter now is broken in any case, and of one that grows more comes with the next pass.
+    // One that is made shorter now is broken in any case, and of one that grows more comes with the next pass.
     file.read_exact(&mut bytes)?;
     Ok(Some(bytes))
 }

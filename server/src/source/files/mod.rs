@@ -1,7 +1,7 @@
 //! A camera made of JPEGs on disk: a directory of them, or one file that holds many, over and over.
 //!
-//! The pictures are handed on as they are; nothing here decodes one. Where they lie in a directory is the business of
-//! `directory`, where in a file that of `reel`.
+//! The pictures are handed on as they are; nothing here decodes one. Where they lie in a directory belongs to
+//! `directory`, where in a file to `reel`.
 
 mod directory;
 pub(crate) mod reel;
@@ -68,8 +68,8 @@ pub struct FilesSource {
 }
 
 impl FilesSource {
-    /// A camera that shows what is at `path`, so many pictures a second. Their size is what it is; of the configuration
-    /// only the rate counts.
+    /// A camera that shows what is at `path`, at the configured rate. Their size is what it is; nothing else of
+    /// the configuration counts.
     ///
     /// # Errors
     /// Where the rate is out of range. Whether there is anything at the path shows when it runs.

@@ -1,6 +1,6 @@
 //! One file of many JPEGs, one after the other, read piece by piece however large it is.
 //!
-//! Knows nothing of directories, which are the business of [`super::directory`].
+//! Knows nothing of directories, which belong to [`super::directory`].
 
 use super::Found;
 use crate::source::{Mended, Whole};
@@ -137,7 +137,7 @@ impl<R: Read> Reel<R> {
         self.base + self.done as u64
     }
 
-    /// Reads on until so many bytes that are not done with are held, or the file ends.
+    /// Reads on until `want` bytes that are not done with are held, or the file ends.
     fn read(&mut self, want: usize) -> io::Result<()> {
         self.held.drain(..self.done);
         self.base += self.done as u64;

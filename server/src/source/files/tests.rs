@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-/// Everything that a source says. Stops it after so many frames and broken pictures.
+/// Everything that a source says. Stops it after this many frames and broken pictures.
 #[derive(Default)]
 struct Record {
     log: Mutex<Vec<String>>,
@@ -52,7 +52,7 @@ impl Sink for Record {
     }
 }
 
-/// What a source says until so many frames and broken pictures came, and how it ended.
+/// What a source says until this many frames and broken pictures arrived, and how it ended.
 fn watch(path: &Path, stop_after: usize) -> (Vec<String>, Result<(), SourceError>) {
     let demand = Demand::default();
     let _viewer = demand.hold();
@@ -353,13 +353,13 @@ fn nothing_to_show_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn only_one_picture_is_read_while_nobody_watches() {
-    // The size is told, and the source then ends promptly although nobody ever watched.
+fn only_one_picture_is_read_without_viewers() {
+    // The size is told, and the source then ends promptly although there never was a viewer.
     let directory = directory(&[("1.jpg", jpeg(1)), ("2.jpg", b"no picture".to_vec())]);
     struct StopWhenOpen(Demand);
     impl Sink for StopWhenOpen {
         fn frame(&self, _: RawFrame) {
-            panic!("nobody wants a frame");
+            panic!("no frame is wanted");
         }
         fn again(&self, _: RawFrame) {}
         fn report(&self, report: Report<'_>) {

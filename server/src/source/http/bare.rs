@@ -96,7 +96,7 @@ impl Bare {
         self.image(self.buffer.len())
     }
 
-    /// A picture of so many bytes; `None` where it is a preview. Cameras append a smaller picture to each one, which would be
+    /// A picture of this many bytes; `None` where it is a preview. Cameras append a smaller picture to each one, which would be
     /// shown by turns with it.
     fn image(&mut self, bytes: usize) -> Option<Part> {
         self.walk = Walk::default();
@@ -110,7 +110,7 @@ impl Bare {
         Some(Part::Image(image))
     }
 
-    /// Gives up a picture after so many bytes.
+    /// Gives up a picture after this many bytes.
     fn broken(&mut self, bytes: usize, problem: String) -> Part {
         self.walk = Walk::default();
         let _ = self.buffer.split_to(bytes.max(jpeg::SOI.len()));

@@ -1,6 +1,6 @@
 //! Where an answer's body ends, found while it comes. No I/O here.
 //!
-//! Which way the end is told is the business of `head`.
+//! Which way the end is told belongs to `head`.
 
 use super::head::Framing;
 use bytes::{Bytes, BytesMut};

@@ -240,7 +240,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             asked(&mut stream).await;
             stream.write_all(ANSWER).await.unwrap();
-            // A fresh connection that breaks is a failure: nobody asks for ever.
+            // A fresh connection that breaks is a failure: requests are not repeated for ever.
             asked(&mut stream).await;
             drop(stream);
             let (mut stream, _) = listener.accept().await.unwrap();

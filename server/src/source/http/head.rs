@@ -1,6 +1,6 @@
 //! The head of an answer as cameras write it: what HTTP/1.1 asks for, and what browsers forgive.
 //!
-//! Pure text work; bytes come from `wire`, and what follows a head is the business of `body`.
+//! Pure text work; bytes come from `wire`, and what follows a head belongs to `body`.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pistreamer_protocol::jpeg;

@@ -11,7 +11,7 @@ use pistreamer_client::Endpoint;
 #[derive(Debug, Default)]
 pub struct Login {
     way: Way,
-    /// Whether the camera has ever asked for a proof. From then on the password itself goes to nobody in its place.
+    /// Whether the camera has ever asked for a proof. From then on the password itself is never sent in its place.
     knows_better: bool,
 }
 

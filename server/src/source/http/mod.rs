@@ -88,7 +88,7 @@ struct Known {
 }
 
 impl HttpSource {
-    /// The camera at that URL. Of the configuration only the rate counts: snapshots are fetched so often.
+    /// The camera at that URL. Of the configuration only the rate counts: snapshots are fetched at it.
     pub fn new(config: &Config, endpoint: Endpoint) -> Self {
         Self {
             endpoint,
@@ -124,13 +124,13 @@ impl Source for HttpSource {
     }
 }
 
-/// A camera that nobody watches is asked so often whether it still has pictures.
+/// How often a camera without viewers is asked whether it still has pictures.
 const PROBE: Duration = Duration::from_secs(30);
 
 /// A camera whose port is not open for another connection within this time has one all the same.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// Fetches pictures while somebody watches, and at other times one now and then, which goes nowhere: so the camera's state is
+/// Fetches pictures while there are viewers, and otherwise one now and then, which is dropped: so the camera's state is
 /// known. Ends with what goes wrong.
 async fn attend(
     endpoint: &Endpoint,
@@ -164,7 +164,7 @@ async fn attend(
         }
         stay.stream.take();
         if intake.is_open() && !demand.wanted() {
-            tracing::debug!("nobody watches, so the camera is left alone");
+            tracing::debug!("no viewers, so the camera is left alone");
             tokio::select! {
                 () = demand.until(Demand::wanted) => {}
                 () = sleep(PROBE) => {}
@@ -173,7 +173,7 @@ async fn attend(
     }
 }
 
-/// Done once somebody has watched and nobody does any more.
+/// Done once there were viewers and there are none any more.
 async fn left(demand: &Demand) {
     demand.until(Demand::wanted).await;
     remote::unwanted(demand).await;
@@ -192,7 +192,7 @@ struct Stay {
 
 impl Stay {
     /// Whether a stream comes over the only connection that there will ever be, as from `ffmpeg -listen 1`. Such a one is kept
-    /// although nobody watches: the camera would be gone with it.
+    /// although there are no viewers: the camera would be gone with it.
     async fn is_the_only_one(&self) -> bool {
         let Some(endpoint) = self.stream.borrow().clone() else {
             return false;
@@ -208,7 +208,7 @@ impl Stay {
         self.only.set(Some(only));
         if only {
             tracing::info!(
-                "the camera takes one connection and no other, so it is kept while nobody watches"
+                "the camera takes one connection and no other, so it is kept without viewers"
             );
         }
         only
@@ -306,11 +306,11 @@ fn is_jpeg(content_type: &str) -> bool {
         .any(|jpeg| jpeg.eq_ignore_ascii_case(kind))
 }
 
-/// A picture that nothing follows for so long was no stream, where the answer has a length that is none: the camera then waits
+/// A picture that nothing follows for this long was no stream, where the answer has a length that is none: the camera then waits
 /// for the next request.
 const LONE: Duration = Duration::from_secs(2);
 
-/// Takes the pictures of a stream; tells whether they are enough. One that ends after a single picture was a snapshot.
+/// Takes the pictures of a stream. Returns true if they are enough. One that ends after a single picture was a snapshot.
 ///
 /// # Errors
 /// Where it ends otherwise, or brings nothing.

@@ -36,7 +36,7 @@ pub struct Multipart {
     /// Whether the beginning of the line that comes was let go.
     long: bool,
     state: State,
-    /// So many bytes may be read again, in search of the delimiter that a broken JPEG ran over. Each byte that is let go adds
+    /// How many bytes may be read again, in search of the delimiter that a broken JPEG ran over. Each byte that is let go adds
     /// one, so that broken JPEGs cost no more than twice their length.
     again: usize,
 }
@@ -51,7 +51,7 @@ struct Line {
 enum State {
     /// Up to the next delimiter everything is skipped.
     Seek,
-    /// In the header of a part that has so many bytes so far, with the Content-Length if it came.
+    /// In the header of a part, with its bytes so far, with the Content-Length if it came.
     Head { bytes: usize, len: Option<usize> },
     /// In a part, which ends where its JPEG does. It has `len` bytes where its header says so and is not found wrong.
     Body { walk: Walk, len: Option<usize> },
@@ -208,7 +208,7 @@ impl Multipart {
         self.stepped(step, walk, len)
     }
 
-    /// Whether the part ends with a delimiter after so many bytes; `None` where too little has come to tell.
+    /// Returns true if the part ends with a delimiter after this many bytes; `None` if too little has arrived to tell.
     fn delimiter_follows(&self, end: usize) -> Option<bool> {
         let mut undecided = false;
         for boundary in self.boundaries() {
@@ -250,14 +250,14 @@ impl Multipart {
         }
     }
 
-    /// A picture of so many bytes.
+    /// A picture of this many bytes.
     fn image(&mut self, bytes: usize) -> Part {
         self.state = State::Seek;
         self.confirmed |= self.delimited;
         Part::Image(self.let_go(bytes))
     }
 
-    /// Gives up a part whose JPEG has no end, after so many bytes. The delimiter that it ran over is looked for among them, unless
+    /// Gives up a part whose JPEG has no end, after this many bytes. The delimiter that it ran over is looked for among them, unless
     /// that was done too often.
     fn retreat(&mut self, walked: usize, problem: &str) -> Part {
         match self.again.checked_sub(walked) {
@@ -278,7 +278,7 @@ impl Multipart {
         Part::Broken(problem.to_owned())
     }
 
-    /// So many bytes, which are not held any more.
+    /// This many bytes, which are not held any more.
     fn let_go(&mut self, bytes: usize) -> Bytes {
         self.again = (self.again + bytes).min(self.limit);
         self.buffer.split_to(bytes).freeze()

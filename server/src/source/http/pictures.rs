@@ -1,6 +1,6 @@
 //! What comes from the camera, and for how long nothing good may be missing.
 //!
-//! Where pictures come from is the business of [`super`].
+//! Where pictures come from belongs to [`super`].
 
 use super::Stay;
 use super::multipart::Part;
@@ -16,9 +16,9 @@ use tokio::time::{Instant, timeout_at};
 /// How often pictures are expected, and what was learned of how long this camera takes.
 #[derive(Debug)]
 pub struct Patience {
-    /// A snapshot is fetched so often.
+    /// Time between two snapshots.
     pub interval: Duration,
-    /// Without a whole picture for so long, something is wrong, unless the camera is known to be slower.
+    /// After this time without a whole picture something is wrong, unless the camera is known to be slower.
     usual: Duration,
     /// How long nothing is said while the first picture of a connection has not come.
     quiet: Duration,
@@ -153,7 +153,7 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    /// Takes what came, and tells whether that is enough.
+    /// Takes what arrived. Returns true if that is enough.
     ///
     /// # Errors
     /// Where nothing good has come for too long.

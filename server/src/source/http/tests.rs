@@ -92,7 +92,7 @@ fn parts(content_type: &str, jpeg: &[u8]) -> Vec<u8> {
     [head.as_bytes(), &part.repeat(3), b"--b\r\n"].concat()
 }
 
-/// What is made of a camera that answers so while somebody watches: the error, after how many seconds, and what was seen.
+/// What happens with a camera that answers like this while a viewer watches: the error, after how many seconds, and what was seen.
 async fn outcome(answer: &[u8], fps: f64) -> (String, u64, Vec<&'static str>) {
     let camera = TestCamera::new().await;
     let seen = Arc::new(Seen::default());
@@ -240,7 +240,7 @@ async fn a_picture_without_end_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_camera_that_nobody_watches_is_probed_now_and_then_and_its_pictures_go_nowhere() {
+async fn a_camera_without_viewers_is_probed_now_and_then_and_its_pictures_are_dropped() {
     for answer in [
         snapshot("Content-Type: image/jpeg\r\n", JPEG),
         parts("multipart/x; boundary=b", JPEG),
@@ -283,7 +283,7 @@ async fn a_camera_that_nobody_watches_is_probed_now_and_then_and_its_pictures_go
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_camera_that_goes_while_nobody_watches_is_lost_with_the_next_probe() {
+async fn a_camera_that_goes_while_it_has_no_viewers_is_lost_with_the_next_probe() {
     let camera = TestCamera::new().await;
     let endpoint = camera.endpoint.clone();
     let outlet = Outlet::new(Arc::new(Seen::default()), Demand::default());

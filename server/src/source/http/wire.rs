@@ -79,7 +79,7 @@ impl Wire {
         }
     }
 
-    /// Reads what comes; tells whether the connection goes on. Cancel-safe.
+    /// Reads what arrives. Returns true if the connection goes on. Cancel-safe.
     async fn read(&mut self) -> io::Result<bool> {
         self.came.reserve(READ_AT_ONCE);
         match self.stream.read_buf(&mut self.came).await {

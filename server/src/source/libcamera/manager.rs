@@ -71,7 +71,7 @@ impl Lease {
         self.manager().get(id)
     }
 
-    /// That camera for this process alone. It has no lifetime: whoever holds it keeps a lease for longer.
+    /// That camera for this process alone. It has no lifetime: its holder keeps a lease for longer.
     pub(super) fn acquire(&self, id: &str) -> Result<ActiveCamera<'static>, SourceError> {
         let camera: Camera<'static> = self
             .manager()

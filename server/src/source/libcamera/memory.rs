@@ -112,7 +112,7 @@ impl Region {
         #[expect(unsafe_code, reason = "the crate hands out bare numbers")]
         let fd = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
         // Seeking tells the size of every dma-buf; fstat does not for those of older kernels.
-        // SAFETY: no memory is involved. Nobody else uses the position.
+        // SAFETY: no memory is involved. Nothing else uses the position.
         #[expect(
             unsafe_code,
             reason = "a File would read and write, which dma-bufs cannot"
@@ -145,7 +145,7 @@ impl Region {
 
     fn bytes(&self) -> &[u8] {
         // SAFETY: the mapping is `len` bytes long, readable, and stays until drop; dma-bufs and sealed memfds never shrink.
-        // The camera writes to it only while its request is queued, and then nobody has the slice.
+        // The camera writes to it only while its request is queued, and then the slice does not exist.
         #[expect(unsafe_code, reason = "mapped memory becomes a slice somewhere")]
         unsafe {
             std::slice::from_raw_parts(self.start.as_ptr(), self.len)

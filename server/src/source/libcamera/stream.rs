@@ -1,4 +1,4 @@
-//! One running camera: requests go round between the camera, this thread, and whoever holds a picture.
+//! One running camera: requests go round between the camera, this thread, and the holders of pictures.
 //!
 //! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`crate::source::device::rate`].
 
@@ -25,10 +25,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// So many buffers stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
+/// Buffers that stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
 const KEPT: usize = 2;
 
-/// How long a camera that has to be paced rests between frames that nobody wants.
+/// How long a camera that has to be paced rests between frames that are not wanted.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How often the thread looks whether it is to stop, where nothing else wakes it.
@@ -188,7 +188,7 @@ impl Running {
             match self.events.recv_timeout(left) {
                 Ok(Event::Home(_)) => self.lent -= 1,
                 Ok(Event::Done(_)) => {}
-                // They keep their memory mapped and harm nobody.
+                // They keep their memory mapped and do no harm.
                 Err(_) => {
                     tracing::debug!("{} pictures are still in use", self.lent);
                     return;
@@ -203,7 +203,7 @@ impl Running {
         self.picture.limited = false;
     }
 
-    /// Sits out the pause of a paced camera while nobody wants frames, but not a moment longer.
+    /// Waits for the next tick of a paced camera while no frames are wanted, and not a moment longer.
     fn rest(&mut self, outlet: &Outlet) {
         // With requests out their frames would wait here and come out old.
         if self.pace.paced() && !self.health.busy() && !outlet.demand().wanted() {
@@ -269,7 +269,7 @@ impl Running {
         self.idle.push_back(number);
     }
 
-    /// Hands the picture of a completed request on; tells whether its memory is lent.
+    /// Hands the picture of a completed request on. Returns true if its memory is lent.
     fn hand_on(&self, number: usize, request: &Request, outlet: &Outlet) -> bool {
         let buffer = request.buffer::<FrameBuffer>(&self.stream);
         let metadata = buffer.and_then(AsFrameBuffer::metadata);

@@ -31,7 +31,7 @@ fn sizes_and_rates_out_of_range_are_refused_with_a_reason() {
     assert_eq!((mode.width, mode.height), (160, 120));
 }
 
-/// Notes what the frames say, and stops the source after the third, or where nobody wants frames once it is open.
+/// Notes what the frames say, and stops the source after the third, or if no frames are wanted once it is open.
 struct Watch {
     demand: Demand,
     seen: Mutex<Vec<(u64, u64, Painted)>>,
@@ -99,6 +99,6 @@ fn frames_tell_the_number_and_time_that_the_source_gives_them() {
 }
 
 #[test]
-fn nothing_is_painted_while_nobody_watches() {
+fn nothing_is_painted_without_viewers() {
     assert_eq!(watch(&Demand::default()), []);
 }

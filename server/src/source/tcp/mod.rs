@@ -20,14 +20,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use wire::{Item, Reader};
 
-/// A connection on which nothing comes for so long is ended.
+/// A connection is closed after this long without data.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// A connection on which bytes come and make no picture for so long is ended, too. Generous: a large one takes its time on a
+/// A connection is closed, too, if its data make no picture for this long. Generous: a large one takes its time on a
 /// bad link.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection that has brought no picture for so long, and for twice as long as it took for the one before, gives way to a
+/// A connection that has brought no picture for this long, and for twice as long as it took for the one before, gives way to a
 /// new one: its camera may have lost power and come back.
 const STALE: Duration = WEDGED;
 
@@ -145,7 +145,7 @@ impl Source for TcpSource {
         if !self.address.ip().is_loopback() {
             tracing::warn!(
                 address = %self.address,
-                "whoever reaches this address may push pictures: picamera's stream knows no keys"
+                "any client that reaches this address may push pictures: picamera's stream has no keys"
             );
         }
         let failed = |error| SourceError::new(format!("cannot listen for pictures: {error}"));

@@ -1,4 +1,4 @@
-//! picamera's network stream as bytes: each image is its length in 32 bits, little-endian, and then so many bytes of
+//! picamera's network stream as bytes: each image is its length in 32 bits, little-endian, and then that many bytes of
 //! JPEG; the length 0 ends the stream. No I/O here.
 
 use bytes::{Bytes, BytesMut};
@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 /// What a stream holds.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item {
-    /// So many bytes as their length said. They begin like a JPEG; the rest is for the caller to check.
+    /// As many bytes as announced. They begin like a JPEG; the rest is for the caller to check.
     Image(Bytes),
     /// The end that the sender announces.
     End,

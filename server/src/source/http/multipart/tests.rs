@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A whole JPEG of 8 lines with so many bytes of picture.
+/// A whole JPEG of 8 lines with this many bytes of picture.
 fn image(bytes: usize) -> Vec<u8> {
     let mut jpeg = vec![0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 8, 0, 16, 1, 1, 0x11, 0];
     jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
@@ -282,7 +282,7 @@ fn broken_jpegs_are_not_read_again_for_each_delimiter_in_them() {
 }
 
 #[test]
-fn a_boundary_that_nobody_told_is_that_of_the_first_delimiter() {
+fn a_boundary_that_was_not_announced_is_that_of_the_first_delimiter() {
     for begin in ["", "\r\n", "a preamble\r\n\r\n"] {
         let stream = [
             begin.as_bytes(),
