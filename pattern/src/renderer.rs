@@ -45,13 +45,17 @@ impl Renderer {
         }
     }
 
-    /// Paints a frame over whatever is in the picture, which has the renderer's size.
+    /// Paints a frame over whatever is in the picture, which has the renderer's size. The scene is as it is after so many frames.
     pub fn render(&self, seq: u64, captured_us: u64, picture: &mut Picture) {
+        self.render_at(seq as f64 / self.fps, seq, captured_us, picture);
+    }
+
+    /// The same with the scene as it is after so many seconds of its own.
+    pub fn render_at(&self, time: f64, seq: u64, captured_us: u64, picture: &mut Picture) {
         debug_assert_eq!(
             (self.width, self.height),
             (picture.width(), picture.height())
         );
-        let time = seq as f64 / self.fps;
         for panorama in &self.scene.backdrop {
             self.pan(panorama, time, picture);
         }

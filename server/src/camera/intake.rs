@@ -38,7 +38,7 @@ impl Sink for Intake {
                 self.feed.counters.broken.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(reason, "left out a broken picture");
             }
-            Report::Lost(_) | Report::TestPattern(_) => {}
+            Report::Lost(_) | Report::TestPattern(_) | Report::Controls(_) => {}
         }
         self.state.report(&report);
     }

@@ -7,7 +7,7 @@ use super::{Settings, StateCell};
 use crate::demand::Demand;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
-use crate::source::{Outlet, Pauses, Source, SourceError, supervise};
+use crate::source::{Commands, Outlet, Pauses, Source, SourceError, supervise};
 use crate::via::Via;
 use pistreamer_protocol::message;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,7 @@ struct Shared {
     context: Context,
     state: Arc<StateCell>,
     slot: PushSlot,
+    commands: Commands,
     wanted: Mutex<Wanted>,
 }
 
@@ -66,6 +67,7 @@ impl Lifecycle {
                 context,
                 state,
                 slot,
+                commands: Commands::default(),
                 wanted: Mutex::new(wanted),
             }),
             thread: Mutex::default(),
@@ -86,12 +88,18 @@ impl Lifecycle {
     /// Where the system gives no thread.
     pub fn start(&self, outlet: Outlet, made: Option<Box<dyn Source>>) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
+        let outlet = outlet.with_commands(shared.commands.clone());
         let name = format!("source-{}", self.settings().id);
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || shared.run(&outlet, made))?;
         *self.thread() = Some(thread);
         Ok(())
+    }
+
+    /// The way in for values that controls are to have.
+    pub fn commands(&self) -> &Commands {
+        &self.shared.commands
     }
 
     /// The settings in force.
@@ -103,6 +111,9 @@ impl Lifecycle {
     pub fn configure(&self, settings: Settings) {
         let mut wanted = self.shared.wanted();
         let restarts = settings.needs_restart(&wanted.settings);
+        if settings.source != wanted.settings.source {
+            self.shared.commands.forget();
+        }
         wanted.settings = settings;
         if restarts {
             wanted.stop();

@@ -4,6 +4,7 @@
 //! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the newest to
 //! [`crate::hub`], and which cameras there are to [`Registry`].
 
+mod control;
 mod id;
 mod intake;
 mod lifecycle;
@@ -13,6 +14,7 @@ mod state;
 mod subscription;
 mod target;
 
+pub use control::{Command, CommandError, Operator};
 pub use id::{Id, IdError, identify};
 pub use lifecycle::Context;
 pub use registry::{Change, ChangeError, Registry};
@@ -173,6 +175,14 @@ impl Camera {
     /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
     pub fn subscribe(&self, limits: Limits) -> Subscription {
         Subscription::new(self.clone(), limits)
+    }
+
+    /// Hands a command to the source. Doesn't wait for it.
+    fn send(&self, command: Command) -> Result<(), CommandError> {
+        command.check(&self.state())?;
+        let Command::Set { control, value } = command;
+        self.0.lifecycle.commands().set(&control, value);
+        Ok(())
     }
 
     /// The way in for pictures that are pushed to it, where its source takes them.

@@ -146,6 +146,8 @@ impl StateCell {
             state.source.clone_from(&source.source);
             state.test_pattern = source.test_pattern;
             state.name = name.into();
+            // The new one tells its own.
+            state.controls.clear();
         });
     }
 
@@ -170,6 +172,9 @@ impl StateCell {
             Report::Lost(reason) => self.turn(Phase::NoSignal, reason),
             Report::TestPattern(made_up) => {
                 self.change(|state| state.test_pattern = *made_up);
+            }
+            Report::Controls(controls) => {
+                self.change(|state| state.controls = controls.to_vec());
             }
             Report::Broken(_) => {}
         }

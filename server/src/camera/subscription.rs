@@ -2,7 +2,7 @@
 //!
 //! Which frames those are belongs to [`crate::hub::View`].
 
-use super::{Camera, CameraState};
+use super::{Camera, CameraState, Operator};
 use crate::hub::{Frame, Limits, View};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ pub struct Subscription {
     camera: Camera,
     frames: View,
     state: watch::Receiver<CameraState>,
+    may_operate: bool,
 }
 
 /// What a subscription can tell.
@@ -32,12 +33,26 @@ impl Subscription {
             frames: camera.feed().view(limits),
             camera,
             state,
+            may_operate: false,
         }
     }
 
     /// The camera.
     pub fn camera(&self) -> &Camera {
         &self.camera
+    }
+
+    /// The same for a consumer that may give commands, or may not.
+    pub fn operating(self, may: bool) -> Self {
+        Self {
+            may_operate: may,
+            ..self
+        }
+    }
+
+    /// This consumer's way to give commands.
+    pub fn operator(&self) -> Operator {
+        Operator::new(self.camera.clone(), self.may_operate)
     }
 
     /// Stops to look for a while. The camera's state is still told; its frames are not wanted.

@@ -5,9 +5,8 @@ use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::{State, cameras, no_place, refusal, seat, stop};
-use crate::access::Grant;
-use crate::camera::Camera;
-use crate::hub::Limits;
+use crate::access::{Grant, Role};
+use crate::camera::Subscription;
 use crate::session::{self, End, Entry, Link, Stop};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
@@ -61,7 +60,10 @@ pub(super) async fn upgrade(
     let span = tracing::info_span!("viewer", %address, camera = %camera.id(), wire = wire.subprotocol(), key = grant.credential(), session = grant.session);
     let session = async move {
         let stop = stop(&state, &grant, &place, &camera);
-        serve(upgrade, &state, camera, limits, wire, entry, (&place, stop)).await;
+        let subscription = camera
+            .subscribe(limits)
+            .operating(grant.role.includes(Role::Operate));
+        serve(upgrade, &state, subscription, wire, entry, (&place, stop)).await;
         drop(via);
     };
     tasks.spawn(session.instrument(span));
@@ -195,8 +197,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 async fn serve(
     upgrade: OnUpgrade,
     state: &State,
-    camera: Camera,
-    limits: Limits,
+    subscription: Subscription,
     wire: WireFormat,
     entry: Entry,
     (place, stop): (&Place, impl Future<Output = Stop>),
@@ -206,14 +207,7 @@ async fn serve(
     };
     let link = Link::new(stream, read).await;
     let came = state.crowd.came();
-    let session = session::run(
-        link,
-        camera.subscribe(limits),
-        wire,
-        entry,
-        state.sessions,
-        stop,
-    );
+    let session = session::run(link, subscription, wire, entry, state.sessions, stop);
     tokio::select! {
         end = session => came.went(end),
         // It may be stuck in the middle of a frame.

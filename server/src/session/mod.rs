@@ -12,7 +12,7 @@ pub use link::Link;
 pub use pace::Pace;
 pub use roster::{Entry, Roster, Totals, Viewer};
 
-use crate::camera::{Event, Subscription};
+use crate::camera::{Command, Event, Subscription};
 use crate::hub::{self, Limits};
 use crate::util::clock;
 use pistreamer_client::violation;
@@ -319,13 +319,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.credit.arrived();
                 subscription.resume();
             }
-            ViewerMessage::Control { name, .. } => {
-                let message = format!("this camera has no control named {name:?}");
-                self.say(ServerMessage::Error {
-                    code: "unknown-control".into(),
-                    message,
-                })
-                .await?;
+            ViewerMessage::Control { name, value } => {
+                let command = Command::Set {
+                    control: name,
+                    value,
+                };
+                if let Err(error) = subscription.operator().send(command) {
+                    self.say(ServerMessage::Error {
+                        code: error.code().into(),
+                        message: error.to_string(),
+                    })
+                    .await?;
+                }
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 //!
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
+mod commands;
 #[cfg(feature = "libcamera")]
 mod device;
 pub mod files;
@@ -25,6 +26,7 @@ mod supervise;
 pub mod tcp;
 mod whole;
 
+pub(crate) use commands::Commands;
 pub use outlet::{Outlet, Report, Sink};
 pub use spec::{Spec, SpecError};
 pub use supervise::Pauses;

@@ -1,14 +1,16 @@
-//! A running source's ends: frames and state out, demand in.
+//! A running source's ends: frames and state out, demand and commands in.
 //!
 //! What becomes of them is up to the [`Sink`]; the seqs of frames belong to [`super::numbering`].
 
 use super::numbering::{Kept, Numbering};
-use super::{Image, Mode, RawFrame};
+use super::{Commands, Image, Mode, RawFrame};
 use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
+use pistreamer_protocol::message::Control;
 use pistreamer_protocol::text;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where everything that a source delivers goes.
@@ -32,14 +34,17 @@ pub enum Report<'a> {
     Broken(&'a str),
     /// Whether the pictures from here on are made up, where another server says so.
     TestPattern(bool),
+    /// What can be set, each with its value now.
+    Controls(&'a [Control]),
 }
 
-/// A running source's way out: frames go down, demand comes up. Once its run is to end, whatever comes through it is let go.
+/// A running source's ends: frames go down, demand and commands come up. Once its run is to end, whatever comes through it is let go.
 #[derive(Clone)]
 pub struct Outlet {
     sink: Arc<dyn Sink>,
     demand: Demand,
     numbering: Arc<Mutex<Numbering>>,
+    commands: Commands,
 }
 
 impl std::fmt::Debug for Outlet {
@@ -58,11 +63,18 @@ impl Outlet {
             sink,
             demand,
             numbering: Arc::default(),
+            commands: Commands::default(),
         }
     }
 
-    /// An outlet for another run of the same camera: its seqs go on.
+    /// The same with commands that come in there.
+    pub(crate) fn with_commands(self, commands: Commands) -> Self {
+        Self { commands, ..self }
+    }
+
+    /// An outlet for another run of the same camera: its seqs go on, and what was set holds.
     pub fn for_run(&self) -> Self {
+        self.commands.begin_anew();
         Self {
             demand: self.demand.for_run(),
             ..self.clone()
@@ -140,6 +152,16 @@ impl Outlet {
         if !self.demand.stopping() {
             self.sink.report(report);
         }
+    }
+
+    /// What can be set, each with its value now. To be said at the beginning of a run and after each change.
+    pub fn controls(&self, controls: &[Control]) {
+        self.report(Report::Controls(controls));
+    }
+
+    /// The values that controls are to have which are new since the last call. Cheap where there are none.
+    pub fn commands(&self) -> BTreeMap<String, f64> {
+        self.commands.take()
     }
 
     /// The device is open and delivers in this mode.

@@ -10,6 +10,7 @@ mod cameras;
 mod clock;
 mod codes;
 mod configured;
+mod controls;
 mod devices;
 mod encrypted;
 mod examples;

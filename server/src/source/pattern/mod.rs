@@ -9,7 +9,7 @@ use crate::source::spec::{Ends, Entry, Identity, Kind, Options};
 use crate::source::{Config, Image, Mode, Outlet, Source, SourceError};
 use crate::util::clock;
 use pistreamer_pattern::{LARGEST, Renderer, SMALLEST};
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Control};
 use pool::Pool;
 use std::sync::Arc;
 
@@ -50,6 +50,53 @@ pub struct PatternSource {
     pool: Pool,
     /// Made by the first run.
     renderer: Option<Renderer>,
+    motion: Motion,
+}
+
+/// How the scene's own time goes. It goes on evenly from where it was when the speed changed last.
+#[derive(Clone, Copy, Debug)]
+struct Motion {
+    speed: f64,
+    since_seq: u64,
+    time: f64,
+}
+
+/// The one control: 0 lets the scene stand still, while time and number go on.
+const SPEED: &str = "Speed";
+
+impl Motion {
+    const NORMAL: f64 = 1.0;
+
+    fn new() -> Self {
+        Self {
+            speed: Self::NORMAL,
+            since_seq: 0,
+            time: 0.0,
+        }
+    }
+
+    /// The scene's time in seconds at that frame.
+    fn at(&self, seq: u64, fps: f64) -> f64 {
+        self.time + seq.saturating_sub(self.since_seq) as f64 / fps * self.speed
+    }
+
+    fn set_speed(&mut self, speed: f64, seq: u64, fps: f64) {
+        *self = Self {
+            speed,
+            since_seq: seq,
+            time: self.at(seq, fps),
+        };
+    }
+
+    fn controls(&self) -> [Control; 1] {
+        [Control {
+            name: SPEED.into(),
+            min: 0.0,
+            max: 4.0,
+            value: self.speed,
+            default: Self::NORMAL,
+        }]
+    }
 }
 
 impl PatternSource {
@@ -88,6 +135,7 @@ impl PatternSource {
             seed,
             pool: Pool::default(),
             renderer: None,
+            motion: Motion::new(),
         })
     }
 }
@@ -108,12 +156,19 @@ impl Source for PatternSource {
         let renderer = self
             .renderer
             .get_or_insert_with(|| Renderer::new(width, height, fps, self.seed));
+        outlet.controls(&self.motion.controls());
         outlet.open(self.mode.clone());
         let mut pace = Pace::new(outlet.demand(), fps);
         while pace.wait() {
+            let seq = outlet.next_seq();
+            if let Some(speed) = outlet.commands().get(SPEED) {
+                self.motion.set_speed(*speed, seq, fps);
+                outlet.controls(&self.motion.controls());
+            }
             let captured_us = clock::now_us();
             let mut lent = self.pool.take(width, height);
-            renderer.render(outlet.next_seq(), captured_us, lent.picture());
+            let time = self.motion.at(seq, fps);
+            renderer.render_at(time, seq, captured_us, lent.picture());
             outlet.frame(captured_us, Image::Yuv(Box::new(lent)));
         }
         Ok(())

@@ -1,0 +1,87 @@
+//! Values that a camera's controls are to have, on their way to its source: the newest of each, until it is taken.
+//!
+//! Whether a control takes a value is decided before ([`crate::camera`]); what is made of it belongs to the source.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The way in. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Commands(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Looked at for every frame, and so without the lock.
+    waiting: AtomicBool,
+    values: Mutex<Values>,
+}
+
+#[derive(Debug, Default)]
+struct Values {
+    /// What each control was set to, for a source that begins anew. As many as the camera has controls.
+    set: BTreeMap<String, f64>,
+    /// What the source has not taken yet.
+    waiting: BTreeMap<String, f64>,
+}
+
+impl Commands {
+    fn values(&self) -> MutexGuard<'_, Values> {
+        // Nothing panics while it holds this lock, and the maps are valid at every point.
+        self.0.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The control is to have that value.
+    pub fn set(&self, control: &str, value: f64) {
+        let mut values = self.values();
+        values.set.insert(control.into(), value);
+        values.waiting.insert(control.into(), value);
+        self.0.waiting.store(true, Ordering::Release);
+    }
+
+    /// What is new since the last call, the newest value of each control.
+    pub fn take(&self) -> BTreeMap<String, f64> {
+        if !self.0.waiting.load(Ordering::Acquire) {
+            return BTreeMap::new();
+        }
+        let mut values = self.values();
+        self.0.waiting.store(false, Ordering::Release);
+        std::mem::take(&mut values.waiting)
+    }
+
+    /// The source begins anew: everything that was set is new to it.
+    pub fn begin_anew(&self) {
+        let mut values = self.values();
+        values.waiting = values.set.clone();
+        let some = !values.waiting.is_empty();
+        self.0.waiting.store(some, Ordering::Release);
+    }
+
+    /// Another source comes, of which nothing was set.
+    pub fn forget(&self) {
+        *self.values() = Values::default();
+        self.0.waiting.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_value_of_each_control_is_taken_once_and_again_by_a_new_run() {
+        let commands = Commands::default();
+        assert!(commands.take().is_empty());
+        for (control, value) in [("Speed", 1.0), ("Gain", 2.0), ("Speed", 3.0)] {
+            commands.set(control, value);
+        }
+        let newest = BTreeMap::from([("Gain".to_owned(), 2.0), ("Speed".to_owned(), 3.0)]);
+        assert_eq!(commands.take(), newest);
+        assert!(commands.take().is_empty());
+        commands.begin_anew();
+        assert_eq!(commands.take(), newest);
+        commands.forget();
+        commands.begin_anew();
+        assert!(commands.take().is_empty());
+    }
+}
