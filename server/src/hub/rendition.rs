@@ -82,15 +82,10 @@ impl Rendition {
         (pixels, u64::from(self.quality.unwrap_or(u8::MAX)))
     }
 
-    /// By how much another rendition exceeds this one: by the magnitude of the pixels that it has more, so that a few viewers that
-    /// get much more weigh no less than many that get a little more, and then by quality.
+    /// By how much another rendition exceeds this one: by the pixels that it has more, as they fill the link, and then by quality.
     fn excess(self, other: Self) -> u64 {
         let ((pixels, quality), (more_pixels, more_quality)) = (self.cost(), other.cost());
-        let magnitude = match more_pixels - pixels {
-            0 => 0.0,
-            more => (more as f64).log2(),
-        };
-        (magnitude * 1000.0) as u64 + more_quality.saturating_sub(quality)
+        (more_pixels - pixels) * 1000 + more_quality.saturating_sub(quality)
     }
 }
 
@@ -105,8 +100,8 @@ pub struct Plan {
 
 impl Plan {
     /// Makes those renditions with which all wishes together are exceeded least, one place being kept for the full one. Whose
-    /// own is not among them gets the nearest larger one. So a few that wish for little cannot take the places of all others,
-    /// and among equals the first wish counts.
+    /// own is not among them gets the nearest larger one. A viewer of a large picture would get much more in place of it, so that it
+    /// takes many wishes for tiny ones to take its place; among equals the first wish counts.
     fn new(wishes: &[(u64, Limits)], width: u32, config: Config) -> Self {
         let fitting = |limits: &Limits| Rendition::fitting(*limits, width, config);
         let mut wanted: Vec<(Rendition, u64)> = Vec::new();
@@ -362,6 +357,33 @@ mod tests {
             }
             let other = wishes.add(width(960));
             assert_eq!(wishes.plan(1920).serves(other), Some(halved(1)), "{tiny:?}");
+        }
+    }
+
+    #[test]
+    fn a_dozen_tiny_wishes_of_any_kind_leave_a_single_viewer_its_size() {
+        let kinds = [
+            (1, None),
+            (480, None),
+            (1, Some(10)),
+            (480, Some(10)),
+            (960, Some(10)),
+        ];
+        for first in kinds {
+            for second in kinds {
+                for third in kinds {
+                    let mut wishes = Wishes::new(CONFIG);
+                    for (max_width, quality) in [first, second, third].repeat(4) {
+                        wishes.add(Limits {
+                            max_width: Some(max_width),
+                            quality,
+                        });
+                    }
+                    let other = wishes.add(width(960));
+                    let given = wishes.plan(1920).serves(other);
+                    assert_eq!(given, Some(halved(1)), "{first:?} {second:?} {third:?}");
+                }
+            }
         }
     }
 
