@@ -11,9 +11,9 @@ import cv2, numpy, websockets
 
 async def main(url, count=0):
     # The plain JPEG: no gzip and base64 to undo.
-    offer = {"subprotocols": ["pistreamer.jpeg.v1"], "compression": None, "max_size": 16 << 20}
+    url += ("&" if "?" in url else "?") + "wire=jpeg"
     before = None
-    async with websockets.connect(url, **offer) as server:
+    async with websockets.connect(url, compression=None, max_size=16 << 20) as server:
         async for jpeg in server:
             if isinstance(jpeg, str):
                 continue
