@@ -1,6 +1,7 @@
 //! How old the picture is when it arrives over a slow link: Markdown rows.
 //!
-//! Age is now − `captured-us` at the arrival of a frame's last byte, or − `X-Timestamp` where others serve. The link itself is [`crate::throttle`].
+//! Age is now − `captured-us` at the arrival of a frame's last byte, or − `X-Timestamp` where others serve. The link itself is
+//! [`crate::throttle`].
 
 use crate::crowd::{ack, now_us};
 use crate::head::Stamps;
@@ -209,7 +210,8 @@ fn cases(bytes_per_second: f64) -> Vec<Case> {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let pictures = picture::directory(options.bytes)?;
     let command = format!(
-        "{} --source files:{} --fps {} --listen 127.0.0.1:0 --no-auth --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
+        "{} --source files:{} --fps {} --listen 127.0.0.1:0 --no-auth \
+         --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
         options.server.display(),
         pictures.path().display(),
         options.fps
@@ -260,7 +262,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     println!(
-        "\n| after 5 s of standstill | viewer | old frames first | drawn | ms to the first new frame | age of the first drawn, ms | bound |"
+        "\n| after 5 s of standstill | viewer | old frames first | drawn | \
+         ms to the first new frame | age of the first drawn, ms | bound |"
     );
     println!("|---|---|--:|--:|--:|--:|--:|");
     let case = &cases(options.bytes as f64 * options.fps)[1];

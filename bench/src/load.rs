@@ -93,7 +93,8 @@ impl Options {
             self.fps
         );
         let server = format!(
-            "{} --source files:{pictures} --fps {} --listen 127.0.0.1:0 --no-auth --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
+            "{} --source files:{pictures} --fps {} --listen 127.0.0.1:0 --no-auth \
+             --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
             self.server.display(),
             self.fps
         );
@@ -133,7 +134,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let pictures = picture::directory(options.bytes)?;
     let targets = options.targets(&pictures.path().display().to_string())?;
     println!(
-        "| viewers | server | CPU per frame, µs | × floor | of a further viewer, µs | × floor | cores | fps, slowest | fps, median | age p50, ms | p99 | MB, start | end |"
+        "| viewers | server | CPU per frame, µs | × floor | of a further viewer, µs | × floor | cores | \
+         fps, slowest | fps, median | age p50, ms | p99 | MB, start | end |"
     );
     println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     let mut fewest: Vec<Option<Cost>> = targets.iter().map(|_| None).collect();

@@ -34,6 +34,15 @@ pub fn jpeg(bytes: usize, seed: u64) -> Vec<u8> {
     jpeg
 }
 
+/// A small progressive JPEG that claims 8192x8192, whose decoder would set aside 400 MB.
+pub fn vast() -> Vec<u8> {
+    let mut jpeg = include_bytes!("../../protocol/tests/pictures/progressive.jpg").to_vec();
+    let header = jpeg.windows(2).position(|two| two == [0xff, 0xc2]);
+    let size = header.expect("it is progressive") + 5;
+    jpeg[size..size + 4].copy_from_slice(&[0x20, 0, 0x20, 0]);
+    jpeg
+}
+
 /// A directory of some such pictures, for servers that show files. It goes when the value does.
 ///
 /// # Errors

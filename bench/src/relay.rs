@@ -102,7 +102,8 @@ fn chain(source: &str, options: &Options) -> anyhow::Result<Vec<Hop>> {
     let mut chain = Vec::new();
     for _ in 0..=RELAYS {
         let command = format!(
-            "{} --source {source} --fps {} --listen 127.0.0.1:0 --no-auth --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
+            "{} --source {source} --fps {} --listen 127.0.0.1:0 --no-auth \
+             --max-per-address 10000 --max-connections 10000 --max-viewers 10000 --log error",
             options.server.display(),
             options.fps
         );

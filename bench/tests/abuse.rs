@@ -24,6 +24,7 @@ fn under_each_attack_viewers_see_most_frames_and_newcomers_come_in() {
     store.change(|keys| keys.keys.push(person)).unwrap();
     let server = Server::start(32_000, |typed| {
         typed.source.push("ingest".into());
+        typed.source.push("tcp-listen:127.0.0.1:0".into());
         typed.state_dir = Some(state.path().into());
         typed.trusted_proxy = vec![IpAddr::from([127, 0, 0, Victim::PROXY])];
     });

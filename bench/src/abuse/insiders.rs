@@ -125,6 +125,15 @@ pub const HUGE_PICTURES: Attack = Attack {
     },
 };
 
+/// JPEGs of some hundred bytes that claim 8192x8192.
+pub const VAST_PICTURES: Attack = Attack {
+    name: "small pictures that claim 8192x8192 are pushed",
+    run: |victim, until| {
+        let message = from_viewer(BINARY, &picture::vast());
+        flood(victim, "/ingest?camera=1", until, |_| message.clone())
+    },
+};
+
 fn bomb() -> Vec<u8> {
     let mut packing = GzEncoder::new(Vec::new(), Compression::fast());
     let some = [b'A'; 1 << 20];

@@ -70,6 +70,7 @@ pub const ATTACKS: &[Attack] = &[
     strangers::SLOW_HEADERS,
     strangers::ENDLESS_HEADERS,
     strangers::WRONG_KEYS,
+    strangers::VAST_PICTURES,
     visitors::BODIES,
     visitors::PAUSED,
     visitors::PROXIED,
@@ -84,6 +85,7 @@ pub const ATTACKS: &[Attack] = &[
     insiders::WANTS,
     insiders::BOMBS,
     insiders::HUGE_PICTURES,
+    insiders::VAST_PICTURES,
 ];
 
 /// When an attack ends.
@@ -102,8 +104,8 @@ impl Until {
     }
 }
 
-/// A server with two cameras, one that shows pictures and one to which they are pushed, and a person with a password.
-/// It trusts a proxy.
+/// A server with three cameras, one that shows pictures and two to which they are pushed: with the key, and over TCP by anybody.
+/// It knows a person with a password, and trusts a proxy.
 #[derive(Clone, Debug)]
 pub struct Victim {
     /// Where it listens.
@@ -112,6 +114,8 @@ pub struct Victim {
     pub key: String,
     /// What a visitor has.
     pub ticket: String,
+    /// Where it takes pictures over TCP.
+    pub pictures: SocketAddr,
 }
 
 impl Victim {
@@ -131,19 +135,18 @@ impl Victim {
             serde_json::from_slice(&fs::read(state.join("keys.json"))?).context("keys.json")?;
         let key = keys["keys"][0]["secret"]["key"].as_str();
         let key = key.context("keys.json holds no key")?;
-        let mut stream = TcpStream::connect(address)?;
-        write!(
-            stream,
-            "POST /api/v1/tickets?key={key} HTTP/1.0\r\nContent-Length: 0\r\n\r\n"
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let ticket = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let ticket: serde_json::Value = serde_json::from_str(ticket).context(answer.clone())?;
+        let ticket = ask(address, &format!("POST /api/v1/tickets?key={key}"))?;
+        let cameras = ask(address, &format!("GET /api/v1/cameras?key={key}"))?;
+        // It says where it listens at the end of its name.
+        let mut cameras = cameras["cameras"].as_array().into_iter().flatten();
+        let camera = cameras.find(|camera| camera["source"] == "tcp-listen");
+        let name = camera.and_then(|camera| camera["name"].as_str());
+        let pictures = name.and_then(|name| name.rsplit(' ').next()?.parse().ok());
         Ok(Self {
             address,
             key: key.into(),
             ticket: ticket["ticket"].as_str().context("no ticket")?.into(),
+            pictures: pictures.context("no camera takes pictures over TCP")?,
         })
     }
 
@@ -168,6 +171,16 @@ impl Victim {
         url.from = Some(Ipv4Addr::new(127, 0, 0, from));
         url
     }
+}
+
+/// The JSON that is answered.
+fn ask(address: SocketAddr, request: &str) -> anyhow::Result<serde_json::Value> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "{request} HTTP/1.0\r\nContent-Length: 0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).context(answer.clone())
 }
 
 /// What happened during an attack.
@@ -220,7 +233,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let state = tempfile::tempdir()?;
     let log = state.path().join("log");
     let (server, url) = Server::start_and_listen(&format!(
-        "{} --source files:{} --source ingest --fps 30 --listen 127.0.0.1:0 --trusted-proxy 127.0.0.{} --state-dir {} 2>{}",
+        "{} --source files:{} --source ingest --source tcp-listen:127.0.0.1:0 --fps 30 --listen 127.0.0.1:0 \
+         --trusted-proxy 127.0.0.{} --state-dir {} 2>{}",
         options.server.display(),
         pictures.path().display(),
         Victim::PROXY,
@@ -232,7 +246,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let victim = Victim::new(url.parse::<Url>()?.address, state.path())?;
     let lines = || fs::read_to_string(&log).map(|text| text.lines().count());
     println!(
-        "| attack | a second | frames kept, slowest of 8 | age p50, ms | p99 | newcomers let in | first frame, worst, ms | cores | MB before | after | descriptors before | after | lines of log |"
+        "| attack | a second | frames kept, slowest of 8 | age p50, ms | p99 | newcomers let in | \
+         first frame, worst, ms | cores | MB before | after | descriptors before | after | lines of log |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     // What is only ever allocated once is no growth.

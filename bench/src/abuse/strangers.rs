@@ -1,6 +1,7 @@
 //! Attacks by clients that have no key.
 
 use super::{Attack, Until, Victim};
+use crate::picture;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -62,6 +63,29 @@ pub const SLOW_HEADERS: Attack = Attack {
             |_| Ok(()),
             |stream| stream.write_all(b"G"),
         )
+    },
+};
+
+/// JPEGs of some hundred bytes that claim 8192x8192, over TCP, which asks for no key. Each ends its connection.
+pub const VAST_PICTURES: Attack = Attack {
+    name: "small pictures that claim 8192x8192, over TCP",
+    run: |victim, until| {
+        let picture = picture::vast();
+        let length = (picture.len() as u32).to_le_bytes();
+        let sent = [&length[..], &picture].concat();
+        let mut pushed = 0;
+        while until.more() {
+            let push = || -> std::io::Result<()> {
+                let mut stream = TcpStream::connect(victim.pictures)?;
+                stream.set_read_timeout(Some(until.left().max(Duration::from_millis(1))))?;
+                stream.write_all(&sent)?;
+                stream.read_to_end(&mut Vec::new()).map(drop)
+            };
+            // One that is reset was read, too.
+            let _ = push();
+            pushed += 1;
+        }
+        pushed
     },
 };
 
