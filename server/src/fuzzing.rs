@@ -3,12 +3,14 @@
 //! The fuzzers themselves, with what they assert, belong to `fuzz/`.
 
 pub use crate::encode::rescale::Rescaler;
+pub use crate::front::device::of as device;
 pub use crate::front::ingest::unwrapped;
 pub use crate::front::peer::Peer;
 pub use crate::front::visitor::to_https;
 pub use crate::source::files::{Found, reel::Reel};
 pub use crate::source::http::bare::Bare;
 pub use crate::source::http::body::{Body, Piece};
+pub use crate::source::http::cookies::Jar;
 pub use crate::source::http::head::{Found as HeadFound, Head};
 pub use crate::source::http::login::{Login, Way};
 pub use crate::source::http::multipart::{Multipart, Part, boundary};

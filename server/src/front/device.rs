@@ -35,7 +35,7 @@ const SYSTEMS: [(&str, &str); 8] = [
 const LONGEST: usize = 24;
 
 /// Such as "Chrome on Android". Of what is sent, only letters and digits of a program's name are ever taken over.
-pub(super) fn of(headers: &HeaderMap) -> String {
+pub fn of(headers: &HeaderMap) -> String {
     let sent = headers.get(header::USER_AGENT);
     let sent = sent
         .and_then(|value| value.to_str().ok())

@@ -7,7 +7,7 @@ mod assets;
 mod body;
 mod cameras;
 mod crowd;
-mod device;
+pub(crate) mod device;
 mod guard;
 pub(crate) mod ingest;
 pub(crate) mod listen;

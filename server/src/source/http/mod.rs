@@ -5,7 +5,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod body;
-mod cookies;
+pub(crate) mod cookies;
 mod get;
 pub(crate) mod head;
 mod location;
