@@ -2,6 +2,7 @@
 //!
 //! Nothing here turns one.
 
+use super::tiff::Tiff;
 use super::{APP1, Segment};
 
 /// Orientation as Exif counts it, 1 to 8.
@@ -9,7 +10,6 @@ use super::{APP1, Segment};
 pub struct Orientation(u8);
 
 const TAG: u16 = 0x0112;
-const SHORT: u16 = 3;
 
 impl Orientation {
     /// As it is stored.
@@ -52,26 +52,6 @@ impl Orientation {
 }
 
 fn tag(tiff: &[u8]) -> Option<Orientation> {
-    let is_big = match tiff.get(..4)? {
-        b"MM\0*" => true,
-        b"II*\0" => false,
-        _ => return None,
-    };
-    let short = |at: usize| {
-        let bytes = tiff.get(at..)?.first_chunk()?;
-        Some(if is_big {
-            u16::from_be_bytes(*bytes)
-        } else {
-            u16::from_le_bytes(*bytes)
-        })
-    };
-    let (high, low) = if is_big { (4, 6) } else { (6, 4) };
-    let directory = usize::from(short(high)?) << 16 | usize::from(short(low)?);
-    let entries = usize::from(short(directory)?);
-    let mut entries = (0..entries).map(|entry| directory + 2 + 12 * entry);
-    let entry = entries.find(|at| short(*at) == Some(TAG))?;
-    let count = if is_big { entry + 6 } else { entry + 4 };
-    let is_one = short(entry + 2) == Some(SHORT) && short(count) == Some(1);
-    let number = u8::try_from(short(entry + 8)?).ok()?;
-    Orientation::new(number).filter(|_| is_one)
+    let number = Tiff::new(tiff)?.entry(TAG)?.short()?;
+    Orientation::new(u8::try_from(number).ok()?)
 }

@@ -2,8 +2,9 @@
 //!
 //! What cannot be mended is an error of [`super`].
 
+use super::end::{self, End};
 use super::tables::STANDARD_TABLES;
-use super::{EOI, Header, Info, JpegError, SOI, SOS, decodable, end, segments};
+use super::{EOI, Header, Info, JpegError, SOI, SOS, decodable, segments};
 use std::borrow::Cow;
 
 /// A JPEG from elsewhere that is whole now.
@@ -27,6 +28,24 @@ pub fn mend(bytes: &[u8]) -> Result<Mended<'_>, JpegError> {
     let header = Header::read(bytes)?;
     decodable::check(bytes)?;
     let end = end::picture_end(bytes, header.picture_at);
+    mend_until(bytes, &header, &end)
+}
+
+/// The same for a JPEG that ends with the last byte, as [`super::Walk`] has found: its picture data is not walked again.
+pub fn mend_ended(jpeg: &[u8]) -> Result<Mended<'_>, JpegError> {
+    if !jpeg.ends_with(&EOI) {
+        return mend(jpeg);
+    }
+    let header = Header::read(jpeg)?;
+    decodable::check(jpeg)?;
+    let end = End {
+        at: jpeg.len(),
+        is_marked: true,
+    };
+    mend_until(jpeg, &header, &end)
+}
+
+fn mend_until<'a>(bytes: &'a [u8], header: &Header, end: &End) -> Result<Mended<'a>, JpegError> {
     let jpeg = if header.is_tidy && header.has_huffman_tables && end.is_marked {
         Cow::Borrowed(&bytes[..end.at])
     } else {

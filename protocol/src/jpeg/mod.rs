@@ -6,12 +6,15 @@ mod decodable;
 mod end;
 mod exif;
 mod mend;
+mod mpf;
 mod segments;
 mod tables;
+mod tiff;
 mod walk;
 
 pub use exif::Orientation;
-pub use mend::{Mended, mend};
+pub use mend::{Mended, mend, mend_ended};
+pub use mpf::parts;
 pub use segments::{Segment, Segments, segments};
 pub use walk::{Step, Walk};
 

@@ -11,10 +11,11 @@ mod scale;
 pub use jpeg::{EncodeError, JpegEncoder};
 
 use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
-use crate::source::{Image, Pauses, Pixels, RawFrame, Yuv};
+use crate::source::{Image, Pauses, Pixels, RawFrame, Whole, Yuv};
 use crate::util::panics;
 use bytes::Bytes;
-use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, jpeg as container};
+use pistreamer_protocol::jpeg::JpegError;
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp};
 use rescale::Rescaler;
 use scale::Planes;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +38,7 @@ enum FrameError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     #[error("the jpeg cannot be used: {0}")]
-    Jpeg(#[from] container::JpegError),
+    Jpeg(#[from] JpegError),
     #[error("its jpeg has {0} bytes, and {DEFAULT_FRAME_LIMIT} are the most that receivers take")]
     TooLarge(usize),
     #[error("a bug in the encoder: {0}")]
@@ -269,13 +270,10 @@ impl Shared {
         };
         match image {
             Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
-            Image::Jpeg(jpeg) => {
-                let stamped = stamp.write(&jpeg)?.into();
-                self.rescale_jpeg(stamped, &stamp, None, tools)
-            }
-            Image::Stamped(jpeg) => {
-                let stamp = Stamp::read(&jpeg).unwrap_or(stamp);
-                self.rescale_jpeg(jpeg, &stamp, Some(Instant::now()), tools)
+            Image::Jpeg(picture) => self.rescale_jpeg(picture.with(&stamp)?, &stamp, None, tools),
+            Image::Stamped(picture) => {
+                let stamp = Stamp::read(&picture.jpeg).unwrap_or(stamp);
+                self.rescale_jpeg(picture, &stamp, Some(Instant::now()), tools)
             }
         }
     }
@@ -334,13 +332,13 @@ impl Shared {
 
     fn rescale_jpeg(
         &self,
-        jpeg: Bytes,
+        picture: Whole,
         stamp: &Stamp,
         from_elsewhere: Option<Instant>,
         tools: &mut Tools,
     ) -> Result<Made, FrameError> {
+        let Whole { jpeg, info } = picture;
         let jpeg = bounded(jpeg)?;
-        let info = container::inspect(&jpeg)?;
         let full = info.displayed();
         let mut made = Made::default();
         // The full one first: there is nothing to be made of it.

@@ -33,7 +33,6 @@ pub use supervise::Pauses;
 pub(crate) use supervise::supervise;
 pub use whole::{Mended, Whole};
 
-use bytes::Bytes;
 use pistreamer_protocol::message::Camera;
 use pistreamer_protocol::text;
 use std::time::Duration;
@@ -115,11 +114,10 @@ pub struct RawFrame {
 pub enum Image {
     /// Samples in the source's own memory, borrowed until this box drops.
     Yuv(Box<dyn Pixels>),
-    /// One whole JPEG ([`pistreamer_protocol::jpeg::inspect`] accepts it) with its Huffman tables.
-    Jpeg(Bytes),
-    /// One whole JPEG with its Huffman tables and a stamp that says this frame's `seq` and `captured_us`. It goes on as
-    /// it is.
-    Stamped(Bytes),
+    /// One whole JPEG.
+    Jpeg(Whole),
+    /// One whole JPEG with a stamp that says this frame's `seq` and `captured_us`. It goes on as it is.
+    Stamped(Whole),
 }
 
 /// Samples of a picture. Dropping it gives the memory back to the source.

@@ -3,9 +3,8 @@
 //! What becomes of them is up to the [`Sink`]; the seqs of frames belong to [`super::numbering`].
 
 use super::numbering::{Kept, Numbering};
-use super::{Commands, Image, Mode, RawFrame};
+use super::{Commands, Image, Mode, RawFrame, Whole};
 use crate::demand::Demand;
-use bytes::Bytes;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Control;
@@ -123,22 +122,20 @@ impl Outlet {
     ///
     /// # Errors
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
-    pub fn arrived(&self, jpeg: Bytes) -> Result<u64, JpegError> {
-        let Some(stamp) = Stamp::read(&jpeg) else {
-            return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(jpeg)));
+    pub fn arrived(&self, mut picture: Whole) -> Result<u64, JpegError> {
+        let Some(stamp) = Stamp::read(&picture.jpeg) else {
+            return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(picture)));
         };
         let captured_us = stamp.captured_us;
         let kept = self.numbering().keep(stamp.seq, captured_us);
         let (Kept::New(seq) | Kept::Again(seq)) = kept;
-        let jpeg = if seq == stamp.seq {
-            jpeg
-        } else {
-            Stamp { seq, ..stamp }.write(&jpeg)?.into()
-        };
+        if seq != stamp.seq {
+            picture = picture.with(&Stamp { seq, ..stamp })?;
+        }
         let frame = RawFrame {
             seq,
             captured_us,
-            image: Image::Stamped(jpeg),
+            image: Image::Stamped(picture),
         };
         match kept {
             _ if self.demand.stopping() => {}

@@ -177,6 +177,6 @@ impl Intake {
     pub fn whole(&mut self, picture: Whole) -> Result<u64, JpegError> {
         self.none_since = None;
         self.open(picture.info.displayed());
-        self.outlet.arrived(picture.jpeg)
+        self.outlet.arrived(picture)
     }
 }

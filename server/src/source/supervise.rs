@@ -83,10 +83,11 @@ fn with_jitter(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Image, Mode, RawFrame, Report, Sink};
+    use super::super::{Image, Mode, RawFrame, Report, Sink, Whole};
     use super::*;
     use crate::demand::Demand;
     use bytes::Bytes;
+    use pistreamer_protocol::jpeg::{Info, Orientation};
     use pistreamer_protocol::message::Camera;
     use std::sync::{Arc, mpsc};
 
@@ -104,6 +105,18 @@ mod tests {
                 _ => return,
             };
             self.0.send(event).unwrap();
+        }
+    }
+
+    fn nothing() -> Whole {
+        Whole {
+            jpeg: Bytes::new(),
+            info: Info {
+                width: 16,
+                height: 8,
+                len: 0,
+                orientation: Orientation::UPRIGHT,
+            },
         }
     }
 
@@ -128,7 +141,7 @@ mod tests {
                         height: 8,
                         fps: 30.0,
                     });
-                    outlet.frame(1, Image::Jpeg(Bytes::new()));
+                    outlet.frame(1, Image::Jpeg(nothing()));
                     panic!("unplugged in the middle")
                 }
                 _ => {

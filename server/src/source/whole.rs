@@ -4,6 +4,7 @@
 
 use crate::decoder;
 use bytes::Bytes;
+use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{self, Info, JpegError};
 use std::borrow::Cow;
 
@@ -14,6 +15,21 @@ pub struct Whole {
     pub jpeg: Bytes,
     /// What it tells.
     pub info: Info,
+}
+
+impl Whole {
+    /// The same with that stamp in place of any that it has.
+    ///
+    /// # Errors
+    /// As for [`Stamp::write`].
+    pub(crate) fn with(&self, stamp: &Stamp) -> Result<Self, JpegError> {
+        let jpeg: Bytes = stamp.write(&self.jpeg)?.into();
+        let len = jpeg.len();
+        Ok(Self {
+            jpeg,
+            info: Info { len, ..self.info },
+        })
+    }
 }
 
 /// What came, mended.
@@ -39,18 +55,12 @@ impl Mended {
         Ok(Self::of(mended, |same| jpeg.slice_ref(same)))
     }
 
-    /// Mends a JPEG that nothing but padding may follow.
+    /// Mends a copy of a JPEG that ends where memory does, as [`jpeg::Walk`] has found.
     ///
     /// # Errors
-    /// Where it is none, or one that no browser shows, or where something follows.
-    pub fn alone(jpeg: Bytes) -> Result<Self, JpegError> {
-        let mended = jpeg::mend(&jpeg)?;
-        let rest = &jpeg[mended.taken..];
-        let is_padding = |byte: &u8| matches!(byte, 0 | 0xff | b'\r' | b'\n' | b' ');
-        if !mended.was_open && !rest.iter().all(is_padding) {
-            return Err(JpegError::Trailing { extra: rest.len() });
-        }
-        Ok(Self::of(mended, |same| jpeg.slice_ref(same)))
+    /// Where it is none, or one that no browser shows.
+    pub fn copy_of_ended(memory: &[u8]) -> Result<Self, JpegError> {
+        Ok(Self::of(jpeg::mend_ended(memory)?, Bytes::copy_from_slice))
     }
 
     /// Mends a copy of the JPEG that memory begins with.

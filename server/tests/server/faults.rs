@@ -5,7 +5,9 @@
 use crate::pushed::{is_placard, next_picture};
 use crate::support::{PATIENCE, TestServer, TestViewer, chance, heavy_picture, picture};
 use bytes::Bytes;
-use pistreamer::source::{Image, Layout, Mode, Outlet, Pixels, Plane, Source, SourceError, Yuv};
+use pistreamer::source::{
+    Image, Layout, Mended, Mode, Outlet, Pixels, Plane, Source, SourceError, Whole, Yuv,
+};
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::message::Camera;
 use std::sync::Arc;
@@ -90,7 +92,10 @@ impl Faulty {
             _ => pistreamer::util::clock::now_us(),
         };
         let jpeg = Bytes::from_owner(Kept(jpeg, keep));
-        self.seq = outlet.frame(captured_us, Image::Jpeg(jpeg));
+        match Mended::new(jpeg).and_then(Mended::whole) {
+            Ok(picture) => self.seq = outlet.frame(captured_us, Image::Jpeg(picture)),
+            Err(error) => outlet.broken(&error.to_string()),
+        }
         let_go(&kept);
     }
 
@@ -129,7 +134,7 @@ impl Faulty {
             camera: "elsewhere".into(),
         };
         let jpeg = stamp.write(&picture(SIZE, self.chance.u8(..))).unwrap();
-        self.seq = outlet.arrived(jpeg.into()).unwrap();
+        self.seq = outlet.arrived(whole(jpeg)).unwrap();
     }
 
     fn fault(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
@@ -194,6 +199,10 @@ impl Faulty {
     }
 }
 
+fn whole(jpeg: Vec<u8>) -> Whole {
+    Mended::new(jpeg.into()).and_then(Mended::whole).unwrap()
+}
+
 fn open(outlet: &Outlet, (width, height): (u32, u32)) {
     let fps = 100.0;
     outlet.open(Mode { width, height, fps });
@@ -220,8 +229,8 @@ impl Source for Faulty {
         }
         open(outlet, HEALED);
         while !outlet.demand().sleep(Duration::from_millis(10)) {
-            let jpeg = picture(HEALED, self.chance.u8(..)).into();
-            outlet.frame(pistreamer::util::clock::now_us(), Image::Jpeg(jpeg));
+            let picture = whole(picture(HEALED, self.chance.u8(..)));
+            outlet.frame(pistreamer::util::clock::now_us(), Image::Jpeg(picture));
         }
         Ok(())
     }
@@ -242,8 +251,8 @@ impl Source for Hanging {
         open(outlet, SIZE);
         while !outlet.demand().wait_wanted(Duration::from_millis(10)) {}
         let show = |size| {
-            let jpeg = picture(size, 220).into();
-            outlet.frame(pistreamer::util::clock::now_us(), Image::Jpeg(jpeg));
+            let picture = Image::Jpeg(whole(picture(size, 220)));
+            outlet.frame(pistreamer::util::clock::now_us(), picture);
         };
         show(SIZE);
         while !outlet.demand().sleep(Duration::from_millis(10)) {

@@ -35,6 +35,7 @@ mod renditions;
 mod roles;
 mod scarce;
 mod sessions;
+mod shown;
 mod software;
 mod support;
 mod texts;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-type Picture = watch::Receiver<Arc<Vec<u8>>>;
+pub type Picture = watch::Receiver<Arc<Vec<u8>>>;
 
 /// A camera sends so often.
 const EVERY: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ fn headers_only(mut jpeg: Vec<u8>) -> Vec<u8> {
 }
 
 /// A camera that answers each request with its picture.
-async fn answer(listener: TcpListener, picture: Picture) {
+pub async fn answer(listener: TcpListener, picture: Picture) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         let jpeg = picture.borrow().clone();
@@ -59,7 +59,7 @@ async fn answer(listener: TcpListener, picture: Picture) {
 }
 
 /// A camera that pushes its pictures over TCP, on a new connection after each that was ended.
-async fn push_over_tcp(listener: String, picture: Picture) {
+pub async fn push_over_tcp(listener: String, picture: Picture) {
     loop {
         let mut stream = TcpStream::connect(&listener).await.unwrap();
         let mut pace = interval(EVERY);
@@ -74,7 +74,7 @@ async fn push_over_tcp(listener: String, picture: Picture) {
 }
 
 /// A pusher that sends its pictures whatever becomes of them.
-async fn push_to_ingest(server: SocketAddr, picture: Picture) {
+pub async fn push_to_ingest(server: SocketAddr, picture: Picture) {
     let pusher = TestViewer::connect_with(server, "/ingest", &[]).await;
     let (mut write, mut read) = pusher.unwrap().socket.split();
     let mut pace = interval(EVERY);

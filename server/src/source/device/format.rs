@@ -2,8 +2,7 @@
 //!
 //! Choosing among the formats that a camera offers belongs to a device's own folder.
 
-use crate::source::{Layout, Mended, Plane};
-use bytes::Bytes;
+use crate::source::{Layout, Mended, Plane, Whole};
 use pistreamer_protocol::jpeg::JpegError;
 
 /// Pixel formats that can be made JPEGs of without going through RGB, or are JPEGs already.
@@ -148,9 +147,9 @@ fn stretch_chroma(sample: u8) -> u8 {
 /// The JPEG that the memory begins with, mended: some cameras send padding after it, some leave out Huffman tables.
 ///
 /// `used` is how much of the memory the camera says it wrote.
-pub(in crate::source) fn read_jpeg(memory: &[u8], used: Option<usize>) -> Result<Bytes, JpegError> {
+pub(in crate::source) fn read_jpeg(memory: &[u8], used: Option<usize>) -> Result<Whole, JpegError> {
     let written = &memory[..used.unwrap_or(memory.len()).min(memory.len())];
-    Ok(Mended::copy_of(written)?.whole()?.jpeg)
+    Mended::copy_of(written)?.whole()
 }
 
 #[cfg(test)]
@@ -181,13 +180,13 @@ mod tests {
     fn a_webcams_jpeg_loses_its_padding_and_gets_its_tables() {
         let bare = [HEAD, TAIL].concat();
         let padded = [bare.as_slice(), &[0; 100]].concat();
-        let jpeg = read_jpeg(&padded, None).unwrap();
+        let jpeg = read_jpeg(&padded, None).unwrap().jpeg;
         pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
         assert!(jpeg.starts_with(HEAD) && jpeg.ends_with(TAIL));
         assert_eq!(jpeg.len(), bare.len() + 420);
-        assert_eq!(read_jpeg(&padded, Some(bare.len())).unwrap(), jpeg);
+        assert_eq!(read_jpeg(&padded, Some(bare.len())).unwrap().jpeg, jpeg);
         // With its own tables it stays as it is, and an absurd length is not believed.
-        assert_eq!(read_jpeg(&jpeg, Some(1 << 40)).unwrap(), jpeg);
+        assert_eq!(read_jpeg(&jpeg, Some(1 << 40)).unwrap().jpeg, jpeg);
     }
 
     #[test]

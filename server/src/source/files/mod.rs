@@ -96,8 +96,7 @@ impl Source for FilesSource {
         let mut pace = Pace::new(outlet.demand(), self.fps);
         let mut reader = Reader::new(&self.path, self.fps);
         let mut size = None;
-        // The next picture is read ahead: it tells the size before anybody watches, and is there when it is due.
-        while let Some(picture) = reader.next(outlet)? {
+        let mut open = |picture: &Whole| {
             let (width, height) = picture.info.displayed();
             if size.replace((width, height)) != Some((width, height)) {
                 outlet.open(Mode {
@@ -106,10 +105,24 @@ impl Source for FilesSource {
                     fps: self.fps,
                 });
             }
-            if !pace.wait() {
-                break;
+        };
+        // Before anybody watches, the first one only tells the size.
+        match reader.peek(outlet)? {
+            Some(picture) => open(&picture),
+            None => return Ok(()),
+        }
+        let mut read_at = Instant::now();
+        while pace.wait() {
+            // Whoever comes after a pause sees what is there now, not what was read before.
+            if outlet.demand().wanted_for() < Some(read_at.elapsed()) {
+                reader.refresh();
             }
-            outlet.frame(clock::now_us(), Image::Jpeg(picture.jpeg));
+            read_at = Instant::now();
+            let Some(picture) = reader.next(outlet)? else {
+                break;
+            };
+            open(&picture);
+            outlet.frame(clock::now_us(), Image::Jpeg(picture));
         }
         Ok(())
     }
@@ -195,12 +208,35 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The first whole picture, which [`Self::next`] comes upon again. Reports none of the broken ones before it.
+    fn peek(&mut self, outlet: &Outlet) -> Result<Option<Whole>, SourceError> {
+        let picture = self.advance(outlet, &mut |_| {})?;
+        self.ever = true;
+        self.pass = None;
+        Ok(picture)
+    }
+
+    /// Lets go what was read of a file of many ahead of the next one.
+    fn refresh(&mut self) {
+        let Some(Pass::Reel(before)) = &self.pass else {
+            return;
+        };
+        self.pass = match Pass::begin(self.path) {
+            Ok(Pass::Reel(anew)) => anew.resuming(before).ok().map(Pass::Reel),
+            _ => None,
+        };
+    }
+
     /// The next whole picture; reports the broken ones before it. A file that is just being written is read again as the next
     /// picture, and is an error only if it stays as it is. `None` where the pipeline stops.
     fn next(&mut self, outlet: &Outlet) -> Result<Option<Whole>, SourceError> {
         loop {
             let mut reported = false;
-            match self.advance(outlet, &mut reported) {
+            let mut broken = |reason: &str| {
+                reported = true;
+                outlet.broken(reason);
+            };
+            match self.advance(outlet, &mut broken) {
                 Ok(picture) => {
                     self.ever = true;
                     self.failing_since = None;
@@ -226,12 +262,8 @@ impl<'a> Reader<'a> {
     fn advance(
         &mut self,
         outlet: &Outlet,
-        reported: &mut bool,
+        broken: &mut impl FnMut(&str),
     ) -> Result<Option<Whole>, SourceError> {
-        let mut broken = |reason: &str| {
-            *reported = true;
-            outlet.broken(reason);
-        };
         while !outlet.demand().stopping() {
             let pass = match &mut self.pass {
                 Some(pass) => pass,

@@ -4,8 +4,8 @@
 
 use super::Found;
 use crate::source::{Mended, Whole};
-use pistreamer_protocol::jpeg::{self, JpegError};
-use std::io::{self, Read};
+use pistreamer_protocol::jpeg::{self, Step, Walk};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// One pass over a file.
 pub struct Reel<R> {
@@ -22,6 +22,8 @@ pub struct Reel<R> {
     ended: bool,
     /// Whether a broken picture has been reported whose remains are still to be passed over.
     in_wreck: bool,
+    /// Where in the file pictures begin that belong to the last one, such as its preview.
+    parts: Vec<u64>,
 }
 
 /// How a picture begins: SOI, and the first byte of the marker that has to follow.
@@ -40,45 +42,63 @@ impl<R: Read> Reel<R> {
             base: 0,
             ended: false,
             in_wreck: false,
+            parts: Vec::new(),
         }
     }
 
     /// The next picture, whole or broken; `None` at the end. What stands between pictures, such as the headers of a
     /// saved multipart stream, is passed over.
     pub fn next(&mut self) -> io::Result<Option<Found>> {
-        if let Some(headless) = self.find_start()? {
-            return Ok(Some(headless));
+        loop {
+            match self.any()? {
+                Some((at, _)) if self.parts.contains(&at) => {}
+                found => return Ok(found.map(|(_, found)| found)),
+            }
         }
+    }
+
+    /// The next picture and where it begins, be it a part of the one before.
+    fn any(&mut self) -> io::Result<Option<(u64, Found)>> {
+        if let Some(headless) = self.find_start()? {
+            return Ok(Some((self.position(), headless)));
+        }
+        let at = self.position();
         let rest = self.rest();
         if rest.is_empty() {
             return Ok(None);
         }
+        let mut walk = Walk::default();
         loop {
             let rest = self.rest();
-            let error = match jpeg::inspect_prefix(rest) {
-                Ok(info) if info.len <= self.largest => {
-                    let picture = Mended::copy_of(&rest[..info.len]).and_then(Mended::whole);
+            let error = match walk.go(rest) {
+                Step::End(len) if len <= self.largest => {
+                    let picture = Mended::copy_of_ended(&rest[..len]).and_then(Mended::whole);
                     let found = picture.map_or_else(
                         |error| Found::Broken(self.broken(&error.to_string())),
                         Found::Picture,
                     );
-                    self.done += info.len;
-                    return Ok(Some(found));
+                    if !self.parts.contains(&at) {
+                        let parts = jpeg::parts(rest).into_iter();
+                        self.parts = parts.map(|part| at + part as u64).collect();
+                    }
+                    self.done += len;
+                    return Ok(Some((at, found)));
                 }
-                Ok(_) => format!("it is larger than {} bytes", self.largest),
-                Err(JpegError::Truncated { .. }) if !self.ended => {
+                Step::End(_) => format!("it is larger than {} bytes", self.largest),
+                Step::More if !self.ended => {
                     if rest.len() < self.largest {
                         self.read((rest.len() * 2).max(PIECE).min(self.largest))?;
                         continue;
                     }
                     format!("it is larger than {} bytes", self.largest)
                 }
-                Err(error) => match self.without_end() {
+                Step::More | Step::Lost => match self.without_end() {
                     Some((picture, taken)) => {
                         self.done += taken;
-                        return Ok(Some(Found::Picture(picture)));
+                        return Ok(Some((at, Found::Picture(picture))));
                     }
-                    None => error.to_string(),
+                    None => jpeg::inspect_prefix(rest)
+                        .map_or_else(|error| error.to_string(), |_| "it has no end".into()),
                 },
             };
             let reason = self.broken(&error);
@@ -86,7 +106,7 @@ impl<R: Read> Reel<R> {
             let headers = jpeg::segments(rest).map_while(Result::ok).last();
             self.done += headers.map_or(jpeg::SOI.len(), |last| last.end());
             self.in_wreck = true;
-            return Ok(Some(Found::Broken(reason)));
+            return Ok(Some((at, Found::Broken(reason))));
         }
     }
 
@@ -150,6 +170,16 @@ impl<R: Read> Reel<R> {
             .read_to_end(&mut self.held)?;
         self.ended = (got as u64) < missing;
         Ok(())
+    }
+}
+
+impl<R: Read + Seek> Reel<R> {
+    /// This pass, which has not begun, from where that one is.
+    pub fn resuming(mut self, before: &Self) -> io::Result<Self> {
+        self.base = before.position();
+        self.file.seek(SeekFrom::Start(self.base))?;
+        self.parts.clone_from(&before.parts);
+        Ok(self)
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a camera of files promises, over real files and a sink that records.
 
 use super::*;
-use crate::demand::Demand;
+use crate::demand::{Demand, Hold};
 use crate::source::{RawFrame, Report, Sink};
 use pistreamer_protocol::jpeg;
 use std::borrow::Cow;
 use std::fs;
 use std::sync::{Arc, Mutex};
+use two_in_one::{PADDING, two_in_one};
+
+#[path = "../../../tests/pictures/two_in_one.rs"]
+mod two_in_one;
 
 /// Everything that a source says. Stops it after this many frames and broken pictures.
 #[derive(Default)]
@@ -32,7 +36,7 @@ impl Record {
 
 impl Sink for Record {
     fn frame(&self, frame: RawFrame) {
-        let Image::Jpeg(jpeg) = frame.image else {
+        let Image::Jpeg(Whole { jpeg, .. }) = frame.image else {
             panic!("files are JPEGs");
         };
         let info = jpeg::inspect(&jpeg).unwrap();
@@ -426,4 +430,113 @@ fn a_file_that_is_rewritten_in_place_costs_the_pictures_that_were_torn_and_no_mo
     let log = sink.log.lock().unwrap();
     let frames = log.iter().filter(|it| **it == "frame").count();
     assert_eq!((frames, log.len() - frames), (5, 4), "{log:?}");
+}
+
+#[test]
+fn what_is_shown_first_after_a_pause_is_read_then() {
+    /// Writes the pictures anew while nobody watches: before the first viewer, and between two.
+    struct Pausing {
+        rewrite: Box<dyn Fn(u16) + Send + Sync>,
+        viewer: Mutex<Option<Hold>>,
+        log: Mutex<Vec<String>>,
+        demand: Demand,
+    }
+    impl Pausing {
+        /// Nobody watches for a moment, in which the pictures become so wide.
+        fn pause(&self, width: u16) {
+            let mut viewer = self.viewer.lock().unwrap();
+            *viewer = None;
+            (self.rewrite)(width);
+            *viewer = Some(self.demand.hold());
+        }
+    }
+    impl Sink for Pausing {
+        fn frame(&self, frame: RawFrame) {
+            let Image::Jpeg(picture) = frame.image else {
+                panic!("files are JPEGs");
+            };
+            let width = picture.info.width;
+            self.log.lock().unwrap().push(format!("frame {width}"));
+            match width {
+                4 => self.demand.stop(),
+                width => self.pause(width + 1),
+            }
+        }
+        fn again(&self, _: RawFrame) {}
+        fn report(&self, report: Report<'_>) {
+            match report {
+                Report::Open(mode) => {
+                    self.log
+                        .lock()
+                        .unwrap()
+                        .push(format!("open {}", mode.width));
+                    if self.viewer.lock().unwrap().is_none() {
+                        self.pause(2);
+                    }
+                }
+                Report::Broken(reason) => {
+                    self.log.lock().unwrap().push(format!("broken {reason}"));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let many = |width| [jpeg(width), jpeg(width), jpeg(width), jpeg(width)].concat();
+    for (name, rewritten) in [
+        ("cam.jpg", "cam.jpg"),
+        ("all.mjpeg", "all.mjpeg"),
+        ("", "2.jpg"),
+    ] {
+        // Counted once, though it is come upon twice.
+        let directory = directory(&[("1.jpg", b"no picture".to_vec())]);
+        let path = directory.path().join(rewritten);
+        let rewrite = move |width| {
+            let anew = path.with_extension("new");
+            let content = if rewritten == "all.mjpeg" {
+                many(width)
+            } else {
+                jpeg(width)
+            };
+            fs::write(&anew, content).unwrap();
+            fs::rename(&anew, &path).unwrap();
+        };
+        rewrite(1);
+        let demand = Demand::default();
+        let sink = Arc::new(Pausing {
+            rewrite: Box::new(rewrite),
+            viewer: Mutex::default(),
+            log: Mutex::default(),
+            demand: demand.clone(),
+        });
+        let outlet = Outlet::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
+        source(&directory.path().join(name)).run(&outlet).unwrap();
+        let log = std::mem::take(&mut *sink.log.lock().unwrap());
+        let (broken, told): (Vec<_>, Vec<_>) =
+            log.iter().partition(|entry| entry.starts_with("broken"));
+        let expected = [
+            "open 1", "open 2", "frame 2", "open 3", "frame 3", "open 4", "frame 4",
+        ];
+        assert_eq!(told, expected, "{name}");
+        // The directory is passed over three times until there are three frames.
+        assert_eq!(broken.len(), if name.is_empty() { 3 } else { 0 }, "{log:?}");
+    }
+}
+
+#[test]
+fn of_a_file_that_holds_several_pictures_only_the_first_is_shown() {
+    let phone = two_in_one(&jpeg(9), &jpeg(4));
+    let log = reel(&[phone.clone(), jpeg(5), phone.clone()], 1000);
+    assert_eq!(log, ["9", "5", "9"]);
+    // One whose second picture was taken away, as programs do that know nothing of it.
+    let alone = phone[..phone.len() - PADDING - jpeg(4).len()].to_vec();
+    assert_eq!(reel(&[alone, jpeg(5)], 1000), ["9", "5"]);
+    let directory = directory(&[("1.jpg", phone)]);
+    for path in [directory.path().to_owned(), directory.path().join("1.jpg")] {
+        let (log, result) = watch(&path, 3);
+        result.unwrap();
+        assert_eq!(
+            log,
+            ["open 9x8", "frame 1 is 9", "frame 2 is 9", "frame 3 is 9"]
+        );
+    }
 }

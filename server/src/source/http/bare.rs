@@ -101,7 +101,7 @@ impl Bare {
     fn image(&mut self, bytes: usize) -> Option<Part> {
         self.walk = Walk::default();
         let image = self.buffer.split_to(bytes).freeze();
-        if let Ok(info) = jpeg::inspect_prefix(&image) {
+        if let Ok(info) = jpeg::inspect_headers(&image) {
             let (width, height) = *self.size.get_or_insert((info.width, info.height));
             if info.width < width && info.height < height {
                 return None;

@@ -6,7 +6,7 @@ pub(crate) mod wire;
 
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
-use super::{Config, Mended, Outlet, Source, SourceError, WEDGED};
+use super::{Config, Outlet, Source, SourceError, WEDGED};
 use crate::util::log_throttle::Folded;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
@@ -271,11 +271,7 @@ async fn read(stream: &mut TcpStream, rhythm: &Cell<Rhythm>, intake: &mut Intake
             let problem = match reader.next() {
                 Ok(None) => break,
                 Ok(Some(Item::End)) => return End::Ended,
-                // What is no padding behind it says that its length is wrong, or the next one's.
-                Ok(Some(Item::Image(jpeg))) => match Mended::alone(jpeg)
-                    .and_then(Mended::whole)
-                    .and_then(|picture| intake.whole(picture))
-                {
+                Ok(Some(Item::Image(jpeg))) => match intake.picture(jpeg) {
                     Ok(_) => {
                         rhythm.set(rhythm.get().next());
                         number += 1;
