@@ -124,6 +124,7 @@ fn describe_viewer(viewer: &Viewer) -> Value {
         "bytes": viewer.bytes.load(Relaxed),
         "skipped": viewer.skipped.load(Relaxed),
         "thinned": viewer.thinned.load(Relaxed),
+        "paused": viewer.is_paused(),
         "unchanged": viewer.unchanged.load(Relaxed),
         "fps": rounded(viewer.fps()),
         "ack_age_ms": viewer.acked.age().map(|age| age.as_millis() as u64),

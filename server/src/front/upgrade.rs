@@ -7,7 +7,7 @@ use super::tls::Stream;
 use super::{State, cameras, no_place, refusal, seat, stop};
 use crate::access::{Grant, Role};
 use crate::camera::Subscription;
-use crate::session::{self, End, Entry, Link, Stop};
+use crate::session::{self, Entry, Link, Stop};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +15,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pistreamer_protocol::WireFormat;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -63,7 +61,7 @@ pub(super) async fn upgrade(
         let subscription = camera
             .subscribe(limits)
             .operating(grant.role.includes(Role::Operate));
-        serve(upgrade, &state, subscription, wire, entry, (&place, stop)).await;
+        serve(upgrade, &state, subscription, wire, entry, stop).await;
         drop(via);
     };
     tasks.spawn(session.instrument(span));
@@ -191,16 +189,13 @@ pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
     Some((parts.io.into_inner(), parts.read_buf.into()))
 }
 
-/// Time for a viewer that was evicted to hear why.
-const GOODBYE: Duration = Duration::from_secs(2);
-
 async fn serve(
     upgrade: OnUpgrade,
     state: &State,
     subscription: Subscription,
     wire: WireFormat,
     entry: Entry,
-    (place, stop): (&Place, impl Future<Output = Stop>),
+    stop: impl Future<Output = Stop>,
 ) {
     let Some((stream, read)) = upgraded(upgrade).await else {
         return;
@@ -208,9 +203,5 @@ async fn serve(
     let link = Link::new(stream, read).await;
     let came = state.crowd.came();
     let session = session::run(link, subscription, wire, entry, state.sessions, stop);
-    tokio::select! {
-        end = session => came.went(end),
-        // It may be stuck in the middle of a frame.
-        () = async { place.leave.cancelled().await; sleep(GOODBYE).await } => came.went(End::Evicted),
-    }
+    came.went(session.await);
 }

@@ -1,7 +1,7 @@
 //! A token bucket: a sustained rate plus a burst.
 
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// What is left of it.
 #[derive(Debug)]
@@ -42,12 +42,5 @@ impl Allowance {
     /// Takes one, whether it is there or not.
     pub fn spend(&mut self, now: Instant) {
         self.spent_until = self.spent_until.max(now) + self.interval;
-    }
-
-    /// Waits until something is left.
-    pub async fn renewed(&self) {
-        if self.is_spent(Instant::now()) {
-            sleep_until(self.spent_until - self.burst).await;
-        }
     }
 }

@@ -37,6 +37,7 @@ mod scarce;
 mod sessions;
 mod shown;
 mod software;
+mod stuck;
 mod support;
 mod texts;
 mod tls;

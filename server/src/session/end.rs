@@ -1,0 +1,139 @@
+//! Why a session ends, and what its viewer is told then.
+
+use super::link::Link;
+use pistreamer_client::violation;
+use pistreamer_protocol::message::{
+    self, CLOSE_BAD_MESSAGE, CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT, ServerMessage,
+};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// The viewer left, or its connection broke.
+    #[error("the viewer left")]
+    Left,
+    /// The viewer broke the WebSocket protocol.
+    #[error("the viewer broke the WebSocket protocol: {0}")]
+    Violation(Error),
+    /// The viewer's socket took nothing for the send timeout, or the viewer answered nothing.
+    #[error("the viewer took nothing for {0:?}")]
+    Stalled(Duration),
+    /// The viewer said something that is not a message.
+    #[error("{0}")]
+    BadMessage(#[from] message::MessageError),
+    /// The server stops.
+    #[error("the server stops")]
+    Shutdown,
+    /// The viewer may not look any longer.
+    #[error("the viewer's key was changed, or its ticket is over")]
+    SignedOut,
+    /// Another viewer has its place.
+    #[error("all places are taken, and another viewer got this one")]
+    Evicted,
+    /// Its camera was removed.
+    #[error("the camera was removed")]
+    Removed,
+}
+
+/// Why a session has to end that could go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The server stops.
+    Shutdown,
+    /// The viewer may not look any longer.
+    SignedOut,
+    /// Another connection got its place.
+    Evicted,
+    /// Its camera was removed.
+    Removed,
+}
+
+impl From<Stop> for End {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Shutdown => Self::Shutdown,
+            Stop::SignedOut => Self::SignedOut,
+            Stop::Evicted => Self::Evicted,
+            Stop::Removed => Self::Removed,
+        }
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        match violation::close_code(&error) {
+            Some(_) => Self::Violation(error),
+            None => Self::Left,
+        }
+    }
+}
+
+/// Close code of a server that stops, RFC 6455 §7.4.1.
+const CLOSE_GOING_AWAY: u16 = 1001;
+
+/// Close code of a server that has too many viewers, in the registry of RFC 6455 §11.7.
+const CLOSE_TRY_AGAIN_LATER: u16 = 1013;
+
+/// A viewer that doesn't listen any more must not hold up the server's end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A frame that is nearly through is let through, for the close code that can follow it. One that is stuck is cut off.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// Ends the connection in good order where the viewer can be told of it.
+pub(super) async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>, end: &End) {
+    let (patience, close) = match end {
+        // It closed the connection itself, and tungstenite answers it.
+        End::Left => (PATIENCE, None),
+        End::Stalled(_) => return,
+        End::Violation(_) => (PATIENCE, None),
+        End::Shutdown => (MOMENT, Some((CLOSE_GOING_AWAY, "the server stops"))),
+        End::SignedOut => (MOMENT, Some((CLOSE_SIGNED_OUT, "signed out"))),
+        End::Evicted => (
+            PATIENCE,
+            Some((CLOSE_TRY_AGAIN_LATER, "another viewer got this place")),
+        ),
+        End::Removed => (
+            PATIENCE,
+            Some((CLOSE_CAMERA_REMOVED, "the camera was removed")),
+        ),
+        End::BadMessage(_) => (PATIENCE, Some((CLOSE_BAD_MESSAGE, "malformed message"))),
+    };
+    let goodbye = async {
+        if !matches!(timeout(patience, link.finish()).await, Ok(Ok(()))) {
+            return false;
+        }
+        let code = match end {
+            End::Violation(error) => {
+                link.reproach(error).await;
+                return true;
+            }
+            End::BadMessage(_) => Some("bad-message"),
+            End::Removed => Some("camera-removed"),
+            _ => None,
+        };
+        if let Some(code) = code {
+            let error = ServerMessage::Error {
+                code: code.into(),
+                message: end.to_string(),
+            };
+            if link.say(Message::text(error.to_json())).is_err() {
+                return false;
+            }
+        }
+        match close {
+            Some((code, reason)) => {
+                let closing = timeout(PATIENCE, link.close(code, reason));
+                matches!(closing.await, Ok(Ok(())))
+            }
+            None => true,
+        }
+    };
+    if !goodbye.await {
+        tracing::debug!("the viewer was gone before goodbye");
+    }
+}

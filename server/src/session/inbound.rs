@@ -1,0 +1,106 @@
+//! What a viewer says, and what follows from it at once, whatever is on its way to the viewer.
+//!
+//! Sending belongs to [`super::outbound`]; reading from the socket to [`super::link`].
+
+use super::{End, Session};
+use crate::camera::{Command, Subscription};
+use crate::hub::Limits;
+use crate::util::clock;
+use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use std::sync::atomic::Ordering;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    pub(super) fn hear(
+        &mut self,
+        message: Message,
+        subscription: &mut Subscription,
+    ) -> Result<(), End> {
+        let now = Instant::now();
+        self.ping_due = now + self.config.ping_interval;
+        if self.paused {
+            // Whatever it says, it is there.
+            self.probe = None;
+        }
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(_) => return Err(End::Left),
+            Message::Pong(payload) => {
+                let asked = self.probe.as_ref().map(|probe| probe.id.to_be_bytes());
+                if asked.is_some_and(|asked| payload == asked[..]) {
+                    self.probe = None;
+                    self.credit.arrived();
+                }
+                return Ok(());
+            }
+            // Viewers have nothing binary to say; tungstenite answers pings by itself.
+            _ => return Ok(()),
+        };
+        match ViewerMessage::from_json(&text)? {
+            ViewerMessage::Ack { seq } => self.acknowledged(seq, now),
+            ViewerMessage::Ping { id } => self.say(ServerMessage::Pong {
+                id,
+                time_us: clock::now_us(),
+            })?,
+            ViewerMessage::Want(want) => {
+                let missed = self.skips.settle(subscription.newest_number());
+                self.count_left_out(missed);
+                self.pace.limit(want.max_fps);
+                self.beats = want.unchanged;
+                subscription.limit(Limits {
+                    max_width: want.max_width,
+                    quality: want.quality,
+                });
+            }
+            ViewerMessage::Pause => {
+                self.set_paused(true);
+                // Whatever arrives during the pause may be thrown away.
+                self.shown = None;
+                self.skips.pause();
+                self.link.withdraw_frame();
+                subscription.pause();
+            }
+            ViewerMessage::Resume => {
+                self.set_paused(false);
+                // Or thrown away.
+                self.credit.arrived();
+                subscription.resume();
+            }
+            ViewerMessage::Control { name, value } => {
+                let command = Command::Set {
+                    control: name,
+                    value,
+                };
+                if let Err(error) = subscription.operator().send(command) {
+                    self.say(ServerMessage::Error {
+                        code: error.code().into(),
+                        message: error.to_string(),
+                    })?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The viewer drew this frame.
+    fn acknowledged(&mut self, seq: u64, now: Instant) {
+        let before = self.credit.last_ack();
+        self.credit.acknowledged(seq, now.into_std());
+        let last = self.credit.last_ack();
+        if last.is_some_and(|(last, _)| last == seq) {
+            self.viewer.acked.mark();
+        }
+        if last != before {
+            self.probe = None;
+        }
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+        self.viewer.paused.store(paused, Ordering::Relaxed);
+        self.probe = None;
+    }
+}
