@@ -5,10 +5,11 @@
 use crate::Code;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Uri;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
+};
 use std::fmt;
-use std::net::Ipv6Addr;
+use url::{Host, ParseError, Url};
 
 /// Host, port, path and credentials of a URL. Its text never shows the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,17 @@ pub struct Endpoint {
 pub struct Credentials(String);
 
 impl Credentials {
+    fn of(url: &Url) -> Option<Self> {
+        let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, None) => Some(Self(decoded(user))),
+            (user, Some(password)) => {
+                Some(Self(format!("{}:{}", decoded(user), decoded(password))))
+            }
+        }
+    }
+
     /// The value of an `Authorization` header (RFC 7617).
     pub fn basic(&self) -> String {
         format!("Basic {}", STANDARD.encode(&self.0))
@@ -84,49 +96,59 @@ impl Endpoint {
         if has_raw_credentials(url) {
             return Err(error(ENCODE));
         }
-        let url = url.split_once('#').map_or(url, |(url, _)| url).trim();
-        let uri: Uri = readable(url)
-            .parse()
-            .map_err(|_| error("it cannot be read"))?;
-        let scheme = uri
-            .scheme_str()
+        let text = url.split_once('#').map_or(url, |(url, _)| url).trim();
+        let (scheme, rest) = text
+            .split_once("://")
             .ok_or_else(|| error("it lacks a scheme such as http://"))?;
-        let tls = schemes
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
-            .map(|(_, tls)| *tls)
-            .ok_or_else(|| error("its scheme is not one that works here"))?;
-        let authority = uri.authority().ok_or_else(|| error("it has no host"))?;
-        // `Uri` is not strict about it.
-        let host = match authority.host() {
-            "" => return Err(error("it has no host")),
-            name if !name.contains(['[', ']', ':', '%']) => name,
-            address => address
-                .strip_prefix('[')
-                .and_then(|address| address.strip_suffix(']'))
-                .filter(|address| address.parse::<Ipv6Addr>().is_ok())
-                .ok_or_else(|| error("its host is neither a name nor an address"))?,
+        let tls = meaning(scheme, schemes).ok_or_else(|| error(UNKNOWN_SCHEME))?;
+        // Browsers pass over slashes there, and take a path for the host.
+        if rest.starts_with(['/', '\\']) {
+            return Err(error(NO_HOST));
+        }
+        let url = format!("{}://{}", web(tls), with_credentials_encoded(rest));
+        let url = Url::parse(&url).map_err(|problem| error(explained(problem)))?;
+        Self::of(&url, tls).map_err(error)
+    }
+
+    /// Where a reference in an answer of this endpoint leads, as browsers resolve it. The credentials are those of the reference,
+    /// if it has any.
+    ///
+    /// # Errors
+    /// Where it is no URL of one of the schemes.
+    #[doc(hidden)]
+    pub fn join(&self, reference: &str, schemes: &[(&str, bool)]) -> Result<Self, UrlError> {
+        let reference = reference.split('#').next().unwrap_or_default();
+        let error = |problem| UrlError {
+            url: without_credentials(reference),
+            problem,
         };
-        let port = match (has_port(authority.as_str()), authority.port_u16()) {
-            (true, None | Some(0)) => return Err(error("its port is not one")),
-            (_, Some(port)) => port,
-            (false, None) if tls => 443,
-            (false, None) => 80,
+        if has_raw_credentials(reference) {
+            return Err(error(ENCODE));
+        }
+        let base = format!("{}://{}{}", web(self.tls), self.authority(), self.path);
+        let url = Url::parse(&base).and_then(|base| base.join(reference));
+        let url = url.map_err(|problem| error(explained(problem)))?;
+        let tls = meaning(url.scheme(), schemes).ok_or_else(|| error(UNKNOWN_SCHEME))?;
+        Self::of(&url, tls).map_err(error)
+    }
+
+    fn of(url: &Url, tls: bool) -> Result<Self, &'static str> {
+        let host = match url.host() {
+            Some(Host::Domain(name)) => name.to_owned(),
+            Some(Host::Ipv4(address)) => address.to_string(),
+            Some(Host::Ipv6(address)) => address.to_string(),
+            None => return Err(NO_HOST),
         };
-        let credentials = authority.as_str().rsplit_once('@').map(|(user, _)| {
-            Credentials(percent_decode_str(user).decode_utf8_lossy().into_owned())
-        });
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let port = url.port_or_known_default().filter(|port| *port > 0);
+        let query = url
+            .query()
+            .map_or(String::new(), |query| format!("?{query}"));
         Ok(Self {
             tls,
-            host: host.to_owned(),
-            port,
-            path: if path.starts_with('/') {
-                path.to_owned()
-            } else {
-                format!("/{path}")
-            },
-            credentials,
+            host,
+            port: port.ok_or(NO_PORT)?,
+            path: format!("{}{query}", url.path()),
+            credentials: Credentials::of(url),
             code: None,
         })
     }
@@ -185,8 +207,7 @@ impl Endpoint {
 
     /// The path with one more pair in its query; the value is encoded.
     pub fn add_query(&mut self, key: &str, value: &str) {
-        let value =
-            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
         let separator = if self.path.contains('?') { '&' } else { '?' };
         self.path.push_str(&format!("{separator}{key}={value}"));
     }
@@ -267,35 +288,47 @@ fn has_raw_credentials(url: &str) -> bool {
     no_host || fragment.contains('@')
 }
 
-/// The URL with everything encoded that people write into it and no URL contains, as browsers do.
-fn readable(url: &str) -> String {
-    let after_scheme = url.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = url.split_at(after_scheme);
+const NO_HOST: &str = "it has no host";
+const NO_PORT: &str = "its port is not one";
+const UNKNOWN_SCHEME: &str = "its scheme is not one that works here";
+
+fn explained(problem: ParseError) -> &'static str {
+    match problem {
+        ParseError::EmptyHost => NO_HOST,
+        ParseError::InvalidPort => NO_PORT,
+        ParseError::IdnaError
+        | ParseError::InvalidIpv4Address
+        | ParseError::InvalidIpv6Address
+        | ParseError::InvalidDomainCharacter => "its host is neither a name nor an address",
+        _ => "it cannot be read",
+    }
+}
+
+/// Whether a scheme means TLS, where it is one of those that are understood.
+fn meaning(scheme: &str, schemes: &[(&str, bool)]) -> Option<bool> {
+    let mut schemes = schemes.iter();
+    let known = schemes.find(|(name, _)| name.eq_ignore_ascii_case(scheme));
+    known.map(|(_, tls)| *tls)
+}
+
+/// The scheme by whose rules every URL is read.
+fn web(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
+}
+
+/// A URL without its scheme, with everything encoded in front of the last `@` before the path that is not read as it stands:
+/// a backslash begins the path, and line ends are passed over.
+fn with_credentials_encoded(rest: &str) -> String {
     let authority = rest.find(['/', '?']).unwrap_or(rest.len());
     let credentials = rest[..authority].rfind('@').unwrap_or(0);
     let (credentials, rest) = rest.split_at(credentials);
     format!(
-        "{scheme}{}{}",
-        percent_encoding::utf8_percent_encode(credentials, IN_CREDENTIALS),
-        percent_encoding::utf8_percent_encode(rest, ANYWHERE)
+        "{}{rest}",
+        utf8_percent_encode(credentials, NOT_IN_CREDENTIALS)
     )
 }
 
-/// What stands nowhere in a URL.
-const ANYWHERE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// What stands nowhere in front of the last `@` before the path.
-const IN_CREDENTIALS: &AsciiSet = &ANYWHERE.add(b'@').add(b'[').add(b']');
+const NOT_IN_CREDENTIALS: &AsciiSet = &CONTROLS.add(b'\\');
 
 /// Whether there is a colon behind the host, in an authority or in a URL without a path.
 fn has_port(authority: &str) -> bool {
@@ -459,6 +492,60 @@ mod tests {
             "http://cam/a",
         ] {
             assert!(parse(fine).is_ok(), "{fine}");
+        }
+    }
+
+    const WEB: [(&str, bool); 2] = [("http", false), ("https", true)];
+
+    #[test]
+    fn references_are_resolved_as_the_standard_does() {
+        let base = Endpoint::parse("http://a/b/c/d;p?q", &WEB).unwrap();
+        // RFC 3986 §5.4, without those of other schemes.
+        for (reference, target) in [
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            ("#s", "http://a/b/c/d;p?q"),
+            ("g#s", "http://a/b/c/g"),
+            ("g?y#s", "http://a/b/c/g?y"),
+            (";x", "http://a/b/c/;x"),
+            ("g;x?y#s", "http://a/b/c/g;x?y"),
+            ("", "http://a/b/c/d;p?q"),
+            (".", "http://a/b/c/"),
+            ("./", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../..", "http://a/"),
+            ("../../g", "http://a/g"),
+            ("../../../g", "http://a/g"),
+            ("/./g", "http://a/g"),
+            ("/../g", "http://a/g"),
+            ("g.", "http://a/b/c/g."),
+            ("..g", "http://a/b/c/..g"),
+            ("./../g", "http://a/b/g"),
+            ("./g/.", "http://a/b/c/g/"),
+            ("g/../h", "http://a/b/c/h"),
+            ("g;x=1/./y", "http://a/b/c/g;x=1/y"),
+            ("g;x=1/../y", "http://a/b/c/y"),
+            ("g?y/../x", "http://a/b/c/g?y/../x"),
+            ("?x=http://b/", "http://a/b/c/d;p?x=http://b/"),
+            ("https://b:81/x", "https://b:81/x"),
+            ("http:g", "http://a/b/c/g"),
+            ("/a b.jpg?x=\"y\"", "http://a/a%20b.jpg?x=%22y%22"),
+            ("/100%25[1]#x", "http://a/100%25[1]"),
+        ] {
+            let expected = Endpoint::parse(target, &WEB);
+            assert_eq!(base.join(reference, &WEB), expected, "{reference}");
+        }
+        let secure = Endpoint::parse("https://a:8443/b", &WEB).unwrap();
+        assert!(secure.join("//g", &WEB).unwrap().tls);
+        assert_eq!(secure.join("g", &WEB).unwrap().authority(), "a:8443");
+        for wrong in ["g:h", "//", "http://[::1", "data:,x"] {
+            assert!(base.join(wrong, &WEB).is_err(), "{wrong}");
         }
     }
 
