@@ -1,5 +1,7 @@
-//! The JSON API: what goes on, for programs and dashboards. `docs/api.md` says what each field means.
+//! The JSON API: what goes on, for programs and dashboards. `docs/api.md` says what each field means; what
+//! `/metrics` tells as well is in [`super::figures`].
 
+use super::figures::{CAMERA, VIEWERS, with};
 use super::query::Query;
 use super::{State, cameras, guard};
 use crate::access::{Grant, Role, Via};
@@ -31,7 +33,6 @@ pub(super) async fn status(
     extract::State(state): extract::State<State>,
     Extension(grant): Extension<Grant>,
 ) -> Json<Value> {
-    let totals = state.roster.totals();
     let viewers = state.roster.viewers();
     let viewers = viewers.iter().filter(|viewer| grant.sees(&viewer.camera));
     let viewers = viewers.map(|viewer| {
@@ -42,17 +43,14 @@ pub(super) async fn status(
         }
         described
     });
-    Json(json!({
+    let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "time_us": clock::now_us(),
         "uptime_s": state.started.elapsed().as_secs(),
-        "viewers_total": totals.viewers.load(Relaxed),
-        "sent_total": totals.sent.load(Relaxed),
-        "bytes_total": totals.bytes.load(Relaxed),
-        "skipped_total": totals.skipped.load(Relaxed),
         "cameras": described(&state, &grant),
         "viewers": viewers.collect::<Vec<_>>(),
-    }))
+    });
+    Json(with(status, &VIEWERS, state.roster.totals()))
 }
 
 /// `/api/v1/cameras`: the cameras alone.
@@ -75,7 +73,7 @@ fn rounded(rate: f64) -> f64 {
 fn describe(camera: &Camera) -> Value {
     let (state, feed) = (camera.state(), camera.feed());
     let counters = &feed.counters;
-    json!({
+    let described = json!({
         "id": **camera.id(),
         "name": state.name,
         "source": state.source,
@@ -86,18 +84,13 @@ fn describe(camera: &Camera) -> Value {
         "width": state.mode.width,
         "height": state.mode.height,
         "fps": state.mode.fps,
-        "consumers": feed.demand().consumers(),
-        "captured": counters.captured.load(Relaxed),
-        "encoded": counters.published.load(Relaxed),
-        "overtaken": counters.overtaken.load(Relaxed),
-        "broken": counters.broken.load(Relaxed),
-        "unscaled": counters.unscaled.load(Relaxed),
         "fps_captured": rounded(counters.captured_rate()),
         "fps_encoded": rounded(counters.published_rate()),
         "last_frame_us": counters.published_us.load(Relaxed),
         "last_frame_bytes": counters.published_bytes.load(Relaxed),
         "renditions": feed.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
-    })
+    });
+    with(described, &CAMERA, camera)
 }
 
 fn describe_rendition((tally, consumers): &(Tally, usize)) -> Value {

@@ -1,73 +1,16 @@
 //! `/metrics` in the Prometheus text format, version 0.0.4.
+//!
+//! What `/api/v1/status` counts as well is in [`super::figures`].
 
+use super::figures::{CAMERA, Figure, VIEWERS};
 use super::{State, cameras};
 use crate::access::Grant;
-use crate::camera::{Camera, Phase};
+use crate::camera::Camera;
 use axum::extract::{self, Extension};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// Name, type, help and value of one figure of every camera.
-type CameraFigure = (&'static str, &'static str, &'static str, fn(&Camera) -> f64);
-
-const CAMERA_FIGURES: [CameraFigure; 9] = [
-    (
-        "pistreamer_camera_up",
-        "gauge",
-        "1 while the camera delivers",
-        |camera| f64::from(u8::from(camera.state().phase == Phase::Live)),
-    ),
-    (
-        "pistreamer_camera_consumers",
-        "gauge",
-        "Consumers that want frames now",
-        |camera| camera.feed().demand().consumers() as f64,
-    ),
-    (
-        "pistreamer_camera_renditions",
-        "gauge",
-        "Sizes and qualities of the picture that are made now",
-        |camera| camera.feed().tallies().len() as f64,
-    ),
-    (
-        "pistreamer_frames_captured_total",
-        "counter",
-        "Frames that the source delivered",
-        |camera| camera.feed().counters.captured.load(Relaxed) as f64,
-    ),
-    (
-        "pistreamer_frames_encoded_total",
-        "counter",
-        "Frames that were published",
-        |camera| camera.feed().counters.published.load(Relaxed) as f64,
-    ),
-    (
-        "pistreamer_frames_overtaken_total",
-        "counter",
-        "Frames that a newer one overtook before it was encoded",
-        |camera| camera.feed().counters.overtaken.load(Relaxed) as f64,
-    ),
-    (
-        "pistreamer_frames_broken_total",
-        "counter",
-        "Pictures that were broken or could not be encoded",
-        |camera| camera.feed().counters.broken.load(Relaxed) as f64,
-    ),
-    (
-        "pistreamer_frames_unscaled_total",
-        "counter",
-        "Smaller pictures that could not be made, in place of which the full ones were sent",
-        |camera| camera.feed().counters.unscaled.load(Relaxed) as f64,
-    ),
-    (
-        "pistreamer_last_frame_timestamp_seconds",
-        "gauge",
-        "Unix time of the newest frame's publication",
-        |camera| camera.feed().counters.published_us.load(Relaxed) as f64 / 1e6,
-    ),
-];
 
 pub(super) async fn metrics(
     extract::State(state): extract::State<State>,
@@ -75,14 +18,16 @@ pub(super) async fn metrics(
 ) -> Response {
     let cameras = cameras::all(&state, &grant);
     let mut text = String::new();
-    for (name, kind, help, value) in CAMERA_FIGURES {
+    for figure in CAMERA {
+        let Figure {
+            name, kind, help, ..
+        } = figure;
         describe(&mut text, name, kind, help);
         for camera in &cameras {
-            line(&mut text, name, &label(camera), value(camera));
+            line(&mut text, name, &label(camera), (figure.value)(camera));
         }
     }
     renditions(&mut text, &state, &grant);
-    let totals = state.roster.totals();
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
     let figures = [
@@ -91,36 +36,6 @@ pub(super) async fn metrics(
             "gauge",
             "Viewers that look now",
             state.roster.viewers().len() as f64,
-        ),
-        (
-            "pistreamer_viewers_total",
-            "counter",
-            "Viewers that came",
-            totals.viewers.load(Relaxed) as f64,
-        ),
-        (
-            "pistreamer_frames_sent_total",
-            "counter",
-            "Frames sent to viewers",
-            totals.sent.load(Relaxed) as f64,
-        ),
-        (
-            "pistreamer_bytes_sent_total",
-            "counter",
-            "Bytes of frames sent",
-            totals.bytes.load(Relaxed) as f64,
-        ),
-        (
-            "pistreamer_frames_skipped_total",
-            "counter",
-            "Frames that newer ones overtook on the way to a viewer",
-            totals.skipped.load(Relaxed) as f64,
-        ),
-        (
-            "pistreamer_frames_unchanged_total",
-            "counter",
-            "Frames told to viewers as unchanged instead of sent",
-            totals.unchanged.load(Relaxed) as f64,
         ),
         (
             "pistreamer_connections",
@@ -168,6 +83,13 @@ pub(super) async fn metrics(
     for (name, kind, help, value) in figures {
         describe(&mut text, name, kind, help);
         line(&mut text, name, "", value);
+    }
+    for figure in VIEWERS {
+        let Figure {
+            name, kind, help, ..
+        } = figure;
+        describe(&mut text, name, kind, help);
+        line(&mut text, name, "", (figure.value)(state.roster.totals()));
     }
     let counters = state.access.counters();
     let name = "pistreamer_refused_total";

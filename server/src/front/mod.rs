@@ -8,6 +8,7 @@ mod body;
 mod cameras;
 mod crowd;
 pub(crate) mod device;
+mod figures;
 mod guard;
 pub(crate) mod ingest;
 pub(crate) mod listen;
