@@ -5,20 +5,20 @@
 //! none of its consumers. `app` alone puts the stages together.
 
 pub mod access;
-pub mod called;
+pub(crate) mod called;
 mod decoder;
 pub mod demand;
 pub mod log;
 mod state_dir;
 pub mod stdout;
 pub mod util;
-pub mod via;
+pub(crate) mod via;
 
 pub mod camera;
 pub mod encode;
 pub mod front;
 pub mod hub;
-pub mod push;
+pub(crate) mod push;
 pub mod session;
 pub mod source;
 
@@ -26,7 +26,7 @@ pub mod app;
 pub mod cli;
 pub mod cmd;
 pub mod config;
-pub mod placeholders;
+pub(crate) mod placeholders;
 pub mod usage;
 
 #[cfg(fuzzing)]

@@ -5,25 +5,25 @@
 mod commands;
 #[cfg(feature = "libcamera")]
 mod device;
-pub mod files;
+pub(crate) mod files;
 mod given;
-pub mod http;
-pub mod ingest;
+pub(crate) mod http;
+pub(crate) mod ingest;
 mod kinds;
 #[cfg(feature = "libcamera")]
-pub mod libcamera;
+pub(crate) mod libcamera;
 mod local;
 pub(crate) mod no_libcamera;
 mod numbering;
 mod outlet;
 mod pace;
-pub mod pattern;
-pub mod push_slot;
-pub mod relay;
+pub(crate) mod pattern;
+pub(crate) mod push_slot;
+pub(crate) mod relay;
 pub(crate) mod remote;
 pub(crate) mod spec;
 mod supervise;
-pub mod tcp;
+pub(crate) mod tcp;
 mod whole;
 
 pub(crate) use commands::Commands;

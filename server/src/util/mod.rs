@@ -4,5 +4,5 @@ pub mod clock;
 pub(crate) mod file_watch;
 pub(crate) mod host;
 pub(crate) mod log_throttle;
-pub mod panics;
+pub(crate) mod panics;
 pub(crate) mod token_bucket;

@@ -16,7 +16,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use list::{CameraDescription, ControlDescription, FormatDescription, available, list};
+pub(crate) use list::{available, list};
 
 use super::{Config, Outlet, Source, SourceError};
 use libcamera::camera::Camera;
