@@ -188,16 +188,15 @@ impl Shared {
 
     fn work(&self) {
         let mut tools = Tools::default();
-        let mut pause = self.pauses.first;
+        let mut backoff = self.pauses.backoff();
         while let Some(frame) = self.take() {
             match self.handle(frame, &mut tools) {
-                Ok(()) => pause = self.pauses.first,
+                Ok(()) => backoff.reset(),
                 Err(panic) => {
                     // Whatever the panic left them in.
                     tools = Tools::default();
                     self.panicked(&panic);
-                    self.rest(pause);
-                    pause = self.pauses.after(pause);
+                    self.rest(backoff.pause(fastrand::f64()));
                 }
             }
         }

@@ -4,6 +4,7 @@
 
 use super::{Outlet, Source, SourceError};
 use crate::util::panics;
+use pistreamer_protocol::Backoff;
 use std::time::Duration;
 
 /// Pauses between attempts, doubling from the first up to the longest.
@@ -26,9 +27,9 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    /// The pause after one that was so long.
-    pub fn after(self, pause: Duration) -> Duration {
-        (pause * 2).min(self.longest)
+    /// Starts with the first one.
+    pub(crate) fn backoff(self) -> Backoff {
+        Backoff::new(self.first, self.longest)
     }
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn supervise(
     pauses: Pauses,
 ) {
     let mut source = None;
-    let mut pause = pauses.first;
+    let mut backoff = pauses.backoff();
     let mut last_reason = String::new();
     while !outlet.demand().stopping() {
         let pictures = outlet.pictures();
@@ -58,7 +59,7 @@ pub(crate) fn supervise(
             Err(panic) => format!("a bug in this source ended it: {panic}"),
         };
         if outlet.pictures() > pictures {
-            pause = pauses.first;
+            backoff.reset();
             last_reason.clear();
         }
         outlet.lost(&reason);
@@ -68,17 +69,10 @@ pub(crate) fn supervise(
             tracing::warn!(reason, "no picture; trying again until there is one");
             last_reason = reason;
         }
-        if outlet.demand().sleep(with_jitter(pause)) {
+        if outlet.demand().sleep(backoff.pause(fastrand::f64())) {
             break;
         }
-        pause = pauses.after(pause);
     }
-}
-
-/// The pause, 0 to 25 % longer, so that several cameras behind one hub don't come back in step.
-fn with_jitter(pause: Duration) -> Duration {
-    let noise = u64::from(crate::util::clock::now_us() as u16);
-    pause + pause.mul_f64(noise as f64 / f64::from(u16::MAX) / 4.0)
 }
 
 #[cfg(test)]
