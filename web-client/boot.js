@@ -20,10 +20,12 @@ async function view() {
   if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
   for (const name of ["camera", "fit", "ticket", "wire", "size", "stale_after"])
     if (query.has(name)) camera.setAttribute(name.replace("_", "-"), query.get(name));
-  for (const [name, usual] of [["controls", !embedded], ["overlay", !embedded], ["mirror", false]])
+  for (const [name, usual] of [["controls", !embedded], ["overlay", false], ["mirror", false]])
     camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
   // What the address says counts more than what was chosen on an earlier visit.
   camera.setAttribute("pinned", [...query.keys()].join(" "));
+  const { title } = document;
+  camera.addEventListener("namechange", ({ detail }) => (document.title = detail.name ? `${detail.name} – ${title}` : title));
   camera.addEventListener("error", async () => {
     if (camera.dataset.state === "live") return;
     const answer = await fetch("api/v1/session" + location.search).catch(() => null);

@@ -1,9 +1,35 @@
 // The class of <pi-camera>: what of a custom element has to be JavaScript. What it does in a document is the view's work.
 
+import { current } from "./failure.js";
+
 // Frameworks write what they are to leave away.
 const saysOff = (value) => /^(false|0)$/i.test(value);
 
-export function define_element(name, observed, make) {
+/** The program that makes views: its constructor, its script, its version. */
+let program = null;
+let restarts = 0;
+let restarting = null;
+const addresses = new WeakMap();
+
+/** The WebSocket's address of the camera that the element shows from now on. */
+export function remember(element, socket) {
+  addresses.set(element, socket);
+}
+
+/** Another run of the program, in memory of its own, unless there is one already. */
+async function restarted() {
+  if (!program.run.failed) return;
+  const script = new URL(program.script);
+  // Under its own address, there is only the run that has failed.
+  script.search = `again=${(restarts += 1)}`;
+  restarting ??= import(script.href)
+    .then((script) => script.default())
+    .finally(() => (restarting = null));
+  await restarting;
+}
+
+export function define_element(name, observed, make, script, version) {
+  program = { make, script, version, run: current() };
   if (customElements.get(name)) return;
 
   class PiCamera extends HTMLElement {
@@ -13,10 +39,12 @@ export function define_element(name, observed, make) {
     #paused = false;
     /** Whether an attribute was changed that the view has yet to look at. */
     #changed = false;
+    /** Why the program failed, and what shows the stream instead. */
+    #failure = null;
     #follow = () => {
       if (!this.#changed) return;
       this.#changed = false;
-      this.#view?.attributes_changed();
+      this.#ask((view) => view.attributes_changed());
     };
 
     connectedCallback() {
@@ -28,28 +56,84 @@ export function define_element(name, observed, make) {
         this[name] = value;
       }
       this.#changed = false;
-      const view = make(this, this.#paused);
+      if (program.run.failed) this.restart();
+      else this.#begin();
+    }
+
+    #begin() {
+      this.#failure = null;
+      const { run } = program;
+      const failed = (words, stack) => this.#fail(words, stack);
+      run.elements.add(failed);
+      const view = program.make(this, this.#paused);
+      // It failed, and has said so.
+      if (run.failed) return;
+      const one = { view, run, failed };
       // A listener of what it told meanwhile may have taken the element away, or put it elsewhere.
       if (!this.isConnected || this.#view) {
-        this.#end(view);
+        this.#end(one);
         return;
       }
-      this.#view = view;
-      view.begin();
+      this.#view = one;
+      this.#ask((view) => view.begin());
     }
 
     disconnectedCallback() {
-      const view = this.#view;
-      if (!view) return;
-      this.#paused = view.paused;
+      const one = this.#view;
+      this.#failure?.end();
+      if (!one) return;
+      this.#paused = this.paused;
       this.#view = null;
-      this.#end(view);
+      this.#end(one);
     }
 
-    #end(view) {
-      view.end();
+    #end({ view, run, failed }) {
+      run.elements.delete(failed);
+      run.call(() => view.end());
       // Later: one of its methods may be running.
-      queueMicrotask(() => view.free());
+      queueMicrotask(() => run.call(() => view.free()));
+    }
+
+    /** What the view answers; null where there is none, or none any more. */
+    #ask(question) {
+      const one = this.#view;
+      return one ? (one.run.call(() => question(one.view)) ?? null) : null;
+    }
+
+    #fail(words, stack) {
+      this.#view = null;
+      // Where it happened is for the report.
+      const reason = words.replace(/^panicked at (\S+):\n/, "").split("\n")[0];
+      const report = [
+        `pistreamer viewer ${program.version}`,
+        words,
+        stack,
+        `camera ${this.getAttribute("camera") ?? ""} on ${location.origin}${location.pathname}`,
+        navigator.userAgent,
+        new Date().toISOString(),
+      ].join("\n");
+      this.#failure = { reason, report, end() {} };
+      this.#showPlainStream(this.#failure);
+      if (!this.isConnected) return;
+      this.dataset.state = "failed";
+      const tell = (name, detail) => this.dispatchEvent(new CustomEvent(name, { detail }));
+      tell("statechange", { state: "failed", reason });
+      tell("error", { message: `the viewer has failed: ${reason}`, report });
+    }
+
+    async #showPlainStream(failure) {
+      const { plainStream } = await import(new URL("plain.js", program.script).href);
+      // It may run again by now.
+      if (failure !== this.#failure || !this.isConnected) return;
+      failure.end = plainStream(this, addresses.get(this), program.script, failure.report, () => this.restart());
+    }
+
+    /** After the program has failed: runs it anew. Rejected where it cannot be loaded, or fails at once. */
+    async restart() {
+      await restarted();
+      if (this.#view || !this.isConnected) return;
+      this.#failure?.end();
+      this.#begin();
     }
 
     attributeChangedCallback(name, before, after) {
@@ -61,24 +145,27 @@ export function define_element(name, observed, make) {
 
     snapshot() {
       this.#follow();
-      return this.#view?.snapshot() ?? Promise.reject(new Error("the element is not in a document"));
+      const gone = () => Promise.reject(new Error("the element is not in a document"));
+      return this.#ask((view) => view.snapshot()) ?? gone();
     }
 
     pause() {
       this.#paused = true;
-      this.#view?.set_paused(true);
+      this.#ask((view) => view.set_paused(true));
     }
 
     play() {
       this.#paused = false;
-      this.#view?.set_paused(false);
+      this.#ask((view) => view.set_paused(false));
     }
 
-    get paused() { return this.#view?.paused ?? this.#paused; }
-    get state() { return this.#view?.state ?? ""; }
-    get reason() { return this.#view?.reason ?? ""; }
-    get seq() { return this.#view?.seq ?? null; }
-    get age() { return this.#view?.age ?? null; }
+    get paused() { return this.#ask((view) => view.paused) ?? this.#paused; }
+    get state() { return this.#ask((view) => view.state) ?? (this.#failure && this.isConnected ? "failed" : ""); }
+    get reason() { return this.#ask((view) => view.reason) ?? this.#failure?.reason ?? ""; }
+    get report() { return this.#failure?.report ?? null; }
+    get name() { return this.dataset.name ?? ""; }
+    get seq() { return this.#ask((view) => view.seq); }
+    get age() { return this.#ask((view) => view.age); }
   }
 
   const reflect = (property, attribute, get, write) =>

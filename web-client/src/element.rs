@@ -30,13 +30,24 @@ const OBSERVED: [&str; 11] = [
 
 #[wasm_bindgen(module = "/src/element.js")]
 extern "C" {
-    fn define_element(name: &str, observed: Vec<String>, make: &JsValue);
+    fn define_element(
+        name: &str,
+        observed: Vec<String>,
+        make: &JsValue,
+        script: &str,
+        version: &str,
+    );
+    /// From where the plain stream comes where the program fails.
+    #[wasm_bindgen(js_name = remember)]
+    pub(crate) fn remember_address(element: &HtmlElement, socket: &str);
 }
 
-/// Registers `<pi-camera>`; does nothing where somebody has done so already.
+/// Registers `<pi-camera>`. Where that is done already, this run of the program takes the place of one that has failed.
 pub fn define() {
     let make = js::permanent::<dyn Fn(HtmlElement, bool) -> View, _>(View::new);
-    define_element("pi-camera", OBSERVED.map(str::to_owned).to_vec(), &make);
+    let observed = OBSERVED.map(str::to_owned).to_vec();
+    let version = env!("CARGO_PKG_VERSION");
+    define_element("pi-camera", observed, &make, &js::script_url(), version);
 }
 
 /// What the attributes ask for.

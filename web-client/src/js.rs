@@ -1,7 +1,7 @@
 //! Browser resources as values: listeners and timers end when they drop. Nothing here knows about video.
 
 use crate::address::{self, Unusable};
-use js_sys::Array;
+use js_sys::{Array, Function};
 use wasm_bindgen::closure::{Closure, IntoWasmClosure, WasmClosure};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
@@ -9,6 +9,14 @@ use web_sys::{
     AddEventListenerOptions, Element, Event, EventTarget, IntersectionObserver,
     IntersectionObserverEntry, ResizeObserver,
 };
+
+#[wasm_bindgen(module = "/src/failure.js")]
+extern "C" {
+    /// Every call from JavaScript comes through this: with what it throws, the program has failed.
+    fn guard(callback: &JsValue) -> Function;
+    fn hold(thing: &JsValue, held: bool);
+    fn panicked(words: &str);
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -109,18 +117,42 @@ pub fn object(properties: &[(&str, JsValue)]) -> js_sys::Object {
     object
 }
 
-/// Says a panic's place and words on the console before WebAssembly traps.
+/// Says a panic's place and words, on the console and to the page's elements, before WebAssembly traps.
 pub fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        web_sys::console::error_1(&panic.to_string().into());
-    }));
+    std::panic::set_hook(Box::new(|panic| panicked(&panic.to_string())));
+}
+
+/// A worker or a socket, which ends with this value, and also where the program fails and no value is dropped any more.
+pub struct Held<T: AsRef<JsValue>>(T);
+
+impl<T: AsRef<JsValue>> Held<T> {
+    /// From now on.
+    pub fn new(thing: T) -> Self {
+        hold(thing.as_ref(), true);
+        Self(thing)
+    }
+}
+
+impl<T: AsRef<JsValue>> std::ops::Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: AsRef<JsValue>> Drop for Held<T> {
+    fn drop(&mut self) {
+        hold(self.0.as_ref(), false);
+    }
 }
 
 /// An event listener. Dropping it removes it, even while it runs.
 pub struct Listener {
     target: EventTarget,
     event: &'static str,
-    closure: Closure<dyn FnMut(Event)>,
+    guarded: Function,
+    _closure: Closure<dyn FnMut(Event)>,
 }
 
 impl Listener {
@@ -132,20 +164,20 @@ impl Listener {
     ) -> Self {
         let closure =
             Closure::<dyn FnMut(Event)>::new(move |event: Event| f(event.unchecked_into()));
+        let guarded = guard(closure.as_ref());
         let options = AddEventListenerOptions::new();
         // Wheel listeners on some targets are passive otherwise, and couldn't keep the page from scrolling.
         options.set_passive(false);
         target
             .add_event_listener_with_callback_and_add_event_listener_options(
-                event,
-                closure.as_ref().unchecked_ref(),
-                &options,
+                event, &guarded, &options,
             )
             .expect("adding a listener throws only for a target that is null");
         Self {
             target: target.clone(),
             event,
-            closure,
+            guarded,
+            _closure: closure,
         }
     }
 }
@@ -155,7 +187,7 @@ impl Drop for Listener {
         // Fails only for a target that is null.
         let _ = self
             .target
-            .remove_event_listener_with_callback(self.event, self.closure.as_ref().unchecked_ref());
+            .remove_event_listener_with_callback(self.event, &self.guarded);
     }
 }
 
@@ -170,7 +202,7 @@ impl Interval {
     pub fn new(ms: i32, f: impl FnMut() + 'static) -> Self {
         let closure = Closure::<dyn FnMut()>::new(f);
         Self {
-            id: set_interval(closure.as_ref(), ms),
+            id: set_interval(&guard(closure.as_ref()), ms),
             _closure: closure,
         }
     }
@@ -193,7 +225,7 @@ impl Timeout {
     pub fn new(ms: i32, f: impl FnMut() + 'static) -> Self {
         let closure = Closure::<dyn FnMut()>::new(f);
         Self {
-            id: set_timeout(closure.as_ref(), ms),
+            id: set_timeout(&guard(closure.as_ref()), ms),
             _closure: closure,
         }
     }
@@ -215,7 +247,7 @@ impl SizeObserver {
     /// Calls `f` whenever the size has changed; `None` where the browser cannot watch.
     pub fn new(element: &Element, f: impl FnMut() + 'static) -> Option<Self> {
         let closure = Closure::<dyn FnMut()>::new(f);
-        let observer = ResizeObserver::new(closure.as_ref().unchecked_ref()).ok()?;
+        let observer = ResizeObserver::new(&guard(closure.as_ref())).ok()?;
         observer.observe(element);
         Some(Self {
             observer,
@@ -246,7 +278,7 @@ impl SightObserver {
                 f(newest.is_intersecting());
             }
         });
-        let observer = IntersectionObserver::new(closure.as_ref().unchecked_ref()).ok()?;
+        let observer = IntersectionObserver::new(&guard(closure.as_ref())).ok()?;
         observer.observe(element);
         Some(Self {
             observer,
@@ -267,5 +299,5 @@ where
     T: WasmClosure + ?Sized,
     F: IntoWasmClosure<T> + 'static,
 {
-    Closure::<T>::new(f).into_js_value()
+    guard(&Closure::<T>::new(f).into_js_value()).into()
 }

@@ -5,11 +5,11 @@
 
 use crate::js;
 use crate::steer::Want;
-use js_sys::{Array, JSON};
+use js_sys::JSON;
 use pistreamer_protocol::message::{
-    Camera, CameraState, CameraStatus, Control, Hello, Rendition, ServerMessage,
+    Camera, CameraState, CameraStatus, Hello, Rendition, ServerMessage,
 };
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
 /// Reads a server's message; `None` where it is none. One of an unknown type is [`ServerMessage::Unknown`].
 pub fn read(text: &str) -> Option<ServerMessage> {
@@ -89,7 +89,8 @@ fn hello(message: &JsValue) -> Option<Hello> {
         fps: number(message, "fps")?,
         status: status(message)?,
         wire: string(message, "wire")?,
-        controls: controls(message)?,
+        // The viewer has no use for them.
+        controls: Vec::new(),
     })
 }
 
@@ -108,22 +109,6 @@ fn status(message: &JsValue) -> Option<CameraStatus> {
         // The viewer shows what each frame and `rendition` say.
         ..CameraStatus::default()
     })
-}
-
-fn controls(message: &JsValue) -> Option<Vec<Control>> {
-    let Ok(controls) = js::get(message, "controls").dyn_into::<Array>() else {
-        return Some(Vec::new());
-    };
-    let control = |control: JsValue| {
-        Some(Control {
-            name: string(&control, "name")?,
-            min: number(&control, "min")?,
-            max: number(&control, "max")?,
-            value: number(&control, "value")?,
-            default: number(&control, "default")?,
-        })
-    };
-    controls.iter().map(control).collect()
 }
 
 fn string(object: &JsValue, name: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 //!
 //! What the messages mean belongs to [`crate::feed`].
 
-use crate::js::{self, Listener};
+use crate::js::{self, Held, Listener};
 use js_sys::ArrayBuffer;
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
@@ -21,7 +21,7 @@ pub enum SocketEvent {
 
 /// One connection. After [`SocketEvent::Closed`], nothing more comes.
 pub struct Socket {
-    socket: WebSocket,
+    socket: Held<WebSocket>,
     _listeners: [Listener; 3],
 }
 
@@ -55,7 +55,7 @@ impl Socket {
             on_event(SocketEvent::Closed(explain(event.code(), &event.reason())));
         });
         Ok(Self {
-            socket,
+            socket: Held::new(socket),
             _listeners: [open, message, close],
         })
     }
@@ -82,7 +82,7 @@ fn explain(code: u16, reason: &str) -> String {
         return reason.to_owned();
     }
     match code {
-        1000 => String::from("the server ended the stream"),
+        1000 | 1005 => String::from("the server ended the stream"),
         1001 => String::from("the server is shutting down"),
         1006 => String::from("no connection"),
         1011 => String::from("the server met an error"),

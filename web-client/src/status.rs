@@ -24,6 +24,8 @@ const HIDDEN: f64 = 30_000.0;
 pub enum Kind {
     /// On the way to the first frame.
     Connecting,
+    /// The server says that the camera is being opened.
+    Starting,
     /// New frames come.
     Live,
     /// The connection stands, but what can be seen is old.
@@ -45,6 +47,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
+            Self::Starting => "starting",
             Self::Live => "live",
             Self::Stale => "stale",
             Self::NoSignal => "no-signal",
@@ -59,6 +62,7 @@ impl Kind {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Connecting => "Connecting",
+            Self::Starting => "Starting",
             Self::Live => "Live",
             Self::Stale => "Stale",
             Self::NoSignal => "No signal",
@@ -376,7 +380,6 @@ impl Machine {
         let (kind, _, since) = self.describe(now);
         let awaited = kind == Kind::Live || kind == Kind::Connecting && self.link == Link::Up;
         let at = since + self.stale_after();
-        // A camera that is starting has more time than that.
         (awaited && at >= now).then_some(at)
     }
 
@@ -421,11 +424,9 @@ impl Machine {
                 (Kind::Stale, "the pictures arrive too late", drawn.at)
             }
             Some(drawn) => (Kind::Live, "", drawn.at),
-            None if camera.state == CameraState::Starting => (
-                Kind::Connecting,
-                "the camera is starting",
-                self.waiting_since,
-            ),
+            None if camera.state == CameraState::Starting => {
+                (Kind::Starting, &camera.reason, *camera_since)
+            }
             None if now - self.waiting_since > stale_after => {
                 (Kind::Stale, "no picture has come yet", self.waiting_since)
             }

@@ -8,15 +8,6 @@ pub fn tenths(value: f64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// Milliseconds: `83 ms`; from ten seconds on in seconds: `12.5 s`. Clocks that disagree can make it negative.
-pub fn milliseconds(value: f64) -> String {
-    if value >= 10_000.0 {
-        format!("{} s", tenths(value / 1000.0))
-    } else {
-        format!("{} ms", value.round() as i64)
-    }
-}
-
 /// A length of time in whole seconds: `7 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
 pub fn duration(ms: f64) -> String {
     let s = (ms.max(0.0) / 1000.0) as u64;
@@ -37,19 +28,6 @@ pub fn stopwatch(ms: f64) -> String {
     } else {
         format!("{min}:{s:02}")
     }
-}
-
-/// A count with thin spaces between groups of three digits: `1 234 567`.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// What may stand in a file's name on every system; anything else becomes `_`.
@@ -89,12 +67,6 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(tenths(29.97), "30.0");
         assert_eq!(tenths(0.04), "0.0");
-        assert_eq!(milliseconds(82.6), "83 ms");
-        assert_eq!(milliseconds(-3.2), "-3 ms");
-        assert_eq!(milliseconds(12_499.0), "12.5 s");
-        assert_eq!(count(7), "7");
-        assert_eq!(count(123), "123");
-        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! downloaded or compiled twice. A worker's own script has to be of the page's origin, therefore it is a blob.
 
 use crate::feed::Feed;
-use crate::js::{self, Listener, Timeout};
+use crate::js::{self, Held, Listener, Timeout};
 use crate::link::{Command, Report};
 use crate::painter::Canvas;
 use js_sys::Array;
@@ -64,11 +64,13 @@ pub fn local(
     Ok(Runner::Local(feed))
 }
 
-/// The worker's own script: it imports the page's, waits for the compiled module, and becomes a pipeline.
+/// The worker's own script: it imports the page's, waits for the compiled module, and becomes a pipeline. Browsers tell the
+/// page of errors in it, but of rejections only where they are made errors.
 pub fn script(page_script: &str) -> String {
     // Addresses hold no quotes: the browser has escaped them.
     format!(
         "import init, {{ run_worker }} from \"{page_script}\";
+        onunhandledrejection = ({{ reason }}) => setTimeout(() => {{ throw reason; }});
         onmessage = async ({{ data }}) => {{
             onmessage = null;
             await init({{ module_or_path: data }});
@@ -85,7 +87,7 @@ pub struct Remote {
 }
 
 struct Starting {
-    worker: Worker,
+    worker: Held<Worker>,
     canvas: RefCell<Option<HtmlCanvasElement>>,
     /// Commands given before the worker was ready.
     waiting: RefCell<Vec<Command>>,
@@ -114,7 +116,7 @@ impl Remote {
             return Err(error);
         }
         let shared = Rc::new(Starting {
-            worker: worker.clone(),
+            worker: Held::new(worker.clone()),
             canvas: RefCell::new(Some(canvas)),
             waiting: RefCell::default(),
             ready: Cell::new(false),

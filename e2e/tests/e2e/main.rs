@@ -3,9 +3,11 @@
 mod access;
 mod embedding;
 mod endurance;
+mod failure;
 mod harness;
 mod module;
 mod pages;
+mod panels;
 mod pictures;
 mod proxies;
 mod sizes;

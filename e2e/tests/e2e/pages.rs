@@ -146,7 +146,8 @@ async fn the_embedded_viewer_has_the_chrome_that_its_address_asks_for() -> Resul
             "camera=0 controls= overlay= mirror=",
         ),
         ("?controls=0&overlay=off", ""),
-        ("", "controls= overlay="),
+        ("?overlay=1", "controls= overlay="),
+        ("", "controls="),
     ] {
         let page = browser.open(&format!("{}{query}", server.url())).await?;
         page.wait_state("live").await?;

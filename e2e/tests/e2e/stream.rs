@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use pistreamer_e2e::browser::{Browser, poll};
+use pistreamer_e2e::fake::{FakeServer, frame};
 use pistreamer_e2e::server::{PATTERN, Server};
+use pistreamer_protocol::message::{CameraState, CameraStatus, ServerMessage};
 
 #[tokio::test]
 async fn the_canvas_shows_the_frames_that_the_server_sends_now() -> Result<()> {
@@ -101,3 +103,43 @@ const PICTURE_INSIDE: &str = "(() => {
     return box.left >= -1 && box.top >= -1 && box.right <= innerWidth + 1 && box.bottom <= innerHeight + 1
         && box.width > 200 && Math.abs(box.width / box.height - canvas.width / canvas.height) < 0.02;
 })()";
+
+#[tokio::test]
+async fn a_camera_that_starts_anew_is_shown_as_starting_and_under_its_new_name() -> Result<()> {
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    viewer.frame(&frame(1, 60)?).await?;
+    viewer.drawn(1).await?;
+    page.wait_state("live").await?;
+    page.wait_for("document.title === 'Fake – pistreamer'")
+        .await?;
+    let text = page.visible_text().await?;
+    assert!(text.contains("Live Fake"), "shown: {text}");
+    for (state, name, shown) in [
+        (CameraState::Starting, Some("The gate"), "starting"),
+        (CameraState::Live, None, "connecting"),
+    ] {
+        let status = CameraStatus {
+            state,
+            name: name.map(str::to_owned),
+            ..CameraStatus::default()
+        };
+        let told = ServerMessage::State(status);
+        viewer.text(&told.to_json()).await?;
+        page.wait_state(shown).await?;
+        let title = page.eval("document.title").await?;
+        assert_eq!(title, "The gate – pistreamer");
+    }
+    viewer
+        .text(r#"{"type":"state","state":"of-the-future"}"#)
+        .await?;
+    viewer.frame(&frame(2, 90)?).await?;
+    viewer.drawn(2).await?;
+    page.wait_state("live").await?;
+    let text = page.visible_text().await?;
+    assert!(text.contains("Live The gate"), "shown: {text}");
+    page.expect_no_complaints(&[])
+}

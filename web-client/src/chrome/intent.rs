@@ -106,9 +106,11 @@ mod tests {
     #[test]
     fn every_button_of_the_template_means_something() {
         let template = include_str!("template.html");
-        let names: Vec<&str> = template
-            .split("data-do=\"")
-            .skip(1)
+        let panels = include_str!("../../panels.js");
+        let attributes = template.split("data-do=\"").skip(1);
+        let made = ["button(\"", "choice(\""].map(|make| panels.split(make).skip(1));
+        let names: Vec<&str> = attributes
+            .chain(made.into_iter().flatten())
             .filter_map(|rest| rest.split('"').next())
             .collect();
         assert!(names.len() > 15);

@@ -1,13 +1,15 @@
-//! What lies over the picture: badge, statistics, toolbar, menu, help. Shows what it is told; decides nothing.
+//! What lies over the picture: badge, notice, toolbar, and in a module of their own the [`panels`]. Shows what it is told;
+//! decides nothing.
 //!
 //! What the buttons do belongs to [`crate::session`].
 
 pub mod capture;
 pub mod gestures;
 pub mod intent;
+pub mod panels;
 mod render;
 
-pub use render::{Overlay, View};
+pub use render::{View, why};
 
 use crate::js;
 use wasm_bindgen::{JsCast, JsValue};

@@ -3,7 +3,6 @@
 use super::Chrome;
 use crate::geometry::{Layout, Zoom};
 use crate::settings::Settings;
-use crate::stats::Rates;
 use crate::status::{Kind, Status};
 use crate::steer::{Reason, Size, Want};
 use crate::text;
@@ -23,34 +22,9 @@ pub struct View<'a> {
     pub has_picture: bool,
 }
 
-/// What the statistics tell.
-pub struct Overlay {
-    /// Over the last seconds.
-    pub rates: Rates,
-    /// In ms.
-    pub round_trip: Option<f64>,
-    /// ms from a frame's arrival until it was drawn.
-    pub took: f64,
-    /// By the server.
-    pub skipped_server: u64,
-    /// Here.
-    pub skipped_here: u64,
-    /// Could not be drawn.
-    pub corrupt: u64,
-    /// Width and height.
-    pub size: (u32, u32),
-    /// What the server is asked for.
-    pub want: Want,
-    /// Why.
-    pub why: Reason,
-    /// As negotiated.
-    pub wire: Option<WireFormat>,
-    /// Of the frame on the canvas.
-    pub seq: Option<u64>,
-}
-
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Connecting,
+    Kind::Starting,
     Kind::Live,
     Kind::Stale,
     Kind::NoSignal,
@@ -93,7 +67,7 @@ impl Chrome {
         let notice = match status.kind {
             Kind::Live | Kind::Hidden => false,
             Kind::Stale | Kind::Connecting => !view.has_picture,
-            Kind::NoSignal | Kind::Paused | Kind::Lost | Kind::Refused => true,
+            Kind::Starting | Kind::NoSignal | Kind::Paused | Kind::Lost | Kind::Refused => true,
         };
         self.show("notice", notice);
         self.show("notice-retry", lost && !never);
@@ -116,34 +90,10 @@ impl Chrome {
         self.write("say", &said);
     }
 
-    /// Shows the statistics.
-    pub fn show_overlay(&self, overlay: &Overlay) {
-        let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), text::milliseconds);
-        let rates = &overlay.rates;
-        self.write("o-fps", &format!("{} per s", text::tenths(rates.fps)));
-        self.write("o-age", &ms(rates.age));
-        self.write("o-p95", &ms(rates.age_p95));
-        self.write("o-rate", &format!("{} Mbit/s", text::tenths(rates.mbit)));
-        self.write("o-rtt", &ms(overlay.round_trip));
-        self.write("o-took", &ms(Some(overlay.took).filter(|ms| *ms > 0.0)));
-        let mut skipped = text::count(overlay.skipped_server + overlay.skipped_here);
-        if overlay.corrupt > 0 {
-            skipped.push_str(&format!(" + {} broken", text::count(overlay.corrupt)));
-        }
-        self.write("o-skipped", &skipped);
-        let (width, height) = overlay.size;
-        self.write("o-size", &format!("{width} × {height}"));
-        self.write("o-why", &why(overlay.want, overlay.why));
-        self.write("o-wire", overlay.wire.map_or("–", WireFormat::name));
-        let seq = overlay.seq.map_or_else(|| "–".to_owned(), text::count);
-        self.write("o-seq", &seq);
-    }
-
     /// Shows what is chosen.
     pub fn show_settings(&self, settings: &Settings, controls: bool) {
         self.set_class("controls", controls);
         self.show("toolbar", controls);
-        self.show("overlay", settings.overlay);
         let set = |name: &str, intent: &str, on: bool| {
             let value = if on { "true" } else { "false" };
             self.each(intent, |element| set_attribute(element, name, value));
@@ -212,8 +162,8 @@ impl Chrome {
     }
 }
 
-/// Why the picture has its size and rate.
-fn why(want: Want, why: Reason) -> String {
+/// Why the picture has its size and rate, in words.
+pub fn why(want: Want, why: Reason) -> String {
     let mut text = match why {
         Reason::Pinned => String::from("as chosen"),
         Reason::Whole => String::from("automatic: full"),

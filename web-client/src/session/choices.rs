@@ -28,13 +28,20 @@ impl Session {
         let state = self.state.borrow();
         self.chrome
             .show_settings(&state.settings, state.attributes.controls);
+        if let Some(panels) = self.panels.get() {
+            panels.show_overlay(state.settings.overlay);
+        }
     }
 
     /// Changes a choice of the user's, shows and remembers it.
-    pub(super) fn choose(&self, change: impl FnOnce(&mut Settings)) {
+    pub(super) fn choose(&self, change: fn(&mut Settings)) {
         let mut settings = self.state.borrow().settings;
+        let without = !settings.overlay;
         change(&mut settings);
         self.chose(settings);
+        if without && settings.overlay {
+            self.with_panels(|_, _| {});
+        }
     }
 
     fn chose(&self, settings: Settings) {
@@ -100,6 +107,7 @@ impl Session {
 
     fn settings_changed(&self) {
         self.show_settings();
+        self.load_overlay();
         self.lay_out();
         self.steer();
         self.show_numbers();
@@ -110,10 +118,12 @@ impl Session {
     fn forget_camera(&self) {
         // While the camera's name is known.
         self.end_recording();
-        if let Some(stage) = &self.media.borrow().stage {
-            stage.clear();
+        if self.media.borrow().stage.is_some()
+            && let Some(panels) = self.panels.get()
+        {
+            panels.clear_stage();
         }
-        self.chrome.name_picture("");
+        self.named("");
         {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;

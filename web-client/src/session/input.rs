@@ -1,9 +1,9 @@
 //! Clicks, keys, fingers and the wheel → what they ask for.
 
 use super::Session;
-use crate::chrome::document;
 use crate::chrome::gestures::Outcome;
 use crate::chrome::intent::Intent;
+use crate::chrome::{capture, document};
 use crate::geometry::{Fit, Zoom};
 use crate::js::{self, Listener};
 use crate::steer::Size;
@@ -11,8 +11,7 @@ use pistreamer_protocol::WireFormat;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{
-    Element, Event, EventTarget, HtmlDialogElement, HtmlElement, KeyboardEvent, MouseEvent,
-    PointerEvent, WheelEvent,
+    Element, Event, EventTarget, HtmlElement, KeyboardEvent, MouseEvent, PointerEvent, WheelEvent,
 };
 
 /// A step of the zoom keys.
@@ -134,7 +133,7 @@ impl Session {
         if on_button && matches!(event.key().as_str(), " " | "Enter") {
             return;
         }
-        let help_open = self.help().open();
+        let help_open = self.help_shown();
         if let Some(intent) = Intent::from_key(&event.key())
             && (!help_open || intent == Intent::Escape)
             && (!event.repeat() || matches!(intent, Intent::ZoomIn | Intent::ZoomOut))
@@ -156,8 +155,10 @@ impl Session {
                 self.set_paused(!paused);
             }
             Intent::Snapshot => self.save_snapshot(),
-            Intent::Record => self.toggle_recording(),
-            Intent::PictureInPicture => self.toggle_floating(),
+            // The keys are there where the buttons are hidden, too.
+            Intent::Record if capture::can_record() => self.toggle_recording(),
+            Intent::PictureInPicture if capture::can_float() => self.toggle_floating(),
+            Intent::Record | Intent::PictureInPicture => {}
             Intent::Rotate => self.choose(|settings| settings.turns = (settings.turns + 1) % 4),
             Intent::Mirror => self.choose(|settings| settings.mirror = !settings.mirror),
             Intent::Overlay => self.choose(|settings| settings.overlay = !settings.overlay),
@@ -182,42 +183,23 @@ impl Session {
             Intent::ZoomOut => self.zoom_by(None, 1.0 / KEY_ZOOM),
             Intent::ZoomReset => self.set_zoom(Zoom::default()),
             Intent::Fullscreen => self.toggle_fullscreen(),
-            Intent::Menu => self.show_menu(self.chrome.part("menu").hidden()),
+            Intent::Menu => self.show_menu(!self.menu_shown()),
             Intent::Help => {
                 self.show_menu(false);
-                self.show_help();
+                self.with_panels(|_, panels| panels.show_help());
             }
             Intent::Retry => {
                 self.state.borrow_mut().machine.retry(js::now());
                 self.advance();
             }
             Intent::Escape => {
-                self.help().close();
+                if let Some(panels) = self.panels.get() {
+                    panels.close_help();
+                }
                 self.show_menu(false);
                 self.set_filled(false);
             }
         }
-    }
-
-    fn show_menu(&self, shown: bool) {
-        self.chrome.show("menu", shown);
-        let value = if shown { "true" } else { "false" };
-        self.chrome.each("menu", |button| {
-            // "aria-expanded" is a valid attribute name.
-            let _ = button.set_attribute("aria-expanded", value);
-        });
-    }
-
-    fn show_help(&self) {
-        let help = self.help();
-        if !help.open() {
-            // Throws only for a dialog that is open already.
-            let _ = help.show_modal();
-        }
-    }
-
-    fn help(&self) -> HtmlDialogElement {
-        self.chrome.part("help").unchecked_into()
     }
 
     fn zoom_by(&self, at: Option<(f64, f64)>, by: f64) {

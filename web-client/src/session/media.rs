@@ -1,12 +1,13 @@
 //! Snapshots, recordings and the small window: pictures that leave the canvas.
 
-use super::{Media, Session};
-use crate::chrome::capture::{Floating, Recording, Stage};
+use super::Session;
+use crate::chrome::capture;
+use crate::chrome::panels::Panels;
+use crate::geometry::{Layout, Zoom};
 use crate::js;
 use crate::link::Command;
 use crate::text;
 use js_sys::{Function, Promise};
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, HtmlAnchorElement, ImageBitmap, Url};
@@ -120,19 +121,33 @@ impl Session {
         });
     }
 
-    /// A copy of a picture came for the recording or the small window.
+    /// A copy of a picture came for the recording or the small window: it is drawn as it lies on the screen, unzoomed.
     pub(super) fn picture(&self, bitmap: &ImageBitmap) {
         let state = self.state.borrow();
-        match &self.media.borrow().stage {
-            // Before the server's greeting it is one of the connection before, maybe of another camera.
-            Some(stage) if state.greeted => stage.draw(bitmap, &state.layout),
-            _ => bitmap.close(),
+        let stage = self.media.borrow().stage;
+        // Before the server's greeting it is one of the connection before, maybe of another camera.
+        if let Some((width, height)) = stage.filter(|_| state.greeted)
+            && let Some(panels) = self.panels.get()
+        {
+            let layout = Layout {
+                stage: (f64::from(width), f64::from(height)),
+                picture: (f64::from(bitmap.width()), f64::from(bitmap.height())),
+                ..state.layout
+            };
+            let [a, b, c, d, e, f] = layout.matrix(Zoom::default());
+            panels.draw(bitmap, a, b, c, d, e, f);
         }
+        bitmap.close();
     }
 
-    fn stage(&self, media: &mut Media) -> Result<(), JsValue> {
+    fn open_stage(&self, panels: &Panels) -> Result<(), JsValue> {
+        let mut media = self.media.borrow_mut();
         if media.stage.is_none() {
-            media.stage = Some(Stage::new(&self.state.borrow().layout)?);
+            let (width, height) = self.state.borrow().layout.turned();
+            // Encoders that subsample colour want even sizes.
+            let even = |side: f64| (side.max(2.0) as u32).next_multiple_of(2);
+            panels.open_stage(even(width), even(height))?;
+            media.stage = Some((even(width), even(height)));
         }
         Ok(())
     }
@@ -141,9 +156,12 @@ impl Session {
     fn media_changed(&self) {
         let tap = {
             let mut media = self.media.borrow_mut();
-            let tap = media.recording.is_some() || media.floating.is_some();
-            if !tap {
-                media.stage = None;
+            let tap = media.recording.is_some() || media.floating;
+            if !tap
+                && media.stage.take().is_some()
+                && let Some(panels) = self.panels.get()
+            {
+                panels.close_stage();
             }
             tap
         };
@@ -165,18 +183,24 @@ impl Session {
     /// Ends a recording and saves it; whether there was one.
     pub(super) fn end_recording(&self) -> bool {
         let running = self.media.borrow_mut().recording.take();
-        let Some(recording) = running else {
+        let Some(panels) = self.panels.get().filter(|_| running.is_some()) else {
             return false;
         };
         let (this, stem) = (self.this.clone(), self.file_stem(None, None));
+        let ended = panels.end_recording();
         spawn_local(async move {
-            let result = recording.finish().await;
+            let result = JsFuture::from(ended).await;
             let Some(session) = this.upgrade() else {
                 return;
             };
             session.media_changed();
             match result {
-                Ok((file, ending)) => session.save(&file, &format!("{stem}.{ending}")),
+                Ok(file) => {
+                    let kind = js::get(&file, "type").as_string().unwrap_or_default();
+                    let is_mp4 = kind.starts_with("video/mp4");
+                    let ending = if is_mp4 { "mp4" } else { "webm" };
+                    session.save(file.unchecked_ref(), &format!("{stem}.{ending}"));
+                }
                 Err(error) => {
                     session.toast(&format!("No recording: {}", js::error_text(&error)));
                 }
@@ -194,60 +218,60 @@ impl Session {
             self.toast("There is no picture to record yet");
             return;
         }
-        let started = {
-            let mut media = self.media.borrow_mut();
-            let media = &mut *media;
-            self.stage(media).and_then(|()| {
-                let stage = media.stage.as_ref().ok_or("no stage")?;
-                media.recording = Some(Recording::start(stage, js::now())?);
-                Ok(())
-            })
-        };
-        if let Err(error) = started {
-            self.toast(&format!("Cannot record: {}", js::error_text(&error)));
+        self.with_panels(|session, panels| session.record(panels));
+    }
+
+    fn record(&self, panels: &Panels) {
+        // Asked for twice, while the panels were on their way.
+        if self.media.borrow().recording.is_some() {
+            return;
+        }
+        let started = self
+            .open_stage(panels)
+            .and_then(|()| panels.start_recording(capture::TYPES));
+        match started {
+            Ok(()) => self.media.borrow_mut().recording = Some(js::now()),
+            Err(error) => self.toast(&format!("Cannot record: {}", js::error_text(&error))),
         }
         self.media_changed();
     }
 
     /// Opens or closes the small window.
-    pub(super) fn toggle_floating(self: &Rc<Self>) {
-        let open = self.media.borrow_mut().floating.take();
-        if open.is_some() {
-            drop(open);
-            self.media_changed();
-            return;
-        }
-        let stream = {
-            let mut media = self.media.borrow_mut();
-            if let Err(error) = self.stage(&mut media) {
-                self.toast(&js::error_text(&error));
-                return;
+    pub(super) fn toggle_floating(&self) {
+        self.with_panels(|session, panels| {
+            if session.media.borrow().floating {
+                session.unfloat();
+            } else {
+                session.float(panels);
             }
-            media.stage.as_ref().map(|stage| stage.stream().clone())
-        };
-        let Some(stream) = stream else { return };
+        });
+    }
+
+    fn unfloat(&self) {
+        if let Some(panels) = self.panels.get() {
+            panels.unfloat();
+        }
+        self.media.borrow_mut().floating = false;
+        self.media_changed();
+    }
+
+    fn float(&self, panels: &Panels) {
+        if let Err(error) = self.open_stage(panels) {
+            return self.toast(&js::error_text(&error));
+        }
         // The video needs a picture before it can float.
         if let Some(runner) = &*self.runner.borrow() {
             runner.send(Command::Tap(true));
         }
-        let (this, shadow) = (self.this.clone(), self.chrome.shadow().clone());
-        let on_left = {
-            let this = this.clone();
-            move || {
-                if let Some(session) = this.upgrade() {
-                    let floating = session.media.borrow_mut().floating.take();
-                    drop(floating);
-                    session.media_changed();
-                }
-            }
-        };
+        let left = js::permanent::<dyn FnMut(), _>(self.weakly(|session| session.unfloat()));
+        let (this, opened) = (self.this.clone(), panels.float(left.unchecked_ref()));
         spawn_local(async move {
-            let result = Floating::open(stream, shadow, on_left).await;
+            let result = JsFuture::from(opened).await;
             let Some(session) = this.upgrade() else {
                 return;
             };
             match result {
-                Ok(floating) => session.media.borrow_mut().floating = Some(floating),
+                Ok(_) => session.media.borrow_mut().floating = true,
                 Err(error) => {
                     session.toast(&format!(
                         "No picture in picture: {}",

@@ -6,13 +6,13 @@
 mod choices;
 mod input;
 mod media;
+mod panes;
 mod pipeline;
 mod reports;
 mod show;
 
-use crate::chrome::capture::{Floating, Recording, Stage};
 use crate::chrome::gestures::Gestures;
-use crate::chrome::{Chrome, capture, document};
+use crate::chrome::{Chrome, capture, document, panels};
 use crate::element::Attributes;
 use crate::geometry::{Layout, Zoom};
 use crate::js::{self, Interval, Listener, SightObserver, SizeObserver, Timeout};
@@ -32,7 +32,7 @@ use web_sys::{HtmlElement, ShadowRoot};
 /// The data attributes that tell how the element fares.
 const OF_ELEMENT: [&str; 2] = ["state", "filled"];
 /// The data attributes that tell what came of the camera.
-const OF_CAMERA: [&str; 6] = ["seq", "drawn", "skipped", "corrupt", "age", "wire"];
+const OF_CAMERA: [&str; 7] = ["seq", "drawn", "skipped", "corrupt", "age", "wire", "name"];
 /// ms between two looks at the clock: the state, the countdown and the statistics move at this pace.
 const TICK: i32 = 250;
 
@@ -43,6 +43,9 @@ pub struct Session {
     chrome: Chrome,
     state: RefCell<State>,
     runner: RefCell<Option<Runner>>,
+    panels: panels::Slot,
+    /// What is to be done when they are there.
+    awaiting_panels: RefCell<Vec<panes::Then>>,
     media: RefCell<Media>,
     idle: RefCell<Option<Timeout>>,
     toast: RefCell<Option<Timeout>>,
@@ -110,11 +113,14 @@ struct Held {
     _sighted: Option<SightObserver>,
 }
 
+/// Pictures that leave the canvas.
 #[derive(Default)]
 struct Media {
-    stage: Option<Stage>,
-    recording: Option<Recording>,
-    floating: Option<Floating>,
+    /// Width and height of the stage on which they are drawn.
+    stage: Option<(u32, u32)>,
+    /// Since when there is a recording.
+    recording: Option<f64>,
+    floating: bool,
 }
 
 impl Session {
@@ -152,6 +158,8 @@ impl Session {
                 next_snapshot: 0,
             }),
             runner: RefCell::default(),
+            panels: panels::Slot::default(),
+            awaiting_panels: RefCell::default(),
             media: RefCell::default(),
             idle: RefCell::default(),
             toast: RefCell::default(),
@@ -205,6 +213,8 @@ impl Session {
         self.clear_data(&OF_CAMERA);
         self.held.take();
         self.media.take();
+        self.awaiting_panels.take();
+        self.panels.end();
         self.runner.take();
     }
 
@@ -296,7 +306,7 @@ impl Session {
     /// the small window.
     fn update_hidden(&self) {
         let media = self.media.borrow();
-        let used = media.recording.is_some() || media.floating.is_some();
+        let used = media.recording.is_some() || media.floating;
         // The browser calls an element without a size seen, too.
         let seen =
             self.in_sight.get() && self.host.offset_width() > 0 && self.host.offset_height() > 0;

@@ -3,6 +3,7 @@
 //! What the pipeline reports belongs to [`super::reports`].
 
 use super::Session;
+use crate::element::remember_address;
 use crate::geometry::Layout;
 use crate::js;
 use crate::link::Command;
@@ -128,10 +129,13 @@ impl Session {
                 state.greeted = false;
                 let wire = state.settings.wire_name();
                 match state.attributes.socket_url(wire, state.wanted.max_width) {
-                    Ok(url) => Command::Connect {
-                        connection: state.connection,
-                        url,
-                    },
+                    Ok(url) => {
+                        remember_address(&self.host, &url);
+                        Command::Connect {
+                            connection: state.connection,
+                            url,
+                        }
+                    }
                     Err(error) => {
                         let reason = js::error_text(&error);
                         state.machine.unusable(js::now(), &reason);

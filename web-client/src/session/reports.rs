@@ -112,7 +112,7 @@ impl Session {
 
     fn server_said(&self, text: &str) {
         let now = js::now();
-        let mut error = None;
+        let (mut error, mut name) = (None, None);
         {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
@@ -124,11 +124,14 @@ impl Session {
                         state.seen.full = (hello.width, hello.height);
                     }
                     state.seen.camera_id.clone_from(&hello.camera.id);
-                    self.chrome.name_picture(&hello.camera.name);
+                    name = Some(hello.camera.name);
                     state.seen.wire = WireFormat::from_subprotocol(&hello.wire);
                     self.set_data("wire", &hello.wire);
                 }
-                Some(ServerMessage::State(status)) => state.machine.camera(now, &status),
+                Some(ServerMessage::State(status)) => {
+                    state.machine.camera(now, &status);
+                    name = status.name;
+                }
                 Some(ServerMessage::Rendition(rendition)) => {
                     state.machine.heard(now);
                     state.seen.full = (rendition.full_width, rendition.full_height);
@@ -151,6 +154,9 @@ impl Session {
         }
         if let Some(error) = error {
             self.tell_error(&error);
+        }
+        if let Some(name) = name {
+            self.named(&name);
         }
         self.advance();
         self.steer();
@@ -188,6 +194,7 @@ impl Session {
             self.set_data("seq", &seq.to_string());
         }
         self.advance();
+        self.load_overlay();
         if !new {
             return;
         }

@@ -1,7 +1,7 @@
 //! The state → everybody who wants to know it: the chrome, the element's data attributes, its events.
 
 use super::Session;
-use crate::chrome::{Overlay, View};
+use crate::chrome::View;
 use crate::js::{self, Timeout};
 use crate::status::Kind;
 use crate::text;
@@ -103,24 +103,24 @@ impl Session {
         if let Some(age) = rates.age {
             self.set_data("age", &text::tenths(age));
         }
-        if let Some(recording) = &self.media.borrow().recording {
-            let time = text::stopwatch(now - recording.since());
+        if let Some(since) = self.media.borrow().recording {
+            let time = text::stopwatch(now - since);
             self.chrome.write("rec-time", &time);
         }
-        if state.settings.overlay {
-            self.chrome.show_overlay(&Overlay {
-                rates,
-                round_trip: state.round_trip,
-                took: last.took,
-                skipped_server,
-                skipped_here: last.skipped,
-                corrupt: state.seen.corrupt,
-                size: (last.width, last.height),
-                want: state.wanted,
-                why: state.steering.reason(),
-                wire: state.seen.wire,
-                seq: last.seq,
-            });
+        if state.settings.overlay
+            && let Some(panels) = self.panels.get()
+        {
+            self.show_figures(&panels, &rates, &last);
+        }
+    }
+
+    /// Shows what the camera is called, and tells where that has changed.
+    pub(super) fn named(&self, name: &str) {
+        self.chrome.name_picture(name);
+        self.chrome.write("name", name);
+        if self.host.get_attribute("data-name").as_deref() != Some(name) {
+            self.set_data("name", name);
+            self.dispatch("namechange", &[("name", name.into())]);
         }
     }
 
@@ -168,7 +168,7 @@ impl Session {
     pub(super) fn wake(&self) {
         self.chrome.set_class("idle", false);
         let hide = self.weakly(|session| {
-            let menu_open = !session.chrome.part("menu").hidden();
+            let menu_open = session.menu_shown();
             let focused = session
                 .chrome
                 .shadow()

@@ -358,9 +358,10 @@ fn a_camera_that_takes_its_time_to_start_is_not_awaited_without_end() {
     let mut starting = hello();
     starting.status.state = CameraState::Starting;
     machine.hello(0.0, &starting);
-    assert_eq!(machine.stale_at(0.0), Some(2000.0));
-    assert_eq!(machine.status(2001.0).kind, Kind::Connecting);
-    assert_eq!(machine.stale_at(2001.0), None);
+    for now in [0.0, 2001.0] {
+        assert_eq!(machine.status(now).kind, Kind::Starting);
+        assert_eq!(machine.stale_at(now), None);
+    }
 }
 
 #[test]
@@ -372,14 +373,25 @@ fn a_camera_that_starts_anew_shows_no_picture_from_before_until_a_new_one_comes(
     };
     machine.camera(300.0, &told(CameraState::Starting));
     let status = machine.status(301.0);
-    assert_eq!(
-        (status.kind, status.reason.as_str()),
-        (Kind::Connecting, "the camera is starting")
-    );
+    assert_eq!((status.kind, status.since), (Kind::Starting, 300.0));
     machine.camera(5000.0, &told(CameraState::Live));
     assert_eq!(machine.status(5001.0).kind, Kind::Connecting);
     machine.frame(5100.0, Some(2), Some(20.0));
     assert_eq!(machine.status(5101.0).kind, Kind::Live);
+}
+
+#[test]
+fn a_state_of_the_future_leaves_the_picture_to_its_frames() {
+    let mut machine = live();
+    let told = CameraStatus {
+        state: CameraState::Unknown,
+        ..CameraStatus::default()
+    };
+    machine.camera(300.0, &told);
+    assert_eq!(machine.status(301.0).kind, Kind::Live);
+    assert_eq!(machine.status(2201.0).kind, Kind::Stale);
+    machine.frame(2300.0, Some(2), Some(20.0));
+    assert_eq!(machine.status(2301.0).kind, Kind::Live);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::camera::{
     LEAVE_MEDIA, Told, WATCH_MEDIA, WithoutWorkers, call, camera, event, greet, live, live_with,
-    part, run, settled, show, snapshot,
+    load_panels, part, run, settled, show, snapshot,
 };
 use crate::server::{Server, colour_of};
 use js_sys::{Function, Promise};
@@ -116,6 +116,7 @@ async fn an_address_that_is_none_ends_the_stream_and_is_told_once() {
 async fn what_frameworks_write_for_off_is_off_and_each_attribute_is_a_property() {
     let _without = WithoutWorkers::new();
     let (camera, _server) = live("ws://props/ws").await;
+    load_panels(&camera).await;
     let bars = || !part(&camera, "#toolbar").hidden();
     let get = |name: &str| js::get(&camera, name);
     let set = |name: &str, value: JsValue| {
@@ -182,6 +183,7 @@ async fn a_property_that_was_set_before_the_class_was_there_counts() {
     own.call1(&JsValue::NULL, &camera).unwrap();
     body.append_child(&camera).unwrap();
     assert!(camera.has_attribute("mirror"));
+    load_panels(&camera).await;
     assert!(is_pressed(&camera, "mirror"));
     camera.remove();
 }
@@ -194,6 +196,7 @@ async fn what_is_pinned_now_beats_what_was_chosen_and_one_click_stores_one_choic
     storage.set_item(key, "mirror=1 overlay=1").unwrap();
     let attributes = [("controls", ""), ("pinned", "fit,mirror")];
     let (camera, _server) = live_with("ws://pinned/ws", &attributes).await;
+    load_panels(&camera).await;
     assert_eq!(
         (
             is_pressed(&camera, "mirror"),
@@ -253,6 +256,7 @@ async fn controls_that_come_later_bring_what_was_chosen_and_a_pin_touches_nothin
         .set_item(key, "mirror=1 overlay=1 turns=1 size=half")
         .unwrap();
     let (camera, _server) = live("ws://later/ws").await;
+    load_panels(&camera).await;
     let transform = || {
         let style = part(&camera, "#picture").style();
         style.get_property_value("transform").unwrap()
@@ -299,6 +303,7 @@ async fn a_recording_ends_with_its_camera_and_is_saved_under_its_name() {
     show(&camera, &server, 1, "#d02010").await;
     let label = || part(&camera, "canvas").get_attribute("aria-label").unwrap();
     assert_eq!(label(), "The picture of The gate");
+    load_panels(&camera).await;
     part(&camera, "#b-record").click();
     let stage: HtmlCanvasElement = run("return stages[0]").unchecked_into();
     let mut seq = 2;

@@ -196,3 +196,20 @@ pub fn part(camera: &HtmlElement, selector: &str) -> HtmlElement {
     let part: Element = shadow.query_selector(selector).unwrap().unwrap();
     part.unchecked_into()
 }
+
+/// Has the element load what lies over the picture once it is asked for, and closes it again.
+pub async fn load_panels(camera: &HtmlElement) {
+    let opens_and_closes = Function::new_with_args(
+        "camera",
+        "const shadow = camera.shadowRoot, more = shadow.getElementById('b-more');
+        more.click();
+        return (async () => {
+            while (!shadow.getElementById('menu')) await new Promise((resolve) => setTimeout(resolve, 5));
+            more.click();
+        })();",
+    );
+    let done = opens_and_closes.call1(&JsValue::NULL, camera).unwrap();
+    JsFuture::from(done.unchecked_into::<Promise>())
+        .await
+        .unwrap();
+}

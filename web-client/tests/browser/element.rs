@@ -1,12 +1,12 @@
 //! `<pi-camera>` in a page: what it says, what can be styled, and that nothing stays when it goes.
 
 use crate::camera::{
-    LEAVE_MEDIA, Told, WATCH_MEDIA, WithoutWorkers, body, call, camera, event, greet, live, part,
-    run, settled, show, snapshot,
+    LEAVE_MEDIA, Told, WATCH_MEDIA, WithoutWorkers, body, call, camera, event, greet, live,
+    load_panels, part, run, settled, show, snapshot,
 };
 use crate::server::{Server, colour_of, hello_json, jpeg, replace_socket};
 use js_sys::{Function, Promise};
-use pistreamer_protocol::message::{CameraState, CameraStatus, Control, Hello, ServerMessage};
+use pistreamer_protocol::message::{CameraState, CameraStatus, Hello, ServerMessage};
 use pistreamer_protocol::{Stamp, pack};
 use pistreamer_viewer::link::{Drawn, Report};
 use pistreamer_viewer::{element, js, message};
@@ -284,6 +284,7 @@ async fn a_worker_that_dies_leaves_no_snapshot_waiting_and_the_recording_goes_on
         );
         tell.call1(&JsValue::NULL, &report).unwrap();
     }
+    load_panels(&camera).await;
     part(&camera, "#b-record").click();
     let stage: HtmlCanvasElement = run("return stages[0]").unchecked_into();
     let asked: Promise = call(&camera, "snapshot").unchecked_into();
@@ -378,7 +379,7 @@ fn data(camera: &HtmlElement) -> Vec<String> {
 }
 
 #[wasm_bindgen_test]
-fn a_page_can_style_every_part() {
+async fn a_page_can_style_every_part() {
     let document = web_sys::window().unwrap().document().unwrap();
     let style = document.create_element("style").unwrap();
     let parts = [
@@ -404,6 +405,7 @@ fn a_page_can_style_every_part() {
     body().append_child(&style).unwrap();
     let camera = camera("ws://127.0.0.1:9/ws");
     body().append_child(&camera).unwrap();
+    load_panels(&camera).await;
     let shadow = camera.shadow_root().unwrap();
     for part in parts {
         let element: Element = shadow
@@ -429,13 +431,6 @@ fn messages_are_read_as_the_protocol_writes_them() {
     };
     let hello = Hello {
         status: status.clone(),
-        controls: vec![Control {
-            name: "Gain".into(),
-            min: -1.5,
-            max: 8.0,
-            value: 2.0,
-            default: 1.0,
-        }],
         ..crate::server::hello()
     };
     for written in [

@@ -1,0 +1,304 @@
+// What lies over the picture once it is asked for: menu, statistics, list of keys, recordings and the small window.
+//
+// Loaded by src/chrome/panels.rs when one of them is first wanted, so that it costs the first picture nothing. It shows what
+// it is told; what the buttons do, by their data-do, is decided in the program.
+
+const icon = (paths) => `<svg viewBox="0 0 24 24">${paths}</svg>`;
+const button = (intent, part, key, words, paths, more = "") =>
+  `<button data-do="${intent}" part="button ${part}" aria-keyshortcuts="${key}" ${more}>${icon(paths)}<span>${words}</span><kbd aria-hidden="true">${key}</kbd></button>`;
+const choice = (intent, words) =>
+  `<button role="radio" data-do="${intent}" aria-checked="false" part="button choice">${words}</button>`;
+const pressed = 'aria-pressed="false"';
+
+const MENU = `<div id="menu" part="menu" role="group" aria-label="More controls" hidden>
+${button("rotate", "rotate", "T", "Rotate", '<path d="M20 12a8 8 0 1 1-2.4-5.7L20 8.7"/><path d="M20 4v4.7h-4.7"/>')}
+${button("mirror", "mirror", "M", "Mirror", '<path d="M12 3v18" stroke-dasharray="2.5 3"/><path d="M9 7 3.5 17H9zM15 7l5.5 10H15z"/>', pressed)}
+${button("fit", "fill", "C", "Fill the window", '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
+${button("overlay", "statistics", "O", "Statistics", '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
+${button("pip", "picture-in-picture", "P", "Picture in picture", '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
+${button("help", "shortcuts", "?", "Keyboard shortcuts", '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
+<div class="choices" role="radiogroup" aria-label="Picture size"><span>Picture size <kbd aria-hidden="true">Q</kbd></span>
+${choice("size-auto", "Automatic")}${choice("size-full", "Full")}${choice("size-half", "Half")}${choice("size-quarter", "Quarter")}</div>
+<div class="choices" role="radiogroup" aria-label="Wire format"><span>Wire format</span>
+${choice("wire-gzip", "gzip + base64")}${choice("wire-jpeg", "JPEG")}</div>
+</div>`;
+
+const FIGURES = [
+  ["fps", "Frames"], ["age", "Age"], ["p95", "Age, 95 %"], ["rate", "Data"], ["rtt", "Round trip"], ["took", "Drawing"],
+  ["skipped", "Skipped"], ["size", "Picture"], ["why", "Size"], ["wire", "Wire"], ["seq", "Frame"],
+];
+const OVERLAY = `<dl id="overlay" part="overlay" hidden>${FIGURES.map(([id, words]) => `<div><dt>${words}</dt><dd id="o-${id}"></dd></div>`).join("")}</dl>`;
+
+const KEYS = [
+  ["Pause or play", "Space"], ["Save a snapshot", "S"], ["Record a clip", "R"], ["Rotate, mirror, fill", "T", "M", "C"],
+  ["Zoom in, out, reset", "+", "−", "0"], ["Statistics", "O"], ["Picture size", "Q"], ["Full screen", "F"],
+  ["Picture in picture", "P"], ["This list", "?"],
+];
+const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
+<h2 id="help-title">Keyboard shortcuts</h2>
+<dl>${KEYS.map(([words, ...keys]) => `<div><dt>${words}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
+<p>Zoom also with the wheel, with two fingers, or with a double tap; drag to move.</p>
+<form method="dialog"><button part="button close">Close</button></form>
+</dialog>`;
+
+const STYLE = `
+#overlay {
+  position: relative; grid-area: 2 / 1; place-self: start; overflow: hidden;
+  margin: 0; padding: 9px 13px; border-radius: 12px; min-width: 206px; pointer-events: none; font-size: 12.5px; font-variant-numeric: tabular-nums;
+  background: rgb(12 15 19 / .72);
+  -webkit-backdrop-filter: blur(14px) saturate(1.3);
+  backdrop-filter: blur(14px) saturate(1.3);
+  box-shadow: 0 0 0 1px rgb(255 255 255 / .09), 0 4px 18px rgb(0 0 0 / .28);
+}
+#overlay div { display: flex; justify-content: space-between; gap: 18px; line-height: 1.6; }
+#overlay dt { color: #aebccb; }
+#overlay dd { margin: 0; text-align: right; }
+#o-why { max-width: 16em; }
+
+/* Sheets follow the colour scheme. */
+#menu, #help { background: #fff; color: #14191f; box-shadow: 0 0 0 1px rgb(0 0 0 / .08), 0 14px 44px rgb(0 0 0 / .38); }
+#menu {
+  position: absolute; right: 0; bottom: calc(100% + 8px); pointer-events: auto; padding: 6px; border-radius: 15px;
+  width: min(270px, 100%); overflow: auto; overscroll-behavior: contain;
+  max-height: calc(100cqh - 66px - max(var(--edge), env(safe-area-inset-top)) - max(var(--edge), env(safe-area-inset-bottom)));
+}
+#menu > button {
+  display: flex; align-items: center; gap: 12px; width: 100%; min-height: 44px; padding: 0 12px; border: 0; border-radius: 10px;
+  background: none; color: inherit; font: inherit; text-align: left; cursor: pointer;
+}
+#menu > button span { flex: 1; }
+#menu > button:hover { background: rgb(120 130 145 / .16); }
+#menu > button[aria-pressed="true"] { color: #0b62c4; font-weight: 650; }
+#menu svg { width: 21px; height: 21px; }
+kbd { font: 600 12px/1 ui-monospace, SFMono-Regular, Menlo, monospace; padding: 4px 7px; border-radius: 6px; background: rgb(120 130 145 / .18); color: inherit; opacity: .85; }
+.choices { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; padding: 10px 8px 8px; margin-top: 4px; border-top: 1px solid rgb(120 130 145 / .25); }
+.choices span { grid-column: 1 / -1; padding: 0 4px 4px; font-size: 12.5px; opacity: .75; }
+.choices button { min-height: 44px; border: 0; border-radius: 10px; background: rgb(120 130 145 / .16); color: inherit; font: inherit; font-size: 13px; cursor: pointer; }
+.choices [aria-checked="true"] { background: #0b62c4; color: #fff; font-weight: 650; }
+#help { border: 0; border-radius: 18px; padding: 22px 24px; max-width: min(92vw, 420px); width: 100%; }
+#help::backdrop { background: rgb(0 0 0 / .5); }
+#help h2 { margin: 0 0 12px; font-size: 18px; }
+#help dl { margin: 0; }
+#help dl div { display: flex; justify-content: space-between; align-items: center; min-height: 34px; }
+#help dd { margin: 0; display: flex; gap: 5px; }
+#help p { margin: 12px 0 16px; font-size: 13px; opacity: .8; }
+#help form button { width: 100%; min-height: 44px; border: 0; border-radius: 12px; background: #0b62c4; color: #fff; font: inherit; font-weight: 650; cursor: pointer; }
+@media (prefers-color-scheme: dark) {
+  #menu, #help { background: #1b2027; color: #eef2f6; }
+  #menu > button[aria-pressed="true"] { color: #7dbcff; }
+  .choices [aria-checked="true"], #help form button { background: #2f7fe0; }
+}
+@media (hover: none) { #menu kbd { display: none; } }
+video { position: absolute; width: 2px; height: 2px; opacity: .01; pointer-events: none; }
+
+@container (max-width: 300px) {
+  #overlay { font-size: 11px; min-width: 160px; }
+}
+/* Beside the statistics is room for the notice. */
+@container (min-width: 900px) and (min-height: 421px) {
+  #overlay { grid-row: 2 / 4; }
+}
+@container (max-height: 600px) and (max-width: 899px) {
+  #notice:not([hidden]) ~ #overlay { display: none; }
+}
+@container (max-height: 420px) {
+  #notice:not([hidden]) ~ #overlay { display: none; }
+}
+@container (max-height: 420px) and (min-width: 480px) {
+  #overlay { columns: 2; column-gap: 26px; width: min(460px, 100%); }
+}
+@container (max-height: 480px) and (min-width: 600px) {
+  #menu { width: 100%; }
+  #menu:not([hidden]) { display: grid; grid-template-columns: 1fr 1fr; align-items: start; }
+}
+@container (max-height: 420px) and (max-width: 479px) {
+  #overlay div:nth-child(n + 5) { display: none; }
+}
+@container (max-height: 220px) {
+  #overlay div:nth-child(n + 3) { display: none; }
+  #overlay { padding: 3px 9px; border-radius: 8px; columns: auto; width: auto; }
+}`;
+
+/** One digit after the point. */
+const tenths = (value) => Math.max(value, 0).toFixed(1);
+/** Clocks that disagree can make it negative. */
+const ms = (value) =>
+  value === undefined ? "–" : value >= 10_000 ? `${tenths(value / 1000)} s` : `${Math.round(value)} ms`;
+/** Thin spaces between groups of three digits. */
+const count = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+
+let sheet;
+/** Where there are no constructable style sheets, a strict content policy refuses this, and they the policy. */
+function addStyle(shadow) {
+  try {
+    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(STYLE);
+    shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
+  } catch {
+    shadow.prepend(Object.assign(document.createElement("style"), { textContent: STYLE }));
+  }
+}
+
+/** The parts of one element. */
+export default class Panels {
+  #shadow;
+  #part;
+  /** The canvas of which the browser makes a video. */
+  #context = null;
+  #stream = null;
+  #recorder = null;
+  #pieces = [];
+  #video = null;
+
+  constructor(shadow) {
+    this.#shadow = shadow;
+    this.#part = (id) => shadow.getElementById(id);
+    addStyle(shadow);
+    const parsed = (html) => document.createRange().createContextualFragment(html);
+    this.#part("notice").after(parsed(OVERLAY));
+    this.#part("toolbar").after(parsed(MENU));
+    this.#part("root").append(parsed(HELP));
+    // Whatever this browser lacks is no choice here, either.
+    for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
+      for (const same of shadow.querySelectorAll(`#menu [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
+    this.#part("menu").addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+      const group = event.target.closest('[role="radiogroup"]');
+      if (!step || !group) return;
+      const choices = [...group.querySelectorAll("button")];
+      const next = choices.at((choices.indexOf(event.target) + step) % choices.length);
+      event.preventDefault();
+      next.focus();
+      next.click();
+    });
+  }
+
+  /** Shows or hides the menu; with the keyboard, the focus goes there and back. */
+  show_menu(shown) {
+    const [menu, more] = [this.#part("menu"), this.#part("b-more")];
+    if (menu.hidden !== shown) return;
+    const focused = menu.contains(this.#shadow.activeElement);
+    menu.hidden = !shown;
+    more.setAttribute("aria-expanded", shown);
+    if (shown && more.matches(":focus-visible")) menu.querySelector("button:not([hidden])").focus();
+    if (focused) more.focus();
+  }
+
+  menu_shown() {
+    return !this.#part("menu").hidden;
+  }
+
+  show_help() {
+    const help = this.#part("help");
+    if (!help.open) help.showModal();
+  }
+
+  close_help() {
+    this.#part("help").close();
+  }
+
+  help_shown() {
+    return this.#part("help").open;
+  }
+
+  show_overlay(shown) {
+    this.#part("overlay").hidden = !shown;
+  }
+
+  /** Shows the statistics. Times are in ms, undefined where they aren't known. */
+  write_figures(fps, age, p95, mbit, rtt, took, skippedServer, skippedHere, corrupt, width, height, why, wire, seq) {
+    const broken = corrupt ? ` + ${count(corrupt)} broken` : "";
+    const figures = {
+      fps: `${tenths(fps)} per s`, age: ms(age), p95: ms(p95), rate: `${tenths(mbit)} Mbit/s`, rtt: ms(rtt), took: ms(took),
+      skipped: count(skippedServer + skippedHere) + broken, size: `${width} × ${height}`, why, wire: wire ?? "–",
+      seq: seq === undefined ? "–" : count(seq),
+    };
+    for (const [id, text] of Object.entries(figures)) {
+      const part = this.#part(`o-${id}`);
+      if (part.textContent !== text) part.textContent = text;
+    }
+  }
+
+  /** A canvas of fixed size, because encoders want one, for pictures to record or to show in the small window. */
+  open_stage(width, height) {
+    if (this.#context) return;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    this.#context = canvas.getContext("2d");
+    this.#stream = canvas.captureStream();
+  }
+
+  close_stage() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#context = this.#stream = null;
+  }
+
+  /** Shows nothing on it. */
+  clear_stage() {
+    const { width, height } = this.#context.canvas;
+    this.#context.resetTransform();
+    this.#context.fillStyle = "#000";
+    this.#context.fillRect(0, 0, width, height);
+  }
+
+  /** Draws a picture on it. */
+  draw(bitmap, a, b, c, d, e, f) {
+    this.clear_stage();
+    this.#context.setTransform(a, b, c, d, e, f);
+    this.#context.drawImage(bitmap, 0, 0);
+  }
+
+  /** Begins to record, in the first of these types that the browser has. */
+  start_recording(types) {
+    const { width, height } = this.#context.canvas;
+    const mimeType = types.split(" ").find((type) => MediaRecorder.isTypeSupported(type));
+    // About 0.2 bits per pixel at 30 frames per second: 5.5 Mbit/s at 1280x720.
+    const videoBitsPerSecond = Math.min(Math.max(width * height * 6, 1e6), 16e6);
+    this.#recorder = new MediaRecorder(this.#stream, { mimeType, videoBitsPerSecond });
+    this.#pieces = [];
+    this.#recorder.ondataavailable = ({ data }) => data.size > 0 && this.#pieces.push(data);
+    this.#recorder.start(1000);
+  }
+
+  /** Ends the recording: a promise of the file. */
+  async end_recording() {
+    const [recorder, pieces] = [this.#recorder, this.#pieces];
+    this.#recorder = null;
+    const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.stop();
+    await stopped;
+    if (!pieces.length) throw new Error("nothing was recorded");
+    return new Blob(pieces, { type: recorder.mimeType });
+  }
+
+  /** Opens the small window; refused above all without a click or a key before. `left` is called when the user closes it. */
+  async float(left) {
+    const video = document.createElement("video");
+    this.#video = Object.assign(video, { muted: true, playsInline: true, srcObject: this.#stream });
+    video.addEventListener("leavepictureinpicture", left);
+    this.#shadow.append(video);
+    try {
+      await video.play();
+      await video.requestPictureInPicture();
+    } catch (error) {
+      this.unfloat();
+      throw error;
+    }
+  }
+
+  unfloat() {
+    const video = this.#video;
+    this.#video = null;
+    if (!video) return;
+    // Where the user has closed it meanwhile, the refusal is no news.
+    if (document.pictureInPictureElement) document.exitPictureInPicture().catch(() => {});
+    video.srcObject = null;
+    video.remove();
+  }
+
+  /** The element leaves its document, or its program has failed: nothing goes on. */
+  close() {
+    if (this.#recorder) this.#recorder.stop();
+    this.#recorder = null;
+    this.unfloat();
+    this.close_stage();
+  }
+}
