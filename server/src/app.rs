@@ -3,7 +3,7 @@
 use crate::access::{Access, Code, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config};
-use crate::front::{self, Crowd, Listener, NoSignal, Tls};
+use crate::front::{self, Configuration, Crowd, Listener, NoSignal, Tls};
 use crate::push;
 use crate::session::Roster;
 use crate::source::{Source, Spec};
@@ -54,6 +54,7 @@ impl App {
             hosts: config.hosts.clone(),
             proxies: config.proxies.as_slice().into(),
             via,
+            configuration: Configuration::default(),
             started: Instant::now(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -135,6 +136,16 @@ impl App {
     /// The cameras.
     pub fn cameras(&self) -> &Registry {
         &self.state.cameras
+    }
+
+    /// What is told about the configuration.
+    pub fn configuration(&self) -> &Configuration {
+        &self.state.configuration
+    }
+
+    /// Cancelled when the server is to end.
+    pub fn ending(&self) -> &CancellationToken {
+        &self.state.shutdown
     }
 
     /// Serves until `shutdown` is done, then says goodbye to every viewer and closes the cameras.

@@ -194,7 +194,7 @@ pub struct Grab {
 }
 
 /// Flags of the server.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Serve {
     /// Configuration file, read after /etc/pistreamer/pistreamer.toml and ./pistreamer.toml; what it says wins over those, and a
     /// flag wins over every file. `pistreamer config example` prints one [env: PISTREAMER_CONFIG]
@@ -302,7 +302,7 @@ pub struct Serve {
 }
 
 /// What a source is asked for, and how its pictures are encoded.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Capture {
     /// Size of the picture, of every camera [default: 1280x720]
     #[arg(long, value_name = "WIDTHxHEIGHT")]
@@ -330,7 +330,7 @@ pub struct Capture {
 }
 
 /// Flags of the log.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Logging {
     /// What to log: error, warn, info, debug or trace, also per module as in info,pistreamer::session=debug
     #[arg(long, value_name = "FILTER")]

@@ -2,6 +2,7 @@
 
 use crate::util::panics;
 use crate::{config, log};
+use std::io::IsTerminal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -41,4 +42,19 @@ pub(super) fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
             std::process::exit(130);
         });
     })
+}
+
+/// Done when the terminal from which the program was started is closed. That sends SIGHUP, as does what asks for the
+/// configuration to be read again.
+pub(super) fn terminal_closes() -> anyhow::Result<impl Future<Output = ()>> {
+    let terminals = || {
+        [
+            std::io::stdin().is_terminal(),
+            std::io::stdout().is_terminal(),
+            std::io::stderr().is_terminal(),
+        ]
+    };
+    let before = terminals();
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move { while hangup.recv().await.is_some() && terminals() == before {} })
 }

@@ -1,12 +1,13 @@
 //! `pistreamer` without a subcommand: serves, and says where.
 
 use super::key::{command, invitation, links, plain};
-use super::process::{every_core, init_log, one_core, shutdown_signal};
+use super::process::{every_core, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
 use crate::cli;
-use crate::config::Loaded;
+use crate::config::{Loaded, Reload};
 use crate::stdout;
 use std::io::IsTerminal;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until the process is told to end.
 ///
@@ -14,25 +15,34 @@ use std::io::IsTerminal;
 /// Where the configuration is wrong, an address is taken, or the system refuses what serving needs.
 pub fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     let loaded = Loaded::new(typed)?;
-    let config = &loaded.config;
-    init_log(&config.log)?;
+    init_log(&loaded.config.log)?;
     for file in &loaded.files {
         tracing::info!(file = %file.display(), "configuration read");
     }
-    let runtime = if config.certificate.is_some() {
+    let runtime = if loaded.config.certificate.is_some() {
         every_core()?
     } else {
         one_core()?
     };
     runtime.block_on(async {
-        let shutdown = shutdown_signal()?;
-        let app = App::start(config)?;
+        let (stop, closed) = (shutdown_signal()?, terminal_closes()?);
+        let shutdown = async {
+            tokio::select! { () = stop => (), () = closed => () }
+        };
+        let mut hangup = signal(SignalKind::hangup())?;
+        let app = App::start(&loaded.config)?;
         stdout::print_aside(welcome(
             &app,
             &command(loaded.state_dir().as_deref()),
             std::io::stdout().is_terminal(),
         ));
-        app.run(shutdown).await;
+        let (cameras, told) = (app.cameras().clone(), app.configuration().clone());
+        let (reload, until) = (
+            Reload::new(typed, loaded, cameras, told),
+            app.ending().clone(),
+        );
+        let following = reload.follow(until, async || _ = hangup.recv().await);
+        tokio::join!(app.run(shutdown), following);
         Ok(())
     })
 }

@@ -4,7 +4,7 @@
 //! What the values mean belongs to [`super::checked`].
 
 use super::layer::{Given, Layer, Origin, Problem, Values};
-use super::setting::{ALL, CAMERA, Kind, SECTIONS, SOURCE, Setting, Value};
+use super::setting::{ALL, CAMERA, Kind, PUSH, SECTIONS, SOURCE, Setting, Value};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -173,6 +173,10 @@ impl Reader<'_> {
                     Some(path) if !path.is_empty() => format!("files:{}", self.anchored(path)),
                     _ => self.with_anchored_placeholders(&text),
                 })
+            }
+            Value::Texts(urls) if std::ptr::eq(setting, &PUSH) => {
+                let urls = urls.iter().map(|url| self.with_anchored_placeholders(url));
+                Value::Texts(urls.collect())
             }
             other => other,
         })

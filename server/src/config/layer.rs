@@ -1,6 +1,6 @@
 //! Settings from one place, and what several places make together, each value with its origin.
 
-use super::setting::{CAMERA, Setting, Value};
+use super::setting::{ALL, CAMERA, Setting, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -153,4 +153,16 @@ impl Layer {
 pub(crate) struct Merged {
     pub server: Values,
     pub cameras: Vec<Values>,
+}
+
+impl Merged {
+    /// The server's settings that differ, by their names in a file.
+    pub(crate) fn changed_at_server(&self, other: &Self) -> Vec<String> {
+        let value = |merged: &Self, setting| merged.server.get(setting).map(|given| given.value);
+        let settings = ALL.iter().filter(|setting| setting.section != CAMERA);
+        settings
+            .filter(|setting| value(self, setting) != value(other, setting))
+            .map(|setting| setting.path())
+            .collect()
+    }
 }

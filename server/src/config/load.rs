@@ -1,9 +1,10 @@
 //! Where configuration files lie, and what they, the environment and the flags make together.
 
 use super::layer::{Layer, Merged, Origin, Problem, Problems};
-use super::setting::STATE_DIR;
+use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR};
 use super::{Config, checked, file, flags, show};
 use crate::cli::Serve;
+use crate::util::file_watch::FileWatch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ impl Places {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+    /// Every one, whether it exists or not.
+    pub(super) fn all(&self) -> impl Iterator<Item = &PathBuf> {
         self.usual.iter().chain(&self.named)
     }
 
@@ -72,6 +74,7 @@ pub struct Loaded {
     /// The files that were read, the last one winning.
     pub files: Vec<PathBuf>,
     merged: Merged,
+    watches: [FileWatch; 2],
 }
 
 impl Loaded {
@@ -88,20 +91,33 @@ impl Loaded {
     /// # Errors
     /// As [`Self::new`].
     pub fn from(places: &Places, typed: &Serve) -> Result<Self, Problems> {
+        let watch = FileWatch::new(places.all().cloned());
         let (files, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
         layers.push(environment()?);
         layers.push(flags::layer(typed));
         let merged = Layer::merged(&layers);
+        let watches = [watch, FileWatch::new(secrets(&merged))];
         Ok(Self {
             config: checked::checked(&merged)?,
             files,
             merged,
+            watches,
         })
     }
 
     /// The state directory, where one was given.
     pub fn state_dir(&self) -> Option<PathBuf> {
         checked::path(&self.merged.server, &STATE_DIR)
+    }
+
+    /// Watches of the files that decide what it is, from before they were read: those of settings, and those of secrets.
+    pub(super) fn watches(&self) -> [FileWatch; 2] {
+        self.watches.clone()
+    }
+
+    /// The server's settings that differ, by their names in a file.
+    pub(super) fn changed_at_server(&self, other: &Self) -> Vec<String> {
+        self.merged.changed_at_server(&other.merged)
     }
 
     /// As a file that says where each value comes from. Secrets are left out.
@@ -116,6 +132,21 @@ pub(super) fn state_dir(places: &Places) -> Result<Option<PathBuf>, Problems> {
     layers.push(environment()?);
     let merged = Layer::merged(&layers);
     Ok(checked::path(&merged.server, &STATE_DIR))
+}
+
+/// The files that hold secrets of the cameras' sources.
+fn secrets(merged: &Merged) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for camera in &merged.cameras {
+        files.extend(checked::path(camera, &KEY_FILE));
+        let source = camera.get(&SOURCE).map(|given| given.value.into_text());
+        let targets = camera.get(&PUSH).map(|given| given.value.into_texts());
+        for url in source.into_iter().chain(targets.unwrap_or_default()) {
+            let placeholders = url.split("${file:").skip(1);
+            files.extend(placeholders.filter_map(|rest| Some(rest.split_once('}')?.0.into())));
+        }
+    }
+    files
 }
 
 /// What the environment says.

@@ -7,6 +7,7 @@ mod file;
 mod flags;
 mod layer;
 mod load;
+mod reload;
 mod setting;
 mod show;
 
@@ -14,6 +15,7 @@ pub use addresses::listen_address;
 pub use example::example;
 pub use layer::{Origin, Problem, Problems};
 pub use load::{Loaded, Places, check};
+pub use reload::Reload;
 
 use crate::access::Store;
 use crate::camera::{Settings, Target};

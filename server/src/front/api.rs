@@ -43,10 +43,13 @@ pub(super) async fn status(
         }
         described
     });
+    // Paths on the disk are the owner's business, too.
+    let configuration = (grant.role == Role::Admin).then(|| state.configuration.told());
     let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "time_us": clock::now_us(),
         "uptime_s": state.started.elapsed().as_secs(),
+        "configuration": configuration,
         "cameras": described(&state, &grant),
         "viewers": viewers.collect::<Vec<_>>(),
     });

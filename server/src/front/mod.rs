@@ -6,6 +6,7 @@ mod api;
 mod assets;
 mod body;
 mod cameras;
+mod configuration;
 mod crowd;
 pub(crate) mod device;
 mod figures;
@@ -27,6 +28,7 @@ mod tls;
 mod upgrade;
 pub(crate) mod visitor;
 
+pub use configuration::Configuration;
 pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
 pub use no_signal::NoSignal;
@@ -77,6 +79,8 @@ pub struct State {
     pub proxies: Arc<[IpAddr]>,
     /// Which servers look, so that none shows itself.
     pub via: Via,
+    /// What is known about the configuration that the server follows.
+    pub configuration: Configuration,
     /// When the server started.
     pub started: Instant,
     /// Every connection and session, for whoever ends the server.

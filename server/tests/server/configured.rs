@@ -1,7 +1,7 @@
 //! Configuration files: found, merged, checked and shown by the program itself.
 
 use crate::process::{pistreamer, refused, started};
-use crate::support::Running;
+use crate::support::{Running, TestServer, TestViewer};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -111,4 +111,45 @@ fn a_server_serves_what_its_file_says_and_key_finds_its_keys() {
         &["key", "--config", "etc/own.toml"],
     ));
     assert!(right && text.starts_with("owner "), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_cameras_of_a_file_have_names_sizes_and_rates_of_their_own() {
+    let server = TestServer::configured(
+        r#"
+        [[camera]]
+        id = "door"
+        name = "Front door"
+        source = "pattern"
+        size = "320x240"
+        [[camera]]
+        id = "yard"
+        source = "pattern"
+        size = "160x120"
+        fps = 12.5
+        "#,
+    );
+    for (id, name, width, fps) in [
+        ("door", "Front door", 320, 30.0),
+        ("yard", "Test pattern", 160, 12.5),
+    ] {
+        let path = format!("/ws?camera={id}");
+        let mut viewer = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
+        let hello = viewer.hello().await;
+        assert_eq!(
+            (hello.camera.id.as_str(), hello.camera.name.as_str()),
+            (id, name)
+        );
+        viewer.frame().await;
+        let cameras = server.get("/api/v1/cameras").await;
+        let cameras: serde_json::Value =
+            serde_json::from_str(cameras.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let mut cameras = cameras["cameras"].as_array().unwrap().iter();
+        let camera = cameras.find(|camera| camera["id"] == id).unwrap();
+        assert_eq!(
+            (camera["width"].as_u64(), camera["fps"].as_f64()),
+            (Some(width), Some(fps))
+        );
+    }
+    server.stop().await;
 }

@@ -31,6 +31,7 @@ mod pulled;
 mod pushed;
 mod python;
 mod relayed;
+mod reloaded;
 mod renditions;
 mod roles;
 mod scarce;

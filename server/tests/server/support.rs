@@ -39,6 +39,18 @@ impl TestServer {
         Self::run(App::start(&configured(change)).unwrap())
     }
 
+    /// Serves what a configuration file says, to everyone and on a free port of the loopback interface where it doesn't name others.
+    pub fn configured(file: &str) -> Self {
+        let mut config = Config::from_toml(file).unwrap();
+        if !file.contains("listen") {
+            config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        }
+        if !file.contains("[access]") {
+            config.keys = None;
+        }
+        Self::run(App::start(&config).unwrap())
+    }
+
     /// Serves the test's own cameras instead.
     pub fn start_with(sources: Vec<Box<dyn Source>>, change: impl FnOnce(&mut Serve)) -> Self {
         Self::run(App::start_with(&configured(change), sources).unwrap())

@@ -84,7 +84,7 @@ fn a_command_line_that_is_wrong_is_refused_in_one_line_that_says_what_is_taken()
         ("push", "TARGET is missing: Where to"),
         (
             "key add A!",
-            "NAME does not take \"A!\": Name of the key: a-z",
+            "NAME: \"A!\" is not a name for a key: use up to 32 of a-z",
         ),
         (
             "--fps 3 key",

@@ -1,0 +1,218 @@
+//! Follows the configuration's files while the server runs, and applies what has changed camera by camera.
+//!
+//! What a camera does about other settings belongs to [`crate::camera`]; what is said of it all over HTTP to
+//! [`crate::front`].
+
+use super::{Loaded, Places, Problems};
+use crate::camera::{Change, Registry, Settings};
+use crate::cli::Serve;
+use crate::front::Configuration;
+use crate::util::file_watch::FileWatch;
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Polling interval.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A file that changes each time that it is polled is read after this many times.
+const LONGEST_CHANGE: u32 = 10;
+
+/// A running server's configuration.
+#[derive(Debug)]
+pub struct Reload {
+    typed: Serve,
+    places: Places,
+    /// As the server started.
+    started: Loaded,
+    /// The cameras as they are now.
+    cameras: Vec<Settings>,
+    registry: Registry,
+    told: Configuration,
+}
+
+impl Reload {
+    /// For a server that was started with this configuration.
+    pub fn new(typed: &Serve, started: Loaded, registry: Registry, told: Configuration) -> Self {
+        told.read(&started.files);
+        Self {
+            typed: typed.clone(),
+            places: Places::new(typed.config.as_deref()),
+            cameras: started.config.cameras.clone(),
+            started,
+            registry,
+            told,
+        }
+    }
+
+    /// Reads the files again whenever one has changed, has come or has gone, and at once when `asked` is done, until cancelled.
+    pub async fn follow(mut self, until: CancellationToken, mut asked: impl AsyncFnMut()) {
+        let mut watches = self.started.watches();
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return,
+                () = settled(&mut watches) => {}
+                () = asked() => {}
+            }
+            // What is read now is no news afterwards.
+            have_changed(&mut watches);
+            if let Some(loaded) = self.load().await {
+                watches = loaded.watches();
+            }
+        }
+    }
+
+    /// Reads the files and applies what they say. Where something in them is wrong, nothing is changed.
+    async fn load(&mut self) -> Option<Loaded> {
+        let (places, typed) = (self.places.clone(), self.typed.clone());
+        // A disk of the network may not answer.
+        let loaded = tokio::task::spawn_blocking(move || Loaded::from(&places, &typed)).await;
+        match loaded.ok()? {
+            Ok(loaded) => {
+                let problems = self.apply(&loaded.config.cameras);
+                let restart = self.started.changed_at_server(&loaded);
+                if !restart.is_empty() {
+                    tracing::warn!(
+                        settings = restart.join(", "),
+                        "these settings take effect at the next start"
+                    );
+                }
+                tracing::info!(cameras = self.cameras.len(), "configuration read again");
+                self.told.reread(&loaded.files, &problems, &restart);
+                Some(loaded)
+            }
+            Err(Problems(problems)) => {
+                for problem in &problems {
+                    tracing::error!(%problem, "the configuration stays as it was");
+                }
+                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                self.told.refused(&problems);
+                None
+            }
+        }
+    }
+
+    /// Makes the cameras these, and returns what could not be done.
+    fn apply(&mut self, wanted: &[Settings]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for change in changes(&self.cameras, wanted) {
+            match self.registry.apply(change.clone()) {
+                Ok(()) => note(&mut self.cameras, change),
+                Err(error) => {
+                    tracing::error!(%error, "a camera stays as it was");
+                    problems.push(error.to_string());
+                }
+            }
+        }
+        problems
+    }
+}
+
+/// Waits for a change, and then until nothing changes any more: a file that is rewritten in place is whole by then.
+async fn settled(watches: &mut [FileWatch]) {
+    let mut changed = async || {
+        sleep(POLL).await;
+        have_changed(watches)
+    };
+    while !changed().await {}
+    for _ in 0..LONGEST_CHANGE {
+        if !changed().await {
+            return;
+        }
+    }
+}
+
+/// Returns true if a file has changed since this was last called.
+fn have_changed(watches: &mut [FileWatch]) -> bool {
+    // Each of them takes note.
+    let changed = watches.iter_mut().map(FileWatch::has_changed);
+    changed.fold(false, |any, one| any | one)
+}
+
+/// What makes these cameras of those.
+fn changes(before: &[Settings], after: &[Settings]) -> Vec<Change> {
+    let same =
+        |camera: &Settings, all: &[Settings]| all.iter().position(|other| other.id == camera.id);
+    let gone = before.iter().filter(|camera| same(camera, after).is_none());
+    let mut changes: Vec<_> = gone
+        .map(|camera| Change::Remove(camera.id.clone()))
+        .collect();
+    for camera in after {
+        match same(camera, before) {
+            None => changes.push(Change::Add(camera.clone())),
+            Some(at) if before[at] != *camera => changes.push(Change::Reconfigure(camera.clone())),
+            Some(_) => {}
+        }
+    }
+    let mut cameras = before.to_vec();
+    for change in &changes {
+        note(&mut cameras, change.clone());
+    }
+    let ids = |cameras: &[Settings]| {
+        cameras
+            .iter()
+            .map(|camera| camera.id.clone())
+            .collect::<Vec<_>>()
+    };
+    if ids(&cameras) != ids(after) {
+        changes.push(Change::Reorder(ids(after)));
+    }
+    changes
+}
+
+/// Does to a list what the change does to the cameras.
+fn note(cameras: &mut Vec<Settings>, change: Change) {
+    match change {
+        Change::Add(camera) => cameras.push(camera),
+        Change::Remove(id) => cameras.retain(|camera| camera.id != id),
+        Change::Reconfigure(settings) => {
+            let same = cameras.iter_mut().find(|camera| camera.id == settings.id);
+            if let Some(camera) = same {
+                *camera = settings;
+            }
+        }
+        Change::Reorder(order) => {
+            let place = |camera: &Settings| order.iter().position(|id| *id == camera.id);
+            cameras.sort_by_key(|camera| place(camera).unwrap_or(usize::MAX));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn cameras(text: &str) -> Vec<Settings> {
+        Config::from_toml(text).unwrap().cameras
+    }
+
+    #[test]
+    fn the_difference_names_each_camera_that_changed_and_no_other() {
+        let camera = |id: &str, rest: &str| {
+            format!("[[camera]]\nid = \"{id}\"\nsource = \"pattern\"\n{rest}\n")
+        };
+        let [a, b, c] = ["a", "b", "c"].map(|id| camera(id, ""));
+        let before = cameras(&format!("{a}{b}"));
+        assert_eq!(changes(&before, &before), []);
+        let larger = camera("b", "size = \"640x480\"");
+        let after = cameras(&format!("{a}{larger}"));
+        assert_eq!(
+            changes(&before, &after),
+            [Change::Reconfigure(after[1].clone())]
+        );
+        let after = cameras(&format!("{c}{larger}"));
+        assert_eq!(
+            changes(&before, &after),
+            [
+                Change::Remove(before[0].id.clone()),
+                Change::Add(after[0].clone()),
+                Change::Reconfigure(after[1].clone()),
+                Change::Reorder(vec![after[0].id.clone(), after[1].id.clone()]),
+            ]
+        );
+        let turned = cameras(&format!("{b}{a}"));
+        let order = turned.iter().map(|camera| camera.id.clone()).collect();
+        assert_eq!(changes(&before, &turned), [Change::Reorder(order)]);
+    }
+}

@@ -1,0 +1,279 @@
+//! A configuration file that changes while the server runs: what its cameras do, and what people are told.
+
+use crate::process::{pistreamer, started_with};
+use crate::support::{PATIENCE, Running, TestViewer, picture};
+use futures::future::join_all;
+use pistreamer_protocol::{Stamp, Unpacker, jpeg};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStderr, Command, Stdio};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+/// The program with a file of its own.
+struct Server {
+    directory: TempDir,
+    child: Running,
+    address: SocketAddr,
+    log: BufReader<ChildStderr>,
+}
+
+const HEAD: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[access]\nno_auth = true\n";
+
+fn camera(id: &str, rest: &str) -> String {
+    format!("[[camera]]\nid = \"{id}\"\nfps = 20\n{rest}\n")
+}
+
+impl Server {
+    fn start(cameras: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pistreamer.toml");
+        std::fs::write(&path, HEAD.to_owned() + cameras).unwrap();
+        Self::start_in(directory, &path)
+    }
+
+    fn start_in(directory: TempDir, path: &Path) -> Self {
+        let command = pistreamer(&["--config", path.to_str().unwrap()]);
+        let (mut child, url) = started_with(command, Stdio::piped());
+        let address = url.trim_end_matches('/').split_once("://").unwrap().1;
+        Self {
+            directory,
+            address: address.parse().unwrap(),
+            log: BufReader::new(child.stderr.take().unwrap()),
+            child: Running(child),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("pistreamer.toml")
+    }
+
+    /// Replaces the file in one step, as careful programs do.
+    fn replace(&self, text: &str) {
+        let next = self.directory.path().join("next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.path()).unwrap();
+    }
+
+    /// Asks for the file to be read now.
+    fn hang_up(&self) {
+        let pid = self.child.0.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The log's next line with that text.
+    fn log(&mut self, text: &str) -> String {
+        let mut lines = self.log.by_ref().lines().map(Result::unwrap);
+        let line = lines.find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("the log never says {text:?}"))
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("http://{}{path}", self.address);
+        let answer = tokio::process::Command::new("curl")
+            .args(["-sS", &url])
+            .output();
+        serde_json::from_slice(&answer.await.unwrap().stdout).unwrap()
+    }
+
+    async fn viewers(&self, camera: &str, count: usize) -> Vec<TestViewer> {
+        let mut viewers = Vec::new();
+        for _ in 0..count {
+            let path = format!("/ws?camera={camera}");
+            let viewer = TestViewer::connect_with(self.address, &path, &[]).await;
+            viewers.push(viewer.unwrap());
+        }
+        viewers
+    }
+}
+
+/// Waits until the viewer gets frames of that width and was told that name, where there is one.
+async fn sees(viewer: &mut TestViewer, width: u16, mut name: Option<&str>, last_seq: &mut u64) {
+    loop {
+        match viewer.next().await.expect("the viewer was dropped") {
+            Message::Text(text) => {
+                let message: Value = serde_json::from_str(&text).unwrap();
+                name = name.filter(|name| message["name"] != *name);
+            }
+            Message::Binary(message) => {
+                let picture = Unpacker::default().unpack(&message).unwrap().to_vec();
+                let seq = Stamp::read(&picture).unwrap().seq;
+                assert!(seq > *last_seq, "{seq} came after {last_seq}");
+                *last_seq = seq;
+                if name.is_none() && jpeg::inspect(&picture).unwrap().width == width {
+                    return;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// All of them, at the same time: who doesn't read is dropped after a while.
+async fn all_see(viewers: &mut [(TestViewer, u64)], width: u16, name: Option<&str>) {
+    join_all(
+        viewers
+            .iter_mut()
+            .map(|(viewer, seq)| sees(viewer, width, name, seq)),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_cameras_with_eight_viewers_one_changes_and_none_is_dropped() {
+    let yard = camera("yard", "source = \"pattern\"\nsize = \"160x120\"");
+    let door = |rest: &str| camera("door", rest);
+    let before = door("name = \"Door\"\nsource = \"pattern\"\nsize = \"320x240\"");
+    let mut server = Server::start(&(before + &yard));
+    let numbered =
+        |viewers: Vec<TestViewer>| viewers.into_iter().map(|viewer| (viewer, 0)).collect();
+    let mut at_door: Vec<_> = numbered(server.viewers("door", 4).await);
+    let mut at_yard: Vec<_> = numbered(server.viewers("yard", 4).await);
+    for (viewer, _) in &mut at_yard {
+        assert_eq!(viewer.hello().await.camera.id, "yard");
+    }
+    all_see(&mut at_yard, 160, None).await;
+    let changes = async {
+        all_see(&mut at_door, 320, None).await;
+        // Size and name, in a file that takes the old one's place.
+        let larger = door("name = \"Front door\"\nsource = \"pattern\"\nsize = \"640x480\"");
+        server.replace(&(HEAD.to_owned() + &larger + &yard));
+        all_see(&mut at_door, 640, Some("Front door")).await;
+        // Source, in a file that is written in place.
+        let pictures = server.directory.path().join("pictures");
+        std::fs::create_dir(&pictures).unwrap();
+        std::fs::write(pictures.join("1.jpg"), picture((96, 64), 100)).unwrap();
+        let other = door("name = \"Front door\"\nsource = \"files:pictures\"");
+        std::fs::write(server.path(), HEAD.to_owned() + &other + &yard).unwrap();
+        all_see(&mut at_door, 96, None).await;
+    };
+    // The other camera's viewers see nothing of it.
+    let unmoved = at_yard.iter_mut().map(async |(viewer, seq)| {
+        loop {
+            let message = viewer.next().await.expect("the viewer was dropped");
+            if let Message::Text(text) = &message {
+                let message: Value = serde_json::from_str(text).unwrap();
+                assert_ne!(message["type"], "state", "{text}");
+            } else if let Message::Binary(picture) = message {
+                let picture = Unpacker::default().unpack(&picture).unwrap().to_vec();
+                assert_eq!(jpeg::inspect(&picture).unwrap().width, 160);
+                *seq += 1;
+            }
+        }
+    });
+    tokio::select! {
+        () = changes => {}
+        _ = join_all(unmoved) => unreachable!("it has no end"),
+    }
+    assert!(at_yard.iter().all(|(_, frames)| *frames > 0));
+    let status = server.get("/api/v1/status").await;
+    assert_eq!(status["viewers"].as_array().unwrap().len(), 8, "{status}");
+    assert_eq!(status["viewers_total"], 8, "{status}");
+    server.log("configuration read again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_an_error_changes_nothing_and_is_told_until_it_is_right() {
+    let good = camera("door", "source = \"pattern\"\nsize = \"320x240\"");
+    let mut server = Server::start(&good);
+    let mut viewer = server.viewers("door", 1).await.remove(0);
+    server.replace(&(HEAD.to_owned() + &good + "qualty = 3\n[[camera]]\nsource = \"pattern\"\n"));
+    server.hang_up();
+    let line = server.log("did you mean quality?");
+    assert!(line.contains("pistreamer.toml:10:1"), "{line}");
+    let status = server.get("/api/v1/status").await;
+    let problem = status["configuration"]["problems"][0].as_str().unwrap();
+    assert!(problem.contains("did you mean quality?"), "{status}");
+    assert_eq!(status["cameras"].as_array().unwrap().len(), 1, "{status}");
+    sees(&mut viewer, 320, None, &mut 0).await;
+    server.replace(&(HEAD.to_owned() + &good));
+    server.hang_up();
+    server.log("configuration read again");
+    let status = server.get("/api/v1/status").await;
+    assert_eq!(
+        status["configuration"]["problems"],
+        serde_json::json!([]),
+        "{status}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_a_restart_is_named() {
+    let mut server = Server::start(&camera("door", "source = \"pattern\""));
+    let text = std::fs::read_to_string(server.path()).unwrap();
+    let other = text.replace(
+        "[server]",
+        "[limits]\nviewers = 3\n[server]\nhost = [\"cam.example.org\"]",
+    );
+    server.replace(&other);
+    server.hang_up();
+    let line = server.log("take effect at the next start");
+    assert!(line.contains("server.host, limits.viewers"), "{line}");
+    let status = server.get("/api/v1/status").await;
+    assert_eq!(
+        status["configuration"]["restart"],
+        serde_json::json!(["server.host", "limits.viewers"]),
+        "{status}"
+    );
+    server.replace(&text);
+    server.hang_up();
+    server.log("configuration read again");
+    let status = server.get("/api/v1/status").await;
+    assert_eq!(
+        status["configuration"]["restart"],
+        serde_json::json!([]),
+        "{status}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_comes_and_another_one_goes_when_a_link_is_turned_to_another_file() {
+    let directory = tempfile::tempdir().unwrap();
+    // As Kubernetes mounts a ConfigMap: a link to a directory that is a link.
+    for (name, id) in [("one", "door"), ("two", "yard")] {
+        let camera = camera(id, "source = \"pattern\"\nsize = \"160x120\"");
+        std::fs::create_dir(directory.path().join(name)).unwrap();
+        let file = directory.path().join(name).join("pistreamer.toml");
+        std::fs::write(file, HEAD.to_owned() + &camera).unwrap();
+    }
+    let link = |from: &str, to: &str| {
+        std::os::unix::fs::symlink(to, directory.path().join(from)).unwrap();
+    };
+    link("data", "one");
+    link("pistreamer.toml", "data/pistreamer.toml");
+    link("next", "two");
+    let path = directory.path().join("pistreamer.toml");
+    let mut server = Server::start_in(directory, &path);
+    let mut viewer = server.viewers("door", 1).await.remove(0);
+    sees(&mut viewer, 160, None, &mut 0).await;
+    let inside = server.directory.path();
+    std::fs::rename(inside.join("next"), inside.join("data")).unwrap();
+    let end = async { while viewer.next().await.is_some() {} };
+    timeout(PATIENCE, end).await.expect("its camera is gone");
+    server.log("configuration read again");
+    let cameras = server.get("/api/v1/cameras").await;
+    let cameras = cameras["cameras"].as_array().unwrap();
+    let ids: Vec<_> = cameras.iter().map(|camera| &camera["id"]).collect();
+    assert_eq!(ids, ["yard"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_in_its_file_is_used() {
+    let camera = camera(
+        "far",
+        "source = \"http://me@127.0.0.1:9/\"\nkey_file = \"key\"",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    std::fs::write(&key, "old\n").unwrap();
+    let path = directory.path().join("pistreamer.toml");
+    std::fs::write(&path, HEAD.to_owned() + &camera).unwrap();
+    let mut server = Server::start_in(directory, &path);
+    std::fs::write(&key, "new\n").unwrap();
+    let line = server.log("camera has other settings");
+    assert!(line.contains("far"), "{line}");
+}
