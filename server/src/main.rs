@@ -3,6 +3,7 @@
 use pistreamer::cli::{Cli, Command};
 use pistreamer::stdout::{self, PrintError};
 use pistreamer::usage::{self, Answer};
+use pistreamer::util::memory;
 use pistreamer::{cmd, log};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    memory::keep_for_frames();
     let code = log::start().map_err(Into::into).and_then(|()| start());
     let code = code.unwrap_or_else(|error| {
         if !matches!(error.downcast_ref(), Some(PrintError::ReaderGone)) {

@@ -4,5 +4,6 @@ pub mod clock;
 pub(crate) mod file_watch;
 pub(crate) mod host;
 pub(crate) mod log_throttle;
+pub mod memory;
 pub(crate) mod panics;
 pub(crate) mod token_bucket;

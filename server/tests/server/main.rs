@@ -11,6 +11,7 @@ mod clock;
 mod codes;
 mod configured;
 mod controls;
+mod cost;
 mod devices;
 mod encrypted;
 mod examples;
