@@ -58,7 +58,6 @@ fn server() -> Server {
     camera.feed().publish(Rendition::FULL, frame);
     let state = State {
         cameras: Registry::of(vec![camera], Context::default()),
-        no_signal: Default::default(),
         roster: Roster::default(),
         sessions: session::Config {
             send_timeout: Duration::from_secs(1),

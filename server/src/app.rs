@@ -3,7 +3,7 @@
 use crate::access::{Access, Code, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config};
-use crate::front::{self, Configuration, Crowd, Listener, NoSignal, Tls};
+use crate::front::{self, Configuration, Crowd, Listener, Tls};
 use crate::push;
 use crate::session::Roster;
 use crate::source::{Source, Spec};
@@ -44,7 +44,6 @@ impl App {
         access.renew_keys(ids.iter().map(|camera| camera.id().to_string()).collect());
         let state = front::State {
             cameras,
-            no_signal: NoSignal::default(),
             roster: Roster::default(),
             sessions: config.sessions,
             access,

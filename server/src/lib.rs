@@ -16,6 +16,7 @@ pub(crate) mod via;
 
 pub mod camera;
 pub mod encode;
+pub mod form;
 pub mod front;
 pub mod hub;
 pub(crate) mod push;

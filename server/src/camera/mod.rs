@@ -5,9 +5,11 @@
 //! [`crate::hub`], and which cameras there are to [`Registry`].
 
 mod control;
+mod health;
 mod id;
 mod intake;
 mod lifecycle;
+mod no_signal;
 mod registry;
 mod settings;
 mod state;
@@ -17,6 +19,7 @@ mod target;
 pub use control::{Command, CommandError, Operator};
 pub use id::{Id, IdError, identify};
 pub use lifecycle::Context;
+pub use no_signal::NO_SIGNAL_INTERVAL;
 pub use registry::{Change, ChangeError, Registry};
 pub use settings::Settings;
 pub use state::{CameraState, Phase};
@@ -27,11 +30,11 @@ use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
 use crate::source::{Outlet, Report, Source};
-use crate::util::clock::Moment;
 use crate::util::log_throttle::Folded;
 use anyhow::Context as _;
 use intake::Intake;
 use lifecycle::Lifecycle;
+use no_signal::NoSignal;
 use state::StateCell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -48,6 +51,7 @@ struct Inner {
     feed: Arc<Feed>,
     state: Arc<StateCell>,
     slot: PushSlot,
+    no_signal: NoSignal,
     lifecycle: Lifecycle,
     removed: CancellationToken,
 }
@@ -94,6 +98,7 @@ impl Camera {
             lifecycle: Lifecycle::new(settings, Arc::clone(&state), slot.clone(), context.clone()),
             state,
             slot,
+            no_signal: NoSignal::default(),
             removed: CancellationToken::new(),
         }))
     }
@@ -155,11 +160,6 @@ impl Camera {
             self.0.feed.set_width(mode.width);
         }
         self.0.state.report(report);
-    }
-
-    /// When its phase changed last.
-    pub fn turned_at(&self) -> &Moment {
-        self.0.state.turned_at()
     }
 
     /// Its state, and news of it.

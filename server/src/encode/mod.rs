@@ -5,10 +5,12 @@
 
 mod jpeg;
 mod meaning;
+mod placard;
 pub(crate) mod rescale;
 mod scale;
 
 pub use jpeg::{EncodeError, JpegEncoder};
+pub(crate) use placard::placard;
 
 use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
 use crate::source::{Image, Pauses, Pixels, RawFrame, Whole, Yuv};

@@ -8,7 +8,7 @@ use crate::access::{Grant, Role, Via};
 use crate::camera::{Camera, Phase};
 use crate::hub::Tally;
 use crate::session::Viewer;
-use crate::util::clock::{self, Moment};
+use crate::util::clock;
 use axum::Json;
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
@@ -16,17 +16,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-
-/// A live camera that somebody watches and that published nothing for so long, in seconds, is not healthy: some frames'
-/// time where one takes long.
-fn patience_s(fps: f64) -> f64 {
-    const LEAST: f64 = 5.0;
-    if fps > 0.0 {
-        LEAST.max(3.0 / fps)
-    } else {
-        LEAST
-    }
-}
 
 /// `/api/v1/status`: everything.
 pub(super) async fn status(
@@ -168,17 +157,8 @@ fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
         };
         return Some(format!("camera {id}: {reason}"));
     }
-    let silent = silence(camera, ahead)?.as_secs_f64();
+    let silent = camera.silence(ahead)?.as_secs_f64();
     Some(format!("camera {id}: no frame for {silent:.0} s"))
-}
-
-/// For how long a camera has published nothing, where somebody waits for it and that is longer than it should be. `ahead` is
-/// added to it.
-pub(super) fn silence(camera: &Camera, ahead: Duration) -> Option<Duration> {
-    let wanted_for = camera.feed().demand().wanted_for()?;
-    let ages = [&camera.feed().counters.published_at, camera.turned_at()].map(Moment::age);
-    let silent = ages.into_iter().flatten().fold(wanted_for, Duration::min) + ahead;
-    (silent.as_secs_f64() > patience_s(camera.state().mode.fps)).then_some(silent)
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@
 //! Streams are answered in HTTP/1.0, which has no chunks: readers that know only parts then work, as they do with other
 //! cameras.
 
-use super::no_signal::{self, NoSignal};
 use super::peer::Peer;
 use super::place::Place;
 use super::query::{Action, Query};
 use super::{State, assets, cameras, refusal, seat, stop};
 use crate::access::Grant;
-use crate::camera::Subscription;
-use crate::hub::{BOUNDARY, Manner, timestamp};
+use crate::camera::{NO_SIGNAL_INTERVAL, Subscription};
+use crate::form::{self, BOUNDARY, Manner, timestamp};
 use crate::session::{Entry, Pace};
 use crate::util::clock;
 use crate::util::log_throttle::Came;
@@ -154,7 +153,6 @@ pub(super) async fn stream(
         _told: Told { span, came },
         manner,
         subscription: camera.subscribe(limits),
-        no_signal: state.no_signal.clone(),
         viewer,
         pace,
         last: None,
@@ -220,7 +218,6 @@ struct Parts {
     _told: Told,
     manner: Manner,
     subscription: Subscription,
-    no_signal: NoSignal,
     viewer: Entry,
     pace: Pace,
     /// The number of the last frame sent.
@@ -243,11 +240,11 @@ impl Parts {
         let frame = loop {
             // So long a stream may stand still while its camera is opened, and so often it is shown that there is no signal
             // then: often enough for readers that give up on a silent stream.
-            match timeout(no_signal::INTERVAL, self.subscription.newest()).await {
+            match timeout(NO_SIGNAL_INTERVAL, self.subscription.newest()).await {
                 Ok(frame) => break frame,
                 Err(_) => {
-                    if let Some(picture) = self.no_signal.of(&camera).await {
-                        return self.manner.part(clock::now_us(), &picture);
+                    if let Some(frame) = camera.no_signal().await {
+                        return form::part(&frame, self.manner).clone();
                     }
                 }
             }
@@ -263,6 +260,6 @@ impl Parts {
         }
         self.pace.sent(Instant::now());
         self.viewer.count_sent(frame.jpeg().len());
-        frame.part(self.manner).clone()
+        form::part(&frame, self.manner).clone()
     }
 }

@@ -27,6 +27,7 @@ pub(super) async fn metrics(
             line(&mut text, name, &label(camera), (figure.value)(camera));
         }
     }
+    infos(&mut text, &cameras);
     renditions(&mut text, &state, &grant);
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
@@ -118,6 +119,27 @@ fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
     writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a String takes any text");
 }
 
+/// What each camera is called: apart from its figures, so that those go on under another name.
+fn infos(text: &mut String, cameras: &[Camera]) {
+    let name = "pistreamer_camera_info";
+    describe(
+        text,
+        name,
+        "gauge",
+        "Name and kind of source of the camera; always 1",
+    );
+    for camera in cameras {
+        let state = camera.state();
+        let label = format!(
+            "{},name=\"{}\",source=\"{}\"",
+            label(camera),
+            escaped(&state.name),
+            escaped(&state.source)
+        );
+        line(text, name, &label, 1.0);
+    }
+}
+
 /// What was made in each rendition, which are never many.
 fn renditions(text: &mut String, state: &State, grant: &Grant) {
     let name = "pistreamer_rendition_frames_total";
@@ -139,12 +161,14 @@ fn renditions(text: &mut String, state: &State, grant: &Grant) {
 }
 
 fn label(camera: &Camera) -> String {
-    let id = camera
-        .id()
-        .replace('\\', r"\\")
+    format!("camera=\"{}\"", escaped(camera.id()))
+}
+
+/// As the value of a label.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\")
         .replace('"', r#"\""#)
-        .replace('\n', r"\n");
-    format!("camera=\"{id}\"")
+        .replace('\n', r"\n")
 }
 
 fn line(text: &mut String, name: &str, labels: &str, value: f64) {

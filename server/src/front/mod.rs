@@ -16,10 +16,8 @@ pub(crate) mod listen;
 mod live;
 mod login;
 mod metrics;
-mod no_signal;
 mod origin;
 pub(crate) mod peer;
-mod placard;
 mod place;
 mod query;
 mod sessions;
@@ -31,7 +29,6 @@ pub(crate) mod visitor;
 pub use configuration::Configuration;
 pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
-pub use no_signal::NoSignal;
 pub use origin::{AllowedOrigins, OriginError};
 pub use tls::{Certificate, Tls, TlsError};
 pub use visitor::{HostError, KnownHosts};
@@ -59,8 +56,6 @@ use tokio_util::task::TaskTracker;
 pub struct State {
     /// The cameras.
     pub cameras: Registry,
-    /// What is shown of cameras without a picture.
-    pub no_signal: NoSignal,
     /// Who looks.
     pub roster: Roster,
     /// How sessions behave.

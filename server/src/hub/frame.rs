@@ -1,16 +1,19 @@
-//! One frame as it is shared: the stamped JPEG and, made at most once, what each wire format sends for it.
+//! One frame as it is shared: what is known about it, the stamped JPEG, and whatever was made of that, each at most once.
 //!
-//! The bytes of the wire formats are defined in `protocol/`; this is where they are kept.
+//! What can be made of it belongs to [`crate::form`] and to other consumers.
 
-use super::{Manner, Rendition};
+use super::Rendition;
 use bytes::Bytes;
-use pistreamer_protocol::{Stamp, WireFormat, pack};
+use pistreamer_protocol::Stamp;
+use std::any::Any;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// A frame that viewers can be sent.
-#[derive(Debug)]
-pub struct Frame {
+/// What is known about a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
     /// Rises by one for each frame of its camera.
     pub seq: u64,
     /// Unix time in µs of the start of exposure where the camera tells it, else of arrival.
@@ -27,62 +30,38 @@ pub struct Frame {
     pub shows: (Rendition, u64),
     /// When it came here, where it was captured by another machine's clock.
     from_elsewhere: Option<Instant>,
-    jpeg: Payload,
-    packed: OnceLock<Payload>,
-    /// For each [`Manner`].
-    parts: [OnceLock<Bytes>; 2],
 }
 
-/// The body of one WebSocket message with its frame header (RFC 6455 §5.2), the same for every viewer.
-#[derive(Clone, Debug)]
-pub struct Payload {
-    header: Header,
-    body: Bytes,
+/// A frame that consumers can be given. What is known about it is read as if these were its own fields.
+pub struct Frame {
+    meta: Meta,
+    jpeg: Bytes,
+    forms: [OnceLock<Box<dyn Any + Send + Sync>>; MOST_FORMS],
 }
 
-/// Header of an unmasked final binary frame.
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    bytes: [u8; 10],
-    len: u8,
+/// Most kinds of forms.
+const MOST_FORMS: usize = 8;
+
+/// Something that is made of a frame for one kind of consumer, such as its message in a protocol.
+pub trait Form: Send + Sync + 'static {
+    /// Makes it.
+    fn of(frame: &Frame) -> Self;
 }
 
-impl Payload {
-    /// A binary message of these bytes.
-    pub fn new(body: Bytes) -> Self {
-        const FINAL_BINARY: u8 = 0x82;
-        let mut bytes = [0; 10];
-        bytes[0] = FINAL_BINARY;
-        let len = match (u8::try_from(body.len()), u16::try_from(body.len())) {
-            (Ok(short @ ..126), _) => {
-                bytes[1] = short;
-                2
-            }
-            (_, Ok(medium)) => {
-                bytes[1] = 126;
-                bytes[2..4].copy_from_slice(&medium.to_be_bytes());
-                4
-            }
-            _ => {
-                bytes[1] = 127;
-                bytes[2..].copy_from_slice(&(body.len() as u64).to_be_bytes());
-                10
-            }
-        };
-        Self {
-            header: Header { bytes, len },
-            body,
-        }
+impl Deref for Frame {
+    type Target = Meta;
+
+    fn deref(&self) -> &Meta {
+        &self.meta
     }
+}
 
-    /// The WebSocket frame header.
-    pub fn header(&self) -> &[u8] {
-        &self.header.bytes[..usize::from(self.header.len)]
-    }
-
-    /// The message.
-    pub fn body(&self) -> &Bytes {
-        &self.body
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("meta", &self.meta)
+            .field("bytes", &self.jpeg.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,31 +69,31 @@ impl Frame {
     /// A frame of a stamped JPEG, as large as the source delivered it.
     pub fn new(seq: u64, captured_us: u64, (width, height): (u32, u32), jpeg: Bytes) -> Self {
         Self {
-            seq,
-            captured_us,
-            width,
-            height,
-            full: (width, height),
-            number: 0,
-            shows: (Rendition::FULL, seq),
-            from_elsewhere: None,
-            jpeg: Payload::new(jpeg),
-            packed: OnceLock::new(),
-            parts: Default::default(),
+            meta: Meta {
+                seq,
+                captured_us,
+                width,
+                height,
+                full: (width, height),
+                number: 0,
+                shows: (Rendition::FULL, seq),
+                from_elsewhere: None,
+            },
+            jpeg,
+            forms: Default::default(),
         }
     }
 
     /// The same frame, made of a picture of that size.
-    pub fn of(self, full: (u32, u32)) -> Self {
-        Self { full, ..self }
+    pub fn of(mut self, full: (u32, u32)) -> Self {
+        self.meta.full = full;
+        self
     }
 
     /// The same frame, which came here then where it was captured by another machine's clock.
-    pub fn from_elsewhere(self, came: Option<Instant>) -> Self {
-        Self {
-            from_elsewhere: came,
-            ..self
-        }
+    pub fn from_elsewhere(mut self, came: Option<Instant>) -> Self {
+        self.meta.from_elsewhere = came;
+        self
     }
 
     /// How old it was at a time that is given by the wall clock and by the steady one. What another machine says of its capture
@@ -127,68 +106,72 @@ impl Frame {
     }
 
     /// The same frame, published with that number, as what follows on another one of its rendition.
-    pub(super) fn after(self, rendition: Rendition, before: Option<&Self>, number: u64) -> Self {
+    pub(super) fn after(
+        mut self,
+        rendition: Rendition,
+        before: Option<&Self>,
+        number: u64,
+    ) -> Self {
         let same = before.filter(|before| Stamp::is_all_that_differs(before.jpeg(), self.jpeg()));
         let since = same.map_or(self.seq, |before| before.shows.1);
-        Self {
-            number,
-            shows: (rendition, since),
-            ..self
-        }
+        self.meta.number = number;
+        self.meta.shows = (rendition, since);
+        self
     }
 
     /// The stamped JPEG.
     pub fn jpeg(&self) -> &Bytes {
-        self.jpeg.body()
+        &self.jpeg
     }
 
-    /// Its part of an MJPEG stream. The first client of a manner makes it for all of them: one write sends it.
-    pub fn part(&self, manner: Manner) -> &Bytes {
-        self.parts[manner as usize].get_or_init(|| manner.part(self.captured_us, self.jpeg()))
-    }
-
-    /// What that wire format sends. The first viewer of a packed format makes it for all of them.
-    pub fn payload(&self, wire: WireFormat) -> &Payload {
-        match wire {
-            WireFormat::Jpeg => &self.jpeg,
-            WireFormat::GzipBase64 => self
-                .packed
-                .get_or_init(|| Payload::new(pack(self.jpeg()).into())),
-        }
+    /// What was made of it in that form. The first consumer that needs it makes it for all of them.
+    pub fn form<F: Form>(&self) -> &F {
+        let form = |slot: &'_ OnceLock<Box<dyn Any + Send + Sync>>| {
+            // Whichever form comes first has the slot.
+            let made = slot.get_or_init(|| Box::new(F::of(self)));
+            made.is::<F>()
+        };
+        let slot = self.forms.iter().find(|slot| form(slot));
+        slot.and_then(|slot| slot.get()?.downcast_ref())
+            .expect("there are fewer kinds of forms than slots")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    #[test]
-    fn headers_are_those_of_rfc_6455() {
-        for len in [0, 1, 125, 126, 127, 65_535, 65_536, 200_000] {
-            let payload = Payload::new(vec![7; len].into());
-            let mut expected = Vec::new();
-            let header = FrameHeader {
-                is_final: true,
-                opcode: OpCode::Data(Data::Binary),
-                ..FrameHeader::default()
-            };
-            header.format(len as u64, &mut expected).unwrap();
-            assert_eq!(payload.header(), expected, "{len} bytes");
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+
+    struct Length(usize);
+
+    impl Form for Length {
+        fn of(frame: &Frame) -> Self {
+            MADE.fetch_add(1, Ordering::Relaxed);
+            Self(frame.jpeg().len())
+        }
+    }
+
+    struct First(u8);
+
+    impl Form for First {
+        fn of(frame: &Frame) -> Self {
+            Self(frame.jpeg()[0])
         }
     }
 
     #[test]
-    fn a_frame_is_packed_once() {
-        let frame = Frame::new(
-            1,
-            2,
-            (16, 8),
-            Bytes::from_static(b"\xff\xd8picture\xff\xd9"),
-        );
-        let first = frame.payload(WireFormat::GzipBase64).body().as_ptr();
-        assert_eq!(frame.payload(WireFormat::GzipBase64).body().as_ptr(), first);
-        assert_eq!(frame.payload(WireFormat::Jpeg).body(), frame.jpeg());
+    fn each_form_is_made_once_however_many_ask_at_the_same_time() {
+        let frame = Frame::new(1, 2, (16, 8), Bytes::from_static(b"\xff\xd8picture"));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(frame.form::<First>().0, 0xff));
+                scope.spawn(|| assert_eq!(frame.form::<Length>().0, 9));
+            }
+        });
+        // One that finds its slot taken is not made before it has its own.
+        assert!(MADE.load(Ordering::Relaxed) >= 1);
+        assert!(std::ptr::eq(frame.form::<Length>(), frame.form::<Length>()));
     }
 }

@@ -6,14 +6,12 @@
 mod feed;
 mod frame;
 mod numbers;
-mod part;
 mod rendition;
 mod tally;
 mod view;
 
 pub use feed::{Counters, Feed, Published};
-pub use frame::{Frame, Payload};
-pub use part::{BOUNDARY, Manner, timestamp};
+pub use frame::{Form, Frame, Meta};
 pub use rendition::{Config, Limits, MOST_HALVINGS, Plan, Rendition};
 pub use tally::Tally;
 pub use view::View;

@@ -4,6 +4,7 @@
 //! Nothing here waits: what the socket doesn't take is kept, and [`Link::poll_send`] goes on with it. What is said, and when,
 //! belongs to [`super`].
 
+use crate::form;
 use crate::hub::Frame;
 use crate::util::token_bucket::Allowance;
 use futures::{SinkExt, StreamExt};
@@ -202,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         {
             outgoing.frame = newer;
         }
-        let payload = outgoing.frame.payload(outgoing.wire);
+        let payload = form::payload(&outgoing.frame, outgoing.wire);
         let (header, body) = (payload.header(), payload.body());
         let gate = self.socket.get_mut();
         let stream = &mut gate.stream;

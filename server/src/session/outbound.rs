@@ -6,6 +6,7 @@
 use super::link::Sent;
 use super::{End, Session};
 use crate::camera::Subscription;
+use crate::form;
 use crate::hub::Frame;
 use pistreamer_protocol::message::{Rendition, ServerMessage};
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn sent(&mut self, frame: &Frame) {
         self.viewer
-            .count_sent(frame.payload(self.wire).body().len());
+            .count_sent(form::payload(frame, self.wire).body().len());
         self.sent_rendition = Rendition {
             width: frame.width,
             height: frame.height,

@@ -85,6 +85,11 @@ async fn eight_viewers_stay_while_size_name_and_source_of_one_camera_change() {
         assert_eq!(last.name.as_deref(), Some("Front door"));
     }
 
+    let metrics = server.get("/metrics").await;
+    let named =
+        "pistreamer_camera_info{camera=\"pattern\",name=\"Front door\",source=\"pattern\"} 1\n";
+    assert!(metrics.contains(named), "{metrics}");
+
     // Another source, which delivers JPEGs.
     let pictures = tempfile::tempdir().unwrap();
     let jpeg = crate::support::picture((160, 120), 90);

@@ -21,7 +21,7 @@ fn frame(seq: u64, bytes: usize) -> Arc<Frame> {
 
 /// A frame's message whole: header and body.
 fn message(frame: &Frame) -> Vec<u8> {
-    let payload = frame.payload(WireFormat::Jpeg);
+    let payload = form::payload(frame, WireFormat::Jpeg);
     [payload.header(), payload.body()].concat()
 }
 

@@ -1,8 +1,8 @@
 //! A picture in words, for those who can be told in no other way: that there is no signal, why, and since when.
 //!
-//! What the words are belongs to [`super::no_signal`]; viewers of the WebSocket are told in messages.
+//! What the words are belongs to [`crate::camera`]; viewers of the WebSocket are told in messages.
 
-use crate::encode::{EncodeError, JpegEncoder};
+use super::{EncodeError, JpegEncoder};
 use crate::source::{Layout, Plane, Yuv};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 

@@ -1,76 +1,70 @@
-//! What readers of MJPEG are shown of a camera without a picture: one rendering for all of them.
+//! What is shown of a camera without a picture, where words cannot be sent beside pictures: a frame that says why, made once for
+//! all that are shown it.
 //!
-//! How words become a picture belongs to [`super::placard`], and when one is shown to [`super::live`].
+//! How words become a picture belongs to [`crate::encode`], and when one is shown to the consumer.
 
-use super::api::silence;
-use super::placard::placard;
-use crate::camera::{Camera, Phase};
+use super::{Camera, Phase};
+use crate::encode::{EncodeError, placard};
+use crate::hub::Frame;
 use crate::util::clock;
 use bytes::Bytes;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// A camera is rendered at most this often, however often its reason changes. Readers are shown one as often.
-pub(super) const INTERVAL: Duration = Duration::from_secs(1);
+pub const NO_SIGNAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The newest no-signal picture of each camera. Clones share them.
+/// A camera's newest frame of this kind. It is locked while one is rendered, so that others wait for that one.
 #[derive(Clone, Debug, Default)]
-pub struct NoSignal(Arc<Mutex<HashMap<String, Slot>>>);
-
-/// Locked while a picture is rendered, so that others wait for that one.
-type Slot = Arc<tokio::sync::Mutex<Option<Rendered>>>;
+pub(super) struct NoSignal(Arc<Mutex<Option<Rendered>>>);
 
 #[derive(Debug)]
 struct Rendered {
     words: Words,
     at: Instant,
-    jpeg: Bytes,
+    frame: Arc<Frame>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Words {
+    title: &'static str,
     size: (u32, u32),
     name: String,
     reason: String,
     since: String,
 }
 
-impl NoSignal {
-    /// The picture that says why there is none; `None` while the camera is live and delivers. It is rendered on a thread for
+impl Camera {
+    /// A frame that says why there is no picture; `None` while the camera is live and delivers. It is rendered on a thread for
     /// slow work.
-    pub(super) async fn of(&self, camera: &Camera) -> Option<Bytes> {
-        let words = words(camera)?;
-        let mut slot = self.slot(camera.id()).lock_owned().await;
+    pub async fn no_signal(&self) -> Option<Arc<Frame>> {
+        let words = words(self)?;
+        let mut slot = Arc::clone(&self.0.no_signal.0).lock_owned().await;
         if let Some(rendered) = &*slot
-            && (rendered.words == words || rendered.at.elapsed() < INTERVAL)
+            && (rendered.words == words || rendered.at.elapsed() < NO_SIGNAL_INTERVAL)
         {
-            return Some(rendered.jpeg.clone());
+            return Some(Arc::clone(&rendered.frame));
         }
         let at = Instant::now();
         // It keeps the slot where the reader leaves meanwhile, so that the next one does not begin anew.
         let rendering = tokio::task::spawn_blocking(move || {
             let text = [&*words.name, &*words.reason, &*words.since];
-            let jpeg = Bytes::from(placard(words.size, "NO SIGNAL", &text)?);
+            let jpeg = Bytes::from(placard(words.size, words.title, &text)?);
+            let frame = Arc::new(Frame::new(0, clock::now_us(), words.size, jpeg));
             *slot = Some(Rendered {
                 words,
                 at,
-                jpeg: jpeg.clone(),
+                frame: Arc::clone(&frame),
             });
-            Ok::<_, crate::encode::EncodeError>(jpeg)
+            Ok::<_, EncodeError>(frame)
         });
         let rendered = rendering.await.ok()?;
         rendered
             .inspect_err(|error| tracing::error!(%error, "cannot say that there is no signal"))
             .ok()
-    }
-
-    fn slot(&self, camera: &str) -> Slot {
-        // Nothing panics while it holds this lock.
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(camera.to_owned()).or_default())
     }
 }
 
@@ -78,7 +72,7 @@ fn words(camera: &Camera) -> Option<Words> {
     let mut state = camera.state();
     if state.phase == Phase::Live {
         // Its device hangs, and its source does not know.
-        let silent = silence(camera, Duration::ZERO)?;
+        let silent = camera.silence(Duration::ZERO)?;
         state.reason = "the camera delivers nothing any more".into();
         state.since_us = clock::now_us().saturating_sub(silent.as_micros() as u64);
     }
@@ -91,6 +85,10 @@ fn words(camera: &Camera) -> Option<Words> {
         })
         .unwrap_or_default();
     Some(Words {
+        title: match state.phase {
+            Phase::Starting => "STARTING",
+            _ => "NO SIGNAL",
+        },
         size: (state.mode.width, state.mode.height),
         name: state.name,
         reason: state.reason,
@@ -117,43 +115,43 @@ mod tests {
 
     #[tokio::test]
     async fn forty_readers_of_a_lost_camera_share_one_rendering() {
-        let (pictures, camera) = (NoSignal::default(), lost("unplugged"));
-        let shown = join_all((0..40).map(|_| pictures.of(&camera))).await;
+        let camera = lost("unplugged");
+        let shown = join_all((0..40).map(|_| camera.no_signal())).await;
         let first = shown[0].as_ref().unwrap();
         assert!(
             shown
                 .iter()
                 .flatten()
-                .all(|jpeg| jpeg.as_ptr() == first.as_ptr())
+                .all(|frame| Arc::ptr_eq(frame, first))
         );
         assert_eq!(shown.iter().flatten().count(), 40);
         tokio::time::pause();
-        tokio::time::advance(10 * INTERVAL).await;
-        let later = pictures.of(&camera).await.unwrap();
-        assert_eq!(later.as_ptr(), first.as_ptr());
+        tokio::time::advance(10 * NO_SIGNAL_INTERVAL).await;
+        let later = camera.no_signal().await.unwrap();
+        assert!(Arc::ptr_eq(&later, first));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reason_that_changes_all_the_time_is_rendered_once_a_second() {
-        let (pictures, camera) = (NoSignal::default(), lost("reason 0"));
-        let first = pictures.of(&camera).await.unwrap();
+        let camera = lost("reason 0");
+        let first = camera.no_signal().await.unwrap();
         for number in 1..100 {
             let reason = format!("reason {number}");
             camera.report(&Report::Lost(&reason));
-            assert_eq!(pictures.of(&camera).await.unwrap().as_ptr(), first.as_ptr());
+            assert!(Arc::ptr_eq(&camera.no_signal().await.unwrap(), &first));
         }
-        tokio::time::advance(INTERVAL).await;
-        assert_ne!(pictures.of(&camera).await.unwrap(), first);
+        tokio::time::advance(NO_SIGNAL_INTERVAL).await;
+        assert!(!Arc::ptr_eq(&camera.no_signal().await.unwrap(), &first));
     }
 
     #[tokio::test]
     async fn a_reader_that_leaves_does_not_stop_the_rendering() {
-        let (pictures, camera) = (NoSignal::default(), lost("unplugged"));
-        let mut reader = Box::pin(pictures.of(&camera));
+        let camera = lost("unplugged");
+        let mut reader = Box::pin(camera.no_signal());
         assert!(futures::poll!(&mut reader).is_pending());
         drop(reader);
-        let slot = pictures.slot(camera.id());
-        let shown = slot.lock().await.as_ref().unwrap().jpeg.clone();
-        assert_eq!(pictures.of(&camera).await.unwrap().as_ptr(), shown.as_ptr());
+        let slot = Arc::clone(&camera.0.no_signal.0);
+        let shown = Arc::clone(&slot.lock().await.as_ref().unwrap().frame);
+        assert!(Arc::ptr_eq(&camera.no_signal().await.unwrap(), &shown));
     }
 }

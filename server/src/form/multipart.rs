@@ -1,5 +1,6 @@
 //! A part of a multipart MJPEG stream (RFC 2046 §5.1), the same for every client of a manner.
 
+use crate::hub::{Form, Frame};
 use bytes::Bytes;
 
 /// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
@@ -25,7 +26,7 @@ impl Manner {
     }
 
     /// A part from behind the boundary before it to its end.
-    pub fn part(self, captured_us: u64, jpeg: &[u8]) -> Bytes {
+    fn part(self, captured_us: u64, jpeg: &[u8]) -> Bytes {
         let head = match self {
             Self::Program => format!(
                 "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
@@ -37,6 +38,32 @@ impl Manner {
         [head.as_bytes(), jpeg, b"\r\n", self.opening().as_bytes()]
             .concat()
             .into()
+    }
+}
+
+/// A part for programs.
+struct ForPrograms(Bytes);
+
+impl Form for ForPrograms {
+    fn of(frame: &Frame) -> Self {
+        Self(Manner::Program.part(frame.captured_us, frame.jpeg()))
+    }
+}
+
+/// A part for browsers.
+struct ForBrowsers(Bytes);
+
+impl Form for ForBrowsers {
+    fn of(frame: &Frame) -> Self {
+        Self(Manner::Browser.part(frame.captured_us, frame.jpeg()))
+    }
+}
+
+/// A frame's part of a stream: one write sends it.
+pub fn part(frame: &Frame, manner: Manner) -> &Bytes {
+    match manner {
+        Manner::Program => &frame.form::<ForPrograms>().0,
+        Manner::Browser => &frame.form::<ForBrowsers>().0,
     }
 }
 

@@ -1,0 +1,122 @@
+//! The WebSocket message that carries a frame, header and body, in each wire format.
+
+use crate::hub::{Form, Frame};
+use bytes::Bytes;
+use pistreamer_protocol::{WireFormat, pack};
+
+/// The body of one WebSocket message with its frame header (RFC 6455 §5.2), the same for every viewer.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    header: Header,
+    body: Bytes,
+}
+
+/// Header of an unmasked final binary frame.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    bytes: [u8; 10],
+    len: u8,
+}
+
+impl Payload {
+    /// A binary message of these bytes.
+    pub fn new(body: Bytes) -> Self {
+        const FINAL_BINARY: u8 = 0x82;
+        let mut bytes = [0; 10];
+        bytes[0] = FINAL_BINARY;
+        let len = match (u8::try_from(body.len()), u16::try_from(body.len())) {
+            (Ok(short @ ..126), _) => {
+                bytes[1] = short;
+                2
+            }
+            (_, Ok(medium)) => {
+                bytes[1] = 126;
+                bytes[2..4].copy_from_slice(&medium.to_be_bytes());
+                4
+            }
+            _ => {
+                bytes[1] = 127;
+                bytes[2..].copy_from_slice(&(body.len() as u64).to_be_bytes());
+                10
+            }
+        };
+        Self {
+            header: Header { bytes, len },
+            body,
+        }
+    }
+
+    /// The WebSocket frame header.
+    pub fn header(&self) -> &[u8] {
+        &self.header.bytes[..usize::from(self.header.len)]
+    }
+
+    /// The message.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+/// The JPEG as it is.
+struct Raw(Payload);
+
+impl Form for Raw {
+    fn of(frame: &Frame) -> Self {
+        Self(Payload::new(frame.jpeg().clone()))
+    }
+}
+
+/// The JPEG in base64, in gzip.
+struct Packed(Payload);
+
+impl Form for Packed {
+    fn of(frame: &Frame) -> Self {
+        Self(Payload::new(pack(frame.jpeg()).into()))
+    }
+}
+
+/// What that wire format sends.
+pub fn payload(frame: &Frame, wire: WireFormat) -> &Payload {
+    match wire {
+        WireFormat::Jpeg => &frame.form::<Raw>().0,
+        WireFormat::GzipBase64 => &frame.form::<Packed>().0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+    #[test]
+    fn headers_are_those_of_rfc_6455() {
+        for len in [0, 1, 125, 126, 127, 65_535, 65_536, 200_000] {
+            let payload = Payload::new(vec![7; len].into());
+            let mut expected = Vec::new();
+            let header = FrameHeader {
+                is_final: true,
+                opcode: OpCode::Data(Data::Binary),
+                ..FrameHeader::default()
+            };
+            header.format(len as u64, &mut expected).unwrap();
+            assert_eq!(payload.header(), expected, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_packed_once() {
+        let frame = Frame::new(
+            1,
+            2,
+            (16, 8),
+            Bytes::from_static(b"\xff\xd8picture\xff\xd9"),
+        );
+        let first = payload(&frame, WireFormat::GzipBase64).body().as_ptr();
+        assert_eq!(
+            payload(&frame, WireFormat::GzipBase64).body().as_ptr(),
+            first
+        );
+        assert_eq!(payload(&frame, WireFormat::Jpeg).body(), frame.jpeg());
+    }
+}
