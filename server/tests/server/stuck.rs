@@ -3,6 +3,8 @@
 use crate::support::{PATIENCE, TestServer};
 use futures::{SinkExt, StreamExt};
 use pistreamer::access::{Entry, Key, Role, Secret, Store};
+use pistreamer::camera::Event;
+use pistreamer::hub::Limits;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage, Want};
 use rustls::pki_types::pem::PemObject;
@@ -22,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection for S {}
 
 type Viewer = WebSocketStream<Box<dyn Connection>>;
 
-/// A server that gives no viewer up for an hour, with an owner and a key that may only look.
+/// A server that gives no viewer up for an hour, with an owner and a key that may look and give commands.
 struct House {
     server: TestServer,
     tls: Option<TlsConnector>,
@@ -48,7 +50,7 @@ impl House {
         let door = Key::random().unwrap();
         let entry = Entry::new(
             "door".parse().unwrap(),
-            Role::View,
+            Role::Operate,
             Secret::Key(door.clone()),
         );
         store.change(|keys| keys.keys.push(entry)).unwrap();
@@ -218,6 +220,32 @@ async fn a_wish_is_heard_while_a_frame_is_stuck() {
             .until("want", |status| status.pointer(scale) == Some(&0.25.into()))
             .await;
         drop(viewer);
+        house.server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_reaches_the_camera_while_a_frame_is_stuck() {
+    for house in House::all() {
+        let camera = house.server.cameras.first().unwrap();
+        let mut viewer = house.stuck().await;
+        let mut told = camera.subscribe(Limits::default());
+        let stop = ViewerMessage::Control {
+            name: "Speed".into(),
+            value: 0.0,
+        };
+        say(&mut viewer, stop).await;
+        let holds = async {
+            loop {
+                if let Event::State(state) = told.next(false).await
+                    && state.controls[0].value == 0.0
+                {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, holds).await.expect("it was not heard");
+        drop((viewer, told));
         house.server.stop().await;
     }
 }
