@@ -83,13 +83,15 @@ impl Comings {
         }))
     }
 
-    /// Somebody comes.
+    /// A client connects.
     pub fn came(&self) -> Came {
         let left_out = self.again();
         match left_out {
-            None => tracing::debug!("came"),
-            Some(0) => tracing::info!("came"),
-            Some(left_out) => tracing::info!(left_out, "came; others came and went without a line"),
+            None => tracing::debug!("connected"),
+            Some(0) => tracing::info!("connected"),
+            Some(left_out) => {
+                tracing::info!(left_out, "connected; others connected without a line");
+            }
         }
         Came {
             is_told: left_out.is_some(),
@@ -111,12 +113,12 @@ impl Comings {
 }
 
 impl Came {
-    /// And goes.
-    pub fn went(self, end: impl Display) {
+    /// It disconnects.
+    pub fn went(self, reason: impl Display) {
         if self.is_told {
-            tracing::info!(%end, "went");
+            tracing::info!(%reason, "disconnected");
         } else {
-            tracing::debug!(%end, "went");
+            tracing::debug!(%reason, "disconnected");
         }
     }
 }
