@@ -39,17 +39,17 @@ impl Sink for Watcher {
         seen.frames += 1;
         let jpeg = match frame.image {
             Image::Yuv(_) => unreachable!("nobody sent samples"),
-            Image::Jpeg(jpeg) => {
-                assert_eq!(Stamp::read(&jpeg), None);
-                jpeg
+            Image::Jpeg(picture) => {
+                assert_eq!(Stamp::read(&picture.jpeg), None);
+                picture.jpeg
             }
-            Image::Stamped(jpeg) => {
-                let stamp = Stamp::read(&jpeg).expect("it is said to be stamped");
+            Image::Stamped(picture) => {
+                let stamp = Stamp::read(&picture.jpeg).expect("it is said to be stamped");
                 assert_eq!(
                     (stamp.seq, stamp.captured_us),
                     (frame.seq, frame.captured_us)
                 );
-                jpeg
+                picture.jpeg
             }
         };
         let info = jpeg::inspect(&jpeg).expect("only whole pictures go on");

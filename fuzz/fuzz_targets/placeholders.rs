@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::placeholders::filled;
+use pistreamer::fuzzing::filled;
 use std::cell::LazyCell;
 use std::io::Write;
 use tempfile::NamedTempFile;

@@ -58,6 +58,7 @@ fn server() -> Server {
     camera.feed().publish(Rendition::FULL, frame);
     let state = State {
         cameras: Registry::of(vec![camera], Context::default()),
+        configuration: Default::default(),
         roster: Roster::default(),
         sessions: session::Config {
             send_timeout: Duration::from_secs(1),

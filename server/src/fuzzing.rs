@@ -7,6 +7,7 @@ pub use crate::front::device::of as device;
 pub use crate::front::ingest::unwrapped;
 pub use crate::front::peer::Peer;
 pub use crate::front::visitor::to_https;
+pub use crate::placeholders::filled;
 pub use crate::source::files::{Found, reel::Reel};
 pub use crate::source::http::bare::Bare;
 pub use crate::source::http::body::{Body, Piece};

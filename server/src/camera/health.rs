@@ -16,7 +16,8 @@ fn patience_s(fps: f64) -> f64 {
 }
 
 impl Camera {
-    /// For how long it has published nothing, where that is waited for and longer than it should be. `ahead` is added to it.
+    /// For how long it has published nothing, where that is waited for and longer than it should be. `ahead` is added
+    /// to it.
     pub fn silence(&self, ahead: Duration) -> Option<Duration> {
         let wanted_for = self.feed().demand().wanted_for()?;
         let ages = [&self.feed().counters.published_at, self.0.state.turned_at()].map(Moment::age);

@@ -81,8 +81,8 @@ fn fnv(bytes: &[u8]) -> u32 {
     })
 }
 
-/// An id for each camera: the one that its owner gave, or one that follows from its source alone. Of sources that are the same,
-/// the second gets a number, the third the next, and so on.
+/// An id for each camera: the one that its owner gave, or one that follows from its source alone. Of sources that are
+/// the same, the second gets a number, the third the next, and so on.
 ///
 /// # Errors
 /// Where two cameras were given the same id.

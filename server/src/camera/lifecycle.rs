@@ -82,7 +82,8 @@ impl Lifecycle {
         self.shared.make(&self.settings())
     }
 
-    /// Starts the source: the one that is made, or one that is made as soon as it can be. Its frames come out of the outlet.
+    /// Starts the source: the one that is made, or one that is made as soon as it can be. Its frames come out of the
+    /// outlet.
     ///
     /// # Errors
     /// Where the system gives no thread.

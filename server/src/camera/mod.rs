@@ -1,8 +1,8 @@
 //! One owner for each camera. Frames and one state value go right, to whoever looks; demand and commands go left, to the
 //! source.
 //!
-//! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the newest to
-//! [`crate::hub`], and which cameras there are to [`Registry`].
+//! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the
+//! newest to [`crate::hub`], and which cameras there are to [`Registry`].
 
 mod control;
 mod health;
@@ -193,8 +193,8 @@ impl Camera {
             .then_some(&self.0.slot)
     }
 
-    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting, and
-    /// the seqs of its frames go on.
+    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is
+    /// starting, and the seqs of its frames go on.
     fn configure(&self, settings: Settings) {
         self.0.feed.configure(settings.renditions());
         self.0.lifecycle.configure(settings);

@@ -1,5 +1,5 @@
-//! What is shown of a camera without a picture, where words cannot be sent beside pictures: a frame that says why, made once for
-//! all that are shown it.
+//! What is shown of a camera without a picture, where words cannot be sent beside pictures: a frame that says why,
+//! made once for all that are shown it.
 //!
 //! How words become a picture belongs to [`crate::encode`], and when one is shown to the consumer.
 
@@ -38,8 +38,8 @@ struct Words {
 }
 
 impl Camera {
-    /// A frame that says why there is no picture; `None` while the camera is live and delivers. It is rendered on a thread for
-    /// slow work.
+    /// A frame that says why there is no picture; `None` while the camera is live and delivers. It is rendered on a
+    /// thread for slow work.
     pub async fn no_signal(&self) -> Option<Arc<Frame>> {
         let words = words(self)?;
         let mut slot = Arc::clone(&self.0.no_signal.0).lock_owned().await;

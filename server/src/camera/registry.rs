@@ -83,8 +83,8 @@ impl Registry {
         self.list().first().cloned()
     }
 
-    /// The camera with that id. A number that is none's id is a place in the order, from 0: links from before cameras had ids
-    /// go on working, and the log says so.
+    /// The camera with that id. A number that is none's id is a place in the order, from 0: links from before cameras
+    /// had ids go on working, and the log says so.
     pub fn get(&self, id: &str) -> Option<Camera> {
         let cameras = self.list();
         if let Some(camera) = cameras.iter().find(|camera| **camera.id() == *id) {
@@ -97,7 +97,8 @@ impl Registry {
             let id = camera.id();
             tracing::warn!(
                 times,
-                "camera {number} was asked for by its place in the order, and is {id} now: use ?camera={id}, which stays the same"
+                "camera {number} was asked for by its place in the order, which may change: it is {id}, and ?camera={id} \
+                 stays the same"
             );
         }
         Some(camera.clone())

@@ -1,4 +1,5 @@
-//! Everything that is known about a camera, as one value in one place: what `hello`, `state`, status and metrics tell is this.
+//! Everything that is known about a camera, as one value in one place: what `hello`, `state`, status and metrics tell
+//! is this.
 //!
 //! Frames belong to [`crate::hub`]; what causes a change to the source, the encoder and [`super::lifecycle`].
 

@@ -15,8 +15,8 @@ pub enum Target {
 }
 
 impl Target {
-    /// The target at a URL: `tcp://HOST:PORT`, for which `HOST:PORT` is enough, or a pistreamer's `ws://HOST`, where `/ingest`
-    /// is added.
+    /// The target at a URL: `tcp://HOST:PORT`, for which `HOST:PORT` is enough, or a pistreamer's `ws://HOST`, where
+    /// `/ingest` is added.
     ///
     /// # Errors
     /// Where the text is no such URL.

@@ -96,8 +96,8 @@ impl Frame {
         self
     }
 
-    /// How old it was at a time that is given by the wall clock and by the steady one. What another machine says of its capture
-    /// is not compared with a clock of ours: then it counts from its arrival.
+    /// How old it was at a time that is given by the wall clock and by the steady one. What another machine says of
+    /// its capture is not compared with a clock of ours: then it counts from its arrival.
     pub fn age_at(&self, unix_us: u64, at: Instant) -> Duration {
         match self.from_elsewhere {
             Some(came) => at.saturating_duration_since(came),

@@ -21,7 +21,8 @@ impl Drop for Running {
     }
 }
 
-/// Runs what the cameras' settings name, begins and ends pushes as those change, and ends them all when `until` is cancelled.
+/// Runs what the cameras' settings name, begins and ends pushes as those change, and ends them all when `until` is
+/// cancelled.
 pub async fn follow(cameras: Registry, until: CancellationToken) {
     let mut changes = cameras.changes();
     let (mut running, mut tasks) = (Vec::new(), JoinSet::new());

@@ -1,7 +1,7 @@
 //! Pushing a camera's frames to a program that listens elsewhere: a consumer, like a viewer.
 //!
-//! Each target's protocol has its file. Where frames are pushed to is a setting of the camera; pushing without serving belongs to
-//! [`crate::app`].
+//! Each target's protocol has its file. Where frames are pushed to is a setting of the camera; pushing without serving
+//! belongs to [`crate::app`].
 
 mod beside;
 mod ingest;
@@ -61,8 +61,8 @@ enum Stopped {
 /// A connection that lasted so long worked. One that ends sooner is a refusal, whatever was written into it.
 const LASTED: Duration = Duration::from_secs(5);
 
-/// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Where there is none at the
-/// end, returns why.
+/// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Where there is none
+/// at the end, returns why.
 pub async fn run(
     camera: &Camera,
     target: &Target,

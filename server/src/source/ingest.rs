@@ -47,7 +47,8 @@ pub struct IngestSource {
 }
 
 impl IngestSource {
-    /// A camera of what is pushed through that slot. Of the configuration only the rate counts, and only for what viewers are told.
+    /// A camera of what is pushed through that slot. Of the configuration only the rate counts, and only for what
+    /// viewers are told.
     pub fn new(config: &Config, slot: PushSlot) -> Self {
         Self {
             slot,

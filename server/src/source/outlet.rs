@@ -37,7 +37,8 @@ pub enum Report<'a> {
     Controls(&'a [Control]),
 }
 
-/// A running source's ends: frames go down, demand and commands come up. Once its run is to end, whatever comes through it is let go.
+/// A running source's ends: frames go down, demand and commands come up. Once its run is to end, whatever comes
+/// through it is let go.
 #[derive(Clone)]
 pub struct Outlet {
     sink: Arc<dyn Sink>,
@@ -115,10 +116,11 @@ impl Outlet {
         seq
     }
 
-    /// Hands on a whole JPEG that arrived now, and returns its seq. A stamp that it has is kept: capture time and camera are those of the
-    /// pistreamer that captured it, and so is the seq while it rises. After a restart over there the seq goes on from
-    /// here instead, because frames are only ever seen in order; the rest of the stamp stays. The frame that was handed on
-    /// last is none of its own: it came once more with a new connection, or was fetched twice, and only fills a gap.
+    /// Hands on a whole JPEG that arrived now, and returns its seq. A stamp that it has is kept: capture time and
+    /// camera are those of the pistreamer that captured it, and so is the seq while it rises. After a restart over
+    /// there the seq goes on from here instead, because frames are only ever seen in order; the rest of the stamp
+    /// stays. The frame that was handed on last is none of its own: it came once more with a new connection, or was
+    /// fetched twice, and only fills a gap.
     ///
     /// # Errors
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.

@@ -86,8 +86,8 @@ impl Identity {
         }
     }
 
-    /// That of a URL: host and port, and the path where it is not the usual one. Of the query, what may be a secret is left out:
-    /// so a new password makes no other camera.
+    /// That of a URL: host and port, and the path where it is not the usual one. Of the query, what may be a secret is
+    /// left out: so a new password makes no other camera.
     pub fn url(endpoint: &Endpoint, usual: &str) -> Self {
         let (path, query) = endpoint
             .path
