@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// The port where none is typed.
 pub(super) const USUAL_PORT: u16 = 8000;
 
-/// An address to listen on: also as a port alone or behind a colon, which is every IPv4 address, as `localhost`, and without
-/// a port.
+/// An address to listen on: also as a port alone or behind a colon, which is every IPv4 address, as `localhost`, and
+/// without a port.
 ///
 /// # Errors
 /// Where it is none of these.

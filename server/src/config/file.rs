@@ -1,5 +1,5 @@
-//! A configuration file: TOML, taken apart into settings. Everything in it that is no setting is told, with its place and the
-//! name that was probably meant.
+//! A configuration file: TOML, taken apart into settings. Everything in it that is no setting is told, with its place and
+//! the name that was probably meant.
 //!
 //! What the values mean belongs to [`super::checked`].
 
@@ -125,7 +125,8 @@ impl Reader<'_> {
         layer
     }
 
-    /// Takes over a table's values; `within` is the table's own name in its section, with a dot, where it isn't the section.
+    /// Takes over a table's values; `within` is the table's own name in its section, with a dot, where it isn't the section
+    /// itself.
     fn table(&mut self, section: &str, within: &str, table: &DeTable<'_>, values: &mut Values) {
         for (key, value) in table {
             let name = format!("{within}{}", key.get_ref());

@@ -21,7 +21,7 @@ pub struct Places {
 const VARIABLE: &str = "PISTREAMER_CONFIG";
 
 impl Places {
-    /// `/etc/pistreamer/pistreamer.toml`, `./pistreamer.toml`, then the one that was named with the flag or in the environment.
+    /// `/etc/pistreamer/pistreamer.toml`, `./pistreamer.toml`, then the one that the flag or the environment names.
     pub fn new(named: Option<&Path>) -> Self {
         let in_environment = || {
             let path = std::env::var_os(VARIABLE);

@@ -45,7 +45,7 @@ impl Reload {
         }
     }
 
-    /// Reads the files again whenever one has changed, has come or has gone, and at once when `asked` is done, until cancelled.
+    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is done, until cancelled.
     pub async fn follow(mut self, until: CancellationToken, mut asked: impl AsyncFnMut()) {
         let mut watches = self.started.watches();
         loop {

@@ -68,8 +68,8 @@ pub(crate) const SECTIONS: [(&str, &str); 6] = [
     ("limits", "How much is served at once."),
     (
         CAMERA,
-        "One [[camera]] for each camera; without any there is one with the defaults. A change of these is applied while the \
-         server runs.",
+        "One [[camera]] for each camera; without any there is one with the defaults. A change of these is applied \
+         while the server runs.",
     ),
 ];
 
@@ -265,7 +265,8 @@ settings! {
         "Addresses of reverse proxies whose X-Forwarded-For, -Host and -Proto are believed.")
         .flag("trusted-proxy").default("[]");
     STATE_DIR = setting("server", "state_dir", Kind::Path,
-        "Directory for the access keys. If unset: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or ~/.local/state/pistreamer.")
+        "Directory for the access keys. If unset: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or \
+         ~/.local/state/pistreamer.")
         .flag("state-dir").sample(r#""/var/lib/pistreamer""#);
 
     NO_AUTH = setting("access", "no_auth", Kind::Switch,
@@ -297,12 +298,12 @@ settings! {
         "Most connections of clients that were let in, 1 to 1000000.")
         .flag("max-connections").default("512");
     MAX_UNAUTHENTICATED = setting("limits", "unauthenticated", Kind::Count,
-        "Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go \
-         first. If unset: as many as viewers, from 128 to 1024.")
+        "Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the \
+         busiest address go first. If unset: as many as viewers, from 128 to 1024.")
         .flag("max-unauthenticated").sample("256");
     MAX_PER_ADDRESS = setting("limits", "per_address", Kind::Count,
-        "Most connections from one address, 1 to 1000000; behind a trusted proxy, from one that it names. If unset there is no \
-         limit: where all are in use, the addresses with the most give way.")
+        "Most connections from one address, 1 to 1000000; behind a trusted proxy, from one that it names. If unset \
+         there is no limit: where all are in use, the addresses with the most give way.")
         .flag("max-per-address").sample("16");
     SEND_TIMEOUT = setting("limits", "send_timeout", Kind::Number,
         "Seconds after which a viewer that takes nothing is disconnected, 0.1 to 3600.")
@@ -318,13 +319,13 @@ settings! {
         "What people call this camera. If unset, the source's own name.")
         .sample(r#""Front door""#);
     SOURCE = setting(CAMERA, "source", Kind::Text,
-        "Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, ingest, or the \
-         URL of a network camera or of another pistreamer. ${NAME} and ${file:PATH} in a URL stand for an environment variable \
-         and for what a file holds.")
+        "Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, \
+         ingest, or the URL of a network camera or of another pistreamer. ${NAME} and ${file:PATH} in a URL stand \
+         for an environment variable and for what a file holds.")
         .flag("source").default(r#""auto""#);
     KEY_FILE = setting(CAMERA, "key_file", Kind::Path,
-        "File that holds the password for the source's URL: another pistreamer's access key, or a network camera's password \
-         for the user in the URL.")
+        "File that holds the password for the source's URL: another pistreamer's access key, or a network camera's \
+         password for the user in the URL.")
         .sample(r#""/etc/pistreamer/door.key""#);
     SIZE = setting(CAMERA, "size", Kind::Text, "Picture size, even numbers from 64x64 to 8192x8192.")
         .flag("size").default(r#""1280x720""#);
@@ -343,9 +344,9 @@ settings! {
         "Most sizes and qualities in which the picture is made at a time, 1 to 16, for viewers that want it smaller.")
         .flag("renditions").default("3");
     PUSH = setting(CAMERA, "push", Kind::Texts,
-        "Where this camera's frames are pushed to, beside being served: ws://HOST:PORT or wss://HOST is a pistreamer whose source \
-         is ingest, HOST:PORT or tcp://HOST:PORT a listener for picamera's network stream. ${NAME} and ${file:PATH} stand for an \
-         environment variable and for what a file holds.")
+        "Where this camera's frames are pushed to, beside being served: ws://HOST:PORT or wss://HOST is a \
+         pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener for picamera's network stream. \
+         ${NAME} and ${file:PATH} stand for an environment variable and for what a file holds.")
         .flag("push").default("[]");
 }
 

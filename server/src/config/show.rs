@@ -73,7 +73,8 @@ fn hidden(source: &str) -> String {
     format!("{scheme}://{authority}{place}{fragment}")
 }
 
-/// Where a URL's path begins, behind the last `@`: before it, a placeholder or a password that is not encoded may have a slash.
+/// Where a URL's path begins, behind the last `@`: before it, a placeholder or a password that is not encoded may have a
+/// slash.
 pub(super) fn end_of_authority(rest: &str) -> usize {
     let from = rest.rfind('@').unwrap_or(0);
     let after = rest[from..].find(['/', '?', '#']);
