@@ -57,7 +57,7 @@ fn server() -> Server {
     let _looks = camera.subscribe(Wanted::default());
     camera.feed().publish(Rendition::FULL, frame);
     let state = State {
-        cameras: Registry::of(vec![camera], Context::default()),
+        cameras: Registry::of(vec![camera], Context::default()).into(),
         configuration: Default::default(),
         roster: Roster::default(),
         sessions: session::Config {

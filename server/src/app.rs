@@ -18,6 +18,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// A server whose sockets are bound and whose cameras run.
 #[derive(Debug)]
 pub struct App {
+    cameras: Registry,
     listeners: Vec<Listener>,
     state: front::State,
 }
@@ -43,7 +44,7 @@ impl App {
         let ids = cameras.list();
         access.renew_keys(ids.iter().map(|camera| camera.id().to_string()).collect());
         let state = front::State {
-            cameras,
+            cameras: cameras.clone().into(),
             roster: Roster::default(),
             sessions: config.sessions,
             access,
@@ -58,7 +59,11 @@ impl App {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };
-        let app = Self { listeners, state };
+        let app = Self {
+            cameras,
+            listeners,
+            state,
+        };
         if let Some(store) = &config.keys {
             store.note_addresses(&app.urls());
         }
@@ -115,7 +120,7 @@ impl App {
 
     /// Each camera's name and where it is seen, where there is more than one.
     pub fn links(&self) -> Vec<(String, String)> {
-        let cameras = self.state.cameras.list();
+        let cameras = self.cameras.list();
         let urls = self.urls();
         let Some(url) = urls.first().filter(|_| cameras.len() > 1) else {
             return Vec::new();
@@ -134,7 +139,7 @@ impl App {
 
     /// The cameras.
     pub fn cameras(&self) -> &Registry {
-        &self.state.cameras
+        &self.cameras
     }
 
     /// What is told about the configuration.
@@ -149,7 +154,11 @@ impl App {
 
     /// Serves until `shutdown` is done, then says goodbye to every viewer and closes the cameras.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listeners, state } = self;
+        let Self {
+            cameras,
+            listeners,
+            state,
+        } = self;
         for listener in listeners {
             state.tasks.spawn(front::serve(listener, state.clone()));
         }
@@ -157,8 +166,8 @@ impl App {
         state.tasks.spawn(async move { access.follow(until).await });
         let until = state.shutdown.clone();
         state.tasks.spawn(follow_interfaces(until));
-        let (cameras, until) = (state.cameras.clone(), state.shutdown.clone());
-        state.tasks.spawn(push::follow(cameras, until));
+        let until = state.shutdown.clone();
+        state.tasks.spawn(push::follow(cameras.clone(), until));
         if let Some(tls) = state.tls.clone() {
             let until = state.shutdown.clone();
             state.tasks.spawn(async move { tls.follow(until).await });
@@ -166,7 +175,6 @@ impl App {
         shutdown.await;
         // First, so that nothing that ends with its camera takes that for something else.
         state.shutdown.cancel();
-        let cameras = state.cameras.clone();
         let closed = tokio::task::spawn_blocking(move || cameras.end());
         state.tasks.close();
         if tokio::time::timeout(GOODBYE, state.tasks.wait())

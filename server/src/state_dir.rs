@@ -46,7 +46,7 @@ pub(crate) fn check(directory: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
-/// Looks whether a file of the directory can be another user's.
+/// Looks whether a file is another user's.
 ///
 /// # Errors
 /// Where there is none, or it is.
@@ -113,6 +113,11 @@ fn too_large() -> io::Error {
 /// Whether other users may read or write a file.
 pub(crate) fn is_exposed(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether everybody on this machine may read or write a file. A group may, as Debian's `ssl-cert` does.
+pub(crate) fn is_open_to_all(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
 }
 
 fn check_owner(metadata: &Metadata) -> io::Result<()> {

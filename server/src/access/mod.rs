@@ -14,6 +14,7 @@ mod known;
 mod neighbours;
 mod passwords;
 mod role;
+mod session_file;
 mod sessions;
 mod store;
 mod throttle;
@@ -25,7 +26,7 @@ pub use hash::Hash;
 pub use key::{BadName, Entry, Key, Name, Password, Secret};
 pub use neighbours::{follow_interfaces, neighbourhood};
 pub use role::{BadRole, Role, TypedRole};
-pub use sessions::Session;
+pub use session_file::Session;
 pub use store::{Keys, Store, StoreError};
 pub use token::Ticket;
 
@@ -246,12 +247,13 @@ impl Access {
         book.map_or(Vec::new(), |book| book.sessions.listed())
     }
 
-    /// Ends a session, whichever key it hangs on: what is open by it is closed at once. Returns whether there was one.
+    /// Ends a session for an admin, whichever key it hangs on: what is open by it is closed at once. Returns whether there was
+    /// one.
     ///
     /// # Errors
     /// Where it can't be noted that it ended: then it ended only until the server starts again.
-    pub async fn end_session(&self, id: &str) -> std::io::Result<bool> {
-        self.end(id, None).await
+    pub async fn end_session(&self, admin: &Grant, id: &str) -> std::io::Result<bool> {
+        self.end(admin, id, None).await
     }
 
     /// Ends the session by which somebody was let in, and no other.
@@ -260,24 +262,26 @@ impl Access {
     /// As of [`Self::end_session`].
     pub async fn sign_out(&self, grant: &Grant) -> std::io::Result<bool> {
         match (&grant.session, &grant.held) {
-            (Some(id), Some(held)) => self.end(id, Some(&held.entry.name)).await,
+            (Some(id), Some(held)) => self.end(grant, id, Some(&held.entry.name)).await,
             _ => Ok(false),
         }
     }
 
-    async fn end(&self, id: &str, key: Option<&Name>) -> std::io::Result<bool> {
+    async fn end(&self, by: &Grant, id: &str, key: Option<&Name>) -> std::io::Result<bool> {
         let Some(book) = &self.0.book else {
             return Ok(false);
         };
         if !book.sessions.end(id, key, clock::now_us()) {
             return Ok(false);
         }
+        let by = by.credential();
         match self.0.signed_out.again() {
-            None => tracing::debug!(session = id, "signed out"),
-            Some(0) => tracing::info!(session = id, "signed out"),
+            None => tracing::debug!(session = id, by, "signed out"),
+            Some(0) => tracing::info!(session = id, by, "signed out"),
             Some(left_out) => {
                 tracing::info!(
                     session = id,
+                    by,
                     left_out,
                     "signed out; others were without a line"
                 )

@@ -6,23 +6,17 @@
 
 use super::Store;
 use super::held::Held;
-use super::key::{Entry, Key, Name};
+use super::key::{Key, Name};
+use super::session_file::{Ended, FILE, Generations, Kept, Session, ended, sorted};
 use super::token::Token;
 use crate::state_dir;
 use crate::util::file_watch::Version;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
-
-const FILE: &str = "sessions.json";
-
-/// Where a file is kept that cannot be read.
-const ASIDE: &str = "sessions-unreadable.json";
 
 /// Most sessions in the list. One more pushes out the one of the key with the most that was unused for longest: nobody fills
 /// it with sessions of a key of theirs.
@@ -34,46 +28,6 @@ const REMEMBERED: usize = 1000;
 
 /// How coarsely the file tells when a session was last used, in µs.
 const COARSE_US: u64 = 3600 * 1_000_000;
-
-/// A device that is signed in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
-    /// Tells it from the others.
-    pub id: String,
-    /// The key that it hangs on.
-    pub key: Name,
-    /// What it is, in words.
-    pub device: String,
-    /// Where it was last.
-    pub address: IpAddr,
-    /// Unix time in µs when it signed in.
-    pub first_us: u64,
-    /// Unix time in µs when it was last here.
-    pub last_us: u64,
-    /// Which secret the key had.
-    secret: String,
-}
-
-/// One that ended before its time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Ended {
-    id: String,
-    key: Name,
-    secret: String,
-    /// Unix time in µs when it ended.
-    last_us: u64,
-}
-
-/// What the file holds.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Kept {
-    /// What sessions and tickets are signed with, besides the secret of their key. Older versions had none.
-    signing: Option<Key>,
-    #[serde(default)]
-    sessions: Vec<Session>,
-    #[serde(default)]
-    ended: Vec<Ended>,
-}
 
 /// Those of one server.
 #[derive(Debug)]
@@ -323,106 +277,6 @@ impl Now {
     }
 }
 
-impl Store {
-    /// The devices that are signed in, as the server last noted, those first that were used last.
-    ///
-    /// # Errors
-    /// Where the list can't be read.
-    pub fn sessions(&self, keys: &[Entry]) -> io::Result<Vec<Session>> {
-        let mut sessions = self.kept_sessions()?.sessions;
-        let current = Generations::of(keys.iter());
-        sessions.retain(|session| current.have(&session.key, &session.secret));
-        Ok(sorted(sessions))
-    }
-
-    /// Ends a session: a running server signs that device out within a second or two. Returns whether there was one.
-    ///
-    /// # Errors
-    /// Where that can't be noted; then nothing changed.
-    pub fn end_session(&self, id: &str, now_us: u64) -> io::Result<bool> {
-        let _lock = state_dir::lock(self.directory())?;
-        let mut kept = self.kept_sessions()?;
-        let Some(at) = kept.sessions.iter().position(|session| session.id == id) else {
-            return Ok(false);
-        };
-        let session = kept.sessions.remove(at);
-        kept.ended.push(ended(&session, now_us));
-        self.write(FILE, &kept)?;
-        Ok(true)
-    }
-
-    /// The secret that sessions are signed with, made where there is none. Those that were signed otherwise are over.
-    fn signing(&self) -> io::Result<Key> {
-        let _lock = state_dir::lock(self.directory())?;
-        let all_again = self
-            .kept_sessions()
-            .map_or(true, |kept| !kept.sessions.is_empty());
-        if let Some(signing) = self.sessions_or_none()?.signing {
-            return Ok(signing);
-        }
-        let signing = Key::random()?;
-        let signed_anew = Kept {
-            signing: Some(signing.clone()),
-            ..Kept::default()
-        };
-        self.write(FILE, &signed_anew)?;
-        if all_again {
-            tracing::warn!(
-                "all devices have to sign in again: what their sessions were signed with is over"
-            );
-        }
-        Ok(signing)
-    }
-
-    /// What the file holds. One that cannot be read is kept aside. For whoever has the lock.
-    fn sessions_or_none(&self) -> io::Result<Kept> {
-        self.kept_sessions().or_else(|error| {
-            let (from, aside) = (self.directory().join(FILE), self.directory().join(ASIDE));
-            tracing::error!(
-                %error,
-                aside = %aside.display(),
-                "the list of signed-in devices cannot be read, and is kept aside"
-            );
-            fs::rename(from, aside)?;
-            Ok(Kept::default())
-        })
-    }
-
-    fn kept_sessions(&self) -> io::Result<Kept> {
-        match state_dir::read(&self.directory().join(FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
-            text => Ok(serde_json::from_str(&text?)?),
-        }
-    }
-}
-
-fn ended(session: &Session, now_us: u64) -> Ended {
-    Ended {
-        id: session.id.clone(),
-        key: session.key.clone(),
-        secret: session.secret.clone(),
-        last_us: now_us,
-    }
-}
-
-/// Names of keys, and which secret each has.
-struct Generations<'a>(HashMap<&'a str, String>);
-
-impl<'a> Generations<'a> {
-    fn of(keys: impl Iterator<Item = &'a Entry>) -> Self {
-        Self(
-            keys.map(|entry| (entry.name.as_str(), entry.generation()))
-                .collect(),
-        )
-    }
-
-    fn have(&self, name: &Name, secret: &str) -> bool {
-        self.0
-            .get(name.as_str())
-            .is_some_and(|current| current == secret)
-    }
-}
-
 /// The id of the one that was unused for longest of the key that has most.
 fn dispensable<'a>(all: impl Iterator<Item = (&'a Name, u64, &'a String)>) -> Option<String> {
     let mut by_key: HashMap<&Name, Vec<(u64, &String)>> = HashMap::new();
@@ -432,9 +286,4 @@ fn dispensable<'a>(all: impl Iterator<Item = (&'a Name, u64, &'a String)>) -> Op
     let most = by_key.into_values().max_by_key(Vec::len)?;
     let (_, id) = most.into_iter().min()?;
     Some(id.clone())
-}
-
-fn sorted(mut sessions: Vec<Session>) -> Vec<Session> {
-    sessions.sort_by(|one, other| (other.last_us, &other.id).cmp(&(one.last_us, &one.id)));
-    sessions
 }

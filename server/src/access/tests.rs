@@ -335,7 +335,7 @@ async fn where_it_is_lost_which_sessions_have_ended_all_have() {
         let access = Access::with(store.clone()).unwrap();
         let owner = shows(&access, &store, "owner").await;
         let session = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
-        assert!(access.end_session(&id(&session)).await.unwrap());
+        assert!(access.end_session(&owner, &id(&session)).await.unwrap());
         let path = sessions_file(&store);
         let large = " ".repeat((1 << 20) + 1);
         match lost {
@@ -369,7 +369,7 @@ async fn a_running_server_replaces_a_list_that_cannot_be_read() {
     let access = Access::with(store.clone()).unwrap();
     let owner = shows(&access, &store, "owner").await;
     let ended = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
-    assert!(access.end_session(&id(&ended)).await.unwrap());
+    assert!(access.end_session(&owner, &id(&ended)).await.unwrap());
     let stays = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
     std::fs::write(sessions_file(&store), "{").unwrap();
     let until = CancellationToken::new();

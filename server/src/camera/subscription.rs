@@ -50,6 +50,14 @@ impl Subscription {
         }
     }
 
+    /// A state of the camera as this consumer is told it: with the controls that it may use.
+    pub fn told(&self, mut state: CameraState) -> CameraState {
+        if !self.may_operate {
+            state.controls.clear();
+        }
+        state
+    }
+
     /// This consumer's way to give commands.
     pub fn operator(&self) -> Operator {
         Operator::new(self.camera.clone(), self.may_operate)

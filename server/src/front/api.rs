@@ -1,16 +1,17 @@
 //! The JSON API: what goes on, for programs and dashboards. `docs/api.md` says what each field means; what
 //! `/metrics` tells as well is in [`super::figures`].
 
+use super::State;
+use super::admit::{self, Admitted, Needs};
 use super::figures::{CAMERA, VIEWERS, with};
 use super::query::Query;
-use super::{State, cameras, guard};
-use crate::access::{Grant, Role, Via};
+use crate::access::{Grant, Role};
 use crate::camera::{Camera, Phase};
 use crate::hub::Tally;
 use crate::session::Viewer;
 use crate::util::clock;
 use axum::Json;
-use axum::extract::{self, Extension, Request};
+use axum::extract::{self, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use std::time::Duration;
 /// `/api/v1/status`: everything.
 pub(super) async fn status(
     extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    grant: Admitted,
 ) -> Json<Value> {
     let viewers = state.roster.viewers();
     let viewers = viewers.iter().filter(|viewer| grant.sees(&viewer.camera));
@@ -48,13 +49,13 @@ pub(super) async fn status(
 /// `/api/v1/cameras`: the cameras alone.
 pub(super) async fn cameras(
     extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    grant: Admitted,
 ) -> Json<Value> {
     Json(json!({ "cameras": described(&state, &grant) }))
 }
 
 fn described(state: &State, grant: &Grant) -> Vec<Value> {
-    cameras::all(state, grant).iter().map(describe).collect()
+    state.cameras.all(grant).iter().map(describe).collect()
 }
 
 /// A rate with as many digits as it is good for.
@@ -124,19 +125,11 @@ pub(super) async fn health(
     request: Request,
 ) -> Response {
     let ails = |camera: &Camera| ailment(camera, Duration::ZERO);
-    if !state
-        .cameras
-        .list()
-        .iter()
-        .any(|camera| ails(camera).is_some())
-    {
+    if !state.cameras.is_any(|camera| ails(camera).is_some()) {
         return (StatusCode::OK, "ok\n").into_response();
     }
-    let why = match guard::admit(&state, &query, &request, Role::View).await {
-        Ok(grant) if grant.via != Via::Ticket => cameras::all(&state, &grant)
-            .iter()
-            .filter_map(ails)
-            .collect(),
+    let why = match admit::admit(&state, &query, &request, Needs::Role(Role::View)).await {
+        Ok(grant) => state.cameras.all(&grant).iter().filter_map(ails).collect(),
         _ => Vec::new(),
     };
     let why = if why.is_empty() {

@@ -2,9 +2,9 @@
 //!
 //! Building them belongs to Trunk (`./dev build`).
 
-use super::{METHODS, State, refusal, what_is_allowed};
-use crate::access::Grant;
-use axum::extract::{self, Extension, Request};
+use super::admit::Admitted;
+use super::{METHODS, State, refusal};
+use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
@@ -27,7 +27,7 @@ const NOT_BUILT: &str = include_str!("not_built.html");
 /// Serves one of the viewer's files.
 pub(super) async fn asset(request: Request) -> Response {
     if request.method() == Method::OPTIONS {
-        return what_is_allowed(METHODS);
+        return (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response();
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return refusal(
@@ -48,14 +48,15 @@ pub(super) async fn asset(request: Request) -> Response {
 /// The viewer's page, also as `/embed`: its script sees the path and leaves the chrome out.
 pub(super) async fn viewer(
     extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    grant: Admitted,
     headers: HeaderMap,
 ) -> Response {
     let mut response = file("/", &headers);
-    let embedder = grant.ticket.and_then(|ticket| ticket.origin);
+    let ticket = grant.ticket.as_ref();
+    let embedder = ticket.and_then(|ticket| ticket.origin.as_deref());
     response.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
-        state.origins.page_policy(embedder.as_deref()),
+        state.origins.page_policy(embedder),
     );
     response
 }

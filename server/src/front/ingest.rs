@@ -3,14 +3,13 @@
 //!
 //! Where the frames go belongs to [`crate::source::push_slot`]. Who may come in is decided before, by what all routes share.
 
+use super::admit::Pushed;
 use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
-use super::{State, cameras, refusal, stop};
-use crate::access::Grant;
-use crate::camera::Camera;
+use super::{State, refusal, stop};
 use crate::session::{self, Stop};
 use crate::source::Mended;
 use crate::source::push_slot::{PushSession, Unavailable};
@@ -43,31 +42,18 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(super) async fn upgrade(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
-    Extension(grant): Extension<Grant>,
+    Pushed {
+        grant,
+        camera,
+        slot,
+    }: Pushed,
     Extension(place): Extension<Arc<Place>>,
     query: Query,
     mut request: Request,
 ) -> Response {
-    let named = cameras::named(&query).map(|_| cameras::asked(&state, &grant, &query));
-    let named = match named {
-        Some(Err(refusal)) if refusal.status() == StatusCode::FORBIDDEN => return *refusal,
-        named => named.map(Result::ok),
-    };
     let (accept, wire, offered) = match handshake(&request, &query) {
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
-    };
-    let takes_pushes = |camera: &Camera| camera.push_slot().is_some();
-    let camera = named.unwrap_or_else(|| {
-        let cameras = cameras::all(&state, &grant);
-        cameras.into_iter().find(takes_pushes)
-    });
-    let slot = camera.as_ref().and_then(Camera::push_slot);
-    let (Some(camera), Some(slot)) = (&camera, slot) else {
-        return refusal(
-            StatusCode::NOT_FOUND,
-            "no camera here takes pictures: start this pistreamer with --source ingest",
-        );
     };
     let push = match slot.take() {
         Ok(push) => push,
@@ -78,7 +64,7 @@ pub(super) async fn upgrade(
     let upgrade = hyper::upgrade::on(&mut request);
     let span = tracing::info_span!("pusher", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
     let busy = place.begin();
-    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place, camera));
+    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place, &camera));
     let session = async move {
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;

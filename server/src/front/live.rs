@@ -5,11 +5,11 @@
 //! Streams are answered in HTTP/1.0, which has no chunks: readers that know only parts then work, as they do with other
 //! cameras.
 
+use super::admit::{Admitted, Watched};
 use super::peer::Peer;
 use super::place::Place;
 use super::query::{Action, Query};
-use super::{State, assets, cameras, refusal, seat, stop};
-use crate::access::Grant;
+use super::{State, assets, refusal, seat, stop};
 use crate::camera::{NO_SIGNAL_INTERVAL, Subscription};
 use crate::form::{self, BOUNDARY, Manner, timestamp};
 use crate::session::{Entry, Pace};
@@ -45,30 +45,31 @@ fn snapshot_patience(fps: f64) -> Duration {
 pub(super) async fn action_or_viewer(
     state: extract::State<State>,
     peer: Extension<Peer>,
-    grant: Extension<Grant>,
+    grant: Admitted,
     place: Extension<Arc<Place>>,
     query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    match query.action() {
-        Some(Action::Stream) => stream(state, peer, grant, place, query, method, headers).await,
-        Some(Action::Snapshot) => snapshot(state, grant, query, method).await,
-        None => assets::viewer(state, grant, headers).await,
+    let Some(action) = query.action() else {
+        return assets::viewer(state, grant, headers).await;
+    };
+    let watched = match Watched::find(&state, grant, &query) {
+        Ok(watched) => watched,
+        Err(refusal) => return *refusal,
+    };
+    match action {
+        Action::Stream => stream(state, peer, watched, place, query, method, headers).await,
+        Action::Snapshot => snapshot(watched, query, method).await,
     }
 }
 
 /// The newest frame. `?max_age=` in ms waits for one that is not older, `?width=` and `?quality=` make it smaller.
 pub(super) async fn snapshot(
-    extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    Watched { camera, .. }: Watched,
     query: Query,
     method: Method,
 ) -> Response {
-    let camera = match cameras::asked(&state, &grant, &query) {
-        Ok(camera) => camera,
-        Err(refusal) => return *refusal,
-    };
     let (max_age, limits) = match query
         .number("max_age")
         .and_then(|age| Ok((age, query.limits()?)))
@@ -117,16 +118,12 @@ pub(super) async fn snapshot(
 pub(super) async fn stream(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
-    Extension(grant): Extension<Grant>,
+    Watched { grant, camera }: Watched,
     Extension(place): Extension<Arc<Place>>,
     query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let camera = match cameras::asked(&state, &grant, &query) {
-        Ok(camera) => camera,
-        Err(refusal) => return *refusal,
-    };
     let (fps, limits) = match query
         .number("fps")
         .and_then(|fps| Ok((fps, query.limits()?)))

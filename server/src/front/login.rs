@@ -1,11 +1,11 @@
 //! Sessions for browsers and tickets for other people's pages: how they are asked for and handed out.
 
+use super::admit::{self, Admitted, Denied};
 use super::peer::{Peer, Secure};
 use super::query::Query;
-use super::{State, cameras, device, guard, origin, refusal, sessions};
-use crate::access::{Credential, Grant, Password, Role, SESSION, Ticket};
+use super::{State, device, origin, refusal, sessions};
+use crate::access::{Credential, Grant, Password, SESSION, Ticket};
 use crate::called;
-use crate::front::guard::Turned;
 use crate::util::clock;
 use axum::Json;
 use axum::body::Bytes;
@@ -70,7 +70,7 @@ pub(super) async fn style() -> Response {
 }
 
 /// `GET /api/v1/session`: what one may do.
-pub(super) async fn session(Extension(grant): Extension<Grant>) -> Response {
+pub(super) async fn session(grant: Admitted) -> Response {
     Json(json!({ "role": grant.role.to_string() })).into_response()
 }
 
@@ -142,7 +142,7 @@ pub(super) async fn enter(
             remember(&state, &grant, (&device, peer.ip()), secure, &mut response);
             response
         }
-        Err(why) => guard::tell(Turned::Away(why)),
+        Err(why) => Denied::Unauthenticated(why).response(),
     }
 }
 
@@ -157,7 +157,7 @@ pub(super) async fn leave(
         return refused;
     }
     // Whatever else the request shows, such as a key.
-    for session in guard::sessions(&headers, &state.access.cookie_name()) {
+    for session in admit::sessions(&headers, &state.access.cookie_name()) {
         let shown = [Credential::Session(session.into())];
         if let Ok(grant) = state.access.judge(&shown, peer.ip()).await
             && let Err(error) = state.access.sign_out(&grant).await
@@ -238,7 +238,7 @@ fn remember(
 /// `POST /api/v1/tickets`: a ticket for the visitors of a page, who then see a camera without knowing a key.
 pub(super) async fn ticket(
     extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    grant: Admitted,
     body: Bytes,
 ) -> Response {
     #[derive(Default, Deserialize)]
@@ -265,11 +265,11 @@ pub(super) async fn ticket(
     };
     // An empty id would mean any camera.
     if let Some(id) = &mut wanted.camera {
-        let Some(camera) = cameras::find(&state, &grant, id) else {
-            return cameras::unknown(&state, &grant, Some(id));
-        };
         // A ticket holds for a camera, and not for a place in the order.
-        *id = camera.id().to_string();
+        *id = match state.cameras.get(&grant, id) {
+            Ok(camera) => camera.id().to_string(),
+            Err(refusal) => return *refusal,
+        };
     }
     let origin = match wanted.origin.as_deref().map(origin::parse) {
         None => None,
@@ -286,10 +286,9 @@ pub(super) async fn ticket(
         Some(ticket) => {
             Json(json!({ "ticket": ticket, "expires_us": scope.expires_us })).into_response()
         }
-        None if state.access.is_open() => refusal(
+        None => refusal(
             StatusCode::CONFLICT,
             "this server lets everybody in: no ticket is needed",
         ),
-        None => guard::tell(Turned::Down(Role::View)),
     }
 }

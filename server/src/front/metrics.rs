@@ -2,11 +2,11 @@
 //!
 //! What `/api/v1/status` counts as well is in [`super::figures`].
 
+use super::State;
+use super::admit::Admitted;
 use super::figures::{CAMERA, Figure, VIEWERS};
-use super::{State, cameras};
-use crate::access::Grant;
 use crate::camera::Camera;
-use axum::extract::{self, Extension};
+use axum::extract;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::fmt::Write as _;
@@ -14,9 +14,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) async fn metrics(
     extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    grant: Admitted,
 ) -> Response {
-    let cameras = cameras::all(&state, &grant);
+    let cameras = state.cameras.all(&grant);
     let mut text = String::new();
     for figure in CAMERA {
         let Figure {
@@ -28,7 +28,7 @@ pub(super) async fn metrics(
         }
     }
     infos(&mut text, &cameras);
-    renditions(&mut text, &state, &grant);
+    renditions(&mut text, &cameras);
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
     let figures = [
@@ -141,10 +141,10 @@ fn infos(text: &mut String, cameras: &[Camera]) {
 }
 
 /// What was made in each rendition, which are never many.
-fn renditions(text: &mut String, state: &State, grant: &Grant) {
+fn renditions(text: &mut String, cameras: &[Camera]) {
     let name = "pistreamer_rendition_frames_total";
     describe(text, name, "counter", "Frames made in one size and quality");
-    for camera in cameras::all(state, grant) {
+    for camera in cameras {
         for tally in camera.feed().all_tallies() {
             let scale = 1 << tally.rendition.halvings;
             let quality = tally
@@ -153,7 +153,7 @@ fn renditions(text: &mut String, state: &State, grant: &Grant) {
                 .map_or("own".into(), |quality| quality.to_string());
             let label = format!(
                 "{},scale=\"1/{scale}\",quality=\"{quality}\"",
-                label(&camera)
+                label(camera)
             );
             line(text, name, &label, tally.encoded as f64);
         }

@@ -2,15 +2,14 @@
 //!
 //! What a viewer is sent over a WebSocket belongs to [`crate::session`].
 
+mod admit;
 mod api;
 mod assets;
 mod body;
-mod cameras;
 mod configuration;
 mod crowd;
 pub(crate) mod device;
 mod figures;
-mod guard;
 pub(crate) mod ingest;
 pub(crate) mod listen;
 mod live;
@@ -20,12 +19,14 @@ mod origin;
 pub(crate) mod peer;
 mod place;
 mod query;
+mod routes;
 mod sessions;
 mod shares;
 mod tls;
 mod upgrade;
 pub(crate) mod visitor;
 
+pub use admit::Cameras;
 pub use configuration::Configuration;
 pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
@@ -34,7 +35,7 @@ pub use tls::{Certificate, Tls, TlsError};
 pub use visitor::{HostError, KnownHosts};
 
 use crate::access::{Access, Grant};
-use crate::camera::{Camera, Registry};
+use crate::camera::Camera;
 use crate::session::{self, Entry, Roster, Stop};
 use crate::via::Via;
 use axum::Router;
@@ -43,7 +44,6 @@ use axum::handler::Handler;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use place::{Full, Place};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Debug)]
 pub struct State {
     /// The cameras.
-    pub cameras: Registry,
+    pub cameras: Cameras,
     /// Who looks.
     pub roster: Roster,
     /// How sessions behave.
@@ -86,52 +86,8 @@ pub struct State {
 
 /// Every route.
 pub fn router(state: State) -> Router {
-    let pages = Router::new()
-        .route("/embed", get(assets::viewer))
-        .route("/", get(live::action_or_viewer))
-        .layer(from_fn_with_state(state.clone(), guard::page));
-    let pictures = Router::new()
-        .route("/stream.mjpg", get(live::stream))
-        .route("/stream", get(live::stream))
-        .route("/video.mjpg", get(live::stream))
-        .route("/snapshot.jpg", get(live::snapshot))
-        .route("/snapshot", get(live::snapshot))
-        .layer(from_fn_with_state(state.clone(), guard::view));
-    let insights = Router::new()
-        .route("/api/v1/status", get(api::status))
-        .route("/api/v1/cameras", get(api::cameras))
-        .route("/metrics", get(metrics::metrics))
-        .layer(from_fn_with_state(state.clone(), guard::insight));
-    // Asked by scripts, which had better not make the browser ask for a password.
-    let scripted = Router::new()
-        .route("/ws", get(upgrade::upgrade))
-        // Some proxies keep /ws for WebSockets alone, and a browser doesn't tell why one failed: here a viewer can ask.
-        .route("/api/v1/ws", get(upgrade::upgrade))
-        .route("/api/v1/session", get(login::session))
-        .route("/api/v1/tickets", post(login::ticket))
-        .layer(from_fn_with_state(state.clone(), guard::view_quietly));
-    // What is the owner's alone.
-    let owned = Router::new()
-        .route("/api/v1/sessions", get(sessions::list))
-        .route("/api/v1/sessions/{id}", delete(sessions::end))
-        .layer(from_fn_with_state(state.clone(), guard::own));
-    let pushed = Router::new()
-        .route("/ingest", get(ingest::upgrade))
-        .layer(from_fn_with_state(state.clone(), guard::control));
-    let open = Router::new()
-        .route("/api/v1/session", post(login::enter).delete(login::leave))
-        .route("/healthz", get(api::health))
-        .route("/login.html", get(login::form))
-        .route("/login.js", get(login::script))
-        .route("/login.css", get(login::style));
-    let recognise = from_fn_with_state(state.clone(), guard::recognise);
-    let live = pages
-        .merge(pictures)
-        .merge(insights)
-        .merge(scripted)
-        .merge(owned)
-        .merge(pushed)
-        .merge(open)
+    let recognise = from_fn_with_state(state.clone(), admit::recognise);
+    let live = routes::router(&state)
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn(body::whole))
         .layer(from_fn(options))
@@ -188,15 +144,8 @@ async fn options(request: Request, next: Next) -> Response {
     if request.method() != Method::OPTIONS {
         return next.run(request).await;
     }
-    what_is_allowed(match request.uri().path() {
-        "/api/v1/session" => "GET, HEAD, POST, DELETE, OPTIONS",
-        "/api/v1/tickets" => "POST, OPTIONS",
-        path if path.starts_with("/api/v1/sessions/") => "DELETE, OPTIONS",
-        _ => METHODS,
-    })
-}
-
-fn what_is_allowed(methods: &'static str) -> Response {
+    let methods = routes::allowed(request.uri().path());
+    let methods = methods.unwrap_or_else(|| METHODS.into());
     (StatusCode::NO_CONTENT, [(header::ALLOW, methods)]).into_response()
 }
 
@@ -234,7 +183,7 @@ async fn manners(
 /// For 30 days browsers come encrypted only. It holds for every port of the host, but for no host below it.
 const INSIST_ON_TLS: &str = "max-age=2592000";
 
-/// The methods that are answered to other origins' pages, and everywhere but for sessions and tickets.
+/// The methods that are answered to other origins' pages, and for the viewer's files.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// An answer that tells a person what is wrong.

@@ -2,10 +2,10 @@
 //!
 //! Signing in and out belongs to [`super::login`].
 
+use super::admit::Admitted;
 use super::{State, refusal};
-use crate::access::Grant;
 use axum::Json;
-use axum::extract::{self, Extension, Path};
+use axum::extract::{self, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// `GET /api/v1/sessions`.
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
-    Extension(grant): Extension<Grant>,
+    grant: Admitted,
 ) -> Json<Value> {
     let sessions = state.access.sessions();
     let sessions = sessions.iter().map(|session| {
@@ -33,9 +33,10 @@ pub(super) async fn list(
 /// `DELETE /api/v1/sessions/ID`.
 pub(super) async fn end(
     extract::State(state): extract::State<State>,
+    grant: Admitted,
     Path(id): Path<String>,
 ) -> Response {
-    match state.access.end_session(&id).await {
+    match state.access.end_session(&grant, &id).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => refusal(
             StatusCode::NOT_FOUND,

@@ -226,6 +226,17 @@ fn read((chain, key): &(PathBuf, PathBuf)) -> Result<CertifiedKey, TlsError> {
         return Err(bad(chain, CERTIFICATE, &text, None));
     }
     let text = contents(key, PRIVATE_KEY)?;
+    state_dir::check_file(key).map_err(|error| TlsError::Unreadable {
+        path: key.clone(),
+        what: PRIVATE_KEY,
+        why: error.to_string(),
+    })?;
+    if state_dir::is_open_to_all(key) {
+        tracing::warn!(
+            path = %key.display(),
+            "everybody on this machine may read or write the private key of the TLS certificate: chmod 600 it"
+        );
+    }
     let secret = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|error| bad(key, PRIVATE_KEY, &text, Some(error)))?;
     let certified = CertifiedKey::new(certificates, any_supported_type(&secret)?);

@@ -1,11 +1,11 @@
 //! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
 
+use super::admit::{COMMANDS, Watched};
 use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
-use super::{State, cameras, no_place, refusal, seat, stop};
-use crate::access::{Grant, Role};
+use super::{State, no_place, refusal, seat, stop};
 use crate::camera::Subscription;
 use crate::session::{self, Entry, Link, Stop};
 use axum::extract::{self, Extension, Request};
@@ -21,15 +21,11 @@ use tracing::Instrument;
 pub(super) async fn upgrade(
     extract::State(state): extract::State<State>,
     Extension(Peer(address)): Extension<Peer>,
-    Extension(grant): Extension<Grant>,
+    Watched { grant, camera }: Watched,
     Extension(place): Extension<Arc<Place>>,
     query: Query,
     mut request: Request,
 ) -> Response {
-    let camera = match cameras::asked(&state, &grant, &query) {
-        Ok(camera) => camera,
-        Err(refusal) => return *refusal,
-    };
     let limits = match query.limits() {
         Ok(limits) => limits,
         Err(refusal) => return *refusal,
@@ -60,7 +56,7 @@ pub(super) async fn upgrade(
         let stop = stop(&state, &grant, &place, &camera);
         let subscription = camera
             .subscribe(limits)
-            .operating(grant.role.includes(Role::Operate));
+            .operating(grant.role.includes(COMMANDS));
         serve(upgrade, &state, subscription, wire, entry, stop).await;
         drop(via);
     };

@@ -167,7 +167,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     in_a_row += 1;
                     self.send(frame)?;
                 }
-                Wake::State(state) => self.say(ServerMessage::State(state.message()))?,
+                Wake::State(state) => {
+                    let state = subscription.told(state);
+                    self.say(ServerMessage::State(state.message()))?;
+                }
                 Wake::Heard(message) => self.hear(message, subscription)?,
                 Wake::Sent => {}
                 Wake::Alarm => self.tick()?,
@@ -252,7 +255,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn say_hello(&mut self, subscription: &Subscription) -> Result<(), End> {
         let camera = subscription.camera();
-        let hello = camera.state().hello(camera.id(), self.wire);
+        let state = subscription.told(camera.state());
+        let hello = state.hello(camera.id(), self.wire);
         self.told_rendition = Rendition {
             width: hello.width,
             height: hello.height,

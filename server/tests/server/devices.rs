@@ -206,7 +206,7 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
         403
     );
     let none = locked.get("/ingest", &headers).await;
-    assert_eq!(none.status, 426, "{}", none.body);
+    assert_eq!(none.status, 404, "{}", none.body);
     for path in ["/api/v1/status", "/api/v1/cameras"] {
         let answer: Value = serde_json::from_str(&get(path, &looks).await.body).unwrap();
         let ids: Vec<_> = answer["cameras"]
@@ -226,7 +226,7 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
     let other = locked
         .post("/api/v1/tickets", &bearer, r#"{"camera":"pattern"}"#)
         .await;
-    assert_eq!(other.status, 404, "{}", other.body);
+    assert_eq!(other.status, 403, "{}", other.body);
     let ticket = locked.post("/api/v1/tickets", &bearer, "").await;
     let ticket: Value = serde_json::from_str(&ticket.body).unwrap();
     let ticket = ticket["ticket"].as_str().unwrap();

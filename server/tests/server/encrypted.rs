@@ -1,9 +1,10 @@
 //! The server's own TLS, as curl and this project's client see it.
 
-use crate::process::pistreamer;
+use crate::process::{pistreamer, started_with};
 use crate::support::{Running, TestServer};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -43,7 +44,7 @@ async fn a_certificate_of_its_own_encrypts_all_and_plain_http_is_sent_there() {
         typed.state_dir = Some(directory.path().into());
     });
     let trusted = directory.path().join("tls-cert.pem");
-    let mode = std::os::unix::fs::PermissionsExt::mode(
+    let mode = PermissionsExt::mode(
         &directory
             .path()
             .join("tls-key.pem")
@@ -304,5 +305,46 @@ async fn a_certificate_as_openssl_makes_it_is_good_for_its_own_server_and_for_no
         );
         assert!(text.contains(said), "{served}: {text}");
         server.stop().await;
+    }
+}
+
+#[test]
+fn a_private_key_that_is_another_users_is_refused_and_one_that_all_may_read_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    std::fs::write(path("cert.pem"), certificate.pem()).unwrap();
+    let (chain, key) = (path("cert.pem"), path("key.pem"));
+    let serve = || {
+        let mut command = pistreamer(&["--source", "pattern", "--no-auth"]);
+        command.args(["--listen", "127.0.0.1:0", "--tls-cert"]);
+        command.arg(&chain).arg("--tls-key").arg(&key);
+        command
+    };
+    for (mode, told) in [(0o644, true), (0o640, false)] {
+        std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
+        let log = path("log");
+        let written = std::fs::File::create(&log).unwrap();
+        let (mut server, _) = started_with(serve(), written.into());
+        // In good order, so that all of its log is written.
+        let pid = server.id().to_string();
+        let ended = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(ended.unwrap().success() && server.wait().unwrap().success());
+        let said = std::fs::read_to_string(&log).unwrap();
+        let exposed = said.contains("private key of the TLS certificate");
+        assert_eq!(exposed, told, "{mode:o}: {said}");
+    }
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(&key, Some(65534), None).is_ok() {
+        let output = serve().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(
+            said.contains("key.pem: it belongs to the user with the id 65534"),
+            "{said}"
+        );
     }
 }

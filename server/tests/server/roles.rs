@@ -1,8 +1,15 @@
-//! What each role may do, and how keys of older versions are read.
+//! What each role may do, by the table in `docs/security.md`, and how keys of older versions are read.
 
+use crate::access::Locked;
 use crate::process::pistreamer;
-use crate::support::{TestServer, TestViewer};
-use pistreamer::access::Store;
+use crate::support::{PATIENCE, TestServer, TestViewer};
+use pistreamer::access::{Entry, Key, Role, Secret, Store};
+use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use serde_json::Value;
+use std::net::SocketAddr;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 const OLD_KEYS: &str = r#"{"version":1,"id":"old","keys":[
     {"name":"owner","role":"admin","secret":{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}},
@@ -53,4 +60,271 @@ fn a_key_that_is_added_by_the_old_name_of_its_role_gets_the_new_one_and_it_is_sa
     assert!(said.contains("view, operate ("), "{said}");
     let listed = key(&[]);
     assert!(listed.contains("shed             publish "), "{listed}");
+}
+
+/// A row of the table: what is asked for, and which credentials are enough, by the table's columns.
+struct Row {
+    method: String,
+    path: String,
+    enough: [bool; 6],
+}
+
+/// The columns besides the roles.
+const TICKET: usize = 4;
+const NOTHING: usize = 5;
+
+impl Row {
+    fn all() -> Vec<Self> {
+        let text = include_str!("../../../docs/security.md");
+        let lines = text
+            .lines()
+            .skip_while(|line| !line.starts_with("| request |"));
+        let mut rows: Vec<_> = lines
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| {
+                let mut cells = line.split('|').map(str::trim).skip(1);
+                let request = cells.next().unwrap().trim_matches('`');
+                let (method, path) = request.split_once(' ').unwrap();
+                let enough = std::array::from_fn(|_| cells.next().unwrap() == "yes");
+                let (method, path) = (method.into(), path.replace("ID", "aaaaaaaa"));
+                Self {
+                    method,
+                    path,
+                    enough,
+                }
+            })
+            .collect();
+        assert!(rows.len() > 20, "the table is not found");
+        // By other names, as the protocol has them.
+        for (alias, path) in [
+            ("/?action=stream", "/stream"),
+            ("/?action=snapshot", "/snapshot"),
+        ] {
+            let enough = rows.iter().find(|row| row.path == path).unwrap().enough;
+            // Before the one that ends the session.
+            rows.insert(
+                0,
+                Self {
+                    method: "GET".into(),
+                    path: alias.into(),
+                    enough,
+                },
+            );
+        }
+        rows
+    }
+
+    /// Whether it is about one camera.
+    fn has_camera(&self) -> bool {
+        let of_a_camera = ["stream", "snapshot", "video", "/ws", "/ingest"];
+        of_a_camera.iter().any(|part| self.path.contains(part))
+    }
+
+    /// The status for a request that is let in. Nothing is upgraded.
+    fn answered(&self, page: u16) -> u16 {
+        match (self.method.as_str(), self.path.as_str()) {
+            ("GET", "/" | "/embed") => page,
+            ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
+            ("POST", "/api/v1/session") => 400,
+            ("DELETE", "/api/v1/session") => 204,
+            ("DELETE", _) => 404,
+            // Nothing is pushed to the second camera.
+            ("GET", "/healthz") => 503,
+            _ => 200,
+        }
+    }
+}
+
+/// What a request shows.
+struct Shown {
+    what: String,
+    headers: String,
+    query: String,
+    /// The column of the table.
+    column: usize,
+    /// Whether it is for the camera that is asked for.
+    for_camera: bool,
+}
+
+impl Shown {
+    fn key(what: &str, key: &str, column: usize) -> Self {
+        Self {
+            what: what.into(),
+            headers: format!("Authorization: Bearer {key}\r\n"),
+            query: String::new(),
+            column,
+            for_camera: true,
+        }
+    }
+}
+
+/// The status of an answer, of which nothing else is read.
+async fn status(server: SocketAddr, method: &str, path: &str, headers: &str) -> u16 {
+    let mut stream = BufReader::new(TcpStream::connect(server).await.unwrap());
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nContent-Length: 0\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    let reading = timeout(PATIENCE, stream.read_line(&mut line)).await;
+    reading.expect("no answer").unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// A key with limits.
+fn add(store: &Store, name: &str, limited: impl FnOnce(&mut Entry)) -> String {
+    let key = Key::random().unwrap();
+    let mut entry = Entry::new(name.parse().unwrap(), Role::View, Secret::Key(key.clone()));
+    limited(&mut entry);
+    store.change(|keys| keys.keys.push(entry)).unwrap();
+    key.as_str().into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_each_role_and_credential_as_the_table_says() {
+    let locked = Locked::start();
+    let server = locked.server.address;
+    let owner = format!("Authorization: Bearer {}\r\n", locked.key());
+    let cameras = locked.get("/api/v1/cameras", &owner).await;
+    let cameras: Value = serde_json::from_str(&cameras.body).unwrap();
+    let id = |number: usize| {
+        cameras["cameras"][number]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (looked_at, pushed_to) = (id(0), id(1));
+
+    let mut all = Vec::new();
+    for (column, role) in Role::ALL.into_iter().enumerate() {
+        all.push(Shown::key(
+            role.name(),
+            &locked.add(role.name(), role),
+            column,
+        ));
+    }
+    let past = add(&locked.store, "past", |entry| entry.expires_us = Some(1));
+    all.push(Shown::key("an expired key", &past, NOTHING));
+    // For the one that is pushed to, who looks; and for the one that is looked at, who pushes.
+    let elsewhere = [
+        ("looks", Role::View, &pushed_to),
+        ("pushes", Role::Publish, &looked_at),
+    ];
+    for (name, role, camera) in elsewhere {
+        let key = add(&locked.store, name, |entry| {
+            entry.role = role;
+            entry.cameras = Some(vec![camera.clone()]);
+        });
+        let column = if role == Role::View { 0 } else { 2 };
+        let mut shown = Shown::key(&format!("{name} elsewhere"), &key, column);
+        shown.for_camera = false;
+        locked.until("/api/v1/cameras", &shown.headers, 200).await;
+        all.push(shown);
+    }
+    for role in Role::ALL {
+        let key = all.iter().find(|shown| shown.what == role.name()).unwrap();
+        let key = key.headers.trim().rsplit(' ').next().unwrap();
+        let mut shown = Shown::key(&format!("a session of {role}"), "", all[0].column);
+        shown.headers = format!("Cookie: {}\r\n", locked.session(key).await);
+        shown.column = Role::ALL.iter().position(|other| *other == role).unwrap();
+        all.push(shown);
+    }
+    for (what, camera) in [("a ticket", &looked_at), ("a ticket elsewhere", &pushed_to)] {
+        let body = format!(r#"{{"camera":"{camera}"}}"#);
+        let ticket = locked.post("/api/v1/tickets", &owner, &body).await;
+        let ticket: Value = serde_json::from_str(&ticket.body).unwrap();
+        all.push(Shown {
+            what: what.into(),
+            headers: String::new(),
+            query: format!("ticket={}", ticket["ticket"].as_str().unwrap()),
+            column: TICKET,
+            for_camera: *camera == looked_at,
+        });
+    }
+    all.push(Shown::key(
+        "a wrong key",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        NOTHING,
+    ));
+    let mut nothing = Shown::key("nothing", "", NOTHING);
+    nothing.headers.clear();
+    all.push(nothing);
+
+    let page = status(server, "GET", "/", &owner).await;
+    assert!(
+        matches!(page, 200 | 503),
+        "{page}: the viewer may not be built"
+    );
+    let rows = Row::all();
+    for shown in &all {
+        for row in &rows {
+            let camera = if row.path == "/ingest" {
+                &pushed_to
+            } else {
+                &looked_at
+            };
+            let separator = if row.path.contains('?') { '&' } else { '?' };
+            let path = format!("{}{separator}camera={camera}&{}", row.path, shown.query);
+            // Who pushes elsewhere may look there all the same, and who looks elsewhere pushes nowhere.
+            let for_camera = shown.for_camera
+                || !row.has_camera()
+                || (shown.what == "pushes elsewhere" && row.path != "/ingest");
+            let expected = match (row.enough[shown.column], for_camera) {
+                (true, true) => row.answered(page),
+                (false, _) if shown.column == NOTHING => 401,
+                _ => 403,
+            };
+            let got = status(server, &row.method, &path, &shown.headers).await;
+            assert_eq!(got, expected, "{} {path} with {}", row.method, shown.what);
+        }
+    }
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_needs_the_role_for_it() {
+    let locked = Locked::start();
+    let mut ways: Vec<_> = Role::ALL
+        .into_iter()
+        .map(|role| {
+            let path = format!("/ws?key={}", locked.add(role.name(), role));
+            (path, role.includes(Role::Operate))
+        })
+        .collect();
+    let (last, _) = ways.last().unwrap();
+    let last = last.replace("/ws", "/api/v1/cameras");
+    locked.until(&last, "", 200).await;
+    let owner = format!("Authorization: Bearer {}\r\n", locked.key());
+    let ticket = locked.post("/api/v1/tickets", &owner, "").await;
+    let ticket: Value = serde_json::from_str(&ticket.body).unwrap();
+    let ticket = ticket["ticket"].as_str().unwrap();
+    ways.push((format!("/ws?ticket={ticket}"), false));
+    for (path, may) in ways {
+        let mut viewer = TestViewer::connect_with(&locked.server, &path, &[])
+            .await
+            .unwrap();
+        let hello = viewer.hello().await;
+        assert!(may || hello.controls.is_empty(), "{path}: {hello:?}");
+        viewer
+            .say(ViewerMessage::Control {
+                name: "ExposureValue".into(),
+                value: 1.0,
+            })
+            .await;
+        let (code, message) = loop {
+            if let ServerMessage::Error { code, message } = viewer.told().await {
+                break (code, message);
+            }
+        };
+        if may {
+            assert_eq!(code, "unknown-control");
+        } else {
+            assert_eq!(code, "forbidden");
+            assert!(message.contains("role operate"), "{message}");
+        }
+        // It looks on.
+        let seq = viewer.frame().await.stamp.seq;
+        assert!(viewer.frame().await.stamp.seq > seq);
+    }
+    locked.server.stop().await;
 }

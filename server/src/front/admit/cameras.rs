@@ -1,0 +1,150 @@
+//! Which cameras a grant is for: the one place that decides it, for every path. Handlers reach no camera but through here.
+
+use super::extract::Admitted;
+use crate::access::Grant;
+use crate::camera::{Camera, Registry};
+use crate::front::query::Query;
+use crate::front::{State, refusal};
+use crate::source::push_slot::PushSlot;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+
+/// The server's cameras, as a grant sees them. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Cameras(Registry);
+
+impl From<Registry> for Cameras {
+    fn from(registry: Registry) -> Self {
+        Self(registry)
+    }
+}
+
+impl Cameras {
+    /// The cameras that a grant is for, in order.
+    pub(in crate::front) fn all(&self, grant: &Grant) -> Vec<Camera> {
+        let cameras = self.0.list();
+        let seen = cameras.iter().filter(|camera| grant.sees(camera.id()));
+        seen.cloned().collect()
+    }
+
+    /// The camera with that id, where a grant is for it.
+    ///
+    /// # Errors
+    /// The refusal of one that is none, or that the grant is not for.
+    pub(in crate::front) fn get(&self, grant: &Grant, id: &str) -> Result<Camera, Box<Response>> {
+        let camera = self.0.get(id);
+        let seen = camera.filter(|camera| grant.sees(camera.id()));
+        seen.ok_or_else(|| Box::new(self.refusal(grant, Some(id))))
+    }
+
+    /// The camera that a query names, or the first one that a grant is for.
+    fn asked(&self, grant: &Grant, query: &Query) -> Result<Camera, Box<Response>> {
+        match named(query) {
+            Some(id) => self.get(grant, id),
+            None => {
+                let first = self.all(grant).into_iter().next();
+                first.ok_or_else(|| Box::new(self.refusal(grant, None)))
+            }
+        }
+    }
+
+    /// Whether any camera is such, whoever asks.
+    pub(in crate::front) fn is_any(&self, such: impl Fn(&Camera) -> bool) -> bool {
+        self.0.list().iter().any(such)
+    }
+
+    fn refusal(&self, grant: &Grant, id: Option<&str>) -> Response {
+        // Whether there is one is none of this grant's business.
+        if let Some(id) = id.filter(|id| !grant.sees(id)) {
+            return refusal(
+                StatusCode::FORBIDDEN,
+                format!("what you showed is for other cameras than {id:?}"),
+            );
+        }
+        let cameras = self.all(grant);
+        let known: Vec<&str> = cameras.iter().map(|camera| &**camera.id()).collect();
+        let text = match (id, known.is_empty()) {
+            (_, true) => "this server has none of the cameras that you may see".into(),
+            (id, false) => format!(
+                "there is no camera {:?} on this server; its cameras: {}",
+                id.unwrap_or_default(),
+                known.join(", ")
+            ),
+        };
+        refusal(StatusCode::NOT_FOUND, text)
+    }
+}
+
+/// The id in a query.
+fn named(query: &Query) -> Option<&str> {
+    query.get("camera").filter(|id| !id.is_empty())
+}
+
+/// The camera that a request asks for, or the first one, of those that what it shows is for.
+#[derive(Debug)]
+pub(in crate::front) struct Watched {
+    pub grant: Admitted,
+    pub camera: Camera,
+}
+
+impl Watched {
+    /// # Errors
+    /// The refusal where there is none.
+    pub fn find(state: &State, grant: Admitted, query: &Query) -> Result<Self, Box<Response>> {
+        let camera = state.cameras.asked(&grant, query)?;
+        Ok(Self { grant, camera })
+    }
+}
+
+impl FromRequestParts<State> for Watched {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
+        let (grant, query) = admitted(parts, state).await?;
+        Self::find(state, grant, &query).map_err(|refusal| *refusal)
+    }
+}
+
+/// The camera that a request pushes pictures to: the one that it asks for, or the first one that takes pictures, of those that
+/// what it shows is for.
+#[derive(Debug)]
+pub(in crate::front) struct Pushed {
+    pub grant: Admitted,
+    pub camera: Camera,
+    pub slot: PushSlot,
+}
+
+impl FromRequestParts<State> for Pushed {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
+        let (grant, query) = admitted(parts, state).await?;
+        let cameras = match named(&query) {
+            Some(id) => vec![state.cameras.get(&grant, id).map_err(|refusal| *refusal)?],
+            None => state.cameras.all(&grant),
+        };
+        let found = cameras.into_iter().find_map(|camera| {
+            let slot = camera.push_slot()?.clone();
+            Some((camera, slot))
+        });
+        let Some((camera, slot)) = found else {
+            return Err(refusal(
+                StatusCode::NOT_FOUND,
+                "no camera here takes pictures: start this pistreamer with --source ingest",
+            ));
+        };
+        Ok(Self {
+            grant,
+            camera,
+            slot,
+        })
+    }
+}
+
+async fn admitted(parts: &mut Parts, state: &State) -> Result<(Admitted, Query), Response> {
+    let grant = Admitted::from_request_parts(parts, state).await?;
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    Ok((grant, query))
+}

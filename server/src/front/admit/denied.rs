@@ -1,0 +1,86 @@
+//! Why a request is not answered, and what is answered instead.
+
+use crate::access::{Refused, Role};
+use crate::called;
+use crate::front::refusal;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+/// Why a request is denied what it asks for.
+#[derive(Debug)]
+pub(in crate::front) enum Denied {
+    /// It shows nothing that lets it in.
+    Unauthenticated(Refused),
+    /// What it shows lets it in, but not to this.
+    Forbidden {
+        /// The role that this needs.
+        needs: Role,
+        /// The role that was shown; `None` is a ticket.
+        has: Option<Role>,
+    },
+}
+
+impl Denied {
+    /// The refusal in words.
+    pub fn response(self) -> Response {
+        match self {
+            Self::Unauthenticated(Refused::Throttled(wait)) => {
+                let seconds = wait.as_secs() + 1;
+                let mut response = refusal(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    Refused::Throttled(wait).to_string(),
+                );
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, seconds.into());
+                response
+            }
+            Self::Unauthenticated(why @ Refused::UsedUp) => {
+                refusal(StatusCode::UNAUTHORIZED, why.to_string())
+            }
+            Self::Unauthenticated(why) => refusal(
+                StatusCode::UNAUTHORIZED,
+                format!(
+                    "{why}: open the server's page and show the key there, or send it as password of the user camera; \
+                     `{}` shows it",
+                    called::command_for_anyone("key")
+                ),
+            ),
+            Self::Forbidden { needs, has } => {
+                let has = match has {
+                    Some(role) => format!("the key that you showed has the role {role}"),
+                    None => "a ticket only shows pictures".into(),
+                };
+                refusal(
+                    StatusCode::FORBIDDEN,
+                    format!(
+                        "{has}, and this needs a key with the role {needs}: `{}` makes one",
+                        called::command_for_anyone(&format!("key add NAME --role {needs}"))
+                    ),
+                )
+            }
+        }
+    }
+
+    /// The refusal for programs, which makes browsers ask for user and password.
+    pub fn challenge(self, headers: &HeaderMap) -> Response {
+        let mut response = self.response();
+        if response.status() == StatusCode::UNAUTHORIZED && !is_part_of_another_page(headers) {
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(r#"Basic realm="pistreamer", charset="UTF-8""#),
+            );
+        }
+        response
+    }
+}
+
+/// Whether a browser fetches this for a page of another origin (Fetch Metadata, W3C). A password that somebody typed there
+/// would not help: what it opens is not for such pages.
+fn is_part_of_another_page(headers: &HeaderMap) -> bool {
+    let says = |name: &str, values: &[&str]| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| values.contains(&value))
+    };
+    says("sec-fetch-site", &["cross-site", "same-site"]) && !says("sec-fetch-mode", &["navigate"])
+}

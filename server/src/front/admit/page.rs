@@ -1,0 +1,38 @@
+//! What a page's address may not keep: the key with which it was opened.
+
+use super::{is_signed_in, secure};
+use crate::access::{Grant, Role, Via};
+use crate::front::query::Query;
+use crate::front::{State, login, origin};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+/// What is said to a page's address with an admin key in it.
+const NO_ADMIN_KEY: &str = "A page takes no admin key in its address, where browsers remember it. Open a link that \
+    <code>{program} key</code> prints, type the key here, or make a key for this address that may only look: \
+    <code>{program} key add NAME --role view</code>.";
+
+/// The answer to a page's address that was opened by the key in it; `None` where there is none, or it may stay there.
+pub(super) fn without_key(
+    state: &State,
+    grant: &Grant,
+    query: &Query,
+    request: &Request,
+) -> Option<Response> {
+    if grant.via != Via::Secret || query.get("key").is_none() {
+        return None;
+    }
+    // It would stay in histories, bookmarks, and the logs of proxies.
+    if grant.role == Role::Admin {
+        return Some(login::page(state, StatusCode::FORBIDDEN, NO_ADMIN_KEY));
+    }
+    // A frame has no address bar, history or bookmarks, and no cookie either where the page around it is another site's.
+    if request.uri().path().ends_with("/embed") {
+        return None;
+    }
+    let from_here = origin::is_asked_from_here(request.headers(), secure(request), false);
+    // A link on somebody else's page gives a session, but takes away none.
+    let grant = (from_here || !is_signed_in(state, request.headers())).then_some(grant);
+    Some(login::without_key(state, grant, request))
+}

@@ -1,0 +1,96 @@
+//! What a route is: by which method at which path, what it needs, and how a request without is refused.
+//!
+//! Which ones there are stands in [`crate::front`]'s table.
+
+use super::denied::Denied;
+use crate::access::{Grant, Role, Via};
+use crate::front::State;
+use axum::routing::MethodRouter;
+
+/// The role that commands to a camera need: `control` messages of viewers.
+pub(in crate::front) const COMMANDS: Role = Role::Operate;
+
+/// What there is to ask for by one method at one path.
+pub(in crate::front) struct Route {
+    pub path: &'static str,
+    pub method: Method,
+    pub needs: Needs,
+    pub refusal: Refusal,
+    pub handler: fn() -> MethodRouter<State>,
+}
+
+/// What a request does. HEAD is answered as GET is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::front) enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+/// What a request must show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::front) enum Needs {
+    /// Nothing. What is answered has nothing of a camera in it.
+    Nothing,
+    /// A key with the role `view`, or a ticket.
+    Picture,
+    /// A key with this role.
+    Role(Role),
+}
+
+/// How a request that shows nothing good is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::front) enum Refusal {
+    /// By the page on which a person shows a key.
+    Page,
+    /// In words, and by a challenge that makes browsers ask for user and password.
+    Challenge,
+    /// In words: scripts ask here, which had better not make the browser ask.
+    Words,
+}
+
+impl Needs {
+    /// # Errors
+    /// Why that is not enough.
+    pub fn allow(self, grant: &Grant) -> Result<(), Denied> {
+        let (needs, ticket) = match self {
+            Self::Nothing => return Ok(()),
+            Self::Picture => (Role::View, true),
+            Self::Role(role) => (role, false),
+        };
+        let by_ticket = grant.via == Via::Ticket;
+        if grant.role.includes(needs) && (ticket || !by_ticket) {
+            return Ok(());
+        }
+        let has = (!by_ticket).then_some(grant.role);
+        Err(Denied::Forbidden { needs, has })
+    }
+}
+
+pub(in crate::front) const fn route(
+    method: Method,
+    path: &'static str,
+    needs: Needs,
+    refusal: Refusal,
+    handler: fn() -> MethodRouter<State>,
+) -> Route {
+    Route {
+        path,
+        method,
+        needs,
+        refusal,
+        handler,
+    }
+}
+
+impl Route {
+    /// Whether that is one of its paths.
+    pub fn is_at(&self, path: &str) -> bool {
+        match self.path.split_once('{') {
+            Some((directory, _)) => path
+                .strip_prefix(directory)
+                .is_some_and(|name| !name.is_empty() && !name.contains('/')),
+            None => self.path == path,
+        }
+    }
+}

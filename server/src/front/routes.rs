@@ -1,0 +1,156 @@
+//! The routes: one table of what there is, what each needs, and how a request without is refused.
+//!
+//! `docs/security.md` has the same table for people, and a test compares the two. Judging a request belongs to [`super::admit`].
+
+use super::admit::{Method, Needs, Refusal, Route, guard, route};
+use super::{State, api, assets, ingest, live, login, metrics, sessions, upgrade};
+use crate::access::Role;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+
+/// Every route but those of the viewer's files, which need nothing.
+#[rustfmt::skip]
+pub(super) static ROUTES: [Route; 23] = {
+    use Method::{Delete, Get, Post};
+    use Needs::{Nothing, Picture};
+    use Refusal::{Challenge, Page, Words};
+    const VIEW: Needs = Needs::Role(Role::View);
+    const PUBLISH: Needs = Needs::Role(Role::Publish);
+    const ADMIN: Needs = Needs::Role(Role::Admin);
+    [
+        route(Get, "/", Picture, Page, || get(live::action_or_viewer)),
+        route(Get, "/embed", Picture, Page, || get(assets::viewer)),
+        route(Get, "/stream.mjpg", Picture, Challenge, || get(live::stream)),
+        route(Get, "/stream", Picture, Challenge, || get(live::stream)),
+        route(Get, "/video.mjpg", Picture, Challenge, || get(live::stream)),
+        route(Get, "/snapshot.jpg", Picture, Challenge, || get(live::snapshot)),
+        route(Get, "/snapshot", Picture, Challenge, || get(live::snapshot)),
+        route(Get, "/ws", Picture, Words, || get(upgrade::upgrade)),
+        // Some proxies keep /ws for WebSockets alone, and a browser doesn't tell why one failed: here a viewer can ask.
+        route(Get, "/api/v1/ws", Picture, Words, || get(upgrade::upgrade)),
+        route(Get, "/api/v1/session", Picture, Words, || get(login::session)),
+        route(Get, "/api/v1/status", VIEW, Challenge, || get(api::status)),
+        route(Get, "/api/v1/cameras", VIEW, Challenge, || get(api::cameras)),
+        route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
+        route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),
+        route(Get, "/ingest", PUBLISH, Words, || get(ingest::upgrade)),
+        route(Get, "/api/v1/sessions", ADMIN, Words, || get(sessions::list)),
+        route(Delete, "/api/v1/sessions/{id}", ADMIN, Words, || delete(sessions::end)),
+        route(Post, "/api/v1/session", Nothing, Words, || post(login::enter)),
+        route(Delete, "/api/v1/session", Nothing, Words, || delete(login::leave)),
+        route(Get, "/healthz", Nothing, Words, || get(api::health)),
+        route(Get, "/login.html", Nothing, Words, || get(login::form)),
+        route(Get, "/login.js", Nothing, Words, || get(login::script)),
+        route(Get, "/login.css", Nothing, Words, || get(login::style)),
+    ]
+};
+
+/// Every route, each behind its guard.
+pub(super) fn router(state: &State) -> Router<State> {
+    ROUTES.iter().fold(Router::new(), |router, route| {
+        let guard = from_fn_with_state((state.clone(), route), guard);
+        router.route(route.path, (route.handler)().layer(guard))
+    })
+}
+
+/// The methods that are answered at a path, as in an Allow header; `None` where nothing is but the viewer's files.
+pub(super) fn allowed(path: &str) -> Option<String> {
+    let methods = ROUTES.iter().filter(|route| route.is_at(path));
+    let methods = methods.map(|route| match route.method {
+        Method::Get => "GET, HEAD, ",
+        Method::Post => "POST, ",
+        Method::Delete => "DELETE, ",
+    });
+    let methods: String = methods.collect();
+    (!methods.is_empty()).then(|| methods + "OPTIONS")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::admit::COMMANDS;
+    use super::*;
+    use pistreamer_protocol::message::{ViewerMessage, Want};
+    use std::fmt::Write as _;
+
+    /// The chapter of the documentation that has the tables.
+    fn tables() -> String {
+        let mut text = String::from(
+            "| request | view | operate | publish | admin | ticket | no key |\n|---|---|---|---|---|---|---|\n",
+        );
+        for route in &ROUTES {
+            let method = match route.method {
+                Method::Get => "GET",
+                Method::Post => "POST",
+                Method::Delete => "DELETE",
+            };
+            let needed = match route.needs {
+                Needs::Nothing | Needs::Picture => Role::View,
+                Needs::Role(role) => role,
+            };
+            let ticket = !matches!(route.needs, Needs::Role(_));
+            let open = route.needs == Needs::Nothing;
+            let path = route.path.replace("{id}", "ID");
+            row(
+                &mut text,
+                &format!("`{method} {path}`"),
+                needed,
+                [ticket, open],
+            );
+        }
+        text += "\n| message | view | operate | publish | admin | ticket | no key |\n|---|---|---|---|---|---|---|\n";
+        for message in [
+            ViewerMessage::Ack { seq: 1 },
+            ViewerMessage::Ping { id: None },
+            ViewerMessage::Want(Want::default()),
+            ViewerMessage::Pause,
+            ViewerMessage::Resume,
+            ViewerMessage::Control {
+                name: String::new(),
+                value: 0.0,
+            },
+        ] {
+            let json: serde_json::Value = serde_json::from_str(&message.to_json()).unwrap();
+            let name = format!("`{}` at `/ws`", json["type"].as_str().unwrap());
+            let needed = match message {
+                ViewerMessage::Control { .. } => COMMANDS,
+                _ => Role::View,
+            };
+            row(&mut text, &name, needed, [needed == Role::View, false]);
+        }
+        text
+    }
+
+    fn row(text: &mut String, what: &str, needed: Role, others: [bool; 2]) {
+        let roles = Role::ALL.map(|role| role.includes(needed));
+        write!(text, "| {what} |").unwrap();
+        for allowed in roles.iter().chain(&others) {
+            text.push_str(if *allowed { " yes |" } else { " |" });
+        }
+        text.push('\n');
+    }
+
+    #[test]
+    fn the_table_of_roles_in_the_documentation_is_that_of_the_code() {
+        let documented = include_str!("../../../docs/security.md");
+        let tables = tables();
+        assert!(
+            documented.contains(&tables),
+            "docs/security.md has to have these tables:\n\n{tables}"
+        );
+    }
+
+    #[test]
+    fn each_path_allows_the_methods_that_it_answers() {
+        for (path, methods) in [
+            ("/", Some("GET, HEAD, OPTIONS")),
+            ("/api/v1/session", Some("GET, HEAD, POST, DELETE, OPTIONS")),
+            ("/api/v1/tickets", Some("POST, OPTIONS")),
+            ("/api/v1/sessions/abc", Some("DELETE, OPTIONS")),
+            ("/api/v1/sessions/", None),
+            ("/viewer.js", None),
+        ] {
+            assert_eq!(allowed(path).as_deref(), methods, "{path}");
+        }
+    }
+}
