@@ -41,83 +41,10 @@ const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <form method="dialog"><button part="button close">Close</button></form>
 </dialog>`;
 
-const STYLE = `
-#overlay {
-  position: relative; grid-area: 2 / 1; place-self: start; overflow: hidden;
-  margin: 0; padding: 9px 13px; border-radius: 12px; min-width: 206px; pointer-events: none; font-size: 12.5px; font-variant-numeric: tabular-nums;
-  background: rgb(12 15 19 / .72);
-  -webkit-backdrop-filter: blur(14px) saturate(1.3);
-  backdrop-filter: blur(14px) saturate(1.3);
-  box-shadow: 0 0 0 1px rgb(255 255 255 / .09), 0 4px 18px rgb(0 0 0 / .28);
-}
-#overlay div { display: flex; justify-content: space-between; gap: 18px; line-height: 1.6; }
-#overlay dt { color: #aebccb; }
-#overlay dd { margin: 0; text-align: right; }
-#o-why { max-width: 16em; }
-
-/* Sheets follow the colour scheme. */
-#menu, #help { background: #fff; color: #14191f; box-shadow: 0 0 0 1px rgb(0 0 0 / .08), 0 14px 44px rgb(0 0 0 / .38); }
-#menu {
-  position: absolute; right: 0; bottom: calc(100% + 8px); pointer-events: auto; padding: 6px; border-radius: 15px;
-  width: min(270px, 100%); overflow: auto; overscroll-behavior: contain;
-  max-height: calc(100cqh - 66px - max(var(--edge), env(safe-area-inset-top)) - max(var(--edge), env(safe-area-inset-bottom)));
-}
-#menu > button {
-  display: flex; align-items: center; gap: 12px; width: 100%; min-height: 44px; padding: 0 12px; border: 0; border-radius: 10px;
-  background: none; color: inherit; font: inherit; text-align: left; cursor: pointer;
-}
-#menu > button span { flex: 1; }
-#menu > button:hover { background: rgb(120 130 145 / .16); }
-#menu > button[aria-pressed="true"] { color: #0b62c4; font-weight: 650; }
-#menu svg { width: 21px; height: 21px; }
-kbd { font: 600 12px/1 ui-monospace, SFMono-Regular, Menlo, monospace; padding: 4px 7px; border-radius: 6px; background: rgb(120 130 145 / .18); color: inherit; opacity: .85; }
-.choices { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; padding: 10px 8px 8px; margin-top: 4px; border-top: 1px solid rgb(120 130 145 / .25); }
-.choices span { grid-column: 1 / -1; padding: 0 4px 4px; font-size: 12.5px; opacity: .75; }
-.choices button { min-height: 44px; border: 0; border-radius: 10px; background: rgb(120 130 145 / .16); color: inherit; font: inherit; font-size: 13px; cursor: pointer; }
-.choices [aria-checked="true"] { background: #0b62c4; color: #fff; font-weight: 650; }
-#help { border: 0; border-radius: 18px; padding: 22px 24px; max-width: min(92vw, 420px); width: 100%; }
-#help::backdrop { background: rgb(0 0 0 / .5); }
-#help h2 { margin: 0 0 12px; font-size: 18px; }
-#help dl { margin: 0; }
-#help dl div { display: flex; justify-content: space-between; align-items: center; min-height: 34px; }
-#help dd { margin: 0; display: flex; gap: 5px; }
-#help p { margin: 12px 0 16px; font-size: 13px; opacity: .8; }
-#help form button { width: 100%; min-height: 44px; border: 0; border-radius: 12px; background: #0b62c4; color: #fff; font: inherit; font-weight: 650; cursor: pointer; }
-@media (prefers-color-scheme: dark) {
-  #menu, #help { background: #1b2027; color: #eef2f6; }
-  #menu > button[aria-pressed="true"] { color: #7dbcff; }
-  .choices [aria-checked="true"], #help form button { background: #2f7fe0; }
-}
-@media (hover: none) { #menu kbd { display: none; } }
-video { position: absolute; width: 2px; height: 2px; opacity: .01; pointer-events: none; }
-
-@container (max-width: 300px) {
-  #overlay { font-size: 11px; min-width: 160px; }
-}
-/* Beside the statistics is room for the notice. */
-@container (min-width: 900px) and (min-height: 421px) {
-  #overlay { grid-row: 2 / 4; }
-}
-@container (max-height: 600px) and (max-width: 899px) {
-  #notice:not([hidden]) ~ #overlay { display: none; }
-}
-@container (max-height: 420px) {
-  #notice:not([hidden]) ~ #overlay { display: none; }
-}
-@container (max-height: 420px) and (min-width: 480px) {
-  #overlay { columns: 2; column-gap: 26px; width: min(460px, 100%); }
-}
-@container (max-height: 480px) and (min-width: 600px) {
-  #menu { width: 100%; }
-  #menu:not([hidden]) { display: grid; grid-template-columns: 1fr 1fr; align-items: start; }
-}
-@container (max-height: 420px) and (max-width: 479px) {
-  #overlay div:nth-child(n + 5) { display: none; }
-}
-@container (max-height: 220px) {
-  #overlay div:nth-child(n + 3) { display: none; }
-  #overlay { padding: 3px 9px; border-radius: 8px; columns: auto; width: auto; }
-}`;
+const STYLE = new URL("panels.css", import.meta.url).href;
+const answer = await fetch(STYLE);
+if (!answer.ok) throw new Error(`panels.css: ${answer.status}`);
+const rules = await answer.text();
 
 /** One digit after the point. */
 const tenths = (value) => Math.max(value, 0).toFixed(1);
@@ -128,13 +55,13 @@ const ms = (value) =>
 const count = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 let sheet;
-/** Where there are no constructable style sheets, a strict content policy refuses this, and they the policy. */
+/** Browsers without constructable style sheets get a file, which the server's own content policy lets them have. */
 function addStyle(shadow) {
   try {
-    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(STYLE);
+    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(rules);
     shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
   } catch {
-    shadow.prepend(Object.assign(document.createElement("style"), { textContent: STYLE }));
+    shadow.prepend(Object.assign(document.createElement("link"), { rel: "stylesheet", href: STYLE }));
   }
 }
 

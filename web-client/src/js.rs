@@ -55,6 +55,12 @@ pub fn script_url() -> String {
     SCRIPT.with(String::clone)
 }
 
+/// The address of a file beside the program's own script.
+pub fn beside_script(name: &str) -> Option<String> {
+    let url = web_sys::Url::new_with_base(name, &script_url()).ok()?;
+    Some(url.href())
+}
+
 /// The origin of the page, that of the page around it where it has none of its own, or `null`.
 pub fn origin() -> String {
     get(&js_sys::global(), "origin")

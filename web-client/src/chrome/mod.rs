@@ -31,11 +31,15 @@ impl Chrome {
     pub fn build(shadow: &ShadowRoot) -> Self {
         shadow.set_inner_html(TEMPLATE);
         if adopt_style(shadow).is_err() {
-            // Browsers without constructable style sheets; a strict content policy refuses this, and they the policy.
+            // Browsers without constructable style sheets get a file: the server's own content policy refuses rules in the page.
             let style = document()
-                .create_element("style")
-                .expect("style is a valid element name");
-            style.set_text_content(Some(STYLE));
+                .create_element("link")
+                .expect("link is a valid element name");
+            let href = js::beside_script("style.css").unwrap_or_default();
+            for (name, value) in [("rel", "stylesheet"), ("href", &href)] {
+                // Both are valid attribute names.
+                let _ = style.set_attribute(name, value);
+            }
             // Fails only for a node that cannot be a child.
             let _ = shadow.prepend_with_node_1(&style);
         }
