@@ -144,7 +144,7 @@ fn no_signal_carries_the_servers_reason_and_time() {
     assert_eq!(late.status(10_000.0).since, 4000.0);
     // The frame before the loss is not new when the camera is back.
     machine.camera(900.0, &CameraStatus::default());
-    assert_eq!(machine.status(900.0).kind, Kind::Connecting);
+    assert_eq!(machine.status(900.0).kind, Kind::Starting);
     machine.frame(1000.0, Some(2), None);
     assert_eq!(machine.status(1000.0).kind, Kind::Live);
 }
