@@ -6,8 +6,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::cli::{Push, Serve};
 use pistreamer::camera::Settings;
+use pistreamer::cli::{Push, Serve};
 use pistreamer::config::{self, Config};
 
 use std::net::{IpAddr, SocketAddr};

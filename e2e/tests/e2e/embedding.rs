@@ -380,13 +380,13 @@ async fn attributes_that_are_set_and_taken_away_later_are_followed() -> Result<(
         ("mirror=false", usual.clone()),
         ("fit=cover", change("cover", json!(true))),
         ("wire=jpeg", change("wire", json!(jpeg))),
-        ("camera=1", usual.clone()),
+        ("camera=pattern-2", usual.clone()),
     ] {
         let (name, value) = set.split_once('=').context("no value")?;
-        let camera = if name == "camera" { value } else { "0" };
+        let camera = if name == "camera" { value } else { "pattern" };
         for (change, shown, camera) in [
             (format!("setAttribute('{name}', '{value}')"), &shown, camera),
-            (format!("removeAttribute('{name}')"), &usual, "0"),
+            (format!("removeAttribute('{name}')"), &usual, "pattern"),
         ] {
             page.eval(&format!("document.querySelector('pi-camera').{change}"))
                 .await?;
