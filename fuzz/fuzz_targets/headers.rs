@@ -35,10 +35,20 @@ fuzz_target!(|data: &[u8]| {
         jar.keep(&one, &set(value));
         assert_eq!(jar.header(&other), None);
     }
-    let said = |to: &Endpoint| jar.header(to).map_or(Vec::new(), |it| it.as_bytes().to_vec());
+    let said = |to: &Endpoint| {
+        jar.header(to)
+            .map_or(Vec::new(), |it| it.as_bytes().to_vec())
+    };
     assert!(said(&one).len() <= MOST);
-    if !data.windows(SECRET.len()).any(|bytes| bytes == SECRET.as_bytes()) {
-        let says_it = |bytes: &[u8]| bytes.windows(SECRET.len()).any(|it| it == SECRET.as_bytes());
+    if !data
+        .windows(SECRET.len())
+        .any(|bytes| bytes == SECRET.as_bytes())
+    {
+        let says_it = |bytes: &[u8]| {
+            bytes
+                .windows(SECRET.len())
+                .any(|it| it == SECRET.as_bytes())
+        };
         assert!(!says_it(&said(&one)), "it is seen on the way");
         assert!(!says_it(format!("{jar:?}").as_bytes()));
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use pistreamer::demand::Demand;
 use pistreamer::fuzzing::{Intake, unwrapped};
-use pistreamer::source::{Image, Outlet, RawFrame, Report, Sink};
+use pistreamer::source::{Image, Outlet, RawFrame, Report, Sink, Whole};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg, pack};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,11 +37,11 @@ impl Sink for Watcher {
         assert!(frame.seq > seen.last && frame.seq < COUNTABLE);
         seen.last = frame.seq;
         seen.frames += 1;
-        let jpeg = match frame.image {
+        let Whole { jpeg, info } = match frame.image {
             Image::Yuv(_) => unreachable!("nobody sent samples"),
             Image::Jpeg(picture) => {
                 assert_eq!(Stamp::read(&picture.jpeg), None);
-                picture.jpeg
+                picture
             }
             Image::Stamped(picture) => {
                 let stamp = Stamp::read(&picture.jpeg).expect("it is said to be stamped");
@@ -49,10 +49,11 @@ impl Sink for Watcher {
                     (stamp.seq, stamp.captured_us),
                     (frame.seq, frame.captured_us)
                 );
-                picture.jpeg
+                picture
             }
         };
-        let info = jpeg::inspect(&jpeg).expect("only whole pictures go on");
+        // What is told of it is what it is, so that nothing further on has to look again.
+        assert_eq!(jpeg::inspect(&jpeg), Ok(info));
         assert_eq!(seen.size, Some(info.displayed()));
         let mended = jpeg::mend(&jpeg).map(|mended| mended.jpeg);
         assert!(matches!(mended, Ok(Cow::Borrowed(_))));

@@ -22,6 +22,11 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(info) = jpeg::inspect(data) {
         assert_eq!(info.len, data.len());
     }
+    if let jpeg::Step::End(end) = jpeg::Walk::default().go(data) {
+        let whole = &data[..end];
+        assert_eq!(jpeg::mend_ended(whole), jpeg::mend(whole));
+    }
+    let _ = jpeg::parts(data);
     if let Ok(mended) = jpeg::mend(data) {
         assert!(mended.taken <= data.len());
         assert_eq!(jpeg::inspect(&mended.jpeg), Ok(mended.info));
