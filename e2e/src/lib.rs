@@ -7,6 +7,7 @@
 //! * [`browser`]: a Chromium of a test's own, and its pages.
 //! * [`camera`]: the viewer's element `<pi-camera>` in a page.
 //! * [`server`]: the real server.
+//! * [`engines`]: Firefox and WebKit, for a look from there.
 //! * [`fake`]: a server in the test's hands, which sends what no real one does.
 //! * [`site`]: another web site.
 //! * [`proxy`]: what stands between a browser and a server.
@@ -17,6 +18,7 @@
 pub mod browser;
 pub mod camera;
 pub mod devtools;
+pub mod engines;
 pub mod fake;
 pub mod memory;
 pub mod proxy;

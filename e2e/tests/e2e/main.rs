@@ -4,6 +4,7 @@ mod access;
 mod configured;
 mod embedding;
 mod endurance;
+mod engines;
 mod failure;
 mod harness;
 mod module;
