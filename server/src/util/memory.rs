@@ -1,7 +1,7 @@
 //! How the allocator treats memory that is free: what a frame took stays for the next one.
 //!
 //! glibc gives large free blocks back to the system, and every frame's buffers are large: each frame would be given its pages
-//! anew, filled with zeros. That was a tenth of what a frame costs with one viewer.
+//! anew, filled with zeros.
 
 /// Blocks up to this size are taken from what is kept. The most that glibc accepts where addresses have 32 bits.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
