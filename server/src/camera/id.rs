@@ -28,6 +28,17 @@ pub enum IdError {
     /// Two cameras have it.
     #[error("two cameras have the id {0:?}: give each one its own")]
     Twice(Id),
+    /// A camera that was given none would have the id of another one.
+    #[error(
+        "another camera has the id {id:?} as well, which follows from its source: give this one its own, such as \
+         id = \"{id}-2\" in its [[camera]] of a configuration file, so that keys and links never come to mean the other one"
+    )]
+    Alike {
+        /// The id.
+        id: Id,
+        /// The camera's place in the order.
+        at: usize,
+    },
 }
 
 impl Id {
@@ -81,11 +92,12 @@ fn fnv(bytes: &[u8]) -> u32 {
     })
 }
 
-/// An id for each camera: the one that its owner gave, or one that follows from its source alone. Of sources that are
-/// the same, the second gets a number, the third the next, and so on.
+/// An id for each camera: the one that its owner gave, or one that follows from its source alone, so that it never
+/// passes to another camera when those around it change. Of test patterns, which show all the same, the second gets a
+/// number, the third the next, and so on.
 ///
 /// # Errors
-/// Where two cameras were given the same id.
+/// Where two cameras have the same id.
 pub fn identify<'a>(
     cameras: impl IntoIterator<Item = (Option<Id>, &'a Spec)>,
 ) -> Result<Vec<Id>, IdError> {
@@ -97,20 +109,27 @@ pub fn identify<'a>(
         }
         taken.push(id);
     }
-    let ids = cameras.into_iter().map(|(given, source)| {
-        given.unwrap_or_else(|| {
+    let ids = cameras
+        .into_iter()
+        .enumerate()
+        .map(|(at, (given, source))| {
+            if let Some(given) = given {
+                return Ok(given);
+            }
             let derived = Id::derived(source);
             let numbered = (2..).map(|number| format!("{derived}-{number}"));
-            let id = std::iter::once(derived.clone())
-                .chain(numbered)
-                .map(|id| Id(id.into()))
-                .find(|id| !taken.contains(id))
-                .expect("there are more numbers than cameras");
+            let mut ids = std::iter::once(derived.clone())
+                .chain(numbered.take_while(|_| source.is_interchangeable()))
+                .map(|id| Id(id.into()));
+            let free = ids.find(|id| !taken.contains(id));
+            let id = free.ok_or_else(|| IdError::Alike {
+                id: Id(derived.as_str().into()),
+                at,
+            })?;
             taken.push(id.clone());
-            id
-        })
-    });
-    Ok(ids.collect())
+            Ok(id)
+        });
+    ids.collect()
 }
 
 impl Deref for Id {
@@ -187,7 +206,61 @@ mod tests {
     }
 
     #[test]
-    fn of_sources_that_are_the_same_each_has_an_id_of_its_own() {
+    fn what_may_be_secret_in_a_query_leaves_no_trace_in_an_id() {
+        let plain = ids(&["http://cam/video"]);
+        for query in [
+            "u=a&p=1234",
+            "pin=1234",
+            "sid=77",
+            "code=77&x",
+            "Keyname=77",
+            "1234",
+        ] {
+            assert_eq!(ids(&[&format!("http://cam/video?{query}")]), plain);
+        }
+    }
+
+    #[test]
+    fn an_id_stays_with_its_camera_when_two_change_places_or_one_goes() {
+        for [one, other] in [
+            ["http://nvr/mjpeg?name=door", "http://nvr/mjpeg?name=garage"],
+            ["http://nvr/mjpeg?Channel=1", "http://nvr/mjpeg?Channel=2"],
+            ["http://nvr/one", "http://nvr/two"],
+            ["http://nvr/live", "ws://nvr/live"],
+        ] {
+            let [first, second] = <[_; 2]>::try_from(ids(&[one, other])).unwrap();
+            assert_ne!(first, second);
+            assert_eq!(ids(&[other, one]), [&*second, &*first]);
+            assert_eq!(ids(&[other]), [second]);
+        }
+    }
+
+    #[test]
+    fn cameras_that_no_id_tells_apart_are_refused_until_one_is_given_an_id() {
+        for pair in [
+            ["ingest", "ingest"],
+            ["auto", "http://camera/"],
+            ["ws://nvr", "http://nvr/"],
+            ["http://a:b@nvr/?pin=1", "http://c:d@nvr/?pin=2"],
+        ] {
+            let specs = pair.map(|source| Spec::parse(source).unwrap());
+            let [one, other] = &specs;
+            let error = identify([(None, one), (None, other)]).unwrap_err();
+            assert!(matches!(error, IdError::Alike { at: 1, .. }), "{error:?}");
+            let named = Id::new("named").unwrap();
+            let alone = identify([(None, one)]).unwrap().remove(0);
+            for both in [
+                [(Some(named.clone()), other), (None, one)],
+                [(None, one), (Some(named), other)],
+            ] {
+                assert!(identify(both).unwrap().contains(&alone));
+            }
+            assert!(identify([(None, one), (Some(alone), other)]).is_err());
+        }
+    }
+
+    #[test]
+    fn of_test_patterns_each_has_an_id_of_its_own() {
         assert_eq!(
             ids(&["pattern", "pattern", "pattern"]),
             ["pattern", "pattern-2", "pattern-3"]

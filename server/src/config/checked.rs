@@ -6,7 +6,7 @@ use super::show::end_of_authority;
 use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
 use super::{addresses, in_range, log_filter, parse_size, pauses, store};
 use crate::access::Store;
-use crate::camera::{Id, Settings, Target, identify};
+use crate::camera::{Id, IdError, Settings, Target, identify};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::placeholders;
 use crate::session;
@@ -175,8 +175,15 @@ impl Check {
             .into_iter()
             .collect::<Option<_>>()
             .unwrap_or_default();
-        // Two of the same id are noted already.
-        let ids = identify(given.into_iter().zip(&sources)).unwrap_or_default();
+        let ids = identify(given.into_iter().zip(&sources)).unwrap_or_else(|error| {
+            // Two that were given the same one are noted already.
+            if let IdError::Alike { at, .. } = error
+                && let Some(source) = cameras[at].get(&setting::SOURCE)
+            {
+                self.problem(&source.origin, error);
+            }
+            Vec::new()
+        });
         let ids = ids.into_iter().map(Some).chain(std::iter::repeat(None));
         let sources = sources.into_iter().map(Some).chain(std::iter::repeat(None));
         let identities = ids.zip(sources);

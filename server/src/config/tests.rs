@@ -199,6 +199,14 @@ fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
     assert_eq!(lines.next(), None);
     let twice = "[[camera]]\nid = \"a\"\n[[camera]]\nid = \"a\"\n";
     assert!(wrong(twice).contains("pistreamer.toml:4:1: pistreamer.toml:2:1 has this id already"));
+    let alike = "[[camera]]\nsource = \"ingest\"\n[[camera]]\nsource = \"ingest\"\n";
+    let said = wrong(alike);
+    assert!(
+        said.starts_with("pistreamer.toml:4:1: another camera has the id \"ingest\" as well")
+            && said.contains("id = \"ingest-2\" in its [[camera]]"),
+        "{said}"
+    );
+    Config::from_toml(&alike.replacen("[[camera]]", "[[camera]]\nid = \"ingest-2\"", 1)).unwrap();
 }
 
 #[test]

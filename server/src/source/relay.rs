@@ -30,7 +30,7 @@ struct Relay(Endpoint);
 
 impl Kind for Relay {
     fn identity(&self) -> Identity {
-        Identity::url(&self.0, "/ws")
+        Identity::url("pistreamer", &self.0, "/ws")
     }
 
     fn build(&self, _: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
@@ -108,8 +108,8 @@ const ORIGIN: &str = "the origin's camera";
 
 const NO_FRAME: &str = "its messages hold no whole frame with a stamp";
 
-/// One connection, until it ends, or until there is news while no pictures come: then `None`. It is kept while nobody watches,
-/// without frames: so the origin's state is known.
+/// One connection, until it ends, or until there is news while no pictures come: then `None`. It is kept while nobody
+/// watches, without frames: so the origin's state is known.
 async fn relay(
     origin: &pistreamer_client::Config,
     demand: &Demand,

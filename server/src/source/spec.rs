@@ -56,6 +56,12 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether any other source of this kind shows the same, and nothing of the world: then it doesn't matter which of
+    /// them an id means.
+    fn is_interchangeable(&self) -> bool {
+        false
+    }
+
     /// The address that it listens on.
     fn listens(&self) -> Option<SocketAddr> {
         None
@@ -86,27 +92,23 @@ impl Identity {
         }
     }
 
-    /// That of a URL: host and port, and the path where it is not the usual one. Of the query, what may be a secret is
-    /// left out: so a new password makes no other camera.
-    pub fn url(endpoint: &Endpoint, usual: &str) -> Self {
+    /// That of a URL that a kind of source reads: host and port, and the path where it is not the usual one. Of the
+    /// query, only what chooses a picture counts. An id tells a few bits of it, and the rest may hold secrets under any
+    /// name; and so a new password makes no other camera.
+    pub fn url(kind: &str, endpoint: &Endpoint, usual: &str) -> Self {
         let (path, query) = endpoint
             .path
             .split_once('?')
             .unwrap_or((&endpoint.path, ""));
-        let names_secret = |pair: &&str| {
+        let chooses = |pair: &&str| {
             let name = pair.split('=').next().unwrap_or_default();
-            let name = name.to_ascii_lowercase();
-            !SECRETS.iter().any(|word| name.contains(word))
+            CHOOSING.iter().any(|word| name.eq_ignore_ascii_case(word))
         };
-        let query: Vec<_> = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .filter(names_secret)
-            .collect();
-        let rest = match (path, query.is_empty()) {
-            (path, true) if path == usual => String::new(),
-            (path, true) => path.into(),
-            (path, false) => format!("{path}?{}", query.join("&")),
+        let query: Vec<_> = query.split('&').filter(chooses).collect();
+        let rest = if path == usual && query.is_empty() {
+            String::new()
+        } else {
+            format!("{kind} {path}?{}", query.join("&"))
         };
         Self {
             word: endpoint.authority(),
@@ -115,9 +117,10 @@ impl Identity {
     }
 }
 
-/// What is in the names of query parameters by which cameras are shown users and passwords.
-const SECRETS: [&str; 11] = [
-    "pass", "pwd", "pw", "user", "usr", "login", "name", "token", "key", "secret", "auth",
+/// Names of query parameters by which servers of several pictures tell them apart.
+const CHOOSING: [&str; 19] = [
+    "action", "cam", "camera", "ch", "channel", "chn", "dev", "device", "id", "input", "name",
+    "profile", "source", "src", "stream", "subtype", "track", "video", "view",
 ];
 
 /// Which options of [`Config`] mean something to a kind of source.
@@ -216,6 +219,11 @@ impl Spec {
     /// What stays the same while this is the same source.
     pub(crate) fn identity(&self) -> Identity {
         self.kind.identity()
+    }
+
+    /// Whether any other source of its kind shows the same, and nothing of the world.
+    pub(crate) fn is_interchangeable(&self) -> bool {
+        self.kind.is_interchangeable()
     }
 
     /// Whether its pictures are pushed to `/ingest`.

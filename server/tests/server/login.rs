@@ -1,5 +1,5 @@
-//! Network cameras that ask who we are. The proof of a password is checked by Python's hashes, and by a server that curl
-//! can log in to.
+//! Network cameras that ask who we are. The proof of a password is checked by Python's hashes, and by a server that
+//! curl can log in to.
 
 use crate::process::{pistreamer, started_with};
 use crate::software::run;
@@ -129,7 +129,7 @@ async fn no_log_and_no_status_shows_the_password() {
         "--source",
         &format!("http://me:{TYPED}@{address}/snapshot"),
         "--source",
-        &format!("http://me:{TYPED}wrong@{address}/snapshot"),
+        &format!("http://me:{TYPED}wrong@{address}/snapshot?view=2"),
         "--listen",
         "127.0.0.1:0",
         "--no-auth",

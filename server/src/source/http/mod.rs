@@ -1,7 +1,7 @@
 //! Any camera with an HTTP URL: an MJPEG stream, or a snapshot that is fetched again and again.
 //!
-//! What an answer's bytes mean belongs to `multipart` and `bare`, for how long they are waited for to `pictures`, the requests
-//! themselves to `get`, where redirects lead to `location`, users and passwords to `login`.
+//! What an answer's bytes mean belongs to `multipart` and `bare`, for how long they are waited for to `pictures`, the
+//! requests themselves to `get`, where redirects lead to `location`, users and passwords to `login`.
 
 pub(crate) mod bare;
 pub(crate) mod body;
@@ -56,7 +56,7 @@ struct Http(Endpoint);
 
 impl Kind for Http {
     fn identity(&self) -> Identity {
-        Identity::url(&self.0, "/")
+        Identity::url("http", &self.0, "/")
     }
 
     fn takes(&self) -> Options {
@@ -191,8 +191,8 @@ struct Stay {
 }
 
 impl Stay {
-    /// Whether a stream comes over the only connection that there will ever be, as from `ffmpeg -listen 1`. Such a one is kept
-    /// although there are no viewers: the camera would be gone with it.
+    /// Whether a stream comes over the only connection that there will ever be, as from `ffmpeg -listen 1`. Such a one
+    /// is kept although there are no viewers: the camera would be gone with it.
     async fn is_the_only_one(&self) -> bool {
         let Some(endpoint) = self.stream.borrow().clone() else {
             return false;
@@ -306,11 +306,12 @@ fn is_jpeg(content_type: &str) -> bool {
         .any(|jpeg| jpeg.eq_ignore_ascii_case(kind))
 }
 
-/// A picture that nothing follows for this long was no stream, where the answer has a length that is none: the camera then waits
-/// for the next request.
+/// A picture that nothing follows for this long was no stream, where the answer has a length that is none: the camera
+/// then waits for the next request.
 const LONE: Duration = Duration::from_secs(2);
 
-/// Takes the pictures of a stream. Returns true if they are enough. One that ends after a single picture was a snapshot.
+/// Takes the pictures of a stream. Returns true if they are enough. One that ends after a single picture was a
+/// snapshot.
 ///
 /// # Errors
 /// Where it ends otherwise, or brings nothing.

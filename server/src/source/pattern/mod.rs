@@ -30,6 +30,10 @@ impl Kind for Pattern {
         Identity::word("pattern")
     }
 
+    fn is_interchangeable(&self) -> bool {
+        true
+    }
+
     fn takes(&self) -> Options {
         Options {
             size: true,
