@@ -1,7 +1,9 @@
 //! Raw frame → stamped JPEG, on a pool of threads.
 //!
 //! One slot stands before the pool, and only the newest frame waits in it: what a newer one overtakes is counted, never
-//! queued. A JPEG of which nobody wants a smaller one needs no thread of the pool, and goes on at once. One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to [`crate::source`], who gets them to [`crate::hub`].
+//! queued. A JPEG of which nobody wants a smaller one needs no thread of the pool, and goes on at once. One picture is
+//! made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to
+//! [`crate::source`], who gets them to [`crate::hub`].
 
 mod jpeg;
 mod meaning;
@@ -22,7 +24,6 @@ use rescale::Rescaler;
 use scale::Planes;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How frames are encoded. In which sizes and qualities is up to the feed's plan.
@@ -55,11 +56,11 @@ pub trait Health: Send + Sync {
     fn mend(&self, reason: &str);
 }
 
-/// The threads that encode one camera's frames. Dropping it ends them.
+/// The threads that encode one camera's frames. Dropping it ends them, and waits for none: the last one to hold it may
+/// be a task.
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -111,18 +112,12 @@ impl Pool {
             panics: AtomicU32::new(0),
             failure: Mutex::default(),
         });
-        let mut pool = Self {
-            shared,
-            workers: Vec::new(),
-        };
+        let pool = Self { shared };
         for number in 0..config.workers.max(1) {
             let shared = Arc::clone(&pool.shared);
-            let name = format!("encode-{number}");
-            pool.workers.push(
-                std::thread::Builder::new()
-                    .name(name)
-                    .spawn(move || shared.work())?,
-            );
+            std::thread::Builder::new()
+                .name(format!("encode-{number}"))
+                .spawn(move || shared.work())?;
         }
         Ok(pool)
     }
@@ -152,13 +147,12 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.slot().stopping = true;
+        let mut slot = self.shared.slot();
+        slot.stopping = true;
+        let left = slot.newest.take();
+        drop(slot);
         self.shared.filled.notify_all();
-        for worker in self.workers.drain(..) {
-            if worker.join().is_err() {
-                tracing::error!("an encoder thread had panicked");
-            }
-        }
+        drop(left);
     }
 }
 

@@ -76,7 +76,9 @@ impl Source for IngestSource {
             state.intake = Some((intake, outlet.demand().clone()));
         }
         let result = remote::run(outlet, std::future::pending());
-        self.slot.state().intake = None;
+        // Not under the slot's lock: everything behind it may end with it.
+        let left = self.slot.state().intake.take();
+        drop(left);
         result
     }
 }

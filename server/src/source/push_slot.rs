@@ -128,10 +128,12 @@ impl PushSession {
 
 impl Drop for PushSession {
     fn drop(&mut self) {
+        // Let go after the lock: everything behind it may end with it.
+        let mut left = self.intake.take();
         let mut state = self.slot.state();
         state.taken = false;
-        if let Some(mut intake) = self.intake.take()
-            && !self.demand.stopping()
+        if !self.demand.stopping()
+            && let Some(mut intake) = left.take()
         {
             intake.lost("whoever pushed pictures left; waiting for the next");
             state.intake = Some((intake, self.demand.clone()));
