@@ -12,7 +12,9 @@ pub use beside::follow;
 pub use report::report;
 
 use crate::camera::{Camera, Target};
+use futures::FutureExt;
 use pistreamer_protocol::Backoff;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -61,6 +63,22 @@ enum Stopped {
 /// A connection that lasted so long worked. One that ends sooner is a refusal, whatever was written into it.
 const LASTED: Duration = Duration::from_secs(5);
 
+/// Time for a target to take what is on its way when the push is to stop.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Done when the push was to stop and has not.
+async fn overdue(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(FAREWELL).await;
+}
+
+/// The attempt, with a panic as one more reason why it failed: a push that is silently gone would look like one that
+/// goes on.
+async fn survived<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let attempt = AssertUnwindSafe(attempt).catch_unwind().await;
+    attempt.unwrap_or_else(|_| Err("a bug in pistreamer, which the log tells".into()))
+}
+
 /// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Where there is none
 /// at the end, returns why.
 pub async fn run(
@@ -79,7 +97,12 @@ pub async fn run(
                 Target::Ingest(config) => ingest::push(camera, config, progress, stop).await,
             }
         };
-        let reason = match attempt.await {
+        let attempt = survived(attempt);
+        let attempt = tokio::select! {
+            attempt = attempt => attempt,
+            () = overdue(stop) => return None,
+        };
+        let reason = match attempt {
             Ok(Stopped::Connected) => return None,
             Ok(Stopped::Before) => return last,
             Err(reason) => reason,
@@ -100,4 +123,47 @@ pub async fn run(
         }
     }
     last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Config, Frame, Rendition};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_attempt_that_panics_has_failed_and_takes_nothing_along() {
+        let attempt = async { panic!("so") };
+        assert!(survived::<()>(attempt).await.is_err());
+        assert_eq!(survived(async { Ok(1) }).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_push_that_is_to_stop_does_not_wait_until_a_target_that_takes_nothing_counts_as_broken()
+     {
+        let renditions = Config {
+            most: 1,
+            quality: 80,
+        };
+        let camera = Camera::idle("camera", renditions).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::parse(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+        let (progress, stop) = (Progress::default(), CancellationToken::new());
+        let pushing = run(&camera, &target, &progress, &stop);
+        let begun = async {
+            let connection = listener.accept().await.unwrap();
+            camera.feed().demand().until(|demand| demand.wanted()).await;
+            // More than all buffers on the way hold.
+            let frame = Frame::new(1, 1, (64, 48), vec![0; 32 << 20].into());
+            camera.feed().publish(Rendition::FULL, frame);
+            // It is being sent.
+            connection.0.readable().await.unwrap();
+            // From here on time passes by itself: whichever patience ends first does.
+            tokio::time::pause();
+            stop.cancel();
+            connection
+        };
+        let (problem, _connection) = tokio::join!(pushing, begun);
+        assert_eq!(problem, None);
+    }
 }
