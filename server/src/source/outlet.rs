@@ -45,6 +45,8 @@ pub struct Outlet {
     demand: Demand,
     numbering: Arc<Mutex<Numbering>>,
     commands: Commands,
+    /// Held while something passes, so that nothing of one run passes in the next.
+    gate: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for Outlet {
@@ -64,6 +66,7 @@ impl Outlet {
             demand,
             numbering: Arc::default(),
             commands: Commands::default(),
+            gate: Arc::default(),
         }
     }
 
@@ -72,8 +75,10 @@ impl Outlet {
         Self { commands, ..self }
     }
 
-    /// An outlet for another run of the same camera: its seqs go on, and what was set holds.
+    /// An outlet for another run of the same camera: its seqs go on, and what was set holds. The run before is stopped,
+    /// and nothing of it passes any more.
     pub fn for_run(&self) -> Self {
+        drop(self.gate());
         self.commands.begin_anew();
         Self {
             demand: self.demand.for_run(),
@@ -103,16 +108,27 @@ impl Outlet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn gate(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets it pass to the sink, unless the run is to end.
+    fn pass(&self, to: impl FnOnce(&dyn Sink)) {
+        let _gate = self.gate();
+        if !self.demand.stopping() {
+            to(&*self.sink);
+        }
+    }
+
     /// Hands on a frame and returns its seq. `captured_us` is Unix time in µs.
     pub fn frame(&self, captured_us: u64, image: Image) -> u64 {
         let seq = self.numbering().own();
-        if !self.demand.stopping() {
-            self.sink.frame(RawFrame {
-                seq,
-                captured_us,
-                image,
-            });
-        }
+        let frame = RawFrame {
+            seq,
+            captured_us,
+            image,
+        };
+        self.pass(|sink| sink.frame(frame));
         seq
     }
 
@@ -140,17 +156,14 @@ impl Outlet {
             image: Image::Stamped(picture),
         };
         match kept {
-            _ if self.demand.stopping() => {}
-            Kept::New(_) => self.sink.frame(frame),
-            Kept::Again(_) => self.sink.again(frame),
+            Kept::New(_) => self.pass(|sink| sink.frame(frame)),
+            Kept::Again(_) => self.pass(|sink| sink.again(frame)),
         }
         Ok(seq)
     }
 
     fn report(&self, report: Report<'_>) {
-        if !self.demand.stopping() {
-            self.sink.report(report);
-        }
+        self.pass(|sink| sink.report(report));
     }
 
     /// What can be set, each with its value now. To be said at the beginning of a run and after each change.
@@ -188,5 +201,48 @@ impl Outlet {
     /// The camera's demand, to wait on.
     pub fn demand(&self) -> &Demand {
         &self.demand
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    /// Tells that a report has come, and takes its time with it.
+    struct Slow(Sender<()>, Mutex<Receiver<()>>);
+
+    impl Sink for Slow {
+        fn frame(&self, _: RawFrame) {}
+        fn again(&self, _: RawFrame) {}
+        fn report(&self, _: Report<'_>) {
+            self.0.send(()).unwrap();
+            self.1.lock().unwrap().recv().unwrap();
+        }
+    }
+
+    #[test]
+    fn no_report_of_a_run_comes_while_the_next_one_is_on() {
+        let (came, coming) = channel();
+        let (go_on, goes_on) = channel();
+        let outlet = Outlet::new(Arc::new(Slow(came, Mutex::new(goes_on))), Demand::default());
+        let run = outlet.for_run();
+        let (next, is_next) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| run.lost("unplugged"));
+            coming.recv().unwrap();
+            run.demand().stop();
+            scope.spawn(|| {
+                outlet.for_run();
+                next.send(()).unwrap();
+            });
+            // Where the next run waits for it, no time is too long.
+            assert!(is_next.recv_timeout(Duration::from_millis(200)).is_err());
+            go_on.send(()).unwrap();
+            is_next.recv().unwrap();
+            run.lost("still unplugged");
+        });
+        assert!(coming.try_recv().is_err());
     }
 }
