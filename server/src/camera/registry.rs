@@ -16,6 +16,8 @@ pub struct Registry(Arc<Shared>);
 struct Shared {
     context: Context,
     cameras: RwLock<Arc<[Camera]>>,
+    /// Held during a change; whether all have ended, so that there are no more.
+    ended: Mutex<bool>,
     /// Threads of removed cameras, whose sources may still be closing.
     closing: Mutex<Vec<JoinHandle<()>>>,
     asked_by_order: Folded,
@@ -44,6 +46,9 @@ pub enum ChangeError {
     /// There is one of that id already.
     #[error("there is a camera {0} already")]
     Known(Id),
+    /// The server ends.
+    #[error("the cameras have ended")]
+    Ended,
     /// The system gives no threads.
     #[error("camera {0} cannot be started: {1:#}")]
     NotStarted(Id, anyhow::Error),
@@ -65,6 +70,7 @@ impl Registry {
         Self(Arc::new(Shared {
             context,
             cameras: RwLock::new(cameras.into()),
+            ended: Mutex::default(),
             closing: Mutex::default(),
             asked_by_order: Folded::new(),
             changed: watch::Sender::default(),
@@ -109,11 +115,12 @@ impl Registry {
     /// # Errors
     /// Where the change cannot be made; then nothing has changed.
     pub fn apply(&self, change: Change) -> Result<(), ChangeError> {
-        let mut cameras = self
-            .0
-            .cameras
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        // The list is only locked to be replaced: frames and requests don't wait while threads are started.
+        let ended = self.ended();
+        if *ended {
+            return Err(ChangeError::Ended);
+        }
+        let cameras = self.list();
         let find = |id: &Id| cameras.iter().position(|camera| camera.id() == id);
         let known = |id: &Id| find(id).ok_or_else(|| ChangeError::Unknown(id.clone()));
         match change {
@@ -124,16 +131,13 @@ impl Registry {
                 }
                 let camera = Camera::start_anyway(settings, &self.0.context)
                     .map_err(|error| ChangeError::NotStarted(id, error))?;
-                *cameras = cameras.iter().cloned().chain([camera]).collect();
+                self.replace(cameras.iter().cloned().chain([camera]).collect());
             }
             Change::Remove(id) => {
                 let at = known(&id)?;
                 let removed = cameras[at].clone();
-                *cameras = cameras
-                    .iter()
-                    .filter(|camera| *camera.id() != id)
-                    .cloned()
-                    .collect();
+                let others = cameras.iter().filter(|camera| *camera.id() != id);
+                self.replace(others.cloned().collect());
                 let mut closing = self.closing();
                 closing.retain(|thread| !thread.is_finished());
                 closing.extend(removed.remove());
@@ -151,7 +155,7 @@ impl Registry {
                 let place = |camera: &Camera| order.iter().position(|id| id == camera.id());
                 let mut sorted: Vec<_> = cameras.iter().cloned().collect();
                 sorted.sort_by_key(|camera| place(camera).unwrap_or(usize::MAX));
-                *cameras = sorted.into();
+                self.replace(sorted.into());
             }
         }
         self.0.changed.send_replace(());
@@ -165,6 +169,7 @@ impl Registry {
 
     /// Ends every camera and waits until their sources have closed. Blocks.
     pub fn end(&self) {
+        *self.ended() = true;
         let cameras = self.list();
         for camera in cameras.iter() {
             camera.end();
@@ -176,6 +181,16 @@ impl Registry {
                 tracing::error!("a camera's thread had panicked");
             }
         }
+    }
+
+    fn replace(&self, cameras: Arc<[Camera]>) {
+        let list = self.0.cameras.write();
+        *list.unwrap_or_else(PoisonError::into_inner) = cameras;
+    }
+
+    fn ended(&self) -> MutexGuard<'_, bool> {
+        // Cameras are started under it, and the value is good at every point.
+        self.0.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn closing(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
