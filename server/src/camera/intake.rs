@@ -22,11 +22,13 @@ pub(super) struct Intake {
 impl Sink for Intake {
     fn frame(&self, frame: RawFrame) {
         self.feed.counters.count_captured();
+        self.feed.comes(frame.seq);
         self.pool.submit(frame);
     }
 
     fn again(&self, frame: RawFrame) {
         if !self.feed.has(frame.seq) {
+            self.feed.comes_again(frame.seq);
             self.pool.submit(frame);
         }
     }
@@ -38,7 +40,9 @@ impl Sink for Intake {
                 self.feed.counters.broken.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(reason, "left out a broken picture");
             }
-            Report::Lost(_) | Report::TestPattern(_) | Report::Controls(_) => {}
+            // Consumers that stay, such as a push, must not keep the last picture for others.
+            Report::Lost(_) => self.feed.forget(),
+            Report::TestPattern(_) | Report::Controls(_) => {}
         }
         self.state.report(&report);
     }

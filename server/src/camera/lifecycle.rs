@@ -5,6 +5,7 @@
 
 use super::{Settings, StateCell};
 use crate::demand::Demand;
+use crate::hub::Feed;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
 use crate::source::{Commands, Outlet, Pauses, Source, SourceError, supervise};
@@ -29,9 +30,16 @@ pub(super) struct Lifecycle {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A source that is made, with the settings for which it is.
+pub(super) struct Made {
+    settings: Settings,
+    source: Box<dyn Source>,
+}
+
 #[derive(Debug)]
 struct Shared {
     context: Context,
+    feed: Arc<Feed>,
     state: Arc<StateCell>,
     slot: PushSlot,
     commands: Commands,
@@ -52,6 +60,7 @@ impl Lifecycle {
     /// A camera whose source is neither made nor started.
     pub fn new(
         settings: Settings,
+        feed: Arc<Feed>,
         state: Arc<StateCell>,
         slot: PushSlot,
         context: Context,
@@ -65,6 +74,7 @@ impl Lifecycle {
         Self {
             shared: Arc::new(Shared {
                 context,
+                feed,
                 state,
                 slot,
                 commands: Commands::default(),
@@ -78,16 +88,18 @@ impl Lifecycle {
     ///
     /// # Errors
     /// Where it cannot be made.
-    pub fn make(&self) -> Result<Box<dyn Source>, SourceError> {
-        self.shared.make(&self.settings())
+    pub fn make(&self) -> Result<Made, SourceError> {
+        let settings = self.settings();
+        let source = self.shared.make(&settings)?;
+        Ok(Made { settings, source })
     }
 
-    /// Starts the source: the one that is made, or one that is made as soon as it can be. Its frames come out of the
-    /// outlet.
+    /// Starts the source: the one that is made, where it is still right, or one that is made as soon as it can be. Its
+    /// frames come out of the outlet.
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn start(&self, outlet: Outlet, made: Option<Box<dyn Source>>) -> std::io::Result<()> {
+    pub fn start(&self, outlet: Outlet, made: Option<Made>) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let outlet = outlet.with_commands(shared.commands.clone());
         let name = format!("source-{}", self.settings().id);
@@ -117,16 +129,15 @@ impl Lifecycle {
         }
         wanted.settings = settings;
         if restarts {
-            wanted.stop();
+            self.shared.stop(&wanted);
+        } else {
+            self.shared.state.configured(wanted.name(), false);
         }
-        self.shared.state.configured(wanted.name(), restarts);
     }
 
     /// Makes the source anew with the settings that it has. Doesn't wait for it.
     pub fn restart(&self) {
-        let wanted = self.shared.wanted();
-        wanted.stop();
-        self.shared.state.configured(wanted.name(), true);
+        self.shared.stop(&self.shared.wanted());
     }
 
     /// Ends the source. Doesn't wait for it.
@@ -174,14 +185,22 @@ impl Shared {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends the run that is on, for another one: from here on the camera is starting, and what it showed is gone.
+    fn stop(&self, wanted: &Wanted) {
+        wanted.stop();
+        self.feed.forget();
+        self.state.configured(wanted.name(), true);
+    }
+
     /// Runs the source, and after each change of settings that needs it a new one, until the camera ends.
-    fn run(&self, outlet: &Outlet, mut made: Option<Box<dyn Source>>) {
+    fn run(&self, outlet: &Outlet, mut made: Option<Made>) {
         while let Some((settings, outlet)) = self.next_run(outlet) {
             let span = tracing::info_span!("camera", id = %settings.id);
             let _entered = span.enter();
             let make = || match made.take() {
-                Some(source) => Ok(source),
-                None => self.make(&settings),
+                // Other settings may have come before this thread did.
+                Some(made) if !settings.needs_restart(&made.settings) => Ok(made.source),
+                _ => self.make(&settings),
             };
             supervise(make, &outlet, self.context.pauses);
         }
@@ -194,8 +213,9 @@ impl Shared {
             return None;
         }
         let outlet = outlet.for_run();
+        // Of a run that is over nothing is left; frames of it may have come in until it was.
+        self.stop(&wanted);
         wanted.run = Some(outlet.demand().clone());
-        self.state.configured(wanted.name(), true);
         Some((wanted.settings.clone(), outlet))
     }
 
@@ -210,5 +230,58 @@ impl Shared {
         wanted.source = source.camera();
         self.state.made(&wanted.source, wanted.name());
         Ok(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::{CameraState, Id};
+    use crate::hub;
+    use crate::source::{RawFrame, Report, Sink, Spec};
+    use std::sync::mpsc;
+
+    /// Hands on the width of each picture.
+    struct Widths(mpsc::Sender<u32>);
+
+    impl Sink for Widths {
+        fn frame(&self, _: RawFrame) {}
+        fn again(&self, _: RawFrame) {}
+        fn report(&self, report: Report<'_>) {
+            if let Report::Open(mode) = report {
+                // The test may be over.
+                let _ = self.0.send(mode.width);
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_that_was_made_for_other_settings_is_not_run() {
+        let renditions = hub::Config {
+            most: 1,
+            quality: 80,
+        };
+        let mut settings = Settings::idle(Id::new("pattern").unwrap(), renditions);
+        settings.source = Spec::parse("pattern").unwrap();
+        settings.capture.fps = 30.0;
+        (settings.capture.width, settings.capture.height) = (320, 240);
+        let feed = Arc::new(Feed::new(renditions));
+        let lifecycle = Lifecycle::new(
+            settings.clone(),
+            Arc::clone(&feed),
+            Arc::new(StateCell::new(CameraState::default())),
+            PushSlot::default(),
+            Context::default(),
+        );
+        let made = lifecycle.make().unwrap();
+        (settings.capture.width, settings.capture.height) = (640, 480);
+        lifecycle.configure(settings);
+        let (sender, widths) = mpsc::channel();
+        let outlet = Outlet::new(Arc::new(Widths(sender)), feed.demand().clone());
+        let _view = feed.view(hub::Limits::default());
+        lifecycle.start(outlet, Some(made)).unwrap();
+        assert_eq!(widths.recv(), Ok(640));
+        lifecycle.end();
+        lifecycle.take_thread().unwrap().join().unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! One owner for each camera. Frames and one state value go right, to whoever looks; demand and commands go left, to the
-//! source.
+//! One owner for each camera. Frames and one state value go right, to whoever looks; demand and commands go left, to
+//! the source.
 //!
 //! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the
 //! newest to [`crate::hub`], and which cameras there are to [`Registry`].
@@ -29,11 +29,11 @@ pub use target::Target;
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
-use crate::source::{Outlet, Report, Source};
+use crate::source::{Outlet, Report};
 use crate::util::log_throttle::Folded;
 use anyhow::Context as _;
 use intake::Intake;
-use lifecycle::Lifecycle;
+use lifecycle::{Lifecycle, Made};
 use no_signal::NoSignal;
 use state::StateCell;
 use std::sync::Arc;
@@ -92,10 +92,18 @@ impl Camera {
             ..CameraState::default()
         }));
         let slot = PushSlot::default();
+        let feed = Arc::new(Feed::new(settings.renditions()));
+        let lifecycle = Lifecycle::new(
+            settings.clone(),
+            Arc::clone(&feed),
+            Arc::clone(&state),
+            slot.clone(),
+            context.clone(),
+        );
         Self(Arc::new(Inner {
-            id: settings.id.clone(),
-            feed: Arc::new(Feed::new(settings.renditions())),
-            lifecycle: Lifecycle::new(settings, Arc::clone(&state), slot.clone(), context.clone()),
+            id: settings.id,
+            feed,
+            lifecycle,
             state,
             slot,
             no_signal: NoSignal::default(),
@@ -103,7 +111,7 @@ impl Camera {
         }))
     }
 
-    fn run(self, source: Option<Box<dyn Source>>, context: &Context) -> anyhow::Result<Self> {
+    fn run(self, source: Option<Made>, context: &Context) -> anyhow::Result<Self> {
         let Inner {
             id,
             feed,

@@ -19,6 +19,8 @@ pub struct Feed {
     renditions: Mutex<Renditions>,
     /// Pixels in a line of the source's pictures; 0 until it is open.
     width: AtomicU32,
+    /// The newest frame that came in, published or not.
+    newest_seq: AtomicU64,
     /// What happened so far.
     pub counters: Counters,
 }
@@ -37,6 +39,8 @@ struct Renditions {
     wishes: Wishes,
     tallies: Vec<Tally>,
     numbers: Numbers,
+    /// Frames up to this one show what isn't there any more.
+    forgotten: u64,
 }
 
 /// What became of a frame that was to be published.
@@ -46,7 +50,7 @@ pub enum Published {
     Newest,
     /// A newer one was there.
     Overtaken,
-    /// Whoever wanted it has left.
+    /// Whoever wanted it has left, or what it shows isn't there any more.
     Unwanted,
 }
 
@@ -101,8 +105,10 @@ impl Feed {
                 wishes: Wishes::new(config),
                 tallies: Vec::new(),
                 numbers: Numbers::default(),
+                forgotten: 0,
             }),
             width: AtomicU32::new(0),
+            newest_seq: AtomicU64::new(0),
             counters: Counters::default(),
         }
     }
@@ -127,6 +133,27 @@ impl Feed {
     /// The source's pictures are so wide.
     pub fn set_width(&self, width: u32) {
         self.width.store(width, Ordering::Relaxed);
+    }
+
+    /// A frame has come in, to be encoded.
+    pub fn comes(&self, seq: u64) {
+        self.newest_seq.fetch_max(seq, Ordering::Relaxed);
+    }
+
+    /// A frame that came in before has come once more: it shows what is there now.
+    pub fn comes_again(&self, seq: u64) {
+        let mut renditions = self.renditions();
+        renditions.forgotten = renditions.forgotten.min(seq.saturating_sub(1));
+    }
+
+    /// The source is gone: what it showed is no picture of now, nor is what is still being encoded of it.
+    pub fn forget(&self) {
+        let mut renditions = self.renditions();
+        renditions.forgotten = self.newest_seq.load(Ordering::Relaxed);
+        self.latest.send_if_modified(|latest| {
+            latest.clear();
+            false
+        });
     }
 
     fn renditions(&self) -> MutexGuard<'_, Renditions> {
@@ -166,7 +193,7 @@ impl Feed {
         let mut renditions = self.renditions();
         let renditions = &mut *renditions;
         let plan = renditions.wishes.plan(frame.full.0);
-        if !plan.renditions().contains(&rendition) {
+        if !plan.renditions().contains(&rendition) || frame.seq <= renditions.forgotten {
             return Published::Unwanted;
         }
         let (seq, bytes, size) = (
@@ -398,6 +425,30 @@ mod tests {
         assert!(!feed.demand().wanted());
         let mut late = feed.view(Limits::default());
         assert!(futures::FutureExt::now_or_never(late.newest()).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_a_source_showed_that_is_gone_is_seen_only_where_it_is_shown_again() {
+        let feed = feed();
+        let _pushes = feed.view(Limits::default());
+        let newest = || {
+            let mut view = feed.view(Limits::default());
+            view.newer().map(|frame| frame.seq)
+        };
+        for seq in [1, 2] {
+            feed.comes(seq);
+        }
+        feed.publish(FULL, frame(1));
+        assert_eq!(newest(), Some(1));
+        feed.forget();
+        // It was still being encoded.
+        assert_eq!(feed.publish(FULL, frame(2)), Published::Unwanted);
+        assert_eq!(newest(), None);
+        feed.comes_again(2);
+        assert_eq!(feed.publish(FULL, frame(2)), Published::Newest);
+        feed.comes(3);
+        feed.publish(FULL, frame(3));
+        assert_eq!(newest(), Some(3));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::support::{PATIENCE, Received, TestServer, TestViewer};
 use pistreamer::camera::{Change, Id, Settings, Target};
 use pistreamer::source::Spec;
+use pistreamer_client::Publisher;
 use pistreamer_protocol::message::{CameraState, CameraStatus, ServerMessage};
 use tokio::io::{AsyncWriteExt, sink};
 use tokio::net::TcpStream;
@@ -299,4 +300,63 @@ async fn a_camera_is_pushed_beside_its_viewers_and_where_its_settings_say() {
     for server in [first, second] {
         server.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_ended_starts_no_more_cameras() {
+    let server = TestServer::start(|_| ());
+    let cameras = server.cameras.clone();
+    let late = Settings {
+        id: Id::new("late").unwrap(),
+        ..settings(&server, "pattern")
+    };
+    server.stop().await;
+    assert!(cameras.apply(Change::Add(late)).is_err());
+    assert!(cameras.get("late").is_none());
+}
+
+/// A listener that takes connections and says nothing.
+fn silent() -> std::net::TcpListener {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_a_source_that_is_gone_is_not_served_though_a_push_goes_on() {
+    let (target, camera) = (silent(), silent());
+    let pushed = format!("tcp://{}", target.local_addr().unwrap());
+    let server = TestServer::start(|typed| {
+        typed.source = vec!["ingest".into()];
+        typed.push = vec![pushed];
+        typed.retry_pause = Some(0.01);
+    });
+    let ingest = pistreamer_client::Config::ingest(&format!("ws://{}", server.address)).unwrap();
+    let mut publisher = loop {
+        // Until the source runs.
+        if let Ok(publisher) = Publisher::connect(&ingest).await {
+            break publisher;
+        }
+    };
+    let jpeg = crate::support::picture((64, 48), 90);
+    publisher.send(&jpeg).await.unwrap();
+    let shown = async || server.get("/snapshot.jpg").await;
+    assert!(shown().await.starts_with("HTTP/1.1 200 "));
+    publisher.close().await;
+    server
+        .camera_is(|camera| camera["state"] == "no-signal")
+        .await;
+    let answer = shown().await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+
+    let mut settings = settings(&server, "ingest");
+    settings.source = Spec::parse("pattern").unwrap();
+    let apply = |settings: Settings| server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    apply(settings.clone());
+    let pattern = shown().await;
+    assert!(pattern.starts_with("HTTP/1.1 200 "), "{pattern}");
+    let address = camera.local_addr().unwrap();
+    settings.source = Spec::parse(&format!("http://{address}/")).unwrap();
+    apply(settings);
+    let answer = shown().await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    server.stop().await;
 }
