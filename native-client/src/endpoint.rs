@@ -343,19 +343,29 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A URL, well-formed or not, as logs and errors may show it. What stands before the last `@` goes, although
-/// it may be a path: people type passwords with slashes in them.
-/// So does what stands behind `#` in a printed link.
+/// A URL, well-formed or not, as logs and errors may show it: without user and password, without its query, which may hold
+/// others, and without what stands behind `#` in a printed link. What stands before the last `@` of host and path goes, although it
+/// may be a path: people type passwords with slashes in them.
 pub fn without_credentials(url: &str) -> String {
     let url = match url.rsplit_once('#') {
         Some((rest, _)) if is_link(url) => rest,
         _ => url,
     };
-    let start = url.find("://").map_or(0, |at| at + 3);
-    match url[start..].rfind('@') {
-        Some(at) => format!("{}{}", &url[..start], &url[start + at + 1..]),
-        None => url.to_owned(),
-    }
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) if !has_raw_credentials(url) => (place, Some(query)),
+        _ => (rest, None),
+    };
+    // A question mark right behind the host may belong to a password as well.
+    let may_be_password =
+        !place.contains(['/', '@']) && query.is_some_and(|query| query.contains('@'));
+    let place = if may_be_password { "" } else { place };
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let (place, more) = match place.split_once('?') {
+        Some((place, _)) => (place, "?…"),
+        None => (place, if query.is_some() { "?…" } else { "" }),
+    };
+    format!("{scheme}{place}{more}")
 }
 
 #[cfg(test)]
@@ -448,6 +458,23 @@ mod tests {
             assert_eq!(link(no_link).code, None);
         }
         assert_eq!(without_credentials("htp://pi/#key=abc"), "htp://pi/");
+        for (url, shown) in [
+            (
+                "http://cam/s?user=me@x.org&password=hunter2",
+                "http://cam/s?…",
+            ),
+            (
+                "http://u:hunter2@cam/s?user=me@x.org&password=hunter2",
+                "http://cam/s?…",
+            ),
+            ("http://cam?user=me@x.org&password=hunter2", "http://?…"),
+            ("http://u:hunter/2@cam/", "http://cam/"),
+            ("http://u:8080/hunter2@cam/", "http://cam/"),
+            ("http://u:hunter?2@cam/a?pw=hunter2", "http://cam/a?…"),
+            ("http://u:hunter2@cam/@home#top", "http://home#top"),
+        ] {
+            assert_eq!(without_credentials(url), shown, "{url}");
+        }
     }
 
     #[test]

@@ -70,15 +70,27 @@ fn hidden(source: &str) -> String {
         }
         None => place.into(),
     };
+    // A password with a slash in it, which is taken for a path.
+    let path = place.split('?').next().unwrap_or_default();
+    let place = match path.rfind('@') {
+        Some(at) => format!("/***{}", &place[at..]),
+        None => place,
+    };
     format!("{scheme}://{authority}{place}{fragment}")
 }
 
-/// Where a URL's path begins, behind the last `@`: before it, a placeholder or a password that is not encoded may have a
-/// slash.
+/// Where a URL's host ends, in the URL without its scheme. The paths of files in placeholders are passed over.
 pub(super) fn end_of_authority(rest: &str) -> usize {
-    let from = rest.rfind('@').unwrap_or(0);
-    let after = rest[from..].find(['/', '?', '#']);
-    after.map_or(rest.len(), |after| from + after)
+    let mut from = 0;
+    loop {
+        let text = &rest[from..];
+        let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+        let placeholder = text.find("${").filter(|at| *at < end);
+        match placeholder.and_then(|at| text[at..].find('}').map(|length| at + length)) {
+            Some(behind) => from += behind,
+            None => return from + end,
+        }
+    }
 }
 
 /// Stars, in place of anything but a placeholder alone.

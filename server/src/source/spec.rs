@@ -167,12 +167,13 @@ impl fmt::Debug for Spec {
 /// As it is typed, without credentials, and without the query, which may hold some.
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = without_credentials(&self.text);
-        let shown = match text.split_once('?') {
-            Some((shown, _)) if text.contains("://") => shown,
-            _ => &text,
-        };
-        f.write_str(shown)
+        let text = &*self.text;
+        if text.contains("://") {
+            let shown = without_credentials(text);
+            f.write_str(shown.strip_suffix("?…").unwrap_or(&shown))
+        } else {
+            f.write_str(text)
+        }
     }
 }
 
