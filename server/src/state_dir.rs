@@ -110,6 +110,40 @@ fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
+/// Opens a regular file that nobody but root, the user, and whoever became root by `sudo` can have written. Waits for no pipe.
+///
+/// # Errors
+/// Where it cannot be opened, or is another one.
+pub(crate) fn open_own(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    let refused = |text: String| io::Error::new(io::ErrorKind::PermissionDenied, text);
+    if !metadata.is_file() {
+        return Err(refused("it is not a regular file".into()));
+    }
+    if sudo_user() != Some(metadata.uid()) {
+        check_owner(&metadata)?;
+    }
+    if metadata.permissions().mode() & 0o002 != 0 {
+        let text = format!(
+            "every user of this machine may write it: chmod o-w {}",
+            path.display()
+        );
+        return Err(refused(text));
+    }
+    Ok(file)
+}
+
+/// Who became root by `sudo`.
+fn sudo_user() -> Option<u32> {
+    let root = rustix::process::geteuid().is_root();
+    let id = std::env::var("SUDO_UID").ok().filter(|_| root)?;
+    id.parse().ok()
+}
+
 /// Whether other users may read or write a file.
 pub(crate) fn is_exposed(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
@@ -156,6 +190,29 @@ mod tests {
         assert_eq!(fs::read_to_string(&replaced).unwrap(), "new");
         let mode = fs::symlink_metadata(&replaced).unwrap().mode();
         assert_eq!(mode & 0o170_777, 0o100_600);
+    }
+
+    #[test]
+    fn a_file_that_another_user_can_have_written_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pistreamer.toml");
+        fs::write(&path, "").unwrap();
+        open_own(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let said = open_own(&path).unwrap_err().to_string();
+        assert!(said.contains("chmod o-w /"), "{said}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        open_own(&path).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+            let said = open_own(&path).unwrap_err().to_string();
+            assert!(said.contains("the id 65534"), "{said}");
+        }
+        fs::remove_file(&path).unwrap();
+        // A pipe that nothing writes would hold up the start.
+        let status = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(status.unwrap().success());
+        assert!(open_own(&path).is_err());
     }
 
     #[test]

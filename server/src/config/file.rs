@@ -5,6 +5,8 @@
 
 use super::layer::{Given, Layer, Origin, Problem, Values};
 use super::setting::{ALL, CAMERA, Kind, PUSH, SECTIONS, SOURCE, Setting, Value};
+use crate::state_dir;
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,8 +17,9 @@ use toml::de::{DeString, DeTable, DeValue};
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Reads a file's text; `None` where there is no such file.
-pub(crate) fn read(path: &Path) -> Result<Option<String>, Problem> {
+/// Reads a file's text; `None` where there is no such file. One that was `found`, rather than named, has to be the user's own
+/// or root's: it may lie in a directory where anybody can put it.
+pub(crate) fn read(path: &Path, found: bool) -> Result<Option<String>, Problem> {
     let problem = |text: String| Problem {
         origin: Origin::File {
             file: Arc::new(path.to_owned()),
@@ -26,7 +29,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Problem> {
         text,
     };
     let mut text = String::new();
-    let file = match std::fs::File::open(path) {
+    let opened = if found {
+        state_dir::open_own(path)
+    } else {
+        File::open(path)
+    };
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(problem(format!("it cannot be read: {error}"))),

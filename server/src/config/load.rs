@@ -45,7 +45,7 @@ impl Places {
     fn layers(&self) -> Result<Vec<(PathBuf, Layer)>, Problems> {
         let (mut layers, mut problems) = (Vec::new(), Vec::new());
         for path in self.all() {
-            match file::read(path) {
+            match file::read(path, self.named.as_ref() != Some(path)) {
                 Ok(Some(text)) => match file::parse(&text, path) {
                     Ok(layer) => layers.push((path.clone(), layer)),
                     Err(several) => problems.extend(several),
