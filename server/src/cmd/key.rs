@@ -4,6 +4,7 @@
 
 use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session, TypedRole};
 use crate::called;
+use crate::camera::Id;
 use crate::cli::{self, KeyCommand};
 use crate::util::clock;
 use crate::{config, front, stdout};
@@ -90,6 +91,15 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
                 bail!(
                     "an admin key is for every camera: leave --camera out, or choose --role view"
                 );
+            }
+            for typed in camera {
+                let is_number = typed.bytes().all(|byte| byte.is_ascii_digit());
+                if is_number || Id::new(typed).is_err() {
+                    bail!(
+                        "{} is no camera's id: the log of the start and /api/v1/cameras list them",
+                        escaped(typed)
+                    );
+                }
             }
             if store.read()?.get(name).is_some() {
                 bail!("there is a key {name} already: choose another name, or rotate or remove it");

@@ -11,6 +11,7 @@ use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::placeholders;
 use crate::session;
 use crate::source::{self, Spec, Transform};
+use pistreamer_protocol::text;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -221,7 +222,9 @@ impl Check {
         id: Option<Id>,
         source: Option<Spec>,
     ) -> Option<Settings> {
-        let name = self.read(values, &setting::NAME, always(Value::into_text));
+        let name = self.read(values, &setting::NAME, |value| {
+            camera_name(value.into_text())
+        });
         let size = self.read(values, &setting::SIZE, |value| {
             parse_size(&value.into_text())
         });
@@ -351,6 +354,19 @@ pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
     let filled = placeholders::filled(typed)?;
     Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
 }
+
+/// A camera's name as everybody is told it.
+fn camera_name(name: String) -> Result<String, ConfigError> {
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) && text::plain(&name) == name {
+        Ok(name)
+    } else {
+        Err(ConfigError::BadName)
+    }
+}
+
+/// Longest name of a camera, in characters.
+const LONGEST_NAME: usize = 100;
 
 /// For values that always mean something.
 fn always<T>(into: impl FnOnce(Value) -> T) -> impl FnOnce(Value) -> Result<T, ConfigError> {

@@ -1,6 +1,6 @@
 //! Settings from one place, and what several places make together, each value with its origin.
 
-use super::setting::{ALL, CAMERA, Setting, Value};
+use super::setting::{self, ALL, CAMERA, Setting, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -100,6 +100,14 @@ impl Values {
         })
     }
 
+    fn has(&self, setting: &Setting) -> bool {
+        self.0.contains_key(&setting.path())
+    }
+
+    fn unset(&mut self, setting: &Setting) {
+        self.0.remove(&setting.path());
+    }
+
     /// Takes over what the other has.
     fn extend(&mut self, other: &Self) {
         let others = other.0.iter();
@@ -107,6 +115,9 @@ impl Values {
             .extend(others.map(|(path, given)| (path.clone(), given.clone())));
     }
 }
+
+/// Settings that are one choice: a place that makes it leaves nothing of what was chosen elsewhere.
+const TLS_CHOICE: [&Setting; 3] = [&setting::TLS, &setting::TLS_CERT, &setting::TLS_KEY];
 
 /// What one place gives.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,6 +146,9 @@ impl Layer {
         let (mut server, mut every_camera) = (Values::default(), Values::default());
         let mut cameras = vec![Values::default()];
         for layer in layers {
+            if TLS_CHOICE.iter().any(|setting| layer.server.has(setting)) {
+                TLS_CHOICE.iter().for_each(|setting| server.unset(setting));
+            }
             server.extend(&layer.server);
             every_camera.extend(&layer.every_camera);
             if let Some(listed) = &layer.cameras {

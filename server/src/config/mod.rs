@@ -167,6 +167,11 @@ pub enum ConfigError {
     /// Not a time.
     #[error("a retry pause of {0} s is not possible: choose one from 0.001 to 3600")]
     BadPause(f64),
+    /// Not a camera's name.
+    #[error(
+        "a camera's name has 1 to 100 characters, and none that cannot be seen, such as line breaks"
+    )]
+    BadName,
     /// Flags for TLS that don't go together.
     #[error(
         "for TLS, give --tls self-signed, or both --tls-cert FILE and --tls-key FILE; in a file, [tls] has kind, cert_file \

@@ -344,6 +344,52 @@ fn environment_stands_between_files_and_flags() {
 }
 
 #[test]
+fn flags_for_tls_replace_the_choice_of_a_file() {
+    let file = file::parse(
+        "[tls]\nkind = \"self-signed\"",
+        Path::new("pistreamer.toml"),
+    );
+    let typed = Serve {
+        tls_cert: Some("cert.pem".into()),
+        tls_key: Some("key.pem".into()),
+        ..Serve::default()
+    };
+    let merged = Layer::merged(&[file.unwrap(), flags::layer(&typed)]);
+    let config = checked::checked(&merged).unwrap();
+    let expected = Certificate::Files("cert.pem".into(), "key.pem".into());
+    assert_eq!(config.certificate, Some(expected));
+}
+
+#[test]
+fn a_name_that_cannot_be_shown_is_refused() {
+    for (name, good) in [
+        ("Front door", true),
+        (&"x".repeat(100), true),
+        ("", false),
+        (&"x".repeat(101), false),
+        ("\u{1b}[2J", false),
+    ] {
+        let text = serde_json::Value::from(name).to_string();
+        let config = Config::from_toml(&format!("[[camera]]\nname = {text}"));
+        assert_eq!(config.is_ok(), good, "{name:?}: {config:?}");
+    }
+}
+
+#[test]
+fn what_is_shown_has_no_secret_of_a_query_with_an_at_sign() {
+    let text = "[[camera]]\nsource = \"http://cam:8080/s?user=me@x.org&password=hunter2\"";
+    let layer = file::parse(text, Path::new("pistreamer.toml")).unwrap();
+    let merged = Layer::merged(&[layer]);
+    let shown = show::shown(&merged);
+    assert!(
+        shown.contains("http://cam:8080/s?user=***&password=***"),
+        "{shown}"
+    );
+    let config = checked::checked(&merged).unwrap();
+    assert_eq!(config.cameras[0].source.to_string(), "http://cam:8080/s");
+}
+
+#[test]
 fn the_example_equals_the_defaults_as_it_stands_and_without_its_comment_signs() {
     let defaults = format!("{:?}", Config::from_toml("").unwrap());
     let example = example();
