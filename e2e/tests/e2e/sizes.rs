@@ -88,6 +88,12 @@ async fn the_statistics_tell_the_size_of_the_picture_that_is_shown() -> Result<(
     let browser = Browser::start().await?;
     let page = browser.open(&server.url()).await?;
     page.wait_state("live").await?;
+    page.eval("document.querySelector('pi-camera').setAttribute('overlay', '')")
+        .await?;
+    page.wait_for(
+        "document.querySelector('pi-camera').shadowRoot.getElementById('o-size')?.textContent",
+    )
+    .await?;
     let told = page
         .eval(
             "new Promise(done => {
@@ -122,6 +128,7 @@ async fn the_size_is_pinned_by_key_and_by_menu_and_remembered() -> Result<()> {
     let browser = Browser::start().await?;
     let page = browser.open(&server.url()).await?;
     page.wait_state("live").await?;
+    open_menu(&page).await?;
     page.eval(
         "document.querySelector('pi-camera').shadowRoot.querySelector('[data-do=size-quarter]').click()",
     )
@@ -129,6 +136,7 @@ async fn the_size_is_pinned_by_key_and_by_menu_and_remembered() -> Result<()> {
     wait_width(&page, "pi-camera", 320).await?;
     page.reload().await?;
     wait_width(&page, "pi-camera", 320).await?;
+    open_menu(&page).await?;
     // From a quarter to automatic, full, half.
     page.eval(
         "for (let n = 0; n < 3; n++)
@@ -141,6 +149,17 @@ async fn the_size_is_pinned_by_key_and_by_menu_and_remembered() -> Result<()> {
     )
     .await?;
     page.expect_no_complaints(&[])
+}
+
+/// Opens the viewer's menu, and waits until it has been loaded.
+async fn open_menu(page: &Page<'_>) -> Result<()> {
+    page.eval(
+        "document.querySelector('pi-camera').shadowRoot.querySelector('[data-do=menu]').click()",
+    )
+    .await?;
+    page.wait_for("document.querySelector('pi-camera').shadowRoot.querySelector('[data-do=size-half]') !== null")
+        .await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -204,7 +223,9 @@ async fn where_two_of_three_frames_are_missing_fewer_are_asked_for_and_the_reaso
     };
     let fps = want.max_fps.unwrap_or(f64::INFINITY);
     ensure!((5.0..10.0).contains(&fps), "{want:?}");
-    let why = "document.querySelector('pi-camera').shadowRoot.querySelector('#o-why').textContent";
+    page.eval("document.querySelector('pi-camera').setAttribute('overlay', '')")
+        .await?;
+    let why = "document.querySelector('pi-camera').shadowRoot.querySelector('#o-why')?.textContent";
     page.wait_for(&format!("/^automatic: link carries .* per s$/.test({why})"))
         .await?;
     Ok(())

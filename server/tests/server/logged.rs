@@ -72,7 +72,7 @@ fn becomes_healthy(address: SocketAddr) {
 /// What the program itself said, rather than libcamera.
 fn said(stderr: Vec<u8>) -> Vec<String> {
     let text = String::from_utf8(stderr).unwrap();
-    let own = text.lines().filter(|line| !line.starts_with('['));
+    let own = text.lines().filter(|line| !line.starts_with("libcamera: "));
     own.map(str::to_owned).collect()
 }
 

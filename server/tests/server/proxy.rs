@@ -124,7 +124,7 @@ async fn everything_works_behind_nginx_at_the_root_and_under_a_prefix() {
             assert_eq!(said.trim(), counted, "{prefix}{path}");
         }
         let page = run("curl", "curl", &["-sf", &url("embed.js")]).await;
-        assert!(page.contains("pi-camera"), "{page}");
+        assert!(page.contains("viewer.js"), "{page}");
 
         let mut frames = Subscription::start(Config::new(&url("")).unwrap());
         let mut last = 0;

@@ -133,8 +133,10 @@ async fn what_nobody_wants_is_not_encoded() {
 /// How many frames were made in full size, by the metrics.
 async fn full_frames(server: &TestServer) -> u64 {
     let metrics = server.get("/metrics").await;
-    let name = "pistreamer_rendition_frames_total{camera=\"0\",scale=\"1/1\",quality=\"own\"} ";
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+    let name = "pistreamer_rendition_frames_total{camera=\"pattern\",scale=";
+    assert!(metrics.contains(name), "{metrics}");
+    let name = format!("{name}\"1/1\",quality=\"own\"}} ");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
     value.map_or(0, |value| value.parse().unwrap())
 }
 
@@ -147,19 +149,19 @@ async fn beyond_the_limit_a_viewer_gets_the_next_larger_picture() {
     let mut quarter = TestViewer::connect(&server).await;
     quarter.say(width(160)).await;
     frame_of(&mut quarter, (160, 120)).await;
-    let mut half = TestViewer::connect(&server).await;
-    half.say(width(320)).await;
     let mut eighth = TestViewer::connect(&server).await;
     eighth.say(width(80)).await;
     frame_of(&mut eighth, (160, 120)).await;
-    server
-        .camera_is(|camera| made(camera) == [(1.0, 1), (0.25, 2)])
-        .await;
-    frame_of(&mut half, (640, 480)).await;
-    drop(quarter);
-    drop(eighth);
-    // There is room for it now.
+    let mut half = TestViewer::connect(&server).await;
+    half.say(width(320)).await;
+    // Its viewer would get the full size otherwise, which is more than the others get too much.
     frame_of(&mut half, (320, 240)).await;
+    frame_of(&mut quarter, (320, 240)).await;
+    frame_of(&mut eighth, (320, 240)).await;
+    server.camera_is(|camera| made(camera) == [(0.5, 3)]).await;
+    drop(half);
+    // There is room for it now.
+    frame_of(&mut quarter, (160, 120)).await;
     server.stop().await;
 }
 

@@ -191,7 +191,7 @@ for family in text_string_to_metric_families(answer.read().decode()):
     )
     .await;
     assert!(
-        said.contains("pistreamer_camera_up {'camera': '0'} 1.0\n"),
+        said.contains("pistreamer_camera_up {'camera': 'pattern'} 1.0\n"),
         "{said}"
     );
     assert!(
