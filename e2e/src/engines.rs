@@ -7,6 +7,7 @@ use crate::devtools::{DevTools, text};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,7 +47,8 @@ pub trait Engine {
     }
 }
 
-/// A program with a home of its own. Both go with this value.
+/// A program with a home of its own. Both go with this value, and so does what the program has started: a driver that is killed
+/// would leave its browser behind.
 #[derive(Debug)]
 struct Process {
     child: Child,
@@ -62,6 +64,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
         Ok(Self { child, _home: home })
@@ -70,8 +73,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
+        let group = format!("-{}", self.child.id());
+        // They may have ended already.
+        drop(
+            Command::new("kill")
+                .args(["-s", "KILL", "--", &group])
+                .stderr(Stdio::null())
+                .status(),
+        );
         drop(self.child.wait());
     }
 }
