@@ -1,6 +1,6 @@
 //! Numbers a camera's publications: like `seq`, but without the gaps that were there before the frames came here.
 //!
-//! What is kept of the frames themselves belongs to [`super::Camera`].
+//! What is kept of the frames themselves belongs to [`super::Feed`].
 
 use std::collections::VecDeque;
 

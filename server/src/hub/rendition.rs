@@ -1,6 +1,6 @@
 //! Which sizes of a camera's picture are made, and who gets which: pure bookkeeping.
 //!
-//! Making them belongs to [`crate::encode`], keeping the newest of each to [`super::camera`].
+//! Making them belongs to [`crate::encode`], keeping the newest of each to [`super::feed`].
 
 use std::sync::Arc;
 

@@ -99,7 +99,7 @@ struct Session<S> {
     sent_rendition: Rendition,
     /// Whether a frame that shows what the viewer has already may be told rather than sent.
     beats: bool,
-    /// What the last frame sent shows, as [`Frame::shows`].
+    /// What the last frame sent shows.
     shown: Option<(hub::Rendition, u64)>,
     skips: Skips,
     ping_due: Instant,

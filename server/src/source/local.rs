@@ -1,6 +1,6 @@
 //! The cameras of this machine, as they are asked for: one of libcamera's, or whichever there is.
 //!
-//! Capturing from them belongs to [`super::libcamera`], which a build may lack.
+//! Capturing from them belongs to `libcamera`, which a build may lack.
 
 use super::pattern::Pattern;
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};

@@ -187,7 +187,7 @@ impl Outlet {
     }
 
     /// The pictures from here on are made up, or are not: what whoever captures them says. Until it is said, it is as
-    /// [`Source::camera`] has it.
+    /// [`super::Source::camera`] has it.
     pub fn test_pattern(&self, made_up: bool) {
         self.report(Report::TestPattern(made_up));
     }

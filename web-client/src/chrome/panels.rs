@@ -32,10 +32,6 @@ extern "C" {
     pub(crate) fn help_shown(this: &Panels) -> bool;
     #[wasm_bindgen(method)]
     pub(crate) fn show_overlay(this: &Panels, shown: bool);
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an object costs the download more"
-    )]
     #[wasm_bindgen(method)]
     pub(crate) fn write_figures(
         this: &Panels,
@@ -60,7 +56,6 @@ extern "C" {
     pub(crate) fn close_stage(this: &Panels);
     #[wasm_bindgen(method)]
     pub(crate) fn clear_stage(this: &Panels);
-    #[expect(clippy::too_many_arguments, reason = "a matrix has six numbers")]
     #[wasm_bindgen(method)]
     pub(crate) fn draw(
         this: &Panels,
