@@ -4,6 +4,7 @@ use crate::pushed::address;
 use crate::support::{PATIENCE, TestServer, TestViewer, picture, python};
 use crate::undecodable::{answer, push_over_tcp, push_to_ingest};
 use pistreamer_protocol::{Stamp, jpeg};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -71,6 +72,19 @@ fn samples() -> Vec<Sample> {
     kinds.into_iter().enumerate().map(sample).collect()
 }
 
+/// Keeps the first frame of each width.
+async fn look(mut viewer: TestViewer, seen: watch::Sender<BTreeMap<u16, Vec<u8>>>) {
+    loop {
+        let jpeg = viewer.frame().await.jpeg;
+        let width = jpeg::inspect(&jpeg).unwrap().width;
+        seen.send_if_modified(|seen| {
+            let is_new = !seen.contains_key(&width);
+            seen.entry(width).or_insert(jpeg);
+            is_new
+        });
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_looks_the_same_whatever_way_it_comes() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,7 +115,9 @@ async fn a_picture_looks_the_same_whatever_way_it_comes() {
     let mut viewers = Vec::new();
     for camera in 0..5 {
         let path = format!("/ws?camera={camera}");
-        viewers.push(TestViewer::connect_with(&server, &path, &[]).await.unwrap());
+        let viewer = TestViewer::connect_with(&server, &path, &[]).await;
+        let (seen, seeing) = watch::channel(BTreeMap::new());
+        viewers.push((seeing, tokio::spawn(look(viewer.unwrap(), seen))));
     }
     let cameras = [
         tokio::spawn(push_over_tcp(address(&server).await, showing.clone())),
@@ -119,22 +135,11 @@ async fn a_picture_looks_the_same_whatever_way_it_comes() {
         };
         keep("clean", clean);
         let mut first: Option<Vec<u8>> = None;
-        for (camera, viewer) in viewers.iter_mut().enumerate() {
-            let comes = async {
-                loop {
-                    let jpeg = viewer.frame().await.jpeg;
-                    let info = jpeg::inspect(&jpeg).unwrap();
-                    assert_ne!(
-                        info.width, 16,
-                        "camera {camera} shows what lies behind: {name}"
-                    );
-                    if info.width == width {
-                        return jpeg;
-                    }
-                }
-            };
+        for (camera, (seeing, _)) in viewers.iter_mut().enumerate() {
+            let comes = seeing.wait_for(|seen| seen.contains_key(&width));
             let came = timeout(PATIENCE, comes).await;
-            let jpeg = came.unwrap_or_else(|_| panic!("camera {camera} does not show it: {name}"));
+            let came = came.unwrap_or_else(|_| panic!("camera {camera} does not show it: {name}"));
+            let jpeg = came.unwrap()[&width].clone();
             let first = first.get_or_insert_with(|| jpeg.clone());
             assert!(
                 Stamp::is_all_that_differs(first, &jpeg),
@@ -142,6 +147,11 @@ async fn a_picture_looks_the_same_whatever_way_it_comes() {
             );
             keep(&camera.to_string(), &jpeg);
         }
+    }
+    for (camera, (seeing, looking)) in viewers.iter().enumerate() {
+        let behind = seeing.borrow().contains_key(&16);
+        assert!(!behind, "camera {camera} shows what lies behind a picture");
+        looking.abort();
     }
     let compared = python("same_pixels.py").arg(out.path()).output().unwrap();
     assert!(compared.status.success(), "{compared:?}");
