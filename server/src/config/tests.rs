@@ -1,3 +1,5 @@
+//! What files, environment and flags make together, and what is told of mistakes in them.
+
 use super::*;
 use crate::cli::Serve;
 use crate::source::Spec;
