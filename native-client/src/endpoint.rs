@@ -278,14 +278,26 @@ fn has_raw_credentials(url: &str) -> bool {
     if authority.contains('@') || !after.contains('@') {
         return false;
     }
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    let no_host = match authority.rsplit_once(':') {
-        Some(("", _)) => false,
-        Some((host, port)) => !is_port(port) && !host.starts_with('['),
-        None => false,
-    };
     let fragment = after.split_once('#').map_or("", |(_, fragment)| fragment);
-    no_host || fragment.contains('@')
+    !may_be_host(authority) || fragment.contains('@')
+}
+
+/// Whether an authority without credentials may be a host with or without a port, rather than the beginning of `USER:PASSWORD`.
+fn may_be_host(authority: &str) -> bool {
+    let (host, port) = match authority.rfind([']', ':']) {
+        Some(at) if authority[at..].starts_with(':') => (&authority[..at], &authority[at + 1..]),
+        _ => (authority, "80"),
+    };
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let of_an_address = |letter: char| letter.is_ascii_hexdigit() || ":.".contains(letter);
+    match address {
+        Some(address) => is_port && address.chars().all(of_an_address),
+        // Where it is empty, that is what is said of it.
+        None => host.is_empty() || (is_port && !host.contains(':')),
+    }
 }
 
 const NO_HOST: &str = "it has no host";
@@ -470,6 +482,9 @@ mod tests {
             ("http://cam?user=me@x.org&password=hunter2", "http://?…"),
             ("http://u:hunter/2@cam/", "http://cam/"),
             ("http://u:8080/hunter2@cam/", "http://cam/"),
+            ("http://u:hunter2:81/a?b@cam/", "http://cam/"),
+            ("http://[u:hunter2]:81/a?b@cam/", "http://cam/"),
+            ("http://[::1]:81/a?b@cam/", "http://[::1]:81/a?…"),
             ("http://u:hunter?2@cam/a?pw=hunter2", "http://cam/a?…"),
             ("http://u:hunter2@cam/@home#top", "http://home#top"),
         ] {
