@@ -47,8 +47,8 @@ pub trait Engine {
     }
 }
 
-/// A program with a home of its own. Both go with this value, and so does what the program has started: a driver that is killed
-/// would leave its browser behind.
+/// A program with a home of its own. Both go with this value, and so does what the program has started: a driver that is
+/// killed would leave its browser behind.
 #[derive(Debug)]
 struct Process {
     child: Child,
@@ -85,7 +85,7 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on: these programs want to be told one.
+/// An unused port: these programs have to be given one.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

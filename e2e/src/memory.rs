@@ -48,8 +48,8 @@ impl Browser {
     }
 }
 
-/// Anonymous and shared memory of a process, in bytes: heaps, canvases, bitmaps. The parts of files that it has mapped are left out,
-/// because its share of those grows whenever another browser ends.
+/// Anonymous and shared memory of a process, in bytes: heaps, canvases, bitmaps. The parts of files that it has mapped are
+/// left out, because its share of those grows whenever another browser ends.
 fn own_memory(pid: u64) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let content = std::fs::read_to_string(&path).with_context(|| path.clone())?;

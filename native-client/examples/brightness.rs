@@ -1,4 +1,5 @@
-//! Prints how bright each frame is: `cargo run -p pistreamer-client --example brightness -- http://camera:KEY@raspberrypi.local:8000`
+//! Prints how bright each frame is: `cargo run -p pistreamer-client --example brightness --
+//! http://camera:KEY@raspberrypi.local:8000`
 
 use jpeg_decoder::{Decoder, PixelFormat};
 use pistreamer_client::{Config, Event, Subscription};

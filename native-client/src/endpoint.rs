@@ -110,8 +110,8 @@ impl Endpoint {
         Self::of(&url, tls).map_err(error)
     }
 
-    /// Where a reference in an answer of this endpoint leads, as browsers resolve it. The credentials are those of the reference,
-    /// if it has any.
+    /// Where a reference in an answer of this endpoint leads, as browsers resolve it. The credentials are those of the
+    /// reference, if it has any.
     ///
     /// # Errors
     /// Where it is no URL of one of the schemes.
@@ -176,8 +176,8 @@ impl Endpoint {
     }
 
     /// A WebSocket endpoint: `ws://`, `wss://`, or the `http://` and `https://` that people see in their browser. Where
-    /// the path ends in a slash, as a page's does, `name` is added to it; any other path is kept as it is. The key or one-time
-    /// code behind `#` in a printed link is taken over.
+    /// the path ends in a slash, as a page's does, `name` is added to it; any other path is kept as it is. The key or
+    /// one-time code behind `#` in a printed link is taken over.
     ///
     /// # Errors
     /// Those of [`Self::parse`].
@@ -265,8 +265,8 @@ pub fn is_link(url: &str) -> bool {
 const ENCODE: &str = "if its user or password contains / ? # or @, write %2F %3F %23 or %40 for them, as in \
     http://USER:PASS%23WORD@HOST/";
 
-/// Whether a user or password ends at a character that ends the host in URLs. What looks like a path with an `@` in it is left
-/// alone where a host can stand before it.
+/// Whether a user or password ends at a character that ends the host in URLs. What looks like a path with an `@` in it is
+/// left alone where a host can stand before it.
 fn has_raw_credentials(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
@@ -282,7 +282,8 @@ fn has_raw_credentials(url: &str) -> bool {
     !may_be_host(authority) || fragment.contains('@')
 }
 
-/// Whether an authority without credentials may be a host with or without a port, rather than the beginning of `USER:PASSWORD`.
+/// Whether an authority without credentials may be a host with or without a port, rather than the beginning of
+/// `USER:PASSWORD`.
 fn may_be_host(authority: &str) -> bool {
     let (host, port) = match authority.rfind([']', ':']) {
         Some(at) if authority[at..].starts_with(':') => (&authority[..at], &authority[at + 1..]),
@@ -328,8 +329,8 @@ fn web(tls: bool) -> &'static str {
     if tls { "https" } else { "http" }
 }
 
-/// A URL without its scheme, with everything encoded in front of the last `@` before the path that is not read as it stands:
-/// a backslash begins the path, and line ends are passed over.
+/// A URL without its scheme, with everything encoded in front of the last `@` before the path that is not read as it
+/// stands: a backslash begins the path, and line ends are passed over.
 fn with_credentials_encoded(rest: &str) -> String {
     let authority = rest.find(['/', '?']).unwrap_or(rest.len());
     let credentials = rest[..authority].rfind('@').unwrap_or(0);
@@ -356,8 +357,8 @@ impl fmt::Display for Endpoint {
 }
 
 /// A URL, well-formed or not, as logs and errors may show it: without user and password, without its query, which may hold
-/// others, and without what stands behind `#` in a printed link. What stands before the last `@` of host and path goes, although it
-/// may be a path: people type passwords with slashes in them.
+/// others, and without what stands behind `#` in a printed link. What stands before the last `@` of host and path goes,
+/// although it may be a path: people type passwords with slashes in them.
 pub fn without_credentials(url: &str) -> String {
     let url = match url.rsplit_once('#') {
         Some((rest, _)) if is_link(url) => rest,

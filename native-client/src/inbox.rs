@@ -30,8 +30,8 @@ struct State {
     ack: Option<u64>,
     /// The caller has no use for frames.
     paused: bool,
-    /// Seq and capture time of the last frame that was left for the caller. A new connection begins with it where no newer one
-    /// was made.
+    /// Seq and capture time of the last frame that was left for the caller. A new connection begins with it where no newer
+    /// one was made.
     last: Option<(u64, u64)>,
     stats: Stats,
 }

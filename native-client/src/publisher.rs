@@ -59,7 +59,8 @@ impl Publisher {
     /// Connects. Of the configuration endpoint, wire format and times count.
     ///
     /// # Errors
-    /// Where the server cannot be reached or refuses: it has no camera that takes pictures, or another client pushes already.
+    /// Where the server cannot be reached or refuses: it has no camera that takes pictures, or another client pushes
+    /// already.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         let offer = [config.wire];
         let socket = connect(

@@ -34,7 +34,8 @@ pub fn close_code(error: &Error) -> Option<CloseCode> {
     }
 }
 
-/// The error that a text message is, where it is longer than any may be. Frames may be longer, so that the socket doesn't know.
+/// The error that a text message is, where it is longer than any may be. Frames may be longer, so that the socket doesn't
+/// know.
 ///
 /// # Errors
 /// Where it is too long.
@@ -48,7 +49,8 @@ pub fn check_text(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells the peer what it did wrong, where the error is its fault. Takes a second at most; the connection is of no use afterwards.
+/// Tells the peer what it did wrong, where the error is its fault. Takes a second at most; the connection is of no use
+/// afterwards.
 pub async fn close<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<S>,
     error: &Error,

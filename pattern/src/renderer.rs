@@ -45,7 +45,8 @@ impl Renderer {
         }
     }
 
-    /// Paints a frame over whatever is in the picture, which has the renderer's size. The scene is as it is after so many frames.
+    /// Paints a frame over whatever is in the picture, which has the renderer's size. The scene is as it is after so many
+    /// frames.
     pub fn render(&self, seq: u64, captured_us: u64, picture: &mut Picture) {
         self.render_at(seq as f64 / self.fps, seq, captured_us, picture);
     }

@@ -1,7 +1,7 @@
 //! The text messages that travel beside the frames: JSON objects with a `type`.
 //!
-//! Texts in what a server says are cut as they are read ([`crate::text`]), so that each receiver may show, log and pass them on.
-//! Only their shape stands here; when they are sent is the server's and the viewer's business.
+//! Texts in what a server says are cut as they are read ([`crate::text`]), so that each receiver may show, log and pass
+//! them on. Only their shape stands here; when they are sent is the server's and the viewer's business.
 
 use crate::text;
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,8 @@ pub struct CameraStatus {
     /// Unix time in µs since which it holds.
     #[serde(default)]
     pub since_us: u64,
-    /// Whether the picture is made up; `None` where that is as was told before, in `hello` or in the last `state` that had it.
+    /// Whether the picture is made up; `None` where that is as was told before, in `hello` or in the last `state` that had
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_pattern: Option<bool>,
     /// Size and rate of the pictures; `None` if unchanged since the last message, or still unknown.

@@ -2,10 +2,11 @@
 //!
 //!     ./dev bench glass [ROUNDS]
 //!
-//! The test pattern paints its capture time. The page captures its own tab, as for a screen that is shared, and reads the time
-//! back from what it gets: the viewer's canvas and an `<img>` with the MJPEG stream have then both gone all the way. Reading
-//! either of them with a script would stop at different points of it. What the capture adds is the same for all, and is in the
-//! numbers. Where the viewer's time goes is noted by its worker itself. How long frames take on the way to the browser is measured by `bench/`.
+//! The test pattern paints its capture time. The page captures its own tab, as for a screen that is shared, and reads the
+//! time back from what it gets: the viewer's canvas and an `<img>` with the MJPEG stream have then both gone all the way.
+//! Reading either of them with a script would stop at different points of it. What the capture adds is the same for all,
+//! and is in the numbers. The viewer's worker itself records where its time goes. `bench/` measures how long frames take to
+//! the browser.
 
 use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
@@ -17,7 +18,8 @@ const SIZES: [(u32, u32); 3] = [(640, 480), (1280, 720), (1920, 1080)];
 /// Frames that are looked at, after as many that are not.
 const FRAMES: usize = 200;
 
-/// Rounds where no number is given. In each, everything is measured once: what else the machine does touches all of it alike.
+/// Rounds where no number is given. In each, everything is measured once: what else the machine does touches all of it
+/// alike.
 const ROUNDS: usize = 3;
 
 /// Height of the window's frame, with some to spare.

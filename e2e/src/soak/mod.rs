@@ -1,5 +1,5 @@
-//! The real server among viewers of every kind, for as long as one likes: those that behave see nothing of those that don't,
-//! every frame is accounted for, and when all clients have disconnected the server has what it had before.
+//! The real server among viewers of every kind, for as long as one likes: those that behave see nothing of those that
+//! don't, every frame is accounted for, and when all clients have disconnected the server has what it had before.
 //!
 //! * [`census`]: the server and what it has.
 //! * [`honest`]: viewers that behave, and their accounts.
@@ -7,7 +7,8 @@
 //! * [`rogue`]: clients that misbehave.
 //! * [`pusher`]: clients that push pictures to the second camera.
 //!
-//! What is the matter with one kind of misbehaviour is tested in `server/tests/server/abuse.rs`; here all are there at once.
+//! What is the matter with one kind of misbehaviour is tested in `server/tests/server/abuse.rs`; here all are there at
+//! once.
 
 pub mod census;
 pub mod honest;

@@ -1,5 +1,5 @@
-//! Clients that misbehave: each visit does one thing wrong, and whatever the server answers is right, as long as the others see
-//! nothing of it.
+//! Clients that misbehave: each visit does one thing wrong, and whatever the server answers is right, as long as the others
+//! see nothing of it.
 
 use super::honest::{Manner, Viewer};
 use super::{Crowd, connect};

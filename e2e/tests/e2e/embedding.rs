@@ -70,8 +70,8 @@ async fn drives(page: &Page<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the car of the example stands, and has done so for two seconds. It has to stand within a second after `since`,
-/// Unix time in ms, on a page that does not hang.
+/// Waits until the car of the example stands, and has done so for two seconds. It has to stand within a second after
+/// `since`, Unix time in ms, on a page that does not hang.
 async fn stood_soon_after(page: &Page<'_>, since: f64) -> Result<()> {
     let standing = "(() => {
         const {what, at} = told.at(-1);

@@ -1,5 +1,5 @@
-//! Odd pictures of real cameras: turned, in other colours, or claiming to be vast. What the viewer shows is what the browser itself
-//! makes of the same file.
+//! Odd pictures of real cameras: turned, in other colours, or claiming to be vast. What the viewer shows is what the
+//! browser itself makes of the same file.
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;

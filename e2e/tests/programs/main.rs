@@ -1,5 +1,6 @@
 //! Programs that show our cameras to their own users: each is set up as docs/integrations.md says, and has to show the
-//! picture. `./dev test` installs them from the Python package index, in the versions that stand in the files beside this one.
+//! picture. `./dev test` installs them from the Python package index, in the versions that stand in the files beside this
+//! one.
 //!
 //! Players and tools that Debian has are in the server's tests.
 

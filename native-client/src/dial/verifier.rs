@@ -14,8 +14,8 @@ use rustls::{
 use std::io;
 use std::sync::Arc;
 
-/// Verifies as the Web's rules say, but for one thing: a certificate that may sign others and stands among the trusted ones is
-/// good for its own server, too. `openssl req -x509` makes such certificates, and all other programs take them.
+/// Verifies as the Web's rules say, but for one thing: a certificate that may sign others and stands among the trusted ones
+/// is good for its own server, too. `openssl req -x509` makes such certificates, and all other programs take them.
 #[derive(Debug)]
 pub(super) struct Verifier {
     rules: Arc<WebPkiServerVerifier>,

@@ -33,7 +33,8 @@ impl Orientation {
         }
     }
 
-    /// What a segment says; `None` where it is no Exif. The first Exif segment counts, and one that says nothing means upright.
+    /// What a segment says; `None` where it is no Exif. The first Exif segment counts, and one that says nothing means
+    /// upright.
     pub fn read(segment: &Segment<'_>) -> Option<Self> {
         let exif = segment.payload.strip_prefix(b"Exif\0");
         let tiff = exif

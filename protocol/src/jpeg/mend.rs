@@ -20,8 +20,8 @@ pub struct Mended<'a> {
     pub was_open: bool,
 }
 
-/// The JPEG that `bytes` begin with, mended: bytes go that stand between its segments or follow its end, and what is missing comes,
-/// EOI and Huffman tables. What every decoder takes is taken, and what none does is refused.
+/// The JPEG that `bytes` begin with, mended: bytes go that stand between its segments or follow its end, and what is
+/// missing comes, EOI and Huffman tables. What every decoder takes is taken, and what none does is refused.
 ///
 /// A JPEG that needs none of this is walked and not copied.
 pub fn mend(bytes: &[u8]) -> Result<Mended<'_>, JpegError> {

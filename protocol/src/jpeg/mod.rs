@@ -33,15 +33,16 @@ const DRI: u8 = 0xdd;
 const JPG: u8 = 0xc8;
 const SOS: u8 = 0xda;
 
-/// The most pixels that a picture may claim: 128 Mi, twice those of the largest camera module for a Raspberry Pi (9152x6944).
-/// Its decoder sets aside four bytes for each, so that a header of ten bytes could cost 16 GiB.
+/// The most pixels that a picture may claim: 128 Mi, twice those of the largest camera module for a Raspberry Pi
+/// (9152x6944). Its decoder sets aside four bytes for each, so that a header of ten bytes could cost 16 GiB.
 pub const MAX_PIXELS: u32 = 128 << 20;
 
-/// The most pixels of a picture whose decoder has to keep all coefficients until the last scan: 32 Mi, which 8K (7680x4320) has.
+/// The most pixels of a picture whose decoder has to keep all coefficients until the last scan: 32 Mi, which 8K (7680x4320)
+/// has.
 pub const MAX_PIXELS_IN_SCANS: u32 = 32 << 20;
 
-/// The most pixels that one byte of a JPEG can stand for: Huffman codes take at least one bit for a block of 64, in whatever
-/// scan tells its mean. The emptiest pictures that libjpeg writes have 256.
+/// The most pixels that one byte of a JPEG can stand for: Huffman codes take at least one bit for a block of 64, in
+/// whatever scan tells its mean. The emptiest pictures that libjpeg writes have 256.
 pub const MAX_PIXELS_PER_BYTE: u32 = 512;
 
 /// The longest side that libjpeg decodes, and thereby every browser.

@@ -27,10 +27,11 @@ impl Segment<'_> {
     }
 }
 
-/// The segments from SOI up to and including SOS (or EOI, where no picture data comes), in order. Ends after the first error.
+/// The segments from SOI up to and including SOS (or EOI, where no picture data comes), in order. Ends after the first
+/// error.
 ///
-/// Bytes between segments that are no marker, markers that stand alone, and comments whose length is impossible are passed over:
-/// cameras write them, and every decoder ignores them.
+/// Bytes between segments that are no marker, markers that stand alone, and comments whose length is impossible are passed
+/// over: cameras write them, and every decoder ignores them.
 pub fn segments(jpeg: &[u8]) -> Segments<'_> {
     Segments {
         jpeg,
@@ -120,8 +121,8 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
-/// Whether decoders pass over a segment by its length, and take one too short for its own two bytes as empty: an APPn, a comment
-/// or a DNL.
+/// Whether decoders pass over a segment by its length, and take one too short for its own two bytes as empty: an APPn, a
+/// comment or a DNL.
 pub(super) fn is_passed_over(marker: u8) -> bool {
     matches!(marker, 0xdc | 0xe0..=0xef | 0xfe)
 }

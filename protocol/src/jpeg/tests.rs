@@ -1,5 +1,5 @@
-//! What the walk, the checks and the mending promise. Chromium's, ffmpeg's and djpeg's word on the same pictures is in the test
-//! of each.
+//! What the walk, the checks and the mending promise. Chromium's, ffmpeg's and djpeg's word on the same pictures is in the
+//! test of each.
 
 use super::*;
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! Whoever sends pictures over a network, or leaves them on the disk, and does it wrongly in every way: the server takes the
-//! next good one, and keeps nothing of the others.
+//! Whoever sends pictures over a network, or leaves them on the disk, and does it wrongly in every way: the server takes
+//! the next good one, and keeps nothing of the others.
 //!
 //! The server is a process of its own, so that what it keeps can be measured. Faults of a camera's own driver are the
 //! business of `faults`.

@@ -198,8 +198,8 @@ on_picture_save kill -s TERM $PPID
     showing.server.stop().await;
 }
 
-/// The arguments that Frigate gives to its ffmpeg before the address, by its presets for MJPEG and for snapshots, and behind
-/// it, to look for objects five times a second.
+/// The arguments that Frigate gives to its ffmpeg before the address, by its presets for MJPEG and for snapshots, and
+/// behind it, to look for objects five times a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn ffmpeg_looks_at_stream_and_snapshots_as_frigate_lets_it() {
     const MJPEG: &str = "-user_agent Frigate -avoid_negative_ts make_zero -fflags nobuffer -flags low_delay \

@@ -39,7 +39,8 @@ impl TestServer {
         Self::run(App::start(&configured(change)).unwrap())
     }
 
-    /// Serves what a configuration file says, to everyone and on a free port of the loopback interface where it doesn't name others.
+    /// Serves what a configuration file says, to everyone and on a free port of the loopback interface where it doesn't
+    /// name others.
     pub fn configured(file: &str) -> Self {
         let mut config = Config::from_toml(file).unwrap();
         if !file.contains("listen") {
@@ -124,8 +125,8 @@ fn configured(change: impl FnOnce(&mut Serve)) -> Config {
     Config::new(&typed).unwrap()
 }
 
-/// What chance decides in a test: the same each time, so that a test that fails does so because of what changed, and something
-/// else for each `PISTREAMER_SEED`.
+/// What chance decides in a test: the same each time, so that a test that fails does so because of what changed, and
+/// something else for each `PISTREAMER_SEED`.
 pub fn chance() -> fastrand::Rng {
     let given = std::env::var("PISTREAMER_SEED");
     fastrand::Rng::with_seed(given.map_or(1, |seed| seed.parse().unwrap()))

@@ -1,5 +1,5 @@
-//! Texts that other programs send: what reaches viewers of them is short and plain, and what is longer than any message ends
-//! the connection that sent it, and no other.
+//! Texts that other programs send: what reaches viewers of them is short and plain, and what is longer than any message
+//! ends the connection that sent it, and no other.
 
 use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use futures::StreamExt;

@@ -266,7 +266,8 @@ async fn every_skip_is_counted_and_told_and_gaps_from_before_the_camera_are_not(
     let mut fast = TestViewer::connect(&server).await;
     slow.hello().await;
     fast.hello().await;
-    // After the first one the slow viewer reads nothing while the other gets all. Of ten frames, nine never came to this server.
+    // After the first one the slow viewer reads nothing while the other gets all. Of ten frames, nine never came to this
+    // server.
     for number in 1..=60 {
         push(&mut camera, number * 10).await;
         assert_eq!(fast.frame().await.stamp.seq, number * 10);

@@ -25,7 +25,8 @@ const STILL: [&str; 2] = ["cli", "front/admit"];
 /// What every part may import only if it is one of these: they put the parts together.
 const TOP: [&str; 7] = ["app", "cli", "cmd", "config", "fuzzing", "main", "usage"];
 
-/// What a part of the server must never import, besides [`TOP`]. Parts that are not there yet are held to it from their start.
+/// What a part of the server must never import, besides [`TOP`]. Parts that are not there yet are held to it from their
+/// start.
 const NEVER: [(&str, &[&str]); 11] = [
     (
         "access",

@@ -134,8 +134,8 @@ impl Modules {
         self.sources.contains_key(&at).then_some(at)
     }
 
-    /// Circles among the modules of one folder: files that import each other, directly or through others beside them. What a
-    /// folder's own file (`mod.rs`) declares is at hand for all below it, and does not count.
+    /// Circles among the modules of one folder: files that import each other, directly or through others beside them. What
+    /// a folder's own file (`mod.rs`) declares is at hand for all below it, and does not count.
     pub fn circles(&self) -> Vec<Vec<String>> {
         let mut folders: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
         for (from, to) in self.imports() {
