@@ -39,6 +39,16 @@ pub enum ServerMessage {
         /// The server's Unix time in µs.
         time_us: u64,
     },
+    /// The server's configuration file cannot be applied, or can be again. Only administrators are told.
+    Configuration {
+        /// What is wrong, for people; `None` where nothing is wrong any more.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "text::deserialize_option"
+        )]
+        problem: Option<String>,
+    },
     /// Something that the viewer did wrong.
     Error {
         /// A word for programs, such as `bad-message`.
@@ -335,6 +345,16 @@ mod tests {
             ServerMessage::Rendition(half).to_json(),
             r#"{"type":"rendition","width":640,"height":360,"full_width":1280,"full_height":720}"#
         );
+        let wrong = ServerMessage::Configuration {
+            problem: Some("line 3".into()),
+        };
+        assert_eq!(
+            wrong.to_json(),
+            r#"{"type":"configuration","problem":"line 3"}"#
+        );
+        let right = ServerMessage::Configuration { problem: None };
+        assert_eq!(right.to_json(), r#"{"type":"configuration"}"#);
+        assert_eq!(ServerMessage::from_json(&right.to_json()), Ok(right));
         let pong = ServerMessage::Pong {
             id: Some(3),
             time_us: 5,

@@ -111,6 +111,7 @@ pub fn send(acknowledges: bool, times: usize) {
             wire,
             entry,
             config,
+            None,
             std::future::pending(),
         ));
         let jpeg = Bytes::from(picture::jpeg(1000, 1));

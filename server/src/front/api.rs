@@ -2,7 +2,7 @@
 //! `/metrics` tells as well is in [`super::figures`].
 
 use super::State;
-use super::admit::{self, Admitted, Needs};
+use super::admit::{self, Admitted, CONFIGURATION, Needs};
 use super::figures::{CAMERA, VIEWERS, with};
 use super::query::Query;
 use crate::access::{Grant, Role};
@@ -34,7 +34,10 @@ pub(super) async fn status(
         described
     });
     // Paths on the disk are the owner's business, too.
-    let configuration = (grant.role == Role::Admin).then(|| state.configuration.told());
+    let configuration = grant
+        .role
+        .includes(CONFIGURATION)
+        .then(|| state.configuration.told());
     let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "time_us": clock::now_us(),

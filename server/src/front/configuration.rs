@@ -4,13 +4,19 @@
 //! Reading it belongs to [`crate::config`].
 
 use crate::util::clock;
+use pistreamer_protocol::text;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// What is known. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Configuration(Arc<Mutex<Known>>);
+pub struct Configuration {
+    known: Arc<Mutex<Known>>,
+    /// What viewers with the role for it are told.
+    problem: Arc<watch::Sender<Option<String>>>,
+}
 
 /// As `/api/v1/status` tells it.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -36,11 +42,13 @@ impl Configuration {
             problems: problems.to_vec(),
             restart: restart.to_vec(),
         };
+        self.publish(problems);
     }
 
     /// What the files say now is wrong, and nothing was changed.
     pub(crate) fn refused(&self, problems: &[String]) {
         self.known().problems = problems.to_vec();
+        self.publish(problems);
     }
 
     /// All of it.
@@ -48,8 +56,26 @@ impl Configuration {
         self.known().clone()
     }
 
+    /// What is wrong, in one line, now and after each change.
+    pub(super) fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.problem.subscribe()
+    }
+
+    fn publish(&self, problems: &[String]) {
+        let line = match problems {
+            [] => None,
+            [problem] => Some(text::plain(problem)),
+            [first, ..] => Some(text::plain(&format!("1 of {}: {first}", problems.len()))),
+        };
+        self.problem.send_if_modified(|told| {
+            let is_new = *told != line;
+            *told = line;
+            is_new
+        });
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing panics while it holds this lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn allowed(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::admit::COMMANDS;
+    use super::super::admit::{COMMANDS, CONFIGURATION};
     use super::*;
     use pistreamer_protocol::message::{ViewerMessage, Want};
     use std::fmt::Write as _;
@@ -118,6 +118,8 @@ mod tests {
             };
             row(&mut text, &name, needed, [needed == Role::View, false]);
         }
+        let told = "`configuration` from `/ws`";
+        row(&mut text, told, CONFIGURATION, [false, false]);
         text
     }
 

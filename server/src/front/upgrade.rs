@@ -1,13 +1,12 @@
 //! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
 
-use super::admit::{COMMANDS, Watched};
+use super::admit::{COMMANDS, CONFIGURATION, Watched};
 use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::{State, no_place, refusal, seat, stop};
-use crate::camera::Subscription;
-use crate::session::{self, Entry, Link, Stop};
+use crate::session::{self, Link};
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -57,7 +56,23 @@ pub(super) async fn upgrade(
         let subscription = camera
             .subscribe(limits)
             .operating(grant.role.includes(COMMANDS));
-        serve(upgrade, &state, subscription, wire, entry, stop).await;
+        let problem = grant.role.includes(CONFIGURATION);
+        let problem = problem.then(|| state.configuration.problem());
+        let Some((stream, read)) = upgraded(upgrade).await else {
+            return;
+        };
+        let link = Link::new(stream, read).await;
+        let came = state.crowd.came();
+        let session = session::run(
+            link,
+            subscription,
+            wire,
+            entry,
+            state.sessions,
+            problem,
+            stop,
+        );
+        came.went(session.await);
         drop(via);
     };
     tasks.spawn(session.instrument(span));
@@ -183,21 +198,4 @@ pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
         return None;
     };
     Some((parts.io.into_inner(), parts.read_buf.into()))
-}
-
-async fn serve(
-    upgrade: OnUpgrade,
-    state: &State,
-    subscription: Subscription,
-    wire: WireFormat,
-    entry: Entry,
-    stop: impl Future<Output = Stop>,
-) {
-    let Some((stream, read)) = upgraded(upgrade).await else {
-        return;
-    };
-    let link = Link::new(stream, read).await;
-    let came = state.crowd.came();
-    let session = session::run(link, subscription, wire, entry, state.sessions, stop);
-    came.went(session.await);
 }

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -46,13 +47,15 @@ pub struct Config {
 /// After so many frames everything else has its turn, however fast a camera is.
 const IN_A_ROW: u32 = 16;
 
-/// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
+/// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`. What is wrong with the server's configuration is
+/// for viewers that may know it: the others have no `problem`.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     link: Link<S>,
     mut subscription: Subscription,
     wire: WireFormat,
     viewer: Entry,
     config: Config,
+    problem: Option<watch::Receiver<Option<String>>>,
     stop: impl Future<Output = Stop>,
 ) -> End {
     let now = Instant::now();
@@ -72,6 +75,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         ping_due: now + config.ping_interval,
         probe: None,
         probes: 0,
+        problem,
     };
     let end = match session.serve(&mut subscription, pin!(stop)).await {
         Ok(end) | Err(end) => end,
@@ -105,12 +109,15 @@ struct Session<S> {
     ping_due: Instant,
     probe: Option<Probe>,
     probes: u64,
+    problem: Option<watch::Receiver<Option<String>>>,
 }
 
 /// What a session wakes up for.
 enum Wake {
     Frame(Arc<Frame>),
     State(CameraState),
+    /// What is wrong with the server's configuration.
+    Problem(Option<String>),
     Heard(Message),
     /// What waited for the socket is sent.
     Sent,
@@ -127,6 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         mut stop: Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<End, End> {
         self.say_hello(subscription)?;
+        let problem = self.problem.as_mut().and_then(newest);
+        if problem.is_some() {
+            self.say(ServerMessage::Configuration { problem })?;
+        }
         let mut alarm = pin!(sleep_until(self.ping_due));
         let mut in_a_row = 0;
         loop {
@@ -158,6 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     },
                     stop = &mut stop => Wake::End(stop.into()),
                     heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
+                    problem = changed(&mut self.problem) => Wake::Problem(problem),
                     () = &mut alarm => Wake::Alarm,
                     () = ready(()), if in_a_row == IN_A_ROW => Wake::Turn,
                 }
@@ -171,6 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     let state = subscription.told(state);
                     self.say(ServerMessage::State(state.message()))?;
                 }
+                Wake::Problem(problem) => self.say(ServerMessage::Configuration { problem })?,
                 Wake::Heard(message) => self.hear(message, subscription)?,
                 Wake::Sent => {}
                 Wake::Alarm => self.tick()?,
@@ -270,6 +283,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn say(&mut self, message: ServerMessage) -> Result<(), End> {
         Ok(self.link.say(Message::text(message.to_json()))?)
     }
+}
+
+fn newest(problem: &mut watch::Receiver<Option<String>>) -> Option<String> {
+    problem.borrow_and_update().clone()
+}
+
+/// Waits for another problem, or for there to be none any more. Cancel-safe.
+async fn changed(problem: &mut Option<watch::Receiver<Option<String>>>) -> Option<String> {
+    if let Some(problem) = problem
+        && problem.changed().await.is_ok()
+    {
+        return newest(problem);
+    }
+    // Nobody is left to say anything, or this viewer is not to hear it.
+    std::future::pending().await
 }
 
 impl From<Option<Result<Message, tokio_tungstenite::tungstenite::Error>>> for Wake {

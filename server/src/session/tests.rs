@@ -64,7 +64,15 @@ impl Stage {
         let stopped: BoxFuture<_> = Box::pin(async { stopped.await.unwrap() });
         let link = Link::new(ours, Vec::new()).await;
         let subscription = camera.subscribe(Limits::default());
-        let session = run(link, subscription, WireFormat::Jpeg, entry, CONFIG, stopped);
+        let session = run(
+            link,
+            subscription,
+            WireFormat::Jpeg,
+            entry,
+            CONFIG,
+            None,
+            stopped,
+        );
         Self {
             camera,
             roster,

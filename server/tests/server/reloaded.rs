@@ -3,6 +3,8 @@
 use crate::process::{pistreamer, started_with};
 use crate::support::{PATIENCE, Running, TestViewer, picture};
 use futures::future::join_all;
+use pistreamer::access::{Entry, Key, Role, Secret, Store};
+use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -73,9 +75,13 @@ impl Server {
     }
 
     async fn get(&self, path: &str) -> Value {
+        self.get_by("GET", path).await
+    }
+
+    async fn get_by(&self, method: &str, path: &str) -> Value {
         let url = format!("http://{}{path}", self.address);
         let answer = tokio::process::Command::new("curl")
-            .args(["-sS", &url])
+            .args(["-sS", "-X", method, &url])
             .output();
         serde_json::from_slice(&answer.await.unwrap().stdout).unwrap()
     }
@@ -199,6 +205,84 @@ async fn a_file_with_an_error_changes_nothing_and_is_told_until_it_is_right() {
         serde_json::json!([]),
         "{status}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_in_the_file_is_told_to_administrators_who_watch_and_to_no_other_viewer() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::new(directory.path().join("state"));
+    store.open().unwrap();
+    let mut keys = Vec::new();
+    for role in Role::ALL {
+        let key = Key::random().unwrap();
+        keys.push(key.as_str().to_owned());
+        let entry = Entry::new(role.name().parse().unwrap(), role, Secret::Key(key));
+        store.change(|keys| keys.keys.push(entry)).unwrap();
+    }
+    let admin = keys.pop().unwrap();
+    let camera = camera("door", "source = \"pattern\"\nsize = \"320x240\"");
+    let right = format!("[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n{camera}");
+    let path = directory.path().join("pistreamer.toml");
+    std::fs::write(&path, &right).unwrap();
+    let server = Server::start_in(directory, &path);
+    let tickets = format!("/api/v1/tickets?key={admin}");
+    let ticket = server.get_by("POST", &tickets).await;
+    let ticket = ticket["ticket"].as_str().unwrap();
+    let shown = keys.iter().map(|key| format!("key={key}"));
+    let mut others = Vec::new();
+    for shown in shown.chain([format!("ticket={ticket}")]) {
+        let path = format!("/ws?{shown}");
+        let viewer = TestViewer::connect_with(server.address, &path, &[]).await;
+        others.push((shown, viewer.unwrap()));
+    }
+    let path = format!("/ws?key={admin}");
+    let mut before = TestViewer::connect_with(server.address, &path, &[])
+        .await
+        .unwrap();
+    server.replace(&format!("{right}qualty = 3\nsizee = 4\n"));
+    server.hang_up();
+    let problem = configuration(&mut before).await.expect("nothing is wrong");
+    assert!(problem.starts_with("1 of 2: "), "{problem}");
+    assert!(
+        problem.contains("pistreamer.toml:") && problem.contains("did you mean quality?"),
+        "{problem}"
+    );
+    let mut after = TestViewer::connect_with(server.address, &path, &[])
+        .await
+        .unwrap();
+    after.hello().await;
+    let told = after.told().await;
+    let problem = Some(problem);
+    assert_eq!(told, ServerMessage::Configuration { problem });
+    // What is wrong may be very long, and what is told is not.
+    let long = format!("[[camera]]\nsource = \"{}\"", "x".repeat(2000));
+    server.replace(&(HEAD.to_owned() + &long));
+    server.hang_up();
+    let problem = configuration(&mut before).await.expect("nothing is wrong");
+    assert_eq!(problem.chars().count(), 300, "{problem}");
+    server.replace(&right);
+    server.hang_up();
+    assert_eq!(configuration(&mut before).await, None);
+    while configuration(&mut after).await.is_some() {}
+    for (shown, viewer) in &mut others {
+        viewer.say(ViewerMessage::Ping { id: Some(1) }).await;
+        loop {
+            match viewer.told().await {
+                ServerMessage::Pong { .. } => break,
+                ServerMessage::Configuration { problem } => panic!("{shown} was told {problem:?}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What a viewer is told next of the server's configuration.
+async fn configuration(viewer: &mut TestViewer) -> Option<String> {
+    loop {
+        if let ServerMessage::Configuration { problem } = viewer.told().await {
+            return problem;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

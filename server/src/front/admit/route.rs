@@ -10,6 +10,9 @@ use axum::routing::MethodRouter;
 /// The role that commands to a camera need: `control` messages of viewers.
 pub(in crate::front) const COMMANDS: Role = Role::Operate;
 
+/// The role that is told what is wrong with the configuration, as `/api/v1/status` tells it.
+pub(in crate::front) const CONFIGURATION: Role = Role::Admin;
+
 /// What there is to ask for by one method at one path.
 pub(in crate::front) struct Route {
     pub path: &'static str,
