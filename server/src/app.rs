@@ -204,7 +204,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         log: _,
     } = config;
     let camera = Camera::start(camera.clone(), &camera::Context::default())?;
-    let (progress, stop) = (push::Progress::default(), CancellationToken::new());
+    let (progress, stop) = (camera.begin_push(target), CancellationToken::new());
     let time_is_over = async {
         match duration {
             Some(duration) => tokio::time::sleep(*duration).await,
@@ -216,7 +216,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         problem = &mut pushing => Some(problem),
         () = shutdown => None,
         () = time_is_over => None,
-        () = push::report(&progress, target) => None,
+        () = push::report(&progress) => None,
     };
     if problem.is_none() {
         stop.cancel();
@@ -228,7 +228,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
     if tokio::time::timeout(GOODBYE, closed).await.is_err() {
         tracing::warn!("the camera did not close in time");
     }
-    let (frames, problem) = (progress.frames(), problem.flatten());
+    let (frames, problem) = (progress.delivered(), problem.flatten());
     if frames == 0 {
         let state = camera.state();
         let reason = problem.or((!state.reason.is_empty()).then_some(state.reason));

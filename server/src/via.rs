@@ -1,7 +1,8 @@
-//! Servers that show each other's cameras tell who they are, so that none shows itself, directly or in a circle.
+//! Servers that show each other's cameras tell who they are, so that none shows itself, directly or in a circle, nor is
+//! pushed its own pictures.
 //!
 //! A relay names itself and all that already look at its camera through relays of their own, in `?via=` of its request
-//! (PROTOCOL.md). A server that finds its own name there refuses.
+//! (PROTOCOL.md). A pusher names itself alone. A server that finds its own name there refuses.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -49,7 +50,12 @@ impl Default for Via {
 }
 
 impl Via {
-    /// Whether what a relay tells names this server.
+    /// This server's name.
+    pub fn own(&self) -> &str {
+        &self.own
+    }
+
+    /// Whether what a relay or a pusher tells names this server.
     pub fn is_own(&self, told: &str) -> bool {
         told.split('.').any(|name| name == &*self.own)
     }

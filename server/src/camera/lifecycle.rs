@@ -115,6 +115,11 @@ impl Lifecycle {
         &self.shared.commands
     }
 
+    /// As [`Context::via`].
+    pub fn via(&self) -> Option<&Via> {
+        self.shared.context.via.as_ref()
+    }
+
     /// The settings in force.
     pub fn settings(&self) -> Settings {
         self.shared.wanted().settings.clone()

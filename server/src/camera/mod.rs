@@ -10,6 +10,7 @@ mod id;
 mod intake;
 mod lifecycle;
 mod no_signal;
+mod pushes;
 mod registry;
 mod settings;
 mod state;
@@ -20,6 +21,7 @@ pub use control::{Command, CommandError, Operator};
 pub use id::{Id, IdError, identify};
 pub use lifecycle::Context;
 pub use no_signal::NO_SIGNAL_INTERVAL;
+pub use pushes::{Push, PushEntry, PushState, PushStatus};
 pub use registry::{Change, ChangeError, Registry};
 pub use settings::Settings;
 pub use state::{CameraState, Phase};
@@ -31,10 +33,12 @@ use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
 use crate::source::{Outlet, Report};
 use crate::util::log_throttle::Folded;
+use crate::via::Via;
 use anyhow::Context as _;
 use intake::Intake;
 use lifecycle::{Lifecycle, Made};
 use no_signal::NoSignal;
+use pushes::Pushes;
 use state::StateCell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -52,6 +56,7 @@ struct Inner {
     state: Arc<StateCell>,
     slot: PushSlot,
     no_signal: NoSignal,
+    pushes: Pushes,
     lifecycle: Lifecycle,
     removed: CancellationToken,
 }
@@ -107,6 +112,7 @@ impl Camera {
             state,
             slot,
             no_signal: NoSignal::default(),
+            pushes: Pushes::default(),
             removed: CancellationToken::new(),
         }))
     }
@@ -145,6 +151,11 @@ impl Camera {
     /// What it goes by.
     pub fn id(&self) -> &Id {
         &self.0.id
+    }
+
+    /// The servers that look at this one; `None` where this program serves nothing.
+    pub(crate) fn via(&self) -> Option<&Via> {
+        self.0.lifecycle.via()
     }
 
     /// Its settings now.

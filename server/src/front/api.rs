@@ -3,10 +3,10 @@
 
 use super::State;
 use super::admit::{self, Admitted, CONFIGURATION, Needs};
-use super::figures::{CAMERA, VIEWERS, with};
+use super::figures::{CAMERA, PUSH, VIEWERS, with};
 use super::query::Query;
 use crate::access::{Grant, Role};
-use crate::camera::{Camera, Phase};
+use crate::camera::{Camera, Phase, Push};
 use crate::hub::Tally;
 use crate::session::Viewer;
 use crate::util::clock;
@@ -58,7 +58,18 @@ pub(super) async fn cameras(
 }
 
 fn described(state: &State, grant: &Grant) -> Vec<Value> {
-    state.cameras.all(grant).iter().map(describe).collect()
+    let cameras = state.cameras.all(grant);
+    let cameras = cameras.iter().map(|camera| {
+        let mut described = describe(camera);
+        // Where frames go is the owner's business.
+        described["pushes"] = if grant.role == Role::Admin {
+            camera.pushes().iter().map(|push| describe_push(push)).collect()
+        } else {
+            Value::Null
+        };
+        described
+    });
+    cameras.collect()
 }
 
 /// A rate with as many digits as it is good for.
@@ -87,6 +98,17 @@ fn describe(camera: &Camera) -> Value {
         "renditions": feed.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
     });
     with(described, &CAMERA, camera)
+}
+
+fn describe_push(push: &Push) -> Value {
+    let status = push.status();
+    let described = json!({
+        "target": push.target(),
+        "state": status.state,
+        "reason": status.reason,
+        "since_us": status.since_us,
+    });
+    with(described, &PUSH, push)
 }
 
 fn describe_rendition((tally, consumers): &(Tally, usize)) -> Value {

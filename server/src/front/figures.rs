@@ -2,7 +2,7 @@
 //!
 //! What only one of them tells belongs to [`super::api`] or [`super::metrics`].
 
-use crate::camera::{Camera, Phase};
+use crate::camera::{Camera, Phase, Push, PushState};
 use crate::session::Totals;
 use serde_json::Value;
 use std::sync::atomic::Ordering::Relaxed;
@@ -85,6 +85,38 @@ pub(super) const CAMERA: [Figure<Camera>; 9] = [
         kind: "gauge",
         help: "Unix time of the newest frame's publication",
         value: |camera| camera.feed().counters.published_us.load(Relaxed) as f64 / 1e6,
+    },
+];
+
+/// The figures of each push.
+pub(super) const PUSH: [Figure<Push>; 4] = [
+    Figure {
+        field: None,
+        name: "pistreamer_push_up",
+        kind: "gauge",
+        help: "1 while the target of the push is connected",
+        value: |push| f64::from(u8::from(push.status().state == PushState::Connected)),
+    },
+    Figure {
+        field: Some("delivered"),
+        name: "pistreamer_push_frames_delivered_total",
+        kind: "counter",
+        help: "Frames that were pushed and accepted, or handed to the network where the target tells nothing",
+        value: |push| push.delivered() as f64,
+    },
+    Figure {
+        field: Some("skipped"),
+        name: "pistreamer_push_frames_skipped_total",
+        kind: "counter",
+        help: "Frames that newer ones overtook on the way to the target of the push",
+        value: |push| push.skipped() as f64,
+    },
+    Figure {
+        field: Some("bytes"),
+        name: "pistreamer_push_bytes_total",
+        kind: "counter",
+        help: "Bytes of frames that were pushed",
+        value: |push| push.bytes() as f64,
     },
 ];
 

@@ -55,6 +55,12 @@ pub(super) async fn upgrade(
         Ok(agreed) => agreed,
         Err(refusal) => return *refusal,
     };
+    if query.get("via").is_some_and(|via| state.via.is_own(via)) {
+        return refusal(
+            StatusCode::LOOP_DETECTED,
+            "a camera would be pushed to the server that it belongs to: give --push the address of another server",
+        );
+    }
     let push = match slot.take() {
         Ok(push) => push,
         Err(unavailable @ (Unavailable::Occupied | Unavailable::Closed)) => {

@@ -4,7 +4,8 @@
 
 use super::State;
 use super::admit::Admitted;
-use super::figures::{CAMERA, Figure, VIEWERS};
+use super::figures::{CAMERA, Figure, PUSH, VIEWERS};
+use crate::access::Role;
 use crate::camera::Camera;
 use axum::extract;
 use axum::http::header;
@@ -28,6 +29,10 @@ pub(super) async fn metrics(
         }
     }
     infos(&mut text, &cameras);
+    // Where frames go is the owner's business.
+    if grant.role == Role::Admin {
+        pushes(&mut text, &cameras);
+    }
     renditions(&mut text, &cameras);
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
@@ -137,6 +142,20 @@ fn infos(text: &mut String, cameras: &[Camera]) {
             escaped(&state.source)
         );
         line(text, name, &label, 1.0);
+    }
+}
+
+/// How pushes go, each by its target.
+fn pushes(text: &mut String, cameras: &[Camera]) {
+    for figure in PUSH {
+        describe(text, figure.name, figure.kind, figure.help);
+        for camera in cameras {
+            for push in camera.pushes() {
+                let target = escaped(push.target());
+                let label = format!("{},target=\"{target}\"", label(camera));
+                line(text, figure.name, &label, (figure.value)(&push));
+            }
+        }
     }
 }
 

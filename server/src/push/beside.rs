@@ -2,8 +2,7 @@
 //!
 //! How one of them goes belongs to [`super::run`].
 
-use super::Progress;
-use crate::camera::{Camera, Registry, Target};
+use crate::camera::{Camera, PushEntry, Registry, Target};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -13,6 +12,7 @@ struct Running {
     camera: Camera,
     target: Target,
     stop: CancellationToken,
+    _entry: PushEntry,
 }
 
 impl Drop for Running {
@@ -60,14 +60,17 @@ fn follow_now(cameras: &Registry, running: &mut Vec<Running>, tasks: &mut JoinSe
         let (camera, target) = wanted;
         let stop = CancellationToken::new();
         let span = tracing::info_span!("push", camera = %camera.id(), %target);
+        let entry = camera.begin_push(&target);
+        let push = entry.push();
         running.push(Running {
             camera: camera.clone(),
             target: target.clone(),
             stop: stop.clone(),
+            _entry: entry,
         });
-        let push = async move {
-            super::run(&camera, &target, &Progress::default(), &stop).await;
+        let pushing = async move {
+            super::run(&camera, &target, &push, &stop).await;
         };
-        tasks.spawn(push.instrument(span));
+        tasks.spawn(pushing.instrument(span));
     }
 }

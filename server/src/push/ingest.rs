@@ -1,7 +1,7 @@
 //! Another pistreamer's `/ingest`, sending. Credit and pauses are the business of [`Publisher`].
 
-use super::{Progress, Stopped};
-use crate::camera::{Camera, Event};
+use super::{Sending, Stopped};
+use crate::camera::{Camera, Event, Push};
 use crate::hub::Limits;
 use pistreamer_client::{Config, Error, Publisher};
 use tokio_util::sync::CancellationToken;
@@ -10,22 +10,26 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn push(
     camera: &Camera,
     config: &Config,
-    progress: &Progress,
+    push: &Push,
     stop: &CancellationToken,
 ) -> Result<Stopped, String> {
+    let mut config = config.clone();
+    if let Some(via) = camera.via() {
+        config.endpoint.add_query("via", via.own());
+    }
     let connected = tokio::select! {
         () = stop.cancelled() => return Ok(Stopped::Before),
-        connected = Publisher::connect(config) => connected,
+        connected = Publisher::connect(&config) => connected,
     };
     let mut publisher = connected.map_err(|error| error.to_string())?;
     tracing::info!(endpoint = %config.endpoint, "connected");
     let mut counted = 0;
-    let result = feed(camera, &mut publisher, progress, &mut counted, stop).await;
+    let result = feed(camera, &mut publisher, push, &mut counted, stop).await;
     let accepted = match &result {
         Ok(()) => publisher.close().await,
         Err(_) => publisher.accepted(),
     };
-    progress.delivered(accepted - counted);
+    push.count_delivered(accepted - counted);
     result
         .map(|()| Stopped::Connected)
         .map_err(|error| error.to_string())
@@ -34,12 +38,13 @@ pub(super) async fn push(
 async fn feed(
     camera: &Camera,
     publisher: &mut Publisher,
-    progress: &Progress,
+    push: &Push,
     counted: &mut u64,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     // First, so that no change in between is missed.
     let mut subscription = camera.subscribe(Limits::default());
+    let mut sending = Sending::connected(push);
     publisher.status(camera.state().message()).await?;
     loop {
         // While nobody watches over there, the camera is not wanted here either.
@@ -47,6 +52,7 @@ async fn feed(
             subscription.resume();
         } else {
             subscription.pause();
+            sending.pause();
         }
         let ready = publisher.is_ready();
         tokio::select! {
@@ -55,12 +61,12 @@ async fn feed(
             event = subscription.next(ready) => match event {
                 Event::Frame(frame) => {
                     publisher.send(frame.jpeg()).await?;
-                    progress.sent(frame.jpeg().len());
+                    sending.sent(&frame);
                 }
                 Event::State(state) => publisher.status(state.message()).await?,
             },
         }
-        progress.delivered(publisher.accepted() - *counted);
+        push.count_delivered(publisher.accepted() - *counted);
         *counted = publisher.accepted();
     }
 }

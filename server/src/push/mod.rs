@@ -11,39 +11,40 @@ mod tcp;
 pub use beside::follow;
 pub use report::report;
 
-use crate::camera::{Camera, Target};
+use crate::camera::{Camera, Push, Target};
+use crate::hub::Frame;
 use futures::FutureExt;
 use pistreamer_protocol::Backoff;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Sums since pushing began.
-#[derive(Debug, Default)]
-pub struct Progress {
-    frames: AtomicU64,
-    bytes: AtomicU64,
+/// What goes out through one connection.
+struct Sending<'a> {
+    push: &'a Push,
+    /// The number of the last frame; `None` where nothing was missed since.
+    last: Option<u64>,
 }
 
-impl Progress {
-    /// Frames that were delivered: accepted where the target tells, else handed to the network.
-    pub fn frames(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
+impl<'a> Sending<'a> {
+    /// The connection is there.
+    fn connected(push: &'a Push) -> Self {
+        push.connected();
+        Self { push, last: None }
     }
 
-    /// Bytes of JPEG that were sent.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// That frame was sent.
+    fn sent(&mut self, frame: &Frame) {
+        let last = self.last.replace(frame.number);
+        let skipped = last.map_or(0, |last| frame.number.saturating_sub(last + 1));
+        self.push.count_skipped(skipped);
+        self.push.count_sent(frame.jpeg().len());
     }
 
-    fn delivered(&self, frames: u64) {
-        self.frames.fetch_add(frames, Ordering::Relaxed);
-    }
-
-    fn sent(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// The target wants nothing for now, so that it misses nothing.
+    fn pause(&mut self) {
+        self.last = None;
     }
 }
 
@@ -84,17 +85,17 @@ async fn survived<T>(attempt: impl Future<Output = Result<T, String>>) -> Result
 pub async fn run(
     camera: &Camera,
     target: &Target,
-    progress: &Progress,
+    push: &Push,
     stop: &CancellationToken,
 ) -> Option<String> {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last = None;
     while !stop.is_cancelled() {
-        let (before, began) = (progress.frames(), Instant::now());
+        let (before, began) = (push.delivered(), Instant::now());
         let attempt = async {
             match target {
-                Target::Tcp(endpoint) => tcp::push(camera, endpoint, progress, stop).await,
-                Target::Ingest(config) => ingest::push(camera, config, progress, stop).await,
+                Target::Tcp(endpoint) => tcp::push(camera, endpoint, push, stop).await,
+                Target::Ingest(config) => ingest::push(camera, config, push, stop).await,
             }
         };
         let attempt = survived(attempt);
@@ -107,7 +108,7 @@ pub async fn run(
             Ok(Stopped::Before) => return last,
             Err(reason) => reason,
         };
-        if progress.frames() > before && began.elapsed() >= LASTED {
+        if push.delivered() > before && began.elapsed() >= LASTED {
             backoff.reset();
             last = None;
         }
@@ -116,6 +117,7 @@ pub async fn run(
         } else {
             tracing::warn!(reason, "not connected; trying again until it works");
         }
+        push.failed(&reason);
         last = Some(reason);
         tokio::select! {
             () = stop.cancelled() => {}
@@ -148,8 +150,8 @@ mod tests {
         let camera = Camera::idle("camera", renditions).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = Target::parse(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
-        let (progress, stop) = (Progress::default(), CancellationToken::new());
-        let pushing = run(&camera, &target, &progress, &stop);
+        let (push, stop) = (camera.begin_push(&target), CancellationToken::new());
+        let pushing = run(&camera, &target, &push, &stop);
         let begun = async {
             let connection = listener.accept().await.unwrap();
             camera.feed().demand().until(|demand| demand.wanted()).await;

@@ -1,9 +1,8 @@
 //! How far pushing has come, for whoever looks at the terminal.
 //!
-//! What is counted belongs to [`super::Progress`].
+//! What is counted belongs to [`Push`].
 
-use super::Progress;
-use crate::camera::Target;
+use crate::camera::Push;
 use crate::log;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -16,15 +15,16 @@ const REFRESH: Duration = Duration::from_secs(1);
 const LOG: Duration = Duration::from_secs(10);
 
 /// Tells the progress until it is dropped: in a line that is written anew, or in the log.
-pub async fn report(progress: &Progress, target: &Target) {
+pub async fn report(push: &Push) {
+    let target = push.target();
     let terminal = std::io::stderr().is_terminal();
     let mut ticks = interval(if terminal { REFRESH } else { LOG });
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
-    let mut before = (Instant::now(), progress.frames(), progress.bytes());
+    let mut before = (Instant::now(), push.delivered(), push.bytes());
     loop {
         ticks.tick().await;
-        let now = (Instant::now(), progress.frames(), progress.bytes());
+        let now = (Instant::now(), push.delivered(), push.bytes());
         let seconds = (now.0 - before.0).as_secs_f64();
         let line = line(
             now.1,
@@ -35,7 +35,7 @@ pub async fn report(progress: &Progress, target: &Target) {
         if terminal {
             log::progress(&format!("to {target}: {line}"));
         } else {
-            tracing::info!(%target, "{line}");
+            tracing::info!(target, "{line}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Receiving belongs to [`crate::source::tcp`].
 
-use super::{Progress, Stopped};
-use crate::camera::Camera;
+use super::{Sending, Stopped};
+use crate::camera::{Camera, Push};
 use crate::hub::Limits;
 use pistreamer_client::Endpoint;
 use socket2::SockRef;
@@ -27,7 +27,7 @@ const END: u32 = 0;
 pub(super) async fn push(
     camera: &Camera,
     endpoint: &Endpoint,
-    progress: &Progress,
+    push: &Push,
     stop: &CancellationToken,
 ) -> Result<Stopped, String> {
     let connected = tokio::select! {
@@ -36,6 +36,7 @@ pub(super) async fn push(
     };
     let mut stream = connected.map_err(|error| format!("cannot reach {endpoint}: {error}"))?;
     tracing::info!(%endpoint, "connected");
+    let mut sending = Sending::connected(push);
     let broke = |error: io::Error| format!("the connection to {endpoint} broke: {error}");
     let mut subscription = camera.subscribe(Limits::default());
     let mut answer = [0; 64];
@@ -63,8 +64,8 @@ pub(super) async fn push(
                     stream.write_all(jpeg).await
                 };
                 patiently(image).await.map_err(broke)?;
-                progress.sent(jpeg.len());
-                progress.delivered(1);
+                sending.sent(&frame);
+                push.count_delivered(1);
             }
         }
     }

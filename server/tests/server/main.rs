@@ -30,6 +30,7 @@ mod process;
 mod proxy;
 mod pulled;
 mod pushed;
+mod pushes;
 mod python;
 mod relayed;
 mod reloaded;
