@@ -42,7 +42,7 @@ impl Sink for Intake {
             }
             // Consumers that stay, such as a push, must not keep the last picture for others.
             Report::Lost(_) => self.feed.forget(),
-            Report::TestPattern(_) | Report::Controls(_) => {}
+            Report::Named(_) | Report::TestPattern(_) | Report::Controls(_) => {}
         }
         self.state.report(&report);
     }

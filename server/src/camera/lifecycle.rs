@@ -10,7 +10,6 @@ use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
 use crate::source::{Commands, Outlet, Pauses, Source, SourceError, supervise};
 use crate::via::Via;
-use pistreamer_protocol::message;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -51,8 +50,6 @@ struct Wanted {
     settings: Settings,
     /// Of the run that is on, or was last; `None` before the first.
     run: Option<Demand>,
-    /// What the source last called itself.
-    source: message::Camera,
     ended: bool,
 }
 
@@ -68,7 +65,6 @@ impl Lifecycle {
         let wanted = Wanted {
             settings,
             run: None,
-            source: message::Camera::default(),
             ended: false,
         };
         Self {
@@ -136,7 +132,8 @@ impl Lifecycle {
         if restarts {
             self.shared.stop(&wanted);
         } else {
-            self.shared.state.configured(wanted.name(), false);
+            let name = wanted.settings.name.as_deref();
+            self.shared.state.configured(name, false);
         }
     }
 
@@ -170,12 +167,6 @@ impl Wanted {
             run.stop();
         }
     }
-
-    /// The name that the owner gave counts more than the source's own.
-    fn name(&self) -> &str {
-        let given = self.settings.name.as_deref();
-        given.unwrap_or(&self.source.name)
-    }
 }
 
 impl Drop for Lifecycle {
@@ -194,7 +185,7 @@ impl Shared {
     fn stop(&self, wanted: &Wanted) {
         wanted.stop();
         self.feed.forget();
-        self.state.configured(wanted.name(), true);
+        self.state.configured(wanted.settings.name.as_deref(), true);
     }
 
     /// Runs the source, and after each change of settings that needs it a new one, until the camera ends.
@@ -231,9 +222,7 @@ impl Shared {
             slot: &self.slot,
         };
         let source = settings.source.build(&settings.capture, &ends)?;
-        let mut wanted = self.wanted();
-        wanted.source = source.camera();
-        self.state.made(&wanted.source, wanted.name());
+        self.state.made(&source.camera());
         Ok(source)
     }
 }
@@ -241,7 +230,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::{CameraState, Id};
+    use crate::camera::Id;
     use crate::hub;
     use crate::source::{RawFrame, Report, Sink, Spec};
     use std::sync::mpsc;
@@ -274,7 +263,7 @@ mod tests {
         let lifecycle = Lifecycle::new(
             settings.clone(),
             Arc::clone(&feed),
-            Arc::new(StateCell::new(CameraState::default())),
+            Arc::new(StateCell::new(None)),
             PushSlot::default(),
             Context::default(),
         );

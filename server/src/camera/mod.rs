@@ -92,10 +92,7 @@ impl Camera {
     }
 
     fn new(settings: Settings, context: &Context) -> Self {
-        let state = Arc::new(StateCell::new(CameraState {
-            name: settings.name.clone().unwrap_or_default(),
-            ..CameraState::default()
-        }));
+        let state = Arc::new(StateCell::new(settings.name.as_deref()));
         let slot = PushSlot::default();
         let feed = Arc::new(Feed::new(settings.renditions()));
         let lifecycle = Lifecycle::new(

@@ -8,6 +8,7 @@ use crate::source::Report;
 use crate::util::clock::{self, Moment};
 use pistreamer_protocol::message::{self, CameraStatus, Control, Hello, Mode};
 use pistreamer_protocol::{VERSION, WireFormat};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use message::CameraState as Phase;
@@ -80,22 +81,51 @@ impl CameraState {
     }
 }
 
+impl Names {
+    /// The owner's counts more.
+    fn shown(&self) -> &str {
+        self.given.as_deref().unwrap_or(&self.own)
+    }
+}
+
 /// The state of one camera, and all that wait for news of it.
 #[derive(Debug)]
 pub(super) struct StateCell {
     state: watch::Sender<CameraState>,
     turned_at: Moment,
+    names: Mutex<Names>,
+}
+
+/// What the camera could be called.
+#[derive(Debug, Default)]
+struct Names {
+    /// By its owner.
+    given: Option<String>,
+    /// By its source.
+    own: String,
 }
 
 impl StateCell {
-    pub fn new(state: CameraState) -> Self {
+    /// A camera that is being started, with the name that its owner gave it.
+    pub fn new(given: Option<&str>) -> Self {
+        let names = Names {
+            given: given.map(str::to_owned),
+            own: String::new(),
+        };
         Self {
             state: watch::Sender::new(CameraState {
                 since_us: clock::now_us(),
-                ..state
+                name: names.shown().into(),
+                ..CameraState::default()
             }),
             turned_at: Moment::now(),
+            names: Mutex::new(names),
         }
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        // Nothing panics while it holds this lock.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn get(&self) -> CameraState {
@@ -131,22 +161,26 @@ impl StateCell {
         });
     }
 
-    /// It is called so from here on, and where that `starts` it anew, its source is being made and opened.
-    pub fn configured(&self, name: &str, starts: bool) {
+    /// Its owner gave it that name, and where that `starts` it anew, its source is being made and opened.
+    pub fn configured(&self, name: Option<&str>, starts: bool) {
+        let mut names = self.names();
+        names.given = name.map(str::to_owned);
         self.change(|state| {
-            state.name = name.into();
+            state.name = names.shown().into();
             if starts && (state.phase != Phase::Starting || !state.reason.is_empty()) {
                 state.turn(Phase::Starting, "");
             }
         });
     }
 
-    /// Its source is this one from here on, and it is called so.
-    pub fn made(&self, source: &message::Camera, name: &str) {
+    /// Its source is this one from here on.
+    pub fn made(&self, source: &message::Camera) {
+        let mut names = self.names();
+        names.own.clone_from(&source.name);
         self.change(|state| {
             state.source.clone_from(&source.source);
             state.test_pattern = source.test_pattern;
-            state.name = name.into();
+            state.name = names.shown().into();
             // The new one tells its own.
             state.controls.clear();
         });
@@ -171,6 +205,11 @@ impl StateCell {
                 });
             }
             Report::Lost(reason) => self.turn(Phase::NoSignal, reason),
+            Report::Named(name) => {
+                let mut names = self.names();
+                names.own = (*name).into();
+                self.change(|state| state.name = names.shown().into());
+            }
             Report::TestPattern(made_up) => {
                 self.change(|state| state.test_pattern = *made_up);
             }

@@ -31,6 +31,8 @@ pub enum Report<'a> {
     Lost(&'a str),
     /// A picture was left out because it is broken, and why.
     Broken(&'a str),
+    /// What the camera is called, where another server says so.
+    Named(&'a str),
     /// Whether the pictures from here on are made up, where another server says so.
     TestPattern(bool),
     /// What can be set, each with its value now.
@@ -184,6 +186,12 @@ impl Outlet {
     /// The device delivers nothing any more, and why. Of the reason, each viewer is told as much as is fit to be shown.
     pub fn lost(&self, reason: &str) {
         self.report(Report::Lost(&text::plain(reason)));
+    }
+
+    /// The camera is called so: what whoever captures the pictures says. Until it is said, it is as
+    /// [`super::Source::camera`] has it.
+    pub fn named(&self, name: &str) {
+        self.report(Report::Named(&text::plain(name)));
     }
 
     /// The pictures from here on are made up, or are not: what whoever captures them says. Until it is said, it is as

@@ -153,9 +153,13 @@ async fn relay(
                 Err(error) => intake.left_out(ORIGIN, &error.to_string()),
             },
             Some(Ok(Event::Hello(hello))) => {
+                intake.named(&hello.camera.name);
                 awaits_picture = intake.follow(&told_at_first(*hello), ORIGIN);
             }
-            Some(Ok(Event::Status(status))) => awaits_picture = intake.follow(&status, ORIGIN),
+            Some(Ok(Event::Status(status))) => {
+                intake.named(status.name.as_deref().unwrap_or_default());
+                awaits_picture = intake.follow(&status, ORIGIN);
+            }
             Some(Ok(Event::Corrupt)) => {
                 let counted = subscription.stats().corrupt;
                 for _ in corrupt..counted {

@@ -129,6 +129,13 @@ impl Intake {
         self.outlet.lost(reason);
     }
 
+    /// Reports what the camera is called, where that was told.
+    pub fn named(&self, name: &str) {
+        if !name.is_empty() {
+            self.outlet.named(name);
+        }
+    }
+
     /// Reports whether the pictures are made up.
     pub fn test_pattern(&self, made_up: bool) {
         self.outlet.test_pattern(made_up);

@@ -2,6 +2,7 @@
 
 use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use futures::SinkExt as _;
+use pistreamer::camera::Change;
 use pistreamer_client::{Config, Publisher};
 use pistreamer_protocol::message::{CameraState, CameraStatus, Mode, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, WireFormat};
@@ -83,6 +84,53 @@ async fn nobody_has_to_watch_for_a_chain_to_learn_that_the_camera_came_and_how_f
     last.camera_is(|camera| camera["state"] == "no-signal")
         .await;
     stop([last, middle, origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_called_as_its_origin_is_until_its_own_owner_gives_it_a_name() {
+    let named = |server: &TestServer, name: Option<&str>| {
+        let mut settings = server.cameras.first().unwrap().settings();
+        settings.name = name.map(str::to_owned);
+        let change = Change::Reconfigure(settings);
+        server.cameras.apply(change).unwrap();
+    };
+    let origin = TestServer::configured(
+        "[[camera]]\nname = \"Front door\"\nsource = \"pattern\"\nsize = \"320x240\"\n",
+    );
+    let relay = relaying(&origin);
+    let is = async |name: &str| relay.camera_is(|camera| camera["name"] == name).await;
+    is("Front door").await;
+    let mut viewer = TestViewer::connect(&relay).await;
+    assert_eq!(viewer.hello().await.camera.name, "Front door");
+    let metrics = relay.get("/metrics").await;
+    assert!(metrics.contains("name=\"Front door\""), "{metrics}");
+
+    named(&origin, Some("Back door"));
+    let told = async {
+        loop {
+            if let Ok(ServerMessage::State(status)) = viewer.heard().await
+                && status.name.as_deref() == Some("Back door")
+            {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, told).await.unwrap();
+    is("Back door").await;
+
+    named(&relay, Some("Mine"));
+    is("Mine").await;
+    named(&origin, Some("Side door"));
+    origin
+        .camera_is(|camera| camera["name"] == "Side door")
+        .await;
+    // What comes after the name came after it.
+    viewer.frame().await;
+    is("Mine").await;
+    named(&relay, None);
+    is("Side door").await;
+    drop(viewer);
+    stop([relay, origin]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
