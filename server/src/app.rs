@@ -70,15 +70,22 @@ impl App {
         Ok(app)
     }
 
-    /// The same with cameras of the caller's own, in place of those that the configuration names.
+    /// The same with cameras of the caller's own, in place of those that the configuration names, with the settings of the
+    /// first of those.
     ///
     /// # Errors
-    /// Where an address cannot be bound.
+    /// Where an address cannot be bound, or several cameras would have one name or be pushed to one target.
     pub fn start_with(config: &Config, sources: Vec<Box<dyn Source>>) -> anyhow::Result<Self> {
         let mut config = config.clone();
         let [usual, ..] = config.cameras.as_slice() else {
             anyhow::bail!("there is no camera to be replaced");
         };
+        if sources.len() > 1 && (usual.name.is_some() || !usual.push.is_empty()) {
+            anyhow::bail!(
+                "a name and the targets of pushes are for one camera, and there are {}",
+                sources.len()
+            );
+        }
         let specs: Vec<_> = sources.into_iter().map(Spec::given).collect();
         let ids = identify(specs.iter().map(|spec| (None, spec)))?;
         let cameras = ids.into_iter().zip(specs).map(|(id, source)| Settings {

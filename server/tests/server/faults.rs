@@ -5,6 +5,8 @@
 use crate::pushed::{is_placard, next_picture};
 use crate::support::{PATIENCE, TestServer, TestViewer, chance, heavy_picture, picture};
 use bytes::Bytes;
+use pistreamer::app::App;
+use pistreamer::config::Config;
 use pistreamer::source::{
     Image, Layout, Mended, Mode, Outlet, Pixels, Plane, Source, SourceError, Whole, Yuv,
 };
@@ -321,4 +323,30 @@ async fn a_camera_that_fails_in_a_thousand_ways_is_watched_all_the_while_and_rec
     );
     TestViewer::connect(&server).await.frame().await;
     server.stop().await;
+}
+
+#[tokio::test]
+async fn one_name_and_one_target_are_not_given_to_several_cameras() {
+    let start = |count: usize, camera: &str| {
+        let config = format!(
+            "access.no_auth = true\nserver.listen = \"127.0.0.1:0\"\n[[camera]]\n{camera}\n"
+        );
+        let config = Config::from_toml(&config).unwrap();
+        let camera = || -> Box<dyn Source> {
+            Box::new(Faulty {
+                chance: chance(),
+                left: Arc::default(),
+                seq: 0,
+            })
+        };
+        App::start_with(&config, (0..count).map(|_| camera()).collect())
+    };
+    for camera in ["name = \"Door\"", "push = [\"tcp://127.0.0.1:9\"]"] {
+        let error = start(2, camera).unwrap_err().to_string();
+        assert!(error.contains("are for one camera"), "{error}");
+    }
+    for (count, camera) in [(1, "name = \"Door\""), (1, "")] {
+        let app = start(count, camera).unwrap();
+        app.run(async {}).await;
+    }
 }
