@@ -122,7 +122,13 @@ impl Loaded {
 
     /// As a file that says where each value comes from. Secrets are left out.
     pub fn shown(&self) -> String {
-        show::shown(&self.merged)
+        let ids: Vec<_> = self
+            .config
+            .cameras
+            .iter()
+            .map(|camera| &camera.id)
+            .collect();
+        show::shown(&self.merged, &ids)
     }
 }
 

@@ -2,28 +2,34 @@
 
 use super::file::header;
 use super::layer::{Merged, Values};
-use super::setting::{ALL, CAMERA, PUSH, SECTIONS, SOURCE, Setting, Value};
+use super::setting::{ALL, CAMERA, ID, PUSH, SECTIONS, SOURCE, Setting, Value};
+use crate::camera::Id;
 use std::fmt::Write as _;
 
-/// The text.
-pub(super) fn shown(merged: &Merged) -> String {
+/// The text. `ids` are those of the cameras, in order.
+pub(super) fn shown(merged: &Merged, ids: &[&Id]) -> String {
     let mut text = String::new();
     for (section, _) in SECTIONS {
         if section == CAMERA {
-            for camera in &merged.cameras {
-                table(&mut text, section, camera);
+            let ids = ids.iter().map(Some).chain(std::iter::repeat(None));
+            for (camera, id) in merged.cameras.iter().zip(ids) {
+                table(&mut text, section, camera, id.copied());
             }
         } else {
-            table(&mut text, section, &merged.server);
+            table(&mut text, section, &merged.server, None);
         }
     }
     text
 }
 
-fn table(text: &mut String, section: &str, values: &Values) {
+/// One section. `id` is the camera's.
+fn table(text: &mut String, section: &str, values: &Values, id: Option<&Id>) {
     let line_break = if text.is_empty() { "" } else { "\n" };
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{line_break}{}", header(section));
+    if let Some(id) = id.filter(|_| values.get(&ID).is_none()) {
+        let _ = writeln!(text, "id = \"{id}\"  # follows from the source");
+    }
     for setting in ALL.iter().filter(|setting| setting.section == section) {
         let Some(given) = values.get(setting) else {
             continue;

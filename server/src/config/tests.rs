@@ -283,6 +283,7 @@ fn the_last_place_that_says_something_wins_and_each_value_says_where_it_is_from(
         "no_auth = true  # --no-auth".into(),
         "fps = 7  # --fps".into(),
         "quality = 80  # default".into(),
+        "[[camera]]\nid = \"cam\"  # follows from the source\n".into(),
         format!(
             "source = \"http://me:***@cam/?pw=***\"  # {}",
             at("2", "5:1")
@@ -382,7 +383,7 @@ fn what_is_shown_has_no_secret_of_a_query_with_an_at_sign() {
     let text = "[[camera]]\nsource = \"http://cam:8080/s?user=me@x.org&password=hunter2\"";
     let layer = file::parse(text, Path::new("pistreamer.toml")).unwrap();
     let merged = Layer::merged(&[layer]);
-    let shown = show::shown(&merged);
+    let shown = show::shown(&merged, &[]);
     assert!(
         shown.contains("http://cam:8080/s?user=***&password=***"),
         "{shown}"

@@ -63,7 +63,11 @@ fn described(state: &State, grant: &Grant) -> Vec<Value> {
         let mut described = describe(camera);
         // Where frames go is the owner's business.
         described["pushes"] = if grant.role == Role::Admin {
-            camera.pushes().iter().map(|push| describe_push(push)).collect()
+            camera
+                .pushes()
+                .iter()
+                .map(|push| describe_push(push))
+                .collect()
         } else {
             Value::Null
         };

@@ -150,7 +150,12 @@ async fn a_camera_that_is_pushed_to_its_own_server_says_so_and_others_may_push()
     let server = TestServer::configured(&format!(
         "server.listen = \"{address}\"\n[[camera]]\nsource = \"ingest\"\npush = [\"ws://{address}\"]\n"
     ));
-    is(&server, "failing", "pushed to the server that it belongs to").await;
+    is(
+        &server,
+        "failing",
+        "pushed to the server that it belongs to",
+    )
+    .await;
     let config = Config::ingest(&format!("http://{address}")).unwrap();
     let publisher = Publisher::connect(&config).await.unwrap();
     publisher.close().await;
