@@ -1,4 +1,4 @@
-//! How long to wait before the next try to connect. Whether to try at all is [`crate::status`]'s decision.
+//! How long to wait before the next try to connect. Whether to try at all is [`crate::element::status`]'s decision.
 
 /// The first pause, in ms.
 const FIRST: f64 = 500.0;

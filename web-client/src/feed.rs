@@ -1,7 +1,7 @@
 //! The pipeline: WebSocket → unpack → check → decode → canvas → ack, the same in a worker and in the page.
 //!
 //! At most one frame is being decoded and at most one waits; newer ones take its place. When to connect, and what to
-//! say about it, belongs to [`crate::session`]; crossing to the page belongs to [`crate::worker`].
+//! say about it, belongs to [`crate::shell`]; crossing to the page belongs to [`crate::worker`].
 
 mod connection;
 mod jpegs;

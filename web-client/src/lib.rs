@@ -7,22 +7,21 @@ pub mod address;
 pub mod backoff;
 pub mod clock;
 pub mod geometry;
-pub mod settings;
 pub mod slot;
 pub mod stats;
-pub mod status;
 pub mod steer;
 pub mod text;
 
-pub mod chrome;
 pub mod element;
+
+pub mod chrome;
 pub mod feed;
 pub mod js;
 pub mod link;
 pub mod message;
 pub mod painter;
 pub mod refusal;
-pub mod session;
+pub mod shell;
 pub mod socket;
 pub mod worker;
 
@@ -30,6 +29,6 @@ pub mod worker;
 pub fn start() {
     js::report_panics();
     if web_sys::window().is_some() {
-        element::define();
+        shell::custom::define();
     }
 }

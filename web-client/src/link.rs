@@ -1,6 +1,6 @@
 //! What the page and the pipeline say to each other, and how it crosses `postMessage`.
 //!
-//! Each message is an array: a tag, then the fields. Acting on them belongs to [`crate::feed`] and [`crate::session`].
+//! Each message is an array: a tag, then the fields. Acting on them belongs to [`crate::feed`] and [`crate::shell`].
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};

@@ -1,6 +1,6 @@
 //! Why a server refuses the stream: browsers don't tell a page what its WebSocket's upgrade was answered with.
 //!
-//! What is shown then belongs to [`crate::status`].
+//! What is shown then belongs to [`crate::element::status`].
 
 use crate::text;
 use js_sys::Array;

@@ -1,6 +1,6 @@
 //! What the overlay tells about the last seconds: frames per second, age, bits per second.
 //!
-//! Counting since the start belongs to [`crate::session`]; making text of it to [`crate::text`].
+//! Counting since the start belongs to [`crate::shell`]; making text of it to [`crate::text`].
 
 use std::collections::VecDeque;
 

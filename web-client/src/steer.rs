@@ -3,7 +3,7 @@
 //!
 //! The rule of the automatic mode: a shortfall that lasts costs a step, first of the rate, then of the size; room that
 //! lasts wins one back. A step up that fails makes the next try wait twice as long, so that nothing flaps. Sending what
-//! [`Steering::want`] says belongs to [`crate::session`].
+//! [`Steering::want`] says belongs to [`crate::shell`].
 
 use std::collections::VecDeque;
 

@@ -46,8 +46,9 @@ async fn a_panic_shows_the_plain_stream_with_a_report_until_the_viewer_is_starte
     let page = browser.open(&server.url()).await?;
     page.wait_state("live").await?;
     page.eval(WATCH).await?;
+    // What it has shown stays as it is, until something else is to be shown.
     page.eval(&format!(
-        "({SABOTAGE})(ShadowRoot.prototype, 'getElementById', () => null)"
+        "({SABOTAGE})(ShadowRoot.prototype, 'getElementById', () => null); camera.pause()"
     ))
     .await?;
     wait_plain(&page).await?;
@@ -80,7 +81,7 @@ async fn a_panic_shows_the_plain_stream_with_a_report_until_the_viewer_is_starte
         .eval("camera.shadowRoot.querySelector('textarea').value")
         .await?;
     assert_eq!(copied, report);
-    page.eval("mend()").await?;
+    page.eval("mend(); camera.play()").await?;
     click(&page, "Start it again").await?;
     page.wait_state("live").await?;
     page.wait_drawn(5).await?;

@@ -1,19 +1,16 @@
 //! What lies over the picture: badge, notice, toolbar, and in a module of their own the [`panels`]. Shows what it is told;
 //! decides nothing.
 //!
-//! What the buttons do belongs to [`crate::session`].
+//! What the buttons do belongs to [`crate::element`].
 
 pub mod capture;
-pub mod gestures;
-pub mod intent;
 pub mod panels;
 mod render;
 
-pub use render::{View, why};
-
+use crate::element::controls::Abilities;
 use crate::js;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{CssStyleSheet, Element, HtmlCanvasElement, HtmlElement, ShadowRoot};
+use web_sys::{CssStyleSheet, HtmlCanvasElement, HtmlElement, ShadowRoot};
 
 const TEMPLATE: &str = include_str!("template.html");
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
@@ -27,8 +24,8 @@ pub struct Chrome {
 }
 
 impl Chrome {
-    /// Fills the shadow root anew.
-    pub fn build(shadow: &ShadowRoot) -> Self {
+    /// Fills the shadow root anew, without buttons for what the browser lacks.
+    pub fn build(shadow: &ShadowRoot, abilities: Abilities) -> Self {
         shadow.set_inner_html(TEMPLATE);
         if adopt_style(shadow).is_err() {
             // Browsers without constructable style sheets get a file: the server's own content policy refuses rules in the page.
@@ -43,12 +40,18 @@ impl Chrome {
             // Fails only for a node that cannot be a child.
             let _ = shadow.prepend_with_node_1(&style);
         }
-        Self {
+        let chrome = Self {
             shadow: shadow.clone(),
             root: by_id(shadow, "root"),
             stage: by_id(shadow, "stage"),
             picture: by_id(shadow, "picture"),
+        };
+        for (able, intent) in [(abilities.float, "pip"), (abilities.record, "record")] {
+            if !able {
+                chrome.set_each(intent, "hidden", "");
+            }
         }
+        chrome
     }
 
     /// The element of the template with that id.
@@ -99,15 +102,15 @@ impl Chrome {
         let _ = self.root.class_list().toggle_with_force(name, on);
     }
 
-    /// Every control for that intent, in toolbar and menu.
-    pub fn each(&self, intent: &str, f: impl Fn(&Element)) {
+    /// Sets an attribute of every control for that intent, in toolbar and menu.
+    fn set_each(&self, intent: &str, name: &str, value: &str) {
         if let Ok(list) = self
             .shadow
             .query_selector_all(&format!("[data-do={intent}]"))
         {
             for at in 0..list.length() {
-                if let Some(element) = list.item(at).and_then(|node| node.dyn_into().ok()) {
-                    f(&element);
+                if let Some(node) = list.item(at) {
+                    render::set_attribute(node.unchecked_ref(), name, value);
                 }
             }
         }

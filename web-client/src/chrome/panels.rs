@@ -1,10 +1,9 @@
 //! The second module, `panels.js`: what lies over the picture once it is asked for. Loaded then, and kept.
 //!
-//! When that is belongs to [`crate::session`].
+//! When that is belongs to [`crate::element::controls`].
 
 use crate::js::{self, Held};
 use js_sys::{Function, Promise};
-use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ImageBitmap, ShadowRoot};
@@ -76,77 +75,11 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn unfloat(this: &Panels);
     #[wasm_bindgen(method)]
-    fn close(this: &Panels);
+    pub(crate) fn close(this: &Panels);
 }
 
-/// Whether they are there.
-#[derive(Default)]
-enum Place {
-    #[default]
-    Absent,
-    Loading,
-    /// They could not be loaded, and are loaded only when the user asks again.
-    Failed,
-    There(Held<Panels>),
-}
-
-/// The place of an element's panels.
-#[derive(Default)]
-pub struct Slot(RefCell<Place>);
-
-impl Slot {
-    /// The panels, if they are there.
-    pub fn get(&self) -> Option<Panels> {
-        match &*self.0.borrow() {
-            Place::There(panels) => Some(Panels::clone(panels)),
-            _ => None,
-        }
-    }
-
-    /// Whether they have been asked for, be it in vain.
-    pub fn is_asked_for(&self) -> bool {
-        !matches!(*self.0.borrow(), Place::Absent)
-    }
-
-    /// Loads them, unless that is done; whether it was to be done.
-    pub fn begin(&self) -> bool {
-        let mut place = self.0.borrow_mut();
-        let begins = matches!(*place, Place::Absent | Place::Failed);
-        if begins {
-            *place = Place::Loading;
-        }
-        begins
-    }
-
-    /// They are there, or are not to be had.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn load(&self, shadow: &ShadowRoot) -> Result<(), JsValue> {
-        let loaded = JsFuture::from(load_module(&js::script_url(), shadow)).await;
-        // The element may have left its document meanwhile.
-        let mut place = self.0.borrow_mut();
-        match loaded {
-            Ok(panels) => {
-                let panels: Panels = panels.unchecked_into();
-                if matches!(*place, Place::Loading) {
-                    *place = Place::There(Held::new(panels));
-                } else {
-                    panels.close();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                *place = Place::Failed;
-                Err(error)
-            }
-        }
-    }
-
-    /// Ends what goes on in them.
-    pub fn end(&self) {
-        if let Place::There(panels) = self.0.take() {
-            panels.close();
-        }
-    }
+/// Loads them for an element's shadow root; `None` where they are not to be had.
+pub async fn load(shadow: &ShadowRoot) -> Option<Held<Panels>> {
+    let loaded = JsFuture::from(load_module(&js::script_url(), shadow)).await;
+    Some(Held::new(loaded.ok()?.unchecked_into()))
 }

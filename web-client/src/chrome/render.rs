@@ -1,26 +1,14 @@
 //! State → words, classes and transforms in the shadow root. Writes to the document only what has changed.
 
 use super::Chrome;
+use crate::element::settings::Settings;
+use crate::element::status::{Kind, Shown};
 use crate::geometry::{Layout, Zoom};
-use crate::settings::Settings;
-use crate::status::{Kind, Status};
-use crate::steer::{Reason, Size, Want};
+use crate::steer::Size;
 use crate::text;
 use pistreamer_protocol::WireFormat;
 use wasm_bindgen::JsValue;
 use web_sys::{Element, HtmlElement};
-
-/// What the badge and the notice tell.
-pub struct View<'a> {
-    /// The state.
-    pub status: &'a Status,
-    /// By the clock of the state.
-    pub now: f64,
-    /// Whether the picture is made up.
-    pub test_pattern: bool,
-    /// Whether any picture can be seen, old or new.
-    pub has_picture: bool,
-}
 
 const KINDS: [Kind; 9] = [
     Kind::Connecting,
@@ -35,59 +23,52 @@ const KINDS: [Kind; 9] = [
 ];
 
 impl Chrome {
-    /// Shows the state.
-    pub fn show_status(&self, view: &View<'_>) {
-        let status = view.status;
-        for kind in KINDS {
-            self.set_class(kind.name(), kind == status.kind);
+    /// Shows the state; says a new one to those who hear the page.
+    pub fn show_status(&self, shown: &Shown) {
+        let (kind, label) = (shown.kind, shown.kind.label());
+        for other in KINDS {
+            self.set_class(other.name(), other == kind);
         }
-        let lost = matches!(status.kind, Kind::Lost | Kind::Refused);
-        let never = status.retry_at == Some(f64::INFINITY);
-        let wait = match status.retry_at {
-            _ if never => String::new(),
-            Some(at) => {
-                let seconds = ((at - view.now) / 1000.0).ceil().max(0.0) as u64;
-                format!("next try in {seconds} s")
-            }
-            None if lost => String::from("trying now"),
-            None => String::new(),
-        };
         let mut detail = String::new();
-        if status.kind != Kind::Live {
-            let ago = view.now - status.since;
-            detail = format!("since {} ({})", clock_time(ago), text::duration(ago));
-            if status.kind == Kind::Stale {
-                detail.push_str(&format!(": {}", status.reason));
+        if let Some(ms) = shown.lasts {
+            detail = format!("since {} ({})", clock_time(ms), text::duration(ms));
+            if kind == Kind::Stale {
+                detail.push_str(&format!(": {}", shown.reason));
             }
         }
-        self.write("label", status.kind.label());
+        self.write("label", label);
         self.write("detail", &detail);
-        self.show("test", view.test_pattern);
-
-        let notice = match status.kind {
-            Kind::Live | Kind::Hidden => false,
-            Kind::Stale | Kind::Connecting => !view.has_picture,
-            Kind::Starting | Kind::NoSignal | Kind::Paused | Kind::Lost | Kind::Refused => true,
-        };
-        self.show("notice", notice);
-        self.show("notice-retry", lost && !never);
-        self.show("notice-play", status.kind == Kind::Paused);
-        if notice {
-            self.write("notice-title", status.kind.label());
-            let between = if status.reason.is_empty() || wait.is_empty() {
-                ""
-            } else {
-                " · "
-            };
-            self.write("notice-text", &format!("{}{between}{wait}", status.reason));
+        self.show("test", shown.test_pattern);
+        self.show("notice", shown.notice.is_some());
+        self.show("notice-retry", shown.retry);
+        self.show("notice-play", kind == Kind::Paused);
+        if let Some(notice) = &shown.notice {
+            self.write("notice-title", label);
+            self.write("notice-text", notice);
+        }
+        if shown.is_new {
+            let colon = if shown.reason.is_empty() { "" } else { ": " };
+            self.write("say", &format!("{label}{colon}{}", shown.reason));
+            let paused = kind == Kind::Paused;
+            self.set_switched("b-pause", paused, if paused { "Play" } else { "Pause" });
         }
     }
 
-    /// Says a new state to those who hear the page.
-    pub fn announce(&self, status: &Status) {
-        let colon = if status.reason.is_empty() { "" } else { ": " };
-        let said = format!("{}{colon}{}", status.kind.label(), status.reason);
-        self.write("say", &said);
+    /// Shows what the camera is called.
+    pub fn show_name(&self, name: &str) {
+        self.name_picture(name);
+        self.write("name", name);
+    }
+
+    /// Shows whether there is a recording.
+    pub fn show_recording(&self, on: bool) {
+        self.show("rec", on);
+        let label = if on {
+            "Stop recording"
+        } else {
+            "Record a clip"
+        };
+        self.set_switched("b-record", on, label);
     }
 
     /// Shows what is chosen.
@@ -96,7 +77,7 @@ impl Chrome {
         self.show("toolbar", controls);
         let set = |name: &str, intent: &str, on: bool| {
             let value = if on { "true" } else { "false" };
-            self.each(intent, |element| set_attribute(element, name, value));
+            self.set_each(intent, name, value);
         };
         set("aria-pressed", "overlay", settings.overlay);
         set("aria-pressed", "mirror", settings.mirror);
@@ -162,23 +143,7 @@ impl Chrome {
     }
 }
 
-/// Why the picture has its size and rate, in words.
-pub fn why(want: Want, why: Reason) -> String {
-    let mut text = match why {
-        Reason::Pinned => String::from("as chosen"),
-        Reason::Whole => String::from("automatic: full"),
-        Reason::Screen => String::from("automatic: fits the screen"),
-        Reason::Link(mbit) => {
-            format!("automatic: link carries {} Mbit/s", text::tenths(mbit))
-        }
-    };
-    if let Some(fps) = want.max_fps {
-        text.push_str(&format!(", {fps} per s"));
-    }
-    text
-}
-
-fn set_attribute(element: &Element, name: &str, value: &str) {
+pub(super) fn set_attribute(element: &Element, name: &str, value: &str) {
     if element.get_attribute(name).as_deref() != Some(value) {
         // Fails only for names that no attribute can have.
         let _ = element.set_attribute(name, value);

@@ -4,7 +4,7 @@ use crate::server::{Server, hello_json, jpeg, replace_socket};
 use js_sys::{Function, Promise};
 use pistreamer_protocol::message::ServerMessage;
 use pistreamer_protocol::pack;
-use pistreamer_viewer::{element, js};
+use pistreamer_viewer::{js, shell};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -28,7 +28,7 @@ pub fn body() -> HtmlElement {
 
 /// An element that stands in no document.
 pub fn camera(src: &str) -> HtmlElement {
-    element::define();
+    shell::custom::define();
     let document = web_sys::window().unwrap().document().unwrap();
     let camera: HtmlElement = document
         .create_element("pi-camera")

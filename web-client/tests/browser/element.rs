@@ -9,7 +9,7 @@ use js_sys::{Function, Promise};
 use pistreamer_protocol::message::{CameraState, CameraStatus, Hello, ServerMessage};
 use pistreamer_protocol::{Stamp, pack};
 use pistreamer_viewer::link::{Drawn, Report};
-use pistreamer_viewer::{element, js, message};
+use pistreamer_viewer::{js, message, shell};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -108,7 +108,7 @@ async fn a_frame_makes_it_live_and_events_and_data_tell() {
 
 #[wasm_bindgen_test]
 async fn an_element_that_nobody_has_any_more_is_collected() {
-    element::define();
+    shell::custom::define();
     let promise: Promise = run("
         const made = [];
         for (let i = 0; i < 20; i += 1) {

@@ -1,6 +1,6 @@
 //! What a viewer's user can choose, and how it is written down between visits.
 //!
-//! The browser's storage itself belongs to [`crate::session`].
+//! The browser's storage itself belongs to [`crate::shell`].
 
 use crate::geometry::Fit;
 use crate::steer::Size;

@@ -1,13 +1,11 @@
 //! What the viewer says about the picture, and when it connects: a state machine without browser, with the time handed in.
 //!
 //! The rule: only a new frame makes the picture live, and nothing but new frames keeps it so. An open socket proves
-//! nothing. Carrying out the [`Action`]s belongs to [`crate::session`].
+//! nothing. Carrying out the [`Action`]s belongs to [`crate::shell`].
 
 use crate::backoff::Backoff;
 use pistreamer_protocol::message::{CameraState, CameraStatus, Hello};
 
-/// Without a new frame for so many ms, or for two of the camera's frames, the picture is stale.
-const STALE: f64 = 2000.0;
 /// What a page sets instead is at least so many ms.
 const LEAST_STALE: f64 = 100.0;
 /// A try to connect that leads to nothing is given up after so many ms.
@@ -18,74 +16,6 @@ const SILENT: f64 = 8000.0;
 const PROBE: f64 = 2500.0;
 /// A hidden page keeps its paused connection for so many ms.
 const HIDDEN: f64 = 30_000.0;
-
-/// What can be said about the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// On the way to the first frame.
-    Connecting,
-    /// The server says that the camera is being opened.
-    Starting,
-    /// New frames come.
-    Live,
-    /// The connection stands, but what can be seen is old.
-    Stale,
-    /// The server says that the camera delivers nothing.
-    NoSignal,
-    /// The viewer's user stopped it.
-    Paused,
-    /// Nobody can see the page.
-    Hidden,
-    /// There is no connection.
-    Lost,
-    /// The server answers, and lets this viewer not in.
-    Refused,
-}
-
-impl Kind {
-    /// The value of `data-state`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connecting => "connecting",
-            Self::Starting => "starting",
-            Self::Live => "live",
-            Self::Stale => "stale",
-            Self::NoSignal => "no-signal",
-            Self::Paused => "paused",
-            Self::Hidden => "hidden",
-            Self::Lost => "lost",
-            Self::Refused => "refused",
-        }
-    }
-
-    /// For people.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Connecting => "Connecting",
-            Self::Starting => "Starting",
-            Self::Live => "Live",
-            Self::Stale => "Stale",
-            Self::NoSignal => "No signal",
-            Self::Paused => "Paused",
-            Self::Hidden => "Hidden",
-            Self::Lost => "Server lost",
-            Self::Refused => "Refused",
-        }
-    }
-}
-
-/// The state at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Status {
-    /// Which.
-    pub kind: Kind,
-    /// Why, for people; empty where there is nothing to explain.
-    pub reason: String,
-    /// Since when, by the clock that was handed in.
-    pub since: f64,
-    /// When the next try to connect is due; infinite where there is none before something changes.
-    pub retry_at: Option<f64>,
-}
 
 /// What the machine wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +32,7 @@ pub enum Action {
 
 /// The connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Link {
+pub(super) enum Link {
     /// None, and when the next try is due.
     Down { retry_at: Option<f64> },
     /// Asked for.
@@ -112,33 +42,33 @@ enum Link {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Drawn {
-    at: f64,
-    age: Option<f64>,
+pub(super) struct Drawn {
+    pub(super) at: f64,
+    pub(super) age: Option<f64>,
 }
 
 /// The machine. Every method takes the time in ms by any steady clock.
 #[derive(Debug)]
 pub struct Machine {
-    link: Link,
+    pub(super) link: Link,
     backoff: Backoff,
     actions: Vec<Action>,
     /// Since when and why there is no server, until one speaks again.
-    lost: Option<(f64, String)>,
+    pub(super) lost: Option<(f64, String)>,
     /// Whether the server answered the last try, with a refusal.
-    refused: bool,
-    camera: (f64, CameraStatus),
-    frame_interval: f64,
-    stale_after: Option<f64>,
+    pub(super) refused: bool,
+    pub(super) camera: (f64, CameraStatus),
+    pub(super) frame_interval: f64,
+    pub(super) stale_after: Option<f64>,
     test_pattern: bool,
-    paused: Option<f64>,
-    hidden: Option<f64>,
+    pub(super) paused: Option<f64>,
+    pub(super) hidden: Option<f64>,
     /// What the server on this connection was told last.
     told_to_pause: bool,
     /// From when on a frame proves anything.
-    waiting_since: f64,
+    pub(super) waiting_since: f64,
     last_seq: Option<u64>,
-    drawn: Option<Drawn>,
+    pub(super) drawn: Option<Drawn>,
     heard_at: f64,
     probe_at: Option<f64>,
 }
@@ -175,6 +105,11 @@ impl Machine {
     /// Whether the server calls the picture made up.
     pub fn test_pattern(&self) -> bool {
         self.test_pattern
+    }
+
+    /// Whether there is no connection, nor one on its way.
+    pub fn is_down(&self) -> bool {
+        matches!(self.link, Link::Down { .. })
     }
 
     /// Whether the user has paused.
@@ -243,7 +178,7 @@ impl Machine {
 
     /// The connection ended, or never came to be. `random` is between 0 and 1.
     pub fn closed(&mut self, now: f64, reason: &str, random: f64) {
-        if matches!(self.link, Link::Down { .. }) {
+        if self.is_down() {
             return;
         }
         let pause = self.backoff.pause(random);
@@ -361,79 +296,6 @@ impl Machine {
         }
     }
 
-    /// What to say right now.
-    pub fn status(&self, now: f64) -> Status {
-        let (kind, reason, since) = self.describe(now);
-        Status {
-            kind,
-            reason: reason.to_owned(),
-            since,
-            retry_at: match self.link {
-                Link::Down { retry_at } => retry_at,
-                _ => None,
-            },
-        }
-    }
-
-    /// When the picture will be stale if no new frame comes; `None` where it isn't waited for.
-    pub fn stale_at(&self, now: f64) -> Option<f64> {
-        let (kind, _, since) = self.describe(now);
-        let awaited = kind == Kind::Live || kind == Kind::Connecting && self.link == Link::Up;
-        let at = since + self.stale_after();
-        (awaited && at >= now).then_some(at)
-    }
-
-    fn stale_after(&self) -> f64 {
-        self.stale_after
-            .unwrap_or_else(|| STALE.max(2.0 * self.frame_interval))
-    }
-
-    fn describe(&self, now: f64) -> (Kind, &str, f64) {
-        let lost = self
-            .lost
-            .as_ref()
-            .map(|(since, why)| (*since, why.as_str()));
-        if let Some(since) = self.hidden {
-            return (Kind::Hidden, "", since);
-        }
-        if let Some(since) = self.paused {
-            let reason = match lost {
-                Some(_) if self.refused => "the server refuses",
-                Some(_) => "the server is lost",
-                None => "",
-            };
-            return (Kind::Paused, reason, since);
-        }
-        if self.link != Link::Up {
-            return match lost {
-                Some((since, why)) if self.refused => (Kind::Refused, why, since),
-                Some((since, why)) => (Kind::Lost, why, since),
-                None => (Kind::Connecting, "", self.waiting_since),
-            };
-        }
-        let (camera_since, camera) = &self.camera;
-        if camera.state == CameraState::NoSignal {
-            return (Kind::NoSignal, &camera.reason, *camera_since);
-        }
-        let stale_after = self.stale_after();
-        match self.drawn.filter(|drawn| drawn.at >= self.waiting_since) {
-            Some(drawn) if now - drawn.at > stale_after => {
-                (Kind::Stale, "no new picture comes", drawn.at)
-            }
-            Some(drawn) if drawn.age.is_some_and(|age| age > stale_after) => {
-                (Kind::Stale, "the pictures arrive too late", drawn.at)
-            }
-            Some(drawn) => (Kind::Live, "", drawn.at),
-            None if camera.state == CameraState::Starting => {
-                (Kind::Starting, &camera.reason, *camera_since)
-            }
-            None if now - self.waiting_since > stale_after => {
-                (Kind::Stale, "no picture has come yet", self.waiting_since)
-            }
-            None => (Kind::Connecting, "", self.waiting_since),
-        }
-    }
-
     fn connect(&mut self, now: f64) {
         self.link = Link::Opening { since: now };
         self.actions.push(Action::Connect);
@@ -469,4 +331,5 @@ impl Machine {
 }
 
 #[cfg(test)]
+#[path = "machine_tests.rs"]
 mod tests;

@@ -1,11 +1,13 @@
 //! The custom element `<pi-camera>`: its class, its attributes and its methods.
 //!
-//! What it does while it stands in a document belongs to [`crate::session`].
+//! What it does while it is in a document belongs to [`super`].
 
+use super::Shell;
+use crate::element::choices::Attributes;
+use crate::element::event::Event;
+use crate::element::settings::Settings;
 use crate::geometry::Fit;
 use crate::js;
-use crate::session::Session;
-use crate::settings::Settings;
 use crate::steer::Size;
 use js_sys::Promise;
 use pistreamer_protocol::WireFormat;
@@ -50,32 +52,13 @@ pub fn define() {
     define_element("pi-camera", observed, &make, &js::script_url(), version);
 }
 
-/// What the attributes ask for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attributes {
-    /// The server; without it, the one that the script came from.
-    pub src: Option<String>,
-    /// The camera's id; without it, the server's first.
-    pub camera: Option<String>,
-    /// What lets the viewer in on pages of other servers, where no session is sent.
-    pub ticket: Option<String>,
-    /// Whether there are buttons, keys and gestures.
-    pub controls: bool,
-    /// What the user may choose differently.
-    pub settings: Settings,
-    /// Names of the settings that count more than what the user chose before, with spaces between them.
-    pub pinned: String,
-    /// ms without a new frame until the picture is stale.
-    pub stale_after: Option<f64>,
-}
-
 impl Attributes {
     /// Where the stream is, in that wire format, with no more pixels in a line from the first frame on than there is use
     /// for.
     ///
     /// # Errors
     /// Why there is no such address, in words.
-    pub fn socket_url(
+    pub(super) fn socket_url(
         &self,
         wire: Option<&str>,
         max_width: Option<u32>,
@@ -91,7 +74,7 @@ impl Attributes {
     }
 
     /// Reads them.
-    pub fn read(host: &HtmlElement) -> Self {
+    pub(super) fn read(host: &HtmlElement) -> Self {
         let text = |name| host.get_attribute(name).filter(|value| !value.is_empty());
         // The class knows what stands for off.
         let is_on = |name| js::get(host, name).is_truthy();
@@ -131,7 +114,7 @@ impl Attributes {
 /// The Rust half of one element, from the moment it enters a document until it leaves.
 #[wasm_bindgen]
 pub struct View {
-    session: Rc<Session>,
+    shell: Rc<Shell>,
 }
 
 impl View {
@@ -142,7 +125,7 @@ impl View {
                 .expect("an autonomous element without a shadow root can have one")
         });
         Self {
-            session: Session::new(&host, &shadow, paused),
+            shell: Shell::new(&host, &shadow, paused),
         }
     }
 }
@@ -151,56 +134,67 @@ impl View {
 impl View {
     /// Connects, and tells the first state.
     pub fn begin(&self) {
-        self.session.begin();
+        self.shell.begin();
     }
 
     /// The element was taken out of its document.
     pub fn end(&self) {
-        self.session.end();
+        self.shell.end();
     }
 
     /// Attributes were changed.
     pub fn attributes_changed(&self) {
-        self.session.attributes_changed();
+        self.shell.attributes_changed();
     }
 
     /// The JPEG that is shown, exactly as it was received.
     pub fn snapshot(&self) -> Promise {
-        self.session.snapshot()
+        self.shell.snapshot()
     }
 
     /// No more frames, or frames again.
     pub fn set_paused(&self, paused: bool) {
-        self.session.set_paused(paused);
+        self.shell.send(Event::Paused(paused));
     }
 
     /// Whether the page or its user has paused.
     #[wasm_bindgen(getter)]
     pub fn paused(&self) -> bool {
-        self.session.paused()
+        self.shell.element.borrow().status.paused()
     }
 
     /// As `data-state`.
     #[wasm_bindgen(getter)]
     pub fn state(&self) -> String {
-        self.session.told().kind.name().to_owned()
+        self.shell
+            .element
+            .borrow()
+            .status
+            .kind(js::now())
+            .name()
+            .to_owned()
     }
 
     /// Why, for people.
     #[wasm_bindgen(getter)]
     pub fn reason(&self) -> String {
-        self.session.told().reason
+        self.shell.element.borrow().status.reason().to_owned()
     }
 
     /// Of the frame on the canvas.
     #[wasm_bindgen(getter)]
     pub fn seq(&self) -> Option<f64> {
-        self.session.seq()
+        self.shell
+            .element
+            .borrow()
+            .picture
+            .seq()
+            .map(|seq| seq as f64)
     }
 
     /// How old the picture on the canvas is now, in ms.
     #[wasm_bindgen(getter)]
     pub fn age(&self) -> Option<f64> {
-        self.session.age()
+        self.shell.element.borrow().picture.age(js::now())
     }
 }

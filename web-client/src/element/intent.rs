@@ -1,6 +1,6 @@
 //! What a user can ask for, by button or by key: one table for both.
 //!
-//! Doing it belongs to [`crate::session`].
+//! Doing it belongs to [`crate::shell`].
 
 /// One thing to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_button_of_the_template_means_something() {
-        let template = include_str!("template.html");
+        let template = include_str!("../chrome/template.html");
         let panels = include_str!("../../panels.js");
         let attributes = template.split("data-do=\"").skip(1);
         let made = ["button(\"", "choice(\""].map(|make| panels.split(make).skip(1));

@@ -1,5 +1,6 @@
 //! The state machine's promises.
 
+use super::super::kind::Kind;
 use super::*;
 use pistreamer_protocol::message::Camera;
 
@@ -62,11 +63,11 @@ fn a_test_pattern_is_told_by_hello_or_later_by_a_state() {
 #[test]
 fn only_a_frame_makes_the_picture_live() {
     let mut machine = Machine::new(0.0);
-    assert_eq!(machine.status(0.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(0.0).kind, Kind::Connecting);
     machine.hello(100.0, &hello());
-    assert_eq!(machine.status(100.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(100.0).kind, Kind::Connecting);
     machine.frame(200.0, Some(1), Some(20.0));
-    assert_eq!(machine.status(200.0).kind, Kind::Live);
+    assert_eq!(machine.state(200.0).kind, Kind::Live);
 }
 
 #[test]
@@ -74,12 +75,12 @@ fn a_silent_stream_is_stale_after_two_seconds_whatever_the_socket_says() {
     let mut machine = live();
     for now in [1000.0, 2000.0, 2200.0] {
         machine.heard(now);
-        assert_eq!(machine.status(now).kind, Kind::Live, "at {now}");
+        assert_eq!(machine.state(now).kind, Kind::Live, "at {now}");
     }
-    let status = machine.status(2201.0);
+    let status = machine.state(2201.0);
     assert_eq!((status.kind, status.since), (Kind::Stale, 200.0));
     machine.frame(5000.0, Some(2), None);
-    assert_eq!(machine.status(5000.0).kind, Kind::Live);
+    assert_eq!(machine.state(5000.0).kind, Kind::Live);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn the_same_frame_again_is_not_a_new_one() {
     for now in [1000.0, 2000.0, 3000.0] {
         assert!(!machine.frame(now, Some(1), Some(20.0)));
     }
-    assert_eq!(machine.status(3000.0).kind, Kind::Stale);
+    assert_eq!(machine.state(3000.0).kind, Kind::Stale);
     assert!(machine.frame(3000.0, Some(2), None));
     for now in [3000.0, 3100.0] {
         assert!(machine.frame(now, None, None), "a stream without numbers");
@@ -99,9 +100,9 @@ fn the_same_frame_again_is_not_a_new_one() {
 fn frames_that_are_too_old_are_stale_however_fast_they_come() {
     let mut machine = live();
     machine.frame(300.0, Some(2), Some(2500.0));
-    assert_eq!(machine.status(300.0).kind, Kind::Stale);
+    assert_eq!(machine.state(300.0).kind, Kind::Stale);
     machine.frame(400.0, Some(3), Some(100.0));
-    assert_eq!(machine.status(400.0).kind, Kind::Live);
+    assert_eq!(machine.state(400.0).kind, Kind::Live);
 }
 
 #[test]
@@ -113,25 +114,25 @@ fn a_camera_with_a_frame_each_five_seconds_is_not_stale_between_them() {
     };
     machine.hello(0.0, &slow);
     machine.frame(0.0, Some(1), None);
-    assert_eq!(machine.status(9000.0).kind, Kind::Live);
-    assert_eq!(machine.status(10_001.0).kind, Kind::Stale);
+    assert_eq!(machine.state(9000.0).kind, Kind::Live);
+    assert_eq!(machine.state(10_001.0).kind, Kind::Stale);
 }
 
 #[test]
 fn a_camera_that_never_delivers_is_not_connecting_forever() {
     let mut machine = Machine::new(0.0);
     machine.hello(100.0, &hello());
-    assert_eq!(machine.status(2000.0).kind, Kind::Connecting);
-    assert_eq!(machine.status(2101.0).kind, Kind::Stale);
+    assert_eq!(machine.state(2000.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(2101.0).kind, Kind::Stale);
 }
 
 #[test]
 fn no_signal_carries_the_servers_reason_and_time() {
     let mut machine = live();
     machine.camera(500.0, &no_signal());
-    let status = machine.status(600.0);
+    let status = machine.state(600.0);
     assert_eq!(
-        (status.kind, status.reason.as_str(), status.since),
+        (status.kind, status.reason, status.since),
         (Kind::NoSignal, "unplugged", 500.0)
     );
     // A viewer that comes later learns since when.
@@ -141,36 +142,36 @@ fn no_signal_carries_the_servers_reason_and_time() {
         ..hello()
     };
     late.hello(10_000.0, &hello);
-    assert_eq!(late.status(10_000.0).since, 4000.0);
+    assert_eq!(late.state(10_000.0).since, 4000.0);
     // The frame before the loss is not new when the camera is back.
     machine.camera(900.0, &CameraStatus::default());
-    assert_eq!(machine.status(900.0).kind, Kind::Starting);
+    assert_eq!(machine.state(900.0).kind, Kind::Starting);
     machine.frame(1000.0, Some(2), None);
-    assert_eq!(machine.status(1000.0).kind, Kind::Live);
+    assert_eq!(machine.state(1000.0).kind, Kind::Live);
 }
 
 #[test]
 fn a_lost_server_counts_down_and_stays_lost_until_it_speaks() {
     let mut machine = live();
     machine.closed(1000.0, "gone", 0.0);
-    let status = machine.status(1000.0);
+    let status = machine.state(1000.0);
     assert_eq!((status.kind, status.since), (Kind::Lost, 1000.0));
     assert_eq!(status.retry_at, Some(1500.0));
     machine.tick(1499.0, 0.0);
     assert_eq!(machine.take_actions(), []);
     machine.tick(1500.0, 0.0);
     assert_eq!(machine.take_actions(), [Action::Connect]);
-    let status = machine.status(1500.0);
+    let status = machine.state(1500.0);
     assert_eq!((status.kind, status.retry_at), (Kind::Lost, None));
     machine.closed(1600.0, "", 0.0);
-    let status = machine.status(1600.0);
-    assert_eq!((status.reason.as_str(), status.since), ("gone", 1000.0));
+    let status = machine.state(1600.0);
+    assert_eq!((status.reason, status.since), ("gone", 1000.0));
     assert_eq!(status.retry_at, Some(2600.0));
     machine.tick(2600.0, 0.0);
     machine.hello(2700.0, &hello());
-    assert_eq!(machine.status(2700.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(2700.0).kind, Kind::Connecting);
     machine.closed(2800.0, "gone again", 0.0);
-    assert_eq!(machine.status(2800.0).retry_at, Some(3300.0));
+    assert_eq!(machine.state(2800.0).retry_at, Some(3300.0));
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn a_socket_that_only_opens_does_not_reset_the_back_off() {
     let mut pauses = Vec::new();
     for _ in 0..6 {
         machine.closed(now, "", 0.0);
-        let at = machine.status(now).retry_at.unwrap();
+        let at = machine.state(now).retry_at.unwrap();
         pauses.push(at - now);
         now = at;
         machine.tick(now, 0.0);
@@ -194,7 +195,7 @@ fn a_try_that_leads_to_nothing_is_given_up() {
     machine.take_actions();
     machine.tick(10_001.0, 0.0);
     assert_eq!(machine.take_actions(), [Action::Close]);
-    assert_eq!(machine.status(10_001.0).kind, Kind::Lost);
+    assert_eq!(machine.state(10_001.0).kind, Kind::Lost);
 }
 
 #[test]
@@ -204,7 +205,7 @@ fn a_half_open_connection_is_left_after_eight_silent_seconds() {
     assert_eq!(machine.take_actions(), []);
     machine.tick(8201.0, 0.0);
     assert_eq!(machine.take_actions(), [Action::Close]);
-    assert_eq!(machine.status(8201.0).kind, Kind::Lost);
+    assert_eq!(machine.state(8201.0).kind, Kind::Lost);
 }
 
 #[test]
@@ -213,14 +214,14 @@ fn pause_and_play_tell_the_server_once_and_wait_for_a_new_frame() {
     machine.pause(300.0);
     machine.pause(400.0);
     assert_eq!(machine.take_actions(), [Action::Pause]);
-    let status = machine.status(9000.0);
+    let status = machine.state(9000.0);
     assert_eq!((status.kind, status.since), (Kind::Paused, 300.0));
     machine.play(9000.0);
     machine.play(9001.0);
     assert_eq!(machine.take_actions(), [Action::Resume]);
-    assert_eq!(machine.status(9001.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(9001.0).kind, Kind::Connecting);
     machine.frame(9050.0, Some(300), None);
-    assert_eq!(machine.status(9050.0).kind, Kind::Live);
+    assert_eq!(machine.state(9050.0).kind, Kind::Live);
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn a_new_connection_learns_that_the_user_has_paused() {
     let mut machine = live();
     machine.pause(300.0);
     machine.closed(400.0, "", 0.0);
-    assert_eq!(machine.status(400.0).kind, Kind::Paused);
+    assert_eq!(machine.state(400.0).kind, Kind::Paused);
     machine.tick(900.0, 0.0);
     machine.take_actions();
     machine.hello(1000.0, &hello());
@@ -240,7 +241,7 @@ fn a_hidden_page_pauses_then_closes_and_comes_back_at_once() {
     let mut machine = live();
     machine.set_hidden(1000.0, true);
     assert_eq!(machine.take_actions(), [Action::Pause]);
-    assert_eq!(machine.status(1000.0).kind, Kind::Hidden);
+    assert_eq!(machine.state(1000.0).kind, Kind::Hidden);
     machine.heard(20_000.0);
     machine.set_hidden(20_000.0, false);
     assert_eq!(machine.take_actions(), [Action::Resume]);
@@ -252,7 +253,7 @@ fn a_hidden_page_pauses_then_closes_and_comes_back_at_once() {
     assert_eq!(machine.take_actions(), []);
     machine.set_hidden(300_000.0, false);
     assert_eq!(machine.take_actions(), [Action::Connect]);
-    assert_eq!(machine.status(300_000.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(300_000.0).kind, Kind::Connecting);
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn a_hidden_page_does_not_knock_at_a_lost_server() {
     assert_eq!(machine.take_actions(), []);
     machine.set_hidden(100_001.0, false);
     assert_eq!(machine.take_actions(), [Action::Connect]);
-    assert_eq!(machine.status(100_001.0).kind, Kind::Lost);
+    assert_eq!(machine.state(100_001.0).kind, Kind::Lost);
 }
 
 #[test]
@@ -287,7 +288,7 @@ fn paused_stays_paused_when_the_page_is_seen_again() {
     machine.set_hidden(400.0, true);
     machine.set_hidden(500.0, false);
     assert_eq!(machine.take_actions(), [Action::Pause]);
-    assert_eq!(machine.status(500.0).kind, Kind::Paused);
+    assert_eq!(machine.state(500.0).kind, Kind::Paused);
 }
 
 #[test]
@@ -305,8 +306,8 @@ fn what_a_dead_connection_left_behind_changes_nothing() {
     machine.closed(1000.0, "gone", 0.0);
     assert!(!machine.frame(1001.0, Some(2), None));
     machine.closed(1002.0, "twice", 0.0);
-    let status = machine.status(1002.0);
-    assert_eq!((status.kind, status.reason.as_str()), (Kind::Lost, "gone"));
+    let status = machine.state(1002.0);
+    assert_eq!((status.kind, status.reason), (Kind::Lost, "gone"));
 }
 
 #[test]
@@ -314,21 +315,21 @@ fn a_server_that_refuses_is_not_lost_and_one_that_then_goes_away_is() {
     let mut machine = Machine::new(0.0);
     machine.closed(100.0, "all seats are taken", 0.0);
     machine.refused();
-    let status = machine.status(100.0);
+    let status = machine.state(100.0);
     assert_eq!(
-        (status.kind, status.reason.as_str(), status.since),
+        (status.kind, status.reason, status.since),
         (Kind::Refused, "all seats are taken", 100.0)
     );
     machine.retry(200.0);
-    assert_eq!(machine.status(200.0).kind, Kind::Refused);
+    assert_eq!(machine.state(200.0).kind, Kind::Refused);
     machine.closed(300.0, "no connection", 0.0);
-    assert_eq!(machine.status(300.0).kind, Kind::Lost);
+    assert_eq!(machine.state(300.0).kind, Kind::Lost);
     machine.retry(400.0);
     machine.closed(500.0, "not you", 0.0);
     machine.refused();
     machine.retry(600.0);
     machine.hello(700.0, &hello());
-    assert_eq!(machine.status(700.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(700.0).kind, Kind::Connecting);
 }
 
 #[test]
@@ -338,14 +339,14 @@ fn a_page_that_sets_when_a_picture_is_stale_is_told_so_then_whatever_the_frame_r
         machine.set_stale_after(Some(300.0));
         machine.hello(0.0, &Hello { fps, ..hello() });
         assert_eq!(machine.stale_at(0.0), Some(300.0));
-        assert_eq!(machine.status(301.0).kind, Kind::Stale);
+        assert_eq!(machine.state(301.0).kind, Kind::Stale);
         machine.frame(400.0, Some(1), Some(20.0));
         assert_eq!(machine.stale_at(400.0), Some(700.0));
-        assert_eq!(machine.status(700.0).kind, Kind::Live);
-        assert_eq!(machine.status(701.0).kind, Kind::Stale);
+        assert_eq!(machine.state(700.0).kind, Kind::Live);
+        assert_eq!(machine.state(701.0).kind, Kind::Stale);
         assert_eq!(machine.stale_at(701.0), None);
         machine.frame(800.0, Some(2), Some(301.0));
-        assert_eq!(machine.status(800.0).kind, Kind::Stale);
+        assert_eq!(machine.state(800.0).kind, Kind::Stale);
         machine.set_stale_after(Some(5.0));
         machine.frame(900.0, Some(3), Some(20.0));
         assert_eq!(machine.stale_at(900.0), Some(1000.0));
@@ -359,7 +360,7 @@ fn a_camera_that_takes_its_time_to_start_is_not_awaited_without_end() {
     starting.status.state = CameraState::Starting;
     machine.hello(0.0, &starting);
     for now in [0.0, 2001.0] {
-        assert_eq!(machine.status(now).kind, Kind::Starting);
+        assert_eq!(machine.state(now).kind, Kind::Starting);
         assert_eq!(machine.stale_at(now), None);
     }
 }
@@ -372,12 +373,12 @@ fn a_camera_that_starts_anew_shows_no_picture_from_before_until_a_new_one_comes(
         ..CameraStatus::default()
     };
     machine.camera(300.0, &told(CameraState::Starting));
-    let status = machine.status(301.0);
+    let status = machine.state(301.0);
     assert_eq!((status.kind, status.since), (Kind::Starting, 300.0));
     machine.camera(5000.0, &told(CameraState::Live));
-    assert_eq!(machine.status(5001.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(5001.0).kind, Kind::Connecting);
     machine.frame(5100.0, Some(2), Some(20.0));
-    assert_eq!(machine.status(5101.0).kind, Kind::Live);
+    assert_eq!(machine.state(5101.0).kind, Kind::Live);
 }
 
 #[test]
@@ -388,10 +389,10 @@ fn a_state_of_the_future_leaves_the_picture_to_its_frames() {
         ..CameraStatus::default()
     };
     machine.camera(300.0, &told);
-    assert_eq!(machine.status(301.0).kind, Kind::Live);
-    assert_eq!(machine.status(2201.0).kind, Kind::Stale);
+    assert_eq!(machine.state(301.0).kind, Kind::Live);
+    assert_eq!(machine.state(2201.0).kind, Kind::Stale);
     machine.frame(2300.0, Some(2), Some(20.0));
-    assert_eq!(machine.status(2301.0).kind, Kind::Live);
+    assert_eq!(machine.state(2301.0).kind, Kind::Live);
 }
 
 #[test]
@@ -405,11 +406,8 @@ fn an_unusable_address_is_never_tried_again() {
     machine.retry(600.0);
     machine.tick(100_000.0, 0.5);
     assert_eq!(machine.take_actions(), []);
-    let status = machine.status(100_000.0);
-    assert_eq!(
-        (status.kind, status.reason.as_str()),
-        (Kind::Refused, "no address")
-    );
+    let status = machine.state(100_000.0);
+    assert_eq!((status.kind, status.reason), (Kind::Refused, "no address"));
     machine.reconnect(200_000.0);
     assert_eq!(machine.take_actions(), [Action::Connect]);
 }
@@ -425,6 +423,6 @@ fn another_camera_starts_anew_and_stays_paused() {
     machine.hello(400.0, &hello());
     assert_eq!(machine.take_actions(), [Action::Pause]);
     machine.play(500.0);
-    assert_eq!(machine.status(500.0).kind, Kind::Connecting);
+    assert_eq!(machine.state(500.0).kind, Kind::Connecting);
     assert_eq!(machine.stale_at(500.0), Some(800.0));
 }

@@ -1,4 +1,4 @@
-//! Fingers, mouse and wheel → zoom and pan. Pure numbers: the events themselves are read in [`crate::session`].
+//! Fingers, mouse and wheel → zoom and pan. Pure numbers: the events themselves are read in [`crate::shell`].
 
 use crate::geometry::{Layout, Zoom};
 

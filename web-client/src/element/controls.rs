@@ -1,0 +1,116 @@
+//! Buttons, keys and gestures, and the panels that some of them open.
+//!
+//! What a gesture means for the picture is reckoned in [`super::gestures`]; what is in the panels belongs to
+//! [`crate::chrome::panels`].
+
+use super::effect::{Effect, Pane};
+use super::gestures::Gestures;
+use super::intent::Intent;
+
+/// What this browser can do besides showing the picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Abilities {
+    /// Record it.
+    pub record: bool,
+    /// Show it in a small window.
+    pub float: bool,
+}
+
+/// Whether the panels are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Panels {
+    /// Nothing has asked for them.
+    #[default]
+    Absent,
+    Loading,
+    /// They could not be loaded, and are loaded only when the user asks again.
+    Failed,
+    There,
+}
+
+/// The part of an element that the user handles.
+#[derive(Debug)]
+pub struct Controls {
+    pub(super) abilities: Abilities,
+    pub(super) gestures: Gestures,
+    pub(super) panels: Panels,
+    pub(super) menu: bool,
+    /// What the user asked for that is done when the panels are there.
+    waiting: Vec<Intent>,
+}
+
+impl Controls {
+    pub(super) fn new(abilities: Abilities) -> Self {
+        Self {
+            abilities,
+            gestures: Gestures::default(),
+            panels: Panels::Absent,
+            menu: false,
+            waiting: Vec::new(),
+        }
+    }
+
+    pub(super) fn has_panels(&self) -> bool {
+        self.panels == Panels::There
+    }
+
+    /// Whether the panels are there. Where they aren't, they are loaded, and this is asked for again when they are.
+    pub(super) fn need_panels(&mut self, intent: Intent, out: &mut Vec<Effect>) -> bool {
+        if self.has_panels() {
+            return true;
+        }
+        if !self.waiting.contains(&intent) {
+            self.waiting.push(intent);
+        }
+        self.load_panels(out);
+        false
+    }
+
+    /// Loads the panels, unless that is under way.
+    pub(super) fn load_panels(&mut self, out: &mut Vec<Effect>) {
+        if matches!(self.panels, Panels::Absent | Panels::Failed) {
+            self.panels = Panels::Loading;
+            out.push(Effect::LoadPanels);
+        }
+    }
+
+    /// They are there, or are not to be had. Gives what waits for them.
+    pub(super) fn loaded(&mut self, there: bool, out: &mut Vec<Effect>) -> Vec<Intent> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if there {
+            self.panels = Panels::There;
+            return waiting;
+        }
+        self.panels = Panels::Failed;
+        let words = "This cannot be loaded: the server does not answer. Try again";
+        out.push(Effect::Toast(words.to_owned()));
+        Vec::new()
+    }
+
+    pub(super) fn show_menu(&mut self, shown: bool, out: &mut Vec<Effect>) {
+        if self.has_panels() && self.menu != shown {
+            self.menu = shown;
+            out.push(Effect::Panels(Pane::Menu(shown)));
+        }
+    }
+
+    /// Does what the user asks for, as far as no other part has to.
+    pub(super) fn fulfil(&mut self, intent: Intent, out: &mut Vec<Effect>) {
+        match intent {
+            Intent::Menu if self.need_panels(intent, out) => self.show_menu(!self.menu, out),
+            Intent::Help if self.need_panels(intent, out) => {
+                self.show_menu(false, out);
+                out.push(Effect::Panels(Pane::Help(true)));
+            }
+            Intent::Fullscreen => out.push(Effect::ToggleFullscreen),
+            Intent::Escape => {
+                if self.has_panels() {
+                    out.push(Effect::Panels(Pane::Help(false)));
+                }
+                self.show_menu(false, out);
+                out.push(Effect::LeaveFilled);
+            }
+            _ => {}
+        }
+    }
+}

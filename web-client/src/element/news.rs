@@ -1,0 +1,91 @@
+//! What is told of the connection → the parts.
+
+use super::Element;
+use super::effect::{Effect, Tell};
+use super::event::News;
+use pistreamer_protocol::WireFormat;
+use pistreamer_protocol::message::ServerMessage;
+
+impl Element {
+    pub(super) fn news(&mut self, now: f64, number: u32, news: News, out: &mut Vec<Effect>) {
+        match news {
+            News::Said(Ok(message)) => self.server_said(now, *message, out),
+            News::Said(Err(text)) => {
+                let words = format!("the server sent a message that cannot be understood: {text}");
+                out.push(Effect::Tell(Tell::Error(words)));
+            }
+            News::Pong(ms) => {
+                self.status.machine.heard(now);
+                self.picture.round_trip(ms);
+            }
+            News::Drawn(frame, drawn_at) => {
+                let new = self.status.machine.frame(now, frame.seq, frame.age);
+                if self.picture.drawn(now, frame, drawn_at, new) {
+                    self.lay_out(out);
+                    self.show_numbers(now, out);
+                }
+                if let Some(seq) = frame.seq {
+                    out.push(Effect::Data("seq", seq.to_string()));
+                }
+                self.settle(now, out);
+                self.load_overlay(out);
+                if new {
+                    out.push(Effect::Tell(Tell::Frame {
+                        seq: frame.seq,
+                        age: frame.age,
+                        captured_us: frame.captured_us,
+                        drawn_at,
+                    }));
+                }
+            }
+            News::Corrupt(total, reason) => {
+                self.status.machine.heard(now);
+                self.picture.corrupt(total, &reason, out);
+            }
+            // A server that did not let it in is asked why.
+            News::Closed(reason, _) if !self.status.is_greeted() => {
+                out.push(Effect::AskRefusal(number, reason));
+            }
+            News::Closed(reason, random) | News::Refused(Err(reason), random) => {
+                self.status.machine.closed(now, &reason, random);
+            }
+            News::Refused(Ok(reason), random) => self.status.refused(now, &reason, random, out),
+        }
+    }
+
+    fn server_said(&mut self, now: f64, message: ServerMessage, out: &mut Vec<Effect>) {
+        match message {
+            ServerMessage::Hello(hello) => {
+                self.status.hello(now, &hello);
+                let wire = WireFormat::from_subprotocol(&hello.wire);
+                let size = (hello.width, hello.height);
+                self.picture.greeted(&hello.camera.id, size, wire);
+                out.push(Effect::Data("wire", hello.wire));
+                self.status.named(&hello.camera.name, out);
+            }
+            ServerMessage::State(status) => {
+                self.status.machine.camera(now, &status);
+                if let Some(name) = &status.name {
+                    self.status.named(name, out);
+                }
+            }
+            other => {
+                self.status.machine.heard(now);
+                match other {
+                    ServerMessage::Rendition(rendition) => {
+                        let (width, height) = (rendition.full_width, rendition.full_height);
+                        self.picture.set_full(width, height);
+                    }
+                    ServerMessage::Skipped { total, .. } => self.picture.skipped(total),
+                    ServerMessage::Error { code, message } => {
+                        let words = format!("{message} ({code})");
+                        out.push(Effect::Tell(Tell::Error(words)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.settle(now, out);
+        self.steer(now, out);
+    }
+}

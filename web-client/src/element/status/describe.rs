@@ -1,0 +1,83 @@
+//! What the [`Machine`] knows → the state that is told.
+
+use super::kind::{Kind, State};
+use super::machine::{Link, Machine};
+use pistreamer_protocol::message::CameraState;
+
+/// Without a new frame for so many ms, or for two of the camera's frames, the picture is stale.
+const STALE: f64 = 2000.0;
+
+impl Machine {
+    /// What to say right now.
+    pub fn state(&self, now: f64) -> State<'_> {
+        let (kind, reason, since) = self.describe(now);
+        State {
+            kind,
+            reason,
+            since,
+            retry_at: match self.link {
+                Link::Down { retry_at } => retry_at,
+                _ => None,
+            },
+        }
+    }
+
+    /// When the picture will be stale if no new frame comes; `None` where it isn't waited for.
+    pub fn stale_at(&self, now: f64) -> Option<f64> {
+        let (kind, _, since) = self.describe(now);
+        let awaited = kind == Kind::Live || kind == Kind::Connecting && self.link == Link::Up;
+        let at = since + self.stale_after();
+        (awaited && at >= now).then_some(at)
+    }
+
+    fn stale_after(&self) -> f64 {
+        self.stale_after
+            .unwrap_or_else(|| STALE.max(2.0 * self.frame_interval))
+    }
+
+    fn describe(&self, now: f64) -> (Kind, &str, f64) {
+        let lost = self
+            .lost
+            .as_ref()
+            .map(|(since, why)| (*since, why.as_str()));
+        if let Some(since) = self.hidden {
+            return (Kind::Hidden, "", since);
+        }
+        if let Some(since) = self.paused {
+            let reason = match lost {
+                Some(_) if self.refused => "the server refuses",
+                Some(_) => "the server is lost",
+                None => "",
+            };
+            return (Kind::Paused, reason, since);
+        }
+        if self.link != Link::Up {
+            return match lost {
+                Some((since, why)) if self.refused => (Kind::Refused, why, since),
+                Some((since, why)) => (Kind::Lost, why, since),
+                None => (Kind::Connecting, "", self.waiting_since),
+            };
+        }
+        let (camera_since, camera) = &self.camera;
+        if camera.state == CameraState::NoSignal {
+            return (Kind::NoSignal, &camera.reason, *camera_since);
+        }
+        let stale_after = self.stale_after();
+        match self.drawn.filter(|drawn| drawn.at >= self.waiting_since) {
+            Some(drawn) if now - drawn.at > stale_after => {
+                (Kind::Stale, "no new picture comes", drawn.at)
+            }
+            Some(drawn) if drawn.age.is_some_and(|age| age > stale_after) => {
+                (Kind::Stale, "the pictures arrive too late", drawn.at)
+            }
+            Some(drawn) => (Kind::Live, "", drawn.at),
+            None if camera.state == CameraState::Starting => {
+                (Kind::Starting, &camera.reason, *camera_since)
+            }
+            None if now - self.waiting_since > stale_after => {
+                (Kind::Stale, "no picture has come yet", self.waiting_since)
+            }
+            None => (Kind::Connecting, "", self.waiting_since),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The states that an element can be in, and what they are called.
+
+/// What can be said about the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// On the way to the first frame.
+    Connecting,
+    /// The server says that the camera is being opened.
+    Starting,
+    /// New frames come.
+    Live,
+    /// The connection stands, but what can be seen is old.
+    Stale,
+    /// The server says that the camera delivers nothing.
+    NoSignal,
+    /// The viewer's user stopped it.
+    Paused,
+    /// Nobody can see the page.
+    Hidden,
+    /// There is no connection.
+    Lost,
+    /// The server answers, and lets this viewer not in.
+    Refused,
+}
+
+impl Kind {
+    /// The value of `data-state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Starting => "starting",
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::NoSignal => "no-signal",
+            Self::Paused => "paused",
+            Self::Hidden => "hidden",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connecting => "Connecting",
+            Self::Starting => "Starting",
+            Self::Live => "Live",
+            Self::Stale => "Stale",
+            Self::NoSignal => "No signal",
+            Self::Paused => "Paused",
+            Self::Hidden => "Hidden",
+            Self::Lost => "Server lost",
+            Self::Refused => "Refused",
+        }
+    }
+}
+
+/// The state at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct State<'a> {
+    /// Which.
+    pub kind: Kind,
+    /// Why, for people; empty where there is nothing to explain.
+    pub reason: &'a str,
+    /// Since when, by the clock that was handed in.
+    pub since: f64,
+    /// When the next try to connect is due; infinite where there is none before something changes.
+    pub retry_at: Option<f64>,
+}

@@ -1,0 +1,216 @@
+//! Choices, panels and recordings.
+
+use super::*;
+use crate::geometry::Fit;
+
+fn key() -> String {
+    attributes().storage_key()
+}
+
+#[test]
+fn choices_are_kept_for_the_next_visit_and_beside_another_elements() {
+    let mut page = Page::new();
+    page.intends(Intent::Mirror);
+    assert_eq!(page.stored[&key()], "mirror=1");
+    // Another element of the same camera writes meanwhile.
+    page.stored.insert(key(), "mirror=1 fit=cover".into());
+    page.intends(Intent::Rotate);
+    assert_eq!(page.stored[&key()], "mirror=1 fit=cover turns=1");
+    let again = Page::with(attributes(), Some(&page.stored[&key()]), false);
+    let settings = again.element.choices.settings;
+    assert_eq!(
+        (settings.mirror, settings.fit, settings.turns),
+        (true, Fit::Cover, 1)
+    );
+}
+
+#[test]
+fn what_is_pinned_or_without_controls_is_as_the_page_says() {
+    let pinned = Attributes {
+        pinned: "fit".into(),
+        ..attributes()
+    };
+    let page = Page::with(pinned, Some("mirror=1 fit=cover"), false);
+    let settings = page.element.choices.settings;
+    assert_eq!((settings.mirror, settings.fit), (true, Fit::Contain));
+    let bare = Attributes {
+        controls: false,
+        ..attributes()
+    };
+    let page = Page::with(bare, Some("mirror=1 fit=cover"), false);
+    assert_eq!(page.element.choices.settings, Settings::default());
+}
+
+#[test]
+fn another_wire_format_is_another_connection_and_another_size_is_not() {
+    let mut page = Page::live();
+    page.intends(Intent::SizeHalf);
+    assert_eq!(page.connection.0, 1);
+    let effects = page.intends(Intent::WireJpeg);
+    let connects = |effect: &Effect| matches!(effect, Effect::Connect(2, Some("jpeg"), _));
+    assert!(effects.iter().any(connects), "{effects:?}");
+}
+
+#[test]
+fn another_camera_leaves_nothing_of_the_one_before() {
+    let mut page = Page::live().with_panels();
+    page.intends(Intent::Record);
+    page.does(Event::Recording(None));
+    page.data.insert("seq", "1".into());
+    let other = Attributes {
+        camera: Some("door".into()),
+        ..attributes()
+    };
+    let effects = page.does(Event::Attributes(Box::new(other), Some("mirror=1".into())));
+    // The recording is named after the camera that it is of.
+    assert!(
+        effects.contains(&Effect::Panels(Pane::EndRecording("yard".into()))),
+        "{effects:?}"
+    );
+    assert!(
+        effects.contains(&Effect::Pipeline(Order::Clear)),
+        "{effects:?}"
+    );
+    assert!(
+        effects.contains(&Effect::Name(String::new())),
+        "{effects:?}"
+    );
+    assert!(!page.data.contains_key("seq"));
+    assert_eq!(
+        (page.element.picture.seq(), page.kind()),
+        (None, Kind::Connecting)
+    );
+    assert!(page.element.choices.settings.mirror);
+}
+
+#[test]
+fn a_recording_starts_with_the_panels_and_ends_with_a_file() {
+    let mut page = Page::new();
+    let effects = page.intends(Intent::Record);
+    let words = "There is no picture to record yet";
+    assert!(
+        effects.contains(&Effect::Toast(words.into())),
+        "{effects:?}"
+    );
+    page.hears(hello());
+    page.draws(1);
+    // Asked for twice while the panels are on their way.
+    assert!(page.intends(Intent::Record).contains(&Effect::LoadPanels));
+    assert!(!page.intends(Intent::Record).contains(&Effect::LoadPanels));
+    let effects = page.does(Event::Panels(true));
+    let records = Effect::Panels(Pane::Record(Some((640, 480))));
+    assert_eq!(
+        effects.iter().filter(|effect| **effect == records).count(),
+        1
+    );
+    let effects = page.does(Event::Recording(None));
+    assert!(
+        effects.contains(&Effect::Pipeline(Order::Tap(true))),
+        "{effects:?}"
+    );
+    assert!(
+        effects.contains(&Effect::ShowRecording(true)),
+        "{effects:?}"
+    );
+    page.waits(1000.0);
+    let effects = page.does(Event::Tick(0.5, 1.0));
+    assert!(
+        effects.contains(&Effect::RecordingTime(1000.0)),
+        "{effects:?}"
+    );
+    let effects = page.intends(Intent::Record);
+    assert!(
+        effects.contains(&Effect::Panels(Pane::EndRecording("yard".into()))),
+        "{effects:?}"
+    );
+    let effects = page.does(Event::Recorded(Some("nothing was recorded".into())));
+    for done in [
+        Effect::Toast("No recording: nothing was recorded".into()),
+        Effect::Panels(Pane::CloseStage),
+        Effect::Pipeline(Order::Tap(false)),
+        Effect::ShowRecording(false),
+    ] {
+        assert!(effects.contains(&done), "{effects:?}");
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_start_leaves_nothing_running() {
+    let mut page = Page::live().with_panels();
+    page.intends(Intent::Record);
+    let effects = page.does(Event::Recording(Some("no encoder".into())));
+    assert!(
+        effects.contains(&Effect::Toast("Cannot record: no encoder".into())),
+        "{effects:?}"
+    );
+    assert!(
+        effects.contains(&Effect::Pipeline(Order::Tap(false))),
+        "{effects:?}"
+    );
+    assert_eq!(page.element.capture.stage(), None);
+}
+
+#[test]
+fn the_small_window_and_a_recording_share_the_stage() {
+    let mut page = Page::live().with_panels();
+    page.intends(Intent::PictureInPicture);
+    page.does(Event::Floating(None));
+    let effects = page.intends(Intent::Record);
+    assert!(
+        effects.contains(&Effect::Panels(Pane::Record(None))),
+        "{effects:?}"
+    );
+    page.does(Event::Recording(None));
+    page.does(Event::Unfloated);
+    assert!(page.element.capture.stage().is_some());
+    page.intends(Intent::Record);
+    page.does(Event::Recorded(None));
+    assert_eq!(page.element.capture.stage(), None);
+}
+
+#[test]
+fn panels_that_cannot_be_loaded_are_told_and_loaded_when_asked_for_again() {
+    let mut page = Page::live();
+    assert!(page.intends(Intent::Menu).contains(&Effect::LoadPanels));
+    let effects = page.does(Event::Panels(false));
+    assert!(matches!(effects[..], [Effect::Toast(_)]), "{effects:?}");
+    // The statistics, which come by themselves, don't ask again.
+    page.draws(2);
+    assert_eq!(page.element.controls.panels, Panels::Failed);
+    assert!(page.intends(Intent::Menu).contains(&Effect::LoadPanels));
+    let effects = page.does(Event::Panels(true));
+    assert!(
+        effects.contains(&Effect::Panels(Pane::Menu(true))),
+        "{effects:?}"
+    );
+    // The toolbar stays while the menu is open.
+    assert_eq!(page.does(Event::Idle(false)), []);
+    assert!(
+        page.does(Event::ClickedBeside)
+            .contains(&Effect::Panels(Pane::Menu(false)))
+    );
+    assert_eq!(page.does(Event::Idle(true)), []);
+    assert_eq!(page.does(Event::Idle(false)), [Effect::Sleep]);
+}
+
+#[test]
+fn the_statistics_wait_for_the_first_picture() {
+    let mut page = Page::with(attributes(), Some("overlay=1"), false);
+    assert_eq!(page.element.controls.panels, Panels::Absent);
+    page.hears(hello());
+    assert!(page.draws(1).contains(&Effect::LoadPanels));
+    let effects = page.does(Event::Panels(true));
+    assert!(
+        effects.contains(&Effect::Panels(Pane::Overlay(true))),
+        "{effects:?}"
+    );
+    let written = effects.iter().find_map(|effect| match effect {
+        Effect::Panels(Pane::Figures(figures)) => Some(figures),
+        _ => None,
+    });
+    let figures = written.unwrap();
+    assert_eq!(
+        (figures.width, figures.seq, figures.wire),
+        (640, Some(1), Some("gzip-base64"))
+    );
+}
