@@ -46,7 +46,7 @@ fn the_documented_packed_frames_are_what_pack_writes() {
 #[test]
 fn the_documented_messages_are_understood_and_written_like_that() {
     let server = messages("### From the server");
-    assert_eq!(server.len(), 7);
+    assert_eq!(server.len(), 9);
     for text in server {
         let message = ServerMessage::from_json(text).unwrap();
         assert_ne!(message, ServerMessage::Unknown, "{text}");
