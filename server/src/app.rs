@@ -270,7 +270,7 @@ fn make_room(config: &Config) {
         Ok(granted) if granted < wanted => tracing::warn!(
             granted,
             wanted,
-            "the system grants fewer descriptors than connections may need: raise `ulimit -n`, or lower --max-connections"
+            "the system grants fewer descriptors than connections may need: raise `ulimit -n`, or allow fewer connections"
         ),
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "cannot ask for more descriptors"),

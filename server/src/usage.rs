@@ -32,8 +32,20 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, Answer> {
             ErrorKind::DisplayHelp
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
             | ErrorKind::DisplayVersion => Answer::Help(error.to_string()),
+            ErrorKind::InvalidUtf8 => Answer::Wrong(not_utf8(&typed)),
             _ => Answer::Wrong(explained(&error, meant(&command, &typed))),
         })
+}
+
+/// Which argument is not UTF-8 text; clap doesn't say.
+fn not_utf8(typed: &[OsString]) -> String {
+    let mut arguments = typed.iter().skip(1);
+    let refused = arguments.find(|argument| argument.to_str().is_none());
+    let shown = refused.map(|argument| argument.to_string_lossy());
+    format!(
+        "{:?} is not UTF-8 text: write it in UTF-8, or give the file another name",
+        shown.unwrap_or_default()
+    )
 }
 
 /// `--fps -1` is a rate that is not possible, and no flag `-1`.
@@ -113,7 +125,6 @@ fn explained(error: &Error, command: &Command) -> String {
                 None => format!("{flag} can be given only once"),
             }
         }
-        ErrorKind::InvalidUtf8 => format!("an argument is not UTF-8 text: {or_help}"),
         ErrorKind::TooManyValues => format!("{flag} takes no value such as {value:?}"),
         _ => {
             let text = error.to_string();

@@ -42,10 +42,10 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
 pub(super) fn each_once(listen: &[SocketAddr], sources: &[&Spec]) -> Result<(), ConfigError> {
     let own = listen
         .iter()
-        .map(|address| (*address, format!("--listen {address}")));
+        .map(|address| (*address, format!("listen {address}")));
     let cameras = sources.iter().filter_map(|source| {
         let at = source.listens()?;
-        Some((at, format!("--source {source}")))
+        Some((at, format!("source {source}")))
     });
     let all: Vec<_> = own.chain(cameras).collect();
     for (position, (second, typed)) in all.iter().enumerate() {

@@ -142,7 +142,7 @@ impl Reader<'_> {
             let mut settings = settings.map(|setting| (setting, setting.key));
             let below = format!("{name}.");
             if let Some((setting, _)) = settings.clone().find(|(_, key)| *key == name) {
-                match self.value(setting, value) {
+                match self.value(setting, key, value) {
                     Some(value) => values.set(
                         setting,
                         Given {
@@ -173,41 +173,46 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    fn value(
+        &mut self,
+        setting: &'static Setting,
+        key: &Key<'_>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Value> {
         let value = setting.value(value.get_ref())?;
+        let mut anchored = |path: &str| self.anchored(path, key);
         Some(match value {
-            Value::Text(text) if setting.kind == Kind::Path => Value::Text(self.anchored(&text)),
+            Value::Text(text) if setting.kind == Kind::Path => Value::Text(anchored(&text)),
             Value::Text(text) if std::ptr::eq(setting, &SOURCE) => {
                 Value::Text(match text.strip_prefix("files:") {
-                    Some(path) if !path.is_empty() => format!("files:{}", self.anchored(path)),
-                    _ => self.with_anchored_placeholders(&text),
+                    Some(path) if !path.is_empty() => format!("files:{}", anchored(path)),
+                    _ => with_placeholders(&text, anchored),
                 })
             }
             Value::Texts(urls) if std::ptr::eq(setting, &PUSH) => {
-                let urls = urls.iter().map(|url| self.with_anchored_placeholders(url));
-                Value::Texts(urls.collect())
+                let urls = urls.iter();
+                Value::Texts(
+                    urls.map(|url| with_placeholders(url, &mut anchored))
+                        .collect(),
+                )
             }
             other => other,
         })
     }
 
     /// The path, where relative, from the file's directory.
-    fn anchored(&self, path: &str) -> String {
+    fn anchored(&mut self, path: &str, key: &Key<'_>) -> String {
         let directory = self.file.parent().unwrap_or(Path::new(""));
-        directory.join(path).display().to_string()
-    }
-
-    fn with_anchored_placeholders(&self, text: &str) -> String {
-        let mut parts = text.split("${file:");
-        let mut whole = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            whole.push_str("${file:");
-            whole.push_str(&match part.split_once('}') {
-                Some((path, rest)) => format!("{}}}{rest}", self.anchored(path)),
-                None => part.to_owned(),
-            });
+        match directory.join(path).to_str() {
+            Some(path) => path.into(),
+            None => {
+                let text = format!(
+                    "{path:?} is relative to this file's directory, whose name is not UTF-8 text: write an absolute path"
+                );
+                self.problem(key.span(), text);
+                path.into()
+            }
         }
-        whole
     }
 
     fn unknown_section(&mut self, key: &Key<'_>) {
@@ -242,6 +247,20 @@ impl Reader<'_> {
             format!("there is no {name:?} in {header}: {instead}"),
         );
     }
+}
+
+/// The text with other paths in its placeholders for files.
+fn with_placeholders(text: &str, mut change: impl FnMut(&str) -> String) -> String {
+    let mut parts = text.split("${file:");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        whole.push_str("${file:");
+        whole.push_str(&match part.split_once('}') {
+            Some((path, rest)) => format!("{}}}{rest}", change(path)),
+            None => part.to_owned(),
+        });
+    }
+    whole
 }
 
 /// How a section begins in a file.

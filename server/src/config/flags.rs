@@ -3,10 +3,14 @@
 use super::layer::{Given, Layer, Origin, Problem, Problems, Values};
 use super::setting::{self, ALL, SOURCE, Setting, Value};
 use crate::cli;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// What was typed to serve.
-pub(crate) fn layer(typed: &cli::Serve) -> Layer {
+///
+/// # Errors
+/// With every path that is not UTF-8 text.
+pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
     let cli::Serve {
         config: _,
         source,
@@ -35,12 +39,9 @@ pub(crate) fn layer(typed: &cli::Serve) -> Layer {
         (&setting::LISTEN, texts(listen)),
         (&setting::HOST, texts(host)),
         (&setting::TRUSTED_PROXY, texts(trusted_proxy)),
-        (&setting::STATE_DIR, path(state_dir.as_deref())),
         (&setting::NO_AUTH, on(*no_auth)),
         (&setting::ALLOW_ORIGIN, texts(allow_origin)),
         (&setting::TLS, text(tls.as_ref())),
-        (&setting::TLS_CERT, path(tls_cert.as_deref())),
-        (&setting::TLS_KEY, path(tls_key.as_deref())),
         (&setting::MAX_VIEWERS, count(*max_viewers)),
         (&setting::MAX_CONNECTIONS, count(*max_connections)),
         (&setting::MAX_UNAUTHENTICATED, count(*max_unauthenticated)),
@@ -51,7 +52,20 @@ pub(crate) fn layer(typed: &cli::Serve) -> Layer {
         (&setting::PUSH, texts(push)),
     ]);
     layer.type_common(source, capture, logging);
-    layer
+    let paths = [
+        (&setting::STATE_DIR, state_dir),
+        (&setting::TLS_CERT, tls_cert),
+        (&setting::TLS_KEY, tls_key),
+    ];
+    let problems: Vec<_> = paths
+        .into_iter()
+        .filter_map(|(setting, path)| layer.type_path(setting, path.as_deref()?).err())
+        .collect();
+    if problems.is_empty() {
+        Ok(layer)
+    } else {
+        Err(Problems(problems))
+    }
 }
 
 /// What was typed to push.
@@ -69,6 +83,19 @@ impl Layer {
                 self.set(setting, Given { value, origin });
             }
         }
+    }
+
+    /// # Errors
+    /// Where the path is not UTF-8 text.
+    fn type_path(&mut self, setting: &Setting, path: &Path) -> Result<(), Problem> {
+        let origin = typed_as(setting);
+        let Some(path) = path.to_str() else {
+            let text = not_utf8(path.as_os_str());
+            return Err(Problem { origin, text });
+        };
+        let value = Value::Text(path.into());
+        self.set(setting, Given { value, origin });
+        Ok(())
     }
 
     fn type_common(&mut self, sources: &[String], capture: &cli::Capture, log: &cli::Logging) {
@@ -97,8 +124,12 @@ fn texts<T: ToString>(items: &[T]) -> Option<Value> {
     (!items.is_empty()).then(|| Value::Texts(texts()))
 }
 
-fn path(path: Option<&Path>) -> Option<Value> {
-    path.map(|path| Value::Text(path.display().to_string()))
+/// Why a value is refused that is not UTF-8 text, such as the name of a directory in another encoding.
+pub(super) fn not_utf8(value: &OsStr) -> String {
+    let shown = value.to_string_lossy();
+    format!(
+        "{shown:?} is not UTF-8 text: give the file or directory a name that is, or reach it by a link with such a name"
+    )
 }
 
 fn count(count: Option<impl TryInto<u64>>) -> Option<Value> {
@@ -126,16 +157,25 @@ fn cameras(sources: &[String], origin: &Origin) -> Vec<Values> {
 }
 
 /// What the environment says: for each flag there is a variable. One that is set to nothing is not set.
-pub(crate) fn environment(variable: impl Fn(&str) -> Option<String>) -> Result<Layer, Problems> {
+pub(crate) fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Layer, Problems> {
     let (mut layer, mut problems) = (Layer::default(), Vec::new());
     for setting in ALL {
         let Some(name) = setting.variable() else {
             continue;
         };
-        let Some(text) = variable(&name).filter(|text| !text.trim().is_empty()) else {
+        let Some(value) = variable(&name) else {
             continue;
         };
         let origin = Origin::Environment(name);
+        let text = match value.into_string() {
+            Ok(text) if text.trim().is_empty() => continue,
+            Ok(text) => text,
+            Err(value) => {
+                let text = not_utf8(&value);
+                problems.push(Problem { origin, text });
+                continue;
+            }
+        };
         if std::ptr::eq(*setting, &SOURCE) {
             let sources: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
             layer.cameras = Some(cameras(&sources, &origin));

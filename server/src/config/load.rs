@@ -94,7 +94,7 @@ impl Loaded {
         let watch = FileWatch::new(places.all().cloned());
         let (files, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
         layers.push(environment()?);
-        layers.push(flags::layer(typed));
+        layers.push(flags::layer(typed)?);
         let merged = Layer::merged(&layers);
         let watches = [watch, FileWatch::new(secrets(&merged))];
         Ok(Self {
@@ -157,7 +157,7 @@ fn secrets(merged: &Merged) -> Vec<PathBuf> {
 
 /// What the environment says.
 pub(super) fn environment() -> Result<Layer, Problems> {
-    flags::environment(|name| std::env::var(name).ok())
+    flags::environment(|name| std::env::var_os(name))
 }
 
 /// Says whether a file alone is a configuration, and what is wrong with it.

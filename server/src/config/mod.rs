@@ -188,12 +188,12 @@ pub enum ConfigError {
     #[error("push sends the pictures of one camera: give one source")]
     SeveralPushed,
     /// Nothing listens while pushing.
-    #[error("--source ingest needs a server: start pistreamer without push")]
+    #[error("the source ingest needs a server: start pistreamer without push")]
     PushedIngest,
     /// No place for the keys.
     #[error(
-        "there is no place to keep the access keys, because HOME is not set: give one with --state-dir, or let everybody \
-         in with --no-auth"
+        "there is no place to keep the access keys, because HOME is not set: give one with --state-dir or state_dir, or let \
+         everyone in with --no-auth or no_auth"
     )]
     NoStateDirectory,
 }
@@ -213,7 +213,7 @@ impl Config {
     /// # Errors
     /// With everything that is wrong.
     pub fn new(typed: &cli::Serve) -> Result<Self, Problems> {
-        checked::checked(&Layer::merged(&[flags::layer(typed)]))
+        checked::checked(&Layer::merged(&[flags::layer(typed)?]))
     }
 
     /// The same for the text of a file.

@@ -314,7 +314,7 @@ fn environment_stands_between_files_and_flags() {
             "PISTREAMER_QUALITY" => "",
             _ => return None,
         };
-        Some(value.to_owned())
+        Some(value.into())
     };
     let file = file::parse(
         "[[camera]]\nfps = 3\nname = \"x\"",
@@ -330,7 +330,7 @@ fn environment_stands_between_files_and_flags() {
     let layers = [
         file.unwrap(),
         flags::environment(variables).unwrap(),
-        flags::layer(&typed),
+        flags::layer(&typed).unwrap(),
     ];
     let config = checked::checked(&Layer::merged(&layers)).unwrap();
     assert_eq!(config.cameras.len(), 2);
@@ -339,7 +339,7 @@ fn environment_stands_between_files_and_flags() {
         assert_eq!(camera.quality, 80);
     }
     assert!(config.keys.is_none());
-    let bad = |name: &str| (name == "PISTREAMER_FPS").then(|| "fast".to_owned());
+    let bad = |name: &str| (name == "PISTREAMER_FPS").then(|| "fast".into());
     assert_eq!(
         flags::environment(bad).unwrap_err().to_string(),
         "$PISTREAMER_FPS: it takes a number, such as 30, and is \"fast\""
@@ -357,7 +357,7 @@ fn flags_for_tls_replace_the_choice_of_a_file() {
         tls_key: Some("key.pem".into()),
         ..Serve::default()
     };
-    let merged = Layer::merged(&[file.unwrap(), flags::layer(&typed)]);
+    let merged = Layer::merged(&[file.unwrap(), flags::layer(&typed).unwrap()]);
     let config = checked::checked(&merged).unwrap();
     let expected = Certificate::Files("cert.pem".into(), "key.pem".into());
     assert_eq!(config.certificate, Some(expected));

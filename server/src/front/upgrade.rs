@@ -101,7 +101,7 @@ pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Respons
 fn own_relay() -> Response {
     refusal(
         StatusCode::LOOP_DETECTED,
-        "a camera would show itself: its --source names the server that it belongs to, or one that gets its pictures from \
+        "a camera would show itself: its source names the server that it belongs to, or one that gets its pictures from \
          there; give it the address of another server",
     )
 }

@@ -189,7 +189,7 @@ pub enum SpecError {
         known: String,
     },
     /// The address of a `tcp-listen:` source is not one.
-    #[error("{0:?} is not an address to listen on: write it like --source tcp-listen:0.0.0.0:8500")]
+    #[error("{0:?} is not an address to listen on: write it like tcp-listen:0.0.0.0:8500")]
     BadListen(String),
     /// The URL is not one.
     #[error(transparent)]
@@ -198,13 +198,13 @@ pub enum SpecError {
     #[error(transparent)]
     BadPlaceholder(#[from] PlaceholderError),
     /// The path of a `files:` source is missing.
-    #[error("files: needs a path, as in --source files:/home/pi/pictures")]
+    #[error("files: needs a path, as in files:/home/pi/pictures")]
     NoPath,
     /// Nothing is at the path of a `files:` source.
-    #[error("there is nothing at {}: give --source files: a directory of JPEGs or a file of concatenated ones", .0.display())]
+    #[error("there is nothing at {}: files: takes a directory of JPEGs or a file of concatenated ones", .0.display())]
     NothingThere(PathBuf),
     /// The binary has no libcamera.
-    #[error("{}, or use --source pattern", no_libcamera::not_built())]
+    #[error("{}, or use the source pattern", no_libcamera::not_built())]
     NoLibcamera,
 }
 
@@ -249,7 +249,7 @@ impl Spec {
         if capture.transform != Transform::default() && !self.kind.takes().transform {
             tracing::warn!(
                 source = %self,
-                "the pictures of this source go on as they are: --hflip, --vflip and --rotate do nothing here"
+                "the pictures of this source go on as they are: hflip, vflip and rotate do nothing here"
             );
         }
         self.kind.build(capture, ends)

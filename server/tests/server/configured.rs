@@ -2,7 +2,9 @@
 
 use crate::process::{pistreamer, refused, started};
 use crate::support::{Running, TestServer, TestViewer};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The program in a directory, with no configuration from elsewhere.
@@ -41,6 +43,69 @@ fn config_check_says_everything_that_is_wrong_in_a_file() {
     assert!(right && text == "a.toml: no errors, 2 cameras\n", "{text}");
     assert!(refused(&["config", "check", "/no/such.toml"]).contains("there is no such file"));
     assert!(refused(&["--config", "/no/such.toml"]).contains("there is no such file"));
+}
+
+/// A path that begins with this one and is not UTF-8.
+fn not_utf8(within: &Path) -> PathBuf {
+    within.join(OsStr::from_bytes(b"caf\xe9"))
+}
+
+#[test]
+fn a_path_that_is_not_utf8_is_refused_and_no_other_directory_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let odd = not_utf8(directory.path());
+    let started = |change: &dyn Fn(&mut Command)| {
+        let mut command = there(directory.path(), &[]);
+        change(&mut command);
+        let (right, said) = said(command);
+        assert!(!right, "{said}");
+        said
+    };
+    for flag in ["--state-dir", "--tls-cert", "--tls-key"] {
+        let said = started(&|command| _ = command.arg(flag).arg(&odd));
+        assert!(
+            said.contains(flag) && said.contains("is not UTF-8 text: "),
+            "{said}"
+        );
+    }
+    let said = started(&|command| _ = command.env("PISTREAMER_STATE_DIR", &odd));
+    assert!(
+        said.contains("$PISTREAMER_STATE_DIR: ") && said.contains("is not UTF-8 text: "),
+        "{said}"
+    );
+    let source = OsStr::from_bytes(b"files:caf\xe9");
+    let said = started(&|command| _ = command.arg("--source").arg(source));
+    assert!(
+        said.contains("\"files:caf\u{fffd}\" is not UTF-8 text: "),
+        "{said}"
+    );
+
+    std::fs::create_dir(&odd).unwrap();
+    let file = odd.join("a.toml");
+    for text in [
+        "[server]\nstate_dir = \"state\"\n",
+        "[[camera]]\nsource = \"files:pictures\"\n",
+        "[[camera]]\nsource = \"ws://h\"\nkey_file = \"key\"\n",
+        "[[camera]]\npush = \"ws://camera:${file:key}@h\"\n",
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let said = started(&|command| _ = command.arg("--config").arg(&file));
+        assert!(said.contains("write an absolute path"), "{text}: {said}");
+    }
+    let found: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn an_error_about_a_file_speaks_of_what_the_file_says() {
+    let directory = tempfile::tempdir().unwrap();
+    for source in ["files:", "files:/no/such", "tcp-listen:x", "webcam"] {
+        let file = directory.path().join("a.toml");
+        std::fs::write(&file, format!("[[camera]]\nsource = \"{source}\"\n")).unwrap();
+        let (right, said) = said(there(directory.path(), &["config", "check", "a.toml"]));
+        assert!(!right && said.contains("a.toml:2:1: "), "{said}");
+        assert!(!said.contains("--"), "{said}");
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod shown;
 mod software;
 mod stuck;
 mod support;
+mod terminal;
 mod texts;
 mod tls;
 mod undecodable;

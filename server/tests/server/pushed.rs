@@ -521,7 +521,7 @@ async fn ingest_takes_one_pusher_and_tells_others_why_not() {
     let without = TestServer::start(|_| ());
     let said = refusal(&without).await;
     assert!(
-        said.contains("404") && said.contains("--source ingest"),
+        said.contains("404") && said.contains("the source ingest"),
         "{said}"
     );
     without.stop().await;

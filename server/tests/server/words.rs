@@ -130,7 +130,7 @@ fn addresses_to_listen_on_are_understood_or_refused_with_an_example() {
         assert!(line.contains("cannot both have the port"), "{line}");
     }
     let twice = ["--listen", "9", "--source", "tcp-listen:127.0.0.1:9"];
-    assert!(refused(&twice).contains("--source tcp-listen:127.0.0.1:9 cannot both"));
+    assert!(refused(&twice).contains("source tcp-listen:127.0.0.1:9 cannot both"));
     let open = |listen: &str| {
         let arguments = ["--no-auth", "--source", "pattern", "--listen", listen];
         let (child, url) = started(pistreamer(&arguments));

@@ -132,7 +132,7 @@ impl FromRequestParts<State> for Pushed {
         let Some((camera, slot)) = found else {
             return Err(refusal(
                 StatusCode::NOT_FOUND,
-                "no camera here takes pictures: start this pistreamer with --source ingest",
+                "no camera here takes pictures: give this pistreamer a camera with the source ingest",
             ));
         };
         Ok(Self {

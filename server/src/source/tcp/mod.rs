@@ -119,7 +119,7 @@ impl TcpSource {
         };
         let (address, listener) = bind().map_err(|error: std::io::Error| {
             SourceError::new(format!(
-                "cannot listen on {address} for pictures: {error}; choose another port with --source tcp-listen:{}:PORT",
+                "cannot listen on {address} for pictures: {error}; choose another port with tcp-listen:{}:PORT",
                 address.ip()
             ))
         })?;
