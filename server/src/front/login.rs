@@ -1,73 +1,26 @@
-//! Sessions for browsers and tickets for other people's pages: how they are asked for and handed out.
+//! Requests for sessions of browsers, and for tickets of other sites' pages.
+//!
+//! The page on which a person signs in is [`super::login_page`], the cookie of a session [`super::session_cookie`].
 
 use super::admit::{self, Admitted, Denied};
 use super::peer::{Peer, Secure};
 use super::query::Query;
-use super::{State, device, origin, refusal, sessions};
-use crate::access::{Credential, Grant, Password, SESSION, Ticket};
-use crate::called;
+use super::{State, device, origin, refusal, session_cookie, sessions};
+use crate::access::{Credential, Password, Ticket};
 use crate::util::clock;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{self, Extension, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::{self, Extension};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
-use std::net::IpAddr;
 
 /// A ticket is good for so many seconds unless more or fewer are asked for.
 const TICKET: u64 = 3600;
 
 /// No ticket is good for longer than so many seconds: a day.
 const LONGEST_TICKET: u64 = 24 * 3600;
-
-const PAGE: &str = include_str!("login/login.html");
-const SCRIPT: &str = include_str!("login/login.js");
-const STYLE: &str = include_str!("login/login.css");
-
-/// Where the page tells something.
-const MESSAGE: &str = r#"<p id="message" role="alert">"#;
-
-/// The page on which a person shows a key, where the viewer asks for it: its own page may come from elsewhere, such as Trunk.
-pub(super) async fn form(extract::State(state): extract::State<State>) -> Response {
-    page(&state, StatusCode::OK, "")
-}
-
-/// The page on which a person shows a key, with something to tell before.
-pub(super) fn page(state: &State, status: StatusCode, message: &'static str) -> Response {
-    let policy = state.origins.page_policy(None);
-    (
-        status,
-        [
-            (header::CONTENT_SECURITY_POLICY, policy),
-            // Without a referrer, the form's request would have no origin either (Fetch §3.2).
-            (
-                header::REFERRER_POLICY,
-                HeaderValue::from_static("same-origin"),
-            ),
-        ],
-        Html(
-            PAGE.replace(MESSAGE, &format!("{MESSAGE}{message}"))
-                .replace("{program}", called::program_for_anyone()),
-        ),
-    )
-        .into_response()
-}
-
-/// The page's script, which trades the key in the address bar.
-pub(super) async fn script() -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
-        SCRIPT,
-    )
-        .into_response()
-}
-
-/// The page's looks.
-pub(super) async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
-}
 
 /// `GET /api/v1/session`: what one may do.
 pub(super) async fn session(grant: Admitted) -> Response {
@@ -139,7 +92,7 @@ pub(super) async fn enter(
                 StatusCode::NO_CONTENT.into_response()
             };
             let device = device::of(&headers);
-            remember(&state, &grant, (&device, peer.ip()), secure, &mut response);
+            session_cookie::give(&state, &grant, (&device, peer.ip()), secure, &mut response);
             response
         }
         Err(why) => Denied::Unauthenticated(why).response(),
@@ -165,14 +118,8 @@ pub(super) async fn leave(
             return sessions::not_kept(&error);
         }
     }
-    let cookie = format!(
-        "{}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
-        state.access.cookie_name()
-    );
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    session_cookie::forget(&state, &mut response);
     response
 }
 
@@ -185,54 +132,6 @@ fn from_elsewhere(headers: &HeaderMap, secure: Secure) -> Option<Response> {
             "only this server's own pages can sign somebody in or out: open its address, and show the key there",
         )
     })
-}
-
-/// Gives the browser a session for what was granted, and the same address without its key.
-pub(super) fn without_key(state: &State, grant: Option<&Grant>, request: &Request) -> Response {
-    let rest: Vec<_> = request
-        .uri()
-        .query()
-        .unwrap_or_default()
-        .split(['&', '?'])
-        .filter(|pair| Query::parse(pair).get("key").is_none())
-        .collect();
-    // Relative, so that a prefix that a proxy put before it stays.
-    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
-    let location = format!("./{name}?{}", rest.join("&"));
-    let Ok(location) = HeaderValue::from_str(location.trim_end_matches('?')) else {
-        return refusal(
-            StatusCode::BAD_REQUEST,
-            "this address cannot be redirected to",
-        );
-    };
-    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
-    let secure = request.extensions().get().copied().unwrap_or(Secure(false));
-    if let (Some(grant), Some(Peer(peer))) = (grant, request.extensions().get()) {
-        let device = device::of(request.headers());
-        remember(state, grant, (&device, peer.ip()), secure, &mut response);
-    }
-    response
-}
-
-fn remember(
-    state: &State,
-    grant: &Grant,
-    (device, from): (&str, IpAddr),
-    Secure(secure): Secure,
-    response: &mut Response,
-) {
-    let Some(session) = state.access.sign_in(grant, device, from) else {
-        return;
-    };
-    let cookie = format!(
-        "{}={session}; Max-Age={}; Path=/; HttpOnly; SameSite=Lax{}",
-        state.access.cookie_name(),
-        SESSION.as_secs(),
-        if secure { "; Secure" } else { "" }
-    );
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
 }
 
 /// `POST /api/v1/tickets`: a ticket for the visitors of a page, who then see a camera without knowing a key.

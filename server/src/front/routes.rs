@@ -3,7 +3,7 @@
 //! `docs/security.md` has the same table for people, and a test compares the two. Judging a request belongs to [`super::admit`].
 
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
-use super::{State, api, assets, ingest, live, login, metrics, sessions, upgrade};
+use super::{State, api, assets, ingest, live, login, login_page, metrics, sessions, upgrade};
 use crate::access::Role;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -40,9 +40,9 @@ pub(super) static ROUTES: [Route; 23] = {
         route(Post, "/api/v1/session", Nothing, Words, || post(login::enter)),
         route(Delete, "/api/v1/session", Nothing, Words, || delete(login::leave)),
         route(Get, "/healthz", Nothing, Words, || get(api::health)),
-        route(Get, "/login.html", Nothing, Words, || get(login::form)),
-        route(Get, "/login.js", Nothing, Words, || get(login::script)),
-        route(Get, "/login.css", Nothing, Words, || get(login::style)),
+        route(Get, "/login.html", Nothing, Words, || get(login_page::form)),
+        route(Get, "/login.js", Nothing, Words, || get(login_page::script)),
+        route(Get, "/login.css", Nothing, Words, || get(login_page::style)),
     ]
 };
 

@@ -20,7 +20,7 @@ pub(super) use route::{COMMANDS, CONFIGURATION, Method, Needs, Refusal, Route, r
 use super::peer::{Peer, Secure};
 use super::place::Place;
 use super::query::Query;
-use super::{State, login, no_place, origin, refusal};
+use super::{State, login_page, no_place, origin, refusal};
 use crate::access::{Credential, Grant, Refused, Via};
 use axum::extract::{Request, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -51,7 +51,7 @@ pub(super) async fn guard(
             Some(refused) => refused,
             None => pass(grant, request, next).await,
         },
-        Err(_) if is_page => login::page(&state, StatusCode::UNAUTHORIZED, ""),
+        Err(_) if is_page => login_page::page(&state, StatusCode::UNAUTHORIZED, ""),
         Err(why) if route.refusal == Refusal::Words => why.response(),
         Err(why) => why.challenge(request.headers()),
     }

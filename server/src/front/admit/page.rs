@@ -2,11 +2,12 @@
 
 use super::{is_signed_in, secure};
 use crate::access::{Grant, Role, Via};
+use crate::front::peer::Peer;
 use crate::front::query::Query;
-use crate::front::{State, login, origin};
+use crate::front::{State, device, login_page, origin, refusal, session_cookie};
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 /// What is said to a page's address with an admin key in it.
 const NO_ADMIN_KEY: &str = "A page takes no admin key in its address, where browsers remember it. Open a link that \
@@ -25,7 +26,7 @@ pub(super) fn without_key(
     }
     // It would stay in histories, bookmarks, and the logs of proxies.
     if grant.role == Role::Admin {
-        return Some(login::page(state, StatusCode::FORBIDDEN, NO_ADMIN_KEY));
+        return Some(login_page::page(state, StatusCode::FORBIDDEN, NO_ADMIN_KEY));
     }
     // A frame has no address bar, history or bookmarks, and no cookie either where the page around it is another site's.
     if request.uri().path().ends_with("/embed") {
@@ -34,5 +35,37 @@ pub(super) fn without_key(
     let from_here = origin::is_asked_from_here(request.headers(), secure(request), false);
     // A link on somebody else's page gives a session, but takes away none.
     let grant = (from_here || !is_signed_in(state, request.headers())).then_some(grant);
-    Some(login::without_key(state, grant, request))
+    Some(redirect(state, grant, request))
+}
+
+/// Gives the browser a session for what was granted, and the same address without its key.
+fn redirect(state: &State, grant: Option<&Grant>, request: &Request) -> Response {
+    let rest: Vec<_> = request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split(['&', '?'])
+        .filter(|pair| Query::parse(pair).get("key").is_none())
+        .collect();
+    // Relative, so that a prefix that a proxy put before it stays.
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let location = format!("./{name}?{}", rest.join("&"));
+    let Ok(location) = HeaderValue::from_str(location.trim_end_matches('?')) else {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "this address cannot be redirected to",
+        );
+    };
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+    if let (Some(grant), Some(Peer(peer))) = (grant, request.extensions().get()) {
+        let device = device::of(request.headers());
+        session_cookie::give(
+            state,
+            grant,
+            (&device, peer.ip()),
+            secure(request),
+            &mut response,
+        );
+    }
+    response
 }
