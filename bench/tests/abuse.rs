@@ -22,12 +22,18 @@ fn under_each_attack_viewers_see_most_frames_and_newcomers_come_in() {
     let person = Entry::new(Victim::PERSON.parse().unwrap(), Role::View, password);
     let store = Store::new(state.path().into());
     store.change(|keys| keys.keys.push(person)).unwrap();
-    let server = Server::start(32_000, |typed| {
-        typed.source.push("ingest".into());
-        typed.source.push("tcp-listen:127.0.0.1:0".into());
-        typed.state_dir = Some(state.path().into());
-        typed.trusted_proxy = vec![IpAddr::from([127, 0, 0, Victim::PROXY])];
-    });
+    let proxy = IpAddr::from([127, 0, 0, Victim::PROXY]).to_string();
+    let flags = [
+        "--source",
+        "ingest",
+        "--source",
+        "tcp-listen:127.0.0.1:0",
+        "--state-dir",
+        state.path().to_str().unwrap(),
+        "--trusted-proxy",
+        &proxy,
+    ];
+    let server = Server::start(32_000, &flags);
     let victim = Victim::new(server.address, state.path()).unwrap();
     for attack in ATTACKS {
         let endured = endure(&victim, *attack, TIME).unwrap();

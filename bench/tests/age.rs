@@ -43,7 +43,7 @@ fn age(arrivals: &[Arrival], p: f64) -> f64 {
 
 #[test]
 fn over_a_slow_link_the_picture_is_new_and_the_link_full() {
-    let server = Server::start(FRAME, |typed| typed.no_auth = true);
+    let server = Server::start(FRAME, &["--no-auth"]);
     let frame = Duration::from_millis(80);
     let link = Link {
         bytes_per_second: FRAME as f64 / frame.as_secs_f64(),
@@ -66,7 +66,7 @@ fn over_a_slow_link_the_picture_is_new_and_the_link_full() {
 
 #[test]
 fn over_a_far_link_every_frame_arrives() {
-    let server = Server::start(FRAME, |typed| typed.no_auth = true);
+    let server = Server::start(FRAME, &["--no-auth"]);
     let link = Link {
         bytes_per_second: 4.0 * FPS * FRAME as f64,
         delay: RTT,

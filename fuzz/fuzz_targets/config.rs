@@ -7,52 +7,60 @@
 
 use libfuzzer_sys::fuzz_target;
 use pistreamer::camera::Settings;
-use pistreamer::cli::{Push, Serve};
-use pistreamer::config::{self, Config};
-
-use std::net::{IpAddr, SocketAddr};
+use pistreamer::config::{Config, Problems, Push};
 
 const PASSWORD: &str = "hunter2";
 
 /// What stands behind these is a path or an address, which has no password.
 const NO_URLS: [&str; 2] = ["files", "tcp-listen"];
 
-fn typed(text: &str) -> Serve {
-    let mut typed = Serve {
-        no_auth: true,
-        ..Serve::default()
-    };
+/// The flag that begins with a letter.
+fn flag(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        's' => "--source",
+        'z' => "--size",
+        'f' => "--fps",
+        'q' => "--quality",
+        'r' => "--rotate",
+        't' => "--send-timeout",
+        'n' => "--renditions",
+        'c' => "--max-connections",
+        'a' => "--max-per-address",
+        'g' => "--max-unauthenticated",
+        'v' => "--max-viewers",
+        'o' => "--allow-origin",
+        'h' => "--host",
+        'p' => "--trusted-proxy",
+        'l' => "--listen",
+        'T' => "--tls",
+        _ => return None,
+    })
+}
+
+/// Flags with their values.
+fn typed(text: &str) -> Vec<(&'static str, String)> {
+    let mut typed = Vec::new();
     for line in text.lines() {
-        let Some(flag) = line.chars().next() else {
+        let Some(letter) = line.chars().next() else {
             continue;
         };
-        let value = &line[flag.len_utf8()..];
-        let number = || value.parse().ok();
-        match flag {
-            's' => typed.source.push(value.into()),
-            // Whatever it is, it stands before a password.
-            '@' if !value.contains('/') && !NO_URLS.iter().any(|kind| value.starts_with(kind)) => {
-                typed.source.push(format!("{value}://me:{PASSWORD}@cam/"));
-            }
-            'z' => typed.capture.size = Some(value.into()),
-            'f' => typed.capture.fps = value.parse().ok(),
-            'q' => typed.capture.quality = value.parse().ok(),
-            'r' => typed.capture.rotate = value.parse().ok(),
-            't' => typed.send_timeout = value.parse().ok(),
-            'n' => typed.renditions = number(),
-            'c' => typed.max_connections = number(),
-            'a' => typed.max_per_address = number(),
-            'g' => typed.max_unauthenticated = number(),
-            'v' => typed.max_viewers = number(),
-            'o' => typed.allow_origin.push(value.into()),
-            'h' => typed.host.push(value.into()),
-            'p' => typed.trusted_proxy.extend(value.parse::<IpAddr>()),
-            'l' => typed.listen.extend(value.parse::<SocketAddr>()),
-            'T' => typed.tls = Some(value.into()),
-            _ => {}
+        let value = &line[letter.len_utf8()..];
+        // Whatever it is, it stands before a password.
+        let is_scheme =
+            || !value.contains('/') && !NO_URLS.iter().any(|kind| value.starts_with(kind));
+        if letter == '@' && is_scheme() {
+            typed.push(("--source", format!("{value}://me:{PASSWORD}@cam/")));
+        } else if let Some(flag) = flag(letter) {
+            typed.push((flag, value.into()));
         }
     }
     typed
+}
+
+/// As arguments of which each is one, whatever its value begins with.
+fn arguments(typed: &[(&str, String)]) -> Vec<String> {
+    let one = |(flag, value): &(&str, String)| format!("{flag}={value}");
+    typed.iter().map(one).collect()
 }
 
 fn check(camera: &Settings) {
@@ -71,18 +79,21 @@ fn says_it(text: &str) -> bool {
 }
 
 /// An error says something, and never the password.
-fn said(error: &config::Problems, text: &str) {
+fn said(error: &Problems, text: &str) {
     let said = format!("{error} {error:?}");
     assert!(!error.to_string().is_empty());
     assert!(says_it(text) || !said.contains(PASSWORD), "{said}");
 }
 
 fuzz_target!(|text: &str| {
-    let serve = typed(text);
-    match Config::new(&serve) {
+    let typed = typed(text);
+    let mut serve = arguments(&typed);
+    serve.push("--no-auth".into());
+    match Config::from_flags(serve) {
         Ok(config) => {
             config.cameras.iter().for_each(check);
-            assert_eq!(config.cameras.len(), serve.source.len().max(1));
+            let sources = typed.iter().filter(|(flag, _)| *flag == "--source");
+            assert_eq!(config.cameras.len(), sources.count().max(1));
             assert!(!config.listen.is_empty());
             assert!((0.1..=3600.0).contains(&config.sessions.send_timeout.as_secs_f64()));
             let limits = config.limits;
@@ -105,15 +116,20 @@ fuzz_target!(|text: &str| {
         }
         Err(error) => said(&error, text),
     }
+    let mut push: Vec<_> = typed
+        .into_iter()
+        .filter_map(|(flag, value)| match flag {
+            "--source" | "--size" | "--fps" | "--quality" | "--rotate" => Some((flag, value)),
+            "--send-timeout" => Some(("--duration", value)),
+            _ => None,
+        })
+        .collect();
+    // Each may be given once.
+    push.sort_by_key(|(flag, _)| *flag);
+    push.dedup_by_key(|(flag, _)| *flag);
     let target = text.lines().next().unwrap_or_default();
-    let push = Push {
-        target: target.into(),
-        duration: serve.send_timeout,
-        source: serve.source.first().cloned(),
-        capture: serve.capture,
-        ..Push::default()
-    };
-    match config::Push::new(&push) {
+    let behind = ["--".to_owned(), target.into()];
+    match Push::from_flags(arguments(&push).into_iter().chain(behind)) {
         Ok(push) => {
             check(&push.camera);
             assert!(!push.camera.source.takes_pushes());

@@ -2,25 +2,25 @@
 
 use crate::access::{Name, TypedRole};
 use clap::{Args, Parser, Subcommand};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Shows a Raspberry Pi's camera in a browser: the newest frame, always.
 #[derive(Debug, Parser)]
 #[command(name = "pistreamer", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do instead of serving.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// How to serve.
     #[command(flatten)]
-    pub serve: Serve,
+    pub(crate) serve: Serve,
 }
 
 /// What can be done besides serving.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the cameras with their modes and formats
     Cameras,
     /// Push a camera's frames to another pistreamer or to a program that listens
@@ -35,15 +35,15 @@ pub enum Command {
 
 /// Flags of `config`.
 #[derive(Debug, Args)]
-pub struct Config {
+pub(crate) struct Config {
     /// What to do.
     #[command(subcommand)]
-    pub command: ConfigCommand,
+    pub(crate) command: ConfigCommand,
 }
 
 /// What can be done with configuration files.
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(crate) enum ConfigCommand {
     /// Say everything that is wrong in a configuration file
     Check {
         /// The file
@@ -57,48 +57,48 @@ pub enum ConfigCommand {
 
 /// Flags of `push`.
 #[derive(Debug, Default, Args)]
-pub struct Push {
+pub(crate) struct Push {
     /// Where to: ws://HOST:PORT or wss://HOST is a pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener
     /// for picamera's network stream. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
-    pub target: String,
+    pub(crate) target: String,
 
     /// Stop after this many seconds [default: never]
     #[arg(long, value_name = "SECONDS")]
-    pub duration: Option<f64>,
+    pub(crate) duration: Option<f64>,
 
     /// Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, or the URL
     /// of a network camera or of another pistreamer [default: auto]
     #[arg(long, value_name = "SOURCE")]
-    pub source: Option<String>,
+    pub(crate) source: Option<String>,
 
     /// What is pushed.
     #[command(flatten)]
-    pub capture: Capture,
+    pub(crate) capture: Capture,
 
     /// What is logged.
     #[command(flatten)]
-    pub logging: Logging,
+    pub(crate) logging: Logging,
 }
 
 /// Flags of `key`.
 #[derive(Debug, Default, Args)]
-pub struct Key {
+pub(crate) struct Key {
     /// What to do [default: show]
     #[command(subcommand)]
-    pub command: Option<KeyCommand>,
+    pub(crate) command: Option<KeyCommand>,
 
     /// Directory in which the keys are kept [default: as when serving]
     #[arg(long, value_name = "DIR", global = true)]
-    pub state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<PathBuf>,
 
     /// Configuration file of the server whose keys they are
     #[arg(long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What can be done with the access keys.
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// Show the keys and the devices that are signed in, and links that let further devices in
     Show,
     /// Replace a key by a new one; devices that came in with the old one are signed out
@@ -138,7 +138,7 @@ pub enum KeyCommand {
 
 /// How long a key is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetime(pub Duration);
+pub(crate) struct Lifetime(pub Duration);
 
 /// Longest one: ten years.
 const LONGEST_LIFETIME: u64 = 10 * 365 * 24 * 3600;
@@ -167,39 +167,39 @@ impl std::str::FromStr for Lifetime {
 
 /// Flags of `grab`.
 #[derive(Debug, Default, Args)]
-pub struct Grab {
+pub(crate) struct Grab {
     /// URL of the server, as it opens in a browser. In it, ${NAME} stands for a variable of the environment and ${file:PATH}
     /// for what a file holds, so that no key is seen among the arguments
-    pub url: String,
+    pub(crate) url: String,
 
     /// Id of the camera, as /api/v1/cameras lists them [default: the first one]
     #[arg(long, value_name = "ID")]
-    pub camera: Option<String>,
+    pub(crate) camera: Option<String>,
 
     /// Directory for the frames, a file each; - is standard output, one JPEG after the other [default: -]
     #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 
     /// Stop after this many frames, 1 or more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
 
     /// Stop after this many seconds, 0.01 or more
     #[arg(long, value_name = "SECONDS")]
-    pub duration: Option<f64>,
+    pub(crate) duration: Option<f64>,
 
     /// Take one frame in this many seconds, 0.01 to 3600 [default: every frame]
     #[arg(long, value_name = "SECONDS")]
-    pub every: Option<f64>,
+    pub(crate) every: Option<f64>,
 }
 
 /// Flags of the server.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// Configuration file, read after /etc/pistreamer/pistreamer.toml and ./pistreamer.toml; what it says wins over those, and a
     /// flag wins over every file. `pistreamer config example` prints one [env: PISTREAMER_CONFIG]
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
     /// Where pictures come from; may be given more than once, one for each camera [default: auto]
     ///
@@ -215,128 +215,128 @@ pub struct Serve {
     /// In a URL, ${NAME} stands for a variable of the environment and ${file:PATH} for what a file holds: so no password is
     /// seen among the arguments, as in --source 'http://me:${file:/run/secrets/cam}@cam/'.
     #[arg(long, value_name = "SOURCE", verbatim_doc_comment)]
-    pub source: Vec<String>,
+    pub(crate) source: Vec<String>,
 
     /// What is shown.
     #[command(flatten)]
-    pub capture: Capture,
+    pub(crate) capture: Capture,
 
     /// Address to listen on, or a port alone for every IPv4 address; may be given more than once [default: 0.0.0.0:8000]
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = crate::config::listen_address)]
-    pub listen: Vec<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Vec<String>,
 
     /// Origin whose pages may use the cameras too, such as http://192.168.1.5:8123; may be given more than once
     #[arg(long, value_name = "ORIGIN")]
-    pub allow_origin: Vec<String>,
+    pub(crate) allow_origin: Vec<String>,
 
     /// Let everybody in who can reach this machine: no access key is needed
     #[arg(long)]
-    pub no_auth: bool,
+    pub(crate) no_auth: bool,
 
     /// Directory in which the access keys are kept [default: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or
     /// ~/.local/state/pistreamer]
     #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<PathBuf>,
 
     /// Encrypt, with a certificate that the server makes itself: self-signed
     #[arg(long, value_name = "KIND")]
-    pub tls: Option<String>,
+    pub(crate) tls: Option<String>,
 
     /// Encrypt, with the certificate chain in this PEM file; it is read again when it changes
     #[arg(long, value_name = "FILE")]
-    pub tls_cert: Option<PathBuf>,
+    pub(crate) tls_cert: Option<PathBuf>,
 
     /// The PEM file of the certificate's private key
     #[arg(long, value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// Name under which this server is reached besides its addresses and names of the local network, such as
     /// cam.example.org; may be given more than once
     #[arg(long, value_name = "NAME")]
-    pub host: Vec<String>,
+    pub(crate) host: Vec<String>,
 
     /// Address of a reverse proxy whose X-Forwarded-For, -Host and -Proto are believed; may be given more than once
     #[arg(long, value_name = "ADDRESS")]
-    pub trusted_proxy: Vec<IpAddr>,
+    pub(crate) trusted_proxy: Vec<IpAddr>,
 
     /// Most connections of clients that were let in, 1 to 1000000 [default: 512]
     #[arg(long, value_name = "N")]
-    pub max_connections: Option<usize>,
+    pub(crate) max_connections: Option<usize>,
 
     /// Most connections from one address, 1 to 1000000; behind a trusted proxy, from one that it names [default: none: where all are in
     /// use, those with most give way]
     #[arg(long, value_name = "N")]
-    pub max_per_address: Option<usize>,
+    pub(crate) max_per_address: Option<usize>,
 
     /// Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go first [default:
     /// as many as viewers, from 128 to 1024]
     #[arg(long, value_name = "N", alias = "max-strangers")]
-    pub max_unauthenticated: Option<usize>,
+    pub(crate) max_unauthenticated: Option<usize>,
 
     /// Most viewers at once, 1 to 1000000 [default: 256]
     #[arg(long, value_name = "N")]
-    pub max_viewers: Option<usize>,
+    pub(crate) max_viewers: Option<usize>,
 
     /// Most sizes and qualities in which one camera's picture is made at a time, for viewers that want it smaller; 1 is the
     /// full one for everybody, 16 the most [default: 3]
     #[arg(long, value_name = "N")]
-    pub renditions: Option<usize>,
+    pub(crate) renditions: Option<usize>,
 
     /// Push the camera's frames to another server as well, as `pistreamer push` does: to ws://HOST:PORT or wss://HOST, a pistreamer
     /// whose source is ingest, or to HOST:PORT, a listener for picamera's network stream; may be given more than once. ${NAME} and
     /// ${file:PATH} in it stand for a variable of the environment and a file
     #[arg(long, value_name = "TARGET")]
-    pub push: Vec<String>,
+    pub(crate) push: Vec<String>,
 
     /// Seconds after which a viewer that takes nothing is dropped, 0.1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]
-    pub send_timeout: Option<f64>,
+    pub(crate) send_timeout: Option<f64>,
 
     /// Seconds after which a camera that failed is tried again, in place of pauses that grow; for tests
     #[arg(long, value_name = "SECONDS", hide = true)]
-    pub retry_pause: Option<f64>,
+    pub(crate) retry_pause: Option<f64>,
 
     /// What is logged.
     #[command(flatten)]
-    pub logging: Logging,
+    pub(crate) logging: Logging,
 }
 
 /// What a source is asked for, and how its pictures are encoded.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Capture {
+pub(crate) struct Capture {
     /// Size of the picture, of every camera [default: 1280x720]
     #[arg(long, value_name = "WIDTHxHEIGHT")]
-    pub size: Option<String>,
+    pub(crate) size: Option<String>,
 
     /// Frames per second, 0.1 to 240, of every camera [default: 30]
     #[arg(long, value_name = "RATE")]
-    pub fps: Option<f64>,
+    pub(crate) fps: Option<f64>,
 
     /// JPEG quality, 1 to 100, of every camera [default: 80]
     #[arg(long, value_name = "QUALITY")]
-    pub quality: Option<u8>,
+    pub(crate) quality: Option<u8>,
 
     /// Mirror the picture left to right, of every camera
     #[arg(long)]
-    pub hflip: bool,
+    pub(crate) hflip: bool,
 
     /// Mirror the picture top to bottom, of every camera
     #[arg(long)]
-    pub vflip: bool,
+    pub(crate) vflip: bool,
 
     /// Turn the picture clockwise, of every camera: 0, 90, 180 or 270 degrees
     #[arg(long, value_name = "DEGREES")]
-    pub rotate: Option<u16>,
+    pub(crate) rotate: Option<u16>,
 }
 
 /// Flags of the log.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Logging {
+pub(crate) struct Logging {
     /// What to log: error, warn, info, debug or trace, also per module as in info,pistreamer::session=debug
     #[arg(long, value_name = "FILTER")]
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
 
     /// Log as JSON, one object a line
     #[arg(long)]
-    pub log_json: bool,
+    pub(crate) log_json: bool,
 }

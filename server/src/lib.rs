@@ -24,11 +24,11 @@ pub mod session;
 pub mod source;
 
 pub mod app;
-pub mod cli;
+pub(crate) mod cli;
 pub mod cmd;
 pub mod config;
 pub(crate) mod placeholders;
-pub mod usage;
+pub(crate) mod usage;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

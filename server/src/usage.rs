@@ -3,7 +3,7 @@
 //! The flags belong to [`crate::cli`], what they mean to [`crate::config`].
 
 use crate::called;
-use crate::cli::Cli;
+use crate::cli::{self, Cli, Push, Serve};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, Error, FromArgMatches};
 use std::error::Error as _;
@@ -11,7 +11,7 @@ use std::ffi::OsString;
 
 /// Why there is nothing to do.
 #[derive(Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// What was asked for, such as `--help`.
     Help(String),
     /// What is wrong, and what to do.
@@ -22,7 +22,7 @@ pub enum Answer {
 ///
 /// # Errors
 /// With what there is to say in place of doing anything.
-pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, Answer> {
+pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, Answer> {
     let typed: Vec<_> = typed.into_iter().collect();
     let mut command = with_negative_numbers(Cli::command());
     let parsed = command.try_get_matches_from_mut(&typed);
@@ -35,6 +35,42 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, Answer> {
             ErrorKind::InvalidUtf8 => Answer::Wrong(not_utf8(&typed)),
             _ => Answer::Wrong(explained(&error, meant(&command, &typed))),
         })
+}
+
+/// A command line of the server, without the program's name.
+///
+/// # Errors
+/// With what there is to say in place of serving.
+pub(crate) fn flags(typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Serve, String> {
+    match command_line(&["pistreamer"], typed)? {
+        Cli {
+            command: None,
+            serve,
+        } => Ok(serve),
+        _ => Err("this is a command, and not flags of the server".into()),
+    }
+}
+
+/// What is typed after `push`.
+///
+/// # Errors
+/// With what there is to say in place of pushing.
+pub(crate) fn push_flags(
+    typed: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Push, String> {
+    match command_line(&["pistreamer", "push"], typed)?.command {
+        Some(cli::Command::Push(push)) => Ok(*push),
+        _ => Err("this is not what push takes".into()),
+    }
+}
+
+fn command_line(
+    before: &[&str],
+    typed: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Cli, String> {
+    let before = before.iter().map(OsString::from);
+    let parsed = parse(before.chain(typed.into_iter().map(Into::into)));
+    parsed.map_err(|(Answer::Help(text) | Answer::Wrong(text))| text)
 }
 
 /// Which argument is not UTF-8 text; clap doesn't say.

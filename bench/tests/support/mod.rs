@@ -1,7 +1,6 @@
 //! A server that shows files.
 
 use pistreamer::app::App;
-use pistreamer::cli::{Capture, Serve};
 use pistreamer::config::Config;
 use pistreamer_bench::picture;
 use pistreamer_bench::url::Url;
@@ -19,22 +18,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Its pictures have this many bytes; `change` sets further flags.
-    pub fn start(bytes: usize, change: impl FnOnce(&mut Serve)) -> Self {
+    /// Its pictures have this many bytes; there may be further flags.
+    pub fn start(bytes: usize, flags: &[&str]) -> Self {
         let pictures = picture::directory(bytes).unwrap();
-        let mut typed = Serve {
-            source: vec![format!("files:{}", pictures.path().display())],
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            capture: Capture {
-                fps: Some(FPS),
-                ..Capture::default()
-            },
-            ..Serve::default()
-        };
-        change(&mut typed);
+        let source = format!("files:{}", pictures.path().display());
+        let fps = FPS.to_string();
+        let usual = [
+            "--source",
+            &source,
+            "--listen",
+            "127.0.0.1:0",
+            "--fps",
+            &fps,
+        ];
+        let config = Config::from_flags([&usual, flags].concat()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let guard = runtime.enter();
-        let app = App::start(&Config::new(&typed).unwrap()).unwrap();
+        let app = App::start(&config).unwrap();
         drop(guard);
         let url: Url = app.urls()[0].parse().unwrap();
         runtime.spawn(app.run(std::future::pending()));

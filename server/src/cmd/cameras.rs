@@ -9,7 +9,7 @@ use crate::stdout;
 ///
 /// # Errors
 /// Where libcamera cannot be started, or standard output takes no text.
-pub fn run() -> anyhow::Result<()> {
+pub(super) fn run() -> anyhow::Result<()> {
     Ok(stdout::print(&listing()?)?)
 }
 

@@ -8,7 +8,7 @@ use crate::stdout;
 ///
 /// # Errors
 /// Where a file is wrong, or standard output takes no text.
-pub fn run(typed: &cli::Config) -> anyhow::Result<()> {
+pub(super) fn run(typed: &cli::Config) -> anyhow::Result<()> {
     let answer = match &typed.command {
         ConfigCommand::Check { file } => config::check(file)?,
         ConfigCommand::Show(typed) => Loaded::new(typed)?.shown(),

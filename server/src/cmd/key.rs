@@ -25,7 +25,7 @@ const SHORTEST_PASSWORD: usize = 8;
 ///
 /// # Errors
 /// Where the keys can be neither read nor written, there is none of that name, or standard output takes no text.
-pub fn run(typed: &cli::Key) -> anyhow::Result<()> {
+pub(super) fn run(typed: &cli::Key) -> anyhow::Result<()> {
     Ok(stdout::print(&answer(typed)?)?)
 }
 

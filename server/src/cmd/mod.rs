@@ -2,11 +2,48 @@
 //!
 //! Nothing of the library imports this.
 
+mod cameras;
+mod config;
+mod grab;
+mod key;
 mod process;
+mod push;
+mod serve;
 
-pub mod cameras;
-pub mod config;
-pub mod grab;
-pub mod key;
-pub mod push;
-pub mod serve;
+use crate::cli::{Cli, Command};
+use crate::stdout;
+use crate::usage::{self, Answer};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// As other programs end that were called wrongly.
+const WRONG_USAGE: u8 = 2;
+
+/// Does what a command line, which begins with the program's name, asks for.
+///
+/// # Errors
+/// Where it cannot be done, or what there is to print cannot be.
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    match usage::parse(typed) {
+        Ok(cli) => command(&cli).map(|()| ExitCode::SUCCESS),
+        Err(Answer::Help(text)) => {
+            stdout::print(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Answer::Wrong(text)) => {
+            crate::log::say(&format!("pistreamer: {text}"));
+            Ok(ExitCode::from(WRONG_USAGE))
+        }
+    }
+}
+
+fn command(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Cameras) => cameras::run(),
+        Some(Command::Key(typed)) => key::run(typed),
+        Some(Command::Push(typed)) => push::run(typed),
+        Some(Command::Grab(typed)) => grab::run(typed),
+        Some(Command::Config(typed)) => config::run(typed),
+    }
+}

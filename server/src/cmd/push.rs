@@ -7,7 +7,7 @@ use crate::{app, cli, config};
 ///
 /// # Errors
 /// Where the configuration is wrong, the camera cannot be started, or nothing was delivered.
-pub fn run(typed: &cli::Push) -> anyhow::Result<()> {
+pub(super) fn run(typed: &cli::Push) -> anyhow::Result<()> {
     let config = config::Push::new(typed)?;
     init_log(&config.log)?;
     every_core()?.block_on(async { app::push(&config, shutdown_signal()?).await })

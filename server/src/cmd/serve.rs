@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// # Errors
 /// Where the configuration is wrong, an address is taken, or the system refuses what serving needs.
-pub fn run(typed: &cli::Serve) -> anyhow::Result<()> {
+pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     let loaded = Loaded::new(typed)?;
     init_log(&loaded.config.log)?;
     for file in &loaded.files {

@@ -14,7 +14,7 @@ pub(super) const USUAL_PORT: u16 = 8000;
 ///
 /// # Errors
 /// Where it is none of these.
-pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
     let everywhere = IpAddr::from(Ipv4Addr::UNSPECIFIED);
     let (host, port) = match text.rsplit_once(':') {
         // Not within an IPv6 address.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 const WIDTH: usize = 100;
 
 /// The text. Everything in it is commented out, so that as it stands it means the defaults.
-pub fn example() -> String {
+pub(crate) fn example() -> String {
     let mut text = String::from(HEAD);
     for (section, about) in SECTIONS {
         text.push('\n');

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 /// Files that are read, the last one winning. Only the one that was named has to exist.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub(crate) struct Places {
     /// Those that may exist.
-    pub usual: Vec<PathBuf>,
+    pub(crate) usual: Vec<PathBuf>,
     /// The one that was named.
-    pub named: Option<PathBuf>,
+    pub(crate) named: Option<PathBuf>,
 }
 
 /// The variable that stands for `--config`.
@@ -22,7 +22,7 @@ const VARIABLE: &str = "PISTREAMER_CONFIG";
 
 impl Places {
     /// `/etc/pistreamer/pistreamer.toml`, `./pistreamer.toml`, then the one that the flag or the environment names.
-    pub fn new(named: Option<&Path>) -> Self {
+    pub(crate) fn new(named: Option<&Path>) -> Self {
         let in_environment = || {
             let path = std::env::var_os(VARIABLE);
             path.filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -68,11 +68,11 @@ impl Places {
 
 /// A configuration with what it was made of.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The configuration.
-    pub config: Config,
+    pub(crate) config: Config,
     /// The files that were read, the last one winning.
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     merged: Merged,
     watches: [FileWatch; 2],
 }
@@ -82,7 +82,7 @@ impl Loaded {
     ///
     /// # Errors
     /// With everything that is wrong in them.
-    pub fn new(typed: &Serve) -> Result<Self, Problems> {
+    pub(crate) fn new(typed: &Serve) -> Result<Self, Problems> {
         Self::from(&Places::new(typed.config.as_deref()), typed)
     }
 
@@ -90,7 +90,7 @@ impl Loaded {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn from(places: &Places, typed: &Serve) -> Result<Self, Problems> {
+    pub(crate) fn from(places: &Places, typed: &Serve) -> Result<Self, Problems> {
         let watch = FileWatch::new(places.all().cloned());
         let (files, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
         layers.push(environment()?);
@@ -106,7 +106,7 @@ impl Loaded {
     }
 
     /// The state directory, where one was given.
-    pub fn state_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
         checked::path(&self.merged.server, &STATE_DIR)
     }
 
@@ -121,7 +121,7 @@ impl Loaded {
     }
 
     /// As a file that says where each value comes from. Secrets are left out.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let ids: Vec<_> = self
             .config
             .cameras
@@ -164,7 +164,7 @@ pub(super) fn environment() -> Result<Layer, Problems> {
 ///
 /// # Errors
 /// With everything that is wrong in it.
-pub fn check(path: &Path) -> Result<String, Problems> {
+pub(crate) fn check(path: &Path) -> Result<String, Problems> {
     let places = Places {
         usual: Vec::new(),
         named: Some(path.to_owned()),

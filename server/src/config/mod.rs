@@ -11,11 +11,10 @@ mod reload;
 mod setting;
 mod show;
 
-pub use addresses::listen_address;
-pub use example::example;
+pub(crate) use example::example;
 pub use layer::{Origin, Problem, Problems};
-pub use load::{Loaded, Places, check};
-pub use reload::Reload;
+pub(crate) use load::{Loaded, Places, check};
+pub(crate) use reload::Reload;
 
 use crate::access::Store;
 use crate::camera::{Settings, Target};
@@ -24,8 +23,10 @@ use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::placeholders::PlaceholderError;
 use crate::session;
 use crate::source::Pauses;
+use crate::usage;
 use layer::Layer;
 use pistreamer_client::UrlError;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -80,11 +81,21 @@ pub struct Push {
 }
 
 impl Push {
-    /// Checks what was typed and completes it.
+    /// Checks what was typed after `push` and completes it.
+    ///
+    /// # Errors
+    /// With everything that is wrong, or the first flag that is not understood.
+    pub fn from_flags(
+        flags: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, Problems> {
+        Self::new(&usage::push_flags(flags).map_err(Problems::of)?)
+    }
+
+    /// The same for what was understood of it.
     ///
     /// # Errors
     /// With everything that is wrong.
-    pub fn new(typed: &cli::Push) -> Result<Self, Problems> {
+    pub(crate) fn new(typed: &cli::Push) -> Result<Self, Problems> {
         let layers = [load::environment()?, flags::push(typed)];
         let (cameras, log) = checked::pushed(&Layer::merged(&layers))?;
         let [camera] =
@@ -112,10 +123,15 @@ impl Push {
 
 impl From<ConfigError> for Problems {
     fn from(error: ConfigError) -> Self {
-        Self(vec![Problem {
-            origin: Origin::Default,
-            text: error.to_string(),
-        }])
+        Self::of(error.to_string())
+    }
+}
+
+impl Problems {
+    /// The one that this text says.
+    fn of(text: String) -> Self {
+        let origin = Origin::Default;
+        Self(vec![Problem { origin, text }])
     }
 }
 
@@ -212,8 +228,18 @@ impl Config {
     ///
     /// # Errors
     /// With everything that is wrong.
-    pub fn new(typed: &cli::Serve) -> Result<Self, Problems> {
+    pub(crate) fn new(typed: &cli::Serve) -> Result<Self, Problems> {
         checked::checked(&Layer::merged(&[flags::layer(typed)?]))
+    }
+
+    /// The same for a command line of the server, without the program's name.
+    ///
+    /// # Errors
+    /// With everything that is wrong, or the first flag that is not understood.
+    pub fn from_flags(
+        flags: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, Problems> {
+        Self::new(&usage::flags(flags).map_err(Problems::of)?)
     }
 
     /// The same for the text of a file.
@@ -281,7 +307,7 @@ fn pauses(typed: Option<f64>) -> Result<Pauses, ConfigError> {
 ///
 /// # Errors
 /// Where the configuration has errors, or names no place.
-pub fn store_of(typed: &cli::Key) -> Result<Store, Problems> {
+pub(crate) fn store_of(typed: &cli::Key) -> Result<Store, Problems> {
     let configured = match &typed.state_dir {
         Some(directory) => Some(directory.clone()),
         None => load::state_dir(&Places::new(typed.config.as_deref()))?,

@@ -20,7 +20,7 @@ const LONGEST_CHANGE: u32 = 10;
 
 /// A running server's configuration.
 #[derive(Debug)]
-pub struct Reload {
+pub(crate) struct Reload {
     typed: Serve,
     places: Places,
     /// As the server started.
@@ -33,7 +33,12 @@ pub struct Reload {
 
 impl Reload {
     /// For a server that was started with this configuration.
-    pub fn new(typed: &Serve, started: Loaded, registry: Registry, told: Configuration) -> Self {
+    pub(crate) fn new(
+        typed: &Serve,
+        started: Loaded,
+        registry: Registry,
+        told: Configuration,
+    ) -> Self {
         told.read(&started.files);
         Self {
             typed: typed.clone(),
@@ -46,7 +51,7 @@ impl Reload {
     }
 
     /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is done, until cancelled.
-    pub async fn follow(mut self, until: CancellationToken, mut asked: impl AsyncFnMut()) {
+    pub(crate) async fn follow(mut self, until: CancellationToken, mut asked: impl AsyncFnMut()) {
         let mut watches = self.started.watches();
         loop {
             tokio::select! {

@@ -1,6 +1,6 @@
 //! Who is let in, asked as programs, browsers and attackers ask.
 
-use crate::support::{TestServer, TestViewer};
+use crate::support::{Flags, TestServer, TestViewer};
 use pistreamer::access::{Entry, Key, Role, Secret, Store};
 use pistreamer_protocol::message::CLOSE_SIGNED_OUT;
 use serde_json::Value;
@@ -21,11 +21,11 @@ impl Locked {
         Self::start_with(|_| ())
     }
 
-    pub fn start_with(change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
+    pub fn start_with(change: impl FnOnce(&mut Flags)) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), change)
     }
 
-    fn start_in(directory: TempDir, change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
+    fn start_in(directory: TempDir, change: impl FnOnce(&mut Flags)) -> Self {
         let store = Store::new(directory.path().join("state"));
         let server = TestServer::start(|typed| {
             typed.no_auth = false;

@@ -1,7 +1,7 @@
 //! Who gets a place when many want one: everybody who comes at once, and nobody's share keeps the others out.
 
 use crate::abuse::connect_from;
-use crate::support::{PATIENCE, TestServer, TestViewer};
+use crate::support::{Flags, PATIENCE, TestServer, TestViewer};
 use pistreamer::access::{Entry, Key, Role, Secret, Store};
 use pistreamer_protocol::message::ViewerMessage;
 use serde_json::Value;
@@ -24,7 +24,7 @@ struct Locked {
 }
 
 impl Locked {
-    fn start(change: impl FnOnce(&mut pistreamer::cli::Serve)) -> Self {
+    fn start(change: impl FnOnce(&mut Flags)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path().into());
         let owner = store.open().unwrap().owners().unwrap().as_str().to_owned();

@@ -109,7 +109,7 @@ async fn an_origin_that_goes_and_comes_back_is_found_again() {
     relay
         .camera_is(|camera| camera["state"] == "no-signal")
         .await;
-    let again = TestServer::start(|typed| typed.listen = vec![address]);
+    let again = TestServer::start(|typed| typed.listen = vec![address.to_string()]);
     relay.camera_is(|camera| camera["state"] == "live").await;
     for _ in 0..5 {
         let seq = viewer.frame().await.stamp.seq;
@@ -170,7 +170,7 @@ async fn it_is_known_of_an_http_camera_that_nobody_ever_watched_whether_it_is_th
     early
         .camera_is(|camera| camera["state"] == "no-signal" && camera["reason"] != "")
         .await;
-    let again = TestServer::start(|typed| typed.listen = vec![address]);
+    let again = TestServer::start(|typed| typed.listen = vec![address.to_string()]);
     early.camera_is(|camera| camera["state"] == "live").await;
     again.camera_is(|camera| camera["consumers"] == 0).await;
     early.stop().await;
@@ -191,7 +191,7 @@ async fn a_relay_that_nobody_watches_knows_how_its_origin_is() {
     relay
         .camera_is(|camera| camera["state"] == "no-signal" && camera["reason"] != "")
         .await;
-    let again = TestServer::start(|typed| typed.listen = vec![address]);
+    let again = TestServer::start(|typed| typed.listen = vec![address.to_string()]);
     relay.camera_is(|camera| camera["state"] == "live").await;
     again.camera_is(|camera| camera["consumers"] == 0).await;
     assert_eq!(relay.camera().await["state"], "live");

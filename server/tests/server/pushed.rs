@@ -3,7 +3,6 @@
 use crate::support::{PATIENCE, Running, TestServer, TestViewer, picture, python};
 use futures::{SinkExt, StreamExt};
 use pistreamer::app;
-use pistreamer::cli;
 use pistreamer::config;
 use pistreamer_client::Publisher;
 use pistreamer_protocol::message::{CameraState, ServerMessage, ViewerMessage};
@@ -373,17 +372,9 @@ fn pushing(
     oneshot::Sender<()>,
     tokio::task::JoinHandle<anyhow::Result<()>>,
 ) {
-    let push = config::Push::new(&cli::Push {
-        target: format!("ws://{}", server.address),
-        duration: None,
-        source: Some("pattern".into()),
-        capture: cli::Capture {
-            size: Some("320x240".into()),
-            ..cli::Capture::default()
-        },
-        logging: cli::Logging::default(),
-    });
-    let push = push.unwrap();
+    let target = format!("ws://{}", server.address);
+    let flags = [&target, "--source", "pattern", "--size", "320x240"];
+    let push = config::Push::from_flags(flags).unwrap();
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move {
         app::push(&push, async {

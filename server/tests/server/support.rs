@@ -4,7 +4,6 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer::app::App;
 use pistreamer::camera::Registry;
-use pistreamer::cli::{Capture, Serve};
 use pistreamer::config::Config;
 use pistreamer::encode::JpegEncoder;
 use pistreamer::source::{Layout, Plane, Source, Yuv};
@@ -22,6 +21,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+#[path = "flags.rs"]
+mod flags;
+
+pub use flags::Flags;
+
 /// Whatever takes so long in a test is a hang.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,25 +39,19 @@ pub struct TestServer {
 
 impl TestServer {
     /// Serves a small test pattern at 30 fps on a free port of the loopback interface, unless `change` says otherwise.
-    pub fn start(change: impl FnOnce(&mut Serve)) -> Self {
+    pub fn start(change: impl FnOnce(&mut Flags)) -> Self {
         Self::run(App::start(&configured(change)).unwrap())
     }
 
-    /// Serves what a configuration file says, to everyone and on a free port of the loopback interface where it doesn't
-    /// name others.
-    pub fn configured(file: &str) -> Self {
-        let mut config = Config::from_toml(file).unwrap();
-        if !file.contains("listen") {
-            config.listen = vec!["127.0.0.1:0".parse().unwrap()];
-        }
-        if !file.contains("[access]") {
-            config.keys = None;
-        }
+    /// Serves the cameras of a configuration file, to everyone and on a free port of the loopback interface.
+    pub fn configured(cameras: &str) -> Self {
+        let server = "[server]\nlisten = \"127.0.0.1:0\"\n[access]\nno_auth = true\n";
+        let config = Config::from_toml(&format!("{server}{cameras}")).unwrap();
         Self::run(App::start(&config).unwrap())
     }
 
     /// Serves the test's own cameras instead.
-    pub fn start_with(sources: Vec<Box<dyn Source>>, change: impl FnOnce(&mut Serve)) -> Self {
+    pub fn start_with(sources: Vec<Box<dyn Source>>, change: impl FnOnce(&mut Flags)) -> Self {
         Self::run(App::start_with(&configured(change), sources).unwrap())
     }
 
@@ -110,19 +108,10 @@ impl From<&TestServer> for SocketAddr {
     }
 }
 
-fn configured(change: impl FnOnce(&mut Serve)) -> Config {
-    let mut typed = Serve {
-        source: vec!["pattern".into()],
-        capture: Capture {
-            size: Some("320x240".into()),
-            ..Capture::default()
-        },
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        no_auth: true,
-        ..Serve::default()
-    };
-    change(&mut typed);
-    Config::new(&typed).unwrap()
+fn configured(change: impl FnOnce(&mut Flags)) -> Config {
+    let mut flags = Flags::usual();
+    change(&mut flags);
+    flags.configured()
 }
 
 /// What chance decides in a test: the same each time, so that a test that fails does so because of what changed, and

@@ -358,7 +358,7 @@ async fn a_server_that_is_its_own_source_says_so() {
     let address = itself.address;
     itself.stop().await;
     let itself = TestServer::start(|typed| {
-        typed.listen = vec![address];
+        typed.listen = vec![address.to_string()];
         typed.source = vec![format!("ws://{address}")];
     });
     let own = |camera: &serde_json::Value| {
@@ -376,7 +376,7 @@ async fn two_servers_that_show_each_other_say_so() {
     first.stop().await;
     let second = TestServer::start(|typed| typed.source = vec![format!("ws://{address}")]);
     let first = TestServer::start(|typed| {
-        typed.listen = vec![address];
+        typed.listen = vec![address.to_string()];
         typed.source = vec![format!("ws://{}", second.address)];
     });
     // Whichever is asked second.

@@ -61,7 +61,7 @@ const LAST_FRAME: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Where the configuration is wrong, no frame came, or one could not be written.
-pub fn run(typed: &cli::Grab) -> anyhow::Result<()> {
+pub(super) fn run(typed: &cli::Grab) -> anyhow::Result<()> {
     let config = Config::new(typed)?;
     every_core()?.block_on(async { Ok(grab(config, shutdown_signal()?).await?) })
 }
