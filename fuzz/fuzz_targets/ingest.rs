@@ -7,7 +7,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use pistreamer::demand::Demand;
 use pistreamer::fuzzing::{Intake, unwrapped};
-use pistreamer::source::{Image, Outlet, RawFrame, Report, Sink, Whole};
+use pistreamer::source::{Image, Port, RawFrame, Report, Sink, Whole};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg, pack};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +96,7 @@ fn message(data: &[u8]) -> Option<(Bytes, &[u8])> {
 fuzz_target!(|data: &[u8]| {
     let watcher = Arc::new(Watcher::default());
     let sink = Arc::clone(&watcher) as Arc<dyn Sink>;
-    let mut intake = Intake::new(&Outlet::new(sink, Demand::default()), 30.0);
+    let mut intake = Intake::new(&Port::new(sink, Demand::default()), 30.0);
     let mut unpacker = Unpacker::default();
     let mut rest = data;
     while let Some((bytes, left)) = message(rest) {

@@ -8,7 +8,7 @@ use crate::demand::Demand;
 use crate::hub::Feed;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
-use crate::source::{Commands, Outlet, Pauses, Source, SourceError, supervise};
+use crate::source::{Commands, Pauses, Port, Source, SourceError, supervise};
 use crate::via::Via;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -91,17 +91,17 @@ impl Lifecycle {
     }
 
     /// Starts the source: the one that is made, where it is still right, or one that is made as soon as it can be. Its
-    /// frames come out of the outlet.
+    /// frames come out of the port.
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn start(&self, outlet: Outlet, made: Option<Made>) -> std::io::Result<()> {
+    pub fn start(&self, port: Port, made: Option<Made>) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let outlet = outlet.with_commands(shared.commands.clone());
+        let port = port.with_commands(shared.commands.clone());
         let name = format!("source-{}", self.settings().id);
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn(move || shared.run(&outlet, made))?;
+            .spawn(move || shared.run(&port, made))?;
         *self.thread() = Some(thread);
         Ok(())
     }
@@ -189,8 +189,8 @@ impl Shared {
     }
 
     /// Runs the source, and after each change of settings that needs it a new one, until the camera ends.
-    fn run(&self, outlet: &Outlet, mut made: Option<Made>) {
-        while let Some((settings, outlet)) = self.next_run(outlet) {
+    fn run(&self, port: &Port, mut made: Option<Made>) {
+        while let Some((settings, port)) = self.next_run(port) {
             let span = tracing::info_span!("camera", id = %settings.id);
             let _entered = span.enter();
             let make = || match made.take() {
@@ -198,21 +198,21 @@ impl Shared {
                 Some(made) if !settings.needs_restart(&made.settings) => Ok(made.source),
                 _ => self.make(&settings),
             };
-            supervise(make, &outlet, self.context.pauses);
+            supervise(make, &port, self.context.pauses);
         }
     }
 
-    /// The settings of the next run, and its outlet; `None` where the camera has ended.
-    fn next_run(&self, outlet: &Outlet) -> Option<(Settings, Outlet)> {
+    /// The settings of the next run, and its port; `None` where the camera has ended.
+    fn next_run(&self, port: &Port) -> Option<(Settings, Port)> {
         let mut wanted = self.wanted();
         if wanted.ended {
             return None;
         }
-        let outlet = outlet.for_run();
+        let port = port.for_run();
         // Of a run that is over nothing is left; frames of it may have come in until it was.
         self.stop(&wanted);
-        wanted.run = Some(outlet.demand().clone());
-        Some((wanted.settings.clone(), outlet))
+        wanted.run = Some(port.demand().clone());
+        Some((wanted.settings.clone(), port))
     }
 
     fn make(&self, settings: &Settings) -> Result<Box<dyn Source>, SourceError> {
@@ -271,9 +271,9 @@ mod tests {
         (settings.capture.width, settings.capture.height) = (640, 480);
         lifecycle.configure(settings);
         let (sender, widths) = mpsc::channel();
-        let outlet = Outlet::new(Arc::new(Widths(sender)), feed.demand().clone());
+        let port = Port::new(Arc::new(Widths(sender)), feed.demand().clone());
         let _view = feed.view(hub::Limits::default());
-        lifecycle.start(outlet, Some(made)).unwrap();
+        lifecycle.start(port, Some(made)).unwrap();
         assert_eq!(widths.recv(), Ok(640));
         lifecycle.end();
         lifecycle.take_thread().unwrap().join().unwrap();

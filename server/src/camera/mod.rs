@@ -31,7 +31,7 @@ pub use target::Target;
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
-use crate::source::{Outlet, Report};
+use crate::source::{Port, Report};
 use crate::util::log_throttle::Folded;
 use crate::via::Via;
 use anyhow::Context as _;
@@ -134,13 +134,13 @@ impl Camera {
             pool: pool.context("cannot start the encoder")?,
             opened: Folded::new(),
         };
-        let outlet = Outlet::new(Arc::new(intake), feed.demand().clone());
+        let port = Port::new(Arc::new(intake), feed.demand().clone());
         let CameraState {
             name, source: kind, ..
         } = state.get();
         tracing::info!(%id, name, source = kind, "camera");
         lifecycle
-            .start(outlet, source)
+            .start(port, source)
             .context("cannot start the source")?;
         Ok(self)
     }

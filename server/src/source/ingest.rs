@@ -5,7 +5,7 @@
 use super::push_slot::PushSlot;
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options};
-use super::{Config, Outlet, Source, SourceError};
+use super::{Config, Port, Source, SourceError};
 use pistreamer_protocol::message::Camera;
 use std::sync::Arc;
 
@@ -67,15 +67,15 @@ impl Source for IngestSource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
-        let mut intake = Intake::new(outlet, self.fps);
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        let mut intake = Intake::new(port, self.fps);
         {
             // A pusher that hears of it finds the slot free.
             let mut state = self.slot.state();
             intake.lost("nobody pushes pictures to /ingest yet");
-            state.intake = Some((intake, outlet.demand().clone()));
+            state.intake = Some((intake, port.demand().clone()));
         }
-        let result = remote::run(outlet, std::future::pending());
+        let result = remote::run(port, std::future::pending());
         // Not under the slot's lock: everything behind it may end with it.
         let left = self.slot.state().intake.take();
         drop(left);

@@ -1,4 +1,4 @@
-//! Where pictures come from. A source runs on a thread of its own and hands raw frames to an [`Outlet`].
+//! Where pictures come from. A source runs on a thread of its own and hands raw frames to a [`Port`].
 //!
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
 
@@ -15,9 +15,9 @@ pub(crate) mod libcamera;
 mod local;
 pub(crate) mod no_libcamera;
 mod numbering;
-mod outlet;
 mod pace;
 pub(crate) mod pattern;
+mod port;
 pub(crate) mod push_slot;
 pub(crate) mod relay;
 pub(crate) mod remote;
@@ -27,7 +27,7 @@ pub(crate) mod tcp;
 mod whole;
 
 pub(crate) use commands::Commands;
-pub use outlet::{Outlet, Report, Sink};
+pub use port::{Port, Report, Sink};
 pub use spec::{Spec, SpecError};
 pub use supervise::Pauses;
 pub(crate) use supervise::supervise;
@@ -77,12 +77,12 @@ pub trait Source: Send {
     /// Who it is. Constant; the `id` is set by whoever owns the camera.
     fn camera(&self) -> Camera;
 
-    /// Opens the device and hands frames to the outlet until it is stopping, then closes the device. Called again after
-    /// an error or a panic, with growing pauses. Reports [`Outlet::open`] before the first frame.
+    /// Opens the device and hands frames to the port until it is stopping, then closes the device. Called again after
+    /// an error or a panic, with growing pauses. Reports [`Port::open`] before the first frame.
     ///
     /// # Errors
     /// Whatever ends the stream: a device that cannot be opened, is unplugged, or is silent for [`WEDGED`].
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError>;
+    fn run(&mut self, port: &Port) -> Result<(), SourceError>;
 }
 
 /// A camera that delivers nothing for so long is closed and opened again.

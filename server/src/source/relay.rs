@@ -4,7 +4,7 @@
 
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind};
-use super::{Config, Outlet, Source, SourceError};
+use super::{Config, Port, Source, SourceError};
 use crate::demand::Demand;
 use crate::via::Via;
 use pistreamer_client::protocol::WireFormat;
@@ -82,9 +82,9 @@ impl Source for RelaySource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         // The origin tells its rate in its hello.
-        let mut intake = Intake::new(outlet, 0.0);
+        let mut intake = Intake::new(port, 0.0);
         let task = async {
             loop {
                 let mut origin = self.origin.clone();
@@ -94,12 +94,12 @@ impl Source for RelaySource {
                     news = Some(via.news());
                     origin.endpoint.add_query("via", &via.tell(id));
                 }
-                if let Some(error) = relay(&origin, outlet.demand(), &mut intake, news).await {
+                if let Some(error) = relay(&origin, port.demand(), &mut intake, news).await {
                     return error;
                 }
             }
         };
-        remote::run(outlet, task)
+        remote::run(port, task)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Protocols belong to [`super::tcp`], [`super::http`] and [`super::relay`].
 
-use super::{Mended, Mode, Outlet, SourceError, WEDGED, Whole};
+use super::{Mended, Mode, Port, SourceError, WEDGED, Whole};
 use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_protocol::jpeg::JpegError;
@@ -14,10 +14,7 @@ use tokio::time::{Instant, sleep};
 pub(super) const LINGER: Duration = Duration::from_secs(3);
 
 /// Runs a source's task on this thread until it fails or the pipeline stops.
-pub(super) fn run(
-    outlet: &Outlet,
-    task: impl Future<Output = SourceError>,
-) -> Result<(), SourceError> {
+pub(super) fn run(port: &Port, task: impl Future<Output = SourceError>) -> Result<(), SourceError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -25,7 +22,7 @@ pub(super) fn run(
     let end = runtime.block_on(async {
         tokio::select! {
             biased;
-            () = outlet.demand().until(Demand::stopping) => Ok(()),
+            () = port.demand().until(Demand::stopping) => Ok(()),
             error = task => Err(error),
         }
     });
@@ -49,7 +46,7 @@ pub(super) async fn unwanted(demand: &Demand) {
 /// changes.
 #[derive(Debug)]
 pub struct Intake {
-    outlet: Outlet,
+    port: Port,
     /// What viewers are told about the rate while the sender of the pictures announces none.
     asked_fps: f64,
     fps: f64,
@@ -65,9 +62,9 @@ const SIDES: std::ops::RangeInclusive<u32> = 1..=u16::MAX as u32;
 
 impl Intake {
     /// The rate is what the source is asked for; the size shows with the first picture.
-    pub fn new(outlet: &Outlet, fps: f64) -> Self {
+    pub fn new(port: &Port, fps: f64) -> Self {
         Self {
-            outlet: outlet.clone(),
+            port: port.clone(),
             asked_fps: fps,
             fps,
             open: None,
@@ -88,14 +85,14 @@ impl Intake {
         let fps = self.fps;
         let mode = Mode { width, height, fps };
         if self.open.as_ref() != Some(&mode) {
-            self.outlet.open(mode.clone());
+            self.port.open(mode.clone());
             self.open = Some(mode);
         }
     }
 
     /// Reports that the camera is open, by a picture that goes nowhere.
     pub fn probed(&mut self, size: (u32, u32)) {
-        self.outlet.probed();
+        self.port.probed();
         self.open(size);
     }
 
@@ -126,19 +123,19 @@ impl Intake {
     /// Reports that no pictures come any more, and why.
     pub fn lost(&mut self, reason: &str) {
         self.open = None;
-        self.outlet.lost(reason);
+        self.port.lost(reason);
     }
 
     /// Reports what the camera is called, where that was told.
     pub fn named(&self, name: &str) {
         if !name.is_empty() {
-            self.outlet.named(name);
+            self.port.named(name);
         }
     }
 
     /// Reports whether the pictures are made up.
     pub fn test_pattern(&self, made_up: bool) {
-        self.outlet.test_pattern(made_up);
+        self.port.test_pattern(made_up);
     }
 
     /// Another sender from here on: what was known of its pictures is forgotten.
@@ -151,7 +148,7 @@ impl Intake {
 
     /// Reports a picture that had to be left out.
     pub fn broken(&self, reason: &str) {
-        self.outlet.broken(reason);
+        self.port.broken(reason);
     }
 
     /// Reports something that had to be left out, and the camera lost where nothing good has been sent for [`WEDGED`]; where
@@ -180,10 +177,10 @@ impl Intake {
     /// Hands on a whole picture and returns its seq.
     ///
     /// # Errors
-    /// As for [`Outlet::arrived`].
+    /// As for [`Port::arrived`].
     pub fn whole(&mut self, picture: Whole) -> Result<u64, JpegError> {
         self.none_since = None;
         self.open(picture.info.displayed());
-        self.outlet.arrived(picture)
+        self.port.arrived(picture)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What a source does while it runs is its own business ([`super::Source`]).
 
-use super::{Outlet, Source, SourceError};
+use super::{Port, Source, SourceError};
 use crate::util::panics;
 use pistreamer_protocol::Backoff;
 use std::time::Duration;
@@ -33,43 +33,43 @@ impl Pauses {
     }
 }
 
-/// Makes a source and runs it, again and again, until the outlet's run is to end.
+/// Makes a source and runs it, again and again, until the port's run is to end.
 pub(crate) fn supervise(
     mut make: impl FnMut() -> Result<Box<dyn Source>, SourceError>,
-    outlet: &Outlet,
+    port: &Port,
     pauses: Pauses,
 ) {
     let mut source = None;
     let mut backoff = pauses.backoff();
     let mut last_reason = String::new();
-    while !outlet.demand().stopping() {
-        let pictures = outlet.pictures();
+    while !port.demand().stopping() {
+        let pictures = port.pictures();
         // What it had open is closed by the panic, as it is by an error.
         let ran = panics::caught(|| {
             let source = match &mut source {
                 Some(source) => source,
                 none => none.insert(make()?),
             };
-            source.run(outlet)
+            source.run(port)
         });
         let reason = match ran {
-            Ok(Ok(())) if outlet.demand().stopping() => break,
+            Ok(Ok(())) if port.demand().stopping() => break,
             Ok(Ok(())) => "the source ended".to_owned(),
             Ok(Err(error)) => error.to_string(),
             Err(panic) => format!("a bug in this source ended it: {panic}"),
         };
-        if outlet.pictures() > pictures {
+        if port.pictures() > pictures {
             backoff.reset();
             last_reason.clear();
         }
-        outlet.lost(&reason);
+        port.lost(&reason);
         if reason == last_reason {
             tracing::debug!(reason, "still no picture");
         } else {
             tracing::warn!(reason, "no picture; trying again until there is one");
             last_reason = reason;
         }
-        if outlet.demand().sleep(backoff.pause(fastrand::f64())) {
+        if port.demand().sleep(backoff.pause(fastrand::f64())) {
             break;
         }
     }
@@ -125,22 +125,22 @@ mod tests {
             }
         }
 
-        fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+        fn run(&mut self, port: &Port) -> Result<(), SourceError> {
             self.0 += 1;
             match self.0 {
                 1 => Err(SourceError::new("no camera")),
                 2 => {
-                    outlet.open(Mode {
+                    port.open(Mode {
                         width: 16,
                         height: 8,
                         fps: 30.0,
                     });
-                    outlet.frame(1, Image::Jpeg(nothing()));
+                    port.frame(1, Image::Jpeg(nothing()));
                     panic!("unplugged in the middle")
                 }
                 _ => {
-                    outlet.lost("running again");
-                    outlet.demand().sleep(Duration::from_secs(60));
+                    port.lost("running again");
+                    port.demand().sleep(Duration::from_secs(60));
                     Ok(())
                 }
             }
@@ -150,14 +150,14 @@ mod tests {
     #[test]
     fn a_source_that_fails_or_panics_is_opened_again_and_its_seq_goes_on() {
         let (sender, events) = mpsc::sync_channel(8);
-        let outlet = Outlet::new(Arc::new(Events(sender)), Demand::default());
+        let port = Port::new(Arc::new(Events(sender)), Demand::default());
         let pauses = Pauses {
             first: Duration::from_millis(1),
             ..Pauses::default()
         };
         let supervised = std::thread::spawn({
-            let outlet = outlet.clone();
-            move || supervise(|| Ok(Box::new(Flaky(0))), &outlet, pauses)
+            let port = port.clone();
+            move || supervise(|| Ok(Box::new(Flaky(0))), &port, pauses)
         });
         let seen: Vec<_> = events.iter().take(5).collect();
         assert_eq!(
@@ -170,8 +170,8 @@ mod tests {
                 "lost running again"
             ]
         );
-        assert_eq!(outlet.next_seq(), 2);
-        outlet.demand().stop();
+        assert_eq!(port.next_seq(), 2);
+        port.demand().stop();
         supervised.join().unwrap();
     }
 }

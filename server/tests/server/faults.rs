@@ -8,7 +8,7 @@ use bytes::Bytes;
 use pistreamer::app::App;
 use pistreamer::config::Config;
 use pistreamer::source::{
-    Image, Layout, Mended, Mode, Outlet, Pixels, Plane, Source, SourceError, Whole, Yuv,
+    Image, Layout, Mended, Mode, Pixels, Plane, Port, Source, SourceError, Whole, Yuv,
 };
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::message::Camera;
@@ -85,7 +85,7 @@ impl Faulty {
         from[self.chance.usize(..from.len())]
     }
 
-    fn hand_on(&mut self, outlet: &Outlet, jpeg: Vec<u8>) {
+    fn hand_on(&mut self, port: &Port, jpeg: Vec<u8>) {
         let (keep, kept) = sync_channel(0);
         let captured_us = match self.chance.u8(..4) {
             0 => 0,
@@ -95,14 +95,14 @@ impl Faulty {
         };
         let jpeg = Bytes::from_owner(Kept(jpeg, keep));
         match Mended::new(jpeg).and_then(Mended::whole) {
-            Ok(picture) => self.seq = outlet.frame(captured_us, Image::Jpeg(picture)),
-            Err(error) => outlet.broken(&error.to_string()),
+            Ok(picture) => self.seq = port.frame(captured_us, Image::Jpeg(picture)),
+            Err(error) => port.broken(&error.to_string()),
         }
         let_go(&kept);
     }
 
     /// Samples of any size and layout, and mostly too few or too many for it.
-    fn hand_on_samples(&mut self, outlet: &Outlet, panics: bool) {
+    fn hand_on_samples(&mut self, port: &Port, panics: bool) {
         let sides = [0, 1, 2, 15, 16, 63, 64, 66, 640, 65_536, u32::MAX];
         let (width, height) = (self.pick(&sides), self.pick(&sides));
         let stride = match self.chance.u8(..4) {
@@ -120,7 +120,7 @@ impl Faulty {
             panics,
             _kept: keep,
         };
-        outlet.frame(
+        port.frame(
             pistreamer::util::clock::now_us(),
             Image::Yuv(Box::new(samples)),
         );
@@ -128,7 +128,7 @@ impl Faulty {
     }
 
     /// A frame of somebody else's, whose stamp says anything.
-    fn pass_on(&mut self, outlet: &Outlet) {
+    fn pass_on(&mut self, port: &Port) {
         let stamp = Stamp {
             seq: [self.seq, 0, self.seq + 1000, u64::MAX, self.chance.u64(..)]
                 [self.chance.usize(..5)],
@@ -136,21 +136,21 @@ impl Faulty {
             camera: "elsewhere".into(),
         };
         let jpeg = stamp.write(&picture(SIZE, self.chance.u8(..))).unwrap();
-        self.seq = outlet.arrived(whole(jpeg)).unwrap();
+        self.seq = port.arrived(whole(jpeg)).unwrap();
     }
 
-    fn fault(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn fault(&mut self, port: &Port) -> Result<(), SourceError> {
         let good = picture(SIZE, self.chance.u8(..));
         match self.chance.u8(..20) {
             0 => return Err(SourceError::new("an injected error")),
             1 => panic!("an injected panic"),
-            2 => outlet.lost("an injected loss"),
-            3 => outlet.broken("an injected broken picture"),
-            4 => self.hand_on(outlet, Vec::new()),
-            5 => self.hand_on(outlet, vec![good[good.len() / 2]; 100_000]),
+            2 => port.lost("an injected loss"),
+            3 => port.broken("an injected broken picture"),
+            4 => self.hand_on(port, Vec::new()),
+            5 => self.hand_on(port, vec![good[good.len() / 2]; 100_000]),
             6 => {
                 let cut = self.chance.usize(..good.len());
-                self.hand_on(outlet, good[..cut].to_vec());
+                self.hand_on(port, good[..cut].to_vec());
             }
             7 | 8 => {
                 let mut bent = good;
@@ -158,44 +158,43 @@ impl Faulty {
                     let at = self.chance.usize(..bent.len());
                     bent[at] = self.chance.u8(..);
                 }
-                self.hand_on(outlet, bent);
+                self.hand_on(port, bent);
             }
             9 => {
                 let mut claims = good;
                 let header = claims.windows(2).position(|at| at == [0xFF, 0xC0]);
                 let size = header.unwrap() + 5;
                 claims[size..size + 4].fill([0, 0xFF][self.chance.usize(..2)]);
-                self.hand_on(outlet, claims);
+                self.hand_on(port, claims);
             }
             10 if self.chance.u8(..10) == 0 => {
-                self.hand_on(outlet, heavy_picture(SIZE, 1, 17 << 20));
+                self.hand_on(port, heavy_picture(SIZE, 1, 17 << 20));
             }
-            10 | 11 => self.hand_on_samples(outlet, true),
-            12..15 => self.hand_on_samples(outlet, false),
-            15 | 16 => self.pass_on(outlet),
+            10 | 11 => self.hand_on_samples(port, true),
+            12..15 => self.hand_on_samples(port, false),
+            15 | 16 => self.pass_on(port),
             17 => {
                 let (width, height) = (self.chance.u32(..), self.chance.u32(..));
                 let fps = [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300][self.chance.usize(..5)];
-                outlet.open(Mode { width, height, fps });
+                port.open(Mode { width, height, fps });
             }
             18 => {
                 // Silent for a while, and then gone: as a source has it that sees that its device is wedged.
-                outlet
-                    .demand()
+                port.demand()
                     .sleep(Duration::from_millis(self.chance.u64(..20)));
                 return Err(SourceError::new("an injected silence"));
             }
             _ => return Ok(()),
         }
-        self.fault_or_frame(outlet)
+        self.fault_or_frame(port)
     }
 
     /// Sometimes a good frame.
-    fn fault_or_frame(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn fault_or_frame(&mut self, port: &Port) -> Result<(), SourceError> {
         if self.chance.bool() {
-            open(outlet, SIZE);
+            open(port, SIZE);
             let jpeg = picture(SIZE, self.chance.u8(..));
-            self.hand_on(outlet, jpeg);
+            self.hand_on(port, jpeg);
         }
         Ok(())
     }
@@ -205,9 +204,9 @@ fn whole(jpeg: Vec<u8>) -> Whole {
     Mended::new(jpeg.into()).and_then(Mended::whole).unwrap()
 }
 
-fn open(outlet: &Outlet, (width, height): (u32, u32)) {
+fn open(port: &Port, (width, height): (u32, u32)) {
     let fps = 100.0;
-    outlet.open(Mode { width, height, fps });
+    port.open(Mode { width, height, fps });
 }
 
 impl Source for Faulty {
@@ -219,20 +218,20 @@ impl Source for Faulty {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
-        while !outlet.demand().wait_wanted(Duration::from_secs(1)) {
-            if outlet.demand().stopping() {
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        while !port.demand().wait_wanted(Duration::from_secs(1)) {
+            if port.demand().stopping() {
                 return Ok(());
             }
         }
         while self.left.load(Ordering::Relaxed) > 0 {
             self.left.fetch_sub(1, Ordering::Relaxed);
-            self.fault(outlet)?;
+            self.fault(port)?;
         }
-        open(outlet, HEALED);
-        while !outlet.demand().sleep(Duration::from_millis(10)) {
+        open(port, HEALED);
+        while !port.demand().sleep(Duration::from_millis(10)) {
             let picture = whole(picture(HEALED, self.chance.u8(..)));
-            outlet.frame(pistreamer::util::clock::now_us(), Image::Jpeg(picture));
+            port.frame(pistreamer::util::clock::now_us(), Image::Jpeg(picture));
         }
         Ok(())
     }
@@ -249,15 +248,15 @@ impl Source for Hanging {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
-        open(outlet, SIZE);
-        while !outlet.demand().wait_wanted(Duration::from_millis(10)) {}
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        open(port, SIZE);
+        while !port.demand().wait_wanted(Duration::from_millis(10)) {}
         let show = |size| {
             let picture = Image::Jpeg(whole(picture(size, 220)));
-            outlet.frame(pistreamer::util::clock::now_us(), picture);
+            port.frame(pistreamer::util::clock::now_us(), picture);
         };
         show(SIZE);
-        while !outlet.demand().sleep(Duration::from_millis(10)) {
+        while !port.demand().sleep(Duration::from_millis(10)) {
             if self.0.load(Ordering::Relaxed) {
                 show(HEALED);
             }

@@ -8,7 +8,7 @@ pub(crate) mod reel;
 
 use crate::source::pace::{self, Pace};
 use crate::source::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
-use crate::source::{Config, Image, Mode, Outlet, Source, SourceError, WEDGED, Whole};
+use crate::source::{Config, Image, Mode, Port, Source, SourceError, WEDGED, Whole};
 use crate::util::clock;
 use directory::Directory;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
@@ -92,14 +92,14 @@ impl Source for FilesSource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
-        let mut pace = Pace::new(outlet.demand(), self.fps);
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        let mut pace = Pace::new(port.demand(), self.fps);
         let mut reader = Reader::new(&self.path, self.fps);
         let mut size = None;
         let mut open = |picture: &Whole| {
             let (width, height) = picture.info.displayed();
             if size.replace((width, height)) != Some((width, height)) {
-                outlet.open(Mode {
+                port.open(Mode {
                     width,
                     height,
                     fps: self.fps,
@@ -107,22 +107,22 @@ impl Source for FilesSource {
             }
         };
         // Before anybody watches, the first one only tells the size.
-        match reader.peek(outlet)? {
+        match reader.peek(port)? {
             Some(picture) => open(&picture),
             None => return Ok(()),
         }
         let mut read_at = Instant::now();
         while pace.wait() {
             // Whoever comes after a pause sees what is there now, not what was read before.
-            if outlet.demand().wanted_for() < Some(read_at.elapsed()) {
+            if port.demand().wanted_for() < Some(read_at.elapsed()) {
                 reader.refresh();
             }
             read_at = Instant::now();
-            let Some(picture) = reader.next(outlet)? else {
+            let Some(picture) = reader.next(port)? else {
                 break;
             };
             open(&picture);
-            outlet.frame(clock::now_us(), Image::Jpeg(picture));
+            port.frame(clock::now_us(), Image::Jpeg(picture));
         }
         Ok(())
     }
@@ -209,8 +209,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The first whole picture, which [`Self::next`] comes upon again. Reports none of the broken ones before it.
-    fn peek(&mut self, outlet: &Outlet) -> Result<Option<Whole>, SourceError> {
-        let picture = self.advance(outlet, &mut |_| {})?;
+    fn peek(&mut self, port: &Port) -> Result<Option<Whole>, SourceError> {
+        let picture = self.advance(port, &mut |_| {})?;
         self.ever = true;
         self.pass = None;
         Ok(picture)
@@ -229,14 +229,14 @@ impl<'a> Reader<'a> {
 
     /// The next whole picture; reports the broken ones before it. A file that is just being written is read again as the next
     /// picture, and is an error only if it stays as it is. `None` where the pipeline stops.
-    fn next(&mut self, outlet: &Outlet) -> Result<Option<Whole>, SourceError> {
+    fn next(&mut self, port: &Port) -> Result<Option<Whole>, SourceError> {
         loop {
             let mut reported = false;
             let mut broken = |reason: &str| {
                 reported = true;
-                outlet.broken(reason);
+                port.broken(reason);
             };
-            match self.advance(outlet, &mut broken) {
+            match self.advance(port, &mut broken) {
                 Ok(picture) => {
                     self.ever = true;
                     self.failing_since = None;
@@ -248,10 +248,10 @@ impl<'a> Reader<'a> {
                         return Err(error);
                     }
                     if !reported {
-                        outlet.broken(&error.to_string());
+                        port.broken(&error.to_string());
                     }
                     self.pass = None;
-                    if outlet.demand().sleep(self.interval) {
+                    if port.demand().sleep(self.interval) {
                         return Ok(None);
                     }
                 }
@@ -261,10 +261,10 @@ impl<'a> Reader<'a> {
 
     fn advance(
         &mut self,
-        outlet: &Outlet,
+        port: &Port,
         broken: &mut impl FnMut(&str),
     ) -> Result<Option<Whole>, SourceError> {
-        while !outlet.demand().stopping() {
+        while !port.demand().stopping() {
             let pass = match &mut self.pass {
                 Some(pass) => pass,
                 none => {

@@ -65,8 +65,8 @@ fn watch(path: &Path, stop_after: usize) -> (Vec<String>, Result<(), SourceError
         demand: demand.clone(),
         ..Record::default()
     });
-    let outlet = Outlet::new(Arc::clone(&record) as Arc<dyn Sink>, demand);
-    let result = source(path).run(&outlet);
+    let port = Port::new(Arc::clone(&record) as Arc<dyn Sink>, demand);
+    let result = source(path).run(&port);
     let log = std::mem::take(&mut *record.log.lock().unwrap());
     (log, result)
 }
@@ -376,7 +376,7 @@ fn only_one_picture_is_read_without_viewers() {
     let demand = Demand::default();
     let sink = Arc::new(StopWhenOpen(demand.clone()));
     source(directory.path())
-        .run(&Outlet::new(sink, demand))
+        .run(&Port::new(sink, demand))
         .unwrap();
 }
 
@@ -425,8 +425,8 @@ fn a_file_that_is_rewritten_in_place_costs_the_pictures_that_were_torn_and_no_mo
         log: Mutex::default(),
         demand: demand.clone(),
     });
-    let outlet = Outlet::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
-    source(&path).run(&outlet).unwrap();
+    let port = Port::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
+    source(&path).run(&port).unwrap();
     let log = sink.log.lock().unwrap();
     let frames = log.iter().filter(|it| **it == "frame").count();
     assert_eq!((frames, log.len() - frames), (5, 4), "{log:?}");
@@ -508,8 +508,8 @@ fn what_is_shown_first_after_a_pause_is_read_then() {
             log: Mutex::default(),
             demand: demand.clone(),
         });
-        let outlet = Outlet::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
-        source(&directory.path().join(name)).run(&outlet).unwrap();
+        let port = Port::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
+        source(&directory.path().join(name)).run(&port).unwrap();
         let log = std::mem::take(&mut *sink.log.lock().unwrap());
         let (broken, told): (Vec<_>, Vec<_>) =
             log.iter().partition(|entry| entry.starts_with("broken"));

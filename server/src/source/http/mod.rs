@@ -17,7 +17,7 @@ mod wire;
 
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options};
-use super::{Config, Outlet, Source, SourceError, WEDGED};
+use super::{Config, Port, Source, SourceError, WEDGED};
 use crate::demand::Demand;
 use axum::http::{HeaderMap, header};
 use cookies::Jar;
@@ -110,17 +110,11 @@ impl Source for HttpSource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
-        let mut intake = Intake::new(outlet, self.fps);
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        let mut intake = Intake::new(port, self.fps);
         let (known, patience) = (&mut self.known, &mut self.patience);
-        let task = attend(
-            &self.endpoint,
-            known,
-            patience,
-            outlet.demand(),
-            &mut intake,
-        );
-        remote::run(outlet, task)
+        let task = attend(&self.endpoint, known, patience, port.demand(), &mut intake);
+        remote::run(port, task)
     }
 }
 

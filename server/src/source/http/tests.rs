@@ -96,11 +96,11 @@ fn parts(content_type: &str, jpeg: &[u8]) -> Vec<u8> {
 async fn outcome(answer: &[u8], fps: f64) -> (String, u64, Vec<&'static str>) {
     let camera = TestCamera::new().await;
     let seen = Arc::new(Seen::default());
-    let outlet = Outlet::new(seen.clone(), Demand::default());
-    let mut intake = Intake::new(&outlet, fps);
+    let port = Port::new(seen.clone(), Demand::default());
+    let mut intake = Intake::new(&port, fps);
     let (mut patience, stay, mut known) = (Patience::new(fps), Stay::default(), Known::default());
-    let _viewer = outlet.demand().hold();
-    let mut pictures = Pictures::new(&mut intake, &mut patience, outlet.demand(), &stay);
+    let _viewer = port.demand().hold();
+    let mut pictures = Pictures::new(&mut intake, &mut patience, port.demand(), &stay);
     let began = Instant::now();
     let error = tokio::select! {
         end = fetch(&camera.endpoint, &mut known, &stay, &mut pictures) => end.unwrap_err(),
@@ -114,11 +114,11 @@ async fn shows(answer: &[u8]) -> bool {
     let shown_for = Duration::from_secs(4);
     let camera = TestCamera::new().await;
     let seen = Arc::new(Seen::default());
-    let outlet = Outlet::new(seen.clone(), Demand::default());
-    let mut intake = Intake::new(&outlet, 30.0);
+    let port = Port::new(seen.clone(), Demand::default());
+    let mut intake = Intake::new(&port, 30.0);
     let (mut patience, stay, mut known) = (Patience::new(30.0), Stay::default(), Known::default());
-    let _viewer = outlet.demand().hold();
-    let mut pictures = Pictures::new(&mut intake, &mut patience, outlet.demand(), &stay);
+    let _viewer = port.demand().hold();
+    let mut pictures = Pictures::new(&mut intake, &mut patience, port.demand(), &stay);
     tokio::select! {
         end = fetch(&camera.endpoint, &mut known, &stay, &mut pictures) => panic!("{end:?}"),
         _ = camera.serve(answer) => {}
@@ -247,9 +247,9 @@ async fn a_camera_without_viewers_is_probed_now_and_then_and_its_pictures_are_dr
     ] {
         let camera = TestCamera::new().await;
         let seen = Arc::new(Seen::default());
-        let outlet = Outlet::new(seen.clone(), Demand::default());
-        let demand = outlet.demand().clone();
-        let mut intake = Intake::new(&outlet, 30.0);
+        let port = Port::new(seen.clone(), Demand::default());
+        let demand = port.demand().clone();
+        let mut intake = Intake::new(&port, 30.0);
         let (mut patience, mut known) = (Patience::new(30.0), Known::default());
         let attending = attend(
             &camera.endpoint,
@@ -286,8 +286,8 @@ async fn a_camera_without_viewers_is_probed_now_and_then_and_its_pictures_are_dr
 async fn a_camera_that_goes_while_it_has_no_viewers_is_lost_with_the_next_probe() {
     let camera = TestCamera::new().await;
     let endpoint = camera.endpoint.clone();
-    let outlet = Outlet::new(Arc::new(Seen::default()), Demand::default());
-    let mut intake = Intake::new(&outlet, 30.0);
+    let port = Port::new(Arc::new(Seen::default()), Demand::default());
+    let mut intake = Intake::new(&port, 30.0);
     let (mut patience, mut known) = (Patience::new(30.0), Known::default());
     let serving = async move {
         let answer = snapshot("Content-Type: image/jpeg\r\n", JPEG);
@@ -297,7 +297,7 @@ async fn a_camera_that_goes_while_it_has_no_viewers_is_lost_with_the_next_probe(
     };
     let began = Instant::now();
     let error = tokio::select! {
-        error = attend(&endpoint, &mut known, &mut patience, outlet.demand(), &mut intake) => error,
+        error = attend(&endpoint, &mut known, &mut patience, port.demand(), &mut intake) => error,
         () = serving => unreachable!("it waits for ever"),
     };
     assert!(error.to_string().contains("cannot fetch"), "{error}");
@@ -308,12 +308,12 @@ async fn a_camera_that_goes_while_it_has_no_viewers_is_lost_with_the_next_probe(
 async fn a_probe_of_a_camera_whose_pictures_are_broken_asks_once_a_second_and_says_why() {
     let camera = TestCamera::new().await;
     let seen = Arc::new(Seen::default());
-    let outlet = Outlet::new(seen.clone(), Demand::default());
-    let mut intake = Intake::new(&outlet, 30.0);
+    let port = Port::new(seen.clone(), Demand::default());
+    let mut intake = Intake::new(&port, 30.0);
     let (mut patience, mut known) = (Patience::new(30.0), Known::default());
     let answer = snapshot("Content-Type: image/jpeg\r\n", b"hello");
     let error = tokio::select! {
-        error = attend(&camera.endpoint, &mut known, &mut patience, outlet.demand(), &mut intake) => error,
+        error = attend(&camera.endpoint, &mut known, &mut patience, port.demand(), &mut intake) => error,
         _ = camera.serve(&answer) => unreachable!("it waits for ever"),
     };
     assert!(
@@ -331,8 +331,8 @@ async fn a_first_picture_that_takes_long_is_waited_for_and_longer_each_time() {
     for (seconds, connections) in [(3, 1), (7, 1), (12, 2), (35, 3)] {
         let camera = TestCamera::new().await;
         let seen = Arc::new(Seen::default());
-        let outlet = Outlet::new(seen.clone(), Demand::default());
-        let mut intake = Intake::new(&outlet, 30.0);
+        let port = Port::new(seen.clone(), Demand::default());
+        let mut intake = Intake::new(&port, 30.0);
         let (mut patience, mut known) = (Patience::new(30.0), Known::default());
         let answer = parts("multipart/x; boundary=b", JPEG);
         let serving = async {
@@ -349,7 +349,7 @@ async fn a_first_picture_that_takes_long_is_waited_for_and_longer_each_time() {
             }
         };
         let attending = async {
-            let demand = outlet.demand();
+            let demand = port.demand();
             loop {
                 attend(
                     &camera.endpoint,
@@ -383,10 +383,10 @@ async fn a_stream_that_is_slow_all_the_time_is_soon_known_to_be_so() {
     const EVERY: Duration = Duration::from_secs(8);
     let camera = TestCamera::new().await;
     let seen = Arc::new(Seen::default());
-    let outlet = Outlet::new(seen.clone(), Demand::default());
-    let mut intake = Intake::new(&outlet, 30.0);
+    let port = Port::new(seen.clone(), Demand::default());
+    let mut intake = Intake::new(&port, 30.0);
     let (mut patience, mut known) = (Patience::new(30.0), Known::default());
-    let _viewer = outlet.demand().hold();
+    let _viewer = port.demand().hold();
     let serving = async {
         let (mut stream, _) = camera.listener.accept().await.unwrap();
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: video/x-mjpeg\r\n\r\n";
@@ -406,7 +406,7 @@ async fn a_stream_that_is_slow_all_the_time_is_soon_known_to_be_so() {
     let mut errors = 0;
     let attending = async {
         loop {
-            let demand = outlet.demand();
+            let demand = port.demand();
             attend(
                 &camera.endpoint,
                 &mut known,
@@ -434,9 +434,9 @@ async fn the_only_connection_that_a_camera_takes_is_kept_and_used() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let endpoint = Endpoint::parse(&url, &SCHEMES).unwrap();
     let seen = Arc::new(Seen::default());
-    let outlet = Outlet::new(seen.clone(), Demand::default());
-    let demand = outlet.demand().clone();
-    let mut intake = Intake::new(&outlet, 30.0);
+    let port = Port::new(seen.clone(), Demand::default());
+    let demand = port.demand().clone();
+    let mut intake = Intake::new(&port, 30.0);
     let (mut patience, mut known) = (Patience::new(30.0), Known::default());
     let serving = async {
         let (mut stream, _) = listener.accept().await.unwrap();

@@ -1,6 +1,6 @@
 //! Cameras through libcamera: the Raspberry Pi's camera modules, USB webcams, and whatever else it supports.
 //!
-//! Each module has one part of the way from the device to the outlet. Making JPEGs of raw frames belongs to
+//! Each module has one part of the way from the device to the port. Making JPEGs of raw frames belongs to
 //! [`crate::encode`].
 
 mod clock;
@@ -18,7 +18,7 @@ mod tests;
 
 pub(crate) use list::{available, list};
 
-use super::{Config, Outlet, Source, SourceError};
+use super::{Config, Port, Source, SourceError};
 use libcamera::camera::Camera;
 use manager::Lease;
 use pistreamer_protocol::message;
@@ -60,14 +60,14 @@ impl Source for LibcameraSource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         let lease = Lease::new()?;
         let id = find(&lease, self.which.as_deref(), |camera| {
             camera.id().to_owned()
         })?;
         let (mut running, mode) = Running::start(lease, &id, &self.config)?;
-        outlet.open(mode);
-        let result = running.run(outlet);
+        port.open(mode);
+        let result = running.run(port);
         running.stop();
         result
     }

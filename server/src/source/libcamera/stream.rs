@@ -12,7 +12,7 @@ use crate::source::device::copy::Copy;
 use crate::source::device::format::{Format, Picture, read_jpeg};
 use crate::source::device::health::Health;
 use crate::source::device::rate::Pace;
-use crate::source::{Config, Image, Mode, Outlet, SourceError};
+use crate::source::{Config, Image, Mode, Port, SourceError};
 use libcamera::camera::ActiveCamera;
 use libcamera::control::{ControlEntry, ControlList};
 use libcamera::controls::FrameDurationLimits;
@@ -158,15 +158,15 @@ impl Running {
         Ok((running, mode))
     }
 
-    /// Hands on frames until the outlet stops or the camera fails.
-    pub(super) fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
-        while !outlet.demand().stopping() {
-            self.rest(outlet);
+    /// Hands on frames until the port stops or the camera fails.
+    pub(super) fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        while !port.demand().stopping() {
+            self.rest(port);
             self.queue()?;
             let wait = self.pace.wait(Instant::now());
             let wait = wait.filter(|_| !self.idle.is_empty()).unwrap_or(LOOK);
             match self.events.recv_timeout(wait.min(LOOK)) {
-                Ok(Event::Done(request)) => self.done(request, outlet)?,
+                Ok(Event::Done(request)) => self.done(request, port)?,
                 Ok(Event::Home(number)) => self.home(number),
                 // The time is over; it cannot be disconnected, because a sender is among the fields.
                 Err(_) => {}
@@ -204,10 +204,10 @@ impl Running {
     }
 
     /// Waits for the next tick of a paced camera while no frames are wanted, and not a moment longer.
-    fn rest(&mut self, outlet: &Outlet) {
+    fn rest(&mut self, port: &Port) {
         // With requests out their frames would wait here and come out old.
-        if self.pace.paced() && !self.health.busy() && !outlet.demand().wanted() {
-            outlet.demand().wait_wanted(IDLE);
+        if self.pace.paced() && !self.health.busy() && !port.demand().wanted() {
+            port.demand().wait_wanted(IDLE);
             self.pace.restart(Instant::now());
         }
     }
@@ -238,7 +238,7 @@ impl Running {
     }
 
     /// A request is back from the camera.
-    fn done(&mut self, request: Request, outlet: &Outlet) -> Result<(), SourceError> {
+    fn done(&mut self, request: Request, port: &Port) -> Result<(), SourceError> {
         let now = Instant::now();
         let number = request.cookie() as usize;
         if request.status() != RequestStatus::Complete {
@@ -250,7 +250,7 @@ impl Running {
         if self.pace.arrived(now) {
             tracing::info!("the camera delivers faster than asked, so its requests are paced");
         }
-        let lent = outlet.demand().wanted() && self.hand_on(number, &request, outlet);
+        let lent = port.demand().wanted() && self.hand_on(number, &request, port);
         self.keep(number, request);
         if lent {
             self.lent += 1;
@@ -270,14 +270,14 @@ impl Running {
     }
 
     /// Hands the picture of a completed request on. Returns true if its memory is lent.
-    fn hand_on(&self, number: usize, request: &Request, outlet: &Outlet) -> bool {
+    fn hand_on(&self, number: usize, request: &Request, port: &Port) -> bool {
         let buffer = request.buffer::<FrameBuffer>(&self.stream);
         let metadata = buffer.and_then(AsFrameBuffer::metadata);
         match metadata.as_ref().map(|metadata| metadata.status()) {
             // The first pictures of some sensors are not for showing.
             Some(FrameMetadataStatus::Startup) => return false,
             Some(FrameMetadataStatus::Error | FrameMetadataStatus::Cancelled) => {
-                outlet.broken("the camera marked the picture as damaged");
+                port.broken("the camera marked the picture as damaged");
                 return false;
             }
             Some(FrameMetadataStatus::Success) | None => {}
@@ -293,9 +293,9 @@ impl Running {
             memory.end_read();
             match jpeg {
                 Ok(jpeg) => {
-                    outlet.frame(captured_us, Image::Jpeg(jpeg));
+                    port.frame(captured_us, Image::Jpeg(jpeg));
                 }
-                Err(error) => outlet.broken(&format!("the camera sent a broken JPEG: {error}")),
+                Err(error) => port.broken(&format!("the camera sent a broken JPEG: {error}")),
             }
             return false;
         }
@@ -303,7 +303,7 @@ impl Running {
         if lend {
             let memory = Arc::clone(memory);
             let loan = Loan::new(self.picture, memory, number, self.sender.clone());
-            outlet.frame(captured_us, Image::Yuv(Box::new(loan)));
+            port.frame(captured_us, Image::Yuv(Box::new(loan)));
             return true;
         }
         let samples = self.spare.1.try_recv().unwrap_or_default();
@@ -312,9 +312,9 @@ impl Running {
         memory.end_read();
         match copy {
             Some(copy) => {
-                outlet.frame(captured_us, Image::Yuv(Box::new(copy)));
+                port.frame(captured_us, Image::Yuv(Box::new(copy)));
             }
-            None => outlet.broken("the camera's buffer is smaller than its picture"),
+            None => port.broken("the camera's buffer is smaller than its picture"),
         }
         false
     }

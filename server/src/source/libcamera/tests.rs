@@ -8,7 +8,7 @@ use super::{LibcameraSource, available, list};
 use crate::demand::{Demand, Hold};
 use crate::encode::JpegEncoder;
 use crate::source::{
-    Config, Image, Layout, Mode, Outlet, RawFrame, Report, Sink, Source, SourceError, Transform,
+    Config, Image, Layout, Mode, Port, RawFrame, Report, Sink, Source, SourceError, Transform,
 };
 use crate::util::clock::now_us;
 use isolated::isolated;
@@ -48,15 +48,15 @@ impl Sink for Frames {
     }
 }
 
-/// An outlet, and the end where its frames come out.
-fn outlet() -> (Outlet, Receiver<RawFrame>, Arc<Frames>) {
+/// An port, and the end where its frames come out.
+fn port() -> (Port, Receiver<RawFrame>, Arc<Frames>) {
     let (sender, frames) = sync_channel(64);
     let sink = Arc::new(Frames {
         frames: sender,
         mode: Mutex::default(),
     });
     (
-        Outlet::new(Arc::clone(&sink) as Arc<dyn Sink>, Demand::default()),
+        Port::new(Arc::clone(&sink) as Arc<dyn Sink>, Demand::default()),
         frames,
         sink,
     )
@@ -64,7 +64,7 @@ fn outlet() -> (Outlet, Receiver<RawFrame>, Arc<Frames>) {
 
 /// A source on its own thread.
 struct Camera {
-    outlet: Outlet,
+    port: Port,
     frames: Receiver<RawFrame>,
     sink: Arc<Frames>,
     thread: JoinHandle<Result<(), SourceError>>,
@@ -73,15 +73,15 @@ struct Camera {
 
 impl Camera {
     fn start(config: Config, which: &str) -> Self {
-        let (outlet, frames, sink) = outlet();
-        let hold = outlet.demand().hold();
+        let (port, frames, sink) = port();
+        let hold = port.demand().hold();
         let mut source = LibcameraSource::new(config, Some(which.to_owned()));
         let thread = std::thread::spawn({
-            let outlet = outlet.clone();
-            move || source.run(&outlet)
+            let port = port.clone();
+            move || source.run(&port)
         });
         Self {
-            outlet,
+            port,
             frames,
             sink,
             thread,
@@ -94,7 +94,7 @@ impl Camera {
     }
 
     fn stop(self) {
-        self.outlet.demand().stop();
+        self.port.demand().stop();
         self.thread.join().unwrap().unwrap();
     }
 }
@@ -207,7 +207,7 @@ fn an_unwatched_camera_rests_and_wakes_at_once() {
             let camera = Camera::start(config(320, 240, 30.0), "Bars");
             (0..20).for_each(|_| drop(camera.next()));
             let Camera {
-                outlet,
+                port,
                 frames,
                 thread,
                 hold,
@@ -216,14 +216,14 @@ fn an_unwatched_camera_rests_and_wakes_at_once() {
             drop(hold);
             // What was under way comes to its end.
             while frames.recv_timeout(Duration::from_millis(500)).is_ok() {}
-            let before = outlet.next_seq();
+            let before = port.next_seq();
             assert!(frames.recv_timeout(Duration::from_secs(2)).is_err());
-            assert_eq!(outlet.next_seq(), before);
+            assert_eq!(port.next_seq(), before);
             let asked = now_us();
-            let _hold = outlet.demand().hold();
+            let _hold = port.demand().hold();
             let frame = frames.recv_timeout(Duration::from_millis(500)).unwrap();
             assert!(frame.captured_us >= asked, "an old picture came first");
-            outlet.demand().stop();
+            port.demand().stop();
             thread.join().unwrap().unwrap();
         },
     );
@@ -231,19 +231,19 @@ fn an_unwatched_camera_rests_and_wakes_at_once() {
 
 /// Runs a camera whose pictures are lent, which they are where their range is full, until the body is done.
 fn lending<T: Send>(body: impl FnOnce(Receiver<RawFrame>) -> T + Send) -> T {
-    let (outlet, frames, _) = outlet();
-    let _hold = outlet.demand().hold();
+    let (port, frames, _) = port();
+    let _hold = port.demand().hold();
     let lease = Lease::new().unwrap();
     let (mut running, _) = Running::start(lease, "Bars", &config(640, 480, 120.0)).unwrap();
     running.pretend_full_range();
     std::thread::scope(|scope| {
-        let demand = outlet.demand().clone();
+        let demand = port.demand().clone();
         let body = scope.spawn(move || {
             let result = body(frames);
             demand.stop();
             result
         });
-        running.run(&outlet).unwrap();
+        running.run(&port).unwrap();
         running.stop();
         body.join().unwrap()
     })
@@ -347,11 +347,11 @@ fn a_camera_that_is_not_there_is_named_with_those_that_are() {
     isolated(
         "source::libcamera::tests::a_camera_that_is_not_there_is_named_with_those_that_are",
         || {
-            let (outlet, ..) = outlet();
+            let (port, ..) = port();
             let mut source =
                 LibcameraSource::new(config(320, 240, 30.0), Some("imx999".to_owned()));
             assert_eq!(source.camera().name, "imx999");
-            let error = source.run(&outlet).unwrap_err().to_string();
+            let error = source.run(&port).unwrap_err().to_string();
             assert_eq!(error, "libcamera has no camera imx999; it has Bars, Lines");
         },
     );

@@ -6,7 +6,7 @@ mod pool;
 
 use crate::source::pace::{self, Pace};
 use crate::source::spec::{Ends, Entry, Identity, Kind, Options};
-use crate::source::{Config, Image, Mode, Outlet, Source, SourceError};
+use crate::source::{Config, Image, Mode, Port, Source, SourceError};
 use crate::util::clock;
 use pistreamer_pattern::{LARGEST, Renderer, SMALLEST};
 use pistreamer_protocol::message::{Camera, Control};
@@ -154,26 +154,26 @@ impl Source for PatternSource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         let Mode { width, height, fps } = self.mode;
         let (width, height) = (width as usize, height as usize);
         let renderer = self
             .renderer
             .get_or_insert_with(|| Renderer::new(width, height, fps, self.seed));
-        outlet.controls(&self.motion.controls());
-        outlet.open(self.mode.clone());
-        let mut pace = Pace::new(outlet.demand(), fps);
+        port.controls(&self.motion.controls());
+        port.open(self.mode.clone());
+        let mut pace = Pace::new(port.demand(), fps);
         while pace.wait() {
-            let seq = outlet.next_seq();
-            if let Some(speed) = outlet.commands().get(SPEED) {
+            let seq = port.next_seq();
+            if let Some(speed) = port.commands().get(SPEED) {
                 self.motion.set_speed(*speed, seq, fps);
-                outlet.controls(&self.motion.controls());
+                port.controls(&self.motion.controls());
             }
             let captured_us = clock::now_us();
             let mut lent = self.pool.take(width, height);
             let time = self.motion.at(seq, fps);
             renderer.render_at(time, seq, captured_us, lent.picture());
-            outlet.frame(captured_us, Image::Yuv(Box::new(lent)));
+            port.frame(captured_us, Image::Yuv(Box::new(lent)));
         }
         Ok(())
     }

@@ -82,8 +82,8 @@ fn watch(demand: &Demand) -> Vec<(u64, u64, Painted)> {
         demand: demand.clone(),
         seen: Mutex::default(),
     });
-    let outlet = Outlet::new(Arc::clone(&watch) as Arc<dyn Sink>, demand.clone());
-    PatternSource::new(config, 1).unwrap().run(&outlet).unwrap();
+    let port = Port::new(Arc::clone(&watch) as Arc<dyn Sink>, demand.clone());
+    PatternSource::new(config, 1).unwrap().run(&port).unwrap();
     std::mem::take(&mut *watch.seen.lock().unwrap())
 }
 

@@ -6,7 +6,7 @@ pub(crate) mod wire;
 
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
-use super::{Config, Outlet, Source, SourceError, WEDGED};
+use super::{Config, Port, Source, SourceError, WEDGED};
 use crate::util::log_throttle::Folded;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
@@ -141,7 +141,7 @@ impl Source for TcpSource {
         }
     }
 
-    fn run(&mut self, outlet: &Outlet) -> Result<(), SourceError> {
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         if !self.address.ip().is_loopback() {
             tracing::warn!(
                 address = %self.address,
@@ -150,12 +150,12 @@ impl Source for TcpSource {
         }
         let failed = |error| SourceError::new(format!("cannot listen for pictures: {error}"));
         let listener = self.listener.try_clone().map_err(failed)?;
-        let mut intake = Intake::new(outlet, self.fps);
+        let mut intake = Intake::new(port, self.fps);
         intake.lost(&format!(
             "no camera pushes pictures to {} yet",
             self.address
         ));
-        remote::run(outlet, async {
+        remote::run(port, async {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => listen(&listener, &mut intake).await,
                 Err(error) => failed(error),
@@ -331,8 +331,8 @@ mod tests {
             .await
             .unwrap();
         let arrival = accept(&listener).await;
-        let outlet = Outlet::new(Arc::new(Nowhere), Demand::default());
-        (listener, camera, arrival, Intake::new(&outlet, 30.0))
+        let port = Port::new(Arc::new(Nowhere), Demand::default());
+        (listener, camera, arrival, Intake::new(&port, 30.0))
     }
 
     #[tokio::test(start_paused = true)]

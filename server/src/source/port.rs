@@ -42,7 +42,7 @@ pub enum Report<'a> {
 /// A running source's ends: frames go down, demand and commands come up. Once its run is to end, whatever comes
 /// through it is let go.
 #[derive(Clone)]
-pub struct Outlet {
+pub struct Port {
     sink: Arc<dyn Sink>,
     demand: Demand,
     numbering: Arc<Mutex<Numbering>>,
@@ -51,17 +51,17 @@ pub struct Outlet {
     gate: Arc<Mutex<()>>,
 }
 
-impl std::fmt::Debug for Outlet {
+impl std::fmt::Debug for Port {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outlet")
+        f.debug_struct("Port")
             .field("demand", &self.demand)
             .field("numbering", &self.numbering)
             .finish_non_exhaustive()
     }
 }
 
-impl Outlet {
-    /// An outlet whose first frame has seq 1.
+impl Port {
+    /// An port whose first frame has seq 1.
     pub fn new(sink: Arc<dyn Sink>, demand: Demand) -> Self {
         Self {
             sink,
@@ -77,7 +77,7 @@ impl Outlet {
         Self { commands, ..self }
     }
 
-    /// An outlet for another run of the same camera: its seqs go on, and what was set holds. The run before is stopped,
+    /// An port for another run of the same camera: its seqs go on, and what was set holds. The run before is stopped,
     /// and nothing of it passes any more.
     pub fn for_run(&self) -> Self {
         drop(self.gate());
@@ -234,15 +234,15 @@ mod tests {
     fn no_report_of_a_run_comes_while_the_next_one_is_on() {
         let (came, coming) = channel();
         let (go_on, goes_on) = channel();
-        let outlet = Outlet::new(Arc::new(Slow(came, Mutex::new(goes_on))), Demand::default());
-        let run = outlet.for_run();
+        let port = Port::new(Arc::new(Slow(came, Mutex::new(goes_on))), Demand::default());
+        let run = port.for_run();
         let (next, is_next) = channel();
         std::thread::scope(|scope| {
             scope.spawn(|| run.lost("unplugged"));
             coming.recv().unwrap();
             run.demand().stop();
             scope.spawn(|| {
-                outlet.for_run();
+                port.for_run();
                 next.send(()).unwrap();
             });
             // Where the next run waits for it, no time is too long.
