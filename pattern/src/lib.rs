@@ -11,6 +11,7 @@
 
 mod canvas;
 mod font;
+mod motif;
 mod noise;
 mod overlay;
 mod picture;
@@ -19,8 +20,9 @@ mod renderer;
 mod scene;
 pub mod strip;
 
+pub use motif::Motif;
 pub use picture::Picture;
-pub use renderer::Renderer;
+pub use renderer::{Look, Renderer};
 pub use strip::{Painted, read_back};
 
 /// Smallest picture in which the strip and the digits can be read.

@@ -21,6 +21,15 @@ struct Layer {
     cover: Vec<Cover>,
 }
 
+/// A colour in full-range BT.601, as JPEG (JFIF) has it.
+pub fn ycbcr([r, g, b]: [f32; 3]) -> [f32; 3] {
+    [
+        0.299 * r + 0.587 * g + 0.114 * b,
+        128.0 - 0.168_736 * r - 0.331_264 * g + 0.5 * b,
+        128.0 + 0.5 * r - 0.418_688 * g - 0.081_312 * b,
+    ]
+}
+
 /// What a row hides.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cover {
@@ -43,8 +52,8 @@ impl Plate {
         for y in (0..height).step_by(2) {
             for y in [y, y + 1] {
                 for &[r, g, b, a] in canvas.line(y) {
-                    let [r, g, b] = [r, g, b].map(f32::from);
-                    luma.samples.push(byte(0.299 * r + 0.587 * g + 0.114 * b));
+                    let [y, ..] = ycbcr([r, g, b].map(f32::from));
+                    luma.samples.push(byte(y));
                     luma.alpha.push(a);
                 }
             }
@@ -59,14 +68,10 @@ impl Plate {
                         .sum();
                     sum / total.max(1.0)
                 };
-                let (r, g, b) = (mean(0), mean(1), mean(2));
+                let [_, blue, red] = ycbcr([mean(0), mean(1), mean(2)]);
                 let alpha = byte(total / 4.0);
-                let difference = [
-                    (&mut *cb, -0.168_736 * r - 0.331_264 * g + 0.5 * b),
-                    (&mut *cr, 0.5 * r - 0.418_688 * g - 0.081_312 * b),
-                ];
-                for (layer, value) in difference {
-                    layer.samples.push(byte(128.0 + value));
+                for (layer, value) in [(&mut *cb, blue), (&mut *cr, red)] {
+                    layer.samples.push(byte(value));
                     layer.alpha.push(alpha);
                 }
             }

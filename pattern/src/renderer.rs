@@ -3,6 +3,7 @@
 //! When a frame is due, and what becomes of it, belongs to the server's `source/pattern`.
 
 use super::canvas::byte;
+use super::motif::{self, Motif};
 use super::noise::{Rng, mix};
 use super::overlay::Overlay;
 use super::picture::Picture;
@@ -20,6 +21,24 @@ pub struct Renderer {
     /// Sensor noise around [`NOISE_MEAN`]. Each line of a frame takes a piece from somewhere.
     noise: Vec<u8>,
     first_row: usize,
+}
+
+/// What is painted under the writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What is shown.
+    pub motif: Motif,
+    /// Whether a sensor's noise lies over it.
+    pub noise: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            motif: Motif::default(),
+            noise: true,
+        }
+    }
 }
 
 /// Standard deviation of the sensor noise, in steps of 256.
@@ -48,23 +67,31 @@ impl Renderer {
     /// Paints a frame over whatever is in the picture, which has the renderer's size. The scene is as it is after so many
     /// frames.
     pub fn render(&self, seq: u64, captured_us: u64, picture: &mut Picture) {
-        self.render_at(seq as f64 / self.fps, seq, captured_us, picture);
+        let (time, look) = (seq as f64 / self.fps, Look::default());
+        self.render_at(time, look, seq, captured_us, picture);
     }
 
-    /// The same with the scene as it is after so many seconds of its own.
-    pub fn render_at(&self, time: f64, seq: u64, captured_us: u64, picture: &mut Picture) {
+    /// The same with that look, and with the scene as it is after so many seconds of its own.
+    pub fn render_at(
+        &self,
+        time: f64,
+        look: Look,
+        seq: u64,
+        captured_us: u64,
+        picture: &mut Picture,
+    ) {
         debug_assert_eq!(
             (self.width, self.height),
             (picture.width(), picture.height())
         );
-        for panorama in &self.scene.backdrop {
-            self.pan(panorama, time, picture);
+        match look.motif {
+            Motif::Lake => self.lake(time, picture),
+            Motif::ColourBars => motif::colour_bars(picture),
+            Motif::Grey => motif::grey(picture),
         }
-        self.fly(time, picture);
-        self.reflect(time, picture);
-        self.sail(time, picture);
-        self.pan(&self.scene.meadow, time, picture);
-        self.expose(seq, picture);
+        if look.noise {
+            self.expose(seq, picture);
+        }
         self.overlay.paint(picture, seq, captured_us);
         strip::paint(
             picture.planes_mut(),
@@ -72,6 +99,16 @@ impl Renderer {
             self.height,
             Painted { seq, captured_us },
         );
+    }
+
+    fn lake(&self, time: f64, picture: &mut Picture) {
+        for panorama in &self.scene.backdrop {
+            self.pan(panorama, time, picture);
+        }
+        self.fly(time, picture);
+        self.reflect(time, picture);
+        self.sail(time, picture);
+        self.pan(&self.scene.meadow, time, picture);
     }
 
     fn pan(&self, panorama: &Panorama, time: f64, picture: &mut Picture) {

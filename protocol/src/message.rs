@@ -3,6 +3,10 @@
 //! Texts in what a server says are cut as they are read ([`crate::text`]), so that each receiver may show, log and pass
 //! them on. Only their shape stands here; when they are sent is the server's and the viewer's business.
 
+mod control;
+
+pub use control::{Control, ControlKind};
+
 use crate::text;
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +93,7 @@ pub enum ViewerMessage {
     Control {
         /// Its name in `hello`.
         name: String,
-        /// Its new value.
+        /// Its new value; 1 for a button.
         value: f64,
     },
     /// A type that this version does not know. Ignored.
@@ -235,22 +239,6 @@ pub struct Mode {
     pub fps: f64,
 }
 
-/// One of a camera's controls.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// Its name, as in the `control` message.
-    #[serde(deserialize_with = "text::deserialize")]
-    pub name: String,
-    /// Smallest value.
-    pub min: f64,
-    /// Largest value.
-    pub max: f64,
-    /// The value now.
-    pub value: f64,
-    /// The value that the camera starts with.
-    pub default: f64,
-}
-
 /// Longest text message in bytes. A receiver closes the connection after a longer one, with 1009 (RFC 6455 §7.4.1).
 pub const LONGEST_MESSAGE: usize = 64 * 1024;
 
@@ -392,13 +380,10 @@ mod tests {
                 ..CameraStatus::default()
             },
             wire: "pistreamer.jpeg.v1".into(),
-            controls: vec![Control {
-                name: "Gain".into(),
-                min: 1.0,
-                max: 8.0,
-                value: 2.0,
-                default: 1.0,
-            }],
+            controls: vec![
+                Control::range("Gain", 1.0..=8.0, 2.0, 1.0).counted_in("×"),
+                Control::choice("Scene", &["Lake", "Grey"], 1, 0),
+            ],
         });
         assert_eq!(ServerMessage::from_json(&hello.to_json()), Ok(hello));
     }

@@ -91,6 +91,14 @@ pub(crate) fn deserialize_option<'de, D: Deserializer<'de>>(
     Ok(text.map(|text| plain(&text)))
 }
 
+/// The same of each text in a list.
+pub(crate) fn deserialize_list<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<Cow<'de, str>>::deserialize(from)?;
+    Ok(texts.iter().map(|text| plain(text)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

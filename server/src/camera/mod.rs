@@ -35,6 +35,7 @@ use crate::source::{Port, Report};
 use crate::util::log_throttle::Folded;
 use crate::via::Via;
 use anyhow::Context as _;
+use control::Accepted;
 use intake::Intake;
 use lifecycle::{Lifecycle, Made};
 use no_signal::NoSignal;
@@ -193,11 +194,29 @@ impl Camera {
         Subscription::new(self.clone(), limits)
     }
 
-    /// Hands a command to the source. Doesn't wait for it.
-    fn send(&self, command: Command) -> Result<(), CommandError> {
-        command.check(&self.state())?;
-        let Command::Set { control, value } = command;
-        self.0.lifecycle.commands().set(&control, value);
+    /// Does what it is told to. Doesn't wait for the source.
+    ///
+    /// # Errors
+    /// Where it has no such control, or that has no such value.
+    pub fn send(&self, command: Command) -> Result<(), CommandError> {
+        let Inner {
+            feed, lifecycle, ..
+        } = &*self.0;
+        match command {
+            Command::Set { control, value } => {
+                match Accepted::of(&self.state(), &control, value)? {
+                    Accepted::Value(value) => lifecycle.commands().set(&control, value),
+                    Accepted::Press => lifecycle.commands().press(&control),
+                }
+            }
+            Command::Reconfigure(settings) => {
+                feed.configure(settings.renditions());
+                // It goes by its id for good.
+                let id = self.id().clone();
+                lifecycle.configure(Settings { id, ..*settings });
+            }
+            Command::Restart => lifecycle.restart(),
+        }
         Ok(())
     }
 
@@ -207,18 +226,6 @@ impl Camera {
             .source
             .takes_pushes()
             .then_some(&self.0.slot)
-    }
-
-    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is
-    /// starting, and the seqs of its frames go on.
-    fn configure(&self, settings: Settings) {
-        self.0.feed.configure(settings.renditions());
-        self.0.lifecycle.configure(settings);
-    }
-
-    /// Makes the source anew.
-    pub fn restart(&self) {
-        self.0.lifecycle.restart();
     }
 
     /// Ends the camera for good. Doesn't wait for its source to close: its thread ends then.

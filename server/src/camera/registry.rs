@@ -2,7 +2,7 @@
 //!
 //! Finding out what has changed belongs to [`crate::config`]; what a camera does about it to [`Camera`].
 
-use super::{Camera, Context, Id, Settings};
+use super::{Camera, Command, Context, Id, Settings};
 use crate::util::log_throttle::Folded;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -144,9 +144,11 @@ impl Registry {
                 tracing::info!(%id, "camera is removed");
             }
             Change::Reconfigure(settings) => {
-                let camera = cameras[known(&settings.id)?].clone();
+                let camera = &cameras[known(&settings.id)?];
                 tracing::info!(id = %settings.id, "camera has other settings");
-                camera.configure(settings);
+                camera
+                    .send(Command::Reconfigure(Box::new(settings)))
+                    .expect("only what controls are set to can be refused");
             }
             Change::Reorder(order) => {
                 for id in &order {

@@ -3,7 +3,7 @@
 //! Sending belongs to [`super::outbound`]; reading from the socket to [`super::link`].
 
 use super::{End, Session};
-use crate::camera::{Command, Subscription};
+use crate::camera::Subscription;
 use crate::hub::Limits;
 use crate::util::clock;
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
@@ -69,11 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 subscription.resume();
             }
             ViewerMessage::Control { name, value } => {
-                let command = Command::Set {
-                    control: name,
-                    value,
-                };
-                if let Err(error) = subscription.operator().send(command) {
+                if let Err(error) = subscription.operator().set(name, value) {
                     self.say(ServerMessage::Error {
                         code: error.code().into(),
                         message: error.to_string(),

@@ -39,6 +39,12 @@ impl Commands {
         self.0.waiting.store(true, Ordering::Release);
     }
 
+    /// The button is pressed, once. A source that begins anew knows nothing of it.
+    pub fn press(&self, button: &str) {
+        self.values().waiting.insert(button.into(), 1.0);
+        self.0.waiting.store(true, Ordering::Release);
+    }
+
     /// What is new since the last call, the newest value of each control.
     pub fn take(&self) -> BTreeMap<String, f64> {
         if !self.0.waiting.load(Ordering::Acquire) {
@@ -77,6 +83,13 @@ mod tests {
         }
         let newest = BTreeMap::from([("Gain".to_owned(), 2.0), ("Speed".to_owned(), 3.0)]);
         assert_eq!(commands.take(), newest);
+        assert!(commands.take().is_empty());
+        commands.press("Rewind");
+        commands.press("Rewind");
+        assert_eq!(
+            commands.take(),
+            BTreeMap::from([("Rewind".to_owned(), 1.0)])
+        );
         assert!(commands.take().is_empty());
         commands.begin_anew();
         assert_eq!(commands.take(), newest);

@@ -2,15 +2,19 @@
 
 use crate::support::{TestServer, TestViewer};
 use pistreamer::access::{Key, Role, Store};
-use pistreamer::camera::Change;
+use pistreamer::camera::{Change, Command};
 use pistreamer::source::Spec;
-use pistreamer_protocol::message::{Control, ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{Control, ControlKind, ServerMessage, ViewerMessage};
 
-fn speed(value: f64) -> ViewerMessage {
+fn set(name: &str, value: f64) -> ViewerMessage {
     ViewerMessage::Control {
-        name: "Speed".into(),
+        name: name.into(),
         value,
     }
+}
+
+fn speed(value: f64) -> ViewerMessage {
+    set("Speed", value)
 }
 
 /// The controls that a viewer is told next.
@@ -44,7 +48,7 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
         viewer.frame().await;
     }
     let mut late = TestViewer::connect(&server).await;
-    let [control] = late.hello().await.controls.try_into().unwrap();
+    let control = late.hello().await.controls.remove(0);
     assert_eq!(
         (control.name.as_str(), control.value, control.default),
         ("Speed", 1.0, 1.0)
@@ -58,13 +62,10 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
     for (message, code) in [
         (speed(4.5), "bad-value"),
         (speed(-1.0), "bad-value"),
-        (
-            ViewerMessage::Control {
-                name: "Focus".into(),
-                value: 1.0,
-            },
-            "unknown-control",
-        ),
+        (set("Noise", 0.5), "bad-value"),
+        (set("Scene", 3.0), "bad-value"),
+        (set("Rewind", 0.0), "bad-value"),
+        (set("Focus", 1.0), "unknown-control"),
     ] {
         driver.say(message).await;
         assert_eq!(refused(&mut driver).await, code);
@@ -73,7 +74,7 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
 
     // What was set holds for the same source, and not for another one.
     let camera = server.cameras.first().unwrap();
-    camera.restart();
+    camera.send(Command::Restart).unwrap();
     while told(&mut driver).await.first().map(|control| control.value) != Some(2.5) {}
     let mut settings = camera.settings();
     settings.source = Spec::parse("ingest").unwrap();
@@ -90,6 +91,94 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
         }
     };
     assert_eq!(back, 1.0);
+    server.stop().await;
+}
+
+/// The middle of a frame, between all that is written on it.
+fn middle(jpeg: &[u8]) -> Vec<[u8; 3]> {
+    let mut decoder = jpeg_decoder::Decoder::new(jpeg);
+    let pixels = decoder.decode().unwrap();
+    let info = decoder.info().unwrap();
+    let row = usize::from(info.width) * 3;
+    let height = usize::from(info.height);
+    let rows = &pixels[height * 2 / 5 * row..height * 3 / 5 * row];
+    rows.as_chunks::<3>().0.to_vec()
+}
+
+/// The middle of the frames from where two after each other have the same.
+async fn standing(viewer: &mut TestViewer) -> Vec<[u8; 3]> {
+    let mut last = Vec::new();
+    loop {
+        let next = middle(&viewer.frame().await.jpeg);
+        if next == last {
+            return next;
+        }
+        last = next;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_control_of_each_kind_changes_the_picture() {
+    let server = TestServer::start(|_| ());
+    server.camera_is(|camera| camera["state"] == "live").await;
+    let mut driver = TestViewer::connect(&server).await;
+    let controls = driver.hello().await.controls;
+    let kinds = controls
+        .iter()
+        .map(|control| (&*control.name, control.kind));
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        [
+            ("Speed", ControlKind::Range),
+            ("Noise", ControlKind::Bool),
+            ("Scene", ControlKind::Choice),
+            ("Rewind", ControlKind::Button),
+        ]
+    );
+    assert_eq!((controls[0].step, &*controls[0].unit), (Some(0.25), "×"));
+    assert_eq!(controls[2].choices, ["Lake", "Colour bars", "Grey"]);
+
+    // The scene has gone on a little, and stands still from here on.
+    while driver.frame().await.stamp.seq < 15 {}
+    for (at, name) in [(0, "Speed"), (1, "Noise")] {
+        driver.say(set(name, 0.0)).await;
+        assert_eq!(told(&mut driver).await[at].value, 0.0);
+    }
+    let still = standing(&mut driver).await;
+    driver.say(set("Noise", 1.0)).await;
+    while middle(&driver.frame().await.jpeg) == still {}
+    driver.say(set("Noise", 0.0)).await;
+    while standing(&mut driver).await != still {}
+
+    driver.say(set("Scene", 2.0)).await;
+    let is_grey = |pixel: &[u8; 3]| pixel.iter().all(|value| value.abs_diff(128) < 4);
+    while !standing(&mut driver).await.iter().all(is_grey) {}
+    driver.say(set("Scene", 1.0)).await;
+    let mut bars = standing(&mut driver).await;
+    while bars.iter().all(is_grey) {
+        bars = standing(&mut driver).await;
+    }
+    // In the middle of the first bar, of the red one and of the last.
+    for (at, colour) in [(20, [191, 191, 191]), (220, [191, 0, 0]), (300, [0, 0, 0])] {
+        let near = |(shown, meant): (&u8, &u8)| shown.abs_diff(*meant) < 8;
+        let pixel = bars[at];
+        assert!(pixel.iter().zip(&colour).all(near), "{pixel:?} at {at}");
+    }
+    driver.say(set("Scene", 0.0)).await;
+    while standing(&mut driver).await != still {}
+
+    driver.say(set("Rewind", 1.0)).await;
+    let mut beginning = standing(&mut driver).await;
+    while beginning == still {
+        beginning = standing(&mut driver).await;
+    }
+    driver.say(speed(4.0)).await;
+    while middle(&driver.frame().await.jpeg) == beginning {}
+    driver.say(speed(0.0)).await;
+    while told(&mut driver).await[0].value != 0.0 {}
+    assert!(standing(&mut driver).await != beginning);
+    driver.say(set("Rewind", 1.0)).await;
+    while standing(&mut driver).await != beginning {}
     server.stop().await;
 }
 
@@ -113,7 +202,7 @@ async fn commands_need_the_role_operate() {
         typed.no_auth = false;
         typed.state_dir = Some(directory.path().into());
     });
-    for (value, (role, key)) in [1.5, 1.6, 1.7, 1.8].into_iter().zip(keys) {
+    for (value, (role, key)) in [1.5, 1.75, 2.0, 2.25].into_iter().zip(keys) {
         let path = format!("/ws?key={}", key.as_str());
         let mut viewer = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
         viewer.frame().await;

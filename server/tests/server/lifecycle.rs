@@ -1,7 +1,7 @@
 //! Cameras that are added, changed, restarted and removed while the server runs, before the eyes of their viewers.
 
 use crate::support::{PATIENCE, Received, TestServer, TestViewer};
-use pistreamer::camera::{Change, Id, Settings, Target};
+use pistreamer::camera::{Change, Command, Id, Settings, Target};
 use pistreamer::source::Spec;
 use pistreamer_client::Publisher;
 use pistreamer_protocol::message::{CameraState, CameraStatus, ServerMessage};
@@ -137,7 +137,7 @@ async fn a_camera_that_is_restarted_keeps_its_viewers_and_counts_on() {
     let mut viewers = viewers(&server, "pattern").await;
     let camera = server.cameras.get("pattern").unwrap();
     for _ in 0..3 {
-        camera.restart();
+        camera.send(Command::Restart).unwrap();
         for viewer in &mut viewers {
             let before = viewer.frame().await.stamp.seq;
             let (told, frame) = until_frame(viewer, |frame| frame.stamp.seq > before + 3).await;

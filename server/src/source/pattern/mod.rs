@@ -2,14 +2,16 @@
 //!
 //! What it shows, and how that is painted, belongs to `pistreamer-pattern`.
 
+mod controls;
 mod pool;
 
 use crate::source::pace::{self, Pace};
 use crate::source::spec::{Ends, Entry, Identity, Kind, Options};
 use crate::source::{Config, Image, Mode, Port, Source, SourceError};
 use crate::util::clock;
+use controls::Setup;
 use pistreamer_pattern::{LARGEST, Renderer, SMALLEST};
-use pistreamer_protocol::message::{Camera, Control};
+use pistreamer_protocol::message::Camera;
 use pool::Pool;
 use std::sync::Arc;
 
@@ -54,53 +56,7 @@ pub struct PatternSource {
     pool: Pool,
     /// Made by the first run.
     renderer: Option<Renderer>,
-    motion: Motion,
-}
-
-/// How the scene's own time goes. It goes on evenly from where it was when the speed changed last.
-#[derive(Clone, Copy, Debug)]
-struct Motion {
-    speed: f64,
-    since_seq: u64,
-    time: f64,
-}
-
-/// The one control: 0 lets the scene stand still, while time and number go on.
-const SPEED: &str = "Speed";
-
-impl Motion {
-    const NORMAL: f64 = 1.0;
-
-    fn new() -> Self {
-        Self {
-            speed: Self::NORMAL,
-            since_seq: 0,
-            time: 0.0,
-        }
-    }
-
-    /// The scene's time in seconds at that frame.
-    fn at(&self, seq: u64, fps: f64) -> f64 {
-        self.time + seq.saturating_sub(self.since_seq) as f64 / fps * self.speed
-    }
-
-    fn set_speed(&mut self, speed: f64, seq: u64, fps: f64) {
-        *self = Self {
-            speed,
-            since_seq: seq,
-            time: self.at(seq, fps),
-        };
-    }
-
-    fn controls(&self) -> [Control; 1] {
-        [Control {
-            name: SPEED.into(),
-            min: 0.0,
-            max: 4.0,
-            value: self.speed,
-            default: Self::NORMAL,
-        }]
-    }
+    setup: Setup,
 }
 
 impl PatternSource {
@@ -139,7 +95,7 @@ impl PatternSource {
             seed,
             pool: Pool::default(),
             renderer: None,
-            motion: Motion::new(),
+            setup: Setup::new(),
         })
     }
 }
@@ -160,19 +116,20 @@ impl Source for PatternSource {
         let renderer = self
             .renderer
             .get_or_insert_with(|| Renderer::new(width, height, fps, self.seed));
-        port.controls(&self.motion.controls());
+        port.controls(&self.setup.controls());
         port.open(self.mode.clone());
         let mut pace = Pace::new(port.demand(), fps);
         while pace.wait() {
             let seq = port.next_seq();
-            if let Some(speed) = port.commands().get(SPEED) {
-                self.motion.set_speed(*speed, seq, fps);
-                port.controls(&self.motion.controls());
+            let commands = port.commands();
+            if !commands.is_empty() {
+                self.setup.set(&commands, seq, fps);
+                port.controls(&self.setup.controls());
             }
             let captured_us = clock::now_us();
             let mut lent = self.pool.take(width, height);
-            let time = self.motion.at(seq, fps);
-            renderer.render_at(time, seq, captured_us, lent.picture());
+            let (time, look) = (self.setup.time(seq, fps), self.setup.look);
+            renderer.render_at(time, look, seq, captured_us, lent.picture());
             port.frame(captured_us, Image::Yuv(Box::new(lent)));
         }
         Ok(())

@@ -103,14 +103,3 @@ fn frames_tell_the_number_and_time_that_the_source_gives_them() {
 fn nothing_is_painted_without_viewers() {
     assert_eq!(watch(&Demand::default()), []);
 }
-
-#[test]
-fn the_scene_goes_on_from_where_it_is_when_its_speed_changes() {
-    let fps = 10.0;
-    let mut motion = Motion::new();
-    assert_eq!(motion.at(30, fps), 3.0);
-    motion.set_speed(0.0, 30, fps);
-    assert_eq!(motion.at(80, fps), 3.0);
-    motion.set_speed(2.0, 80, fps);
-    assert_eq!(motion.at(90, fps), 5.0);
-}
