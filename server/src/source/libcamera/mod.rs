@@ -4,6 +4,7 @@
 //! [`crate::encode`].
 
 mod clock;
+mod controls;
 mod event;
 mod format;
 mod list;
@@ -66,6 +67,7 @@ impl Source for LibcameraSource {
             camera.id().to_owned()
         })?;
         let (mut running, mode) = Running::start(lease, &id, &self.config)?;
+        port.controls(&running.controls());
         port.open(mode);
         let result = running.run(port);
         running.stop();

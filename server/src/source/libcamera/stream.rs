@@ -3,6 +3,7 @@
 //! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`crate::source::device::rate`].
 
 use super::clock::captured_us;
+use super::controls::Controls;
 use super::event::Event;
 use super::loan::Loan;
 use super::manager::Lease;
@@ -20,6 +21,7 @@ use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataStatus};
 use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
+use pistreamer_protocol::message::Control;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -69,6 +71,7 @@ pub(super) struct Running {
     /// Memory for copies, gone round.
     spare: (SyncSender<Vec<u8>>, Receiver<Vec<u8>>),
     pace: Pace,
+    controls: Controls,
     /// Requests that may be queued.
     idle: VecDeque<usize>,
     lent: usize,
@@ -133,6 +136,7 @@ impl Running {
             sender,
             spare: sync_channel(count),
             pace: Pace::new(fps, count, now),
+            controls: Controls::new(camera.controls(), fps),
             idle: (0..count).collect(),
             lent: 0,
             health: Health::new(count, fps, now),
@@ -162,6 +166,7 @@ impl Running {
     pub(super) fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         while !port.demand().stopping() {
             self.rest(port);
+            self.take_commands(port);
             self.queue()?;
             let wait = self.pace.wait(Instant::now());
             let wait = wait.filter(|_| !self.idle.is_empty()).unwrap_or(LOOK);
@@ -174,6 +179,20 @@ impl Running {
             self.look()?;
         }
         Ok(())
+    }
+
+    /// What can be set, each with its value now.
+    pub(super) fn controls(&self) -> Vec<Control> {
+        self.controls.list()
+    }
+
+    /// Takes what viewers set. The next request tells the camera.
+    fn take_commands(&mut self, port: &Port) {
+        let commands = port.commands();
+        if !commands.is_empty() {
+            self.controls.set(&commands);
+            port.controls(&self.controls.list());
+        }
     }
 
     /// Stops the camera and waits a little for the pictures that others still hold, so that their memory is free when the
@@ -224,6 +243,7 @@ impl Running {
                 continue;
             };
             request.reuse(ReuseFlag::REUSE_BUFFERS);
+            self.controls.tell(request.controls_mut());
             if let Err((request, error)) = self.camera.queue_request(request) {
                 self.slots[number].request = Some(request);
                 return Err(SourceError::new(format!(
@@ -247,6 +267,9 @@ impl Running {
             return self.health.cancelled();
         }
         self.health.completed(now);
+        if self.controls.learn(request.metadata()) {
+            port.controls(&self.controls.list());
+        }
         if self.pace.arrived(now) {
             tracing::info!("the camera delivers faster than asked, so its requests are paced");
         }
