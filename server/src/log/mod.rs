@@ -8,6 +8,7 @@ mod outbox;
 
 use outbox::Outbox;
 use pistreamer_protocol::text::escaped;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 /// Target of what libcamera says.
 pub(crate) const LIBCAMERA: &str = "pistreamer::libcamera";
 
-/// How long the end of the program waits for its last lines to be written.
+/// How long the end of the program waits for an output that takes nothing to take its last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Goes back to the beginning of the terminal's line and empties it (ECMA-48 §8.3.41).
@@ -92,9 +93,16 @@ pub fn progress(line: &str) {
     OUTBOX.offer(format!("{ERASE}{}", escaped(line)).as_bytes());
 }
 
-/// Waits until the last lines are written, but not for long.
+/// Waits until the last lines are written, but not for long where standard error takes nothing.
 pub fn flush() {
-    OUTBOX.flush(LAST_LINES);
+    OUTBOX.flush(LAST_LINES, takes_bytes);
+}
+
+/// Whether a write to standard error would not wait for another program, as far as the system tells.
+fn takes_bytes() -> bool {
+    let stderr = io::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+    rustix::event::poll(&mut fds, Some(&Timespec::default())) == Ok(1)
 }
 
 fn plain_note(lost: u64) -> String {

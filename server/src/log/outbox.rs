@@ -14,6 +14,9 @@ const MOST_BYTES: usize = 64 * 1024;
 /// Pause before the next attempt where the output takes nothing and was set not to block.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often the end waits for a writer whose output takes bytes.
+const MOST_TURNS: usize = 60;
+
 /// A bounded hand-over to one writer.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -82,11 +85,20 @@ impl Outbox {
         }
     }
 
-    /// Waits until everything is written, for at most that long.
-    pub fn flush(&self, patience: Duration) {
-        let state = self.state();
-        let is_busy = |state: &mut State| !state.is_idle();
-        drop(self.changed.wait_timeout_while(state, patience, is_busy));
+    /// Waits until everything is written, for at most that long, and once more that long whenever the output `takes_bytes`
+    /// then: on a busy machine it is the writer that waits, for its turn.
+    pub fn flush(&self, patience: Duration, mut takes_bytes: impl FnMut() -> bool) {
+        for _ in 0..MOST_TURNS {
+            let is_busy = |state: &mut State| !state.is_idle();
+            let waited = self
+                .changed
+                .wait_timeout_while(self.state(), patience, is_busy);
+            let (state, ended) = waited.unwrap_or_else(PoisonError::into_inner);
+            drop(state);
+            if !ended.timed_out() || !takes_bytes() {
+                return;
+            }
+        }
     }
 
     /// Writes whatever is handed over, for ever. `note` says that so many lines were lost.
@@ -236,11 +248,11 @@ mod tests {
         let full = || Err(io::Error::from(ErrorKind::StorageFull));
         outbox.push(b"first\n");
         verdict.send(full()).unwrap();
-        outbox.flush(Duration::from_secs(60));
+        outbox.flush(Duration::from_secs(60), || false);
         outbox.push(b"second\n");
         verdict.send(full()).unwrap();
         verdict.send(full()).unwrap();
-        outbox.flush(Duration::from_secs(60));
+        outbox.flush(Duration::from_secs(60), || false);
         outbox.push(b"third\n");
         verdict.send(Ok(())).unwrap();
         verdict.send(Ok(())).unwrap();
@@ -252,13 +264,31 @@ mod tests {
     fn flushing_an_output_that_takes_nothing_ends_and_so_does_offering() {
         let (outbox, verdict, texts) = gated();
         outbox.push(b"first\n");
-        outbox.flush(Duration::ZERO);
+        outbox.flush(Duration::ZERO, || false);
         outbox.offer(b"stale");
         verdict.send(Ok(())).unwrap();
-        outbox.flush(Duration::from_secs(60));
+        outbox.flush(Duration::from_secs(60), || false);
         assert_eq!(texts.recv().unwrap(), b"first\n");
         outbox.offer(b"progress");
         verdict.send(Ok(())).unwrap();
         assert_eq!(texts.recv().unwrap(), b"progress");
+    }
+
+    #[test]
+    fn flushing_waits_for_a_writer_that_has_not_had_its_turn() {
+        let (outbox, verdict, texts) = gated();
+        outbox.push(b"last\n");
+        let mut turns = 0;
+        let takes_bytes = || {
+            turns += 1;
+            if turns == 3 {
+                verdict.send(Ok(())).unwrap();
+                // Received where it was written, so that the writer is then about to say so.
+                assert_eq!(texts.recv().unwrap(), b"last\n");
+            }
+            true
+        };
+        outbox.flush(Duration::from_millis(1), takes_bytes);
+        assert!(turns >= 3, "it gave up after {turns} turns");
     }
 }
