@@ -1,12 +1,13 @@
 //! The `pistreamer` program: run, exit code. Everything else is in the library.
 
 use pistreamer::stdout::PrintError;
-use pistreamer::util::memory;
+use pistreamer::util::{memory, signals};
 use pistreamer::{cmd, log};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     memory::keep_for_frames();
+    signals::ignore_file_size_limit();
     let started = log::start().map_err(Into::into);
     let code = started.and_then(|()| cmd::run(std::env::args_os()));
     let code = code.unwrap_or_else(|error| {

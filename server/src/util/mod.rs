@@ -6,4 +6,5 @@ pub(crate) mod host;
 pub(crate) mod log_throttle;
 pub mod memory;
 pub(crate) mod panics;
+pub mod signals;
 pub(crate) mod token_bucket;

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
@@ -79,8 +79,14 @@ fn said(stderr: Vec<u8>) -> Vec<String> {
 #[test]
 fn a_log_that_cannot_be_written_stops_nothing() {
     let (stuck, _reader) = unread(true);
-    for log in [full(), broken(), stuck] {
-        let (server, url) = started_with(pistreamer(&SERVE), log);
+    let as_large_as_it_may_be = tempfile::tempfile().unwrap();
+    for log in [full(), broken(), stuck, as_large_as_it_may_be.into()] {
+        let program = pistreamer(&SERVE);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f 0; exec \"$0\" \"$@\""]);
+        limited.arg(program.get_program()).args(program.get_args());
+        limited.stdout(Stdio::piped());
+        let (server, url) = started_with(limited, log);
         let mut server = Running(server);
         let address = host(&url);
         // Worth a line of the log, for anybody.
