@@ -151,6 +151,9 @@ fn explained(error: &Error, command: &Command) -> String {
         ErrorKind::ArgumentConflict => {
             let prior = said(ContextKind::PriorArg).unwrap_or_default();
             match said(ContextKind::InvalidSubcommand) {
+                Some(name) if Cli::command().find_subcommand(name).is_none() => {
+                    format!("there is no command {name:?}: {help} lists what there is")
+                }
                 Some(name) => {
                     let flag = prior.split(' ').next().unwrap_or_default();
                     format!(

@@ -90,6 +90,11 @@ fn a_command_line_that_is_wrong_is_refused_in_one_line_that_says_what_is_taken()
             "--fps 3 key",
             "--fps before key is a flag of the server: write what key takes after it",
         ),
+        ("--no-auth serve", "no command \"serve\": "),
+        (
+            "--fps 3 config show",
+            "--fps before config is a flag of the server: write what config takes after it",
+        ),
         ("config chek", "no command \"chek\": did you mean check?"),
         ("config check", "FILE is missing: The file"),
         (
