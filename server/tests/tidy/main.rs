@@ -1,9 +1,10 @@
-//! What the compiler does not check: which parts of the server may import which, and that files beside each other import
-//! each other in one direction only.
+//! What the compiler does not check: which parts of the server may import which, that files beside each other import each other
+//! in one direction only, and that the tests that documents name are there.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod modules;
+mod promises;
 
 use modules::Modules;
 use std::fs;
