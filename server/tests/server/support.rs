@@ -185,20 +185,27 @@ impl TestViewer {
 
     /// The next binary message.
     pub async fn message(&mut self) -> Bytes {
-        loop {
-            if let Message::Binary(message) = self.next().await.expect("the server went") {
-                return message;
+        let binary = async {
+            loop {
+                if let Message::Binary(message) = self.next().await.expect("the server went") {
+                    return message;
+                }
             }
-        }
+        };
+        // The pings in between go on for ever.
+        timeout(PATIENCE, binary).await.expect("no frame came")
     }
 
     /// The next text message.
     pub async fn told(&mut self) -> ServerMessage {
-        loop {
-            if let Message::Text(text) = self.next().await.expect("the server went") {
-                return ServerMessage::from_json(&text).unwrap();
+        let text = async {
+            loop {
+                if let Message::Text(text) = self.next().await.expect("the server went") {
+                    return ServerMessage::from_json(&text).unwrap();
+                }
             }
-        }
+        };
+        timeout(PATIENCE, text).await.expect("nothing was told")
     }
 
     pub async fn hello(&mut self) -> Hello {
@@ -235,13 +242,16 @@ impl TestViewer {
 
     /// The next frame. What is told before it is skipped over, and skips are added up.
     pub async fn frame(&mut self) -> Received {
-        loop {
-            match self.heard().await {
-                Ok(ServerMessage::Skipped { count, .. }) => self.skipped += count,
-                Ok(_) => {}
-                Err(frame) => return frame,
+        let frame = async {
+            loop {
+                match self.heard().await {
+                    Ok(ServerMessage::Skipped { count, .. }) => self.skipped += count,
+                    Ok(_) => {}
+                    Err(frame) => return frame,
+                }
             }
-        }
+        };
+        timeout(PATIENCE, frame).await.expect("no frame came")
     }
 
     pub async fn say(&mut self, message: ViewerMessage) {

@@ -75,8 +75,13 @@ pub async fn push_over_tcp(listener: String, picture: Picture) {
 
 /// A pusher that sends its pictures whatever becomes of them.
 pub async fn push_to_ingest(server: SocketAddr, picture: Picture) {
-    let pusher = TestViewer::connect_with(server, "/ingest", &[]).await;
-    let (mut write, mut read) = pusher.unwrap().socket.split();
+    // Until the source has begun it takes nobody.
+    let pusher = loop {
+        if let Ok(pusher) = TestViewer::connect_with(server, "/ingest", &[]).await {
+            break pusher;
+        }
+    };
+    let (mut write, mut read) = pusher.socket.split();
     let mut pace = interval(EVERY);
     loop {
         tokio::select! {
