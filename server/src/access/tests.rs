@@ -371,10 +371,21 @@ async fn a_running_server_replaces_a_list_that_cannot_be_read() {
     let ended = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
     assert!(access.end_session(&owner, &id(&ended)).await.unwrap());
     let stays = access.sign_in(&owner, "a test", SOMEWHERE).unwrap();
-    std::fs::write(sessions_file(&store), "{").unwrap();
     let until = CancellationToken::new();
     until.cancel();
+    // From here on it has nothing of its own to write.
     access.follow(until).await;
+    std::fs::write(sessions_file(&store), "{").unwrap();
+    let until = CancellationToken::new();
+    let following = tokio::spawn({
+        let (access, until) = (access.clone(), until.clone());
+        async move { access.follow(until).await }
+    });
+    while std::fs::read(sessions_file(&store)).unwrap() == b"{" {
+        tokio::task::yield_now().await;
+    }
+    until.cancel();
+    following.await.unwrap();
     let access = Access::with(store).unwrap();
     let shown = [Credential::Session(stays)];
     assert_eq!(judge(&access, &shown).await, Ok(Role::Admin));

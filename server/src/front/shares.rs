@@ -162,6 +162,9 @@ mod tests {
         let owners = viewers(&[("owner", 1), ("owner", 2), ("owner", 3)]);
         assert_eq!(loser(&claim("door", 4), &owners), None);
         assert_eq!(loser(&claim("owner", 4), &owners), None);
+        let each_with_its_own_key = viewers(&[("door", 1), ("shed", 2), ("gate", 3)]);
+        assert_eq!(loser(&claim("anna", 4), &each_with_its_own_key), None);
+        assert_eq!(loser(&claim("owner", 4), &each_with_its_own_key), Some(2));
     }
 
     #[test]
