@@ -1,6 +1,6 @@
-//! One camera's frames: the newest of each rendition, counters, and the demand that consumers make.
+//! One camera's frames: the newest of each rendition, the counters, and the consumers' demand.
 //!
-//! How one of them looks at it belongs to [`super::view`], the camera's state to [`crate::camera`].
+//! One consumer's view of them belongs to [`super::view`], the camera's state to [`crate::camera`].
 
 use super::numbers::Numbers;
 use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// A camera's frames. Shared by the stages that fill it and the consumers that look at it.
+/// A camera's frames, shared by the stages that publish them and the consumers.
 #[derive(Debug)]
 pub struct Feed {
     latest: watch::Sender<Vec<Newest>>,
@@ -21,11 +21,11 @@ pub struct Feed {
     width: AtomicU32,
     /// The newest frame that came in, published or not.
     newest_seq: AtomicU64,
-    /// What happened so far.
+    /// Totals.
     pub counters: Counters,
 }
 
-/// The newest frame of one rendition, and whom it is for.
+/// The newest frame of one rendition, with the plan by which it was made.
 #[derive(Debug)]
 pub(super) struct Newest {
     pub(super) rendition: Rendition,
@@ -33,28 +33,28 @@ pub(super) struct Newest {
     pub(super) frame: Arc<Frame>,
 }
 
-/// Who wants what, and what was made of it.
+/// The consumers' wishes, and what has been made of them.
 #[derive(Debug)]
 struct Renditions {
     wishes: Wishes,
     tallies: Vec<Tally>,
     numbers: Numbers,
-    /// Frames up to this one show what isn't there any more.
+    /// Frames up to this one are outdated: their source is gone.
     forgotten: u64,
 }
 
-/// What became of a frame that was to be published.
+/// The outcome of publishing a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
     /// It is the newest one of its rendition.
     Newest,
-    /// A newer one was there.
+    /// A newer one had been published.
     Overtaken,
-    /// Whoever wanted it has left, or what it shows isn't there any more.
+    /// No consumer wants it any more, or its source is gone.
     Unwanted,
 }
 
-/// Sums since the server started.
+/// Totals since the server started.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Frames that the source delivered.
@@ -65,7 +65,7 @@ pub struct Counters {
     pub overtaken: AtomicU64,
     /// Pictures that were broken at the source or could not be encoded.
     pub broken: AtomicU64,
-    /// Smaller pictures that could not be made, in place of which the full ones went on.
+    /// Scaled pictures that could not be made and were replaced by the full size.
     pub unscaled: AtomicU64,
     captured_rate: Rate,
     published_rate: Rate,
@@ -96,7 +96,7 @@ impl Counters {
 }
 
 impl Feed {
-    /// A feed into which nothing has come yet.
+    /// A feed without frames.
     pub fn new(config: Config) -> Self {
         Self {
             latest: watch::Sender::new(Vec::new()),
@@ -118,7 +118,7 @@ impl Feed {
         &self.demand
     }
 
-    /// What renditions there may be from the next frame on.
+    /// Sets the limits of renditions, from the next frame on.
     pub fn configure(&self, config: Config) {
         let mut renditions = self.renditions();
         renditions.wishes.configure(config);
@@ -130,23 +130,23 @@ impl Feed {
         self.width.load(Ordering::Relaxed)
     }
 
-    /// The source's pictures are so wide.
+    /// Sets the width of the source's pictures.
     pub fn set_width(&self, width: u32) {
         self.width.store(width, Ordering::Relaxed);
     }
 
-    /// A frame has come in, to be encoded.
+    /// Notes a new frame that is about to be encoded.
     pub fn comes(&self, seq: u64) {
         self.newest_seq.fetch_max(seq, Ordering::Relaxed);
     }
 
-    /// A frame that came in before has come once more: it shows what is there now.
+    /// Notes that the source repeated a frame, which is therefore current again.
     pub fn comes_again(&self, seq: u64) {
         let mut renditions = self.renditions();
         renditions.forgotten = renditions.forgotten.min(seq.saturating_sub(1));
     }
 
-    /// The source is gone: what it showed is no picture of now, nor is what is still being encoded of it.
+    /// Drops all frames because their source is gone, including those that are still being encoded.
     pub fn forget(&self) {
         let mut renditions = self.renditions();
         renditions.forgotten = self.newest_seq.load(Ordering::Relaxed);
@@ -163,7 +163,7 @@ impl Feed {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be made of a picture that is so wide.
+    /// The renditions to make of a picture of that width.
     pub fn plan(&self, width: u32) -> Arc<Plan> {
         self.renditions().wishes.plan(width)
     }
@@ -182,13 +182,13 @@ impl Feed {
             .collect()
     }
 
-    /// Everything that was made since the start, by rendition.
+    /// What has been made since the start, by rendition.
     pub fn all_tallies(&self) -> Vec<Tally> {
         self.renditions().tallies.clone()
     }
 
     /// Makes this the newest frame of its rendition, unless a newer one is already there: frames are only ever seen in
-    /// order. A frame that nobody wants any more is let go, so that nobody who comes later sees it.
+    /// order. A frame that no consumer wants any more is dropped, so that no later consumer gets it.
     pub fn publish(&self, rendition: Rendition, frame: Frame) -> Published {
         let mut renditions = self.renditions();
         let renditions = &mut *renditions;
@@ -241,7 +241,7 @@ impl Feed {
         Published::Newest
     }
 
-    /// Whether everything is there that is to be made of that frame.
+    /// Returns true if all renditions of that frame have been published.
     pub fn has(&self, seq: u64) -> bool {
         let mut renditions = self.renditions();
         let latest = self.latest.borrow();
@@ -255,12 +255,12 @@ impl Feed {
         })
     }
 
-    /// One more consumer, and the number of what it wishes for.
+    /// Adds a consumer and returns the number of its wish.
     pub(super) fn add_wish(&self, limits: Limits) -> (u64, Hold) {
         let mut renditions = self.renditions();
         let hold = self.demand.hold();
         if hold.is_first() {
-            // Whatever is there was captured for somebody who left: who comes now must not see an old picture.
+            // The frames were captured for consumers that have left, and are old for this one.
             self.latest.send_modify(Vec::clear);
         }
         let id = renditions.wishes.add(limits);
@@ -279,14 +279,14 @@ impl Feed {
         self.latest.subscribe()
     }
 
-    /// Lets go of what is not made any more, before it grows old.
+    /// Drops frames of renditions that are no longer made, before they grow old.
     fn forget_unwanted(&self, renditions: &mut Renditions) {
         self.latest.send_if_modified(|latest| {
             latest.retain(|newest| {
                 let plan = renditions.wishes.plan(newest.frame.full.0);
                 plan.renditions().contains(&newest.rendition)
             });
-            // Nobody who waits has lost anything.
+            // No consumer that waits for a frame loses one.
             false
         });
     }

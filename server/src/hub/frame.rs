@@ -1,6 +1,6 @@
-//! One frame as it is shared: what is known about it, the stamped JPEG, and whatever was made of that, each at most once.
+//! A shared frame: its metadata, the stamped JPEG, and the forms made of it, each at most once.
 //!
-//! What can be made of it belongs to [`crate::form`] and to other consumers.
+//! The forms belong to [`crate::form`] and to other consumers.
 
 use super::Rendition;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// What is known about a frame.
+/// A frame's metadata.
 #[derive(Clone, Copy, Debug)]
 pub struct Meta {
     /// Rises by one for each frame of its camera.
@@ -28,11 +28,11 @@ pub struct Meta {
     pub number: u64,
     /// Which rendition it is, and the `seq` of the first of those frames, up to this one, that show the very same picture.
     pub shows: (Rendition, u64),
-    /// When it came here, where it was captured by another machine's clock.
+    /// When it arrived, if its capture time is by another machine's clock.
     from_elsewhere: Option<Instant>,
 }
 
-/// A frame that consumers can be given. What is known about it is read as if these were its own fields.
+/// A frame as consumers get it. It dereferences to its metadata.
 pub struct Frame {
     meta: Meta,
     jpeg: Bytes,
@@ -42,7 +42,7 @@ pub struct Frame {
 /// Most kinds of forms.
 const MOST_FORMS: usize = 8;
 
-/// Something that is made of a frame for one kind of consumer, such as its message in a protocol.
+/// What one kind of consumer makes of a frame, such as its message in a protocol.
 pub trait Form: Send + Sync + 'static {
     /// Makes it.
     fn of(frame: &Frame) -> Self;
@@ -66,7 +66,7 @@ impl fmt::Debug for Frame {
 }
 
 impl Frame {
-    /// A frame of a stamped JPEG, as large as the source delivered it.
+    /// A frame of a stamped JPEG in the source's own size.
     pub fn new(seq: u64, captured_us: u64, (width, height): (u32, u32), jpeg: Bytes) -> Self {
         Self {
             meta: Meta {
@@ -90,7 +90,7 @@ impl Frame {
         self
     }
 
-    /// The same frame, which came here then where it was captured by another machine's clock.
+    /// The same frame with its time of arrival, for one whose capture time is by another machine's clock.
     pub fn from_elsewhere(mut self, came: Option<Instant>) -> Self {
         self.meta.from_elsewhere = came;
         self
@@ -124,10 +124,10 @@ impl Frame {
         &self.jpeg
     }
 
-    /// What was made of it in that form. The first consumer that needs it makes it for all of them.
+    /// The frame in that form. The first consumer that needs it makes it for all.
     pub fn form<F: Form>(&self) -> &F {
         let form = |slot: &'_ OnceLock<Box<dyn Any + Send + Sync>>| {
-            // Whichever form comes first has the slot.
+            // The first form takes the slot.
             let made = slot.get_or_init(|| Box::new(F::of(self)));
             made.is::<F>()
         };

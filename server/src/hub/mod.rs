@@ -1,4 +1,4 @@
-//! The newest frame of each camera, in each size that is wanted, shared by all that look at it.
+//! The newest frame of each camera in each size that is wanted, shared by all consumers.
 //!
 //! The hub holds one frame a camera and size, and no queue; it knows neither sources nor viewers. Deciding what a viewer gets
 //! belongs to [`crate::session`].

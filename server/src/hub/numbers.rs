@@ -1,4 +1,4 @@
-//! Numbers a camera's publications: like `seq`, but without the gaps that were there before the frames came here.
+//! Numbers a camera's publications: like `seq`, but without the gaps from before publication.
 //!
 //! What is kept of the frames themselves belongs to [`super::Feed`].
 
@@ -11,7 +11,7 @@ pub(super) struct Numbers {
     recent: VecDeque<(u64, u64)>,
 }
 
-/// So many are remembered: far more than are encoded at the same time.
+/// How many are remembered: far more than are encoded at the same time.
 const REMEMBERED: usize = 256;
 
 impl Numbers {

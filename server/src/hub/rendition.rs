@@ -1,4 +1,4 @@
-//! Which sizes of a camera's picture are made, and who gets which: pure bookkeeping.
+//! Decides which renditions of a camera's picture are made, and which consumer gets which. Pure.
 //!
 //! Making them belongs to [`crate::encode`], keeping the newest of each to [`super::feed`].
 
@@ -9,14 +9,14 @@ use std::sync::Arc;
 pub struct Config {
     /// Most renditions of a camera at a time, the full one included; at least 1.
     pub most: usize,
-    /// JPEG quality of whatever is encoded without a wish for less, 1 to 100.
+    /// JPEG quality without a wish for less, 1 to 100.
     pub quality: u8,
 }
 
-/// What a consumer has use for; `None` is no limit.
+/// A consumer's limits; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Pixels in a line: the smallest rendition that has as many is meant.
+    /// Pixels in a line: the consumer gets the smallest rendition that has as many.
     pub max_width: Option<u32>,
     /// JPEG quality.
     pub quality: Option<u8>,
@@ -47,8 +47,8 @@ impl Rendition {
         quality: None,
     };
 
-    /// What fits these limits best for pictures that are so wide: the smallest size that reaches the width, at most full,
-    /// and the quality at most the server's.
+    /// The best fit for pictures of that width: the smallest size that reaches the wanted width, at most full, and the
+    /// wanted quality, at most the server's.
     pub fn fitting(limits: Limits, width: u32, config: Config) -> Self {
         let halvings = limits.max_width.map_or(0, |max_width| {
             let reaches = |halvings: &u8| width >> halvings >= max_width.max(NARROWEST);
@@ -62,7 +62,7 @@ impl Rendition {
         Self { halvings, quality }
     }
 
-    /// The cheapest of those that are made, and of the full one, that is no smaller and no worse than this one.
+    /// The cheapest rendition, of those made and the full one, that is no smaller and no worse than this one.
     fn served_by(self, made: &[Self]) -> Self {
         let best = u8::MAX;
         let will_do = |other: &&Self| {
@@ -76,32 +76,32 @@ impl Rendition {
             .unwrap_or(full)
     }
 
-    /// What it costs to send, compared with others: pixels first, then quality.
+    /// Orders renditions by their cost to send: pixels first, then quality.
     fn cost(self) -> (u64, u64) {
         let pixels = 1 << (2 * (MOST_HALVINGS - self.halvings));
         (pixels, u64::from(self.quality.unwrap_or(u8::MAX)))
     }
 
-    /// By how much another rendition exceeds this one: by the pixels that it has more, as they fill the link, and then by quality.
+    /// How much another rendition exceeds this one: by surplus pixels, which fill the link, then by quality.
     fn excess(self, other: Self) -> u64 {
         let ((pixels, quality), (more_pixels, more_quality)) = (self.cost(), other.cost());
         (more_pixels - pixels) * 1000 + more_quality.saturating_sub(quality)
     }
 }
 
-/// What is made of pictures of one width, and for whom.
+/// The renditions of pictures of one width, and the consumers of each.
 #[derive(Debug)]
 pub struct Plan {
     config: Config,
     renditions: Vec<Rendition>,
-    /// Who gets which, by rising number of the wish.
+    /// The rendition that serves each wish, by rising number of the wish.
     served: Vec<(u64, Rendition)>,
 }
 
 impl Plan {
-    /// Makes those renditions with which all wishes together are exceeded least, one place being kept for the full one. Whose
-    /// own is not among them gets the nearest larger one. A viewer of a large picture would get much more in place of it, so that it
-    /// takes many wishes for tiny ones to take its place; among equals the first wish counts.
+    /// Chooses the renditions that exceed all wishes together least, with one place reserved for the full one. A wish whose
+    /// rendition is not chosen gets the next larger one. That costs most where the wish is for a large picture, so that many
+    /// wishes for tiny ones are needed to displace it; among equals the first wish counts.
     fn new(wishes: &[(u64, Limits)], width: u32, config: Config) -> Self {
         let fitting = |limits: &Limits| Rendition::fitting(*limits, width, config);
         let mut wanted: Vec<(Rendition, u64)> = Vec::new();
@@ -149,7 +149,7 @@ impl Plan {
         }
     }
 
-    /// What is to be made, the smallest first, so that nobody waits for more than is wanted.
+    /// The renditions to make, the smallest first, so that its consumers don't wait for the larger ones.
     pub fn renditions(&self) -> &[Rendition] {
         &self.renditions
     }
@@ -159,7 +159,7 @@ impl Plan {
         self.config
     }
 
-    /// What that wish is served with; `None` where it is newer than the plan.
+    /// The rendition that serves that wish; `None` if the wish is newer than the plan.
     pub fn serves(&self, wish: u64) -> Option<Rendition> {
         let at = self
             .served
@@ -168,14 +168,14 @@ impl Plan {
         Some(self.served[at].1)
     }
 
-    /// How many are served with that rendition.
+    /// The number of consumers of that rendition.
     pub fn consumers(&self, rendition: Rendition) -> usize {
         let theirs = self.served.iter().filter(|(_, given)| *given == rendition);
         theirs.count()
     }
 }
 
-/// Everybody's wishes, and the plans that follow from them.
+/// All consumers' wishes, and the plans that follow from them.
 #[derive(Debug)]
 pub(super) struct Wishes {
     config: Config,
@@ -198,7 +198,7 @@ impl Wishes {
         }
     }
 
-    /// What renditions there may be from here on.
+    /// Sets the limits from here on.
     pub fn configure(&mut self, config: Config) {
         self.config = config;
         self.plans.clear();
@@ -213,13 +213,13 @@ impl Wishes {
         id
     }
 
-    /// Takes a wish back.
+    /// Removes a wish.
     pub fn remove(&mut self, id: u64) {
         self.wishes.retain(|(wish, _)| *wish != id);
         self.plans.clear();
     }
 
-    /// What to make of pictures that are so wide.
+    /// The plan for pictures of that width.
     pub fn plan(&mut self, width: u32) -> Arc<Plan> {
         if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == width) {
             return Arc::clone(plan);

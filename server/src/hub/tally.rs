@@ -1,10 +1,10 @@
-//! What was made in one rendition so far, for status and metrics.
+//! Totals of one rendition, for status and metrics.
 
 use super::Rendition;
 use crate::util::clock::Rate;
 use std::sync::Arc;
 
-/// Sums of one rendition since the server started. Clones share the rate.
+/// Totals of one rendition since the server started. Clones share the rate.
 #[derive(Clone, Debug)]
 pub struct Tally {
     /// Which.
@@ -30,7 +30,7 @@ impl Tally {
         }
     }
 
-    /// A frame of that size and so many bytes was published.
+    /// Counts a published frame of that size in pixels and bytes.
     pub fn count(&mut self, size: (u32, u32), bytes: u64) {
         (self.size, self.last_bytes) = (size, bytes);
         self.encoded += 1;

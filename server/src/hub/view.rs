@@ -8,7 +8,7 @@ use crate::demand::Hold;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What one consumer wants. While it lives, the camera is wanted.
+/// One consumer's wish. While it lives, the camera is wanted.
 #[derive(Debug)]
 struct Wish {
     id: u64,
@@ -34,7 +34,7 @@ impl Drop for Wish {
 }
 
 impl Feed {
-    /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
+    /// Adds a consumer with these limits.
     pub fn view(self: &Arc<Self>, limits: Limits) -> View {
         View::new(Arc::clone(self), limits)
     }
@@ -70,26 +70,26 @@ impl View {
         Wish::new(Arc::clone(&self.feed), self.limits)
     }
 
-    /// Stops to look for a while: its frames are not wanted.
+    /// Wants no frames for a while.
     pub fn pause(&mut self) {
         self.wish = None;
     }
 
-    /// Looks again, from the newest frame on.
+    /// Wants frames again, from the newest one on.
     pub fn resume(&mut self) {
         if self.wish.is_none() {
             self.wish = Some(self.wish());
         }
     }
 
-    /// Looks within other limits from the next frame on.
+    /// Changes the limits from the next frame on.
     pub fn limit(&mut self, limits: Limits) {
         if self.limits == limits {
             return;
         }
         self.limits = limits;
         if self.wish.is_some() {
-            // The new one comes before the old one goes, so that the camera is wanted all the time.
+            // The new wish is made before the old one is dropped, so that the camera stays wanted.
             self.wish = Some(self.wish());
             self.latest.mark_changed();
         }
@@ -127,7 +127,7 @@ impl View {
         let wish = self.wish.as_ref()?.id;
         let latest = self.latest.borrow_and_update();
         let ours = |newest: &&Newest| {
-            // Frames made before the wish was known are welcome where they are just what is wished for.
+            // A frame from before the wish serves it if the rendition is the right one.
             let given = newest.plan.serves(wish).unwrap_or_else(|| {
                 Rendition::fitting(self.limits, newest.frame.full.0, newest.plan.config())
             });
