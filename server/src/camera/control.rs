@@ -1,11 +1,11 @@
 //! Commands to a camera: checked, handed to its source, the newest value of each control winning.
 //!
-//! Who may give them belongs to `front`; what a source makes of one to the source, which reports the value that holds then.
+//! Permissions belong to `front`. The source applies a value and reports the one that holds then.
 
 use super::{Camera, CameraState, Settings};
 use pistreamer_protocol::message::{Control, ControlKind};
 
-/// What a camera can be told to do.
+/// A command to a camera.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Sets a control, or presses it where it is a button.
@@ -22,10 +22,10 @@ pub enum Command {
     Restart,
 }
 
-/// Why a command does nothing.
+/// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CommandError {
-    /// The one who gives it may only look.
+    /// The consumer may only watch.
     #[error("your key is for looking: commands to a camera need one with the role operate")]
     Forbidden,
     /// The camera has no such control.
@@ -92,7 +92,7 @@ impl Accepted {
     }
 }
 
-/// One consumer's way to use a camera's controls.
+/// One consumer's access to a camera's controls.
 #[derive(Clone, Debug)]
 pub struct Operator {
     camera: Camera,
@@ -107,7 +107,7 @@ impl Operator {
     /// Sets a control. Doesn't wait for the source: the camera's state tells the value once it holds.
     ///
     /// # Errors
-    /// Where that does nothing.
+    /// If the consumer may not, or the control has no such value.
     pub fn set(&self, control: String, value: f64) -> Result<(), CommandError> {
         if !self.may {
             return Err(CommandError::Forbidden);

@@ -1,11 +1,11 @@
-//! Whether a camera that is live does deliver: its device may hang, and its source not know.
+//! Detects a live camera that delivers nothing: its device may hang without its source noticing.
 
 use super::Camera;
 use crate::util::clock::Moment;
 use std::time::Duration;
 
-/// A live camera that somebody watches and that published nothing for so long, in seconds, is not healthy: some frames'
-/// time where one takes long.
+/// Seconds without a frame after which a live camera that is watched counts as unhealthy: 5, or three frames of a slow
+/// camera.
 fn patience_s(fps: f64) -> f64 {
     const LEAST: f64 = 5.0;
     if fps > 0.0 {
@@ -16,8 +16,8 @@ fn patience_s(fps: f64) -> f64 {
 }
 
 impl Camera {
-    /// For how long it has published nothing, where that is waited for and longer than it should be. `ahead` is added
-    /// to it.
+    /// How long it has published nothing, if frames are wanted and that is longer than it should be. `ahead` is added to
+    /// it.
     pub fn silence(&self, ahead: Duration) -> Option<Duration> {
         let wanted_for = self.feed().demand().wanted_for()?;
         let ages = [&self.feed().counters.published_at, self.0.state.turned_at()].map(Moment::age);

@@ -1,6 +1,6 @@
-//! A camera's id: short, fit for URLs, and the same for as long as the camera is, wherever it stands among others.
+//! A camera's id: short, fit for URLs, and stable, whatever the camera's position among others.
 //!
-//! What a source is, from which an id is derived, belongs to [`crate::source::spec`].
+//! The identity of a source, from which ids are derived, belongs to [`crate::source::spec`].
 
 use crate::source::Spec;
 use std::fmt;
@@ -17,10 +17,10 @@ const LONGEST: usize = 64;
 /// Longest word in an id that is derived.
 const LONGEST_WORD: usize = 32;
 
-/// Why a text is no id.
+/// Why an id was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// It has other characters, or too many.
+    /// It has characters that are not allowed, or too many.
     #[error(
         "{0:?} is no id for a camera: use 1 to {LONGEST} of a-z, A-Z, 0-9, -, _ and ., beginning with a letter or digit"
     )]
@@ -28,7 +28,7 @@ pub enum IdError {
     /// Two cameras have it.
     #[error("two cameras have the id {0:?}: give each one its own")]
     Twice(Id),
-    /// A camera that was given none would have the id of another one.
+    /// The id derived for a camera belongs to another one.
     #[error(
         "another camera has the id {id:?} as well, which follows from its source: give this one its own, such as \
          id = \"{id}-2\" in its [[camera]] of a configuration file, so that keys and links never come to mean the other one"
@@ -36,7 +36,7 @@ pub enum IdError {
     Alike {
         /// The id.
         id: Id,
-        /// The camera's place in the order.
+        /// The camera's position.
         at: usize,
     },
 }
@@ -58,7 +58,7 @@ impl Id {
         }
     }
 
-    /// The id that follows from what a source is: its word, with a few digits for the rest of what it is.
+    /// The id derived from a source's identity: its word, and a few digits of a hash of the rest.
     fn derived(source: &Spec) -> String {
         let identity = source.identity();
         let mut id = String::new();
@@ -79,22 +79,21 @@ impl Id {
         if identity.rest.is_empty() && short == id {
             return word.into();
         }
-        // A word and its rest never run into each other: neither has a zero.
+        // Neither part contains a zero byte, so that the boundary is unambiguous.
         let whole = [identity.word.as_bytes(), b"\0", identity.rest.as_bytes()].concat();
         format!("{word}-{:06x}", fnv(&whole) >> 8)
     }
 }
 
-/// The FNV-1a hash, which is the same in every version of everything.
+/// The FNV-1a hash: ids must not change with a version of the compiler or a library.
 fn fnv(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     })
 }
 
-/// An id for each camera: the one that its owner gave, or one that follows from its source alone, so that it never
-/// passes to another camera when those around it change. Of test patterns, which show all the same, the second gets a
-/// number, the third the next, and so on.
+/// An id for each camera: the owner's, or one derived from its source alone, so that it never passes to another camera
+/// when others change. Test patterns all show the same, so that they are numbered from the second on.
 ///
 /// # Errors
 /// Where two cameras have the same id.

@@ -1,6 +1,6 @@
-//! Where a source's frames and reports go: pictures to the encoder, state and counters to the camera.
+//! Receives a source's frames and reports: frames go to the encoder, state and counters to the camera.
 //!
-//! What a source can tell belongs to [`crate::source::Report`].
+//! The reports are [`crate::source::Report`].
 
 use super::{Phase, StateCell};
 use crate::encode::Pool;
@@ -15,7 +15,7 @@ pub(super) struct Intake {
     pub feed: Arc<Feed>,
     pub state: Arc<StateCell>,
     pub pool: Pool,
-    /// Pushers come and go as they like.
+    /// Pushers may connect and disconnect at any rate.
     pub opened: Folded,
 }
 
@@ -40,7 +40,7 @@ impl Sink for Intake {
                 self.feed.counters.broken.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(reason, "left out a broken picture");
             }
-            // Consumers that stay, such as a push, must not keep the last picture for others.
+            // A consumer that stays, such as a push, must not keep the last picture available to others.
             Report::Lost(_) => self.feed.forget(),
             Report::Named(_) | Report::TestPattern(_) | Report::Controls(_) => {}
         }

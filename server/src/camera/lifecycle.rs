@@ -22,14 +22,14 @@ pub struct Context {
     pub pauses: Pauses,
 }
 
-/// A camera's source: as it is to be, and as it runs. Its drop ends the source.
+/// A camera's source: the settings it is to have, and the run. Dropping it ends the source.
 #[derive(Debug)]
 pub(super) struct Lifecycle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A source that is made, with the settings for which it is.
+/// A source that has been made, with the settings it was made for.
 pub(super) struct Made {
     settings: Settings,
     source: Box<dyn Source>,
@@ -48,7 +48,7 @@ struct Shared {
 #[derive(Debug)]
 struct Wanted {
     settings: Settings,
-    /// Of the run that is on, or was last; `None` before the first.
+    /// Of the current or last run; `None` before the first.
     run: Option<Demand>,
     ended: bool,
 }
@@ -90,8 +90,8 @@ impl Lifecycle {
         Ok(Made { settings, source })
     }
 
-    /// Starts the source: the one that is made, where it is still right, or one that is made as soon as it can be. Its
-    /// frames come out of the port.
+    /// Starts the source: the one that has been made, if its settings still hold, else one that is made as soon as it can
+    /// be.
     ///
     /// # Errors
     /// Where the system gives no thread.
@@ -106,7 +106,7 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// The way in for values that controls are to have.
+    /// Where commands for the source go.
     pub fn commands(&self) -> &Commands {
         &self.shared.commands
     }
@@ -121,7 +121,7 @@ impl Lifecycle {
         self.shared.wanted().settings.clone()
     }
 
-    /// Takes other settings, and restarts the source where they need that. Doesn't wait for it.
+    /// Applies other settings, and restarts the source if they need that. Doesn't wait for it.
     pub fn configure(&self, settings: Settings) {
         let mut wanted = self.shared.wanted();
         let restarts = settings.needs_restart(&wanted.settings);
@@ -149,7 +149,7 @@ impl Lifecycle {
         wanted.stop();
     }
 
-    /// The thread, for whatever waits for its end.
+    /// The thread, to be joined by the caller.
     pub fn take_thread(&self) -> Option<JoinHandle<()>> {
         self.thread().take()
     }
@@ -161,7 +161,7 @@ impl Lifecycle {
 }
 
 impl Wanted {
-    /// Tells the run that is on to end.
+    /// Ends the current run.
     fn stop(&self) {
         if let Some(run) = &self.run {
             run.stop();
@@ -181,7 +181,7 @@ impl Shared {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the run that is on, for another one: from here on the camera is starting, and what it showed is gone.
+    /// Ends the current run to make room for another one: the camera is starting from here on, and its frames are dropped.
     fn stop(&self, wanted: &Wanted) {
         wanted.stop();
         self.feed.forget();
@@ -194,7 +194,7 @@ impl Shared {
             let span = tracing::info_span!("camera", id = %settings.id);
             let _entered = span.enter();
             let make = || match made.take() {
-                // Other settings may have come before this thread did.
+                // Other settings may have been applied before this thread started.
                 Some(made) if !settings.needs_restart(&made.settings) => Ok(made.source),
                 _ => self.make(&settings),
             };
@@ -209,7 +209,7 @@ impl Shared {
             return None;
         }
         let port = port.for_run();
-        // Of a run that is over nothing is left; frames of it may have come in until it was.
+        // The last run may have published frames until it ended.
         self.stop(&wanted);
         wanted.run = Some(port.demand().clone());
         Some((wanted.settings.clone(), port))

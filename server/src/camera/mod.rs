@@ -1,5 +1,5 @@
-//! One owner for each camera. Frames and one state value go right, to whoever looks; demand and commands go left, to
-//! the source.
+//! One owner for each camera. Frames and one state value go right, to the consumers; demand and commands go left, to the
+//! source.
 //!
 //! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the
 //! newest to [`crate::hub`], and which cameras there are to [`Registry`].
@@ -146,7 +146,7 @@ impl Camera {
         Ok(self)
     }
 
-    /// What it goes by.
+    /// Its id.
     pub fn id(&self) -> &Id {
         &self.0.id
     }
@@ -161,7 +161,7 @@ impl Camera {
         self.0.lifecycle.settings()
     }
 
-    /// Whether it is the same camera, and not only one that has the same id.
+    /// Returns true if both are the same camera, rather than two with the same id.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -171,7 +171,7 @@ impl Camera {
         self.0.state.get()
     }
 
-    /// Notes what is reported of it: for a camera without a source.
+    /// Applies a report, for a camera without a source.
     pub fn report(&self, report: &Report<'_>) {
         if let Report::Open(mode) = report {
             self.0.feed.set_width(mode.width);
@@ -189,12 +189,12 @@ impl Camera {
         &self.0.feed
     }
 
-    /// Starts to look at the picture within these limits: from now on the camera has one more consumer.
+    /// Adds a consumer with these limits.
     pub fn subscribe(&self, limits: Limits) -> Subscription {
         Subscription::new(self.clone(), limits)
     }
 
-    /// Does what it is told to. Doesn't wait for the source.
+    /// Carries out a command. Doesn't wait for the source.
     ///
     /// # Errors
     /// Where it has no such control, or that has no such value.
@@ -233,12 +233,12 @@ impl Camera {
         self.0.lifecycle.end();
     }
 
-    /// The thread of its source, for whatever waits for its end.
+    /// The thread of its source, to be joined by the caller.
     pub fn take_thread(&self) -> Option<JoinHandle<()>> {
         self.0.lifecycle.take_thread()
     }
 
-    /// Ends the camera for good, and everything that looks at it.
+    /// Ends the camera for good, and its consumers.
     fn remove(&self) -> Option<JoinHandle<()>> {
         // First, so that nothing that ends with the source takes it for a restart.
         self.0.removed.cancel();
@@ -246,7 +246,7 @@ impl Camera {
         self.take_thread()
     }
 
-    /// Done when the camera was removed: nothing comes of it any more.
+    /// Completes when the camera has been removed.
     pub fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
         self.0.removed.clone().cancelled_owned()
     }

@@ -1,7 +1,7 @@
-//! What is shown of a camera without a picture, where words cannot be sent beside pictures: a frame that says why,
-//! made once for all that are shown it.
+//! The picture shown for a camera without one, to consumers that cannot be sent words beside frames. It is rendered once
+//! for all of them.
 //!
-//! How words become a picture belongs to [`crate::encode`], and when one is shown to the consumer.
+//! Rendering belongs to [`crate::encode`]; when to show it, to the consumer.
 
 use super::{Camera, Phase};
 use crate::encode::{EncodeError, placard};
@@ -14,10 +14,10 @@ use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// A camera is rendered at most this often, however often its reason changes. Readers are shown one as often.
+/// Minimum interval between renderings, however often the reason changes, and between the pictures that a reader is sent.
 pub const NO_SIGNAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A camera's newest frame of this kind. It is locked while one is rendered, so that others wait for that one.
+/// A camera's newest frame of this kind. The lock is held during rendering, so that others wait for its result.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NoSignal(Arc<Mutex<Option<Rendered>>>);
 
@@ -49,7 +49,7 @@ impl Camera {
             return Some(Arc::clone(&rendered.frame));
         }
         let at = Instant::now();
-        // It keeps the slot where the reader leaves meanwhile, so that the next one does not begin anew.
+        // It holds the slot even if the reader leaves meanwhile, so that the next one does not start over.
         let rendering = tokio::task::spawn_blocking(move || {
             let text = [&*words.name, &*words.reason, &*words.since];
             let jpeg = Bytes::from(placard(words.size, words.title, &text)?);
@@ -71,7 +71,7 @@ impl Camera {
 fn words(camera: &Camera) -> Option<Words> {
     let mut state = camera.state();
     if state.phase == Phase::Live {
-        // Its device hangs, and its source does not know.
+        // Its device hangs without the source noticing.
         let silent = camera.silence(Duration::ZERO)?;
         state.reason = "the camera delivers nothing any more".into();
         state.since_us = clock::now_us().saturating_sub(silent.as_micros() as u64);

@@ -1,4 +1,4 @@
-//! How each push of a camera's frames goes, for status and metrics.
+//! The state of each push of a camera's frames, for status and metrics.
 //!
 //! Pushing them belongs to [`crate::push`].
 
@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PushState {
-    /// The first attempt is not over.
+    /// The first attempt has not ended.
     Connecting,
     /// The target takes frames.
     Connected,
-    /// The last attempt failed; there is another one after a pause.
+    /// The last attempt failed; another one follows after a pause.
     Failing,
 }
 
@@ -28,7 +28,7 @@ pub struct PushStatus {
     pub state: PushState,
     /// Why it fails; empty in the other states.
     pub reason: String,
-    /// Unix time in µs since which that holds.
+    /// Unix time in µs of the last change of state or reason.
     pub since_us: u64,
 }
 

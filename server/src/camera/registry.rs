@@ -1,6 +1,6 @@
-//! Which cameras there are, by id and in order, while the server runs.
+//! The cameras of a running server, by id and in order.
 //!
-//! Finding out what has changed belongs to [`crate::config`]; what a camera does about it to [`Camera`].
+//! Detecting changes belongs to [`crate::config`]; applying them to a camera, to [`Camera`].
 
 use super::{Camera, Command, Context, Id, Settings};
 use crate::util::log_throttle::Folded;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// The cameras of one server, in the order in which they were given; the first is the default one. Clones share them.
+/// The cameras of one server, in the configured order; the first is the default. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<Shared>);
 
@@ -16,7 +16,7 @@ pub struct Registry(Arc<Shared>);
 struct Shared {
     context: Context,
     cameras: RwLock<Arc<[Camera]>>,
-    /// Held during a change; whether all have ended, so that there are no more.
+    /// Held during a change. True once all have ended: none is added from then on.
     ended: Mutex<bool>,
     /// Threads of removed cameras, whose sources may still be closing.
     closing: Mutex<Vec<JoinHandle<()>>>,
@@ -24,29 +24,29 @@ struct Shared {
     changed: watch::Sender<()>,
 }
 
-/// What can be done to the cameras while the server runs.
+/// A change of the cameras while the server runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// One more, after all others.
+    /// Adds a camera after all others.
     Add(Settings),
-    /// One less. Its viewers are told, and their connections end.
+    /// Removes a camera. Its viewers are told, and their connections end.
     Remove(Id),
-    /// Other settings for the camera with that id.
+    /// Gives the camera with that id other settings.
     Reconfigure(Settings),
-    /// Another order. Cameras that are not named come after those that are.
+    /// Reorders the cameras. Those that are not named follow those that are.
     Reorder(Vec<Id>),
 }
 
-/// Why the cameras stay as they are.
+/// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// There is none of that id.
+    /// There is no camera with that id.
     #[error("there is no camera {0}")]
     Unknown(Id),
-    /// There is one of that id already.
+    /// There is a camera with that id already.
     #[error("there is a camera {0} already")]
     Known(Id),
-    /// The server ends.
+    /// The server is stopping.
     #[error("the cameras have ended")]
     Ended,
     /// The system gives no threads.
@@ -84,13 +84,13 @@ impl Registry {
         Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The camera that is meant where none is named.
+    /// The default camera.
     pub fn first(&self) -> Option<Camera> {
         self.list().first().cloned()
     }
 
-    /// The camera with that id. A number that is none's id is a place in the order, from 0: links from before cameras
-    /// had ids go on working, and the log says so.
+    /// The camera with that id. A number that is no camera's id is a position, from 0, so that links from before cameras
+    /// had ids keep working; the log warns about them.
     pub fn get(&self, id: &str) -> Option<Camera> {
         let cameras = self.list();
         if let Some(camera) = cameras.iter().find(|camera| **camera.id() == *id) {
@@ -110,12 +110,12 @@ impl Registry {
         Some(camera.clone())
     }
 
-    /// Changes the cameras. Doesn't wait for sources to open or to close: the cameras' states tell.
+    /// Changes the cameras. Doesn't wait for sources to open or close: the cameras' states show that.
     ///
     /// # Errors
-    /// Where the change cannot be made; then nothing has changed.
+    /// If the change cannot be made. Nothing has changed then.
     pub fn apply(&self, change: Change) -> Result<(), ChangeError> {
-        // The list is only locked to be replaced: frames and requests don't wait while threads are started.
+        // The list is locked only to be replaced, so that requests don't wait while threads are started.
         let ended = self.ended();
         if *ended {
             return Err(ChangeError::Ended);
@@ -191,7 +191,7 @@ impl Registry {
     }
 
     fn ended(&self) -> MutexGuard<'_, bool> {
-        // Cameras are started under it, and the value is good at every point.
+        // A start may panic while it is held, and the value is valid at every point.
         self.0.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,17 +1,17 @@
-//! What a camera's owner decides about it: plain data, checked before it comes here.
+//! A camera's settings: plain data that has been checked.
 //!
-//! Where it comes from belongs to [`crate::config`]; what is done about a change to [`super::lifecycle`].
+//! Reading them belongs to [`crate::config`]; applying changes, to [`super::lifecycle`].
 
 use super::{Id, Target};
 use crate::hub;
 use crate::source::{self, Spec};
 
-/// One camera as it is to be.
+/// The settings of one camera.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// What it goes by in links, tickets, metrics and stamps.
+    /// Its id in links, tickets, metrics and stamps.
     pub id: Id,
-    /// What people call it; `None` leaves that to the source.
+    /// Its name for people; `None` uses the source's.
     pub name: Option<String>,
     /// Where its pictures come from.
     pub source: Spec,
@@ -19,14 +19,14 @@ pub struct Settings {
     pub capture: source::Config,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
-    /// Most sizes and qualities of its picture at a time, at least 1.
+    /// Maximum number of renditions at a time, at least 1.
     pub renditions: usize,
-    /// Where its frames are pushed to beside its viewers.
+    /// Targets to which its frames are pushed.
     pub push: Vec<Target>,
 }
 
 impl Settings {
-    /// Those of a camera that has no source.
+    /// The settings of a camera without a source.
     pub(super) fn idle(id: Id, renditions: hub::Config) -> Self {
         Self {
             id,
@@ -44,7 +44,7 @@ impl Settings {
         }
     }
 
-    /// What renditions there may be.
+    /// The limits of renditions.
     pub(super) fn renditions(&self) -> hub::Config {
         hub::Config {
             most: self.renditions,
@@ -52,7 +52,7 @@ impl Settings {
         }
     }
 
-    /// Whether the source has to be made anew for these settings after those.
+    /// Returns true if the source must be made anew after a change from `before`.
     pub(super) fn needs_restart(&self, before: &Self) -> bool {
         self.source != before.source || self.capture != before.capture
     }

@@ -1,7 +1,6 @@
-//! Everything that is known about a camera, as one value in one place: what `hello`, `state`, status and metrics tell
-//! is this.
+//! A camera's state as one value, which `hello`, `state`, status and metrics all report.
 //!
-//! Frames belong to [`crate::hub`]; what causes a change to the source, the encoder and [`super::lifecycle`].
+//! Frames belong to [`crate::hub`]. The source, the encoder and [`super::lifecycle`] cause the changes.
 
 use crate::encode;
 use crate::source::Report;
@@ -20,22 +19,22 @@ pub struct CameraState {
     pub phase: Phase,
     /// Why not, for people; empty where there is nothing to explain.
     pub reason: String,
-    /// Unix time in µs since which that holds.
+    /// Unix time in µs of the last change of phase or reason.
     pub since_us: u64,
     /// Size and rate of its pictures; zeros until its source is open.
     pub mode: Mode,
-    /// Whether the picture is made up.
+    /// True for a test pattern.
     pub test_pattern: bool,
-    /// For people.
+    /// The name for people.
     pub name: String,
     /// Kind of source: `libcamera`, `pattern`, `files`, …
     pub source: String,
-    /// What can be set on it.
+    /// The controls.
     pub controls: Vec<Control>,
 }
 
 impl CameraState {
-    /// As a viewer of the camera with that id is told first.
+    /// The `hello` of a camera with that id.
     pub fn hello(&self, id: &str, wire: WireFormat) -> Hello {
         Hello {
             protocol: VERSION,
@@ -61,7 +60,7 @@ impl CameraState {
         }
     }
 
-    /// As viewers are told of a change.
+    /// The `state` message.
     pub fn message(&self) -> CameraStatus {
         CameraStatus {
             state: self.phase,
@@ -82,13 +81,13 @@ impl CameraState {
 }
 
 impl Names {
-    /// The owner's counts more.
+    /// The owner's takes precedence.
     fn shown(&self) -> &str {
         self.given.as_deref().unwrap_or(&self.own)
     }
 }
 
-/// The state of one camera, and all that wait for news of it.
+/// The state of one camera, and its subscribers.
 #[derive(Debug)]
 pub(super) struct StateCell {
     state: watch::Sender<CameraState>,
@@ -96,17 +95,17 @@ pub(super) struct StateCell {
     names: Mutex<Names>,
 }
 
-/// What the camera could be called.
+/// The candidates for the camera's name.
 #[derive(Debug, Default)]
 struct Names {
-    /// By its owner.
+    /// The owner's.
     given: Option<String>,
-    /// By its source.
+    /// The source's.
     own: String,
 }
 
 impl StateCell {
-    /// A camera that is being started, with the name that its owner gave it.
+    /// The state of a camera that is being started, with the owner's name for it.
     pub fn new(given: Option<&str>) -> Self {
         let names = Names {
             given: given.map(str::to_owned),
@@ -141,7 +140,7 @@ impl StateCell {
         &self.turned_at
     }
 
-    /// Changes the state, and tells it where it is another one then.
+    /// Changes the state, and notifies subscribers if it differs then.
     fn change(&self, change: impl FnOnce(&mut CameraState)) -> bool {
         self.state.send_if_modified(|state| {
             let before = state.clone();
@@ -161,7 +160,7 @@ impl StateCell {
         });
     }
 
-    /// Its owner gave it that name, and where that `starts` it anew, its source is being made and opened.
+    /// Sets the owner's name. `starts` says that the source is being made and opened anew.
     pub fn configured(&self, name: Option<&str>, starts: bool) {
         let mut names = self.names();
         names.given = name.map(str::to_owned);
@@ -173,7 +172,7 @@ impl StateCell {
         });
     }
 
-    /// Its source is this one from here on.
+    /// Notes the source that has been made.
     pub fn made(&self, source: &message::Camera) {
         let mut names = self.names();
         names.own.clone_from(&source.name);
@@ -181,12 +180,12 @@ impl StateCell {
             state.source.clone_from(&source.source);
             state.test_pattern = source.test_pattern;
             state.name = names.shown().into();
-            // The new one tells its own.
+            // The new source reports its own.
             state.controls.clear();
         });
     }
 
-    /// What its source tells.
+    /// Applies a report of the source.
     pub fn report(&self, report: &Report<'_>) {
         match report {
             Report::Open(mode) => {
@@ -194,7 +193,7 @@ impl StateCell {
                 let mode = Mode {
                     width: mode.width,
                     height: mode.height,
-                    // A rate that is none is 0, which says that it isn't known.
+                    // 0 stands for an unknown rate.
                     fps: if is_rate { mode.fps } else { 0.0 },
                 };
                 self.change(|state| {
@@ -222,7 +221,7 @@ impl StateCell {
 }
 
 impl encode::Health for StateCell {
-    /// Where the source delivers nothing, that is the better reason.
+    /// Ignored unless the camera is live: the source's own reason is the better one.
     fn fail(&self, reason: &str) -> bool {
         self.change(|state| {
             if state.phase == Phase::Live {

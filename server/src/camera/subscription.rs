@@ -1,6 +1,6 @@
 //! One consumer's view of a camera: its newest frames and its state.
 //!
-//! Which frames those are belongs to [`crate::hub::View`].
+//! The choice of frames belongs to [`crate::hub::View`].
 
 use super::{Camera, CameraState, Operator};
 use crate::hub::{Frame, Limits, View};
@@ -16,7 +16,7 @@ pub struct Subscription {
     may_operate: bool,
 }
 
-/// What a subscription can tell.
+/// What a subscription yields.
 #[derive(Debug)]
 pub enum Event {
     /// The newest frame.
@@ -42,7 +42,7 @@ impl Subscription {
         &self.camera
     }
 
-    /// The same for a consumer that may give commands, or may not.
+    /// The same with or without the permission to send commands.
     pub fn operating(self, may: bool) -> Self {
         Self {
             may_operate: may,
@@ -50,7 +50,7 @@ impl Subscription {
         }
     }
 
-    /// A state of the camera as this consumer is told it: with the controls that it may use.
+    /// The state as this consumer may see it: the controls are left out if it may not use them.
     pub fn told(&self, mut state: CameraState) -> CameraState {
         if !self.may_operate {
             state.controls.clear();
@@ -58,30 +58,30 @@ impl Subscription {
         state
     }
 
-    /// This consumer's way to give commands.
+    /// This consumer's access to the controls.
     pub fn operator(&self) -> Operator {
         Operator::new(self.camera.clone(), self.may_operate)
     }
 
-    /// Stops to look for a while. The camera's state is still told; its frames are not wanted.
+    /// Wants no frames for a while. Changes of the state are still yielded.
     pub fn pause(&mut self) {
         self.frames.pause();
     }
 
-    /// Looks again, from the newest frame on.
+    /// Wants frames again, from the newest one on.
     pub fn resume(&mut self) {
         self.frames.resume();
     }
 
-    /// Looks within other limits from the next frame on.
+    /// Changes the limits from the next frame on.
     pub fn limit(&mut self, limits: Limits) {
         self.frames.limit(limits);
     }
 
-    /// Waits for what happens next: a change of the camera's state or, where `frames` are welcome, a frame. Cancel-safe.
+    /// Waits for a change of the camera's state or, if `frames` is set, for a frame. Cancel-safe.
     pub async fn next(&mut self, frames: bool) -> Event {
         tokio::select! {
-            // That what comes is a test pattern is known before the first frame of it.
+            // State first, so that a viewer knows of a test pattern before its first frame.
             biased;
             // The sender lives in `self.camera`, so the channel cannot be closed.
             Ok(()) = self.state.changed() => Event::State(self.state.borrow_and_update().clone()),

@@ -1,14 +1,14 @@
-//! Where a camera's frames are pushed to.
+//! The target of a push.
 //!
 //! Pushing them belongs to [`crate::push`].
 
 use pistreamer_client::{Config, Endpoint, UrlError};
 use std::fmt;
 
-/// Where frames are pushed to.
+/// The target of a push.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// Whoever listens for picamera's network stream.
+    /// A program that listens for picamera's network stream.
     Tcp(Endpoint),
     /// Another pistreamer's `/ingest`.
     Ingest(Box<Config>),
