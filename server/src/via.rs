@@ -1,21 +1,21 @@
-//! Servers that show each other's cameras tell who they are, so that none shows itself, directly or in a circle, nor is
-//! pushed its own pictures.
+//! Keeps servers that show each other's cameras from showing themselves, directly or in a circle, and from being pushed
+//! their own pictures.
 //!
-//! A relay names itself and all that already look at its camera through relays of their own, in `?via=` of its request
-//! (PROTOCOL.md). A pusher names itself alone. A server that finds its own name there refuses.
+//! A relay names itself, and all servers that already relay its camera, in `?via=` of its request (PROTOCOL.md). A pusher
+//! names itself alone. A server that finds its own name there refuses.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Most names that are told, and kept of one relay.
+/// Maximum number of names that are sent, and kept of one relay.
 const MOST: usize = 16;
 
 /// Longest name that is kept.
 const LONGEST: usize = 16;
 
-/// Who this server is, and which servers look at its cameras. Clones share it.
+/// This server's name, and the servers that relay its cameras. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Via {
     own: Arc<str>,
@@ -23,14 +23,14 @@ pub struct Via {
     came: watch::Sender<()>,
 }
 
-/// A relay that looks at a camera, with all behind it.
+/// A relay of a camera, with all servers behind it.
 #[derive(Debug)]
 struct Watching {
     camera: String,
     names: Arc<[String]>,
 }
 
-/// A relay's entry among those that look. It goes with this value.
+/// A relay's entry, removed on drop.
 #[derive(Debug)]
 pub struct Seen {
     via: Via,
@@ -39,7 +39,7 @@ pub struct Seen {
 
 impl Default for Via {
     fn default() -> Self {
-        // Different in each process, and no secret.
+        // Differs in each process, and is no secret.
         let number = RandomState::new().build_hasher().finish();
         Self {
             own: format!("{number:016x}").into(),
@@ -55,12 +55,12 @@ impl Via {
         &self.own
     }
 
-    /// Whether what a relay or a pusher tells names this server.
+    /// Returns true if a relay's or pusher's `?via=` names this server.
     pub fn is_own(&self, told: &str) -> bool {
         told.split('.').any(|name| name == &*self.own)
     }
 
-    /// Notes a relay that looks at a camera.
+    /// Adds a relay of a camera.
     pub fn enter(&self, camera: &str, told: &str) -> Seen {
         let names = told.split('.').filter(|name| {
             name.len() <= LONGEST && name.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -77,7 +77,7 @@ impl Via {
         }
     }
 
-    /// Done when another relay has come to look. What came before is known to who calls this.
+    /// Completes when another relay has been added since this call.
     pub fn news(&self) -> impl Future<Output = ()> + use<> {
         let mut came = self.came.subscribe();
         async move {
@@ -87,7 +87,7 @@ impl Via {
         }
     }
 
-    /// What this server tells where it fetches a camera's pictures.
+    /// The `?via=` with which this server fetches a camera's pictures.
     pub fn tell(&self, camera: &str) -> String {
         let watching = self.lock();
         let others = watching.iter().filter(|entry| entry.camera == camera);

@@ -1,13 +1,13 @@
-//! The pushes that cameras' settings name, running beside their viewers.
+//! Runs the pushes that the cameras' settings name.
 //!
-//! How one of them goes belongs to [`super::run`].
+//! A single push belongs to [`super::run`].
 
 use crate::camera::{Camera, PushEntry, Registry, Target};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// A push that runs. Its drop ends it in good order.
+/// A running push. Dropping it stops the push in good order.
 struct Running {
     camera: Camera,
     target: Target,
@@ -21,13 +21,12 @@ impl Drop for Running {
     }
 }
 
-/// Runs what the cameras' settings name, begins and ends pushes as those change, and ends them all when `until` is
-/// cancelled.
+/// Runs the pushes that the cameras' settings name, follows changes, and stops all when `until` is cancelled.
 pub async fn follow(cameras: Registry, until: CancellationToken) {
     let mut changes = cameras.changes();
     let (mut running, mut tasks) = (Vec::new(), JoinSet::new());
     while !until.is_cancelled() {
-        // Before it is looked at, so that no change in between is missed.
+        // First, so that no change in between is missed.
         changes.mark_unchanged();
         follow_now(&cameras, &mut running, &mut tasks);
         tokio::select! {

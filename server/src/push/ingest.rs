@@ -1,4 +1,4 @@
-//! Another pistreamer's `/ingest`, sending. Credit and pauses are the business of [`Publisher`].
+//! Sends to another pistreamer's `/ingest`. Credit and pauses belong to [`Publisher`].
 
 use super::{Sending, Stopped};
 use crate::camera::{Camera, Event, Push};
@@ -47,7 +47,7 @@ async fn feed(
     let mut sending = Sending::connected(push);
     publisher.status(camera.state().message()).await?;
     loop {
-        // While nobody watches over there, the camera is not wanted here either.
+        // Without viewers over there, the camera is not wanted here either.
         if publisher.is_wanted() {
             subscription.resume();
         } else {

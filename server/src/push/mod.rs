@@ -1,7 +1,6 @@
-//! Pushing a camera's frames to a program that listens elsewhere: a consumer, like a viewer.
+//! Pushes a camera's frames to a program that listens elsewhere. A push is a consumer, like a viewer.
 //!
-//! Each target's protocol has its file. Where frames are pushed to is a setting of the camera; pushing without serving
-//! belongs to [`crate::app`].
+//! Each protocol has a file. The targets are settings of the camera; pushing without serving belongs to [`crate::app`].
 
 mod beside;
 mod ingest;
@@ -20,21 +19,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What goes out through one connection.
+/// Counts what is sent over one connection.
 struct Sending<'a> {
     push: &'a Push,
-    /// The number of the last frame; `None` where nothing was missed since.
+    /// The number of the last frame; `None` before the first and after a pause.
     last: Option<u64>,
 }
 
 impl<'a> Sending<'a> {
-    /// The connection is there.
+    /// Starts counting, and reports the push connected.
     fn connected(push: &'a Push) -> Self {
         push.connected();
         Self { push, last: None }
     }
 
-    /// That frame was sent.
+    /// Counts a frame that was sent, and those skipped before it.
     fn sent(&mut self, frame: &Frame) {
         let last = self.last.replace(frame.number);
         let skipped = last.map_or(0, |last| frame.number.saturating_sub(last + 1));
@@ -42,7 +41,7 @@ impl<'a> Sending<'a> {
         self.push.count_sent(frame.jpeg().len());
     }
 
-    /// The target wants nothing for now, so that it misses nothing.
+    /// The target wants no frames for now, so that none is skipped.
     fn pause(&mut self) {
         self.last = None;
     }
@@ -52,36 +51,35 @@ impl<'a> Sending<'a> {
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// Where an attempt was when it was to stop.
+/// How far an attempt was when it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopped {
-    /// Still on its way.
+    /// Not connected yet.
     Before,
     /// Connected.
     Connected,
 }
 
-/// A connection that lasted so long worked. One that ends sooner is a refusal, whatever was written into it.
+/// Time after which a connection counts as one that worked. One that ends sooner is a refusal, whatever was written to it.
 const LASTED: Duration = Duration::from_secs(5);
 
-/// Time for a target to take what is on its way when the push is to stop.
+/// Time for a target to take what is in flight when the push is stopped.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Done when the push was to stop and has not.
+/// Completes when the push should have stopped by now.
 async fn overdue(stop: &CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(FAREWELL).await;
 }
 
-/// The attempt, with a panic as one more reason why it failed: a push that is silently gone would look like one that
-/// goes on.
+/// The attempt, with a panic turned into an error: a push that ended silently would look like one that goes on.
 async fn survived<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let attempt = AssertUnwindSafe(attempt).catch_unwind().await;
     attempt.unwrap_or_else(|_| Err("a bug in pistreamer, which the log tells".into()))
 }
 
-/// Pushes the camera's newest frames until `stop`, connecting again whenever the connection ends. Where there is none
-/// at the end, returns why.
+/// Pushes the camera's newest frames until `stop`, and reconnects whenever the connection ends. Returns the reason if there
+/// is no connection at the end.
 pub async fn run(
     camera: &Camera,
     target: &Target,

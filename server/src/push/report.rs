@@ -1,6 +1,6 @@
-//! How far pushing has come, for whoever looks at the terminal.
+//! The progress of a push, on the terminal or in the log.
 //!
-//! What is counted belongs to [`Push`].
+//! The counts are those of [`Push`].
 
 use crate::camera::Push;
 use crate::log;
@@ -8,13 +8,13 @@ use std::io::IsTerminal;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// A terminal's line is written anew so often.
+/// Interval at which the terminal's line is rewritten.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Where standard error is no terminal, a line is logged so often.
+/// Interval of log lines if standard error is no terminal.
 const LOG: Duration = Duration::from_secs(10);
 
-/// Tells the progress until it is dropped: in a line that is written anew, or in the log.
+/// Shows the progress until it is dropped.
 pub async fn report(push: &Push) {
     let target = push.target();
     let terminal = std::io::stderr().is_terminal();

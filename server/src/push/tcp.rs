@@ -1,4 +1,4 @@
-//! picamera's network stream, sending: per image its length in 32 bits, little-endian, and the JPEG; 0 at the end.
+//! Sends picamera's network stream: the length of each JPEG in 32 bits, little-endian, and the JPEG; 0 at the end.
 //!
 //! Receiving belongs to [`crate::source::tcp`].
 
@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Time for a connection to come about, and for a listener to take a picture.
+/// Timeout for connecting, and for a listener to take a picture.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Unsent bytes that the kernel keeps, so that which frame is the newest is decided late.
+/// Unsent bytes that the kernel keeps: few, so that the newest frame is chosen late.
 const UNSENT_LOW_WATER: u32 = 64 << 10;
 
 /// The length that ends a stream.
@@ -50,7 +50,7 @@ pub(super) async fn push(
             }
             read = stream.read(&mut answer) => match read {
                 Ok(0) => return Err(format!("{endpoint} closed the connection")),
-                // Listeners of this protocol have nothing to say.
+                // The protocol has no messages in this direction.
                 Ok(_) => {}
                 Err(error) => return Err(broke(error)),
             },
