@@ -1,27 +1,27 @@
-//! Values that a camera's controls are to have, on their way to its source: the newest of each, until it is taken.
+//! Values for a camera's controls on their way to its source: the newest of each, until the source takes it.
 //!
-//! Whether a control takes a value is decided before ([`crate::camera`]); what is made of it belongs to the source.
+//! Checking them belongs to [`crate::camera`]; applying them, to the source.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The way in. Clones are the same one.
+/// The pending values. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Commands(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Looked at for every frame, and so without the lock.
+    /// Checked for every frame, and therefore without the lock.
     waiting: AtomicBool,
     values: Mutex<Values>,
 }
 
 #[derive(Debug, Default)]
 struct Values {
-    /// What each control was set to, for a source that begins anew. As many as the camera has controls.
+    /// What each control was set to, for a new run. Bounded by the number of controls.
     set: BTreeMap<String, f64>,
-    /// What the source has not taken yet.
+    /// Values that the source has not taken yet.
     waiting: BTreeMap<String, f64>,
 }
 
@@ -31,7 +31,7 @@ impl Commands {
         self.0.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The control is to have that value.
+    /// Sets a control.
     pub fn set(&self, control: &str, value: f64) {
         let mut values = self.values();
         values.set.insert(control.into(), value);
@@ -39,13 +39,13 @@ impl Commands {
         self.0.waiting.store(true, Ordering::Release);
     }
 
-    /// The button is pressed, once. A source that begins anew knows nothing of it.
+    /// Presses a button. A new run does not repeat that.
     pub fn press(&self, button: &str) {
         self.values().waiting.insert(button.into(), 1.0);
         self.0.waiting.store(true, Ordering::Release);
     }
 
-    /// What is new since the last call, the newest value of each control.
+    /// Takes the newest value of each control that was set since the last call.
     pub fn take(&self) -> BTreeMap<String, f64> {
         if !self.0.waiting.load(Ordering::Acquire) {
             return BTreeMap::new();
@@ -55,7 +55,7 @@ impl Commands {
         std::mem::take(&mut values.waiting)
     }
 
-    /// The source begins anew: everything that was set is new to it.
+    /// Starts a new run, which is given everything that was set.
     pub fn begin_anew(&self) {
         let mut values = self.values();
         values.waiting = values.set.clone();
@@ -63,7 +63,7 @@ impl Commands {
         self.0.waiting.store(some, Ordering::Release);
     }
 
-    /// Another source comes, of which nothing was set.
+    /// Forgets everything, for another source.
     pub fn forget(&self) {
         *self.values() = Values::default();
         self.0.waiting.store(false, Ordering::Release);

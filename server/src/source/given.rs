@@ -1,4 +1,4 @@
-//! A source that its user made: for programs and tests that bring cameras of their own.
+//! A source made by the caller, for programs and tests with cameras of their own.
 
 use super::spec::{Ends, Identity, Kind};
 use super::{Config, Source, SourceError, Spec};
@@ -18,12 +18,12 @@ impl fmt::Debug for Given {
 }
 
 impl Spec {
-    /// A source that is made already. It can be started once.
+    /// A source that has been made. It can be started once.
     pub fn given(source: Box<dyn Source>) -> Self {
         Self::maybe(source.camera().source, Some(source))
     }
 
-    /// No source: none can be made.
+    /// No source.
     pub(crate) fn none() -> Self {
         Self::maybe("none".into(), None)
     }

@@ -1,6 +1,6 @@
 //! Pictures that are pushed to `/ingest`: the source takes them from a [`PushSlot`].
 //!
-//! HTTP and WebSocket belong to `front`, which decides who may push.
+//! HTTP, WebSocket and permissions belong to `front`.
 
 use super::push_slot::PushSlot;
 use super::remote::{self, Intake};
@@ -39,7 +39,7 @@ impl Kind for Ingest {
     }
 }
 
-/// A camera made of what is pushed.
+/// A camera that is pushed.
 #[derive(Debug)]
 pub struct IngestSource {
     slot: PushSlot,
@@ -47,8 +47,7 @@ pub struct IngestSource {
 }
 
 impl IngestSource {
-    /// A camera of what is pushed through that slot. Of the configuration only the rate counts, and only for what
-    /// viewers are told.
+    /// A camera of what is pushed through that slot. Only the rate of the configuration is used, to tell viewers.
     pub fn new(config: &Config, slot: PushSlot) -> Self {
         Self {
             slot,
@@ -70,13 +69,13 @@ impl Source for IngestSource {
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         let mut intake = Intake::new(port, self.fps);
         {
-            // A pusher that hears of it finds the slot free.
+            // Reported under the lock, so that a pusher that learns of it finds the slot free.
             let mut state = self.slot.state();
             intake.lost("nobody pushes pictures to /ingest yet");
             state.intake = Some((intake, port.demand().clone()));
         }
         let result = remote::run(port, std::future::pending());
-        // Not under the slot's lock: everything behind it may end with it.
+        // Dropped outside the lock: the encoder may end with it.
         let left = self.slot.state().intake.take();
         drop(left);
         result

@@ -1,6 +1,6 @@
 //! Where pictures come from. A source runs on a thread of its own and hands raw frames to a [`Port`].
 //!
-//! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows who consumes its frames.
+//! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows the consumers of its frames.
 
 mod commands;
 #[cfg(feature = "libcamera")]
@@ -37,7 +37,7 @@ use pistreamer_protocol::message::Camera;
 use pistreamer_protocol::text;
 use std::time::Duration;
 
-/// What a user asks of a camera. A source that cannot give exactly this gives the nearest it can and says so.
+/// What a user asks of a camera. A source that cannot deliver exactly this delivers the nearest it can, and logs that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Pixels in a line; even.
@@ -46,22 +46,22 @@ pub struct Config {
     pub height: u32,
     /// Frames per second.
     pub fps: f64,
-    /// How the picture is to be turned.
+    /// Mirroring and rotation.
     pub transform: Transform,
 }
 
 /// Mirroring and rotation, in that order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
-    /// Left and right change places.
+    /// Mirrors left and right.
     pub hflip: bool,
-    /// Top and bottom change places.
+    /// Mirrors top and bottom.
     pub vflip: bool,
     /// Clockwise, in degrees: 0, 90, 180 or 270.
     pub rotate: u16,
 }
 
-/// What a source really delivers, known once it is open.
+/// What a source actually delivers, known once it is open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mode {
     /// Pixels in a line.
@@ -74,18 +74,18 @@ pub struct Mode {
 
 /// Something that delivers pictures.
 pub trait Source: Send {
-    /// Who it is. Constant; the `id` is set by whoever owns the camera.
+    /// Name and kind of the camera. Constant; the `id` is set by the owner of the camera.
     fn camera(&self) -> Camera;
 
     /// Opens the device and hands frames to the port until it is stopping, then closes the device. Called again after
     /// an error or a panic, with growing pauses. Reports [`Port::open`] before the first frame.
     ///
     /// # Errors
-    /// Whatever ends the stream: a device that cannot be opened, is unplugged, or is silent for [`WEDGED`].
+    /// When the stream ends: the device cannot be opened, is unplugged, or is silent for [`WEDGED`].
     fn run(&mut self, port: &Port) -> Result<(), SourceError>;
 }
 
-/// A camera that delivers nothing for so long is closed and opened again.
+/// Silence after which a camera is closed and opened again.
 pub const WEDGED: Duration = Duration::from_secs(5);
 
 /// Why a source stopped. The text stands in the log and in the viewer's badge.
@@ -94,7 +94,7 @@ pub const WEDGED: Duration = Duration::from_secs(5);
 pub struct SourceError(pub String);
 
 impl SourceError {
-    /// An error with that text, of which only as much is kept as is fit to be shown: it may quote what a server sent.
+    /// An error with that text, cut to what is fit to be shown: it may quote what a server sent.
     pub fn new(text: impl AsRef<str>) -> Self {
         Self(text::plain(text.as_ref()))
     }

@@ -12,42 +12,42 @@ use pistreamer_protocol::text;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where everything that a source delivers goes.
+/// Receives everything that a source delivers.
 pub trait Sink: Send + Sync {
-    /// A new frame. Must not block: the source has the next one to fetch.
+    /// Receives a new frame. Must not block: the source has the next one to fetch.
     fn frame(&self, frame: RawFrame);
-    /// The last frame once more. Must not block, either.
+    /// Receives the last frame once more. Must not block.
     fn again(&self, frame: RawFrame);
-    /// What the source tells of itself.
+    /// Receives a report.
     fn report(&self, report: Report<'_>);
 }
 
-/// What a source tells of itself.
+/// What a source reports about itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report<'a> {
     /// The device is open and delivers in this mode.
     Open(&'a Mode),
-    /// The device delivers nothing any more, and why.
+    /// The device has stopped delivering, with the reason.
     Lost(&'a str),
-    /// A picture was left out because it is broken, and why.
+    /// A broken picture was dropped, with the reason.
     Broken(&'a str),
-    /// What the camera is called, where another server says so.
+    /// The camera's name, as another server tells it.
     Named(&'a str),
-    /// Whether the pictures from here on are made up, where another server says so.
+    /// Whether the pictures from here on are a test pattern, as another server tells it.
     TestPattern(bool),
-    /// What can be set, each with its value now.
+    /// The controls with their present values.
     Controls(&'a [Control]),
 }
 
-/// A running source's ends: frames go down, demand and commands come up. Once its run is to end, whatever comes
-/// through it is let go.
+/// The ends of a running source: frames and reports go out, demand and commands come in. Once its run is to end, everything
+/// that it still sends is dropped.
 #[derive(Clone)]
 pub struct Port {
     sink: Arc<dyn Sink>,
     demand: Demand,
     numbering: Arc<Mutex<Numbering>>,
     commands: Commands,
-    /// Held while something passes, so that nothing of one run passes in the next.
+    /// Held while something passes, so that nothing of one run passes during the next.
     gate: Arc<Mutex<()>>,
 }
 
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Port {
 }
 
 impl Port {
-    /// An port whose first frame has seq 1.
+    /// A port whose first frame has seq 1.
     pub fn new(sink: Arc<dyn Sink>, demand: Demand) -> Self {
         Self {
             sink,
@@ -72,13 +72,13 @@ impl Port {
         }
     }
 
-    /// The same with commands that come in there.
+    /// The same with these commands.
     pub(crate) fn with_commands(self, commands: Commands) -> Self {
         Self { commands, ..self }
     }
 
-    /// An port for another run of the same camera: its seqs go on, and what was set holds. The run before is stopped,
-    /// and nothing of it passes any more.
+    /// A port for another run of the same camera: its seqs continue, and what was set holds. Nothing of a run that has been
+    /// stopped passes any more once this returns.
     pub fn for_run(&self) -> Self {
         drop(self.gate());
         self.commands.begin_anew();
@@ -88,17 +88,17 @@ impl Port {
         }
     }
 
-    /// The seq that the next frame gets, for sources that paint it.
+    /// The seq of the next frame, for sources that paint it.
     pub fn next_seq(&self) -> u64 {
         self.numbering().next()
     }
 
-    /// How many pictures there were, those among them that only showed that there is a camera.
+    /// Number of pictures so far, including those that only probed for the camera.
     pub fn pictures(&self) -> u64 {
         self.numbering().pictures
     }
 
-    /// There was a picture, which goes nowhere.
+    /// Counts a picture that is not handed on.
     pub fn probed(&self) {
         self.numbering().pictures += 1;
     }
@@ -114,7 +114,7 @@ impl Port {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets it pass to the sink, unless the run is to end.
+    /// Passes something to the sink, unless the run is to end.
     fn pass(&self, to: impl FnOnce(&dyn Sink)) {
         let _gate = self.gate();
         if !self.demand.stopping() {
@@ -168,39 +168,39 @@ impl Port {
         self.pass(|sink| sink.report(report));
     }
 
-    /// What can be set, each with its value now. To be said at the beginning of a run and after each change.
+    /// Reports the controls with their present values. Call it at the start of a run and after each change.
     pub fn controls(&self, controls: &[Control]) {
         self.report(Report::Controls(controls));
     }
 
-    /// The values that controls are to have which are new since the last call. Cheap where there are none.
+    /// Takes the values that were set since the last call; a pressed button has 1. Cheap if there are none.
     pub fn commands(&self) -> BTreeMap<String, f64> {
         self.commands.take()
     }
 
-    /// The device is open and delivers in this mode.
+    /// Reports that the device is open and delivers in this mode.
     pub fn open(&self, mode: Mode) {
         self.report(Report::Open(&mode));
     }
 
-    /// The device delivers nothing any more, and why. Of the reason, each viewer is told as much as is fit to be shown.
+    /// Reports that the device has stopped delivering. The reason is cut to what is fit to be shown.
     pub fn lost(&self, reason: &str) {
         self.report(Report::Lost(&text::plain(reason)));
     }
 
-    /// The camera is called so: what whoever captures the pictures says. Until it is said, it is as
-    /// [`super::Source::camera`] has it.
+    /// Reports the camera's name, as the server that captures the pictures tells it. Until then it is that of
+    /// [`super::Source::camera`].
     pub fn named(&self, name: &str) {
         self.report(Report::Named(&text::plain(name)));
     }
 
-    /// The pictures from here on are made up, or are not: what whoever captures them says. Until it is said, it is as
-    /// [`super::Source::camera`] has it.
+    /// Reports whether the pictures from here on are a test pattern, as the server that captures them tells it. Until then
+    /// it is as [`super::Source::camera`] says.
     pub fn test_pattern(&self, made_up: bool) {
         self.report(Report::TestPattern(made_up));
     }
 
-    /// A picture had to be left out because it is broken. It counts as produced: its seq is a gap that viewers see.
+    /// Reports a broken picture that was dropped. It counts as produced: viewers see a gap in `seq`.
     pub fn broken(&self, reason: &str) {
         self.numbering().skip();
         self.report(Report::Broken(reason));

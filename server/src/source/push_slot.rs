@@ -1,6 +1,6 @@
-//! The way in for pictures that are pushed: a slot of the source, which one pusher at a time may use.
+//! A source's slot for pictures that are pushed, which one pusher at a time may use.
 //!
-//! HTTP and WebSocket belong to `front`, which decides who may push.
+//! HTTP, WebSocket and permissions belong to `front`.
 
 use super::Whole;
 use super::remote::{self, Intake};
@@ -10,10 +10,10 @@ use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::CameraStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What the other camera is called in reasons.
+/// The other camera in reasons.
 const PUSHER: &str = "the pusher's camera";
 
-/// The way in for one pusher at a time. Clones are the same slot.
+/// The slot. Clones are the same one.
 #[derive(Clone, Debug, Default)]
 pub struct PushSlot(Arc<Mutex<SlotState>>);
 
@@ -24,10 +24,10 @@ pub(super) struct SlotState {
     taken: bool,
 }
 
-/// Why a pusher cannot come in.
+/// Why the slot cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// Another pusher is there.
+    /// Another pusher has it.
     #[error("somebody pushes already, and one can at a time")]
     Occupied,
     /// The source does not run.
@@ -61,7 +61,7 @@ impl PushSlot {
     }
 }
 
-/// One pusher's use of the slot. Its drop reports the camera lost.
+/// One pusher's use of the slot. Dropping it reports the camera lost.
 #[derive(Debug)]
 pub struct PushSession {
     slot: PushSlot,
@@ -87,33 +87,33 @@ impl PushSession {
         Ok(stamp.map_or(given, |stamp| stamp.seq))
     }
 
-    /// A message held no whole JPEG.
+    /// Reports a message without a whole JPEG.
     pub fn left_out(&mut self, reason: &str) {
         self.intake().left_out(PUSHER, reason);
     }
 
-    /// The pusher is about to send again.
+    /// Notes that the pusher is about to send again.
     pub fn resumed(&mut self) {
         self.intake().resumed();
     }
 
-    /// The pusher's camera is in that state.
+    /// Passes on the state of the pusher's camera.
     pub fn status(&mut self, status: &CameraStatus) {
         self.intake().follow(status, PUSHER);
     }
 
-    /// Whether a picture has come since the camera was lost.
+    /// Returns true if a picture has arrived since the camera was lost.
     pub fn is_open(&self) -> bool {
         self.intake.as_ref().is_some_and(Intake::is_open)
     }
 
-    /// Done when nothing that is handed in goes anywhere any more: the source ends, or begins anew.
+    /// Completes when the source ends or restarts, so that pictures are no longer taken.
     pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         let demand = self.demand.clone();
         async move { demand.until(Demand::stopping).await }
     }
 
-    /// Done once frames are wanted, or have not been for some seconds. For use beside [`Self::picture`].
+    /// Completes once frames are wanted, or have not been for some seconds. For use beside [`Self::picture`].
     pub fn change(&self, to_wanted: bool) -> impl Future<Output = ()> + Send + use<> {
         let demand = self.demand.clone();
         async move {
@@ -128,7 +128,7 @@ impl PushSession {
 
 impl Drop for PushSession {
     fn drop(&mut self) {
-        // Let go after the lock: everything behind it may end with it.
+        // Dropped outside the lock: the encoder may end with it.
         let mut left = self.intake.take();
         let mut state = self.slot.state();
         state.taken = false;

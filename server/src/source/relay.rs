@@ -1,4 +1,4 @@
-//! Another pistreamer's camera, over its WebSocket: frames go on as they come, stamps included.
+//! Another pistreamer's camera, over its WebSocket. Frames are passed on unchanged, stamps included.
 //!
 //! The connection is the business of `pistreamer_client`.
 
@@ -46,7 +46,7 @@ impl Kind for Relay {
 #[derive(Debug)]
 pub struct RelaySource {
     origin: pistreamer_client::Config,
-    /// Who asks, where that is a server: itself, and the id of its camera.
+    /// The server that relays, and the id of its camera; `None` where this program serves nothing.
     asks: Option<(Via, String)>,
 }
 
@@ -57,13 +57,13 @@ impl RelaySource {
             origin: origin
                 // Between two servers nothing is gained by packing.
                 .wire(WireFormat::Jpeg)
-                // Whoever runs this source tries again, and says meanwhile why there is no picture.
+                // The supervisor of this source tries again, and reports meanwhile why there is no picture.
                 .reconnect(Reconnect::Never),
             asks: None,
         }
     }
 
-    /// The same for a server's camera with that id, which must not get its own pictures back.
+    /// The same for a server's camera with that id, which must not be shown its own pictures.
     pub fn for_camera(self, via: Via, id: String) -> Self {
         Self {
             asks: Some((via, id)),
@@ -83,14 +83,14 @@ impl Source for RelaySource {
     }
 
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
-        // The origin tells its rate in its hello.
+        // The origin's hello has its rate.
         let mut intake = Intake::new(port, 0.0);
         let task = async {
             loop {
                 let mut origin = self.origin.clone();
                 let mut news = None;
                 if let Some((via, id)) = &self.asks {
-                    // Before it is told who looks, so that nothing in between is missed.
+                    // Before the names are sent, so that no news in between is missed.
                     news = Some(via.news());
                     origin.endpoint.add_query("via", &via.tell(id));
                 }
@@ -103,13 +103,13 @@ impl Source for RelaySource {
     }
 }
 
-/// What the other camera is called in reasons.
+/// The other camera in reasons.
 const ORIGIN: &str = "the origin's camera";
 
 const NO_FRAME: &str = "its messages hold no whole frame with a stamp";
 
-/// One connection, until it ends, or until there is news while no pictures come: then `None`. It is kept while nobody
-/// watches, without frames: so the origin's state is known.
+/// One connection, until it ends, or until another relay connects while no pictures come: `None` then. Without viewers it
+/// is kept without frames, so that the origin's state is known.
 async fn relay(
     origin: &pistreamer_client::Config,
     demand: &Demand,
@@ -131,9 +131,9 @@ async fn relay(
     loop {
         let event = tokio::select! {
             event = subscription.event() => event,
-            // Two that connect to each other at the same moment know only afterwards that they are a circle.
+            // Two servers that connect to each other at the same moment learn only afterwards that they form a circle.
             () = &mut news, if !intake.is_open() => return None,
-            // An origin that is live and does not tell its size shows it by its first picture.
+            // The first picture shows the size of a live origin that does not tell it.
             () = &mut turn, if paused || !awaits_picture => {
                 paused = !paused;
                 turn.set(self::turn(demand, paused));
@@ -174,7 +174,7 @@ async fn relay(
     }
 }
 
-/// Done when a pause has to begin or to end.
+/// Completes when a pause must begin or end.
 async fn turn(demand: &Demand, paused: bool) {
     if paused {
         demand.until(Demand::wanted).await;
@@ -183,7 +183,7 @@ async fn turn(demand: &Demand, paused: bool) {
     }
 }
 
-/// What a hello says, as a state says it.
+/// The state in a hello.
 fn told_at_first(hello: Hello) -> CameraStatus {
     CameraStatus {
         test_pattern: Some(hello.camera.test_pattern),

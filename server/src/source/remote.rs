@@ -1,4 +1,4 @@
-//! What sources that live at the other end of a network share: a runtime on their thread, and patience.
+//! What network sources share: a runtime on their thread, and timeouts.
 //!
 //! Protocols belong to [`super::tcp`], [`super::http`] and [`super::relay`].
 
@@ -10,7 +10,7 @@ use pistreamer_protocol::message::{CameraState, CameraStatus};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// After this time without viewers, a source that can disconnects. Long enough for a page to be loaded again.
+/// Time without viewers after which a source disconnects if it can. Long enough for a page to be reloaded.
 pub(super) const LINGER: Duration = Duration::from_secs(3);
 
 /// Runs a source's task on this thread until it fails or the pipeline stops.
@@ -26,12 +26,12 @@ pub(super) fn run(port: &Port, task: impl Future<Output = SourceError>) -> Resul
             error = task => Err(error),
         }
     });
-    // A name that is still being looked up must not hold up the end.
+    // A name lookup that is still going on must not delay the end.
     runtime.shutdown_background();
     end
 }
 
-/// Done once there were no viewers for [`LINGER`]. Cancel-safe.
+/// Completes once there have been no viewers for [`LINGER`]. Cancel-safe.
 pub(super) async fn unwanted(demand: &Demand) {
     loop {
         demand.until(|demand| !demand.wanted()).await;
@@ -42,18 +42,18 @@ pub(super) async fn unwanted(demand: &Demand) {
     }
 }
 
-/// Hands on JPEGs from elsewhere, whole ones only, and reports the camera open with the first one and whenever their size
+/// Hands on JPEGs from elsewhere, whole ones only. Reports the camera open with the first one and whenever their size
 /// changes.
 #[derive(Debug)]
 pub struct Intake {
     port: Port,
-    /// What viewers are told about the rate while the sender of the pictures announces none.
+    /// The rate that viewers are told while the sender announces none.
     asked_fps: f64,
     fps: f64,
     /// `None` while no pictures come.
     open: Option<Mode>,
     last_size: Option<(u32, u32)>,
-    /// Since when whatever is sent is no picture.
+    /// When the sender began to send no whole picture.
     none_since: Option<Instant>,
 }
 
@@ -61,7 +61,7 @@ pub struct Intake {
 const SIDES: std::ops::RangeInclusive<u32> = 1..=u16::MAX as u32;
 
 impl Intake {
-    /// The rate is what the source is asked for; the size shows with the first picture.
+    /// `fps` is the rate that the source is asked for; the size follows with the first picture.
     pub fn new(port: &Port, fps: f64) -> Self {
         Self {
             port: port.clone(),
@@ -90,14 +90,14 @@ impl Intake {
         }
     }
 
-    /// Reports that the camera is open, by a picture that goes nowhere.
+    /// Reports that the camera is open, for a picture that is not handed on.
     pub fn probed(&mut self, size: (u32, u32)) {
         self.port.probed();
         self.open(size);
     }
 
-    /// Passes on the state of the camera at the other end, which is called so. A live one is open once its size is known: with
-    /// its first picture at the latest. Tells whether that one is waited for.
+    /// Passes on the state of the camera at the other end. `camera` is what reasons call it. A live camera is open once its
+    /// size is known, with its first picture at the latest. Returns true if that picture is needed.
     pub fn follow(&mut self, status: &CameraStatus, camera: &str) -> bool {
         if let Some(made_up) = status.test_pattern {
             self.test_pattern(made_up);
@@ -114,31 +114,31 @@ impl Intake {
             (CameraState::Live, None) => self.lost(&format!("{camera} has sent no picture yet")),
             (CameraState::NoSignal, _) => self.lost(&status.reason),
             (CameraState::Starting, _) => self.lost(&format!("{camera} is being opened")),
-            // Whatever a newer server means by it, there may be pictures.
+            // A state of a newer server, in which there may be pictures.
             _ => {}
         }
         status.state == CameraState::Live && !self.is_open()
     }
 
-    /// Reports that no pictures come any more, and why.
+    /// Reports that the pictures have stopped, with the reason.
     pub fn lost(&mut self, reason: &str) {
         self.open = None;
         self.port.lost(reason);
     }
 
-    /// Reports what the camera is called, where that was told.
+    /// Reports the camera's name, if there is one.
     pub fn named(&self, name: &str) {
         if !name.is_empty() {
             self.port.named(name);
         }
     }
 
-    /// Reports whether the pictures are made up.
+    /// Reports whether the pictures are a test pattern.
     pub fn test_pattern(&self, made_up: bool) {
         self.port.test_pattern(made_up);
     }
 
-    /// Another sender from here on: what was known of its pictures is forgotten.
+    /// Starts over for another sender: what was known about the pictures is forgotten.
     pub fn begin_anew(&mut self) {
         self.last_size = None;
         self.none_since = None;
@@ -146,13 +146,13 @@ impl Intake {
         self.test_pattern(false);
     }
 
-    /// Reports a picture that had to be left out.
+    /// Reports a picture that was dropped.
     pub fn broken(&self, reason: &str) {
         self.port.broken(reason);
     }
 
-    /// Reports something that had to be left out, and the camera lost where nothing good has been sent for [`WEDGED`]; where
-    /// there is no signal anyway, why at once. For connections that stay: `sender` is who is at the other end.
+    /// Reports something that was dropped, on a connection that stays. The camera is lost once nothing good has been sent for
+    /// [`WEDGED`], or at once if it is not open. `sender` is what the reason calls the other end.
     pub fn left_out(&mut self, sender: &str, reason: &str) {
         self.broken(reason);
         let none_for = self.none_since.get_or_insert_with(Instant::now).elapsed();
@@ -161,15 +161,15 @@ impl Intake {
         }
     }
 
-    /// What was sent before says nothing about what comes from here on.
+    /// Forgets bad pictures from before a pause.
     pub fn resumed(&mut self) {
         self.none_since = None;
     }
 
-    /// Mends a picture where that can be done, hands it on and returns its seq.
+    /// Mends a picture if that is possible, hands it on and returns its seq.
     ///
     /// # Errors
-    /// Where it is no whole JPEG; nothing was handed on.
+    /// If it is no whole JPEG. Nothing has been handed on then.
     pub fn picture(&mut self, jpeg: Bytes) -> Result<u64, JpegError> {
         self.whole(Mended::new(jpeg)?.whole()?)
     }

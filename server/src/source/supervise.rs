@@ -1,6 +1,6 @@
 //! Keeps a source running: what fails or panics is said, and tried again with growing pauses.
 //!
-//! What a source does while it runs is its own business ([`super::Source`]).
+//! Running belongs to each [`super::Source`].
 
 use super::{Port, Source, SourceError};
 use crate::util::panics;
@@ -17,7 +17,7 @@ pub struct Pauses {
 }
 
 impl Default for Pauses {
-    /// Such that a camera that is plugged in again is seen soon and one that is broken costs nothing.
+    /// A camera that is plugged in again is found soon, and one that stays broken costs next to nothing.
     fn default() -> Self {
         Self {
             first: Duration::from_millis(500),
@@ -27,13 +27,13 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    /// Starts with the first one.
+    /// A back-off that starts with the first pause.
     pub(crate) fn backoff(self) -> Backoff {
         Backoff::new(self.first, self.longest)
     }
 }
 
-/// Makes a source and runs it, again and again, until the port's run is to end.
+/// Makes a source and runs it again and again until the port's run is to end.
 pub(crate) fn supervise(
     mut make: impl FnMut() -> Result<Box<dyn Source>, SourceError>,
     port: &Port,
@@ -44,7 +44,7 @@ pub(crate) fn supervise(
     let mut last_reason = String::new();
     while !port.demand().stopping() {
         let pictures = port.pictures();
-        // What it had open is closed by the panic, as it is by an error.
+        // A panic closes what the source had open, as an error does.
         let ran = panics::caught(|| {
             let source = match &mut source {
                 Some(source) => source,

@@ -50,7 +50,7 @@ impl Sink for Frames {
     }
 }
 
-/// An port, and the end where its frames come out.
+/// A port, and the end where its frames come out.
 fn port() -> (Port, Receiver<RawFrame>, Arc<Frames>) {
     let (sender, frames) = sync_channel(64);
     let sink = Arc::new(Frames {
