@@ -100,8 +100,8 @@ pub struct Plan {
 
 impl Plan {
     /// Chooses the renditions that exceed all wishes together least, with one place reserved for the full one. A wish whose
-    /// rendition is not chosen gets the next larger one. That costs most where the wish is for a large picture, so that many
-    /// wishes for tiny ones are needed to displace it; among equals the first wish counts.
+    /// rendition is not chosen gets the next larger one. That costs most where the wish is for a large picture, so that
+    /// many wishes for tiny ones are needed to displace it; among equals the first wish counts.
     fn new(wishes: &[(u64, Limits)], width: u32, config: Config) -> Self {
         let fitting = |limits: &Limits| Rendition::fitting(*limits, width, config);
         let mut wanted: Vec<(Rendition, u64)> = Vec::new();

@@ -151,8 +151,8 @@ impl Intake {
         self.port.broken(reason);
     }
 
-    /// Reports something that was dropped, on a connection that stays. The camera is lost once nothing good has been sent for
-    /// [`WEDGED`], or at once if it is not open. `sender` is what the reason calls the other end.
+    /// Reports something that was dropped, on a connection that stays. The camera is lost once nothing good has been sent
+    /// for [`WEDGED`], or at once if it is not open. `sender` is what the reason calls the other end.
     pub fn left_out(&mut self, sender: &str, reason: &str) {
         self.broken(reason);
         let none_for = self.none_since.get_or_insert_with(Instant::now).elapsed();
