@@ -41,6 +41,9 @@ const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <form method="dialog"><button part="button close">Close</button></form>
 </dialog>`;
 
+const PROBLEM = `<div id="problem" part="problem" role="alert" hidden><span></span>
+<button data-do="dismiss" part="button dismiss" aria-label="Dismiss">${icon('<path d="M6 6l12 12M18 6 6 18"/>')}</button></div>`;
+
 const STYLE = new URL("panels.css", import.meta.url).href;
 const answer = await fetch(STYLE);
 if (!answer.ok) throw new Error(`panels.css: ${answer.status}`);
@@ -84,6 +87,7 @@ export default class Panels {
     this.#part("notice").after(parsed(OVERLAY));
     this.#part("toolbar").after(parsed(MENU));
     this.#part("root").append(parsed(HELP));
+    this.#part("top").append(parsed(PROBLEM));
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
       for (const same of shadow.querySelectorAll(`#menu [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
@@ -129,6 +133,13 @@ export default class Panels {
 
   show_overlay(shown) {
     this.#part("overlay").hidden = !shown;
+  }
+
+  /** Shows what is wrong with the server's configuration; undefined takes it away. */
+  show_problem(problem) {
+    const part = this.#part("problem");
+    part.hidden = !problem;
+    part.firstElementChild.textContent = problem ? `The configuration file has an error and is not applied: ${problem}` : "";
   }
 
   /** Shows the statistics. Times are in ms, undefined where they aren't known. */

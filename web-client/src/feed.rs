@@ -131,7 +131,8 @@ impl Shared {
         });
         match socket {
             Ok(socket) => {
-                *this.connection.borrow_mut() = Some(Connection::new(number, socket));
+                *this.connection.borrow_mut() =
+                    Some(Connection::new(number, socket, js::asked_camera(url)));
             }
             Err(reason) => {
                 let this = Rc::clone(this);
@@ -242,7 +243,10 @@ impl Shared {
                 self.draw_left_out();
                 return self.unchanged(number, seq, captured_us, text.len());
             }
-            _ => {
+            other => {
+                if let Some(ServerMessage::Hello(hello)) = other {
+                    self.greeted(&hello.camera.id);
+                }
                 return Some(Report::Text {
                     connection: number,
                     text,
@@ -254,6 +258,16 @@ impl Shared {
             connection: number,
             round_trip: connection.as_mut()?.pong(id, time_us)?,
         })
+    }
+
+    /// The page hears which camera this is, and may close the connection; until then, no other camera's frame is drawn than
+    /// that of the one that was asked for.
+    fn greeted(&self, camera: &str) {
+        if let Some(connection) = &mut *self.connection.borrow_mut()
+            && (connection.asked.as_deref()).is_some_and(|asked| asked != camera)
+        {
+            connection.held = Some(None);
+        }
     }
 
     /// The picture on the canvas is as new as this. While another one is being decoded, that one is meant, and tells itself.

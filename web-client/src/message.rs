@@ -35,6 +35,9 @@ pub fn read(text: &str) -> Option<ServerMessage> {
             id: whole(&message, "id"),
             time_us: whole(&message, "time_us")?,
         },
+        "configuration" => ServerMessage::Configuration {
+            problem: string(&message, "problem"),
+        },
         "error" => ServerMessage::Error {
             code: string(&message, "code")?,
             message: string(&message, "message")?,

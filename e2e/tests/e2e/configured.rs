@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
-use pistreamer_e2e::server::Server;
+use pistreamer_e2e::server::{Locked, Server};
 use pistreamer_e2e::site::Site;
 
 /// Waits until an element shows pictures of that width under that name.
@@ -59,4 +59,51 @@ async fn a_camera_gets_another_name_and_size_in_its_file_and_pages_show_them_wit
     let seen = page.eval("seen.slice(before).join()").await?;
     ensure!(seen == "", "the other camera was {seen}");
     page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn an_error_in_the_file_is_shown_to_administrators_until_they_dismiss_it_or_it_is_mended()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let write = |more: &str| {
+        let door = "[[camera]]\nid = \"door\"\nsource = \"pattern\"\nsize = \"320x240\"\n";
+        std::fs::write(&file, format!("{door}{more}"))
+    };
+    write("")?;
+    let locked = Locked::start(&["--config", &file.display().to_string()])?;
+    let url = locked.server.url();
+    let visitor = Browser::start().await?;
+    let visitor = visitor
+        .open(&format!("{url}#key={}", locked.view_key("visitor")?))
+        .await?;
+    visitor.wait_state("live").await?;
+    let owner = Browser::start().await?;
+    let page = owner.open(&format!("{url}#key={}", locked.key)).await?;
+    page.wait_state("live").await?;
+    let shown = "document.querySelector('pi-camera').shadowRoot.querySelector('#problem:not([hidden])')?.innerText ?? ''";
+    let says = |words: &str| format!("({shown}).includes('{words}')");
+
+    write("qualty = 80\n")?;
+    page.wait_for(&says("did you mean quality?")).await?;
+    page.screenshot("configuration").await?;
+    // The picture goes on meanwhile.
+    page.wait_state("live").await?;
+    write("")?;
+    page.wait_for(&format!("({shown}) === ''")).await?;
+
+    write("qualty = 80\n")?;
+    page.wait_for(&says("did you mean quality?")).await?;
+    let dismiss =
+        "document.querySelector('pi-camera').shadowRoot.querySelector('[data-do=dismiss]').click()";
+    page.eval_clicked(dismiss).await?;
+    page.wait_for(&format!("({shown}) === ''")).await?;
+    // Another error is news again.
+    write("siz = \"9x9\"\n")?;
+    page.wait_for(&says("did you mean size?")).await?;
+    // A page that comes later is told as well.
+    page.reload().await?;
+    page.wait_for(&says("did you mean size?")).await?;
+    ensure!(visitor.eval(shown).await? == "", "a visitor sees it");
+    Ok(())
 }

@@ -136,3 +136,62 @@ async fn behind_a_proxy_without_websockets_the_viewer_says_what_the_proxy_has_to
     ensure!(page.attribute("data-state").await? == "refused");
     Ok(())
 }
+
+#[tokio::test]
+async fn behind_a_proxy_that_loses_queries_no_other_camera_is_shown_than_the_one_asked_for()
+-> Result<()> {
+    let mut site = Site::reserve().await?;
+    let (folder, origin) = (tempfile::tempdir()?, site.origin());
+    let file = folder.path().join("pistreamer.toml");
+    let cameras =
+        ["door", "yard"].map(|id| format!("[[camera]]\nid = \"{id}\"\nsource = \"pattern\"\n"));
+    std::fs::write(
+        &file,
+        format!(
+            "[access]\nallow_origin = [\"{origin}\"]\n{}",
+            cameras.concat()
+        ),
+    )?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let proxy = Proxy::before(server.port(), Habit::LosesQueries).await?;
+    let url = proxy.url();
+    let page = site.serve(&format!(
+        "<!doctype html><script type=module src='{url}embed.js'></script>
+        <pi-camera id=first src='{url}' camera=0></pi-camera>
+        <pi-camera id=door src='{url}?camera=door'></pi-camera>
+        <pi-camera id=yard src='{url}' camera=yard></pi-camera>
+        <script>
+            window.tries = 0;
+            const yard = document.querySelector('#yard');
+            yard.addEventListener('statechange', ({{detail}}) => tries += detail.state === 'refused');
+            window.untouched = () => yard.shadowRoot.querySelector('canvas').width === 300 && yard.seq === null;
+        </script>"
+    ));
+    let browser = Browser::start().await?;
+    let page = browser.open(&page).await?;
+    for right in ["first", "door"] {
+        page.wait_for(&format!(
+            "document.querySelector('#{right}').state === 'live'"
+        ))
+        .await?;
+    }
+    page.wait_for("tries > 0").await?;
+    let reason = page.eval("yard.reason").await?;
+    let reason = reason.as_str().context("no reason")?;
+    ensure!(
+        reason.contains("asked for the camera \"yard\" and was answered by \"door\""),
+        "{reason}"
+    );
+    // Each try is let in and refused anew; what the proxy brings meanwhile is never drawn.
+    page.wait_for(
+        "yard.shadowRoot.querySelector('#notice-text').innerText.includes('next try in 2 s')",
+    )
+    .await?;
+    ensure!(
+        page.eval("untouched()").await? == true,
+        "another camera was drawn"
+    );
+    ensure!(page.eval("tries").await? == 1);
+    page.screenshot("another-camera").await?;
+    Ok(())
+}

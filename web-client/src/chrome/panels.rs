@@ -32,6 +32,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn show_overlay(this: &Panels, shown: bool);
     #[wasm_bindgen(method)]
+    pub(crate) fn show_problem(this: &Panels, problem: Option<&str>);
+    #[wasm_bindgen(method)]
     pub(crate) fn write_figures(
         this: &Panels,
         fps: f64,

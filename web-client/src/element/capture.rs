@@ -2,7 +2,7 @@
 //!
 //! Making them belongs to [`crate::shell`] and the panels.
 
-use super::effect::{Effect, Order, Pane};
+use super::effect::{Effect, Effects, Order, Pane};
 use crate::geometry::Layout;
 
 /// The part of an element that knows what is made of the pictures.
@@ -51,25 +51,25 @@ impl Capture {
         self.stage
     }
 
-    pub(super) fn record(&mut self, layout: &Layout, out: &mut Vec<Effect>) {
+    pub(super) fn record(&mut self, layout: &Layout, out: &mut Effects) {
         let size = self.open_stage(layout);
         out.push(Effect::Panels(Pane::Record(size)));
     }
 
     /// Ends a recording, if there is one.
-    pub(super) fn end_recording(&mut self, camera: &str, out: &mut Vec<Effect>) {
+    pub(super) fn end_recording(&mut self, camera: &str, out: &mut Effects) {
         if self.recording.take().is_some() {
             out.push(Effect::Panels(Pane::EndRecording(camera.to_owned())));
         }
     }
 
     /// The recording runs since `since`, or doesn't.
-    pub(super) fn recording(&mut self, since: Option<f64>, out: &mut Vec<Effect>) {
+    pub(super) fn recording(&mut self, since: Option<f64>, out: &mut Effects) {
         self.recording = since;
         self.changed(out);
     }
 
-    pub(super) fn float(&mut self, layout: &Layout, out: &mut Vec<Effect>) {
+    pub(super) fn float(&mut self, layout: &Layout, out: &mut Effects) {
         let size = self.open_stage(layout);
         // The video needs a picture before it can float.
         out.push(Effect::Pipeline(Order::Tap(true)));
@@ -77,20 +77,20 @@ impl Capture {
     }
 
     /// The small window is open, or isn't.
-    pub(super) fn floating(&mut self, open: bool, out: &mut Vec<Effect>) {
+    pub(super) fn floating(&mut self, open: bool, out: &mut Effects) {
         self.floating = open;
         self.changed(out);
     }
 
     /// Nothing of the camera that was shown until now stays to be seen.
-    pub(super) fn clear(&self, out: &mut Vec<Effect>) {
+    pub(super) fn clear(&self, out: &mut Effects) {
         if self.stage.is_some() {
             out.push(Effect::Panels(Pane::ClearStage));
         }
     }
 
     /// Starts or ends what needs pictures in the page.
-    pub(super) fn changed(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn changed(&mut self, out: &mut Effects) {
         let tap = self.is_on();
         if !tap && self.stage.take().is_some() {
             out.push(Effect::Panels(Pane::CloseStage));

@@ -2,7 +2,7 @@
 //!
 //! How choices are written down belongs to [`super::settings`]; the browser's storage to [`crate::shell`].
 
-use super::effect::Effect;
+use super::effect::{Effect, Effects};
 use super::intent::Intent;
 use super::settings::Settings;
 use crate::address::without_key;
@@ -17,6 +17,9 @@ pub struct Attributes {
     pub src: Option<String>,
     /// The camera's id; without it, the server's first.
     pub camera: Option<String>,
+    /// The id of the camera that the server is asked for, here or in `src`; `None` where any is, or one by its place in the
+    /// server's order.
+    pub asked: Option<String>,
     /// What lets the viewer in on pages of other servers, where no session is sent.
     pub ticket: Option<String>,
     /// Whether there are buttons, keys and gestures.
@@ -89,12 +92,7 @@ impl Choices {
     }
 
     /// The user chooses. Another element of the same camera may have written meanwhile what is `stored`.
-    pub(super) fn choose(
-        &mut self,
-        settings: Settings,
-        stored: Option<String>,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn choose(&mut self, settings: Settings, stored: Option<String>, out: &mut Effects) {
         let before = std::mem::replace(&mut self.settings, settings);
         let stored = stored.as_deref().unwrap_or(&self.chosen);
         self.chosen = settings.write_changes(before, stored);

@@ -3,7 +3,7 @@
 //! What a gesture means for the picture is reckoned in [`super::gestures`]; what is in the panels belongs to
 //! [`crate::chrome::panels`].
 
-use super::effect::{Effect, Pane};
+use super::effect::{Effect, Effects, Pane};
 use super::gestures::Gestures;
 use super::intent::Intent;
 
@@ -35,6 +35,10 @@ pub struct Controls {
     pub(super) gestures: Gestures,
     pub(super) panels: Panels,
     pub(super) menu: bool,
+    /// What is wrong with the server's configuration.
+    problem: Option<String>,
+    /// The problem that the user has seen.
+    dismissed: Option<String>,
     /// What the user asked for that is done when the panels are there.
     waiting: Vec<Intent>,
 }
@@ -46,6 +50,8 @@ impl Controls {
             gestures: Gestures::default(),
             panels: Panels::Absent,
             menu: false,
+            problem: None,
+            dismissed: None,
             waiting: Vec::new(),
         }
     }
@@ -55,7 +61,7 @@ impl Controls {
     }
 
     /// Whether the panels are there. Where they aren't, they are loaded, and this is asked for again when they are.
-    pub(super) fn need_panels(&mut self, intent: Intent, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn need_panels(&mut self, intent: Intent, out: &mut Effects) -> bool {
         if self.has_panels() {
             return true;
         }
@@ -67,7 +73,7 @@ impl Controls {
     }
 
     /// Loads the panels, unless that is under way.
-    pub(super) fn load_panels(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn load_panels(&mut self, out: &mut Effects) {
         if matches!(self.panels, Panels::Absent | Panels::Failed) {
             self.panels = Panels::Loading;
             out.push(Effect::LoadPanels);
@@ -75,7 +81,7 @@ impl Controls {
     }
 
     /// They are there, or are not to be had. Gives what waits for them.
-    pub(super) fn loaded(&mut self, there: bool, out: &mut Vec<Effect>) -> Vec<Intent> {
+    pub(super) fn loaded(&mut self, there: bool, out: &mut Effects) -> Vec<Intent> {
         let waiting = std::mem::take(&mut self.waiting);
         if there {
             self.panels = Panels::There;
@@ -87,7 +93,31 @@ impl Controls {
         Vec::new()
     }
 
-    pub(super) fn show_menu(&mut self, shown: bool, out: &mut Vec<Effect>) {
+    /// The server says what is wrong with its configuration, or that nothing is any more.
+    pub(super) fn configuration(&mut self, problem: Option<String>, out: &mut Effects) {
+        if problem.is_none() {
+            self.dismissed = None;
+        }
+        self.set_problem(problem, out);
+    }
+
+    pub(super) fn set_problem(&mut self, problem: Option<String>, out: &mut Effects) {
+        let problem = problem.filter(|problem| self.dismissed.as_ref() != Some(problem));
+        if problem != self.problem {
+            self.problem = problem;
+            self.show_problem(out);
+        }
+    }
+
+    pub(super) fn show_problem(&mut self, out: &mut Effects) {
+        if self.has_panels() {
+            out.push(Effect::Panels(Pane::Problem(self.problem.clone())));
+        } else if self.problem.is_some() && self.panels == Panels::Absent {
+            self.load_panels(out);
+        }
+    }
+
+    pub(super) fn show_menu(&mut self, shown: bool, out: &mut Effects) {
         if self.has_panels() && self.menu != shown {
             self.menu = shown;
             out.push(Effect::Panels(Pane::Menu(shown)));
@@ -95,12 +125,16 @@ impl Controls {
     }
 
     /// Does what the user asks for, as far as no other part has to.
-    pub(super) fn fulfil(&mut self, intent: Intent, out: &mut Vec<Effect>) {
+    pub(super) fn fulfil(&mut self, intent: Intent, out: &mut Effects) {
         match intent {
             Intent::Menu if self.need_panels(intent, out) => self.show_menu(!self.menu, out),
             Intent::Help if self.need_panels(intent, out) => {
                 self.show_menu(false, out);
                 out.push(Effect::Panels(Pane::Help(true)));
+            }
+            Intent::Dismiss => {
+                self.dismissed.clone_from(&self.problem);
+                self.set_problem(None, out);
             }
             Intent::Fullscreen => out.push(Effect::ToggleFullscreen),
             Intent::Escape => {

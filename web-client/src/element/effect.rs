@@ -63,6 +63,24 @@ pub enum Effect {
     Tell(Tell),
 }
 
+/// What is to be done, in that order.
+#[derive(Debug, Default)]
+pub(super) struct Effects(Vec<Effect>);
+
+impl Effects {
+    /// One thing more. Written out at each of its many places, it would cost the download a kB.
+    #[inline(never)]
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+impl From<Effects> for Vec<Effect> {
+    fn from(effects: Effects) -> Self {
+        effects.0
+    }
+}
+
 /// A command to the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Order {
@@ -89,6 +107,8 @@ pub enum Pane {
     Help(bool),
     /// Show or hide the statistics.
     Overlay(bool),
+    /// Show what is wrong with the server's configuration, if anything is.
+    Problem(Option<String>),
     /// Write the statistics.
     Figures(Box<Figures>),
     /// Record; first open a stage of that size, if there is none.

@@ -51,10 +51,12 @@ pub enum Intent {
     Retry,
     /// Close what is open.
     Escape,
+    /// Take away what is told of the server's configuration.
+    Dismiss,
 }
 
 /// Intent, the value of its buttons' `data-do`, its keys.
-const TABLE: [(Intent, &str, &[&str]); 23] = [
+const TABLE: [(Intent, &str, &[&str]); 24] = [
     (Intent::Pause, "pause", &[" ", "k"]),
     (Intent::Snapshot, "snapshot", &["s"]),
     (Intent::Record, "record", &["r"]),
@@ -78,6 +80,7 @@ const TABLE: [(Intent, &str, &[&str]); 23] = [
     (Intent::SizeQuarter, "size-quarter", &[]),
     (Intent::Retry, "retry", &[]),
     (Intent::Escape, "escape", &["escape"]),
+    (Intent::Dismiss, "dismiss", &[]),
 ];
 
 impl Intent {

@@ -22,7 +22,7 @@ use crate::geometry::Zoom;
 use capture::Capture;
 use choices::{Attributes, Changed, Choices};
 use controls::{Abilities, Controls, Panels};
-use effect::{Effect, Order, Pane, Tell};
+use effect::{Effect, Effects, Order, Pane, Tell};
 use event::{Event, Place, Pointer};
 use gestures::Outcome;
 use intent::Intent;
@@ -74,7 +74,7 @@ impl Element {
 
     /// Takes in what happened `now`, in ms by any steady clock; gives what is to be done, in that order.
     pub fn update(&mut self, now: f64, event: Event) -> Vec<Effect> {
-        let mut out = Vec::new();
+        let mut out = Effects::default();
         let effects = &mut out;
         match event {
             Event::Begin(place) => {
@@ -143,11 +143,11 @@ impl Element {
             }
         }
         self.settle(now, effects);
-        out
+        out.into()
     }
 
     /// Carries on with the connection as the state wants it, and shows the state.
-    fn settle(&mut self, now: f64, out: &mut Vec<Effect>) {
+    fn settle(&mut self, now: f64, out: &mut Effects) {
         for action in self.status.machine.take_actions() {
             match action.order() {
                 Some(order) => {
@@ -167,15 +167,15 @@ impl Element {
         self.status.show(now, self.picture.is_there(), out);
     }
 
-    fn steer(&mut self, now: f64, out: &mut Vec<Effect>) {
+    fn steer(&mut self, now: f64, out: &mut Effects) {
         self.picture.steer(now, self.choices.settings.size, out);
     }
 
-    fn lay_out(&mut self, out: &mut Vec<Effect>) {
+    fn lay_out(&mut self, out: &mut Effects) {
         self.picture.lay_out(&self.choices.settings, out);
     }
 
-    fn place(&mut self, now: f64, place: Place, out: &mut Vec<Effect>) {
+    fn place(&mut self, now: f64, place: Place, out: &mut Effects) {
         self.picture.layout.stage = place.stage;
         self.picture.pixel_ratio = place.pixel_ratio;
         self.lay_out(out);
@@ -189,7 +189,7 @@ impl Element {
         self.status.machine.set_hidden(now, hidden);
     }
 
-    fn show_settings(&self, out: &mut Vec<Effect>) {
+    fn show_settings(&self, out: &mut Effects) {
         let settings = self.choices.settings;
         out.push(Effect::Settings(settings, self.has_controls()));
         if self.controls.has_panels() {
@@ -197,7 +197,7 @@ impl Element {
         }
     }
 
-    fn settings_changed(&mut self, now: f64, out: &mut Vec<Effect>) {
+    fn settings_changed(&mut self, now: f64, out: &mut Effects) {
         self.show_settings(out);
         self.load_overlay(out);
         self.lay_out(out);
@@ -206,7 +206,7 @@ impl Element {
     }
 
     /// The statistics are loaded once there is a picture: it comes first.
-    fn load_overlay(&mut self, out: &mut Vec<Effect>) {
+    fn load_overlay(&mut self, out: &mut Effects) {
         if self.choices.settings.overlay
             && self.picture.is_there()
             && self.controls.panels == Panels::Absent
@@ -215,7 +215,7 @@ impl Element {
         }
     }
 
-    fn show_numbers(&self, now: f64, out: &mut Vec<Effect>) {
+    fn show_numbers(&self, now: f64, out: &mut Effects) {
         let figures = self.picture.figures(now, self.status.is_live(), out);
         if let Some(ms) = self.capture.recorded(now) {
             out.push(Effect::RecordingTime(ms));
@@ -234,7 +234,7 @@ impl Element {
         now: f64,
         attributes: Attributes,
         stored: Option<String>,
-        out: &mut Vec<Effect>,
+        out: &mut Effects,
     ) {
         let changed = self.choices.follow(attributes, stored);
         if changed == Changed::Nothing {
@@ -254,10 +254,11 @@ impl Element {
     }
 
     /// Leaves nothing to be seen or handed out of the camera that was shown until now. A recording of it is saved.
-    fn forget_camera(&mut self, out: &mut Vec<Effect>) {
+    fn forget_camera(&mut self, out: &mut Effects) {
         // While the camera's name is known.
         self.capture.end_recording(self.picture.camera(), out);
         self.capture.clear(out);
+        self.controls.set_problem(None, out);
         self.status.named("", out);
         self.picture.forget_camera();
         out.push(Effect::RejectSnapshots("another camera is shown now"));
@@ -265,7 +266,7 @@ impl Element {
         out.push(Effect::ClearData);
     }
 
-    fn without_worker(&mut self, now: f64, words: &str, out: &mut Vec<Effect>) {
+    fn without_worker(&mut self, now: f64, words: &str, out: &mut Effects) {
         let words = format!("drawing in the page, because of the worker: {words}");
         out.push(Effect::Tell(Tell::Error(words)));
         let gone = "the worker is gone, and the picture with it";
@@ -279,7 +280,7 @@ impl Element {
         self.status.machine.reconnect(now);
     }
 
-    fn pointer(&mut self, now: f64, pointer: Pointer, out: &mut Vec<Effect>) {
+    fn pointer(&mut self, now: f64, pointer: Pointer, out: &mut Effects) {
         let (layout, zoom) = (&self.picture.layout, self.picture.zoom);
         let gestures = &mut self.controls.gestures;
         let outcome = match pointer {
@@ -304,10 +305,11 @@ impl Element {
         }
     }
 
-    fn panels_loaded(&mut self, now: f64, there: bool, out: &mut Vec<Effect>) {
+    fn panels_loaded(&mut self, now: f64, there: bool, out: &mut Effects) {
         let waiting = self.controls.loaded(there, out);
         if there {
             self.show_settings(out);
+            self.controls.show_problem(out);
             for intent in waiting {
                 self.fulfil(now, intent, None, out);
             }
@@ -315,7 +317,7 @@ impl Element {
         }
     }
 
-    fn fulfil(&mut self, now: f64, intent: Intent, stored: Option<String>, out: &mut Vec<Effect>) {
+    fn fulfil(&mut self, now: f64, intent: Intent, stored: Option<String>, out: &mut Effects) {
         if let Some(settings) = self.choices.settings.with(intent) {
             let before = self.choices.settings;
             self.choices.choose(settings, stored, out);
@@ -347,7 +349,7 @@ impl Element {
     }
 
     /// Starts a recording, or ends it and saves it.
-    fn record(&mut self, out: &mut Vec<Effect>) {
+    fn record(&mut self, out: &mut Effects) {
         if self.capture.is_recording() {
             self.capture.end_recording(self.picture.camera(), out);
         } else if !self.picture.is_there() {
@@ -359,7 +361,7 @@ impl Element {
     }
 
     /// Opens or closes the small window.
-    fn float(&mut self, now: f64, out: &mut Vec<Effect>) {
+    fn float(&mut self, now: f64, out: &mut Effects) {
         if self.capture.is_floating() {
             self.unfloat(now, out);
         } else if self.controls.need_panels(Intent::PictureInPicture, out) {
@@ -367,7 +369,7 @@ impl Element {
         }
     }
 
-    fn unfloat(&mut self, now: f64, out: &mut Vec<Effect>) {
+    fn unfloat(&mut self, now: f64, out: &mut Effects) {
         out.push(Effect::Panels(Pane::Unfloat));
         self.capture.floating(false, out);
         self.update_hidden(now);
@@ -375,7 +377,7 @@ impl Element {
 }
 
 /// Says what the user asked for in vain.
-fn toast(what: &str, failed: Option<String>, out: &mut Vec<Effect>) {
+fn toast(what: &str, failed: Option<String>, out: &mut Effects) {
     if let Some(reason) = failed {
         out.push(Effect::Toast(format!("{what}: {reason}")));
     }

@@ -1,13 +1,13 @@
 //! What is told of the connection → the parts.
 
 use super::Element;
-use super::effect::{Effect, Tell};
+use super::effect::{Effect, Effects, Order, Tell};
 use super::event::News;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::ServerMessage;
 
 impl Element {
-    pub(super) fn news(&mut self, now: f64, number: u32, news: News, out: &mut Vec<Effect>) {
+    pub(super) fn news(&mut self, now: f64, number: u32, news: News, out: &mut Effects) {
         match news {
             News::Said(Ok(message)) => self.server_said(now, *message, out),
             News::Said(Err(text)) => {
@@ -53,9 +53,22 @@ impl Element {
         }
     }
 
-    fn server_said(&mut self, now: f64, message: ServerMessage, out: &mut Vec<Effect>) {
+    fn server_said(&mut self, now: f64, message: ServerMessage, out: &mut Effects) {
         match message {
             ServerMessage::Hello(hello) => {
+                self.controls.set_problem(None, out);
+                let camera = &hello.camera.id;
+                let asked = &self.choices.attributes().asked;
+                if let Some(asked) = asked
+                    && asked != camera
+                {
+                    let reason = format!(
+                        "asked for the camera \"{asked}\" and was answered by \"{camera}\": a proxy on the way has to pass on what \
+                         is behind the ? of an address"
+                    );
+                    out.push(Effect::Pipeline(Order::Close));
+                    return self.status.refused(now, &reason, 0.5, out);
+                }
                 self.status.hello(now, &hello);
                 let wire = WireFormat::from_subprotocol(&hello.wire);
                 let size = (hello.width, hello.height);
@@ -77,6 +90,10 @@ impl Element {
                         self.picture.set_full(width, height);
                     }
                     ServerMessage::Skipped { total, .. } => self.picture.skipped(total),
+                    ServerMessage::Configuration { problem } => {
+                        let problem = problem.filter(|_| self.has_controls());
+                        self.controls.configuration(problem, out);
+                    }
                     ServerMessage::Error { code, message } => {
                         let words = format!("{message} ({code})");
                         out.push(Effect::Tell(Tell::Error(words)));

@@ -2,7 +2,7 @@
 //!
 //! Its pixels never come here. Whether it is live belongs to [`super::status`].
 
-use super::effect::{Effect, Figures, Order};
+use super::effect::{Effect, Effects, Figures, Order};
 use super::settings::Settings;
 use crate::geometry::{Layout, Zoom};
 use crate::link::Drawn;
@@ -82,20 +82,20 @@ impl Picture {
     }
 
     /// Lays it onto the stage.
-    pub(super) fn lay_out(&mut self, settings: &Settings, out: &mut Vec<Effect>) {
+    pub(super) fn lay_out(&mut self, settings: &Settings, out: &mut Effects) {
         self.layout.fit = settings.fit;
         self.layout.turns = settings.turns;
         self.layout.mirror = settings.mirror;
         self.set_zoom(self.zoom, out);
     }
 
-    pub(super) fn set_zoom(&mut self, zoom: Zoom, out: &mut Vec<Effect>) {
+    pub(super) fn set_zoom(&mut self, zoom: Zoom, out: &mut Effects) {
         self.zoom = self.layout.clamp(zoom);
         out.push(Effect::Layout(self.layout, self.zoom));
     }
 
     /// Zooms towards that point, or the middle.
-    pub(super) fn zoom_by(&mut self, at: Option<(f64, f64)>, by: f64, out: &mut Vec<Effect>) {
+    pub(super) fn zoom_by(&mut self, at: Option<(f64, f64)>, by: f64, out: &mut Effects) {
         let (width, height) = self.layout.stage;
         let at = at.unwrap_or((width / 2.0, height / 2.0));
         self.set_zoom(self.layout.zoom_at(self.zoom, at, by), out);
@@ -138,7 +138,7 @@ impl Picture {
 
     /// So many messages were no frames that could be drawn. Each would be too much for the console of a stream that is
     /// broken throughout.
-    pub(super) fn corrupt(&mut self, total: u64, reason: &str, out: &mut Vec<Effect>) {
+    pub(super) fn corrupt(&mut self, total: u64, reason: &str, out: &mut Effects) {
         if self.seen.corrupt == 0 {
             out.push(Effect::Warn(format!("a broken frame: {reason}")));
         }
@@ -177,7 +177,7 @@ impl Picture {
     }
 
     /// Asks the server for the picture that screen, link and user want.
-    pub(super) fn steer(&mut self, now: f64, size: Size, out: &mut Vec<Effect>) {
+    pub(super) fn steer(&mut self, now: f64, size: Size, out: &mut Effects) {
         self.steering.choose(now, size);
         let (width, height) = self.seen.full;
         let want = if width == 0 {
@@ -200,7 +200,7 @@ impl Picture {
     }
 
     /// The statistics, as numbers and for the data attributes.
-    pub(super) fn figures(&self, now: f64, live: bool, out: &mut Vec<Effect>) -> Figures {
+    pub(super) fn figures(&self, now: f64, live: bool, out: &mut Effects) -> Figures {
         let seen = &self.seen;
         let last = seen.last.unwrap_or_default();
         let mut rates = seen.stats.rates(now);

@@ -19,7 +19,9 @@ const PINGS_KEPT: usize = 4;
 pub(super) struct Connection {
     pub(super) number: u32,
     pub(super) socket: Socket,
-    /// While paused: the newest message that came all the same.
+    /// The id of the camera that is asked for.
+    pub(super) asked: Option<String>,
+    /// While no frame is drawn, as in a pause: the newest message that came all the same.
     pub(super) held: Option<Option<ArrayBuffer>>,
     clock: Clock,
     held_up: HeldUp,
@@ -30,10 +32,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// With a socket that is being opened.
-    pub(super) fn new(number: u32, socket: Socket) -> Self {
+    pub(super) fn new(number: u32, socket: Socket, asked: Option<String>) -> Self {
         Self {
             number,
             socket,
+            asked,
             held: None,
             clock: Clock::default(),
             held_up: HeldUp::default(),

@@ -99,15 +99,19 @@ impl Attributes {
                 pinned.push_str(name);
             }
         }
-        Self {
+        let mut attributes = Self {
             src: text("src"),
             camera: text("camera"),
+            asked: None,
             ticket: text("ticket"),
             controls: is_on("controls"),
             settings,
             pinned,
             stale_after: js::get(host, "staleAfter").as_f64(),
-        }
+        };
+        let url = attributes.socket_url(None, None);
+        attributes.asked = url.ok().and_then(|url| js::asked_camera(&url));
+        attributes
     }
 }
 

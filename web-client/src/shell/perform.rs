@@ -152,6 +152,7 @@ impl Shell {
             Pane::Help(true) => panels.show_help(),
             Pane::Help(false) => panels.close_help(),
             Pane::Overlay(shown) => panels.show_overlay(shown),
+            Pane::Problem(problem) => panels.show_problem(problem.as_deref()),
             Pane::Figures(figures) => write_figures(&panels, &figures),
             Pane::Record(stage) => self.record(&panels, stage),
             Pane::EndRecording(camera) => self.end_recording(&panels, &camera),

@@ -8,7 +8,7 @@ mod machine;
 
 pub use kind::Kind;
 
-use super::effect::{Effect, Order, Tell};
+use super::effect::{Effect, Effects, Order, Tell};
 use machine::Machine;
 use pistreamer_protocol::message::Hello;
 
@@ -140,7 +140,7 @@ impl Status {
     }
 
     /// The server answers that it does not let the element in.
-    pub(super) fn refused(&mut self, now: f64, reason: &str, random: f64, out: &mut Vec<Effect>) {
+    pub(super) fn refused(&mut self, now: f64, reason: &str, random: f64, out: &mut Effects) {
         // Each further try is answered like the one before.
         if self.told.is_none() || self.reason != reason {
             out.push(Effect::Tell(Tell::Error(reason.to_owned())));
@@ -150,7 +150,7 @@ impl Status {
     }
 
     /// The camera is called so; empty while that isn't known.
-    pub(super) fn named(&mut self, name: &str, out: &mut Vec<Effect>) {
+    pub(super) fn named(&mut self, name: &str, out: &mut Effects) {
         out.push(Effect::Name(name.to_owned()));
         if self.name != name {
             name.clone_into(&mut self.name);
@@ -160,7 +160,7 @@ impl Status {
     }
 
     /// Shows the state where it has changed, and tells it where that is news.
-    pub(super) fn show(&mut self, now: f64, has_picture: bool, out: &mut Vec<Effect>) {
+    pub(super) fn show(&mut self, now: f64, has_picture: bool, out: &mut Effects) {
         let state = self.machine.state(now);
         let lasts = now - state.since;
         let live = state.kind == Kind::Live;

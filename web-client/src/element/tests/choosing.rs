@@ -214,3 +214,44 @@ fn the_statistics_wait_for_the_first_picture() {
         (640, Some(1), Some("gzip-base64"))
     );
 }
+
+#[test]
+fn an_error_in_the_configuration_is_shown_until_it_is_dismissed_or_mended() {
+    let told = |problem: Option<&str>| ServerMessage::Configuration {
+        problem: problem.map(str::to_owned),
+    };
+    let shows = |problem: Option<&str>| Effect::Panels(Pane::Problem(problem.map(str::to_owned)));
+    let mut page = Page::live();
+    assert_eq!(page.hears(told(Some("line 3"))), [Effect::LoadPanels]);
+    assert!(
+        page.does(Event::Panels(true))
+            .contains(&shows(Some("line 3")))
+    );
+    assert_eq!(page.hears(told(None)), [shows(None)]);
+    page.hears(told(Some("line 3")));
+    assert!(page.intends(Intent::Dismiss).contains(&shows(None)));
+    // Told again on the next connection, it is no news; another one is.
+    page.hears(hello());
+    assert_eq!(page.hears(told(Some("line 3"))), []);
+    assert_eq!(page.hears(told(Some("line 4"))), [shows(Some("line 4"))]);
+    // Mended and made again, it is.
+    page.hears(told(None));
+    assert_eq!(page.hears(told(Some("line 3"))), [shows(Some("line 3"))]);
+    // A server that starts with a right file says nothing of it.
+    assert!(page.hears(hello()).contains(&shows(None)));
+}
+
+#[test]
+fn what_is_wrong_with_the_configuration_is_no_matter_of_a_bare_element() {
+    let mut page = Page::with(
+        Attributes {
+            controls: false,
+            ..attributes()
+        },
+        None,
+        false,
+    );
+    page.hears(hello());
+    let problem = Some("line 3".into());
+    assert_eq!(page.hears(ServerMessage::Configuration { problem }), []);
+}

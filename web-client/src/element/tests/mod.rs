@@ -40,6 +40,7 @@ fn attributes() -> Attributes {
     Attributes {
         src: Some("http://pi.local:8000/".into()),
         camera: None,
+        asked: None,
         ticket: None,
         controls: true,
         settings: Settings::default(),

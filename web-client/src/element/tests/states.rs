@@ -358,3 +358,33 @@ fn broken_frames_are_counted_and_the_first_one_is_a_line_on_the_console() {
     page.does(Event::Tick(0.5, 1.0));
     assert_eq!(page.data["corrupt"], "2");
 }
+
+#[test]
+fn another_camera_than_the_one_asked_for_is_refused_and_not_shown() {
+    let asked = |asked: &str| Attributes {
+        asked: Some(asked.into()),
+        ..attributes()
+    };
+    let mut page = Page::with(asked("door"), None, false);
+    let effects = page.hears(hello());
+    assert!(
+        effects.contains(&Effect::Pipeline(Order::Close)),
+        "{effects:?}"
+    );
+    let shown = page.shown();
+    assert_eq!((shown.kind, shown.retry), (Kind::Refused, true));
+    let words = "asked for the camera \"door\" and was answered by \"yard\"";
+    assert!(shown.reason.starts_with(words), "{}", shown.reason);
+    assert_eq!(page.errors(), [shown.reason.as_str()]);
+    // Neither its frames nor its name are of interest.
+    assert_eq!(page.draws(1), []);
+    assert!(!page.data.contains_key("name"));
+    page.waits(1000.0);
+    page.hears(ServerMessage::Hello(hello_of("door", "Door")));
+    page.draws(1);
+    assert_eq!(page.kind(), Kind::Live);
+    let mut page = Page::with(asked("yard"), None, false);
+    page.hears(hello());
+    page.draws(1);
+    assert_eq!(page.kind(), Kind::Live);
+}
