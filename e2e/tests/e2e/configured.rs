@@ -81,7 +81,7 @@ async fn an_error_in_the_file_is_shown_to_administrators_until_they_dismiss_it_o
     let owner = Browser::start().await?;
     let page = owner.open(&format!("{url}#key={}", locked.key)).await?;
     page.wait_state("live").await?;
-    let shown = "document.querySelector('pi-camera').shadowRoot.querySelector('#problem:not([hidden])')?.innerText ?? ''";
+    let shown = "document.querySelector('pi-camera')?.shadowRoot?.querySelector('#problem:not([hidden])')?.innerText ?? ''";
     let says = |words: &str| format!("({shown}).includes('{words}')");
 
     write("qualty = 80\n")?;

@@ -171,11 +171,11 @@ async fn behind_a_proxy_that_loses_queries_no_other_camera_is_shown_than_the_one
     let page = browser.open(&page).await?;
     for right in ["first", "door"] {
         page.wait_for(&format!(
-            "document.querySelector('#{right}').state === 'live'"
+            "document.querySelector('#{right}')?.state === 'live'"
         ))
         .await?;
     }
-    page.wait_for("tries > 0").await?;
+    page.wait_for("globalThis.tries > 0").await?;
     let reason = page.eval("yard.reason").await?;
     let reason = reason.as_str().context("no reason")?;
     ensure!(

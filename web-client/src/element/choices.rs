@@ -18,8 +18,8 @@ pub struct Attributes {
     /// The camera's id; without it, the server's first.
     pub camera: Option<String>,
     /// The id of the camera that the server is asked for, here or in `src`; `None` where any is, or one by its place in the
-    /// server's order.
-    pub asked: Option<String>,
+    /// server's order. Or why there is no address to ask.
+    pub asked: Result<Option<String>, String>,
     /// What lets the viewer in on pages of other servers, where no session is sent.
     pub ticket: Option<String>,
     /// Whether there are buttons, keys and gestures.

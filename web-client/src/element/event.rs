@@ -8,7 +8,9 @@ use pistreamer_protocol::message::ServerMessage;
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event {
-    /// The element is in a document.
+    /// The element is in a document. Nothing of its state is told before [`Self::Begin`].
+    Made,
+    /// It is still there, and connects.
     Begin(Place),
     /// Its size or visibility may have changed.
     Placed(Place),
@@ -34,8 +36,6 @@ pub enum Event {
     NoPipeline(String),
     /// The pipeline's worker cannot be had, or died.
     NoWorker(String),
-    /// No connection can be opened to the address.
-    Unusable(String),
     /// Something about a connection, by its number. What is said about an older one is no news.
     Connection(u32, News),
     /// The panels are loaded, or cannot be.

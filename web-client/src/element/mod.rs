@@ -77,13 +77,17 @@ impl Element {
         let mut out = Effects::default();
         let effects = &mut out;
         match event {
-            Event::Begin(place) => {
+            Event::Made => {
                 effects.push(Effect::StartPipeline(true));
                 self.show_settings(effects);
                 effects.push(Effect::Wake);
-                self.place(now, place, effects);
+                return out.into();
             }
-            Event::Placed(place) => self.place(now, place, effects),
+            Event::NoPipeline(reason) => {
+                effects.push(Effect::Tell(Tell::Error(reason)));
+                return out.into();
+            }
+            Event::Begin(place) | Event::Placed(place) => self.place(now, place, effects),
             Event::Attributes(attributes, stored) => {
                 self.follow(now, *attributes, stored, effects);
             }
@@ -102,14 +106,7 @@ impl Element {
             Event::Idle(_) => {}
             Event::Pointer(pointer) => self.pointer(now, pointer, effects),
             Event::Wheel(at, by) => self.picture.zoom_by(Some(at), by, effects),
-            Event::NoPipeline(reason) => effects.push(Effect::Tell(Tell::Error(reason))),
             Event::NoWorker(words) => self.without_worker(now, &words, effects),
-            Event::Unusable(reason) => {
-                self.status.machine.unusable(now, &reason);
-                // What the address before it led to is not asked for any more.
-                effects.push(Effect::Pipeline(Order::Close));
-                effects.push(Effect::Tell(Tell::Error(reason)));
-            }
             Event::Connection(number, news) if self.status.is_current(number) => {
                 self.news(now, number, news, effects);
             }
@@ -155,6 +152,12 @@ impl Element {
                         self.picture.resume(now);
                     }
                     out.push(Effect::Pipeline(order));
+                }
+                None if let Err(reason) = &self.choices.attributes().asked => {
+                    self.status.machine.unusable(now, reason);
+                    // What the address before it led to is not asked for any more.
+                    out.push(Effect::Pipeline(Order::Close));
+                    out.push(Effect::Tell(Tell::Error(reason.clone())));
                 }
                 None => {
                     self.steer(now, out);

@@ -59,7 +59,7 @@ impl Element {
                 self.controls.set_problem(None, out);
                 let camera = &hello.camera.id;
                 let asked = &self.choices.attributes().asked;
-                if let Some(asked) = asked
+                if let Ok(Some(asked)) = asked
                     && asked != camera
                 {
                     let reason = format!(

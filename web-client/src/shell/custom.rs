@@ -102,7 +102,7 @@ impl Attributes {
         let mut attributes = Self {
             src: text("src"),
             camera: text("camera"),
-            asked: None,
+            asked: Ok(None),
             ticket: text("ticket"),
             controls: is_on("controls"),
             settings,
@@ -110,7 +110,10 @@ impl Attributes {
             stale_after: js::get(host, "staleAfter").as_f64(),
         };
         let url = attributes.socket_url(None, None);
-        attributes.asked = url.ok().and_then(|url| js::asked_camera(&url));
+        attributes.asked = match url {
+            Ok(url) => Ok(js::asked_camera(&url)),
+            Err(why) => Err(js::error_text(&why)),
+        };
         attributes
     }
 }

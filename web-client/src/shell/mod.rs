@@ -66,7 +66,7 @@ struct Held {
 }
 
 impl Shell {
-    /// Builds the chrome. Nothing happens before [`Self::begin`].
+    /// Builds the chrome and starts a pipeline.
     pub fn new(host: &HtmlElement, shadow: &ShadowRoot, paused: bool) -> Rc<Self> {
         let attributes = Attributes::read(host);
         let stored = recall(&attributes);
@@ -74,7 +74,7 @@ impl Shell {
             record: capture::can_record(),
             float: capture::can_float(),
         };
-        Rc::new_cyclic(|this| Self {
+        let shell = Rc::new_cyclic(|this| Self {
             this: this.clone(),
             host: host.clone(),
             chrome: Chrome::build(shadow, abilities),
@@ -98,14 +98,16 @@ impl Shell {
             over: Cell::new(false),
             in_sight: Cell::new(true),
             held: RefCell::default(),
-        })
+        });
+        // A copy of a running element has them too.
+        shell.clear_data(&OF_ELEMENT);
+        shell.clear_data(&OF_CAMERA);
+        shell.send(Event::Made);
+        shell
     }
 
     /// Connects, and tells the first state.
     pub fn begin(&self) {
-        // A copy of a running element has them too.
-        self.clear_data(&OF_ELEMENT);
-        self.clear_data(&OF_CAMERA);
         let this = self.this.clone();
         let sighted = move |in_sight| {
             if let Some(shell) = this.upgrade() {

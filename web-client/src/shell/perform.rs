@@ -93,12 +93,10 @@ impl Shell {
     }
 
     fn connect(&self, connection: u32, wire: Option<&str>, width: Option<u32>) {
-        match self.socket_url(wire, width) {
-            Ok(url) => {
-                remember_address(&self.host, &url);
-                self.order(Command::Connect { connection, url });
-            }
-            Err(error) => self.send(Event::Unusable(js::error_text(&error))),
+        // The element asks for no connection where there is no address.
+        if let Ok(url) = self.socket_url(wire, width) {
+            remember_address(&self.host, &url);
+            self.order(Command::Connect { connection, url });
         }
     }
 

@@ -139,7 +139,18 @@ impl Checked {
                     None,
                 )
             }
-            Happens::Unusable => Event::Unusable("no address".into()),
+            Happens::Unusable => {
+                let asked = Err("no address".into());
+                let src = Some("http://".into());
+                Event::Attributes(
+                    Box::new(Attributes {
+                        src,
+                        asked,
+                        ..attributes()
+                    }),
+                    None,
+                )
+            }
             Happens::NoWorker => Event::NoWorker("gone".into()),
             Happens::Panels(there) if self.page.element.controls.panels == Panels::Loading => {
                 self.panels = there;

@@ -40,7 +40,7 @@ fn attributes() -> Attributes {
     Attributes {
         src: Some("http://pi.local:8000/".into()),
         camera: None,
-        asked: None,
+        asked: Ok(None),
         ticket: None,
         controls: true,
         settings: Settings::default(),
@@ -101,6 +101,12 @@ impl Page {
             connection: (0, false),
             stale_at: None,
         };
+        let made = page.does(Event::Made);
+        assert!(
+            !made
+                .iter()
+                .any(|effect| matches!(effect, Effect::Show(_) | Effect::Tell(_)))
+        );
         page.does(Event::Begin(PLACE));
         page
     }

@@ -293,15 +293,31 @@ fn what_a_connection_still_says_that_was_given_up_changes_nothing() {
 
 #[test]
 fn an_address_that_leads_nowhere_is_told_and_not_tried_again() {
-    let mut page = Page::new();
-    page.does(Event::Unusable("src is not an address".into()));
+    let mut page = Page::live();
+    let before = page.told.len();
+    let words = "src is not an address";
+    let nowhere = Attributes {
+        src: Some("http://".into()),
+        asked: Err(words.into()),
+        ..attributes()
+    };
+    page.does(Event::Attributes(Box::new(nowhere), None));
     let shown = page.shown();
     assert_eq!((shown.kind, shown.retry), (Kind::Refused, false));
-    assert_eq!(shown.notice.as_deref(), Some("src is not an address"));
-    assert_eq!(page.errors(), ["src is not an address"]);
+    assert_eq!(shown.notice.as_deref(), Some(words));
+    let state = Tell::State("refused", words.into());
+    assert_eq!(
+        page.told[before..],
+        [Tell::Name(String::new()), Tell::Error(words.into()), state]
+    );
     page.waits(60_000.0);
     page.intends(Intent::Retry);
     assert_eq!(page.connection, (1, false));
+    page.does(Event::Attributes(Box::new(attributes()), None));
+    assert_eq!(
+        (page.kind(), page.connection),
+        (Kind::Connecting, (2, true))
+    );
 }
 
 #[test]
@@ -362,7 +378,7 @@ fn broken_frames_are_counted_and_the_first_one_is_a_line_on_the_console() {
 #[test]
 fn another_camera_than_the_one_asked_for_is_refused_and_not_shown() {
     let asked = |asked: &str| Attributes {
-        asked: Some(asked.into()),
+        asked: Ok(Some(asked.into())),
         ..attributes()
     };
     let mut page = Page::with(asked("door"), None, false);
