@@ -4,7 +4,7 @@ const camera = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
 
-// Shows the page on which to sign in, in this one's place and under its address. What stands behind # is traded there.
+// Shows the sign-in page in place of this one and under its address. It trades what is behind # for a session.
 async function signIn() {
   const answer = await fetch("login.html").catch(() => null);
   if (!answer?.ok) return false;

@@ -17,7 +17,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// For whoever wrote the page.
+    /// The reason, for the author of the page.
     pub const fn words(self) -> &'static str {
         match self {
             Self::NoAddress => "src is not an address: it begins with http:// or https://",
@@ -52,7 +52,7 @@ pub fn socket_path(path: &str) -> String {
     }
 }
 
-/// An address without what lets somebody in, which is nothing to remember a camera by.
+/// The address without credentials, as a key to remember a camera by.
 pub fn without_key(address: &str) -> String {
     let address = address.split(['?', '#']).next().unwrap_or_default();
     // Searching for characters costs the download less than searching for "//".
@@ -76,7 +76,7 @@ pub fn without_key(address: &str) -> String {
 /// The key in an address for programs, `http://camera:KEY@HOST`, or for people, `http://HOST/#key=KEY`.
 ///
 /// # Errors
-/// Where a password belongs to somebody by name: behind `?key=` it would be nobody's.
+/// If the password belongs to a named user: `?key=` takes no user name.
 pub fn key<'a>(
     user: &str,
     password: &'a str,

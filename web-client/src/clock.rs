@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 /// How many pings count.
 const KEPT: usize = 8;
-/// Two samples that contradict each other by more than this, in µs, beyond what their round trips allow, mean that
-/// somebody has set a clock.
+/// Two samples that differ by more than this, in µs, beyond what their round trips allow, mean that one of the clocks
+/// was set.
 const STEP: f64 = 50_000.0;
 
 /// Estimates `server time − our time`.

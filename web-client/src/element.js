@@ -2,7 +2,7 @@
 
 import { current } from "./failure.js";
 
-// Frameworks write what they are to leave away.
+// Frameworks write `false` where they should omit the attribute.
 const saysOff = (value) => /^(false|0)$/i.test(value);
 
 /** The program that makes views: its constructor, its script, its version. */
@@ -34,7 +34,7 @@ export function define_element(name, observed, make, script, version) {
 
   class PiCamera extends HTMLElement {
     static observedAttributes = observed;
-    /** What lives while the element stands in a document. */
+    /** The running view, while the element is in a document. */
     #view = null;
     #paused = false;
     /** Whether an attribute was changed that the view has yet to look at. */

@@ -95,7 +95,7 @@ pub fn socket_url(src: Option<&str>, said: &[(&str, Option<&str>)]) -> Result<St
     let (password, fragment) = (url.password(), url.hash());
     let key = address::key(&url.username(), &password, &fragment).map_err(words)?;
     if let Some(key) = key.filter(|_| !query.has("key")) {
-        // A percent sign that stands for itself stays as it is.
+        // A literal percent sign stays as it is.
         let key = js_sys::decode_uri_component(key).map_or_else(|_| key.to_owned(), String::from);
         query.set("key", &key);
     }

@@ -26,7 +26,7 @@ pub enum Command {
     Pause,
     /// The opposite.
     Resume,
-    /// Forget the frame on the canvas, and count anew: what comes next is another camera's.
+    /// Forget the frame on the canvas and reset the counters: the next frame is another camera's.
     Clear,
     /// Hand out the JPEG that is on the canvas.
     Snapshot {
@@ -90,7 +90,7 @@ pub enum Report {
         /// Unix time of its capture in µs.
         captured_us: Option<u64>,
     },
-    /// A copy of a picture. Whoever receives it closes it.
+    /// A copy of a picture. The receiver closes it.
     Picture(ImageBitmap),
 }
 

@@ -13,7 +13,7 @@ export async function refusal(socket) {
     const url = new URL(socket.replace(/^ws/, "http"));
     for (const path of ["ws", "api/v1/ws"]) {
       const answer = await fetch(new URL(path + url.search, url), { cache: "no-store" });
-      // Other words than plain ones are those of a proxy that stands before a server that may be down.
+      // An answer that is not plain text comes from a proxy; the server behind it may be down.
       const plain = answer.headers.get("content-type")?.startsWith("text/plain");
       if (plain && answer.status === 426)
         return ["the server answers, but no WebSocket gets through: a proxy on the way has to pass on Upgrade"];
@@ -29,7 +29,7 @@ extern "C" {
     async fn ask(url: &str) -> JsValue;
 }
 
-/// Asks the WebSocket's own address as a plain page; `None` where nobody answers, or not with a refusal.
+/// Asks the WebSocket's own address as a plain page; `None` if there is no answer, or no refusal.
 pub async fn refusal(socket_url: &str) -> Option<String> {
     let answer: Array = ask(socket_url).await.unchecked_into();
     let [elsewhere, ticket] = [1, 2].map(|at| answer.get(at).is_truthy());

@@ -21,7 +21,8 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// A new item. Returned where nobody is at work, and from then on somebody is, until [`Self::take_next`] returns `None`.
+    /// Offers a new item. It is returned if no work is in progress; the caller then works until [`Self::take_next`] returns
+    /// `None`.
     pub fn offer(&mut self, item: T) -> Option<T> {
         if self.busy {
             self.replaced += u64::from(self.waiting.replace(item).is_some());
@@ -39,7 +40,7 @@ impl<T> Slot<T> {
         next
     }
 
-    /// Whether somebody is at work.
+    /// Returns true while work is in progress.
     pub fn is_busy(&self) -> bool {
         self.busy
     }

@@ -9,7 +9,7 @@ use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
 /// What a socket tells.
 pub enum SocketEvent {
-    /// It stands.
+    /// It is open.
     Open,
     /// A text message.
     Text(String),

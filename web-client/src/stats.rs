@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
-/// Frame rate and bit rate are taken over so many ms.
+/// The window for frame rate and bit rate, in ms.
 const RATE: f64 = 2000.0;
-/// The 95th percentile of the age is taken over so many ms.
+/// The window for the 95th percentile of the age, in ms.
 const AGES: f64 = 10_000.0;
 /// More frames than this are not kept, whatever the rate.
 const KEPT: usize = 2048;

@@ -65,36 +65,36 @@ pub enum Reason {
     Whole,
     /// More would not be seen.
     Screen,
-    /// The link carries so many Mbit/s.
+    /// The link carries no more; with its rate in Mbit/s.
     Link(f64),
 }
 
 /// How often the server halves a picture at most, and how narrow it may become.
 const MOST_HALVINGS: u8 = 3;
 const NARROWEST: u32 = 160;
-/// A picture may be stretched by so much before the next larger one is asked for.
+/// A picture may be stretched by this factor before the next larger one is asked for.
 const STRETCH: f64 = 1.1;
-/// A new size on the screen has to last for so many ms.
+/// A new size on the screen has to last for this many ms.
 const DEBOUNCE: f64 = 500.0;
 
-/// Frames of so many ms are looked at, and at least of so many.
+/// The longest and the shortest window of frames to measure, in ms.
 const WINDOW: f64 = 3000.0;
 const LEAST: f64 = 2000.0;
-/// Frames that come within so many ms after a change still belong to what was before.
+/// Frames that arrive within this many ms after a change still belong to the previous size or rate.
 const SETTLE: f64 = 1000.0;
 /// Below this part of the wanted rate there is a shortfall, above that one there is room.
 const SHORT: f64 = 0.8;
 const ROOM: f64 = 0.92;
 /// Below this part one step is not enough.
 const FAR_SHORT: f64 = 0.4;
-/// A shortfall has to last for so many ms before it costs a step.
+/// A shortfall has to last for this many ms before it costs a step.
 const PATIENCE: f64 = 3500.0;
-/// Room has to last for so many ms at first before a step up is tried, and at most for so many.
+/// How long room has to last before a step up is tried, in ms: at first, and at most.
 const FIRST_HOLD: f64 = 10_000.0;
 const LONGEST_HOLD: f64 = 320_000.0;
-/// A step up has failed where a step down follows within so many ms.
+/// A step up has failed if a step down follows within this many ms.
 const PROBATION: f64 = 20_000.0;
-/// No rate is halved below so many frames a second while the size can be halved instead.
+/// No rate is halved below this many frames a second while the size can be halved instead.
 const SMOOTH: f64 = 8.0;
 
 /// A size and a rate, both as how much less: halvings of the size, and what the rate is divided by.
@@ -109,7 +109,7 @@ pub struct Steering {
     /// Halvings after which the picture still fills its place on the screen.
     screen: Option<u8>,
     pending: Option<(u8, f64)>,
-    /// No more than this while the link carries no more; the rate that it divides stands beside it.
+    /// The limit while the link carries no more, with the rate that it divides.
     limit: Option<(Rung, f64)>,
     frames: VecDeque<Frame>,
     /// The newest frame that was looked at: without newer ones nothing new is known.
@@ -171,7 +171,7 @@ impl Steering {
         }
     }
 
-    /// The camera's picture is so wide, and has so many pixels of the screen for a line.
+    /// Sets the width of the camera's picture, and how many device pixels a line of it has on the screen.
     pub fn place(&mut self, now: f64, full: u32, pixels: f64) {
         if self.full != full {
             (self.full, self.screen) = (full, None);
@@ -287,7 +287,7 @@ impl Steering {
         rungs
     }
 
-    /// Where on these rungs the limit stands.
+    /// The position of the limit on these rungs.
     fn position(&self, rungs: &[Rung]) -> usize {
         let limit = self.limit.map_or((0, 1), |(limit, _)| limit);
         let at = rungs.iter().position(|rung| *rung >= limit);
@@ -316,7 +316,8 @@ impl Steering {
         self.forget(now);
     }
 
-    /// What to ask for before the camera's picture is known, where it has at most so many pixels of the screen for a line.
+    /// What to ask for before the size of the camera's picture is known. `pixels` is the longest line on the screen, in
+    /// device pixels.
     pub fn first_want(&self, pixels: f64) -> Want {
         let useful = self.size == Size::Auto && pixels.is_finite() && pixels >= 1.0;
         Want {

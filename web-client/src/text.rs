@@ -44,8 +44,8 @@ pub fn file_name(text: &str) -> String {
         .collect()
 }
 
-/// What a server says to somebody whom it doesn't let in, for whoever looks at the element: on a page of another origin, no
-/// key can be typed. `ticket` is whether one was shown.
+/// The server's refusal, for the user of the element: on a page of another origin, a key cannot be typed. `ticket` says
+/// whether one was shown.
 pub fn not_let_in(said: String, elsewhere: bool, ticket: bool) -> String {
     if ticket {
         return String::from(

@@ -16,10 +16,10 @@ use web_sys::{
     MessageEvent, Url, Worker, WorkerOptions, WorkerType,
 };
 
-/// A worker that isn't ready after so many ms never will be; the page does its work then.
+/// Timeout for a worker to start, in ms; the page does its work after that.
 const STARTING: i32 = 8000;
 
-/// What becomes of a pipeline.
+/// What a pipeline reports.
 pub enum PipelineEvent {
     /// It says something.
     Report(Report),

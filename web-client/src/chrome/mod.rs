@@ -83,7 +83,7 @@ impl Chrome {
         canvas
     }
 
-    /// Names the picture for those who hear the page: as the page names the element, else after the camera.
+    /// Names the picture for screen readers: as the page names the element, else after the camera.
     pub fn name_picture(&self, camera: &str) {
         let name = match self.shadow.host().get_attribute("aria-label") {
             Some(name) if !name.is_empty() => name,

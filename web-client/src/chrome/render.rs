@@ -23,7 +23,7 @@ const KINDS: [Kind; 9] = [
 ];
 
 impl Chrome {
-    /// Shows the state; says a new one to those who hear the page.
+    /// Shows the state; announces a new one to screen readers.
     pub fn show_status(&self, shown: &Shown) {
         let (kind, label) = (shown.kind, shown.kind.label());
         for other in KINDS {
@@ -161,7 +161,7 @@ fn js_number(value: f64) -> String {
         .unwrap_or_default()
 }
 
-/// The time of day so many ms ago, as the user's language writes it.
+/// The time of day this many ms ago, in the user's locale.
 fn clock_time(ms_ago: f64) -> String {
     let date = js_sys::Date::new(&JsValue::from(js_sys::Date::now() - ms_ago));
     date.to_locale_time_string("default").into()

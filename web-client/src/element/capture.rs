@@ -16,7 +16,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Whether pictures are wanted even where nobody sees the element.
+    /// Returns true if pictures are needed although the element is not visible.
     pub(super) fn is_on(&self) -> bool {
         self.recording.is_some() || self.floating
     }

@@ -55,7 +55,7 @@ pub enum Effect {
     LeaveFilled,
     /// Write down the user's choices under that key.
     Remember(String, String),
-    /// Say in so many ms that the picture may be stale.
+    /// Send [`super::event::Event::StaleDue`] after this many ms.
     AwaitStale(f64),
     /// A line for the console alone.
     Warn(String),

@@ -35,7 +35,7 @@ const KEY_ZOOM: f64 = 1.25;
 /// What an element knows.
 #[derive(Debug)]
 pub struct Element {
-    /// How it fares.
+    /// The connection, and the state that is shown.
     pub status: Status,
     /// What it shows.
     pub picture: Picture,
@@ -186,7 +186,7 @@ impl Element {
         self.update_hidden(now);
     }
 
-    /// A picture that nobody sees needs no frames, unless they are recorded or shown in the small window.
+    /// A picture that is not visible needs no frames, unless it is recorded or shown in the small window.
     fn update_hidden(&mut self, now: f64) {
         let hidden = !self.visible && !self.capture.is_on();
         self.status.machine.set_hidden(now, hidden);

@@ -1,4 +1,4 @@
-//! The picture: what came of the camera that is shown, where it lies on the stage, and which one the server is asked for.
+//! The picture: counters of the camera's frames, its layout on the stage, and the size and rate to ask the server for.
 //!
 //! Its pixels never come here. Whether it is live belongs to [`super::status`].
 
@@ -11,7 +11,7 @@ use crate::steer::{Reason, Size, Steering, Want};
 use crate::text;
 use pistreamer_protocol::WireFormat;
 
-/// What came of one camera.
+/// Counters and properties of one camera's stream.
 #[derive(Debug, Default)]
 struct Seen {
     camera: String,
@@ -111,7 +111,7 @@ impl Picture {
             }
             self.seen.drawn += 1;
         }
-        // Whether new or not, it is what stands on the canvas.
+        // New or repeated, this frame is what the canvas shows.
         self.seen.drawn_at = drawn_at;
         self.seen.last = Some(frame);
         let size = (f64::from(frame.width), f64::from(frame.height));
@@ -131,13 +131,12 @@ impl Picture {
         self.seen.full = (width, height);
     }
 
-    /// The server has skipped so many frames on this connection.
+    /// Sets how many frames the server has skipped on this connection.
     pub(super) fn skipped(&mut self, total: u64) {
         self.seen.skipped_server = self.seen.skipped_server_before + total;
     }
 
-    /// So many messages were no frames that could be drawn. Each would be too much for the console of a stream that is
-    /// broken throughout.
+    /// Sets how many messages could not be drawn. Only the first one is logged: a stream may be broken throughout.
     pub(super) fn corrupt(&mut self, total: u64, reason: &str, out: &mut Effects) {
         if self.seen.corrupt == 0 {
             out.push(Effect::Warn(format!("a broken frame: {reason}")));
@@ -205,7 +204,7 @@ impl Picture {
         let last = seen.last.unwrap_or_default();
         let mut rates = seen.stats.rates(now);
         if !live {
-            // A picture that isn't replaced grows older before everybody's eyes.
+            // Without new frames, the age of the picture on the canvas grows.
             rates.age = last.age.map(|age| age + now - seen.drawn_at);
         }
         let mut data = |name, number: String| out.push(Effect::Data(name, number));

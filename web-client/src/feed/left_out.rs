@@ -1,4 +1,4 @@
-//! The newest frame that a standstill held up, kept until a newer one is drawn.
+//! The newest frame that a stall delayed, kept until a newer one is drawn.
 //!
 //! Which frames are held up belongs to [`super`].
 
@@ -7,7 +7,7 @@ use crate::js::Timeout;
 use std::cell::RefCell;
 use wasm_bindgen_futures::spawn_local;
 
-/// A frame that a standstill held up is drawn after all when no newer one has come for so many ms.
+/// A frame that a stall delayed is drawn after all if no newer one has arrived for this many ms.
 const NOTHING_NEWER: i32 = 1000;
 
 /// One place for such a frame. A newer one takes the older one's place.

@@ -76,7 +76,7 @@ impl Attributes {
     /// Reads them.
     pub(super) fn read(host: &HtmlElement) -> Self {
         let text = |name| host.get_attribute(name).filter(|value| !value.is_empty());
-        // The class knows what stands for off.
+        // The class knows which values mean off.
         let is_on = |name| js::get(host, name).is_truthy();
         let mut settings = Settings {
             overlay: is_on("overlay"),

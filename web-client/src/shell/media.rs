@@ -24,7 +24,7 @@ extern "C" {
     fn save(file: &Blob, name: &str);
 }
 
-/// Promises of snapshots that the pipeline has yet to hand out.
+/// Pending promises of snapshots.
 #[derive(Default)]
 pub(super) struct Snapshots {
     waiting: Vec<(u32, Function, Function)>,

@@ -24,9 +24,9 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use web_sys::{HtmlElement, ShadowRoot, Storage};
 
-/// The data attributes that tell how the element fares.
+/// Data attributes of the element's own state.
 const OF_ELEMENT: [&str; 2] = ["state", "filled"];
-/// The data attributes that tell what came of the camera.
+/// Data attributes of the camera's stream.
 const OF_CAMERA: [&str; 7] = ["seq", "drawn", "skipped", "corrupt", "age", "wire", "name"];
 /// ms between two looks at the clock: the state, the countdown and the statistics move at this pace.
 const TICK: i32 = 250;

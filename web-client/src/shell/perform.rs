@@ -14,9 +14,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{CustomEvent, CustomEventInit};
 
-/// The toolbar hides after so many ms without input.
+/// The toolbar hides after this many ms without input.
 const IDLE: i32 = 3500;
-/// A message over the picture stays for so many ms.
+/// How long a message over the picture stays, in ms.
 const TOAST: i32 = 4000;
 
 impl Shell {

@@ -32,7 +32,7 @@ impl World {
         }
     }
 
-    /// Lets so many seconds pass with a link of so many Mbit/s, unsteady by that part.
+    /// Simulates some seconds on a link of that rate in Mbit/s, with that relative jitter.
     fn run(&mut self, seconds: f64, mbit: f64, unsteady: f64) -> &mut Self {
         let end = self.now + seconds * 1000.0;
         while self.now < end {

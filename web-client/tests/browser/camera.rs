@@ -26,7 +26,7 @@ pub fn body() -> HtmlElement {
         .unwrap()
 }
 
-/// An element that stands in no document.
+/// An element that is in no document.
 pub fn camera(src: &str) -> HtmlElement {
     shell::custom::define();
     let document = web_sys::window().unwrap().document().unwrap();

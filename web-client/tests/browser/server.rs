@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens at an address; call it before anybody connects.
+    /// Listens at an address; call it before anything connects.
     pub fn at(url: &str) -> Self {
         let channel = BroadcastChannel::new(url).unwrap();
         let (mut tell, heard) = mpsc::channel(ROOM);
@@ -102,7 +102,7 @@ pub async fn jpeg(seq: u64, colour: &str) -> Vec<u8> {
     stamp.write(&Uint8Array::new(&bytes).to_vec()).unwrap()
 }
 
-/// A canvas that stands in no document.
+/// A canvas that is in no document.
 pub fn canvas(width: u32, height: u32) -> HtmlCanvasElement {
     let document = web_sys::window().unwrap().document().unwrap();
     let canvas: HtmlCanvasElement = document.create_element("canvas").unwrap().unchecked_into();

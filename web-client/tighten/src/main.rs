@@ -12,7 +12,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    // While somebody works on the viewer, names are worth more than bytes.
+    // In debug builds of the viewer, names are worth more than bytes.
     if env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug") {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use super::kind::{Kind, State};
 use super::machine::{Link, Machine};
 use pistreamer_protocol::message::CameraState;
 
-/// Without a new frame for so many ms, or for two of the camera's frames, the picture is stale.
+/// The picture is stale after this many ms without a new frame, or after two frame intervals if that is longer.
 const STALE: f64 = 2000.0;
 
 impl Machine {

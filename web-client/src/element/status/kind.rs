@@ -9,17 +9,17 @@ pub enum Kind {
     Starting,
     /// New frames come.
     Live,
-    /// The connection stands, but what can be seen is old.
+    /// The connection is up, but the picture is old.
     Stale,
     /// The server says that the camera delivers nothing.
     NoSignal,
     /// The viewer's user stopped it.
     Paused,
-    /// Nobody can see the page.
+    /// The element is not visible.
     Hidden,
     /// There is no connection.
     Lost,
-    /// The server answers, and lets this viewer not in.
+    /// The server answers and refuses this viewer.
     Refused,
 }
 

@@ -6,15 +6,15 @@
 use crate::backoff::Backoff;
 use pistreamer_protocol::message::{CameraState, CameraStatus, Hello};
 
-/// What a page sets instead is at least so many ms.
+/// The shortest `stale-after` that a page can set, in ms.
 const LEAST_STALE: f64 = 100.0;
-/// A try to connect that leads to nothing is given up after so many ms.
+/// Timeout of a connection attempt, in ms.
 const OPENING: f64 = 10_000.0;
-/// A server that says nothing for so many ms, though pinged every two seconds, is gone.
+/// A server that stays silent for this many ms is lost: it is pinged every two seconds.
 const SILENT: f64 = 8000.0;
-/// After a time in which the page may have been frozen, a server has so many ms to say something.
+/// Time in ms for the server to answer after the page may have been frozen.
 const PROBE: f64 = 2500.0;
-/// A hidden page keeps its paused connection for so many ms.
+/// A hidden page closes its paused connection after this many ms.
 const HIDDEN: f64 = 30_000.0;
 
 /// What the machine wants done.
@@ -117,7 +117,7 @@ impl Machine {
         self.paused.is_some()
     }
 
-    /// Without a new frame for so many ms, the picture is stale; `None` leaves it to the camera's frame rate.
+    /// Sets after how many ms without a new frame the picture is stale; `None` derives it from the frame rate.
     pub fn set_stale_after(&mut self, ms: Option<f64>) {
         self.stale_after = ms.map(|ms| ms.max(LEAST_STALE));
     }
@@ -160,8 +160,8 @@ impl Machine {
         self.probe_at = None;
     }
 
-    /// A frame was drawn; whether it is news. One with the seq of the frame before it is not new and proves nothing, nor does
-    /// what a dead connection left behind.
+    /// A frame was drawn. Returns whether it is new: a frame that repeats the last `seq`, or that a dead connection left
+    /// behind, proves nothing.
     pub fn frame(&mut self, now: f64, seq: Option<u64>, age: Option<f64>) -> bool {
         match self.link {
             Link::Down { .. } => return false,
@@ -245,7 +245,7 @@ impl Machine {
         }
     }
 
-    /// Somebody, or something such as a network that is back, asks for a try right now.
+    /// Tries to connect at once: on request, or because the network is back.
     pub fn retry(&mut self, now: f64) {
         if let Link::Down { retry_at } = self.link
             && retry_at != Some(f64::INFINITY)
@@ -255,7 +255,7 @@ impl Machine {
         }
     }
 
-    /// The connection has to be made anew with other parameters; this is nobody's fault.
+    /// Reconnects with other parameters; this does not count as a failure.
     pub fn reconnect(&mut self, now: f64) {
         self.waiting_since = now;
         self.drawn = None;

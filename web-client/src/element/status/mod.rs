@@ -14,7 +14,7 @@ use pistreamer_protocol::message::Hello;
 
 pub(super) use machine::Action;
 
-/// The state is looked at after so many ms at the latest.
+/// The longest delay of a check for staleness, in ms.
 const LONGEST_WAIT: f64 = 60_000.0;
 
 /// What the badge and the notice say.
@@ -47,7 +47,7 @@ struct Face {
     has_picture: bool,
 }
 
-/// The part of an element that knows how it fares.
+/// The part of an element that tracks the connection and the state.
 #[derive(Debug)]
 pub struct Status {
     pub(super) machine: Machine,
