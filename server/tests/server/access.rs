@@ -559,27 +559,6 @@ fn keys_are_shown_rotated_added_and_removed_by_the_program() {
     assert!(!last && said.contains("only key"), "{said}");
 }
 
-#[test]
-fn killed_at_any_moment_a_rotation_leaves_the_old_key_or_the_new_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::new(directory.path().into());
-    store.open().unwrap();
-    for delay_us in (0..4000).step_by(80) {
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pistreamer"))
-            .args(["key", "rotate", "--state-dir"])
-            .arg(directory.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(std::time::Duration::from_micros(delay_us));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let keys = store.read().unwrap();
-        assert_eq!(keys.keys.len(), 1);
-        assert_eq!(keys.owners().unwrap().as_str().len(), 26);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_for_one_origin_is_not_for_another_that_is_allowed() {
     let other = "http://other.example";

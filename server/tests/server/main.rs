@@ -12,6 +12,7 @@ mod codes;
 mod configured;
 mod controls;
 mod cost;
+mod crashed;
 mod devices;
 mod encrypted;
 mod examples;
