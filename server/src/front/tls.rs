@@ -366,4 +366,33 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_certificate_changes_nothing_and_the_next_good_one_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let files = (path("cert.pem"), path("key.pem"));
+        let make = || {
+            let made = tempfile::tempdir().unwrap();
+            let made = self_signed(made.path()).unwrap();
+            std::fs::write(&files.1, std::fs::read(made.1).unwrap()).unwrap();
+            std::fs::write(&files.0, std::fs::read(made.0).unwrap()).unwrap();
+        };
+        make();
+        let certificate = Certificate::Files(files.0.clone(), files.1.clone());
+        let tls = Tls::load(&certificate).unwrap();
+        let first = tls.fingerprint();
+        let following = tokio::spawn({
+            let tls = tls.clone();
+            async move { tls.follow(CancellationToken::new()).await }
+        });
+        std::fs::write(&files.0, "none").unwrap();
+        // It is read meanwhile.
+        tokio::time::sleep(LOOK * 2).await;
+        assert_eq!(tls.fingerprint(), first);
+        make();
+        tokio::time::sleep(LOOK * 2).await;
+        assert_ne!(tls.fingerprint(), first);
+        following.abort();
+    }
 }

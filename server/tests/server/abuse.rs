@@ -133,7 +133,7 @@ fn program(source: &str) -> (Running, SocketAddr) {
     (Running(child), address.parse().unwrap())
 }
 
-/// A viewer's way to misbehave on its open WebSocket: the message of that number.
+/// A viewer's way to misbehave on its open WebSocket: the next message.
 type Misdeed = fn() -> Message;
 
 /// Where nothing is kept of what comes, memory does not grow by a fraction of the hundreds of megabytes that are sent.
