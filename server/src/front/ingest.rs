@@ -88,8 +88,13 @@ pub(super) async fn upgrade(
             sessions,
         };
         let end = session.serve(stop).await;
+        let Session {
+            mut socket, push, ..
+        } = session;
+        // Another pusher can come in from here on.
+        drop(push);
         if let End::Broke(error) = &end {
-            violation::close(&mut session.socket, error).await;
+            violation::close(&mut socket, error).await;
         }
         if let Some((code, reason)) = goodbye(&end) {
             let goodbye = CloseFrame {
@@ -97,7 +102,7 @@ pub(super) async fn upgrade(
                 reason: reason.into(),
             };
             // Whether it was heard makes no difference any more.
-            let _ = timeout(Duration::from_secs(1), session.socket.close(Some(goodbye))).await;
+            let _ = timeout(Duration::from_secs(1), socket.close(Some(goodbye))).await;
         }
         came.went(end);
         drop(busy);
@@ -150,8 +155,17 @@ struct Session {
 
 impl Session {
     async fn serve(&mut self, stop: impl Future<Output = Stop>) -> End {
-        let mut stop = pin!(stop);
-        let mut over = pin!(self.push.over());
+        let over = self.push.over();
+        // Whatever is being said or unpacked meanwhile: a pusher that reads nothing has to go all the same.
+        tokio::select! {
+            biased;
+            stop = stop => End::Stopped(stop),
+            () = over => End::Restarts,
+            end = self.talk() => end,
+        }
+    }
+
+    async fn talk(&mut self) -> End {
         let mut paused = false;
         let mut demand_changes = pin!(self.push.change(paused));
         let mut heard = Instant::now();
@@ -160,8 +174,6 @@ impl Session {
             let deadline = heard + if pinged { SILENCE * 2 } else { SILENCE };
             let said = tokio::select! {
                 biased;
-                stop = &mut stop => return End::Stopped(stop),
-                () = &mut over => return End::Restarts,
                 message = self.socket.next() => {
                     (heard, pinged) = (Instant::now(), false);
                     match message {

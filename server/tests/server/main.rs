@@ -42,6 +42,7 @@ mod sessions;
 mod shown;
 mod software;
 mod stuck;
+mod stuck_pushers;
 mod support;
 mod terminal;
 mod texts;
