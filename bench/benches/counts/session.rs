@@ -92,7 +92,7 @@ pub fn send(acknowledges: bool, times: usize) {
             most: 1,
             quality: 80,
         };
-        let camera = Camera::idle("0", config).expect("it is an id");
+        let camera = Camera::idle("c0", config).expect("it is an id");
         let roster = Roster::default();
         let address = ([127, 0, 0, 1], 1).into();
         let entry = roster.enter(roster.viewer(address, "0", wire.subprotocol()));

@@ -20,6 +20,11 @@ const LONGEST_WORD: usize = 32;
 /// Why an id was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
+    /// It would be taken for a position in the order of the cameras.
+    #[error(
+        "{0:?} is no id for a camera: a number is a place in their order, so write it with a letter, such as cam{0}"
+    )]
+    Number(String),
     /// It has characters that are not allowed, or too many.
     #[error(
         "{0:?} is no id for a camera: use 1 to {LONGEST} of a-z, A-Z, 0-9, -, _ and ., beginning with a letter or digit"
@@ -51,7 +56,9 @@ impl Id {
         let is_id = text.len() <= LONGEST
             && text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
             && text.chars().all(fits);
-        if is_id {
+        if !text.is_empty() && text.bytes().all(|letter| letter.is_ascii_digit()) {
+            Err(IdError::Number(text.into()))
+        } else if is_id {
             Ok(Self(text.into()))
         } else {
             Err(IdError::Malformed(text.into()))
@@ -76,13 +83,22 @@ impl Id {
         let id = id.trim_matches(['-', '.', '_']);
         let short: String = id.chars().take(LONGEST_WORD).collect();
         let word = if short.is_empty() { "camera" } else { &short };
-        if identity.rest.is_empty() && short == id {
+        if identity.rest.is_empty() && is_plain(&identity.word, &short) {
             return word.into();
         }
         // Neither part contains a zero byte, so that the boundary is unambiguous.
         let whole = [identity.word.as_bytes(), b"\0", identity.rest.as_bytes()].concat();
         format!("{word}-{:06x}", fnv(&whole) >> 8)
     }
+}
+
+/// Returns true if an id is the word itself, but for its case and for the colon before a port.
+fn is_plain(word: &str, id: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let with_port = word
+        .rsplit_once(':')
+        .map(|(host, port)| format!("{host}-{port}"));
+    word == id || with_port.as_deref() == Some(id)
 }
 
 /// The FNV-1a hash: ids must not change with a version of the compiler or a library.
@@ -226,6 +242,20 @@ mod tests {
             ["http://nvr/mjpeg?Channel=1", "http://nvr/mjpeg?Channel=2"],
             ["http://nvr/one", "http://nvr/two"],
             ["http://nvr/live", "ws://nvr/live"],
+            ["http://nvr/", "ws://nvr"],
+            ["ws://[fd00::1:2]", "ws://[fd00:1::2]"],
+            ["http://[fd00::1:2]/", "http://[fd00:1::2]/"],
+            ["ws://pi:8000", "ws://pi-8000"],
+            ["http://pi:8000/", "http://pi-8000/"],
+            ["ws://a-b", "ws://a--b"],
+            ["ws://a.example", "ws://_a.example"],
+            ["tcp-listen:0.0.0.0:8500", "ws://tcp-8500"],
+            ["tcp-listen:0.0.0.0:8500", "http://tcp-8500/"],
+            ["auto", "ws://camera"],
+            ["auto", "http://camera/"],
+            ["ingest", "ws://ingest"],
+            ["ingest", "http://ingest/"],
+            ["pattern", "ws://pattern"],
         ] {
             let [first, second] = <[_; 2]>::try_from(ids(&[one, other])).unwrap();
             assert_ne!(first, second);
@@ -238,8 +268,7 @@ mod tests {
     fn cameras_that_no_id_tells_apart_are_refused_until_one_is_given_an_id() {
         for pair in [
             ["ingest", "ingest"],
-            ["auto", "http://camera/"],
-            ["ws://nvr", "http://nvr/"],
+            ["ws://nvr", "wss://nvr"],
             ["http://a:b@nvr/?pin=1", "http://c:d@nvr/?pin=2"],
         ] {
             let specs = pair.map(|source| Spec::parse(source).unwrap());
@@ -276,11 +305,22 @@ mod tests {
 
     #[test]
     fn ids_are_fit_for_urls() {
-        for bad in ["", "-a", "a b", "ü", "a/b", "a?", ".", &"x".repeat(65)] {
+        for bad in [
+            "",
+            "1",
+            "007",
+            "-a",
+            "a b",
+            "ü",
+            "a/b",
+            "a?",
+            ".",
+            &"x".repeat(65),
+        ] {
             assert!(Id::new(bad).is_err(), "{bad}");
         }
         for good in [
-            "0",
+            "0a",
             "front-door",
             "Garage_2",
             "192.168.1.5-8080",

@@ -93,8 +93,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
                 );
             }
             for typed in camera {
-                let is_number = typed.bytes().all(|byte| byte.is_ascii_digit());
-                if is_number || Id::new(typed).is_err() {
+                if Id::new(typed).is_err() {
                     bail!(
                         "{} is no camera's id: the log of the start and /api/v1/cameras list them",
                         escaped(typed)

@@ -196,7 +196,7 @@ mod tests {
                 most: 1,
                 quality: 80,
             };
-            let camera = Camera::idle("0", config).unwrap();
+            let camera = Camera::idle("c0", config).unwrap();
             camera.report(&Report::Open(&Mode {
                 width: 640,
                 height: 480,

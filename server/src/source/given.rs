@@ -38,6 +38,10 @@ impl Spec {
 }
 
 impl Kind for Given {
+    fn word(&self) -> &str {
+        &self.word
+    }
+
     fn identity(&self) -> Identity {
         Identity::word(&self.word)
     }

@@ -19,6 +19,10 @@ pub(super) const KIND: Entry = Entry {
 struct Ingest;
 
 impl Kind for Ingest {
+    fn word(&self) -> &str {
+        "ingest"
+    }
+
     fn identity(&self) -> Identity {
         Identity::word("ingest")
     }

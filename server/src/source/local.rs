@@ -42,6 +42,10 @@ pub(super) const LIBCAMERA: Entry = Entry {
 struct Auto;
 
 impl Kind for Auto {
+    fn word(&self) -> &str {
+        "auto"
+    }
+
     fn identity(&self) -> Identity {
         Identity::word(ONLY)
     }
@@ -70,6 +74,10 @@ impl Kind for Auto {
 struct Libcamera(Option<String>);
 
 impl Kind for Libcamera {
+    fn word(&self) -> &str {
+        "libcamera"
+    }
+
     fn identity(&self) -> Identity {
         match &self.0 {
             None => Identity::word(ONLY),

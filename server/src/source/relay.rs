@@ -29,8 +29,12 @@ pub(super) const KIND: Entry = Entry {
 struct Relay(Endpoint);
 
 impl Kind for Relay {
+    fn word(&self) -> &str {
+        "relay"
+    }
+
     fn identity(&self) -> Identity {
-        Identity::url("pistreamer", &self.0, "/ws")
+        Identity::url("pistreamer", &self.0, Some("/ws"))
     }
 
     fn build(&self, _: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {

@@ -43,6 +43,9 @@ impl Typed<'_> {
 
 /// One kind of source with what was typed about it: enough to make the source, and nothing is open yet.
 pub(crate) trait Kind: fmt::Debug + Send + Sync {
+    /// What a source of this kind calls itself ([`Source::camera`]).
+    fn word(&self) -> &str;
+
     /// What stays the same while this is the same source, wherever it stands among others. Shows no credentials.
     fn identity(&self) -> Identity;
 
@@ -65,6 +68,14 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync {
     /// The address that it listens on.
     fn listens(&self) -> Option<SocketAddr> {
         None
+    }
+
+    /// Looks whether it can ever be made with these options.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    fn check(&self, _: &Config) -> Result<(), SourceError> {
+        Ok(())
     }
 
     /// Makes the source.
@@ -92,10 +103,10 @@ impl Identity {
         }
     }
 
-    /// That of a URL that a kind of source reads: host and port, and the path where it is not the usual one. Of the
-    /// query, only what chooses a picture counts. An id tells a few bits of it, and the rest may hold secrets under any
-    /// name; and so a new password makes no other camera.
-    pub fn url(kind: &str, endpoint: &Endpoint, usual: &str) -> Self {
+    /// That of a URL that a kind of source reads: host and port, and the rest, unless that is the kind's usual path and the
+    /// host can be nothing else. Of the query, only what chooses a picture counts. An id tells a few bits of it, and the
+    /// rest may hold secrets under any name; and so a new password makes no other camera.
+    pub fn url(kind: &str, endpoint: &Endpoint, usual: Option<&str>) -> Self {
         let (path, query) = endpoint
             .path
             .split_once('?')
@@ -105,7 +116,8 @@ impl Identity {
             CHOOSING.iter().any(|word| name.eq_ignore_ascii_case(word))
         };
         let query: Vec<_> = query.split('&').filter(chooses).collect();
-        let rest = if path == usual && query.is_empty() {
+        let is_usual = usual == Some(path) && query.is_empty();
+        let rest = if is_usual && !may_be_another(&endpoint.host) {
             String::new()
         } else {
             format!("{kind} {path}?{}", query.join("&"))
@@ -115,6 +127,13 @@ impl Identity {
             rest,
         }
     }
+}
+
+/// Whether a host's name may be the whole identity of another kind, or of another host with a port.
+fn may_be_another(host: &str) -> bool {
+    let number = host.rsplit_once('-').map_or("", |(_, number)| number);
+    let ends_in_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    ends_in_number || ["camera", "ingest", "pattern"].contains(&host)
 }
 
 /// Names of query parameters by which servers of several pictures tell them apart.
@@ -217,6 +236,16 @@ impl Spec {
         }
     }
 
+    /// What a source of its kind calls itself.
+    pub(crate) fn word(&self) -> &str {
+        self.kind.word()
+    }
+
+    /// Whether it is the same camera, whatever the credentials are.
+    pub(crate) fn is_same_camera(&self, other: &Self) -> bool {
+        self == other || (self.word(), self.identity()) == (other.word(), other.identity())
+    }
+
     /// What stays the same while this is the same source.
     pub(crate) fn identity(&self) -> Identity {
         self.kind.identity()
@@ -235,6 +264,14 @@ impl Spec {
     /// The address that it listens on.
     pub fn listens(&self) -> Option<SocketAddr> {
         self.kind.listens()
+    }
+
+    /// Looks whether it can ever be made with these options.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub(crate) fn check(&self, capture: &Config) -> Result<(), SourceError> {
+        self.kind.check(capture)
     }
 
     /// Makes the source.

@@ -237,11 +237,16 @@ async fn a_key_for_one_camera_opens_no_other_on_any_path() {
     // Without an id it is the first one that the key is for.
     let own = get("/snapshot.jpg", &pushes).await;
     assert_eq!(own.status, 200, "{}", own.body);
-    let (added, said) = key(
-        &locked,
-        &["add", "anna", "--role", "admin", "--camera", "pattern"],
-    );
-    assert!(!added && said.contains("every camera"), "{said}");
+    for (role, camera, why) in [
+        ("admin", "pattern", "every camera"),
+        ("view", "1", "no camera's id"),
+    ] {
+        let (added, said) = key(
+            &locked,
+            &["add", "anna", "--role", role, "--camera", camera],
+        );
+        assert!(!added && said.contains(why), "{said}");
+    }
     locked.server.stop().await;
 }
 

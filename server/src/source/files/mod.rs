@@ -41,6 +41,10 @@ pub(super) const KIND: Entry = Entry {
 struct Files(PathBuf);
 
 impl Kind for Files {
+    fn word(&self) -> &str {
+        "files"
+    }
+
     fn identity(&self) -> Identity {
         let name = self.0.file_stem().unwrap_or(self.0.as_os_str());
         Identity {

@@ -55,8 +55,12 @@ pub(super) const KIND: Entry = Entry {
 struct Http(Endpoint);
 
 impl Kind for Http {
+    fn word(&self) -> &str {
+        "http"
+    }
+
     fn identity(&self) -> Identity {
-        Identity::url("http", &self.0, "/")
+        Identity::url("http", &self.0, None)
     }
 
     fn takes(&self) -> Options {

@@ -28,6 +28,10 @@ pub(super) const KIND: Entry = Entry {
 pub(super) struct Pattern;
 
 impl Kind for Pattern {
+    fn word(&self) -> &str {
+        "pattern"
+    }
+
     fn identity(&self) -> Identity {
         Identity::word("pattern")
     }
@@ -42,6 +46,10 @@ impl Kind for Pattern {
             fps: true,
             transform: false,
         }
+    }
+
+    fn check(&self, capture: &Config) -> Result<(), SourceError> {
+        mode(capture).map(drop)
     }
 
     fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
@@ -59,39 +67,44 @@ pub struct PatternSource {
     setup: Setup,
 }
 
+/// What a pattern is shown in that is asked for so.
+fn mode(config: &Config) -> Result<Mode, SourceError> {
+    let Config {
+        width, height, fps, ..
+    } = *config;
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return Err(SourceError::new(format!(
+            "the test pattern cannot be read at {width}x{height}; its smallest size is {}x{}",
+            SMALLEST.0, SMALLEST.1
+        )));
+    }
+    if width > LARGEST.0 || height > LARGEST.1 {
+        return Err(SourceError::new(format!(
+            "the test pattern is not made at {width}x{height}; its largest size is {}x{}",
+            LARGEST.0, LARGEST.1
+        )));
+    }
+    Ok(Mode {
+        width: width / 2 * 2,
+        height: height / 2 * 2,
+        fps: pace::rate(fps)?,
+    })
+}
+
 impl PatternSource {
     /// A pattern of that size and rate. The same seed gives the same pictures.
     ///
     /// # Errors
     /// Where the size or the rate is out of range.
     pub fn new(config: Config, seed: u64) -> Result<Self, SourceError> {
-        let Config {
-            width, height, fps, ..
-        } = config;
-        if width < SMALLEST.0 || height < SMALLEST.1 {
-            return Err(SourceError::new(format!(
-                "the test pattern cannot be read at {width}x{height}; its smallest size is {}x{}",
-                SMALLEST.0, SMALLEST.1
-            )));
-        }
-        if width > LARGEST.0 || height > LARGEST.1 {
-            return Err(SourceError::new(format!(
-                "the test pattern is not made at {width}x{height}; its largest size is {}x{}",
-                LARGEST.0, LARGEST.1
-            )));
-        }
-        let (even_width, even_height) = (width / 2 * 2, height / 2 * 2);
-        if (width, height) != (even_width, even_height) {
-            tracing::warn!(
-                "the test pattern is {even_width}x{even_height}: both sizes have to be even"
-            );
+        let mode = mode(&config)?;
+        let Config { width, height, .. } = config;
+        if (width, height) != (mode.width, mode.height) {
+            let Mode { width, height, .. } = mode;
+            tracing::warn!("the test pattern is {width}x{height}: both sizes have to be even");
         }
         Ok(Self {
-            mode: Mode {
-                width: even_width,
-                height: even_height,
-                fps: pace::rate(fps)?,
-            },
+            mode,
             seed,
             pool: Pool::default(),
             renderer: None,

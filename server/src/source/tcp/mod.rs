@@ -77,6 +77,10 @@ pub(super) const KIND: Entry = Entry {
 struct Tcp(SocketAddr);
 
 impl Kind for Tcp {
+    fn word(&self) -> &str {
+        "tcp-listen"
+    }
+
     fn identity(&self) -> Identity {
         Identity::word(format!("tcp-{}", self.0.port()))
     }
