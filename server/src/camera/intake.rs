@@ -3,7 +3,7 @@
 //! The reports are [`crate::source::Report`].
 
 use super::{Phase, StateCell};
-use crate::encode::Pool;
+use crate::encode::{self, Pool};
 use crate::hub::Feed;
 use crate::source::{Mode, RawFrame, Report, Sink};
 use crate::util::log_throttle::Folded;
@@ -57,5 +57,25 @@ impl Intake {
         } else if let Some(times) = self.opened.again() {
             tracing::info!(width, height, fps, times, "camera is open");
         }
+    }
+}
+
+/// What becomes of a camera whose pictures cannot be encoded.
+pub(super) struct Encoding {
+    pub feed: Arc<Feed>,
+    pub state: Arc<StateCell>,
+}
+
+impl encode::Health for Encoding {
+    fn fail(&self, reason: &str) -> bool {
+        let is_shown = self.state.fail(reason);
+        if is_shown {
+            self.feed.forget();
+        }
+        is_shown
+    }
+
+    fn mend(&self, reason: &str) {
+        self.state.mend(reason);
     }
 }

@@ -4,7 +4,6 @@
 //! [`crate::source`].
 
 use super::{Settings, StateCell};
-use crate::demand::Demand;
 use crate::hub::Feed;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
@@ -49,7 +48,7 @@ struct Shared {
 struct Wanted {
     settings: Settings,
     /// Of the current or last run; `None` before the first.
-    run: Option<Demand>,
+    run: Option<Port>,
     ended: bool,
 }
 
@@ -125,12 +124,14 @@ impl Lifecycle {
     pub fn configure(&self, settings: Settings) {
         let mut wanted = self.shared.wanted();
         let restarts = settings.needs_restart(&wanted.settings);
-        if settings.source != wanted.settings.source {
-            self.shared.commands.forget();
-        }
+        let is_same = settings.source.is_same_camera(&wanted.settings.source);
         wanted.settings = settings;
         if restarts {
             self.shared.stop(&wanted);
+            if !is_same {
+                self.shared.state.replaced(wanted.settings.source.word());
+                self.shared.commands.forget();
+            }
         } else {
             let name = wanted.settings.name.as_deref();
             self.shared.state.configured(name, false);
@@ -146,7 +147,9 @@ impl Lifecycle {
     pub fn end(&self) {
         let mut wanted = self.shared.wanted();
         wanted.ended = true;
-        wanted.stop();
+        if let Some(run) = &wanted.run {
+            run.demand().stop();
+        }
     }
 
     /// The thread, to be joined by the caller.
@@ -157,15 +160,6 @@ impl Lifecycle {
     fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
         // Nothing panics while it holds this lock.
         self.thread.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wanted {
-    /// Ends the current run.
-    fn stop(&self) {
-        if let Some(run) = &self.run {
-            run.stop();
-        }
     }
 }
 
@@ -183,7 +177,10 @@ impl Shared {
 
     /// Ends the current run to make room for another one: the camera is starting from here on, and its frames are dropped.
     fn stop(&self, wanted: &Wanted) {
-        wanted.stop();
+        // First, so that nothing of it comes behind that.
+        if let Some(run) = &wanted.run {
+            run.stop();
+        }
         self.feed.forget();
         self.state.configured(wanted.settings.name.as_deref(), true);
     }
@@ -200,6 +197,9 @@ impl Shared {
             };
             supervise(make, &port, self.context.pauses);
         }
+        // The encoder ends with the last port.
+        let last = self.wanted().run.take();
+        drop(last);
     }
 
     /// The settings of the next run, and its port; `None` where the camera has ended.
@@ -211,7 +211,7 @@ impl Shared {
         let port = port.for_run();
         // The last run may have published frames until it ended.
         self.stop(&wanted);
-        wanted.run = Some(port.demand().clone());
+        wanted.run = Some(port.clone());
         Some((wanted.settings.clone(), port))
     }
 
@@ -233,7 +233,10 @@ mod tests {
     use crate::camera::Id;
     use crate::hub;
     use crate::source::{RawFrame, Report, Sink, Spec};
+    use bytes::Bytes;
+    use pistreamer_protocol::message;
     use std::sync::mpsc;
+    use std::time::Duration;
 
     /// Hands on the width of each picture.
     struct Widths(mpsc::Sender<u32>);
@@ -249,24 +252,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_source_that_was_made_for_other_settings_is_not_run() {
-        let renditions = hub::Config {
-            most: 1,
-            quality: 80,
-        };
-        let mut settings = Settings::idle(Id::new("pattern").unwrap(), renditions);
-        settings.source = Spec::parse("pattern").unwrap();
+    const RENDITIONS: hub::Config = hub::Config {
+        most: 1,
+        quality: 80,
+    };
+
+    fn settings(source: Spec) -> Settings {
+        let mut settings = Settings::idle(Id::new("camera").unwrap(), RENDITIONS);
+        settings.source = source;
         settings.capture.fps = 30.0;
         (settings.capture.width, settings.capture.height) = (320, 240);
-        let feed = Arc::new(Feed::new(renditions));
-        let lifecycle = Lifecycle::new(
+        settings
+    }
+
+    fn lifecycle(settings: &Settings, feed: &Arc<Feed>) -> Lifecycle {
+        Lifecycle::new(
             settings.clone(),
-            Arc::clone(&feed),
-            Arc::new(StateCell::new(None)),
+            Arc::clone(feed),
+            Arc::new(StateCell::new(None, settings.source.word())),
             PushSlot::default(),
             Context::default(),
-        );
+        )
+    }
+
+    fn end(lifecycle: &Lifecycle) {
+        lifecycle.end();
+        lifecycle.take_thread().unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn a_source_that_was_made_for_other_settings_is_not_run() {
+        let mut settings = settings(Spec::parse("pattern").unwrap());
+        let feed = Arc::new(Feed::new(RENDITIONS));
+        let lifecycle = lifecycle(&settings, &feed);
         let made = lifecycle.make().unwrap();
         (settings.capture.width, settings.capture.height) = (640, 480);
         lifecycle.configure(settings);
@@ -275,7 +293,81 @@ mod tests {
         let _view = feed.view(hub::Limits::default());
         lifecycle.start(port, Some(made)).unwrap();
         assert_eq!(widths.recv(), Ok(640));
+        end(&lifecycle);
+    }
+
+    #[test]
+    fn what_was_set_holds_after_another_password_and_not_for_another_camera() {
+        let http = |url: &str| settings(Spec::parse(url).unwrap());
+        let feed = Arc::new(Feed::new(RENDITIONS));
+        let lifecycle = lifecycle(&http("http://me:old@cam/video"), &feed);
+        lifecycle.commands().set("Focus", 2.0);
+        let holds = |url: &str| {
+            lifecycle.configure(http(url));
+            lifecycle.commands().begin_anew();
+            !lifecycle.commands().take().is_empty()
+        };
+        assert!(holds("http://you:new@cam/video"));
+        assert!(!holds("http://you:new@cam/other"));
+    }
+
+    /// Shows one picture.
+    struct Once;
+
+    impl Source for Once {
+        fn camera(&self) -> message::Camera {
+            message::Camera {
+                source: "once".into(),
+                ..message::Camera::default()
+            }
+        }
+
+        fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+            port.lost("the picture");
+            while !port.demand().sleep(Duration::from_secs(60)) {}
+            Ok(())
+        }
+    }
+
+    /// Publishes a picture for that, as slowly as it is told to.
+    struct Slow(Arc<Feed>, mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>);
+
+    impl Sink for Slow {
+        fn frame(&self, _: RawFrame) {}
+        fn again(&self, _: RawFrame) {}
+        fn report(&self, report: Report<'_>) {
+            if report == Report::Lost("the picture") {
+                self.1.send(()).unwrap();
+                self.2.lock().unwrap().recv().unwrap();
+                let picture = hub::Frame::new(1, 1, (320, 240), Bytes::new());
+                self.0.publish(hub::Rendition::FULL, picture);
+            }
+        }
+    }
+
+    #[test]
+    fn no_picture_of_a_source_that_was_replaced_comes_behind_that() {
+        let feed = Arc::new(Feed::new(RENDITIONS));
+        let lifecycle = lifecycle(&settings(Spec::given(Box::new(Once))), &feed);
+        let made = lifecycle.make().unwrap();
+        let ((came, coming), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+        let slow = Slow(Arc::clone(&feed), came, Mutex::new(goes_on));
+        let port = Port::new(Arc::new(slow), feed.demand().clone());
+        let mut view = feed.view(hub::Limits::default());
+        lifecycle.start(port, Some(made)).unwrap();
+        coming.recv().unwrap();
+        let (configured, is_configured) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                lifecycle.configure(settings(Spec::parse("ingest").unwrap()));
+                configured.send(view.newer().is_none()).unwrap();
+            });
+            // Where it waits for the picture, no time is too long.
+            let early = is_configured.recv_timeout(Duration::from_millis(200));
+            go_on.send(()).unwrap();
+            assert!(early.is_err());
+            assert_eq!(is_configured.recv(), Ok(true));
+        });
         lifecycle.end();
-        lifecycle.take_thread().unwrap().join().unwrap();
     }
 }

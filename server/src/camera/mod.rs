@@ -36,7 +36,7 @@ use crate::util::log_throttle::Folded;
 use crate::via::Via;
 use anyhow::Context as _;
 use control::Accepted;
-use intake::Intake;
+use intake::{Encoding, Intake};
 use lifecycle::{Lifecycle, Made};
 use no_signal::NoSignal;
 use pushes::Pushes;
@@ -93,7 +93,8 @@ impl Camera {
     }
 
     fn new(settings: Settings, context: &Context) -> Self {
-        let state = Arc::new(StateCell::new(settings.name.as_deref()));
+        let (name, kind) = (settings.name.as_deref(), settings.source.word());
+        let state = Arc::new(StateCell::new(name, kind));
         let slot = PushSlot::default();
         let feed = Arc::new(Feed::new(settings.renditions()));
         let lifecycle = Lifecycle::new(
@@ -127,7 +128,10 @@ impl Camera {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             pauses: context.pauses,
         };
-        let health = Arc::clone(state) as Arc<dyn encode::Health>;
+        let health = Arc::new(Encoding {
+            feed: Arc::clone(feed),
+            state: Arc::clone(state),
+        });
         let pool = Pool::spawn(encoding, id, Arc::clone(feed), health);
         let intake = Intake {
             feed: Arc::clone(feed),

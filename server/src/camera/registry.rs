@@ -203,3 +203,48 @@ impl Registry {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub;
+    use std::sync::mpsc;
+    use tracing::span;
+
+    /// Lists the cameras whenever something is logged.
+    struct Listing(Registry, mpsc::Sender<usize>);
+
+    impl tracing::Subscriber for Listing {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.1.send(self.0.list().len()).unwrap();
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    #[test]
+    fn the_cameras_are_listed_while_another_one_is_being_started() {
+        let cameras = Registry::of(Vec::new(), Context::default());
+        let renditions = hub::Config {
+            most: 1,
+            quality: 80,
+        };
+        let settings = Settings::idle(Id::new("door").unwrap(), renditions);
+        let (sender, listed) = mpsc::channel();
+        let listing = Listing(cameras.clone(), sender);
+        // A start is logged, in this thread.
+        tracing::subscriber::with_default(listing, || cameras.apply(Change::Add(settings)))
+            .unwrap();
+        assert_eq!(listed.try_recv(), Ok(0));
+        assert_eq!(cameras.list().len(), 1);
+        cameras.end();
+    }
+}

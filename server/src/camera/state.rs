@@ -2,7 +2,6 @@
 //!
 //! Frames belong to [`crate::hub`]. The source, the encoder and [`super::lifecycle`] cause the changes.
 
-use crate::encode;
 use crate::source::Report;
 use crate::util::clock::{self, Moment};
 use pistreamer_protocol::message::{self, CameraStatus, Control, Hello, Mode};
@@ -105,16 +104,17 @@ struct Names {
 }
 
 impl StateCell {
-    /// The state of a camera that is being started, with the owner's name for it.
-    pub fn new(given: Option<&str>) -> Self {
+    /// The state of a camera that is being started, with the owner's name for it and the kind of its source.
+    pub fn new(given: Option<&str>, kind: &str) -> Self {
         let names = Names {
             given: given.map(str::to_owned),
-            own: String::new(),
+            own: kind.into(),
         };
         Self {
             state: watch::Sender::new(CameraState {
                 since_us: clock::now_us(),
                 name: names.shown().into(),
+                source: kind.into(),
                 ..CameraState::default()
             }),
             turned_at: Moment::now(),
@@ -172,6 +172,22 @@ impl StateCell {
         });
     }
 
+    /// Notes that a source of that kind is being made for another camera: nothing of the previous one holds.
+    pub fn replaced(&self, kind: &str) {
+        let mut names = self.names();
+        names.own = kind.into();
+        self.change(|state| {
+            *state = CameraState {
+                name: names.shown().into(),
+                source: kind.into(),
+                mode: Mode::default(),
+                test_pattern: false,
+                controls: Vec::new(),
+                ..state.clone()
+            };
+        });
+    }
+
     /// Notes the source that has been made.
     pub fn made(&self, source: &message::Camera) {
         let mut names = self.names();
@@ -218,11 +234,10 @@ impl StateCell {
             Report::Broken(_) => {}
         }
     }
-}
 
-impl encode::Health for StateCell {
-    /// Ignored unless the camera is live: the source's own reason is the better one.
-    fn fail(&self, reason: &str) -> bool {
+    /// Notes that nothing can be encoded. Ignored unless the camera is live: the source's own reason is the better one.
+    /// Returns true if this reason is shown.
+    pub fn fail(&self, reason: &str) -> bool {
         self.change(|state| {
             if state.phase == Phase::Live {
                 state.turn(Phase::NoSignal, reason);
@@ -230,7 +245,8 @@ impl encode::Health for StateCell {
         })
     }
 
-    fn mend(&self, reason: &str) {
+    /// Notes that encoding works again after it failed for that reason.
+    pub fn mend(&self, reason: &str) {
         self.change(|state| {
             if state.phase == Phase::NoSignal && state.reason == reason {
                 state.turn(Phase::Live, "");

@@ -51,6 +51,16 @@ impl Numbering {
 
     /// The seq of a frame of our own.
     pub fn own(&mut self) -> u64 {
+        self.forget_last();
+        self.count_on()
+    }
+
+    /// Whatever comes next is a new frame: the last one isn't shown any more.
+    pub fn forget_last(&mut self) {
+        self.brought = None;
+    }
+
+    fn count_on(&mut self) -> u64 {
         self.give(self.next)
     }
 
@@ -66,14 +76,14 @@ impl Numbering {
             return Kept::Again(self.last);
         }
         if seq >= LIMIT {
-            return Kept::New(self.own());
+            return Kept::New(self.count_on());
         }
         let rising = seq.wrapping_add(self.offset);
         if rising > self.last && rising < LIMIT {
             return Kept::New(self.give(rising));
         }
         self.offset = self.next.wrapping_sub(seq);
-        Kept::New(self.own())
+        Kept::New(self.count_on())
     }
 
     fn give(&mut self, seq: u64) -> u64 {
@@ -126,6 +136,18 @@ mod tests {
         // The seventh of another server.
         assert_eq!(numbering.keep(8, 90), Kept::New(9));
         assert_eq!(numbering.keep(8, 90), Kept::Again(9));
+    }
+
+    #[test]
+    fn a_frame_that_is_not_shown_any_more_is_new_when_it_comes_again() {
+        let mut numbering = Numbering::default();
+        assert_eq!(numbering.keep(7, 70), Kept::New(7));
+        assert_eq!(numbering.own(), 8);
+        assert_eq!(numbering.keep(7, 70), Kept::New(9));
+        assert_eq!(numbering.keep(7, 70), Kept::Again(9));
+        numbering.forget_last();
+        assert_eq!(numbering.keep(7, 70), Kept::New(10));
+        assert_eq!(numbering.keep(8, 80), Kept::New(11));
     }
 
     proptest! {

@@ -81,11 +81,18 @@ impl Port {
     /// stopped passes any more once this returns.
     pub fn for_run(&self) -> Self {
         drop(self.gate());
+        self.numbering().forget_last();
         self.commands.begin_anew();
         Self {
             demand: self.demand.for_run(),
             ..self.clone()
         }
+    }
+
+    /// Ends the run. Waits for what is passing at the moment: nothing passes any more once this returns.
+    pub(crate) fn stop(&self) {
+        let _gate = self.gate();
+        self.demand.stop();
     }
 
     /// The seq of the next frame, for sources that paint it.
@@ -147,6 +154,11 @@ impl Port {
             return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(picture)));
         };
         let captured_us = stamp.captured_us;
+        let _gate = self.gate();
+        if self.demand.stopping() {
+            // The next run's frames are not numbered by it.
+            return Ok(stamp.seq);
+        }
         let kept = self.numbering().keep(stamp.seq, captured_us);
         let (Kept::New(seq) | Kept::Again(seq)) = kept;
         if seq != stamp.seq {
@@ -158,8 +170,8 @@ impl Port {
             image: Image::Stamped(picture),
         };
         match kept {
-            Kept::New(_) => self.pass(|sink| sink.frame(frame)),
-            Kept::Again(_) => self.pass(|sink| sink.again(frame)),
+            Kept::New(_) => self.sink.frame(frame),
+            Kept::Again(_) => self.sink.again(frame),
         }
         Ok(seq)
     }
@@ -185,7 +197,11 @@ impl Port {
 
     /// Reports that the device has stopped delivering. The reason is cut to what is fit to be shown.
     pub fn lost(&self, reason: &str) {
-        self.report(Report::Lost(&text::plain(reason)));
+        let reason = text::plain(reason);
+        self.pass(|sink| {
+            self.numbering().forget_last();
+            sink.report(Report::Lost(&reason));
+        });
     }
 
     /// Reports the camera's name, as the server that captures the pictures tells it. Until then it is that of

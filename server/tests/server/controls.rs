@@ -4,7 +4,10 @@ use crate::support::{TestServer, TestViewer};
 use pistreamer::access::{Key, Role, Store};
 use pistreamer::camera::{Change, Command};
 use pistreamer::source::Spec;
-use pistreamer_protocol::message::{Control, ControlKind, ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{
+    CameraState, Control, ControlKind, ServerMessage, ViewerMessage,
+};
+use std::net::TcpListener;
 
 fn set(name: &str, value: f64) -> ViewerMessage {
     ViewerMessage::Control {
@@ -179,6 +182,36 @@ async fn a_control_of_each_kind_changes_the_picture() {
     assert!(standing(&mut driver).await != beginning);
     driver.say(set("Rewind", 1.0)).await;
     while standing(&mut driver).await != beginning {}
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_whose_new_source_cannot_be_made_keeps_nothing_of_the_one_before() {
+    let server = TestServer::start(|typed| typed.retry_pause = Some(0.01));
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.frame().await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listens = format!("tcp-listen:{}", taken.local_addr().unwrap());
+    let mut settings = server.cameras.first().unwrap().settings();
+    settings.source = Spec::parse(&listens).unwrap();
+    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    loop {
+        if let Ok(ServerMessage::State(status)) = viewer.heard().await
+            && status.state == CameraState::NoSignal
+        {
+            assert_eq!(status.controls, Some(Vec::new()));
+            assert_eq!((status.test_pattern, status.mode), (Some(false), None));
+            assert_eq!(status.name.as_deref(), Some("tcp-listen"));
+            break;
+        }
+    }
+    viewer.say(speed(0.0)).await;
+    assert_eq!(refused(&mut viewer).await, "unknown-control");
+    let hello = TestViewer::connect(&server).await.hello().await;
+    assert_eq!(
+        (hello.camera.source.as_str(), hello.width),
+        ("tcp-listen", 0)
+    );
     server.stop().await;
 }
 

@@ -14,6 +14,7 @@ mod controls;
 mod cost;
 mod crashed;
 mod devices;
+mod encoders;
 mod encrypted;
 mod examples;
 mod faults;

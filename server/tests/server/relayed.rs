@@ -1,12 +1,15 @@
 //! Chains of servers: what the last one knows of the first one's camera, and what it does with what comes twice or late.
 
+use crate::pushed::{is_placard, next_picture};
 use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use futures::SinkExt as _;
 use pistreamer::camera::Change;
+use pistreamer::source::Spec;
 use pistreamer_client::{Config, Publisher};
 use pistreamer_protocol::message::{CameraState, CameraStatus, Mode, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, WireFormat};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -155,6 +158,7 @@ async fn the_newest_frame_once_more_is_no_new_frame() {
     // Somebody there keeps the origin's camera at work while the relay is away.
     let mut near = TestViewer::connect(&origin).await;
     let mut far = TestViewer::connect(&relay).await;
+    origin.camera_is(|camera| camera["consumers"] == 2).await;
     publisher.send(&stamped(7, 1_000_000)).await.unwrap();
     assert_eq!(near.frame().await.stamp.seq, 7);
     assert_eq!(far.frame().await.stamp.seq, 7);
@@ -190,6 +194,60 @@ async fn a_frame_that_comes_again_is_seen_by_who_came_meanwhile() {
     }
     assert_eq!(server.camera().await["captured"], 1);
     publisher.close().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_was_shown_before_is_shown_again_after_another_source() {
+    let origin = showing("ingest");
+    let relay = relaying(&origin);
+    let mut publisher = publisher(&origin).await;
+    // Somebody there keeps the origin's newest frame.
+    let mut near = TestViewer::connect(&origin).await;
+    let mut far = TestViewer::connect(&relay).await;
+    origin.camera_is(|camera| camera["consumers"] == 2).await;
+    publisher.send(&stamped(7, 1_000_000)).await.unwrap();
+    near.frame().await;
+    assert_eq!(far.frame().await.stamp.captured_us, 1_000_000);
+    let mut settings = relay.cameras.first().unwrap().settings();
+    for (source, is_origins) in [
+        ("pattern".to_owned(), false),
+        (format!("ws://{}", origin.address), true),
+    ] {
+        settings.source = Spec::parse(&source).unwrap();
+        let change = Change::Reconfigure(settings.clone());
+        relay.cameras.apply(change).unwrap();
+        let mut last = 0;
+        loop {
+            let stamp = far.frame().await.stamp;
+            assert!(stamp.seq > last);
+            last = stamp.seq;
+            if (stamp.captured_us == 1_000_000) == is_origins {
+                break;
+            }
+        }
+    }
+    publisher.close().await;
+    stop([relay, origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_comes_again_after_a_loss_takes_the_place_of_no_signal() {
+    let server = showing("ingest");
+    let mut first = publisher(&server).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = b"GET /stream.mjpg HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut stream = BufReader::new(stream);
+    server.camera_is(|camera| camera["consumers"] == 1).await;
+    first.send(&stamped(7, 1_000_000)).await.unwrap();
+    while is_placard(&next_picture(&mut stream).await) {}
+    first.close().await;
+    while !is_placard(&next_picture(&mut stream).await) {}
+    let mut second = publisher(&server).await;
+    second.send(&stamped(7, 1_000_000)).await.unwrap();
+    while is_placard(&next_picture(&mut stream).await) {}
+    second.close().await;
     server.stop().await;
 }
 
@@ -232,11 +290,13 @@ async fn the_age_of_a_snapshot_does_not_depend_on_the_clock_of_who_captured_it()
     let mut viewer = TestViewer::connect(&server).await;
     // 1970, and the year 2100.
     for (seq, captured_us) in [(1, 5), (2, 4_102_444_800_000_000)] {
+        server.camera_is(|camera| camera["consumers"] == 1).await;
         publisher.send(&stamped(seq, captured_us)).await.unwrap();
         viewer.frame().await;
         let fresh = server.get("/snapshot.jpg?max_age=50000").await;
         assert!(fresh.starts_with("HTTP/1.1 200 "), "{fresh}");
     }
+    server.camera_is(|camera| camera["consumers"] == 1).await;
     // What was there when it was asked for is too old now, whatever it says.
     let next = async {
         server.camera_is(|camera| camera["consumers"] == 2).await;
