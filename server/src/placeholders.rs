@@ -1,10 +1,11 @@
 //! Secrets in URLs that are typed: `${NAME}` stands for a variable of the environment, `${file:PATH}` for what a file holds. So
 //! none is among a program's arguments, which every user of the machine can read.
 
+use crate::state_dir;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 /// Why a placeholder stands for nothing. The text names it, and never what it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,21 +63,34 @@ pub fn filled(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
     Ok(whole.into())
 }
 
+/// What a file holds, as it is filled in for a part of a URL.
+///
+/// # Errors
+/// Where there is no such file, or nothing that can be used in it.
+pub fn of_file(path: &str) -> Result<String, PlaceholderError> {
+    Ok(utf8_percent_encode(&content(path)?, ENCODED).to_string())
+}
+
 fn secret(placeholder: &str) -> Result<String, PlaceholderError> {
-    let Some(path) = placeholder.strip_prefix("file:") else {
-        let value = std::env::var(placeholder).unwrap_or_default();
-        return if value.is_empty() {
-            Err(PlaceholderError::NotSet(placeholder.into()))
-        } else {
-            Ok(value)
-        };
-    };
+    if let Some(path) = placeholder.strip_prefix("file:") {
+        return content(path);
+    }
+    let value = std::env::var(placeholder).unwrap_or_default();
+    if value.is_empty() {
+        Err(PlaceholderError::NotSet(placeholder.into()))
+    } else {
+        Ok(value)
+    }
+}
+
+fn content(path: &str) -> Result<String, PlaceholderError> {
     let error = |why: String| PlaceholderError::File {
         path: path.into(),
         why,
     };
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+    let read = state_dir::open_regular(Path::new(path))
+        .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
     read.map_err(|why| error(why.to_string()))?;
     let secret = text.trim_end_matches(['\r', '\n']);
     match secret.len() {
@@ -123,6 +137,10 @@ mod tests {
         let empty = tempfile::NamedTempFile::new().unwrap();
         let empty = format!("${{file:{}}}", empty.path().display());
         assert!(said(&empty).contains("empty"));
-        assert!(said("${file:/dev/zero}").contains("more than 4096 bytes"));
+        assert!(said("${file:/dev/zero}").contains("not a regular file"));
+        let long = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(long.path(), [b'x'; 4097]).unwrap();
+        let long = format!("${{file:{}}}", long.path().display());
+        assert!(said(&long).contains("more than 4096 bytes"));
     }
 }

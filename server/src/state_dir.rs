@@ -110,37 +110,56 @@ fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// Opens a regular file that nobody but root, the user, and whoever became root by `sudo` can have written. Waits for no pipe.
+/// Opens a regular file. Waits for no pipe.
 ///
 /// # Errors
 /// Where it cannot be opened, or is another one.
-pub(crate) fn open_own(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits() as i32)
         .open(path)?;
-    let metadata = file.metadata()?;
-    let refused = |text: String| io::Error::new(io::ErrorKind::PermissionDenied, text);
-    if !metadata.is_file() {
-        return Err(refused("it is not a regular file".into()));
+    if file.metadata()?.is_file() {
+        return Ok(file);
     }
-    if sudo_user() != Some(metadata.uid()) {
-        check_owner(&metadata)?;
-    }
-    if metadata.permissions().mode() & 0o002 != 0 {
-        let text = format!(
-            "every user of this machine may write it: chmod o-w {}",
-            path.display()
-        );
-        return Err(refused(text));
-    }
-    Ok(file)
+    let text = "it is not a regular file";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
-/// Who became root by `sudo`.
-fn sudo_user() -> Option<u32> {
+/// Opens a regular file that nobody but root, the user, and whoever became root by `sudo` can have written.
+///
+/// # Errors
+/// Where it cannot be opened, or is another one.
+pub(crate) fn open_own(path: &Path) -> io::Result<File> {
+    let file = open_regular(path)?;
+    let metadata = file.metadata()?;
+    // A link that another user put there could lead to any file of this one.
+    for looked_at in [&metadata, &fs::symlink_metadata(path)?] {
+        if sudoer("SUDO_UID") != Some(looked_at.uid()) {
+            check_owner(looked_at)?;
+        }
+    }
+    let (mode, group) = (metadata.permissions().mode(), metadata.gid());
+    let own = [
+        Some(0),
+        Some(rustix::process::getegid().as_raw()),
+        sudoer("SUDO_GID"),
+    ];
+    let who = if mode & 0o002 != 0 {
+        "every user of this machine may write it: chmod o-w"
+    } else if mode & 0o020 != 0 && !own.contains(&Some(group)) {
+        "a group of other users may write it: chmod g-w"
+    } else {
+        return Ok(file);
+    };
+    let text = format!("{who} {}", path.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// The user, or that user's group, who became root by `sudo`.
+fn sudoer(variable: &str) -> Option<u32> {
     let root = rustix::process::geteuid().is_root();
-    let id = std::env::var("SUDO_UID").ok().filter(|_| root)?;
+    let id = std::env::var(variable).ok().filter(|_| root)?;
     id.parse().ok()
 }
 
@@ -170,7 +189,7 @@ fn check_owner(metadata: &Metadata) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{chown, lchown, symlink};
 
     #[test]
     fn nothing_is_written_through_links_that_lie_in_its_place() {
@@ -204,9 +223,21 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
         open_own(&path).unwrap();
         if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+            chown(&path, None, Some(65_534)).unwrap();
+            let said = open_own(&path).unwrap_err().to_string();
+            assert!(said.contains("chmod g-w /"), "{said}");
+            chown(&path, Some(65_534), Some(0)).unwrap();
             let said = open_own(&path).unwrap_err().to_string();
             assert!(said.contains("the id 65534"), "{said}");
+            chown(&path, Some(0), None).unwrap();
+            let link = directory.path().join("link");
+            symlink(&path, &link).unwrap();
+            open_own(&link).unwrap();
+            lchown(&link, Some(65_534), None).unwrap();
+            assert!(
+                open_own(&link).is_err(),
+                "a link of another user is followed"
+            );
         }
         fs::remove_file(&path).unwrap();
         // A pipe that nothing writes would hold up the start.

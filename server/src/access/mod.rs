@@ -195,7 +195,14 @@ impl Access {
         // Writing may wait for another process or a slow disk. Meanwhile changes are noticed all the same.
         let mut writing: Option<(Instant, Writing)> = None;
         while let Some(()) = until.run_until_cancelled(tokio::time::sleep(LOOK)).await {
-            book.look();
+            let access = self.clone();
+            // A network's disk may not answer.
+            let looked = tokio::task::spawn_blocking(move || {
+                if let Some(book) = &access.0.book {
+                    book.look();
+                }
+            });
+            until.run_until_cancelled(looked).await;
             let due = writing
                 .as_ref()
                 .is_none_or(|(began, writing)| writing.is_finished() && began.elapsed() >= KEEP);

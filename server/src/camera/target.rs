@@ -2,6 +2,7 @@
 //!
 //! Pushing them belongs to [`crate::push`].
 
+use percent_encoding::percent_decode_str;
 use pistreamer_client::{Config, Endpoint, UrlError};
 use std::fmt;
 
@@ -33,6 +34,28 @@ impl Target {
             Endpoint::address(&format!("tcp://{url}"), "tcp").map(Self::Tcp)
         }
     }
+
+    /// Returns true if both are the same place, which takes one pusher at a time: whatever the credentials are, and however
+    /// the path is written.
+    pub(crate) fn is_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(one), Self::Tcp(two)) => one.authority() == two.authority(),
+            (Self::Ingest(one), Self::Ingest(two)) => place(&one.endpoint) == place(&two.endpoint),
+            _ => false,
+        }
+    }
+}
+
+/// Host, port, path and camera.
+fn place(endpoint: &Endpoint) -> (&str, u16, String, Option<String>) {
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let path = &endpoint.path;
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let camera = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("camera="));
+    let (host, port) = (&*endpoint.host, endpoint.port);
+    (host, port, decoded(path), camera.map(decoded))
 }
 
 impl fmt::Display for Target {
@@ -47,6 +70,36 @@ impl fmt::Display for Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_the_same_whatever_the_credentials_are_and_however_it_is_written() {
+        let same = |one: &str, two: &str| {
+            let [one, two] = [one, two].map(|url| Target::parse(url).unwrap());
+            one.is_place_of(&two)
+        };
+        for other in [
+            "ws://server",
+            "http://a:b@SERVER/",
+            "ws://c:d@server:80/ingest",
+            "ws://server/%69ngest?wire=jpeg",
+        ] {
+            assert!(same("ws://server/ingest", other), "{other}");
+        }
+        assert!(same(
+            "ws://server/?camera=a%62",
+            "ws://me:pw@server/?wire=jpeg&camera=ab"
+        ));
+        assert!(same("tcp://PC:8500", "pc:8500"));
+        for other in [
+            "ws://server:81",
+            "wss://server",
+            "ws://server/?camera=b",
+            "ws://server/elsewhere",
+            "server:80",
+        ] {
+            assert!(!same("ws://server/ingest", other), "{other}");
+        }
+    }
 
     #[test]
     fn targets_are_told_apart_and_nonsense_is_refused() {

@@ -17,6 +17,17 @@ pub(super) fn one_core() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
+/// Runs the task to its end. Reading and closing that it has left to threads ends with the process: a disk or a camera that
+/// does not answer must not hold up the end for ever.
+pub(super) fn finish<T>(
+    runtime: Runtime,
+    task: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let end = runtime.block_on(task);
+    runtime.shutdown_background();
+    end
+}
+
 pub(super) fn init_log(config: &config::Log) -> anyhow::Result<()> {
     let directives = &config.filter;
     let filter = EnvFilter::try_new(directives)
@@ -57,4 +68,28 @@ pub(super) fn terminal_closes() -> anyhow::Result<impl Future<Output = ()>> {
     let before = terminals();
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move { while hangup.recv().await.is_some() && terminals() == before {} })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_camera_that_never_closes_does_not_hold_up_the_end() {
+        for runtime in [every_core(), one_core()] {
+            let (close, closes) = mpsc::channel::<()>();
+            let end = finish(runtime.unwrap(), async {
+                let (begin, begun) = tokio::sync::oneshot::channel();
+                tokio::task::spawn_blocking(move || {
+                    begin.send(()).unwrap();
+                    closes.recv()
+                });
+                begun.await?;
+                Ok(7)
+            });
+            assert_eq!(end.unwrap(), 7);
+            drop(close);
+        }
+    }
 }

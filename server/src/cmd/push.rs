@@ -1,6 +1,6 @@
 //! `pistreamer push`: a camera's frames to another server, without serving them.
 
-use super::process::{every_core, init_log, shutdown_signal};
+use super::process::{every_core, finish, init_log, shutdown_signal};
 use crate::{app, cli, config};
 
 /// Pushes until the process is told to end, or the time is over.
@@ -10,5 +10,7 @@ use crate::{app, cli, config};
 pub(super) fn run(typed: &cli::Push) -> anyhow::Result<()> {
     let config = config::Push::new(typed)?;
     init_log(&config.log)?;
-    every_core()?.block_on(async { app::push(&config, shutdown_signal()?).await })
+    finish(every_core()?, async {
+        app::push(&config, shutdown_signal()?).await
+    })
 }

@@ -1,7 +1,7 @@
 //! `pistreamer` without a subcommand: serves, and says where.
 
 use super::key::{command, invitation, links, plain};
-use super::process::{every_core, init_log, one_core, shutdown_signal, terminal_closes};
+use super::process::{every_core, finish, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
 use crate::cli;
 use crate::config::{Loaded, Reload};
@@ -19,12 +19,13 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     for file in &loaded.files {
         tracing::info!(file = %file.display(), "configuration read");
     }
+    loaded.warn_of_passwords();
     let runtime = if loaded.config.certificate.is_some() {
         every_core()?
     } else {
         one_core()?
     };
-    runtime.block_on(async {
+    finish(runtime, async {
         let (stop, closed) = (shutdown_signal()?, terminal_closes()?);
         let shutdown = async {
             tokio::select! { () = stop => (), () = closed => () }
@@ -41,8 +42,8 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
             Reload::new(typed, loaded, cameras, told),
             app.ending().clone(),
         );
-        let following = reload.follow(until, async || _ = hangup.recv().await);
-        tokio::join!(app.run(shutdown), following);
+        let following = reload.follow(async || _ = hangup.recv().await);
+        tokio::join!(app.run(shutdown), until.run_until_cancelled(following));
         Ok(())
     })
 }

@@ -197,21 +197,27 @@ impl Check {
         settings.into_iter().collect()
     }
 
-    /// Each target takes the frames of one camera.
+    /// Each target takes the frames of one camera, once.
     fn distinct_targets(&mut self, cameras: &[Values], settings: &[Option<Settings>]) {
+        let mut before: Vec<(usize, &Target)> = Vec::new();
         for (number, camera) in settings.iter().enumerate() {
-            let targets = camera.iter().flat_map(|camera| &camera.push);
-            let before = settings[..number].iter().flatten();
-            let before: Vec<_> = before.flat_map(|camera| &camera.push).collect();
-            for target in targets.filter(|target| before.contains(target)) {
-                let Some(given) = cameras[number].get(&setting::PUSH) else {
-                    continue;
-                };
-                let text = format!(
-                    "another camera pushes to {target} already: give each one a target of its own in a file, where push \
-                     stands in its [[camera]]"
-                );
-                self.problem(&given.origin, text);
+            for target in camera.iter().flat_map(|camera| &camera.push) {
+                let mut known = before.iter();
+                let same = known.find(|(_, known)| known.is_place_of(target));
+                if let Some((first, _)) = same
+                    && let Some(given) = cameras[number].get(&setting::PUSH)
+                {
+                    let text = if *first == number {
+                        format!("it pushes to {target} twice: leave one of them out")
+                    } else {
+                        format!(
+                            "another camera pushes to {target} already: give each one a target of its own in a file, where \
+                             push stands in its [[camera]]"
+                        )
+                    };
+                    self.problem(&given.origin, text);
+                }
+                before.push((number, target));
             }
         }
     }
@@ -250,20 +256,26 @@ impl Check {
             texts.iter().map(|text| target(text)).collect()
         });
         let (width, height) = size?;
-        Some(Settings {
-            id: id?,
-            name,
-            source: source?,
-            capture: source::Config {
-                width,
-                height,
-                fps: fps?,
-                transform: Transform {
-                    hflip,
-                    vflip,
-                    rotate: rotate?,
-                },
+        let (id, source) = (id?, source?);
+        let capture = source::Config {
+            width,
+            height,
+            fps: fps?,
+            transform: Transform {
+                hflip,
+                vflip,
+                rotate: rotate?,
             },
+        };
+        if let Err(error) = source.check(&capture) {
+            let given = values.get(&setting::SIZE);
+            self.problem(&given.map_or(Origin::Default, |given| given.origin), error);
+        }
+        Some(Settings {
+            id,
+            name,
+            source,
+            capture,
             quality: quality? as u8,
             renditions: renditions? as usize,
             push: push?,
@@ -378,7 +390,7 @@ pub(super) fn path(values: &Values, setting: &Setting) -> Option<PathBuf> {
     Some(Path::new(&given.value.into_text()).to_owned())
 }
 
-/// The URL with a placeholder for its password.
+/// The URL with the password that the file holds.
 fn with_key_file(url: &str, file: &str) -> Result<String, String> {
     let (scheme, rest) = url
         .split_once("://")
@@ -388,5 +400,6 @@ fn with_key_file(url: &str, file: &str) -> Result<String, String> {
     if user.contains(':') {
         return Err("the URL has a password already: leave it or key_file out".into());
     }
-    Ok(format!("{scheme}://{user}:${{file:{file}}}@{host}{rest}"))
+    let password = placeholders::of_file(file).map_err(|error| error.to_string())?;
+    Ok(format!("{scheme}://{user}:{password}@{host}{rest}"))
 }

@@ -145,6 +145,7 @@ impl Layer {
     pub(crate) fn merged(layers: &[Self]) -> Merged {
         let (mut server, mut every_camera) = (Values::default(), Values::default());
         let mut cameras = vec![Values::default()];
+        let names_cameras = layers.iter().any(|layer| layer.cameras.is_some());
         for layer in layers {
             if TLS_CHOICE.iter().any(|setting| layer.server.has(setting)) {
                 TLS_CHOICE.iter().for_each(|setting| server.unset(setting));
@@ -158,7 +159,11 @@ impl Layer {
         for camera in &mut cameras {
             camera.extend(&every_camera);
         }
-        Merged { server, cameras }
+        Merged {
+            server,
+            cameras,
+            names_cameras,
+        }
     }
 }
 
@@ -167,6 +172,8 @@ impl Layer {
 pub(crate) struct Merged {
     pub server: Values,
     pub cameras: Vec<Values>,
+    /// Whether one of them says which cameras there are.
+    pub names_cameras: bool,
 }
 
 impl Merged {

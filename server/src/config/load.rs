@@ -1,9 +1,10 @@
 //! Where configuration files lie, and what they, the environment and the flags make together.
 
-use super::layer::{Layer, Merged, Origin, Problem, Problems};
-use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR};
+use super::layer::{Given, Layer, Merged, Origin, Problem, Problems};
+use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
 use super::{Config, checked, file, flags, show};
 use crate::cli::Serve;
+use crate::state_dir;
 use crate::util::file_watch::FileWatch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +65,14 @@ impl Places {
             Err(Problems(problems))
         }
     }
+
+    /// The files that exist, and what they, the environment and what was typed make together.
+    fn merged(&self, typed: &Serve) -> Result<(Vec<PathBuf>, Merged), Problems> {
+        let (files, mut layers): (Vec<_>, Vec<_>) = self.layers()?.into_iter().unzip();
+        layers.push(environment()?);
+        layers.push(flags::layer(typed)?);
+        Ok((files, Layer::merged(&layers)))
+    }
 }
 
 /// A configuration with what it was made of.
@@ -74,7 +83,7 @@ pub(crate) struct Loaded {
     /// The files that were read, the last one winning.
     pub(crate) files: Vec<PathBuf>,
     merged: Merged,
-    watches: [FileWatch; 2],
+    watch: FileWatch,
 }
 
 impl Loaded {
@@ -91,18 +100,47 @@ impl Loaded {
     /// # Errors
     /// As [`Self::new`].
     pub(crate) fn from(places: &Places, typed: &Serve) -> Result<Self, Problems> {
-        let watch = FileWatch::new(places.all().cloned());
-        let (files, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
-        layers.push(environment()?);
-        layers.push(flags::layer(typed)?);
-        let merged = Layer::merged(&layers);
-        let watches = [watch, FileWatch::new(secrets(&merged))];
-        Ok(Self {
-            config: checked::checked(&merged)?,
-            files,
-            merged,
-            watches,
-        })
+        Self::watched(places, typed).0
+    }
+
+    /// The same, with a watch of the files that decide what it is, from before they were read: those of settings, and those
+    /// of secrets. What is wrong may be set right in any of them.
+    pub(super) fn watched(places: &Places, typed: &Serve) -> (Result<Self, Problems>, FileWatch) {
+        let mut watch = FileWatch::new(places.all().cloned());
+        let loaded = places.merged(typed).and_then(|(files, merged)| {
+            watch.add(secrets(&merged));
+            Ok(Self {
+                config: checked::checked(&merged)?,
+                files,
+                merged,
+                watch: watch.clone(),
+            })
+        });
+        (loaded, watch)
+    }
+
+    /// Warns of files in which every user of this machine can read passwords.
+    pub(crate) fn warn_of_passwords(&self) {
+        for file in &self.files {
+            let from_it = |given: &Given| matches!(&given.origin, Origin::File { file: of, .. } if **of == *file);
+            let holds_password = |given: Given| {
+                let urls = match given.value {
+                    Value::Text(url) => vec![url],
+                    other => other.into_texts(),
+                };
+                urls.iter().any(|url| show::holds_password(url))
+            };
+            let cameras = self.merged.cameras.iter();
+            let urls = cameras.flat_map(|camera| [camera.get(&SOURCE), camera.get(&PUSH)]);
+            let mut urls = urls.flatten().filter(from_it);
+            if urls.any(holds_password) && state_dir::is_open_to_all(file) {
+                tracing::warn!(
+                    file = %file.display(),
+                    "every user of this machine may read the passwords in this file: chmod 600 it, or keep them \
+                     elsewhere, with key_file or ${{file:PATH}}"
+                );
+            }
+        }
     }
 
     /// The state directory, where one was given.
@@ -110,9 +148,14 @@ impl Loaded {
         checked::path(&self.merged.server, &STATE_DIR)
     }
 
-    /// Watches of the files that decide what it is, from before they were read: those of settings, and those of secrets.
-    pub(super) fn watches(&self) -> [FileWatch; 2] {
-        self.watches.clone()
+    /// A watch of the files that decide what it is, from before they were read.
+    pub(super) fn watch(&self) -> FileWatch {
+        self.watch.clone()
+    }
+
+    /// Whether anything says which cameras there are.
+    pub(super) fn names_cameras(&self) -> bool {
+        self.merged.names_cameras
     }
 
     /// The server's settings that differ, by their names in a file.

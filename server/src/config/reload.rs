@@ -3,14 +3,13 @@
 //! What a camera does about other settings belongs to [`crate::camera`]; what is said of it all over HTTP to
 //! [`crate::front`].
 
-use super::{Loaded, Places, Problems};
+use super::{Loaded, Origin, Places, Problem, Problems};
 use crate::camera::{Change, Registry, Settings};
 use crate::cli::Serve;
 use crate::front::Configuration;
 use crate::util::file_watch::FileWatch;
 use std::time::Duration;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 /// Polling interval.
 const POLL: Duration = Duration::from_secs(1);
@@ -27,6 +26,8 @@ pub(crate) struct Reload {
     started: Loaded,
     /// The cameras as they are now.
     cameras: Vec<Settings>,
+    /// Whether anything said which cameras there are.
+    names_cameras: bool,
     registry: Registry,
     told: Configuration,
 }
@@ -44,37 +45,40 @@ impl Reload {
             typed: typed.clone(),
             places: Places::new(typed.config.as_deref()),
             cameras: started.config.cameras.clone(),
+            names_cameras: started.names_cameras(),
             started,
             registry,
             told,
         }
     }
 
-    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is done, until cancelled.
-    pub(crate) async fn follow(mut self, until: CancellationToken, mut asked: impl AsyncFnMut()) {
-        let mut watches = self.started.watches();
+    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is done. Never ends, and
+    /// can be dropped at any time, also while a disk does not answer.
+    pub(crate) async fn follow(mut self, mut asked: impl AsyncFnMut()) {
+        let mut watch = self.started.watch();
         loop {
             tokio::select! {
-                () = until.cancelled() => return,
-                () = settled(&mut watches) => {}
+                () = settled(&mut watch) => {}
                 () = asked() => {}
             }
-            // What is read now is no news afterwards.
-            have_changed(&mut watches);
-            if let Some(loaded) = self.load().await {
-                watches = loaded.watches();
-            }
+            watch = self.load(watch).await;
         }
     }
 
-    /// Reads the files and applies what they say. Where something in them is wrong, nothing is changed.
-    async fn load(&mut self) -> Option<Loaded> {
+    /// Reads the files and applies what they say. Where something in them is wrong, nothing is changed. Returns a watch
+    /// of the files on which that depended.
+    async fn load(&mut self, before: FileWatch) -> FileWatch {
         let (places, typed) = (self.places.clone(), self.typed.clone());
         // A disk of the network may not answer.
-        let loaded = tokio::task::spawn_blocking(move || Loaded::from(&places, &typed)).await;
-        match loaded.ok()? {
+        let read = tokio::task::spawn_blocking(move || Loaded::watched(&places, &typed)).await;
+        let Ok((loaded, watch)) = read else {
+            return before;
+        };
+        match loaded.and_then(|loaded| self.with_cameras(loaded)) {
             Ok(loaded) => {
                 let problems = self.apply(&loaded.config.cameras);
+                self.names_cameras = loaded.names_cameras();
+                loaded.warn_of_passwords();
                 let restart = self.started.changed_at_server(&loaded);
                 if !restart.is_empty() {
                     tracing::warn!(
@@ -84,7 +88,6 @@ impl Reload {
                 }
                 tracing::info!(cameras = self.cameras.len(), "configuration read again");
                 self.told.reread(&loaded.files, &problems, &restart);
-                Some(loaded)
             }
             Err(Problems(problems)) => {
                 for problem in &problems {
@@ -92,9 +95,23 @@ impl Reload {
                 }
                 let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 self.told.refused(&problems);
-                None
             }
         }
+        watch
+    }
+
+    /// Refuses a configuration that names no cameras any more: a file that is empty or missing is a mistake of whatever
+    /// writes it, more often than the wish for the camera that is found without one.
+    fn with_cameras(&self, loaded: Loaded) -> Result<Loaded, Problems> {
+        if loaded.names_cameras() || !self.names_cameras {
+            return Ok(loaded);
+        }
+        Err(Problems(vec![Problem {
+            origin: Origin::Default,
+            text: "no file names a camera any more, and so the cameras stay: write [[camera]] for each one, which may be \
+                   without anything below it for the camera that is found by itself"
+                .into(),
+        }]))
     }
 
     /// Makes the cameras these, and returns what could not be done.
@@ -114,24 +131,14 @@ impl Reload {
 }
 
 /// Waits for a change, and then until nothing changes any more: a file that is rewritten in place is whole by then.
-async fn settled(watches: &mut [FileWatch]) {
-    let mut changed = async || {
-        sleep(POLL).await;
-        have_changed(watches)
-    };
-    while !changed().await {}
+async fn settled(watch: &mut FileWatch) {
+    watch.changed(POLL).await;
     for _ in 0..LONGEST_CHANGE {
-        if !changed().await {
+        sleep(POLL).await;
+        if !watch.has_changed().await {
             return;
         }
     }
-}
-
-/// Returns true if a file has changed since this was last called.
-fn have_changed(watches: &mut [FileWatch]) -> bool {
-    // Each of them takes note.
-    let changed = watches.iter_mut().map(FileWatch::has_changed);
-    changed.fold(false, |any, one| any | one)
 }
 
 /// What makes these cameras of those.

@@ -85,6 +85,23 @@ fn hidden(source: &str) -> String {
     format!("{scheme}://{authority}{place}{fragment}")
 }
 
+/// Whether a URL holds a password or a key itself, rather than a placeholder for it.
+pub(super) fn holds_password(url: &str) -> bool {
+    let mut parts = url.split("${");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    plain.extend(parts.filter_map(|part| Some(part.split_once('}')?.1)));
+    let Some((_, rest)) = plain.split_once("://") else {
+        return false;
+    };
+    let (authority, place) = rest.split_at(end_of_authority(rest));
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let password = user.split_once(':').map_or("", |(_, password)| password);
+    let key = place
+        .split_once('#')
+        .and_then(|(_, key)| key.split_once('='));
+    !password.is_empty() || key.is_some_and(|(_, key)| !key.is_empty())
+}
+
 /// Where a URL's host ends, in the URL without its scheme. The paths of files in placeholders are passed over.
 pub(super) fn end_of_authority(rest: &str) -> usize {
     let mut from = 0;

@@ -75,6 +75,19 @@ fn a_target_is_pushed_to_by_one_camera() {
     assert!(
         error.contains("another camera pushes to server already") && !error.contains("hunter2")
     );
+    let said = wrong(
+        "[[camera]]\nsource = \"pattern\"\npush = \"ws://a:b@server/ingest\"\n\
+         [[camera]]\nsource = \"ingest\"\npush = \"http://c:d@SERVER/\"",
+    );
+    assert!(
+        said.starts_with("pistreamer.toml:6:1: another camera pushes to server"),
+        "{said}"
+    );
+    let said = wrong("[[camera]]\npush = [\"pc:1\", \"tcp://PC:1\"]");
+    assert!(
+        said.starts_with("pistreamer.toml:2:1: it pushes to pc:1 twice"),
+        "{said}"
+    );
     let error = config(|typed| typed.push = vec!["udp://pc:1".into()]).unwrap_err();
     assert!(error.to_string().starts_with("--push: "), "{error}");
 }
@@ -181,13 +194,13 @@ fn what_is_no_setting_is_told_with_its_place_and_the_name_that_was_meant() {
 #[test]
 fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
     let said = wrong(
-        "[server]\nlisten = [\"pi.local\"]\n[[camera]]\nid = \"a b\"\nfps = 0\nsize = \"1x1\"\nquality = 500\n\
+        "[server]\nlisten = [\"pi.local\"]\n[[camera]]\nid = \"7\"\nfps = 0\nsize = \"1x1\"\nquality = 500\n\
          transform.rotate = 45\nsource = \"webcam\"\n",
     );
     let mut lines = said.lines();
     for (place, text) in [
         ("2:1", "\"pi.local\" is not an address"),
-        ("4:1", "\"a b\" is no id"),
+        ("4:1", "\"7\" is no id for a camera: a number is a place"),
         ("5:1", "choose one from 0.1 to 240"),
         ("6:1", "\"1x1\" is not WIDTHxHEIGHT"),
         ("7:1", "choose one from 1 to 100"),
@@ -199,6 +212,11 @@ fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
         assert!(line.starts_with(&start) && line.contains(text), "{said}");
     }
     assert_eq!(lines.next(), None);
+    let tiny = wrong("[[camera]]\nsource = \"pattern\"\nsize = \"64x64\"");
+    assert!(
+        tiny.starts_with("pistreamer.toml:3:1: the test pattern cannot be read at 64x64"),
+        "{tiny}"
+    );
     let twice = "[[camera]]\nid = \"a\"\n[[camera]]\nid = \"a\"\n";
     assert!(wrong(twice).contains("pistreamer.toml:4:1: pistreamer.toml:2:1 has this id already"));
     let alike = "[[camera]]\nsource = \"ingest\"\n[[camera]]\nsource = \"ingest\"\n";
@@ -214,7 +232,7 @@ fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
 #[test]
 fn a_key_file_is_the_password_of_a_sources_url() {
     let directory = tempfile::tempdir().unwrap();
-    let key = directory.path().join("key");
+    let key = directory.path().join("${a} key}");
     std::fs::write(&key, "p/w\n").unwrap();
     let source = |url: &str| {
         let text = format!("[[camera]]\nsource = \"{url}\"\nkey_file = {key:?}");
@@ -283,7 +301,7 @@ fn the_last_place_that_says_something_wins_and_each_value_says_where_it_is_from(
         "no_auth = true  # --no-auth".into(),
         "fps = 7  # --fps".into(),
         "quality = 80  # default".into(),
-        "[[camera]]\nid = \"cam\"  # follows from the source\n".into(),
+        "[[camera]]\nid = \"cam-".into(),
         format!(
             "source = \"http://me:***@cam/?pw=***\"  # {}",
             at("2", "5:1")
@@ -390,6 +408,22 @@ fn what_is_shown_has_no_secret_of_a_query_with_an_at_sign() {
     );
     let config = checked::checked(&merged).unwrap();
     assert_eq!(config.cameras[0].source.to_string(), "http://cam:8080/s");
+}
+
+#[test]
+fn a_placeholder_is_no_password_and_what_stands_there_itself_is() {
+    for (url, holds) in [
+        ("http://me:pw@cam/", true),
+        ("http://me:a${X}@cam/", true),
+        ("http://pi:8000/#key=abc", true),
+        ("http://me:${X}@cam/", false),
+        ("http://${file:/a/b}:${file:/a:b}@cam/", false),
+        ("http://pi:8000/#key=${KEY}", false),
+        ("http://me@cam:8080/a:b@c", false),
+        ("files:/a:b@c", false),
+    ] {
+        assert_eq!(show::holds_password(url), holds, "{url}");
+    }
 }
 
 #[test]

@@ -164,7 +164,12 @@ impl Tls {
     pub async fn follow(&self, until: CancellationToken) {
         let mut watch = self.watch.clone();
         while let Some(()) = until.run_until_cancelled(watch.changed(LOOK)).await {
-            match read(&self.files) {
+            let files = self.files.clone();
+            let reading = tokio::task::spawn_blocking(move || read(&files));
+            let Some(Ok(read)) = until.run_until_cancelled(reading).await else {
+                continue;
+            };
+            match read {
                 Ok(key) => {
                     *self
                         .current

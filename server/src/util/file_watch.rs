@@ -37,31 +37,48 @@ impl Version {
 #[derive(Clone, Debug)]
 pub(crate) struct FileWatch {
     files: Vec<(PathBuf, Option<Version>)>,
+    version: fn(&Path) -> Option<Version>,
 }
 
 impl FileWatch {
     /// Watches these files from now on. Make it before they are read: what changes in between is then noticed.
     pub(crate) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        let files = paths.into_iter().map(|path| {
-            let version = Version::of(&path);
-            (path, version)
-        });
-        Self {
-            files: files.collect(),
-        }
+        let mut watch = Self {
+            files: Vec::new(),
+            version: Version::of,
+        };
+        watch.add(paths);
+        watch
     }
 
-    /// Returns true if one of the files has changed, appeared or gone since this was last called.
+    /// Watches these files, too, from now on.
+    pub(crate) fn add(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.files.extend(paths.into_iter().map(|path| {
+            let version = (self.version)(&path);
+            (path, version)
+        }));
+    }
+
+    /// Returns true if one of the files has changed, appeared or gone since this last returned.
     ///
     /// A file may be only half written then. It changes once more when it is whole, so that whoever cannot use it goes on
     /// with what it had, and reads it again after the next change.
-    pub(crate) fn has_changed(&mut self) -> bool {
-        let mut changed = false;
-        for (path, known) in &mut self.files {
-            let now = Version::of(path);
-            changed |= now != *known;
-            *known = now;
-        }
+    pub(crate) async fn has_changed(&mut self) -> bool {
+        let (mut files, version) = (self.files.clone(), self.version);
+        // A network's disk may not answer, which must not hold up anything else.
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut changed = false;
+            for (path, known) in &mut files {
+                let now = version(path);
+                changed |= now != *known;
+                *known = now;
+            }
+            (files, changed)
+        });
+        let Ok((files, changed)) = looked.await else {
+            return false;
+        };
+        self.files = files;
         changed
     }
 
@@ -69,7 +86,7 @@ impl FileWatch {
     pub(crate) async fn changed(&mut self, interval: Duration) {
         loop {
             sleep(interval).await;
-            if self.has_changed() {
+            if self.has_changed().await {
                 return;
             }
         }
@@ -80,20 +97,21 @@ impl FileWatch {
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::{Condvar, Mutex};
 
-    #[test]
-    fn a_file_that_only_is_read_has_not_changed() {
+    #[tokio::test]
+    async fn a_file_that_only_is_read_has_not_changed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "one").unwrap();
         let mut watch = FileWatch::new([path.clone(), directory.path().join("none")]);
-        assert!(!watch.has_changed());
+        assert!(!watch.has_changed().await);
         fs::read(&path).unwrap();
-        assert!(!watch.has_changed());
+        assert!(!watch.has_changed().await);
     }
 
-    #[test]
-    fn every_way_to_change_a_file_is_noticed_once() {
+    #[tokio::test]
+    async fn every_way_to_change_a_file_is_noticed_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("file"), "one").unwrap();
@@ -125,8 +143,8 @@ mod tests {
             let before = fs::metadata(path("file")).map(|data| (data.ctime(), data.ctime_nsec()));
             while tick(directory.path()) <= before.as_ref().copied().unwrap_or_default() {}
             change();
-            assert!(watch.has_changed(), "change {number}");
-            assert!(!watch.has_changed(), "change {number} is told twice");
+            assert!(watch.has_changed().await, "change {number}");
+            assert!(!watch.has_changed().await, "change {number} is told twice");
         }
     }
 
@@ -137,8 +155,8 @@ mod tests {
         (data.ctime(), data.ctime_nsec())
     }
 
-    #[test]
-    fn a_directory_that_a_link_leads_to_can_be_swapped_for_another() {
+    #[tokio::test]
+    async fn a_directory_that_a_link_leads_to_can_be_swapped_for_another() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         for name in ["first", "second"] {
@@ -149,7 +167,7 @@ mod tests {
         let mut watch = FileWatch::new([path("current").join("file")]);
         symlink(path("second"), path("next")).unwrap();
         fs::rename(path("next"), path("current")).unwrap();
-        assert!(watch.has_changed());
+        assert!(watch.has_changed().await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -162,5 +180,28 @@ mod tests {
         assert!(waited.is_err(), "nothing has changed");
         fs::write(&path, "new").unwrap();
         watch.changed(second).await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_holds_up_nothing_else() {
+        static IS_SILENT: Mutex<bool> = Mutex::new(true);
+        static ANSWERS: Condvar = Condvar::new();
+        let mut watch = FileWatch {
+            files: vec![("file".into(), None)],
+            version: |path| {
+                let is_silent = IS_SILENT.lock().unwrap();
+                drop(ANSWERS.wait_while(is_silent, |is_silent| *is_silent));
+                Version::of(path)
+            },
+        };
+        tokio::select! {
+            biased;
+            _ = watch.has_changed() => panic!("the disk does not answer"),
+            // Everything else goes on, on the same thread.
+            () = sleep(Duration::from_millis(1)) => {}
+        }
+        *IS_SILENT.lock().unwrap() = false;
+        ANSWERS.notify_all();
+        assert!(!watch.has_changed().await);
     }
 }

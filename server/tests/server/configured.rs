@@ -1,9 +1,12 @@
 //! Configuration files: found, merged, checked and shown by the program itself.
 
 use crate::process::{pistreamer, refused, started};
+use crate::reloaded::{HEAD, Server, camera};
 use crate::support::{Running, TestServer, TestViewer};
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -157,6 +160,62 @@ fn config_example_is_a_file_that_the_program_takes_and_the_reference_holds_it() 
     assert!(
         reference.contains(&format!("```toml\n{example}```\n")),
         "docs/configuration.md is not `pistreamer config example`:\n{example}"
+    );
+}
+
+#[test]
+fn a_file_that_was_found_is_not_read_where_another_user_can_have_written_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pistreamer.toml");
+    let shown = |arguments: &[&str]| {
+        let arguments = [&["config", "show"], arguments].concat();
+        said(there(directory.path(), &arguments))
+    };
+    std::fs::write(&path, "[limits]\nviewers = 3\n").unwrap();
+    let (right, text) = shown(&[]);
+    assert!(right && text.contains("viewers = 3"), "{text}");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    let (right, text) = shown(&[]);
+    assert!(
+        !right && text.contains("chmod o-w pistreamer.toml"),
+        "{text}"
+    );
+    // One that was named was chosen.
+    let (right, text) = shown(&["--config", "pistreamer.toml"]);
+    assert!(right && text.contains("viewers = 3"), "{text}");
+    // Only root can give a file away.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    if chown(&path, Some(65_534), None).is_ok() {
+        let (right, text) = shown(&[]);
+        assert!(
+            !right && text.contains("the user with the id 65534"),
+            "{text}"
+        );
+    }
+    std::fs::remove_file(&path).unwrap();
+    let pipe = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(pipe.success());
+    let (right, text) = shown(&[]);
+    assert!(!right && text.contains("not a regular file"), "{text}");
+}
+
+#[test]
+fn a_password_in_a_file_that_every_user_may_read_is_warned_of() {
+    let far = |password: &str| {
+        camera(
+            "far",
+            &format!("source = \"http://me:{password}@127.0.0.1:9/\""),
+        )
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pistreamer.toml");
+    std::fs::write(&path, HEAD.to_owned() + &far("hunter2")).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let mut server = Server::start_in(directory, &path);
+    let line = server.log("every user of this machine may read the passwords");
+    assert!(
+        line.contains("pistreamer.toml") && !line.contains("hunter2"),
+        "{line}"
     );
 }
 

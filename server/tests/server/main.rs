@@ -49,6 +49,7 @@ mod terminal;
 mod texts;
 mod tls;
 mod undecodable;
+mod unusable;
 mod vanished;
 mod viewers;
 mod violations;

@@ -7,7 +7,7 @@ mod output;
 mod progress;
 mod writer;
 
-use super::process::{every_core, shutdown_signal};
+use super::process::{every_core, finish, shutdown_signal};
 use crate::cli;
 use config::Config;
 use output::{Output, OutputError};
@@ -63,7 +63,9 @@ const LAST_FRAME: Duration = Duration::from_secs(1);
 /// Where the configuration is wrong, no frame came, or one could not be written.
 pub(super) fn run(typed: &cli::Grab) -> anyhow::Result<()> {
     let config = Config::new(typed)?;
-    every_core()?.block_on(async { Ok(grab(config, shutdown_signal()?).await?) })
+    finish(every_core()?, async {
+        Ok(grab(config, shutdown_signal()?).await?)
+    })
 }
 
 /// Writes frames until there are enough of them, the time is over, or `stop` is done.
