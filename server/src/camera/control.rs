@@ -26,7 +26,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CommandError {
     /// The consumer may only watch.
-    #[error("your key is for looking: commands to a camera need one with the role operate")]
+    #[error("commands to a camera need the role operate: give a key that has it")]
     Forbidden,
     /// The camera has no such control.
     #[error("this camera has no control named {0:?}")]

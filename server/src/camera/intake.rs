@@ -6,7 +6,7 @@ use super::{Phase, StateCell};
 use crate::encode::{self, Pool};
 use crate::hub::Feed;
 use crate::source::{Mode, RawFrame, Report, Sink};
-use crate::util::log_throttle::Folded;
+use crate::util::log_throttle::Comings;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ pub(super) struct Intake {
     pub state: Arc<StateCell>,
     pub pool: Pool,
     /// Pushers may connect and disconnect at any rate.
-    pub opened: Folded,
+    pub opened: Comings,
 }
 
 impl Sink for Intake {
@@ -41,7 +41,7 @@ impl Sink for Intake {
                 tracing::debug!(reason, "left out a broken picture");
             }
             // A consumer that stays, such as a push, must not keep the last picture available to others.
-            Report::Lost(_) => self.feed.forget(),
+            Report::Lost(_) | Report::Starting(_) => self.feed.forget(),
             Report::Named(_) | Report::TestPattern(_) | Report::Controls(_) => {}
         }
         self.state.report(&report);
@@ -54,8 +54,9 @@ impl Intake {
         self.feed.set_width(*width);
         if self.state.get().phase == Phase::Live {
             tracing::debug!(width, height, fps, "the picture has another size");
-        } else if let Some(times) = self.opened.again() {
-            tracing::info!(width, height, fps, times, "camera is open");
+        } else if let Some(left_out) = self.opened.again() {
+            let left_out = (left_out > 0).then_some(left_out);
+            tracing::info!(width, height, fps, left_out, "camera is open");
         }
     }
 }

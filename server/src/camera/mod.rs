@@ -32,7 +32,7 @@ use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
 use crate::source::{Port, Report};
-use crate::util::log_throttle::Folded;
+use crate::util::log_throttle::Comings;
 use crate::via::Via;
 use anyhow::Context as _;
 use control::Accepted;
@@ -137,13 +137,13 @@ impl Camera {
             feed: Arc::clone(feed),
             state: Arc::clone(state),
             pool: pool.context("cannot start the encoder")?,
-            opened: Folded::new(),
+            opened: Comings::new(),
         };
         let port = Port::new(Arc::new(intake), feed.demand().clone());
-        let CameraState {
-            name, source: kind, ..
-        } = state.get();
-        tracing::info!(%id, name, source = kind, "camera");
+        let Settings {
+            name, source: spec, ..
+        } = lifecycle.settings();
+        tracing::info!(%id, name, source = %spec, "camera");
         lifecycle
             .start(port, source)
             .context("cannot start the source")?;

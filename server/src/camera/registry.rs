@@ -145,7 +145,8 @@ impl Registry {
             }
             Change::Reconfigure(settings) => {
                 let camera = &cameras[known(&settings.id)?];
-                tracing::info!(id = %settings.id, "camera has other settings");
+                let changed = settings.changed_since(&camera.settings()).join(", ");
+                tracing::info!(id = %settings.id, changed, "camera has other settings");
                 camera
                     .send(Command::Reconfigure(Box::new(settings)))
                     .expect("only what controls are set to can be refused");

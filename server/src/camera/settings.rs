@@ -52,6 +52,29 @@ impl Settings {
         }
     }
 
+    /// What differs from `before`, in the words of the configuration file.
+    pub(super) fn changed_since(&self, before: &Self) -> Vec<&'static str> {
+        let size = |settings: &Self| (settings.capture.width, settings.capture.height);
+        let changes = [
+            ("name", self.name != before.name),
+            ("source", self.source != before.source),
+            ("size", size(self) != size(before)),
+            (
+                "fps",
+                self.capture.fps.to_bits() != before.capture.fps.to_bits(),
+            ),
+            (
+                "transform",
+                self.capture.transform != before.capture.transform,
+            ),
+            ("quality", self.quality != before.quality),
+            ("renditions", self.renditions != before.renditions),
+            ("push", self.push != before.push),
+        ];
+        let changed = changes.into_iter().filter(|(_, changed)| *changed);
+        changed.map(|(name, _)| name).collect()
+    }
+
     /// Returns true if the source must be made anew after a change from `before`.
     pub(super) fn needs_restart(&self, before: &Self) -> bool {
         self.source != before.source || self.capture != before.capture

@@ -220,6 +220,7 @@ impl StateCell {
                 });
             }
             Report::Lost(reason) => self.turn(Phase::NoSignal, reason),
+            Report::Starting(reason) => self.turn(Phase::Starting, reason),
             Report::Named(name) => {
                 let mut names = self.names();
                 names.own = (*name).into();

@@ -69,11 +69,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 subscription.resume();
             }
             ViewerMessage::Control { name, value } => {
-                if let Err(error) = subscription.operator().set(name, value) {
-                    self.say(ServerMessage::Error {
+                match subscription.operator().set(name.clone(), value) {
+                    // A drag of a slider sends dozens.
+                    Ok(()) => match self.commanded.again() {
+                        Some(left_out) => {
+                            let left_out = (left_out > 0).then_some(left_out);
+                            tracing::info!(
+                                control = name,
+                                value,
+                                left_out,
+                                "the viewer sets a control"
+                            );
+                        }
+                        None => tracing::debug!(control = name, value, "the viewer sets a control"),
+                    },
+                    Err(error) => self.say(ServerMessage::Error {
                         code: error.code().into(),
                         message: error.to_string(),
-                    })?;
+                    })?,
                 }
             }
             _ => {}

@@ -20,6 +20,7 @@ pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::camera::{CameraState, Event, Subscription};
 use crate::hub::{self, Frame};
+use crate::util::log_throttle::Comings;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
@@ -75,6 +76,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         ping_due: now + config.ping_interval,
         probe: None,
         probes: 0,
+        commanded: Comings::new(),
         problem,
     };
     let end = match session.serve(&mut subscription, pin!(stop)).await {
@@ -109,6 +111,8 @@ struct Session<S> {
     ping_due: Instant,
     probe: Option<Probe>,
     probes: u64,
+    /// Lines about controls that are set.
+    commanded: Comings,
     problem: Option<watch::Receiver<Option<String>>>,
 }
 

@@ -29,6 +29,8 @@ pub enum Report<'a> {
     Open(&'a Mode),
     /// The device has stopped delivering, with the reason.
     Lost(&'a str),
+    /// The device is being opened or made anew, as another server tells it.
+    Starting(&'a str),
     /// A broken picture was dropped, with the reason.
     Broken(&'a str),
     /// The camera's name, as another server tells it.
@@ -202,6 +204,11 @@ impl Port {
             self.numbering().forget_last();
             sink.report(Report::Lost(&reason));
         });
+    }
+
+    /// Reports that the device is being opened at the server that captures the pictures.
+    pub fn starting(&self, reason: &str) {
+        self.report(Report::Starting(&text::plain(reason)));
     }
 
     /// Reports the camera's name, as the server that captures the pictures tells it. Until then it is that of

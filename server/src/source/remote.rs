@@ -113,7 +113,7 @@ impl Intake {
             (CameraState::Live, Some(size)) => self.open(size),
             (CameraState::Live, None) => self.lost(&format!("{camera} has sent no picture yet")),
             (CameraState::NoSignal, _) => self.lost(&status.reason),
-            (CameraState::Starting, _) => self.lost(&format!("{camera} is being opened")),
+            (CameraState::Starting, _) => self.starting(&format!("{camera} is being opened")),
             // A state of a newer server, in which there may be pictures.
             _ => {}
         }
@@ -124,6 +124,11 @@ impl Intake {
     pub fn lost(&mut self, reason: &str) {
         self.open = None;
         self.port.lost(reason);
+    }
+
+    fn starting(&mut self, reason: &str) {
+        self.open = None;
+        self.port.starting(reason);
     }
 
     /// Reports the camera's name, if there is one.

@@ -65,6 +65,29 @@ fn live_at(fps: f64) -> CameraStatus {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_is_being_opened_is_starting_all_along_a_chain() {
+    let origin = showing("ingest");
+    let relay = relaying(&origin);
+    let mut publisher = publisher(&origin).await;
+    publisher.status(live_at(5.0)).await.unwrap();
+    relay.camera_is(|camera| camera["state"] == "live").await;
+    let starting = CameraStatus {
+        state: CameraState::Starting,
+        ..live_at(5.0)
+    };
+    publisher.status(starting).await.unwrap();
+    for server in [&origin, &relay] {
+        server
+            .camera_is(|camera| camera["state"] == "starting")
+            .await;
+    }
+    publisher.status(live_at(5.0)).await.unwrap();
+    relay.camera_is(|camera| camera["state"] == "live").await;
+    publisher.close().await;
+    stop([relay, origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_has_to_watch_for_a_chain_to_learn_that_the_camera_came_and_how_fast_it_is() {
     let origin = showing("ingest");
     let middle = relaying(&origin);
