@@ -3,6 +3,7 @@
 //! A camera's pictures are as incompressible as noise, so they cost the same to pack and to send.
 
 use anyhow::Context;
+use pistreamer_protocol::jpeg;
 use std::fs;
 use tempfile::TempDir;
 
@@ -20,6 +21,8 @@ pub fn jpeg(bytes: usize, seed: u64) -> Vec<u8> {
     ];
     let mut jpeg = BEGINNING.to_vec();
     jpeg.extend([16; 64]);
+    // As cameras' JPEGs have them: a server that adds missing ones has to copy the picture.
+    jpeg.extend(huffman_tables());
     jpeg.extend(SCAN);
     let mut state = seed | 1;
     while jpeg.len() + 2 < bytes {
@@ -32,6 +35,16 @@ pub fn jpeg(bytes: usize, seed: u64) -> Vec<u8> {
     }
     jpeg.extend([0xff, 0xd9]);
     jpeg
+}
+
+/// The segments with a picture's Huffman tables.
+fn huffman_tables() -> Vec<u8> {
+    const DHT: u8 = 0xc4;
+    let picture = include_bytes!("../../protocol/tests/pictures/quarters.jpg");
+    let segments = jpeg::segments(picture).map_while(Result::ok);
+    let tables = segments.filter(|segment| segment.marker == DHT);
+    let bytes = tables.flat_map(|table| &picture[table.at..table.end()]);
+    bytes.copied().collect()
 }
 
 /// A small progressive JPEG that claims 8192x8192, whose decoder would set aside 400 MB.
@@ -64,8 +77,10 @@ mod tests {
 
     #[test]
     fn it_is_a_whole_jpeg_of_that_size() {
-        let jpeg = jpeg(128_000, 1);
-        let info = pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
-        assert_eq!((jpeg.len(), info.width, info.height), (128_000, 1280, 720));
+        let picture = jpeg(128_000, 1);
+        let mended = jpeg::mend(&picture).unwrap();
+        assert_eq!(mended.jpeg, picture);
+        let (width, height) = (mended.info.width, mended.info.height);
+        assert_eq!((picture.len(), width, height), (128_000, 1280, 720));
     }
 }
