@@ -69,15 +69,7 @@ impl Stamp {
     pub fn write(&self, jpeg: &[u8]) -> Result<Vec<u8>, JpegError> {
         let segment = self.segment();
         let mut out = Vec::with_capacity(jpeg.len() + segment.len());
-        let mut at = match jpeg::segments(jpeg).next() {
-            Some(Ok(first))
-                if first.marker == jpeg::APP0 && first.payload.starts_with(b"JFIF\0") =>
-            {
-                first.end()
-            }
-            Some(Err(error)) => return Err(error),
-            _ => jpeg::SOI.len(),
-        };
+        let mut at = place(jpeg)?;
         out.extend_from_slice(&jpeg[..at]);
         out.extend_from_slice(&segment);
         let mut previous_end = jpeg::SOI.len();
@@ -97,6 +89,24 @@ impl Stamp {
         Ok(out)
     }
 
+    /// Puts this stamp into the JPEG that `memory` holds from `start` on, and moves only what stands before the stamp: that goes
+    /// into the free bytes before the JPEG. Returns where the JPEG starts then. `None` leaves all as it was: there are too few free
+    /// bytes, an older stamp has to go, or the segments up to the picture data cannot be walked.
+    pub fn write_ahead(&self, memory: &mut [u8], start: usize) -> Option<usize> {
+        let jpeg = memory.get(start..)?;
+        for segment in jpeg::segments(jpeg) {
+            if stamp_text(&segment.ok()?).is_some() {
+                return None;
+            }
+        }
+        let at = place(jpeg).ok()?;
+        let segment = self.segment();
+        let now = start.checked_sub(segment.len())?;
+        memory.copy_within(start..start + at, now);
+        memory[now + at..start + at].copy_from_slice(&segment);
+        Some(now)
+    }
+
     /// The whole COM segment, marker and length included.
     fn segment(&self) -> Vec<u8> {
         let mut text = format!("{MAGIC} seq={} captured-us={}", self.seq, self.captured_us);
@@ -109,6 +119,17 @@ impl Stamp {
         segment.extend_from_slice(&len.to_be_bytes());
         segment.extend_from_slice(text.as_bytes());
         segment
+    }
+}
+
+/// Where a stamp goes: right behind JFIF's segment if that comes first, else behind SOI.
+fn place(jpeg: &[u8]) -> Result<usize, JpegError> {
+    match jpeg::segments(jpeg).next() {
+        Some(Ok(first)) if first.marker == jpeg::APP0 && first.payload.starts_with(b"JFIF\0") => {
+            Ok(first.end())
+        }
+        Some(Err(error)) => Err(error),
+        _ => Ok(jpeg::SOI.len()),
     }
 }
 
@@ -187,6 +208,46 @@ mod tests {
             .unwrap();
         assert_eq!(&stamped[..6], b"\xff\xd8\xff\xfe\x00\x3a");
         assert!(stamped.ends_with(&[COMMENT, REST].concat()));
+    }
+
+    #[test]
+    fn with_room_before_the_jpeg_only_what_stands_before_the_stamp_moves() {
+        for jpeg in [
+            [JFIF, COMMENT, REST].concat(),
+            [b"\xff\xd8", COMMENT, REST].concat(),
+        ] {
+            let stamped = stamp(1042).write(&jpeg).unwrap();
+            let needed = stamped.len() - jpeg.len();
+            for room in [needed, needed + 7] {
+                let mut memory = [vec![0xee; room], jpeg.clone()].concat();
+                assert_eq!(
+                    stamp(1042).write_ahead(&mut memory, room),
+                    Some(room - needed)
+                );
+                assert_eq!(memory[room - needed..], stamped);
+                assert!(memory[..room - needed].iter().all(|byte| *byte == 0xee));
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_stamp_cannot_go_ahead_nothing_is_changed() {
+        let jpeg = [JFIF, COMMENT, REST].concat();
+        let needed = stamp(1).segment().len();
+        let stamped = stamp(1).write(&jpeg).unwrap();
+        for (room, jpeg) in [
+            (needed - 1, jpeg.as_slice()),
+            (0, &jpeg),
+            (300, &stamped),
+            (300, &jpeg[..8]),
+            (300, b"GIF89a"),
+        ] {
+            let before = [&vec![0xee; room], jpeg].concat();
+            let mut memory = before.clone();
+            assert_eq!(stamp(1).write_ahead(&mut memory, room), None);
+            assert_eq!(memory, before);
+        }
+        assert_eq!(stamp(1).write_ahead(&mut [], 1), None);
     }
 
     #[test]

@@ -267,7 +267,7 @@ impl Shared {
             Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
             Image::Jpeg(picture) => self.rescale_jpeg(picture.with(&stamp)?, &stamp, None, tools),
             Image::Stamped(picture) => {
-                let stamp = Stamp::read(&picture.jpeg).unwrap_or(stamp);
+                let stamp = Stamp::read(picture.jpeg()).unwrap_or(stamp);
                 self.rescale_jpeg(picture, &stamp, Some(Instant::now()), tools)
             }
         }
@@ -332,8 +332,8 @@ impl Shared {
         from_elsewhere: Option<Instant>,
         tools: &mut Tools,
     ) -> Result<Made, FrameError> {
-        let Whole { jpeg, info } = picture;
-        let jpeg = bounded(jpeg)?;
+        let info = picture.info;
+        let jpeg = bounded(picture.into_jpeg())?;
         let full = info.displayed();
         let mut made = Made::default();
         // The full one first: there is nothing to be made of it.

@@ -31,7 +31,7 @@ pub use port::{Port, Report, Sink};
 pub use spec::{Spec, SpecError};
 pub use supervise::Pauses;
 pub(crate) use supervise::supervise;
-pub use whole::{Mended, Whole};
+pub use whole::{HEADROOM, Mended, Whole};
 
 use pistreamer_protocol::message::Camera;
 use pistreamer_protocol::text;

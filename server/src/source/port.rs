@@ -152,7 +152,7 @@ impl Port {
     /// # Errors
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
     pub fn arrived(&self, mut picture: Whole) -> Result<u64, JpegError> {
-        let Some(stamp) = Stamp::read(&picture.jpeg) else {
+        let Some(stamp) = Stamp::read(picture.jpeg()) else {
             return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(picture)));
         };
         let captured_us = stamp.captured_us;

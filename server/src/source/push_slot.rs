@@ -82,7 +82,7 @@ impl PushSession {
     /// # Errors
     /// Where its stamp cannot be replaced.
     pub fn picture(&mut self, picture: Whole) -> Result<u64, JpegError> {
-        let stamp = Stamp::read(&picture.jpeg);
+        let stamp = Stamp::read(picture.jpeg());
         let given = self.intake().whole(picture)?;
         Ok(stamp.map_or(given, |stamp| stamp.seq))
     }

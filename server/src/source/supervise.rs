@@ -103,15 +103,13 @@ mod tests {
     }
 
     fn nothing() -> Whole {
-        Whole {
-            jpeg: Bytes::new(),
-            info: Info {
-                width: 16,
-                height: 8,
-                len: 0,
-                orientation: Orientation::UPRIGHT,
-            },
-        }
+        let info = Info {
+            width: 16,
+            height: 8,
+            len: 0,
+            orientation: Orientation::UPRIGHT,
+        };
+        Whole::checked(Bytes::new(), info)
     }
 
     /// Fails at its first run, delivers a frame and panics at its second, then waits for the end.

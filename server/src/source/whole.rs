@@ -3,31 +3,75 @@
 //! What is mended belongs to [`jpeg::mend`].
 
 use crate::decoder;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{self, Info, JpegError};
 use std::borrow::Cow;
 
+/// Bytes that are left free before a JPEG that is copied here: its stamp, unless the camera's id is very long, then fits in
+/// without a second copy.
+pub const HEADROOM: usize = 192;
+
 /// One whole JPEG with its Huffman tables.
 #[derive(Clone, Debug)]
 pub struct Whole {
-    /// The bytes that came, where nothing was wrong with them.
-    pub jpeg: Bytes,
+    /// The JPEG, after whatever is free before it.
+    memory: Bytes,
+    start: usize,
     /// What it tells.
     pub info: Info,
 }
 
 impl Whole {
-    /// The same with that stamp in place of any that it has.
+    /// A JPEG that has been checked.
+    #[cfg(test)]
+    pub(crate) fn checked(jpeg: Bytes, info: Info) -> Self {
+        Self {
+            memory: jpeg,
+            start: 0,
+            info,
+        }
+    }
+
+    /// The JPEG: the bytes that came, where nothing was wrong with them.
+    pub fn jpeg(&self) -> &[u8] {
+        &self.memory[self.start..]
+    }
+
+    /// The JPEG, to be shared.
+    pub fn into_jpeg(mut self) -> Bytes {
+        self.memory.advance(self.start);
+        self.memory
+    }
+
+    /// The same with that stamp in place of any that it has. Copied only where other parts of its memory are in use, or have too
+    /// little room for the stamp.
     ///
     /// # Errors
     /// As for [`Stamp::write`].
-    pub(crate) fn with(&self, stamp: &Stamp) -> Result<Self, JpegError> {
-        let jpeg: Bytes = stamp.write(&self.jpeg)?.into();
-        let len = jpeg.len();
+    pub(crate) fn with(mut self, stamp: &Stamp) -> Result<Self, JpegError> {
+        if self.start > 0 {
+            match self.memory.try_into_mut() {
+                Ok(mut memory) => {
+                    let start = stamp.write_ahead(&mut memory, self.start);
+                    self.memory = memory.freeze();
+                    if let Some(start) = start {
+                        self.start = start;
+                        self.info.len = self.memory.len() - start;
+                        return Ok(self);
+                    }
+                }
+                Err(shared) => self.memory = shared,
+            }
+        }
+        let jpeg: Bytes = stamp.write(self.jpeg())?.into();
         Ok(Self {
-            jpeg,
-            info: Info { len, ..self.info },
+            info: Info {
+                len: jpeg.len(),
+                ..self.info
+            },
+            memory: jpeg,
+            start: 0,
         })
     }
 }
@@ -51,8 +95,24 @@ impl Mended {
     /// # Errors
     /// Where it is none, or one that no browser shows.
     pub fn new(jpeg: Bytes) -> Result<Self, JpegError> {
-        let mended = jpeg::mend(&jpeg)?;
-        Ok(Self::of(mended, |same| jpeg.slice_ref(same)))
+        Self::after(0, jpeg)
+    }
+
+    /// Mends the JPEG that begins after so many free bytes, and may be followed by anything.
+    ///
+    /// # Errors
+    /// Where it is none, or one that no browser shows.
+    pub fn after(start: usize, mut memory: Bytes) -> Result<Self, JpegError> {
+        let mended = jpeg::mend(&memory[start..])?;
+        let (info, was_open) = (mended.info, mended.was_open);
+        Ok(match mended.jpeg {
+            Cow::Borrowed(same) => {
+                let end = start + same.len();
+                memory.truncate(end);
+                Self::of(memory, start, info, was_open)
+            }
+            Cow::Owned(mended) => Self::of(mended.into(), 0, info, was_open),
+        })
     }
 
     /// Mends a copy of a JPEG that ends where memory does, as [`jpeg::Walk`] has found.
@@ -60,7 +120,7 @@ impl Mended {
     /// # Errors
     /// Where it is none, or one that no browser shows.
     pub fn copy_of_ended(memory: &[u8]) -> Result<Self, JpegError> {
-        Ok(Self::of(jpeg::mend_ended(memory)?, Bytes::copy_from_slice))
+        Ok(Self::copy(jpeg::mend_ended(memory)?))
     }
 
     /// Mends a copy of the JPEG that memory begins with.
@@ -68,18 +128,24 @@ impl Mended {
     /// # Errors
     /// Where it is none, or one that no browser shows.
     pub fn copy_of(memory: &[u8]) -> Result<Self, JpegError> {
-        Ok(Self::of(jpeg::mend(memory)?, Bytes::copy_from_slice))
+        Ok(Self::copy(jpeg::mend(memory)?))
     }
 
-    fn of<'a>(mended: jpeg::Mended<'a>, keep: impl FnOnce(&'a [u8]) -> Bytes) -> Self {
-        let whole = Whole {
-            info: mended.info,
-            jpeg: match mended.jpeg {
-                Cow::Borrowed(same) => keep(same),
-                Cow::Owned(mended) => mended.into(),
-            },
+    fn copy(mended: jpeg::Mended<'_>) -> Self {
+        let (memory, start) = match mended.jpeg {
+            Cow::Borrowed(same) => ([&[0; HEADROOM], same].concat(), HEADROOM),
+            Cow::Owned(mended) => (mended, 0),
         };
-        if mended.was_open {
+        Self::of(memory.into(), start, mended.info, mended.was_open)
+    }
+
+    fn of(memory: Bytes, start: usize, info: Info, was_open: bool) -> Self {
+        let whole = Whole {
+            memory,
+            start,
+            info,
+        };
+        if was_open {
             Self::Open(Open(whole))
         } else {
             Self::Whole(whole)
@@ -104,12 +170,53 @@ impl Open {
     /// # Errors
     /// Where it has not.
     pub fn checked(self) -> Result<Whole, JpegError> {
-        let Whole { jpeg, info } = self.0;
-        if decoder::is_complete(&jpeg) {
-            Ok(Whole { jpeg, info })
+        let Self(whole) = self;
+        if decoder::is_complete(whole.jpeg()) {
+            Ok(whole)
         } else {
-            let at = jpeg.len() - jpeg::EOI.len();
+            let at = whole.jpeg().len() - jpeg::EOI.len();
             Err(JpegError::Truncated { at })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JPEG: &[u8] = include_bytes!("../../../protocol/tests/pictures/quarters.jpg");
+
+    fn stamp() -> Stamp {
+        Stamp {
+            seq: 7,
+            captured_us: 1_764_000_000_123_456,
+            camera: "garden".into(),
+        }
+    }
+
+    fn whole() -> Whole {
+        Mended::copy_of(JPEG).and_then(Mended::whole).unwrap()
+    }
+
+    #[test]
+    fn a_copied_picture_is_stamped_where_it_is() {
+        let picture = whole();
+        let end = picture.jpeg().as_ptr_range().end;
+        let stamped = picture.with(&stamp()).unwrap();
+        assert_eq!(stamped.jpeg(), stamp().write(JPEG).unwrap());
+        assert_eq!(stamped.info.len, stamped.jpeg().len());
+        assert_eq!(stamped.jpeg().as_ptr_range().end, end);
+        assert_eq!(stamped.into_jpeg().as_ptr_range().end, end);
+    }
+
+    #[test]
+    fn a_picture_that_is_shared_or_stamped_is_copied_and_stays_as_it_is() {
+        let shared = whole();
+        let stamped = shared.clone().with(&stamp()).unwrap();
+        assert_eq!(shared.jpeg(), JPEG);
+        assert_eq!(stamped.jpeg(), stamp().write(JPEG).unwrap());
+        let again = stamped.with(&stamp()).unwrap();
+        assert_eq!(again.jpeg(), stamp().write(JPEG).unwrap());
+        assert_eq!(again.info.len, again.jpeg().len());
     }
 }

@@ -180,13 +180,13 @@ mod tests {
     fn a_webcams_jpeg_loses_its_padding_and_gets_its_tables() {
         let bare = [HEAD, TAIL].concat();
         let padded = [bare.as_slice(), &[0; 100]].concat();
-        let jpeg = read_jpeg(&padded, None).unwrap().jpeg;
+        let jpeg = read_jpeg(&padded, None).unwrap().into_jpeg();
         pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
         assert!(jpeg.starts_with(HEAD) && jpeg.ends_with(TAIL));
         assert_eq!(jpeg.len(), bare.len() + 420);
-        assert_eq!(read_jpeg(&padded, Some(bare.len())).unwrap().jpeg, jpeg);
+        assert_eq!(read_jpeg(&padded, Some(bare.len())).unwrap().jpeg(), jpeg);
         // With its own tables it stays as it is, and an absurd length is not believed.
-        assert_eq!(read_jpeg(&jpeg, Some(1 << 40)).unwrap().jpeg, jpeg);
+        assert_eq!(read_jpeg(&jpeg, Some(1 << 40)).unwrap().jpeg(), jpeg);
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! Many pictures in one file belong to [`super::reel`].
 
 use super::{Found, LARGEST, WHAT_TO_GIVE, unreadable};
-use crate::source::{Mended, SourceError};
+use crate::source::{HEADROOM, Mended, SourceError};
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{DirEntry, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// One pass over a directory, as it was when the pass began.
@@ -24,9 +27,9 @@ impl Directory {
     pub fn list(path: &Path) -> Result<Self, SourceError> {
         let mut names = Vec::new();
         for entry in path.read_dir().map_err(|error| unreadable(path, &error))? {
-            let name = entry.map_err(|error| unreadable(path, &error))?.file_name();
-            // Opening anything but a file, such as a named pipe, could block for ever.
-            if is_picture(&name) && path.join(&name).is_file() {
+            let entry = entry.map_err(|error| unreadable(path, &error))?;
+            let name = entry.file_name();
+            if is_picture(&name) && is_file(&entry) {
                 names.push(name);
             }
         }
@@ -51,7 +54,7 @@ impl Directory {
             Err(error) => broken(error.to_string()),
             Ok(None) => broken(format!("it is larger than {LARGEST} bytes")),
             // Cameras append previews and padding, which belong to the file but not to the picture.
-            Ok(Some(bytes)) => match Mended::new(bytes.into()).and_then(Mended::whole) {
+            Ok(Some(memory)) => match Mended::after(HEADROOM, memory).and_then(Mended::whole) {
                 Ok(picture) => Found::Picture(picture),
                 Err(error) => broken(error.to_string()),
             },
@@ -59,17 +62,36 @@ impl Directory {
     }
 }
 
-/// A file's content; `None` where that is too large.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file = File::open(path)?;
+/// A file's content, after [`HEADROOM`]; `None` where it is too large.
+fn read(path: &Path) -> io::Result<Option<Bytes>> {
+    let file = File::open(path)?;
     let expected = file.metadata()?.len();
     if expected > LARGEST as u64 {
         return Ok(None);
     }
-    let mut bytes = vec![0; expected as usize];
-    // One that is made shorter now is broken in any case, and of one that grows more comes with the next pass.
-    file.read_exact(&mut bytes)?;
-    Ok(Some(bytes))
+    let all = HEADROOM + expected as usize;
+    let mut memory = Vec::with_capacity(all);
+    memory.resize(HEADROOM, 0);
+    // What it grows by meanwhile comes with the next pass.
+    while memory.len() < all {
+        // Straight from the kernel: memory that is filled with zeros before costs as much as a copy.
+        match rustix::io::read(&file, spare_capacity(&mut memory)) {
+            // It is made shorter just now, and broken in any case.
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(memory.into()))
+}
+
+/// Opening anything but a file, such as a named pipe, could block for ever.
+fn is_file(entry: &DirEntry) -> bool {
+    // Most file systems tell the kind with the name. What a link leads to has to be looked up.
+    match entry.file_type() {
+        Ok(kind) if !kind.is_symlink() => kind.is_file(),
+        _ => entry.path().is_file(),
+    }
 }
 
 fn is_picture(name: &OsStr) -> bool {

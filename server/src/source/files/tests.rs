@@ -36,11 +36,11 @@ impl Record {
 
 impl Sink for Record {
     fn frame(&self, frame: RawFrame) {
-        let Image::Jpeg(Whole { jpeg, .. }) = frame.image else {
+        let Image::Jpeg(picture) = frame.image else {
             panic!("files are JPEGs");
         };
-        let info = jpeg::inspect(&jpeg).unwrap();
-        let mended = jpeg::mend(&jpeg).map(|mended| mended.jpeg);
+        let info = jpeg::inspect(picture.jpeg()).unwrap();
+        let mended = jpeg::mend(picture.jpeg()).map(|mended| mended.jpeg);
         assert!(matches!(mended, Ok(Cow::Borrowed(_))));
         self.add(format!("frame {} is {}", frame.seq, info.width), true);
     }
@@ -114,9 +114,9 @@ fn reel(parts: &[Vec<u8>], largest: usize) -> Vec<String> {
     let mut log = Vec::new();
     while let Some(found) = reel.next().unwrap() {
         log.push(match found {
-            Found::Picture(Whole { jpeg, info }) => {
-                assert_eq!(jpeg.len(), info.len);
-                format!("{}", info.width)
+            Found::Picture(picture) => {
+                assert_eq!(picture.jpeg().len(), picture.info.len);
+                format!("{}", picture.info.width)
             }
             Found::Broken(reason) => reason,
         });
