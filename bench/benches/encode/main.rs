@@ -72,13 +72,13 @@ fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
     let pool = Pool::spawn(config, "0", Arc::clone(&feed), Arc::new(Healthy))?;
     let mut viewer = feed.view(Limits::default());
     let mut encoder = JpegEncoder::new()?;
-    let mut jpeg = Vec::new();
+    let mut bytes = 0;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (mut encoded, mut published) = (Vec::new(), Vec::new());
     for seq in 1..=FRAMES {
         std::thread::sleep(PAUSE);
         let began = Instant::now();
-        encoder.encode(&picture.yuv(), QUALITY, &mut jpeg)?;
+        bytes = encoder.encode(&picture.yuv(), QUALITY)?.len();
         encoded.push(began.elapsed().as_secs_f64() * 1e3);
 
         std::thread::sleep(PAUSE);
@@ -92,16 +92,14 @@ fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
         published.push(began.elapsed().as_secs_f64() * 1e3);
         ensure!(frame.seq == seq, "frame {} came for {seq}", frame.seq);
     }
-    Ok((median(encoded), jpeg.len(), median(published)))
+    Ok((median(encoded), bytes, median(published)))
 }
 
 /// Time in ms that `tjbench` takes for the picture.
 fn tjbench(picture: &Picture) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
     let [jpeg, ppm] = ["picture.jpg", "picture.ppm"].map(|name| directory.path().join(name));
-    let mut bytes = Vec::new();
-    JpegEncoder::new()?.encode(&picture.yuv(), 95, &mut bytes)?;
-    std::fs::write(&jpeg, bytes)?;
+    std::fs::write(&jpeg, JpegEncoder::new()?.encode(&picture.yuv(), 95)?)?;
     let decoded = Command::new("djpeg")
         .args(["-pnm", "-outfile"])
         .args([&ppm, &jpeg])

@@ -64,19 +64,13 @@ impl JpegEncoder {
         })
     }
 
-    /// Replaces `out` by the picture as a baseline JFIF file: 4:2:0, or 4:2:2 where the samples are. Quality is 1 to 100
-    /// on libjpeg's scale.
+    /// The picture as a baseline JFIF file: 4:2:0, or 4:2:2 where the samples are. Quality is 1 to 100 on libjpeg's scale.
     ///
     /// 1280x720 at quality 80 takes 1.4 to 2.2 ms on one x86-64 core.
     ///
     /// # Errors
     /// Sizes that no JPEG has, planes that are too short for the size, and whatever libjpeg-turbo refuses.
-    pub fn encode(
-        &mut self,
-        yuv: &Yuv<'_>,
-        quality: u8,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
+    pub fn encode(&mut self, yuv: &Yuv<'_>, quality: u8) -> Result<&[u8], EncodeError> {
         let size @ (width, height) = (yuv.width as usize, yuv.height as usize);
         if width % 2 != 0 || !(2..=LARGEST).contains(&width) || !(1..=LARGEST).contains(&height) {
             return Err(EncodeError::Size {
@@ -134,9 +128,7 @@ impl JpegEncoder {
         let len = self
             .compressor
             .compress_yuv_planes_to_slice(&image, &mut self.room)?;
-        out.clear();
-        out.extend_from_slice(&self.room[..len]);
-        Ok(())
+        Ok(&self.room[..len])
     }
 }
 
@@ -323,10 +315,9 @@ mod tests {
     fn check(encoder: &mut JpegEncoder, size: (usize, usize), pad: usize) {
         let planes = Planes::new(size, pad);
         for picture in planes.pictures() {
-            let mut jpeg = b"left over".to_vec();
-            encoder.encode(&picture, 90, &mut jpeg).unwrap();
-            pistreamer_protocol::jpeg::inspect(&jpeg).unwrap();
-            let mut decoder = Decoder::new(jpeg.as_slice());
+            let jpeg = encoder.encode(&picture, 90).unwrap();
+            pistreamer_protocol::jpeg::inspect(jpeg).unwrap();
+            let mut decoder = Decoder::new(jpeg);
             let rgb = decoder.decode().unwrap();
             let info = decoder.info().unwrap();
             assert_eq!(
@@ -371,7 +362,7 @@ mod tests {
                 planes.uv = shorter(&whole.uv);
                 planes.yuyv = shorter(&whole.yuyv);
                 for picture in planes.pictures() {
-                    let result = encoder.encode(&picture, 80, &mut Vec::new());
+                    let result = encoder.encode(&picture, 80);
                     assert!(matches!(result, Err(EncodeError::ShortPlane { .. })));
                 }
             }
@@ -386,7 +377,7 @@ mod tests {
             planes.i420[0].1 = stride;
             planes.yuyv.1 = stride;
             for picture in planes.pictures() {
-                let result = encoder.encode(&picture, 80, &mut Vec::new());
+                let result = encoder.encode(&picture, 80);
                 assert!(matches!(result, Err(EncodeError::ShortPlane { .. })));
             }
         }
@@ -403,7 +394,7 @@ mod tests {
                     height,
                     ..picture
                 };
-                let result = encoder.encode(&picture, 80, &mut Vec::new());
+                let result = encoder.encode(&picture, 80);
                 assert!(matches!(result, Err(EncodeError::Size { .. })));
             }
         }
@@ -414,7 +405,7 @@ mod tests {
         let mut encoder = JpegEncoder::new().unwrap();
         let planes = Planes::new((64, 48), 0);
         for quality in [0, 101] {
-            let result = encoder.encode(&planes.pictures()[0], quality, &mut Vec::new());
+            let result = encoder.encode(&planes.pictures()[0], quality);
             assert!(matches!(result, Err(EncodeError::Codec(_))));
         }
     }

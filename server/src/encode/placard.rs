@@ -165,9 +165,7 @@ impl Page {
                 plane(&grey, width / 2),
             ]),
         };
-        let mut jpeg = Vec::new();
-        JpegEncoder::new()?.encode(&yuv, QUALITY, &mut jpeg)?;
-        Ok(jpeg)
+        Ok(JpegEncoder::new()?.encode(&yuv, QUALITY)?.to_vec())
     }
 }
 

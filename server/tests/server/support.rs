@@ -296,10 +296,8 @@ pub fn picture(size: (u32, u32), brightness: u8) -> Vec<u8> {
             plane(chroma.as_slice(), width / 2),
         ]),
     };
-    let mut jpeg = Vec::new();
     let mut encoder = JpegEncoder::new().unwrap();
-    encoder.encode(&yuv, 80, &mut jpeg).unwrap();
-    jpeg
+    encoder.encode(&yuv, 80).unwrap().to_vec()
 }
 
 /// A JPEG of at least so many bytes: beside a picture of one grey, there are segments that decoders leave out.

@@ -168,12 +168,9 @@ fn limited_range_reaches_the_jpeg_as_full_black_and_white() {
                 panic!("a virtual camera gives samples");
             };
             camera.stop();
-            let mut jpeg = Vec::new();
             let mut encoder = JpegEncoder::new().unwrap();
-            encoder.encode(&pixels.yuv(), 95, &mut jpeg).unwrap();
-            let rgb = jpeg_decoder::Decoder::new(jpeg.as_slice())
-                .decode()
-                .unwrap();
+            let jpeg = encoder.encode(&pixels.yuv(), 95).unwrap();
+            let rgb = jpeg_decoder::Decoder::new(jpeg).decode().unwrap();
             let has = |colour: [u8; 3]| {
                 rgb.chunks_exact(3)
                     .filter(|pixel| (0..3).all(|c| pixel[c].abs_diff(colour[c]) <= 4))

@@ -1,0 +1,212 @@
+//! One frame → its renditions: scaled, encoded, stamped, and each published as soon as it is made.
+//!
+//! Which thread does that, and when, belongs to [`super::pool`].
+
+use super::rescale::Rescaler;
+use super::scale::Planes;
+use super::{EncodeError, FrameError, JpegEncoder};
+use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
+use crate::source::{Image, Pixels, RawFrame, Whole, Yuv};
+use bytes::Bytes;
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Makes a camera's frames of what its source delivers.
+#[derive(Debug)]
+pub(super) struct Maker {
+    /// The camera's id, for stamps.
+    camera: String,
+    feed: Arc<Feed>,
+}
+
+impl Maker {
+    pub(super) fn new(camera: &str, feed: Arc<Feed>) -> Self {
+        Self {
+            camera: camera.into(),
+            feed,
+        }
+    }
+
+    pub(super) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Makes every rendition of the frame that somebody wants, and publishes each as soon as it is made.
+    pub(super) fn make(&self, frame: RawFrame, tools: &mut Tools) -> Result<Made, FrameError> {
+        let RawFrame {
+            seq,
+            captured_us,
+            image,
+        } = frame;
+        let stamp = Stamp {
+            seq,
+            captured_us,
+            camera: self.camera.clone(),
+        };
+        match image {
+            Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
+            Image::Jpeg(picture) => self.rescale_jpeg(picture.with(&stamp)?, &stamp, None, tools),
+            Image::Stamped(picture) => {
+                let stamp = Stamp::read(picture.jpeg()).unwrap_or(stamp);
+                self.rescale_jpeg(picture, &stamp, Some(Instant::now()), tools)
+            }
+        }
+    }
+
+    fn encode_samples(
+        &self,
+        pixels: Box<dyn Pixels>,
+        stamp: &Stamp,
+        tools: &mut Tools,
+    ) -> Result<Made, FrameError> {
+        let Tools {
+            encoder, levels, ..
+        } = tools;
+        let encoder = match encoder {
+            Some(encoder) => encoder,
+            None => encoder.insert(JpegEncoder::new()?),
+        };
+        let yuv = pixels.yuv();
+        let full = (yuv.width, yuv.height);
+        let plan = self.feed.plan(yuv.width);
+        let halvings = |made: &Rendition| usize::from(made.halvings);
+        for level in 0..plan.renditions().iter().map(halvings).max().unwrap_or(0) {
+            let (before, this) = levels.split_at_mut(level);
+            match before.last() {
+                Some(larger) => this[0].halve(&larger.yuv())?,
+                None => this[0].halve(&yuv)?,
+            }
+        }
+        let small = plan.renditions().partition_point(|made| made.halvings > 0);
+        let (small, large) = plan.renditions().split_at(small);
+        // Where nobody wants the full size, the source gets its memory back now.
+        let pixels = (!large.is_empty()).then_some(pixels);
+        let mut made = Made::default();
+        let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {
+            let quality = rendition.quality.unwrap_or(plan.config().quality);
+            let jpeg = stamp.write(encoder.encode(yuv, quality)?)?;
+            let jpeg = bounded(jpeg.into())?;
+            let size = (yuv.width, yuv.height);
+            let frame = Frame::new(stamp.seq, stamp.captured_us, size, jpeg).of(full);
+            made.add(self.feed.publish(rendition, frame));
+            Ok(())
+        };
+        for rendition in small {
+            publish(&levels[halvings(rendition) - 1].yuv(), *rendition)?;
+        }
+        if let Some(pixels) = pixels {
+            for rendition in large {
+                publish(&pixels.yuv(), *rendition)?;
+            }
+        }
+        Ok(made)
+    }
+
+    fn rescale_jpeg(
+        &self,
+        picture: Whole,
+        stamp: &Stamp,
+        from_elsewhere: Option<Instant>,
+        tools: &mut Tools,
+    ) -> Result<Made, FrameError> {
+        let info = picture.info;
+        let jpeg = bounded(picture.into_jpeg())?;
+        let full = info.displayed();
+        let mut made = Made::default();
+        // The full one first: there is nothing to be made of it.
+        let plan = self.feed.plan(full.0);
+        let own = plan.config().quality;
+        for rendition in plan.renditions().iter().rev() {
+            let whole = || Frame::new(stamp.seq, stamp.captured_us, full, jpeg.clone());
+            let frame = if *rendition == Rendition::FULL {
+                whole()
+            } else {
+                let quality = rendition.quality.unwrap_or(own);
+                match rescale(&jpeg, rendition.halvings, quality, tools) {
+                    Ok((size, smaller)) if smaller.len() < jpeg.len() => {
+                        let smaller = stamp.write(smaller)?.into();
+                        let size = info.orientation.displayed(size);
+                        Frame::new(stamp.seq, stamp.captured_us, size, smaller).of(full)
+                    }
+                    Ok(_) => whole(),
+                    // It goes on as it came: browsers may know better.
+                    Err(error) => {
+                        self.unscaled(&error);
+                        whole()
+                    }
+                }
+            };
+            let frame = frame.from_elsewhere(from_elsewhere);
+            made.add(self.feed.publish(*rendition, frame));
+        }
+        Ok(made)
+    }
+
+    /// A smaller picture cannot be made.
+    fn unscaled(&self, error: &EncodeError) {
+        let counters = &self.feed.counters;
+        let times = counters.unscaled.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            let camera = &self.camera;
+            tracing::warn!(
+                camera,
+                times,
+                "a picture cannot be scaled, and is sent in its full size: {error}"
+            );
+        }
+    }
+}
+
+/// Makes a smaller picture of a JPEG.
+fn rescale<'a>(
+    jpeg: &[u8],
+    halvings: u8,
+    quality: u8,
+    tools: &'a mut Tools,
+) -> Result<((u32, u32), &'a [u8]), EncodeError> {
+    let rescaler = match &mut tools.rescaler {
+        Some(rescaler) => rescaler,
+        None => tools.rescaler.insert(Rescaler::new()?),
+    };
+    let size = rescaler.rescale(jpeg, halvings, quality, &mut tools.rescaled)?;
+    Ok((size, &tools.rescaled))
+}
+
+/// A JPEG that receivers take.
+fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
+    if jpeg.len() > DEFAULT_FRAME_LIMIT {
+        return Err(FrameError::TooLarge(jpeg.len()));
+    }
+    Ok(jpeg)
+}
+
+/// What a thread keeps from one frame to the next.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    encoder: Option<JpegEncoder>,
+    rescaler: Option<Rescaler>,
+    /// The picture in half its width, a quarter, …
+    levels: [Planes; MOST_HALVINGS as usize],
+    rescaled: Vec<u8>,
+}
+
+/// What became of one frame in all its renditions.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    newest: bool,
+    overtaken: bool,
+}
+
+impl Made {
+    fn add(&mut self, published: Published) {
+        self.newest |= published == Published::Newest;
+        self.overtaken |= published == Published::Overtaken;
+    }
+
+    /// Whether newer frames took its place everywhere.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.overtaken && !self.newest
+    }
+}

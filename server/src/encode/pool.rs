@@ -1,0 +1,304 @@
+//! The threads that encode one camera's frames.
+//!
+//! One slot stands before them, and only the newest frame waits in it: what a newer one overtakes is counted, never queued. A JPEG of
+//! which nobody wants a smaller one needs none of the threads, and goes on at once. What is made of a frame belongs to
+//! [`super::making`].
+
+use super::making::{Maker, Tools};
+use super::{Config, FrameError, Health};
+use crate::hub::{Feed, Rendition};
+use crate::source::{Image, Pauses, RawFrame};
+use crate::util::panics;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The threads that encode one camera's frames. Dropping it ends them, and waits for none: the last one to hold it may
+/// be a task.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    maker: Maker,
+    health: Arc<dyn Health>,
+    pauses: Pauses,
+    slot: Mutex<Slot>,
+    filled: Condvar,
+    /// Panics since the last frame that was encoded.
+    panics: AtomicU32,
+    /// What the camera is said to fail for.
+    failure: Mutex<String>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("maker", &self.maker)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    newest: Option<RawFrame>,
+    stopping: bool,
+}
+
+impl Pool {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn spawn(
+        config: Config,
+        camera: &str,
+        feed: Arc<Feed>,
+        health: Arc<dyn Health>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            maker: Maker::new(camera, feed),
+            health,
+            pauses: config.pauses,
+            slot: Mutex::default(),
+            filled: Condvar::new(),
+            panics: AtomicU32::new(0),
+            failure: Mutex::default(),
+        });
+        let pool = Self { shared };
+        for number in 0..config.workers.max(1) {
+            let shared = Arc::clone(&pool.shared);
+            std::thread::Builder::new()
+                .name(format!("encode-{number}"))
+                .spawn(move || shared.work())?;
+        }
+        Ok(pool)
+    }
+
+    /// Takes over a frame and returns at once. A frame that nobody wants is let go.
+    pub fn submit(&self, frame: RawFrame) {
+        if !self.shared.feed().demand().wanted() {
+            return;
+        }
+        if self.shared.goes_on_whole(&frame.image) {
+            if let Err(panic) = self.shared.handle(frame, &mut Tools::default()) {
+                self.shared.panicked(&panic);
+            }
+            return;
+        }
+        let overtaken = self.shared.slot().newest.replace(frame);
+        self.shared.filled.notify_one();
+        if overtaken.is_some() {
+            let counters = &self.shared.feed().counters;
+            counters.overtaken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut slot = self.shared.slot();
+        slot.stopping = true;
+        let left = slot.newest.take();
+        drop(slot);
+        self.shared.filled.notify_all();
+        drop(left);
+    }
+}
+
+impl Shared {
+    fn feed(&self) -> &Feed {
+        self.maker.feed()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        // Nothing panics while it holds this lock, and the slot is valid at every point.
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest frame, as soon as there is one; `None` at the end.
+    fn take(&self) -> Option<RawFrame> {
+        let mut slot = self
+            .filled
+            .wait_while(self.slot(), |slot| slot.newest.is_none() && !slot.stopping)
+            .unwrap_or_else(PoisonError::into_inner);
+        if slot.stopping {
+            None
+        } else {
+            slot.newest.take()
+        }
+    }
+
+    /// Whether there is nothing to be made of a picture but its stamp.
+    fn goes_on_whole(&self, image: &Image) -> bool {
+        let width = self.feed().width();
+        let is_whole = |rendition: &Rendition| *rendition == Rendition::FULL;
+        !matches!(image, Image::Yuv(_)) && self.feed().plan(width).renditions().iter().all(is_whole)
+    }
+
+    fn work(&self) {
+        let mut tools = Tools::default();
+        let mut backoff = self.pauses.backoff();
+        while let Some(frame) = self.take() {
+            match self.handle(frame, &mut tools) {
+                Ok(()) => backoff.reset(),
+                Err(panic) => {
+                    // Whatever the panic left them in.
+                    tools = Tools::default();
+                    self.panicked(&panic);
+                    self.rest(backoff.pause(fastrand::f64()));
+                }
+            }
+        }
+    }
+
+    /// Encodes and publishes a frame, or counts it as broken.
+    ///
+    /// # Errors
+    /// Where that panicked.
+    fn handle(&self, frame: RawFrame, tools: &mut Tools) -> Result<(), FrameError> {
+        let counters = &self.feed().counters;
+        let encoded = panics::caught(|| self.maker.make(frame, tools));
+        let error = match encoded.unwrap_or_else(|panic| Err(FrameError::Panic(panic))) {
+            Ok(made) => {
+                if made.is_overtaken() {
+                    counters.overtaken.fetch_add(1, Ordering::Relaxed);
+                }
+                self.recover();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        counters.broken.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(%error, "left out a frame");
+        match error {
+            FrameError::Panic(_) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// One panic costs one frame. Where nothing can be encoded between two, the camera has no picture to show.
+    fn panicked(&self, panic: &FrameError) {
+        if self.panics.fetch_add(1, Ordering::Relaxed) > 0 {
+            let mut failure = self.failure();
+            let reason = panic.to_string();
+            if self.health.fail(&reason) {
+                *failure = reason;
+            }
+        }
+    }
+
+    fn rest(&self, pause: Duration) {
+        let rested = self
+            .filled
+            .wait_timeout_while(self.slot(), pause, |slot| !slot.stopping);
+        drop(rested);
+    }
+
+    fn recover(&self) {
+        if self.panics.load(Ordering::Relaxed) > 0 && self.panics.swap(0, Ordering::Relaxed) > 1 {
+            self.health.mend(&self.failure());
+        }
+    }
+
+    fn failure(&self) -> MutexGuard<'_, String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Config as Renditions, Limits};
+    use crate::source::{Layout, Pixels, Plane, Yuv};
+
+    /// Why the camera fails, while it does.
+    #[derive(Default)]
+    struct Failing(Mutex<Option<String>>);
+
+    impl Failing {
+        fn why(&self) -> Option<String> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl Health for Failing {
+        fn fail(&self, reason: &str) -> bool {
+            self.0.lock().unwrap().replace(reason.into()).is_none()
+        }
+        fn mend(&self, reason: &str) {
+            assert_eq!(self.0.lock().unwrap().take().as_deref(), Some(reason));
+        }
+    }
+
+    /// Samples whose memory is lost, or not.
+    struct Samples(bool);
+
+    impl Pixels for Samples {
+        fn yuv(&self) -> Yuv<'_> {
+            assert!(!self.0, "the samples' memory is lost");
+            let plane = |data, stride| Plane { data, stride };
+            Yuv {
+                width: 16,
+                height: 16,
+                layout: Layout::I420([
+                    plane(&[99; 256], 16),
+                    plane(&[128; 64], 8),
+                    plane(&[128; 64], 8),
+                ]),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoder_that_panics_encodes_the_next_frame_and_says_so_where_it_cannot() {
+        let renditions = Renditions {
+            most: 1,
+            quality: 80,
+        };
+        let feed = Arc::new(Feed::new(renditions));
+        let failing = Arc::new(Failing::default());
+        let config = Config {
+            workers: 1,
+            pauses: Pauses {
+                first: Duration::ZERO,
+                longest: Duration::ZERO,
+            },
+        };
+        let health = Arc::clone(&failing) as Arc<dyn Health>;
+        let pool = Pool::spawn(config, "0", Arc::clone(&feed), health).unwrap();
+        let mut view = feed.view(Limits::default());
+        let mut seq = 0;
+        let mut submit = |is_lost| {
+            seq += 1;
+            let before = feed.counters.broken.load(Ordering::Relaxed);
+            pool.submit(RawFrame {
+                seq,
+                captured_us: 1,
+                image: Image::Yuv(Box::new(Samples(is_lost))),
+            });
+            while is_lost && feed.counters.broken.load(Ordering::Relaxed) == before {
+                std::thread::yield_now();
+            }
+        };
+        submit(true);
+        submit(false);
+        assert_eq!(view.newest().await.seq, 2);
+        assert_eq!(failing.why(), None);
+        submit(true);
+        submit(true);
+        let why = loop {
+            tokio::task::yield_now().await;
+            if let Some(why) = failing.why() {
+                break why;
+            }
+        };
+        assert!(why.contains("the samples' memory is lost"), "{why}");
+        submit(false);
+        assert_eq!(view.newest().await.seq, 5);
+        while failing.why().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
