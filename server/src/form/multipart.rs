@@ -1,7 +1,9 @@
 //! A part of a multipart MJPEG stream (RFC 2046 §5.1), the same for every client of a manner.
 
 use crate::hub::{Form, Frame};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use std::io::IoSlice;
+use std::sync::Arc;
 
 /// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
 pub const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
@@ -18,56 +20,145 @@ pub enum Manner {
 
 impl Manner {
     /// What stands before the first part.
-    pub fn opening(self) -> String {
+    pub fn opening(self) -> &'static str {
+        self.ending().trim_start()
+    }
+
+    /// What ends a part.
+    fn ending(self) -> &'static str {
         match self {
-            Self::Program => format!("--{BOUNDARY}\r\n"),
-            Self::Browser => format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n"),
+            Self::Program => "\r\n--pistreamer-7b1f0c2d9e\r\n",
+            Self::Browser => "\r\n--pistreamer-7b1f0c2d9e\r\nContent-Type: image/jpeg\r\n\r\n",
         }
     }
-
-    /// A part from behind the boundary before it to its end.
-    fn part(self, captured_us: u64, jpeg: &[u8]) -> Bytes {
-        let head = match self {
-            Self::Program => format!(
-                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
-                jpeg.len(),
-                timestamp(captured_us)
-            ),
-            Self::Browser => String::new(),
-        };
-        [head.as_bytes(), jpeg, b"\r\n", self.opening().as_bytes()]
-            .concat()
-            .into()
-    }
 }
 
-/// A part for programs.
-struct ForPrograms(Bytes);
+/// What programs are told before a frame.
+struct Head(Bytes);
 
-impl Form for ForPrograms {
+impl Form for Head {
     fn of(frame: &Frame) -> Self {
-        Self(Manner::Program.part(frame.captured_us, frame.jpeg()))
+        let head = format!(
+            "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
+            frame.jpeg().len(),
+            timestamp(frame.captured_us)
+        );
+        Self(head.into())
     }
 }
 
-/// A part for browsers.
-struct ForBrowsers(Bytes);
+/// A piece of an answer that is sent in one write, without being put together before.
+#[derive(Clone, Debug, Default)]
+pub struct Piece {
+    head: Bytes,
+    jpeg: Bytes,
+    tail: &'static [u8],
+}
 
-impl Form for ForBrowsers {
-    fn of(frame: &Frame) -> Self {
-        Self(Manner::Browser.part(frame.captured_us, frame.jpeg()))
+/// A frame's part of a stream, from behind the boundary before it to its end.
+pub fn part(frame: &Arc<Frame>, manner: Manner) -> Piece {
+    Piece {
+        head: match manner {
+            Manner::Program => frame.form::<Head>().0.clone(),
+            Manner::Browser => Bytes::new(),
+        },
+        jpeg: frame.jpeg().clone(),
+        tail: manner.ending().as_bytes(),
     }
 }
 
-/// A frame's part of a stream: one write sends it.
-pub fn part(frame: &Frame, manner: Manner) -> &Bytes {
-    match manner {
-        Manner::Program => &frame.form::<ForPrograms>().0,
-        Manner::Browser => &frame.form::<ForBrowsers>().0,
+impl From<Bytes> for Piece {
+    fn from(head: Bytes) -> Self {
+        Self {
+            head,
+            ..Self::default()
+        }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.head.len() + self.jpeg.len() + self.tail.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        let mut slices: [&[u8]; 3] = [&self.head, &self.jpeg, self.tail];
+        slices.sort_by_key(|slice| slice.is_empty());
+        slices[0]
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let slices: [&[u8]; 3] = [&self.head, &self.jpeg, self.tail];
+        let slices = slices.into_iter().filter(|slice| !slice.is_empty());
+        let mut filled = 0;
+        for (into, slice) in into.iter_mut().zip(slices) {
+            *into = IoSlice::new(slice);
+            filled += 1;
+        }
+        filled
+    }
+
+    fn advance(&mut self, count: usize) {
+        let left = self.remaining().checked_sub(count);
+        assert!(left.is_some(), "advanced past the end");
+        let mut count = count;
+        for bytes in [&mut self.head, &mut self.jpeg] {
+            let here = count.min(bytes.len());
+            bytes.advance(here);
+            count -= here;
+        }
+        self.tail = &self.tail[count..];
     }
 }
 
 /// Unix time in seconds with six decimals, of µs.
 pub fn timestamp(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of it, by single slices and by vectors of at most `most`.
+    fn read(mut piece: Piece, most: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while piece.has_remaining() {
+            let mut slices = [IoSlice::new(&[]); 3];
+            let filled = piece.chunks_vectored(&mut slices[..most]);
+            assert_eq!(&*slices[0], piece.chunk());
+            let vectored: Vec<u8> = slices[..filled]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            // As a socket that takes a little.
+            let taken = vectored.len().min(7);
+            bytes.extend_from_slice(&vectored[..taken]);
+            piece.advance(taken);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_part_is_its_head_the_frame_and_the_boundary_however_it_is_taken() {
+        let jpeg = Bytes::from_static(b"\xff\xd8 a picture \xff\xd9");
+        let frame = Arc::new(Frame::new(1, 1_500_000_000_000_042, (16, 8), jpeg.clone()));
+        let picture = String::from_utf8_lossy(&jpeg);
+        let for_programs = format!(
+            "Content-Type: image/jpeg\r\nContent-Length: 15\r\nX-Timestamp: 1500000000.000042\r\n\r\n\
+             {picture}\r\n--{BOUNDARY}\r\n"
+        );
+        let for_browsers = format!("{picture}\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n");
+        for (manner, expected) in [
+            (Manner::Program, for_programs),
+            (Manner::Browser, for_browsers),
+        ] {
+            let part = part(&frame, manner);
+            assert!(part.jpeg.as_ptr() == frame.jpeg().as_ptr(), "it was copied");
+            for most in 1..=3 {
+                let read = read(part.clone(), most);
+                assert_eq!(String::from_utf8_lossy(&read), expected);
+            }
+        }
+    }
 }

@@ -1,17 +1,17 @@
 //! Listeners: binding, accepting, the options of each socket, and the addresses that people can open.
 
+use super::answer::Answer;
 use super::peer::{Peer, Secure};
-use super::place::{Busy, Over, Place};
+use super::place::{Over, Place};
 use super::tls::{self, Stream};
 use super::visitor;
 use super::{State, router};
 use crate::util::host;
 use crate::util::log_throttle::Folded;
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
-use bytes::Bytes;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -19,9 +19,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
@@ -221,7 +219,7 @@ async fn connection(
                 let Ok(response) = router.oneshot(request).await;
                 response
             };
-            Ok::<_, Infallible>(response.map(|body| Answer { body, _busy: busy }))
+            Ok::<_, Infallible>(Answer::of(response, busy))
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -255,32 +253,6 @@ async fn connection(
         }
         Err(error) => tracing::debug!(%error, %peer, "a connection broke"),
         Ok(()) => {}
-    }
-}
-
-/// An answer's body. While it is not sent, the connection counts as busy.
-struct Answer {
-    body: Body,
-    _busy: Busy,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

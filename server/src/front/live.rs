@@ -9,10 +9,10 @@ use super::admit::{Admitted, Watched};
 use super::peer::Peer;
 use super::place::Place;
 use super::query::{Action, Query};
-use super::{State, assets, refusal, seat, stop};
+use super::{State, answer, assets, refusal, seat, stop};
 use crate::camera::{NO_SIGNAL_INTERVAL, Subscription};
-use crate::form::{self, BOUNDARY, Manner, timestamp};
-use crate::session::{Entry, Pace};
+use crate::form::{self, BOUNDARY, Manner, Piece, timestamp};
+use crate::session::{Entry, Pace, Stop};
 use crate::util::clock;
 use crate::util::log_throttle::Came;
 use axum::body::Body;
@@ -20,10 +20,13 @@ use axum::extract::{self, Extension};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 /// How long a snapshot waits for a frame, besides the time that the camera takes for two.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(5);
@@ -133,9 +136,7 @@ pub(super) async fn stream(
     };
     if method == Method::HEAD {
         // Somebody who only asks what there is must not set a camera to work.
-        return multipart(Body::from_stream(
-            stream::pending::<std::io::Result<Bytes>>(),
-        ));
+        return multipart(stream::pending());
     }
     let viewer = match seat(&state, &place, address, &camera, "mjpeg") {
         Ok(viewer) => viewer,
@@ -153,18 +154,17 @@ pub(super) async fn stream(
         viewer,
         pace,
         last: None,
+        in_a_row: 0,
+        silence: Box::pin(sleep(NO_SIGNAL_INTERVAL)),
+        stop: stop(&state, &grant, &place, &camera).boxed(),
     };
-    let opening = stream::once(async move { Ok(Bytes::from(manner.opening())) });
-    let body = opening.chain(
-        parts
-            .into_stream()
-            .take_until(stop(&state, &grant, &place, &camera)),
-    );
-    multipart(Body::from_stream(body))
+    let opening = Piece::from(Bytes::from_static(manner.opening().as_bytes()));
+    multipart(stream::once(ready(opening)).chain(parts.into_stream()))
 }
 
-fn multipart(body: Body) -> Response {
+fn multipart(parts: impl Stream<Item = Piece> + Send + 'static) -> Response {
     let kind = format!("multipart/x-mixed-replace;boundary={BOUNDARY}");
+    let body = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
     let mut response = (
         [
             (header::CONTENT_TYPE, kind.as_str()),
@@ -174,6 +174,7 @@ fn multipart(body: Body) -> Response {
     )
         .into_response();
     *response.version_mut() = Version::HTTP_10;
+    answer::send_instead(&mut response, parts);
     response
 }
 
@@ -209,6 +210,9 @@ impl Drop for Told {
     }
 }
 
+/// After so many frames that were there at once, it is seen whether the client has to go.
+const IN_A_ROW: u32 = 16;
+
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
 /// newest frame is chosen late.
 struct Parts {
@@ -219,32 +223,54 @@ struct Parts {
     pace: Pace,
     /// The number of the last frame sent.
     last: Option<u64>,
+    in_a_row: u32,
+    /// Rings when it has to be seen whether the stream stands still.
+    silence: Pin<Box<Sleep>>,
+    stop: BoxFuture<'static, Stop>,
 }
 
 impl Parts {
-    fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> {
-        stream::unfold(self, |mut parts| async {
-            let part = parts.next().await;
-            Some((Ok(part), parts))
+    fn into_stream(self) -> impl Stream<Item = Piece> {
+        stream::unfold(self, async |mut parts| {
+            let part = parts.next().await?;
+            Some((part, parts))
         })
     }
 
-    async fn next(&mut self) -> Bytes {
-        if let Some(due) = self.pace.blocked_until(Instant::now()) {
-            sleep_until(due).await;
+    /// The next part; `None` where the client has to go.
+    async fn next(&mut self) -> Option<Piece> {
+        let now = Instant::now();
+        if let Some(due) = self.pace.blocked_until(now) {
+            tokio::select! {
+                () = sleep_until(due) => {}
+                _ = &mut self.stop => return None,
+            }
         }
-        let camera = self.subscription.camera().clone();
+        // So long a stream may stand still while its camera is opened, and so often it is shown that there is no signal
+        // then: often enough for readers that give up on a silent stream.
+        let mut still_until = now + NO_SIGNAL_INTERVAL;
+        self.in_a_row += 1;
         let frame = loop {
-            // So long a stream may stand still while its camera is opened, and so often it is shown that there is no signal
-            // then: often enough for readers that give up on a silent stream.
-            match timeout(NO_SIGNAL_INTERVAL, self.subscription.newest()).await {
-                Ok(frame) => break frame,
-                Err(_) => {
-                    if let Some(frame) = camera.no_signal().await {
-                        return form::part(&frame, self.manner).clone();
+            tokio::select! {
+                // It is a frame almost always.
+                biased;
+                frame = self.subscription.newest(), if self.in_a_row < IN_A_ROW => break frame,
+                _ = &mut self.stop => return None,
+                () = ready(()), if self.in_a_row >= IN_A_ROW => {}
+                () = &mut self.silence => {
+                    // Set anew only when it rings, and not for each frame.
+                    let now = Instant::now();
+                    if now >= still_until {
+                        let camera = self.subscription.camera().clone();
+                        if let Some(frame) = camera.no_signal().await {
+                            return Some(form::part(&frame, self.manner));
+                        }
+                        still_until = now + NO_SIGNAL_INTERVAL;
                     }
+                    self.silence.as_mut().reset(still_until);
                 }
             }
+            self.in_a_row = 0;
         };
         let missed = self
             .last
@@ -257,6 +283,6 @@ impl Parts {
         }
         self.pace.sent(Instant::now());
         self.viewer.count_sent(frame.jpeg().len());
-        form::part(&frame, self.manner).clone()
+        Some(form::part(&frame, self.manner))
     }
 }

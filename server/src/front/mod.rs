@@ -3,6 +3,7 @@
 //! What a viewer is sent over a WebSocket belongs to [`crate::session`].
 
 mod admit;
+mod answer;
 mod api;
 mod assets;
 mod body;
