@@ -112,7 +112,8 @@ impl App {
         urls
     }
 
-    /// One-time codes by which devices of the owner's come in, where a key is needed. Print them where only the owner reads.
+    /// One-time codes by which devices of the owner's come in, where a key is needed. Print them where only the owner
+    /// reads.
     ///
     /// # Errors
     /// Where the system has no randomness.

@@ -1,7 +1,7 @@
 //! The newest frame of each camera in each size that is wanted, shared by all consumers.
 //!
-//! The hub holds one frame a camera and size, and no queue; it knows neither sources nor viewers. Deciding what a viewer gets
-//! belongs to [`crate::session`].
+//! The hub holds one frame for each camera and size, and no queue. It knows neither sources nor viewers. What a viewer
+//! gets is decided in [`crate::session`].
 
 mod feed;
 mod frame;

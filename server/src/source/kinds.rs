@@ -1,4 +1,4 @@
-//! The kinds of sources: a new one is a folder with its [`Kind`](super::spec::Kind), and its line in [`KINDS`].
+//! The kinds of sources. A new one is a folder with its [`Kind`](super::spec::Kind), and a line in [`KINDS`].
 
 use super::spec::{Entry, Spec, SpecError, Typed};
 use super::{files, http, ingest, local, pattern, relay, tcp};
@@ -27,7 +27,7 @@ impl Spec {
     /// The source that a text names. `${NAME}` and `${file:PATH}` in a URL are filled in.
     ///
     /// # Errors
-    /// Where the text names none. The error shows no credentials.
+    /// If the text names none. The error shows no credentials.
     pub fn parse(typed: &str) -> Result<Self, SpecError> {
         let is_url = typed.contains("://") || typed.starts_with("${");
         let text = if is_url {

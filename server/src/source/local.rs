@@ -1,4 +1,4 @@
-//! The cameras of this machine, as they are asked for: one of libcamera's, or whichever there is.
+//! The cameras of this machine: a libcamera camera by id or number, or the first there is.
 //!
 //! Capturing from them belongs to `libcamera`, which a build may lack.
 
@@ -8,7 +8,7 @@ use super::{Config, Source, SourceError};
 use crate::called;
 use std::sync::Arc;
 
-/// What a camera that nothing tells from others is called.
+/// The word for a camera that was not named.
 const ONLY: &str = "camera";
 
 const ALL: Options = Options {
@@ -17,13 +17,13 @@ const ALL: Options = Options {
     transform: true,
 };
 
-/// A camera where there is one, else the test pattern.
+/// A camera if there is one, else the test pattern.
 pub(super) const AUTO: Entry = Entry {
     usage: "auto",
     parse: |typed| (typed.text == "auto").then(|| Ok(Arc::new(Auto) as _)),
 };
 
-/// A camera, by id or number; the first one where none is named.
+/// A camera by id or number; the first one by default.
 pub(super) const LIBCAMERA: Entry = Entry {
     usage: "libcamera, libcamera:ID",
     parse: |typed| {

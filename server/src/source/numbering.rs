@@ -1,29 +1,29 @@
 //! The seqs of one camera's frames: they only rise, whichever server numbered the frames first.
 //!
-//! What a seq is for belongs to [`super::RawFrame`].
+//! The meaning of a seq belongs to [`super::RawFrame`].
 
 /// Gives each frame its seq.
 #[derive(Debug)]
 pub(super) struct Numbering {
     /// The highest seq given.
     last: u64,
-    /// How many pictures there were.
+    /// Number of pictures so far.
     pub pictures: u64,
-    /// The seq of the next frame that brings none of its own.
+    /// The seq of the next frame that has none of its own.
     next: u64,
-    /// What is added to seqs that frames bring along; not 0 once such a seq fell.
+    /// Added to the frames' own seqs; not 0 once such a seq has fallen.
     offset: u64,
-    /// The seq that the last frame brought along, and its capture time in µs, which tells it from that of a sender that has
-    /// begun anew.
+    /// The last frame's own seq, and its capture time in µs, which distinguishes it from that of a sender that has
+    /// restarted.
     brought: Option<(u64, u64)>,
 }
 
-/// The seq of a frame that brought one along.
+/// The seq of a frame that has one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// It is new.
     New(u64),
-    /// It is the last one once more.
+    /// It repeats the last one.
     Again(u64),
 }
 
@@ -39,7 +39,7 @@ impl Default for Numbering {
     }
 }
 
-/// A seq from here on cannot be one that was counted. Half of what JSON's numbers carry: a client that sends the highest that is
+/// No counted seq can be this high. Half of what JSON's numbers carry, so that a client that sends the highest seq that is
 /// kept leaves room to count on.
 const LIMIT: u64 = 1 << 52;
 
@@ -49,7 +49,7 @@ impl Numbering {
         self.next
     }
 
-    /// The seq of a frame of our own.
+    /// Takes the seq for a frame of our own.
     pub fn own(&mut self) -> u64 {
         self.forget_last();
         self.count_on()
@@ -64,13 +64,13 @@ impl Numbering {
         self.give(self.next)
     }
 
-    /// A frame of our own was left out.
+    /// Skips the seq of a frame that was dropped.
     pub fn skip(&mut self) {
         self.next += 1;
     }
 
-    /// The seq of a frame that brings one along: that one, while it rises. Where it falls, its sender has begun anew, and
-    /// its frames are numbered on from here.
+    /// The seq of a frame that has one of its own: that one while it rises. If it falls, its sender has restarted, and its
+    /// frames are numbered on from the last one.
     pub fn keep(&mut self, seq: u64, captured_us: u64) -> Kept {
         if self.brought.replace((seq, captured_us)) == Some((seq, captured_us)) {
             return Kept::Again(self.last);

@@ -1,6 +1,6 @@
-//! When a source that makes its frames by itself delivers the next one: at its rate, while one is wanted.
+//! Paces a source that makes its frames itself: at its rate, while frames are wanted.
 //!
-//! Sources whose device sets the pace have no use for this.
+//! Sources whose device sets the pace don't need this.
 
 use super::SourceError;
 use crate::demand::Demand;
@@ -15,7 +15,7 @@ pub struct Pace<'a> {
     schedule: Option<Schedule>,
 }
 
-/// How long a source without viewers sleeps at most. Demand and the end wake it before.
+/// Maximum sleep of a source without viewers. Demand and the end wake it earlier.
 const IDLE: Duration = Duration::from_secs(60);
 
 impl<'a> Pace<'a> {
@@ -52,7 +52,7 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// The rate, where a source can run at it.
+/// Checks a rate.
 pub fn rate(fps: f64) -> Result<f64, SourceError> {
     if fps > 0.0 && fps <= FASTEST {
         return Ok(fps);
@@ -65,19 +65,20 @@ pub fn rate(fps: f64) -> Result<f64, SourceError> {
 /// Highest rate, in frames per second.
 const FASTEST: f64 = 1000.0;
 
-/// A frame clock without drift, on given times alone: tick k is due k periods after the first, whatever happened in between.
+/// A frame clock without drift, on given times alone: tick k is due k periods after the first, whatever happened in
+/// between.
 struct Schedule {
     fps: f64,
     first: Duration,
     next: u64,
 }
 
-/// What to do now.
+/// The next tick.
 #[derive(Debug, PartialEq, Eq)]
 struct Tick {
     /// How long to wait before the frame.
     wait: Duration,
-    /// Frames left out because their time was over before they could begin.
+    /// Frames that are skipped because their time had passed.
     missed: u64,
 }
 
@@ -91,7 +92,7 @@ impl Schedule {
         }
     }
 
-    /// The tick after the last one handed out. Where several are overdue only the latest of them is left.
+    /// The tick after the last one returned. Of several overdue ones only the latest is left.
     fn tick(&mut self, now: Duration) -> Tick {
         let elapsed = now.saturating_sub(self.first).as_secs_f64();
         let latest = (elapsed * self.fps) as u64;

@@ -1,6 +1,6 @@
 //! Pictures copied out of a device's memory, in full range and without padding.
 //!
-//! Pictures that stay in that memory, and deciding between the two, belong to the device's own folder.
+//! Lending pictures in that memory, and the choice between the two, belong to the device's own folder.
 
 use super::format::{Picture, stretch};
 use crate::source::{Pixels, Plane, Yuv};
@@ -14,8 +14,8 @@ pub(in crate::source) struct Copy {
 }
 
 impl Copy {
-    /// Copies a picture, whose planes are `given`, into `samples`, which goes to `spare` afterwards. `None`: they are too small
-    /// for the picture.
+    /// Copies a picture, whose planes are `given`, into `samples`, which goes to `spare` afterwards. `None`: they are too
+    /// small for the picture.
     pub(in crate::source) fn new<'a>(
         picture: Picture,
         given: impl Iterator<Item = &'a [u8]>,
@@ -76,7 +76,7 @@ impl Pixels for Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // Where enough are spare already, this one is freed.
+        // If there are enough spare ones, this one is freed.
         let _ = self.spare.try_send(std::mem::take(&mut self.samples));
     }
 }

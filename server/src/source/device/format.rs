@@ -1,4 +1,4 @@
-//! How a camera's pictures lie in memory: pixel formats, planes, the range of their samples, and finished JPEGs.
+//! The memory layout of a camera's pictures: pixel formats, planes, the range of samples, and finished JPEGs.
 //!
 //! Choosing among the formats that a camera offers belongs to a device's own folder.
 
@@ -15,8 +15,8 @@ pub(in crate::source) enum Format {
 }
 
 impl Format {
-    /// The best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer Motion-JPEG and YUYV; over USB 2 only the
-    /// former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
+    /// The best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer Motion-JPEG and YUYV; over USB 2 only
+    /// the former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
     pub(in crate::source) const ALL: [Self; 4] =
         [Self::Yuv420, Self::Nv12, Self::Mjpeg, Self::Yuyv];
 
@@ -31,7 +31,7 @@ impl Format {
     }
 }
 
-/// What the samples of a plane are.
+/// The kind of samples in a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum Samples {
     Luma,

@@ -1,16 +1,16 @@
-//! Whether a camera that has requests still answers them.
+//! Checks that a camera still answers its requests.
 //!
-//! What follows from it belongs to the device's own folder.
+//! Acting on that belongs to the device's own folder.
 
 use crate::source::{SourceError, WEDGED};
 use std::time::{Duration, Instant};
 
-/// What a camera did with its requests.
+/// A camera's record with its requests.
 #[derive(Debug)]
 pub(in crate::source) struct Health {
     /// When it last delivered, or got a request while it had none.
     sign: Instant,
-    /// How long it may be silent.
+    /// Maximum silence.
     patience: Duration,
     /// Requests that it has now.
     queued: usize,
@@ -33,7 +33,7 @@ impl Health {
         }
     }
 
-    /// Whether the camera has a request at all.
+    /// Returns true if the camera has a request.
     pub(in crate::source) fn busy(&self) -> bool {
         self.queued > 0
     }
@@ -63,7 +63,7 @@ impl Health {
         Ok(())
     }
 
-    /// Fails where the camera is silent for too long.
+    /// Fails if the camera has been silent for too long.
     pub(in crate::source) fn check(&self, now: Instant) -> Result<(), SourceError> {
         if self.busy() && now.saturating_duration_since(self.sign) > self.patience {
             return Err(SourceError::new(format!(

@@ -1,5 +1,5 @@
-//! What every capture device of this machine needs, whatever interface it is reached through: how its pictures lie in memory,
-//! copies of them, whether it is alive, and how it is kept to its rate.
+//! What capture devices of this machine share, whatever their interface: the memory layout of pictures, copying them,
+//! checking that the device is alive, and keeping it to its rate.
 
 pub(in crate::source) mod copy;
 pub(in crate::source) mod format;

@@ -1,4 +1,4 @@
-//! When a request goes back to the camera, so that frames come at the rate that was asked for.
+//! Decides when a request goes back to the camera, so that frames come at the requested rate.
 //!
 //! Asking the camera itself for a rate belongs to the device's own folder.
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// A camera is too fast above this multiple of the requested rate; up to it, its own clock is trusted.
 const TOLERANCE: f64 = 1.05;
 
-/// The rate of one running camera.
+/// Paces one running camera.
 ///
 /// A camera that keeps to the rate gets each request back at once, so that it always has all buffers there are. One that
 /// doesn't (no such control, a control without effect, no frame clock at all like libcamera's virtual cameras) gets one
@@ -15,16 +15,16 @@ const TOLERANCE: f64 = 1.05;
 #[derive(Debug)]
 pub(in crate::source) struct Pace {
     interval: Duration,
-    /// When the frames that came so far would have come at the fastest rate that is tolerated.
+    /// When the frames so far would have arrived at the fastest rate that is tolerated.
     allowance: Instant,
-    /// Earlier than that by more than this is no burst any more.
+    /// What is earlier than that by more than this is no burst any more.
     burst: Duration,
     /// The next tick, once the camera was found to be too fast.
     due: Option<Instant>,
 }
 
 impl Pace {
-    /// The pace of a camera with this many buffers, which it may deliver in a burst when this program was held up.
+    /// The pace of a camera with this many buffers, which it may deliver in a burst after this program was delayed.
     pub(in crate::source) fn new(fps: f64, buffers: usize, now: Instant) -> Self {
         let interval = Duration::from_secs_f64(1.0 / fps);
         Self {
@@ -35,7 +35,7 @@ impl Pace {
         }
     }
 
-    /// Whether the camera has to be held back.
+    /// Returns true if the camera has to be paced.
     pub(in crate::source) fn paced(&self) -> bool {
         self.due.is_some()
     }
@@ -61,14 +61,14 @@ impl Pace {
     pub(in crate::source) fn queued(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due += self.interval;
-            // Ticks that were missed by much are not made up for by a burst.
+            // Ticks missed by much are not made up for by a burst.
             if *due + self.interval < now {
                 *due = now + self.interval;
             }
         }
     }
 
-    /// The next frame is wanted now, whatever the ticks were.
+    /// Restarts the ticks, because the next frame is wanted now.
     pub(in crate::source) fn restart(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due = now;

@@ -1,7 +1,7 @@
-//! A camera made of JPEGs on disk: a directory of them, or one file that holds many, over and over.
+//! A camera that shows JPEGs on disk over and over: those of a directory, or of one file that holds many.
 //!
-//! The pictures are handed on as they are; nothing here decodes one. Where they lie in a directory belongs to
-//! `directory`, where in a file to `reel`.
+//! The pictures are handed on as they are, without decoding. Finding them in a directory belongs to `directory`, in a file
+//! to `reel`.
 
 mod directory;
 pub(crate) mod reel;
@@ -72,11 +72,10 @@ pub struct FilesSource {
 }
 
 impl FilesSource {
-    /// A camera that shows what is at `path`, at the configured rate. Their size is what it is; nothing else of
-    /// the configuration counts.
+    /// A camera that shows what is at `path`, at the configured rate. Nothing else of the configuration is used.
     ///
     /// # Errors
-    /// Where the rate is out of range. Whether there is anything at the path shows when it runs.
+    /// If the rate is out of range. The path is read when the source runs.
     pub fn new(config: Config, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
         Ok(Self {
             path: path.into(),
@@ -110,14 +109,14 @@ impl Source for FilesSource {
                 });
             }
         };
-        // Before anybody watches, the first one only tells the size.
+        // Without viewers, the first picture only shows the size.
         match reader.peek(port)? {
             Some(picture) => open(&picture),
             None => return Ok(()),
         }
         let mut read_at = Instant::now();
         while pace.wait() {
-            // Whoever comes after a pause sees what is there now, not what was read before.
+            // After a pause, viewers see what is there now rather than what was read before.
             if port.demand().wanted_for() < Some(read_at.elapsed()) {
                 reader.refresh();
             }
@@ -132,11 +131,11 @@ impl Source for FilesSource {
     }
 }
 
-/// What a pass over the pictures comes upon.
+/// What a pass over the pictures finds.
 pub enum Found {
     /// A picture, mended.
     Picture(Whole),
-    /// Where, and why it is left out.
+    /// A broken picture: where it is, and why it is skipped.
     Broken(String),
 }
 
@@ -189,13 +188,13 @@ struct Reader<'a> {
     /// How long a picture lasts.
     interval: Duration,
     pass: Option<Pass>,
-    /// Whether the pass has come upon a whole picture.
+    /// True once the pass has found a whole picture.
     any: bool,
-    /// Why the first one of the pass that was left out is none.
+    /// Why the first skipped picture of the pass is broken.
     why: Option<String>,
-    /// Whether there ever was one.
+    /// True once there has been one.
     ever: bool,
-    /// Since when there has been none, where there is none.
+    /// When pictures ran out, if there are none.
     failing_since: Option<Instant>,
 }
 
@@ -212,7 +211,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The first whole picture, which [`Self::next`] comes upon again. Reports none of the broken ones before it.
+    /// The first whole picture, which [`Self::next`] returns again. Does not report the broken ones before it.
     fn peek(&mut self, port: &Port) -> Result<Option<Whole>, SourceError> {
         let picture = self.advance(port, &mut |_| {})?;
         self.ever = true;
@@ -220,7 +219,7 @@ impl<'a> Reader<'a> {
         Ok(picture)
     }
 
-    /// Lets go what was read of a file of many ahead of the next one.
+    /// Drops what was read ahead of a file of many pictures.
     fn refresh(&mut self) {
         let Some(Pass::Reel(before)) = &self.pass else {
             return;
@@ -231,8 +230,8 @@ impl<'a> Reader<'a> {
         };
     }
 
-    /// The next whole picture; reports the broken ones before it. A file that is just being written is read again as the next
-    /// picture, and is an error only if it stays as it is. `None` where the pipeline stops.
+    /// The next whole picture; reports the broken ones before it. A file that is being written is read again as the next
+    /// picture, and is an error only if it stays as it is. `None` if the pipeline stops.
     fn next(&mut self, port: &Port) -> Result<Option<Whole>, SourceError> {
         loop {
             let mut reported = false;
@@ -293,7 +292,7 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// What to say where a pass has come upon no picture.
+    /// The error of a pass without pictures.
     fn nothing(&self) -> SourceError {
         let path = self.path.display();
         SourceError::new(match &self.why {

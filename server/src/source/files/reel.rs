@@ -1,4 +1,4 @@
-//! One file of many JPEGs, one after the other, read piece by piece however large it is.
+//! One file of many JPEGs, one after the other, read piece by piece, whatever its size.
 //!
 //! Knows nothing of directories, which belong to [`super::directory`].
 
@@ -14,15 +14,15 @@ pub struct Reel<R> {
     largest: usize,
     /// The part of the file that is held.
     held: Vec<u8>,
-    /// How much of that is done with.
+    /// How much of that has been consumed.
     done: usize,
-    /// Where in the file `held` begins.
+    /// The offset of `held` in the file.
     base: u64,
-    /// Whether the file is read to its end.
+    /// True once the file has been read to its end.
     ended: bool,
-    /// Whether a broken picture has been reported whose remains are still to be passed over.
+    /// True while the rest of a broken picture that was reported is to be skipped.
     in_wreck: bool,
-    /// Where in the file pictures begin that belong to the last one, such as its preview.
+    /// Offsets of pictures that belong to the last one, such as its preview.
     parts: Vec<u64>,
 }
 
@@ -46,8 +46,8 @@ impl<R: Read> Reel<R> {
         }
     }
 
-    /// The next picture, whole or broken; `None` at the end. What stands between pictures, such as the headers of a
-    /// saved multipart stream, is passed over.
+    /// The next picture, whole or broken; `None` at the end. Anything between pictures, such as the headers of a saved
+    /// multipart stream, is skipped.
     pub fn next(&mut self) -> io::Result<Option<Found>> {
         loop {
             match self.any()? {
@@ -57,7 +57,7 @@ impl<R: Read> Reel<R> {
         }
     }
 
-    /// The next picture and where it begins, be it a part of the one before.
+    /// The next picture and its offset, even if it is part of the one before.
     fn any(&mut self) -> io::Result<Option<(u64, Found)>> {
         if let Some(headless) = self.find_start()? {
             return Ok(Some((self.position(), headless)));
@@ -110,7 +110,7 @@ impl<R: Read> Reel<R> {
         }
     }
 
-    /// Goes to the start of the next picture, or to the end. Reports an end that no start came before.
+    /// Advances to the start of the next picture, or to the end. Reports an end without a start.
     fn find_start(&mut self) -> io::Result<Option<Found>> {
         loop {
             let rest = self.rest();
@@ -137,7 +137,7 @@ impl<R: Read> Reel<R> {
         }
     }
 
-    /// The next picture where nothing but its end is missing, and how many bytes it takes.
+    /// The next picture if only its end is missing, and its length in bytes.
     fn without_end(&self) -> Option<(Whole, usize)> {
         let rest = self.rest();
         let taken = jpeg::mend(rest).ok()?.taken;
@@ -157,7 +157,7 @@ impl<R: Read> Reel<R> {
         self.base + self.done as u64
     }
 
-    /// Reads on until `want` bytes that are not done with are held, or the file ends.
+    /// Reads on until `want` unconsumed bytes are held, or the file ends.
     fn read(&mut self, want: usize) -> io::Result<()> {
         self.held.drain(..self.done);
         self.base += self.done as u64;
@@ -174,7 +174,7 @@ impl<R: Read> Reel<R> {
 }
 
 impl<R: Read + Seek> Reel<R> {
-    /// This pass, which has not begun, from where that one is.
+    /// Continues another pass in this one, which has not begun.
     pub fn resuming(mut self, before: &Self) -> io::Result<Self> {
         self.base = before.position();
         self.file.seek(SeekFrom::Start(self.base))?;

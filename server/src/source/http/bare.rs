@@ -1,4 +1,4 @@
-//! JPEGs one after the other without anything between them that has a meaning. No I/O here.
+//! A stream of JPEGs with nothing meaningful between them. No I/O here.
 //!
 //! Parts with headers belong to `multipart`.
 
@@ -7,12 +7,12 @@ use bytes::BytesMut;
 use memchr::memmem;
 use pistreamer_protocol::jpeg::{self, Step, Walk};
 
-/// Takes a stream apart as it comes. Holds no more than one image of the limit and what was fed last.
+/// Parses a stream incrementally. Holds at most one image of the limit and what was fed last.
 #[derive(Debug)]
 pub struct Bare {
     limit: usize,
     buffer: BytesMut,
-    /// How far the picture that comes was followed.
+    /// How far the picture in progress has been walked.
     walk: Walk,
     /// Width and height of the first picture.
     size: Option<(u16, u16)>,
@@ -32,17 +32,17 @@ impl Bare {
         }
     }
 
-    /// Adds what came. [`Self::next`] is to be called until it gives nothing.
+    /// Adds received bytes. Call [`Self::next`] until it returns nothing.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether no picture has begun since the last one.
+    /// Returns true if no picture has begun since the last one.
     pub fn is_between(&self) -> bool {
         self.walk.is_new()
     }
 
-    /// How many bytes are held.
+    /// Number of bytes held.
     #[cfg(any(test, fuzzing))]
     pub fn held(&self) -> usize {
         self.buffer.len()
@@ -88,7 +88,7 @@ impl Bare {
         }
     }
 
-    /// The picture that the end of the stream ends, where one has begun.
+    /// The picture that the end of the stream completes, if one has begun.
     pub fn finish(&mut self) -> Option<Part> {
         if self.walk.is_new() {
             return None;
@@ -96,8 +96,8 @@ impl Bare {
         self.image(self.buffer.len())
     }
 
-    /// A picture of this many bytes; `None` where it is a preview. Cameras append a smaller picture to each one, which would be
-    /// shown by turns with it.
+    /// A picture of this many bytes; `None` for a preview: cameras append a smaller picture to each one, which would be
+    /// shown in alternation with it.
     fn image(&mut self, bytes: usize) -> Option<Part> {
         self.walk = Walk::default();
         let image = self.buffer.split_to(bytes).freeze();

@@ -1,11 +1,11 @@
-//! Where an answer's body ends, found while it comes. No I/O here.
+//! Finds the end of a response body incrementally. No I/O here.
 //!
-//! Which way the end is told belongs to `head`.
+//! The choice of the framing belongs to `head`.
 
 use super::head::Framing;
 use bytes::{Bytes, BytesMut};
 
-/// What is left of a body.
+/// The state of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// That many bytes.
@@ -14,7 +14,7 @@ pub enum Body {
     UntilClose,
     /// The line that says how long a chunk is comes next.
     ChunkSize {
-        /// Whether none came before. Where no such line comes then, the body has no chunks after all.
+        /// True for the first one. If it is missing, the body has no chunks after all.
         first: bool,
     },
     /// That many bytes of a chunk, and the line end behind it.
@@ -27,7 +27,7 @@ pub enum Body {
     Ended,
 }
 
-/// What came of a body.
+/// A piece of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Some of its bytes.
@@ -60,7 +60,7 @@ impl Body {
     /// Takes the next piece from what came, which is not empty unless more is needed.
     ///
     /// # Errors
-    /// Where chunks are expected and something else is there.
+    /// If a chunk is expected and something else follows.
     pub fn take(&mut self, came: &mut BytesMut) -> Result<Piece, BadChunk> {
         loop {
             match self {
@@ -134,7 +134,7 @@ fn line(came: &BytesMut) -> Result<Option<usize>, BadChunk> {
     Ok(end)
 }
 
-/// What a line in front of a chunk says. Extensions behind a semicolon mean nothing here.
+/// The length in the line before a chunk. Extensions after a semicolon are ignored.
 fn size(line: &[u8]) -> Option<u64> {
     let digits = line.split(|byte| *byte == b';').next()?.trim_ascii();
     let digits = std::str::from_utf8(digits).ok()?;

@@ -13,7 +13,7 @@ struct Cookie {
     host: String,
     name: String,
     value: String,
-    /// Whether it must not be seen on the way.
+    /// True if it must only be sent encrypted.
     secure: bool,
 }
 
@@ -24,14 +24,14 @@ impl std::fmt::Debug for Cookie {
     }
 }
 
-/// Cookies that are kept; older ones go first.
+/// Maximum number of cookies; the oldest is dropped first.
 const MOST: usize = 32;
 
 /// Longest cookie in bytes.
 const LONGEST: usize = 4096;
 
 impl Jar {
-    /// Keeps the cookies that an answer of `from` sets.
+    /// Stores the cookies that a response of `from` sets.
     pub fn keep(&mut self, from: &Endpoint, headers: &HeaderMap) {
         for cookie in headers.get_all(header::SET_COOKIE) {
             let Some((pair, attributes)) = cookie.to_str().ok().map(parted) else {

@@ -1,6 +1,6 @@
 //! GET requests, with redirects, cookies and sign-in, over one connection that is kept between them.
 //!
-//! What the answers mean belongs to [`super`], bytes to `wire`, who we are to `login`.
+//! Interpreting responses belongs to [`super`], bytes to `wire`, authentication to `login`.
 
 use super::location;
 use super::login::{self, Asked};
@@ -10,19 +10,19 @@ use axum::http::{HeaderValue, StatusCode, header};
 use pistreamer_client::{Endpoint, dial};
 use std::fmt::Write as _;
 
-/// Redirects that are followed.
+/// Maximum number of redirects.
 const REDIRECTS: usize = 10;
 
-/// Largest page that says why we are refused, in bytes, for which a connection is kept.
+/// Largest error page, in bytes, that is read so that the connection can be kept.
 const REFUSAL: usize = 64 << 10;
 
-/// Challenges that are answered for one request: the first one, and one that only brings a fresh nonce.
+/// Challenges answered for one request: the first, and one that only brings a fresh nonce.
 const CHALLENGES: usize = 2;
 
 /// A camera that is asked over one connection at a time.
 pub(super) struct Connection<'a> {
     endpoint: Endpoint,
-    /// Whether a redirect led away from the host that the password is for.
+    /// True if a redirect led away from the host that the password is for.
     withheld: bool,
     known: &'a mut Known,
     wire: Option<Wire>,
@@ -40,7 +40,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// The answer, once its header is there and says that it is good.
+    /// The response, once its head has arrived with a good status.
     pub async fn get(&mut self) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS {
             let answer = self.known_request().await?;
@@ -58,7 +58,7 @@ impl<'a> Connection<'a> {
         Err(SourceError::new("the camera redirects in a circle"))
     }
 
-    /// Takes the connection back from an answer that has been read.
+    /// Takes the connection back from a response that has been read.
     pub fn keep(&mut self, answer: Answer) {
         self.wire = answer.into_wire();
     }
@@ -68,7 +68,7 @@ impl<'a> Connection<'a> {
         &self.endpoint
     }
 
-    /// The answer to a request, made once more where the camera asks who we are.
+    /// The response to a request, which is repeated with credentials if the camera asks for them.
     async fn known_request(&mut self) -> Result<Answer, SourceError> {
         let mut answer = self.request().await?;
         for _ in 0..CHALLENGES {
@@ -83,7 +83,7 @@ impl<'a> Connection<'a> {
                 .login
                 .challenged(&answer.head.headers, &self.endpoint);
             let asked = asked.map_err(|advice| advised(StatusCode::UNAUTHORIZED, advice))?;
-            // The connection is good for more once the page that refuses is read.
+            // The connection can be reused once the error page has been read.
             self.wire = answer.passed_over(REFUSAL).await;
             answer = self.request().await?;
             let is_refused = answer.head.status == StatusCode::UNAUTHORIZED;
@@ -94,8 +94,8 @@ impl<'a> Connection<'a> {
         Ok(answer)
     }
 
-    /// The answer to one request, over the kept connection where there is one. A camera may close that just when it is asked
-    /// again, which is no failure yet: it is asked once more, over a new one.
+    /// The response to one request, over the kept connection if there is one. A camera may close that at the moment of the
+    /// next request, which is no failure yet: the request is repeated over a new one.
     async fn request(&mut self) -> Result<Answer, SourceError> {
         let request = self.head();
         let kept = match self.wire.take() {
@@ -168,7 +168,7 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Why an answer is no good, for which its page may be read.
+    /// Why a response is no good, for which its page may be read.
     async fn refused_with(&self, mut answer: Answer) -> SourceError {
         let status = answer.head.status;
         if status == StatusCode::BAD_REQUEST && !self.endpoint.tls {
@@ -200,7 +200,7 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// How much of a page tells why a request is bad.
+/// How much of an error page is quoted.
 const PAGE: usize = 512;
 
 /// Whether a redirect stays where it was, or goes on to encryption there.

@@ -1,4 +1,4 @@
-//! The head of an answer as cameras write it: what HTTP/1.1 asks for, and what browsers forgive.
+//! The head of a response as cameras write it: what HTTP/1.1 requires, and what browsers tolerate.
 //!
 //! Pure text work; bytes come from `wire`, and what follows a head belongs to `body`.
 
@@ -8,14 +8,14 @@ use pistreamer_protocol::jpeg;
 /// Longest head in bytes.
 pub const LONGEST: usize = 64 << 10;
 
-/// Status line and headers of an answer.
+/// Status line and headers of a response.
 #[derive(Debug)]
 pub struct Head {
     /// The status.
     pub status: StatusCode,
     /// The headers that can be read.
     pub headers: HeaderMap,
-    /// Whether the server closes the connection after each answer unless it says otherwise.
+    /// True if the server closes the connection after each response unless it says otherwise.
     old: bool,
 }
 
@@ -30,7 +30,7 @@ pub enum Framing {
     UntilClose,
 }
 
-/// Why bytes are no answer.
+/// Why the bytes are no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {
     /// A TLS record.
@@ -44,7 +44,7 @@ pub enum Wrong {
     TooLong,
 }
 
-/// What the first bytes of an answer turned out to be.
+/// The first bytes of a response, classified.
 #[derive(Debug)]
 pub enum Found {
     /// A head of that many bytes.
@@ -57,7 +57,7 @@ impl Head {
     /// Reads the head at the beginning of `bytes`. A server that sends pictures without any head gets an empty one.
     ///
     /// # Errors
-    /// Where the bytes cannot become an answer.
+    /// If the bytes cannot become a response.
     pub fn read(bytes: &[u8]) -> Result<Found, Wrong> {
         let blanks = blanks(bytes);
         let rest = &bytes[blanks..];
@@ -143,7 +143,7 @@ impl Head {
         })
     }
 
-    /// How the end of the body is known. A length that is no number, or more than one, counts as none.
+    /// How the end of the body is found. An invalid length, or several, counts as none.
     pub fn framing(&self) -> Framing {
         let status = self.status;
         if status.is_informational()
@@ -167,7 +167,7 @@ impl Head {
         }
     }
 
-    /// Whether the connection is good for another request once the body has ended.
+    /// Returns true if the connection can be reused once the body has ended.
     pub fn keeps_open(&self) -> bool {
         if self.lists(header::CONNECTION, "close") {
             return false;
@@ -188,13 +188,13 @@ impl Head {
     }
 }
 
-/// Line ends before an answer, which some servers send as what is left of the one before.
+/// Line ends before a response, which some servers leave over from the one before.
 fn blanks(bytes: &[u8]) -> usize {
     let is_blank = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
     bytes.iter().take_while(is_blank).count()
 }
 
-/// Whether the bytes begin so; `None` where too few have come to tell.
+/// Returns true if the bytes begin so; `None` if there are too few to tell.
 fn begins(bytes: &[u8], beginning: &[u8]) -> Option<bool> {
     if bytes.len() >= beginning.len() {
         return Some(bytes.starts_with(beginning));

@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use percent_encoding::CONTROLS;
 use pistreamer_client::{Endpoint, UrlError};
 
-/// What a `Location` header means in an answer of `base`. The credentials are those of the reference, if it has any.
+/// What a `Location` header means in a response of `base`. The credentials are those of the reference, if it has any.
 ///
 /// # Errors
 /// Where it is a URL with which nothing can be fetched.

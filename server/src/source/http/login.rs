@@ -1,21 +1,21 @@
-//! Who we are, for a camera that asks: Basic (RFC 7617) and Digest (RFC 7616) authentication.
+//! Authentication for cameras that ask for it: Basic (RFC 7617) and Digest (RFC 7616).
 //!
-//! Nothing is said to a camera that doesn't ask, and a password itself goes only to one that knows nothing better.
+//! A camera that doesn't ask gets no credentials, and the password itself goes only to one that offers nothing better.
 //! Requests belong to `get`.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use digest_auth::{Algorithm, AlgorithmType, AuthContext, Charset, Qop, WwwAuthenticateHeader};
 use pistreamer_client::Endpoint;
 
-/// Who we are to one camera.
+/// The credentials for one camera.
 #[derive(Debug, Default)]
 pub struct Login {
     way: Way,
-    /// Whether the camera has ever asked for a proof. From then on the password itself is never sent in its place.
+    /// True once the camera has asked for a digest. From then on the password itself is never sent instead.
     knows_better: bool,
 }
 
-/// How a camera wants to know who we are.
+/// The authentication that a camera asks for.
 #[derive(Debug, Default)]
 pub enum Way {
     /// It hasn't asked.
@@ -27,16 +27,16 @@ pub enum Way {
     Digest(Box<WwwAuthenticateHeader>),
 }
 
-/// What an answer with status 401 was to.
+/// The request that was answered with status 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// A request that said nothing of us, or one whose proof was out of date.
+    /// One without credentials, or with an outdated digest.
     First,
-    /// A request that had a proof, which may have been used up.
+    /// One with a digest, whose nonce may have been used up.
     Again,
 }
 
-/// What to do when the camera asks and nothing is known.
+/// What to do when the camera asks and no credentials are configured.
 pub(super) const MISSING: &str = "give user and password as in http://USER:PASSWORD@HOST/PATH";
 
 /// What to do when the camera still refuses.
@@ -47,18 +47,18 @@ const DOWNGRADE: &str = "it asks for the password itself, although it has asked 
     in between that wants to read it; restart pistreamer if the camera was set up so";
 
 impl Login {
-    /// Begins another conversation, of which only what must not be forgotten is known.
+    /// Starts over, keeping only what must not be forgotten.
     pub fn begin_anew(&mut self) {
         self.way = Way::Unasked;
     }
 
-    /// How the camera wants to know who we are.
+    /// The authentication that the camera asks for.
     #[cfg(any(test, fuzzing))]
     pub fn way(&self) -> &Way {
         &self.way
     }
 
-    /// The `Authorization` of a GET, where the camera has asked for one.
+    /// The `Authorization` of a GET, if the camera has asked for one.
     pub fn header(&mut self, endpoint: &Endpoint) -> Option<HeaderValue> {
         let credentials = endpoint.credentials.as_ref()?;
         let value = match &mut self.way {
@@ -78,10 +78,10 @@ impl Login {
         Some(value)
     }
 
-    /// Takes the challenges of an answer with status 401. Afterwards the same request is worth another attempt.
+    /// Takes the challenges of a response with status 401. Afterwards the request can be repeated.
     ///
     /// # Errors
-    /// Where it isn't, with what to do.
+    /// If that is pointless, with what to do.
     pub fn challenged(
         &mut self,
         headers: &HeaderMap,
@@ -108,7 +108,7 @@ impl Login {
                 Way::Digest(Box::new(digest))
             }
             (None, Way::Basic) => return Err(WRONG),
-            // An answer to a proof that names no way at all refuses the proof.
+            // A response to a digest without any challenge refuses the digest.
             (None, Way::Digest(_)) if lines.is_empty() => return Err(WRONG),
             (None, _) if basic && self.knows_better => return Err(DOWNGRADE),
             (None, _) if basic => Way::Basic,
@@ -118,14 +118,14 @@ impl Login {
     }
 }
 
-/// Whether an answer with status 401 only says that a proof was out of date.
+/// Returns true if a response with status 401 only says that the digest was outdated.
 pub fn is_stale(headers: &HeaderMap) -> bool {
     let lines = lines(headers);
     let mut challenges = lines.iter().flat_map(|line| challenges(line));
     challenges.any(|challenge| challenge.digest().is_some_and(|digest| digest.stale))
 }
 
-/// The lines that say how a camera wants to know who we are. What is no text means as little to us as an unknown way.
+/// The header lines with challenges. One that is no text is ignored like an unknown scheme.
 fn lines(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::WWW_AUTHENTICATE).into_iter();
     values

@@ -1,7 +1,7 @@
 //! Any camera with an HTTP URL: an MJPEG stream, or a snapshot that is fetched again and again.
 //!
-//! What an answer's bytes mean belongs to `multipart` and `bare`, for how long they are waited for to `pictures`, the
-//! requests themselves to `get`, where redirects lead to `location`, users and passwords to `login`.
+//! Parsing bodies belongs to `multipart` and `bare`, timeouts to `pictures`, requests to `get`, redirects to `location`,
+//! and users and passwords to `login`.
 
 pub(crate) mod bare;
 pub(crate) mod body;
@@ -84,7 +84,7 @@ pub struct HttpSource {
     patience: Patience,
 }
 
-/// What is remembered of a camera from one connection to the next.
+/// What is kept of a camera from one connection to the next.
 #[derive(Debug, Default)]
 struct Known {
     login: Login,
@@ -92,7 +92,7 @@ struct Known {
 }
 
 impl HttpSource {
-    /// The camera at that URL. Of the configuration only the rate counts: snapshots are fetched at it.
+    /// The camera at that URL. Only the rate of the configuration is used, for snapshots.
     pub fn new(config: &Config, endpoint: Endpoint) -> Self {
         Self {
             endpoint,
@@ -122,14 +122,14 @@ impl Source for HttpSource {
     }
 }
 
-/// How often a camera without viewers is asked whether it still has pictures.
+/// Interval of probes of a camera without viewers.
 const PROBE: Duration = Duration::from_secs(30);
 
-/// A camera whose port is not open for another connection within this time has one all the same.
+/// Time in which a second connection must be made; else the camera is taken to accept one only.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// Fetches pictures while there are viewers, and otherwise one now and then, which is dropped: so the camera's state is
-/// known. Ends with what goes wrong.
+/// Fetches pictures while there are viewers, and otherwise one now and then, which is dropped, so that the camera's state
+/// is known. Returns the error that ends it.
 async fn attend(
     endpoint: &Endpoint,
     known: &mut Known,
@@ -171,7 +171,7 @@ async fn attend(
     }
 }
 
-/// Done once there were viewers and there are none any more.
+/// Completes once there have been viewers and there are none any more.
 async fn left(demand: &Demand) {
     demand.until(Demand::wanted).await;
     remote::unwanted(demand).await;
@@ -184,7 +184,7 @@ struct Stay {
     watched: Cell<bool>,
     /// Where a stream comes from.
     stream: RefCell<Option<Endpoint>>,
-    /// Whether that place takes one connection and no other, where this was tried.
+    /// True if it takes a single connection, as far as that was tried.
     only: Cell<Option<bool>>,
 }
 
@@ -213,7 +213,7 @@ impl Stay {
     }
 }
 
-/// Fetches what is at the URL until something goes wrong, or until there was enough.
+/// Fetches what is at the URL until something goes wrong, or until it was enough.
 async fn fetch(
     endpoint: &Endpoint,
     known: &mut Known,
@@ -244,13 +244,13 @@ async fn fetch(
     }
 }
 
-/// What an answer turns out to be.
+/// What a response contains.
 enum Shape {
     Snapshot,
     Stream(Splitter),
 }
 
-/// Looks at the first bytes of a body, which say more than its headers: cameras get those wrong.
+/// Examines the first bytes of a body, which tell more than its headers: cameras get those wrong.
 async fn shape(answer: &mut Answer, pictures: &mut Pictures<'_>) -> Result<Shape, SourceError> {
     if let Some(packing) = packing(&answer.head.headers) {
         return Err(SourceError::new(format!(
@@ -304,7 +304,7 @@ fn is_jpeg(content_type: &str) -> bool {
         .any(|jpeg| jpeg.eq_ignore_ascii_case(kind))
 }
 
-/// A picture that nothing follows for this long was no stream, where the answer has a length that is none: the camera
+/// A picture that nothing follows for this long was no stream, if the response has an invalid length: the camera
 /// then waits for the next request.
 const LONE: Duration = Duration::from_secs(2);
 

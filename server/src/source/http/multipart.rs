@@ -1,7 +1,7 @@
 //! MJPEG's multipart as cameras really write it: with or without Content-Length, with all kinds of boundaries and line
 //! ends. No I/O here.
 //!
-//! Whether what a part holds can be shown is for [`crate::source::remote`] to say.
+//! Whether a part can be shown is decided in [`crate::source::remote`].
 
 mod boundary;
 
@@ -11,21 +11,21 @@ use boundary::Boundary;
 use bytes::{Bytes, BytesMut};
 use pistreamer_protocol::jpeg::{self, Step, Walk};
 
-/// What a stream holds.
+/// A part of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part {
     /// One JPEG from SOI to EOI, or to where the next thing begins.
     Image(Bytes),
-    /// A part that holds no JPEG, and why.
+    /// A part without a JPEG, with the reason.
     Broken(String),
 }
 
-/// Takes a stream apart as it comes. Holds no more than one image of the limit and what was fed last.
+/// Parses a stream incrementally. Holds at most one image of the limit and what was fed last.
 #[derive(Debug)]
 pub struct Multipart {
-    /// What the Content-Type says.
+    /// The boundary in the Content-Type.
     told: Option<Boundary>,
-    /// What the stream says, where that is something else.
+    /// The boundary in the stream, if it differs.
     seen: Option<Boundary>,
     /// Whether a picture came behind a delimiter. Until then anything that looks like a delimiter is one.
     confirmed: bool,
@@ -36,8 +36,8 @@ pub struct Multipart {
     /// Whether the beginning of the line that comes was let go.
     long: bool,
     state: State,
-    /// How many bytes may be read again, in search of the delimiter that a broken JPEG ran over. Each byte that is let go adds
-    /// one, so that broken JPEGs cost no more than twice their length.
+    /// How many bytes may be read again, in search of the delimiter that a broken JPEG ran over. Each byte that is let go
+    /// adds one, so that broken JPEGs cost no more than twice their length.
     again: usize,
 }
 
@@ -71,8 +71,8 @@ impl State {
 }
 
 impl Multipart {
-    /// A reader for what stands behind `boundary=` in a Content-Type, and for what the stream itself says where that differs.
-    /// Images have at most `limit` bytes.
+    /// A reader for what stands behind `boundary=` in a Content-Type, and for what the stream itself says where that
+    /// differs. Images have at most `limit` bytes.
     pub fn new(boundary: Option<&str>, limit: usize) -> Self {
         Self {
             told: boundary.and_then(|boundary| Boundary::new(boundary.as_bytes())),
@@ -87,12 +87,12 @@ impl Multipart {
         }
     }
 
-    /// Adds what came. [`Self::next`] is to be called until it gives nothing.
+    /// Adds received bytes. Call [`Self::next`] until it returns nothing.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// How many bytes are held.
+    /// Number of bytes held.
     #[cfg(any(test, fuzzing))]
     pub fn held(&self) -> usize {
         self.buffer.len()
@@ -174,7 +174,7 @@ impl Multipart {
         }
     }
 
-    /// The picture that the end of the stream ends, where one has begun.
+    /// The picture that the end of the stream completes, if one has begun.
     pub fn finish(&mut self) -> Option<Part> {
         match std::mem::replace(&mut self.state, State::Seek) {
             State::Body { walk, .. } if !walk.is_new() => {
@@ -257,8 +257,8 @@ impl Multipart {
         Part::Image(self.let_go(bytes))
     }
 
-    /// Gives up a part whose JPEG has no end, after this many bytes. The delimiter that it ran over is looked for among them, unless
-    /// that was done too often.
+    /// Gives up a part whose JPEG has no end, after this many bytes. The delimiter that it ran over is looked for among
+    /// them, unless that was done too often.
     fn retreat(&mut self, walked: usize, problem: &str) -> Part {
         match self.again.checked_sub(walked) {
             Some(again) => {
@@ -332,7 +332,7 @@ impl Multipart {
     }
 }
 
-/// Whether bytes begin so; `None` where too few have come to tell.
+/// Returns true if the bytes begin so; `None` if there are too few to tell.
 fn begins(bytes: &[u8], beginning: &[u8]) -> Option<bool> {
     if bytes.len() >= beginning.len() {
         return Some(bytes.starts_with(beginning));
@@ -354,7 +354,7 @@ fn is_part_header(line: &[u8]) -> bool {
     begins_caseless(line, PART_HEADER) == Some(true) && line.contains(&b':')
 }
 
-/// A snapshot, whatever follows it.
+/// A snapshot, ignoring what follows it.
 pub fn image_of(mut bytes: Bytes) -> Part {
     match Walk::default().go(&bytes) {
         Step::End(end) => Part::Image(bytes.split_to(end)),

@@ -1,6 +1,6 @@
-//! What comes from the camera, and for how long nothing good may be missing.
+//! The pictures of one connection, and the timeouts for them.
 //!
-//! Where pictures come from belongs to [`super`].
+//! Fetching belongs to [`super`].
 
 use super::Stay;
 use super::multipart::Part;
@@ -13,26 +13,26 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How often pictures are expected, and what was learned of how long this camera takes.
+/// How often pictures are expected, and what has been learned about this camera's pace.
 #[derive(Debug)]
 pub struct Patience {
     /// Time between two snapshots.
     pub interval: Duration,
     /// After this time without a whole picture something is wrong, unless the camera is known to be slower.
     usual: Duration,
-    /// How long nothing is said while the first picture of a connection has not come.
+    /// How long the first picture of a connection may take before that is reported.
     quiet: Duration,
-    /// How long that picture is waited for.
+    /// Timeout for that picture.
     first: Duration,
-    /// How long each further one is waited for.
+    /// Timeout for each further one.
     next: Duration,
     /// When the last picture came.
     last: Option<Instant>,
-    /// Whether the last connection was given up because nothing came.
+    /// True if the last connection was given up because nothing arrived.
     fell_silent: bool,
 }
 
-/// As far as patience grows.
+/// Maximum of the timeouts.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A probe whose snapshot is broken takes its time for another.
@@ -76,7 +76,7 @@ impl Patience {
         self.next = self.at_most(slow.max(self.usual));
     }
 
-    /// None came any more, or none at all.
+    /// Notes that pictures stopped, or that none came at all.
     fn ended(&mut self, any_came: bool) {
         self.fell_silent = true;
         if !any_came {
@@ -85,7 +85,7 @@ impl Patience {
     }
 }
 
-/// Where the pictures of one connection go.
+/// Receives the pictures of one connection.
 pub struct Pictures<'a> {
     intake: &'a mut Intake,
     patience: &'a mut Patience,
@@ -94,11 +94,11 @@ pub struct Pictures<'a> {
     /// When the connection began, or the last picture came.
     since: Instant,
     any_came: bool,
-    /// When it is said that nothing comes, although it is still waited for.
+    /// When missing pictures are reported, although the connection is kept.
     tell_at: Option<Instant>,
-    /// When patience is over.
+    /// The timeout.
     deadline: Instant,
-    /// Why what came last was no picture.
+    /// Why the last data were no picture.
     problem: Option<String>,
 }
 
@@ -124,8 +124,8 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    /// Whether pictures are handed on. Else the first whole one is enough, and goes nowhere: a viewer that connects later would
-    /// see an old one.
+    /// Whether pictures are handed on. Else the first whole one is enough, and goes nowhere: a viewer that connects later
+    /// would see an old one.
     pub fn are_watched(&self) -> bool {
         if self.demand.wanted() {
             self.stay.watched.set(true);
@@ -133,7 +133,7 @@ impl<'a> Pictures<'a> {
         self.stay.watched.get()
     }
 
-    /// Why none comes that would be worth waiting for.
+    /// Why waiting for a picture is pointless.
     pub fn suspect(&mut self, problem: &str) {
         self.problem = Some(problem.to_owned());
     }
@@ -227,7 +227,8 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    /// What comes before patience or the limit is over; `None` where nothing does, after which pictures are waited for anew.
+    /// What comes before patience or the limit is over; `None` where nothing does, after which pictures are waited for
+    /// anew.
     pub async fn unless_over<T>(
         &mut self,
         limit: Option<Duration>,

@@ -1,12 +1,12 @@
 //! A stream of pictures in either form: parts with headers, or JPEGs one after the other. No I/O here.
 //!
-//! Which one it is, [`super`] sees by the first bytes.
+//! Telling them apart by the first bytes belongs to [`super`].
 
 use super::bare::Bare;
 use super::multipart::{Multipart, Part};
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 
-/// Takes a stream apart as it comes.
+/// Parses a stream incrementally.
 #[derive(Debug)]
 pub enum Splitter {
     /// Parts with headers.
@@ -26,7 +26,7 @@ impl Splitter {
         Self::Bare(Bare::new(DEFAULT_FRAME_LIMIT))
     }
 
-    /// Adds what came. [`Self::next`] is to be called until it gives nothing.
+    /// Adds received bytes. Call [`Self::next`] until it returns nothing.
     pub fn feed(&mut self, bytes: &[u8]) {
         match self {
             Self::Parts(parts) => parts.feed(bytes),
@@ -42,7 +42,7 @@ impl Splitter {
         }
     }
 
-    /// The picture that the end of the stream ends, where one has begun.
+    /// The picture that the end of the stream completes, if one has begun.
     pub fn finish(&mut self) -> Option<Part> {
         match self {
             Self::Parts(parts) => parts.finish(),
@@ -50,7 +50,7 @@ impl Splitter {
         }
     }
 
-    /// Whether what has come may have been all.
+    /// Returns true if the stream may end here.
     pub fn may_be_over(&self) -> bool {
         match self {
             // A delimiter announces the next part.

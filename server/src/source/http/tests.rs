@@ -92,7 +92,8 @@ fn parts(content_type: &str, jpeg: &[u8]) -> Vec<u8> {
     [head.as_bytes(), &part.repeat(3), b"--b\r\n"].concat()
 }
 
-/// What happens with a camera that answers like this while a viewer watches: the error, after how many seconds, and what was seen.
+/// What happens with a camera that answers like this while a viewer watches: the error, after how many seconds, and what
+/// was seen.
 async fn outcome(answer: &[u8], fps: f64) -> (String, u64, Vec<&'static str>) {
     let camera = TestCamera::new().await;
     let seen = Arc::new(Seen::default());

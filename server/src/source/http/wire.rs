@@ -1,6 +1,6 @@
-//! One connection to a camera, on which requests are written and answers are read: HTTP/1.1 as far as cameras need it.
+//! One connection to a camera, for requests and responses: HTTP/1.1 as far as cameras need it.
 //!
-//! What to ask for belongs to `get`, what the bytes mean to `head` and `body`.
+//! Requests belong to `get`, parsing to `head` and `body`.
 
 use super::SourceError;
 use super::body::{Body, Piece};
@@ -14,27 +14,27 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// Bytes that are read at once.
 const READ_AT_ONCE: usize = 64 << 10;
 
-/// Answers before the answer (RFC 9110 §15.2) that are passed over.
+/// Maximum number of interim responses (RFC 9110 §15.2) that are skipped.
 const INFORMATIONAL: usize = 16;
 
-/// A connection on which no answer is under way.
+/// A connection on which no response is in progress.
 #[derive(Debug)]
 pub struct Wire {
     stream: Stream,
-    /// What has come and was not taken.
+    /// Received bytes that have not been consumed.
     came: BytesMut,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
-    /// The connection ended before the first byte of an answer.
+    /// The connection ended before the first byte of a response.
     #[error("it closed the connection without an answer")]
     Closed,
     /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// What came is no answer.
+    /// The bytes are no response.
     #[error(transparent)]
     Wrong(#[from] Wrong),
 }
@@ -47,7 +47,7 @@ impl Wire {
         }
     }
 
-    /// Writes a request and reads the head of its answer.
+    /// Writes a request and reads the head of the response.
     ///
     /// # Errors
     /// Where there is none.
@@ -91,13 +91,13 @@ impl Wire {
     }
 }
 
-/// An answer, whose body may be under way.
+/// A response, whose body may be in progress.
 #[derive(Debug)]
 pub struct Answer {
     pub head: Head,
     body: Body,
     wire: Wire,
-    /// What was looked at and not taken.
+    /// Bytes of the body that were peeked at.
     ahead: BytesMut,
 }
 
@@ -176,7 +176,7 @@ impl Answer {
         Ok(body.freeze())
     }
 
-    /// The connection, where it is good for another request.
+    /// The connection, if it can be reused.
     pub fn into_wire(self) -> Option<Wire> {
         let ended = self.body == Body::Ended && self.head.keeps_open();
         ended.then_some(self.wire)
@@ -193,7 +193,7 @@ impl Answer {
     }
 }
 
-/// What a page that refuses says of TLS: servers that have only that on a port answer plain requests so.
+/// What error pages say about TLS: the response of servers to plain requests on a port with TLS.
 pub fn asks_for_tls(page: &[u8]) -> bool {
     let page = String::from_utf8_lossy(page).to_ascii_lowercase();
     ["https", "ssl-enabled", "tls"]

@@ -1,6 +1,6 @@
 //! A camera's buffer, mapped once for as long as it is used.
 //!
-//! What lies in it belongs to [`crate::source::device::format`], who may read it when to [`super::stream`].
+//! Its layout belongs to [`crate::source::device::format`]; access to it, to [`super::stream`].
 
 use libcamera::framebuffer::AsFrameBuffer;
 use std::io;

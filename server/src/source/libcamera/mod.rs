@@ -1,4 +1,4 @@
-//! Cameras through libcamera: the Raspberry Pi's camera modules, USB webcams, and whatever else it supports.
+//! Cameras through libcamera: the Raspberry Pi's camera modules, USB webcams, and others that it supports.
 //!
 //! Each module has one part of the way from the device to the port. Making JPEGs of raw frames belongs to
 //! [`crate::encode`].

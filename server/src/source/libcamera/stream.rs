@@ -1,6 +1,7 @@
 //! One running camera: requests go round between the camera, this thread, and the holders of pictures.
 //!
-//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`crate::source::device::rate`].
+//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to
+//! [`crate::source::device::rate`].
 
 use super::clock::captured_us;
 use super::controls::Controls;

@@ -1,6 +1,6 @@
-//! Pictures that a camera pushes over TCP, as the "capture to a network stream" of picamera's handbook does.
+//! Pictures that a camera pushes over TCP, as picamera's "capture to a network stream" recipe does.
 //!
-//! What the bytes mean belongs to `wire`; pushing itself to `pistreamer push`.
+//! Parsing belongs to `wire`; sending, to `pistreamer push`.
 
 pub(crate) mod wire;
 
@@ -23,15 +23,15 @@ use wire::{Item, Reader};
 /// A connection is closed after this long without data.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// A connection is closed, too, if its data make no picture for this long. Generous: a large one takes its time on a
+/// A connection is closed as well if its data make no picture for this long. Generous: a large picture takes long on a
 /// bad link.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection that has brought no picture for this long, and for twice as long as it took for the one before, gives way to a
-/// new one: its camera may have lost power and come back.
+/// A connection that has brought no picture for this long, and for twice as long as it took for the one before, gives way
+/// to a new one: its camera may have lost power and come back.
 const STALE: Duration = WEDGED;
 
-/// How pictures have come.
+/// The times at which pictures arrived.
 #[derive(Clone, Copy, Debug)]
 struct Rhythm {
     last: Instant,
@@ -47,7 +47,7 @@ impl Rhythm {
         }
     }
 
-    /// With one that comes now.
+    /// Adds a picture that arrives now.
     fn next(self) -> Self {
         Self {
             last: Instant::now(),
@@ -55,13 +55,13 @@ impl Rhythm {
         }
     }
 
-    /// Whether one is overdue.
+    /// Returns true if a picture is overdue.
     fn is_stale(self) -> bool {
         self.last.elapsed() >= STALE.max(self.gap * 2)
     }
 }
 
-/// A camera that pushes over TCP, at an address of ours.
+/// A camera that pushes over TCP to an address of this machine.
 pub(super) const KIND: Entry = Entry {
     usage: "tcp-listen:ADDRESS:PORT",
     parse: |typed| {
@@ -110,11 +110,10 @@ pub struct TcpSource {
 }
 
 impl TcpSource {
-    /// Listens at that address; port 0 takes any free port. Of the configuration only the rate counts, and only for what
-    /// viewers are told.
+    /// Listens at that address; port 0 takes any free port. Only the rate of the configuration is used, to tell viewers.
     ///
     /// # Errors
-    /// Where the address cannot be listened on.
+    /// If it cannot listen on the address.
     pub fn bind(config: &Config, address: SocketAddr) -> Result<Self, SourceError> {
         let bind = || {
             let listener = TcpListener::bind(address)?;
@@ -225,7 +224,7 @@ async fn accept(listener: &tokio::net::TcpListener) -> Arrival {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
-                // Out of descriptors, most likely. Who wants in waits in the backlog.
+                // Out of descriptors, most likely. Cameras wait in the backlog.
                 static REFUSED: Folded = Folded::new();
                 if let Some(times) = REFUSED.again() {
                     tracing::warn!(%error, times, "cannot accept a camera for now");
@@ -236,7 +235,7 @@ async fn accept(listener: &tokio::net::TcpListener) -> Arrival {
     }
 }
 
-/// Why a camera pushes no more.
+/// Why a camera's connection ended.
 #[derive(Debug, thiserror::Error)]
 enum End {
     #[error("the camera ended its stream")]

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// What a stream holds.
+/// An item of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item {
     /// As many bytes as announced. They begin like a JPEG; the rest is for the caller to check.
@@ -12,7 +12,7 @@ pub enum Item {
     End,
 }
 
-/// Why bytes are no such stream. Nothing after them can be trusted.
+/// Why the bytes are no such stream. Nothing after them can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// Its length is more than the limit.
@@ -33,7 +33,7 @@ pub enum WireError {
     },
 }
 
-/// Takes a stream apart as it comes.
+/// Parses a stream incrementally.
 #[derive(Debug)]
 pub struct Reader {
     limit: usize,
@@ -55,13 +55,13 @@ impl Reader {
         }
     }
 
-    /// Where the next bytes of the stream go.
+    /// The buffer for the next bytes of the stream.
     pub fn space(&mut self) -> &mut BytesMut {
         self.buffer.reserve(STEP);
         &mut self.buffer
     }
 
-    /// Whether the stream may end here without anything being cut off.
+    /// Returns true if the stream may end here without anything being cut off.
     pub fn is_between_images(&self) -> bool {
         self.len.is_none() && self.buffer.is_empty()
     }

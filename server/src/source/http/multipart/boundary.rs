@@ -1,4 +1,4 @@
-//! What stands between the parts of a stream, told by its Content-Type or by the first line of it.
+//! The delimiter between the parts of a stream, from its Content-Type or its first line.
 //!
 //! Parts themselves belong to [`super`].
 
@@ -6,10 +6,10 @@ use super::is_multipart;
 use crate::source::http::items;
 use memchr::memmem::{self, Finder};
 
-/// What stands between parts.
+/// The delimiter between parts.
 #[derive(Debug)]
 pub(super) struct Boundary {
-    /// Without the dashes before it: cameras disagree on whose they are.
+    /// Without the leading dashes: cameras disagree on whether they belong to it.
     name: Vec<u8>,
     delimiter: Finder<'static>,
 }
@@ -39,7 +39,7 @@ impl Boundary {
         Some(before.strip_suffix(b"\r").unwrap_or(before).len())
     }
 
-    /// Whether a line opens a part. It may end with what was left of the part before.
+    /// Returns true if a line opens a part. The rest of the part before may precede the delimiter in it.
     pub(super) fn is_delimiter(&self, line: &[u8]) -> bool {
         if line.trim_ascii() == self.name {
             return true;
@@ -52,7 +52,8 @@ impl Boundary {
             .is_empty()
     }
 
-    /// Whether a delimiter follows a part, with or without a line end before it; `None` where too little has come to tell.
+    /// Returns true if a delimiter follows a part, with or without a line end before it; `None` if there is too little to
+    /// tell.
     pub(super) fn follows(&self, bytes: &[u8]) -> Option<bool> {
         let delimiter = self.delimiter.needle();
         let mut can_become_one = false;
