@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Login, Way};
+use pistreamer::fuzzing::{Login, Scheme};
 use pistreamer_client::Endpoint;
 
 const PASSWORD: &str = "Circle-of-Life";
@@ -26,20 +26,20 @@ fuzz_target!(|data: &[u8]| {
     }
     for _ in 0..2 {
         let answer = login.header(&endpoint);
-        match (login.way(), &answer) {
-            (Way::Basic, Some(answer)) => assert!(answer.as_bytes().starts_with(b"Basic ")),
-            (Way::Digest(_), Some(answer)) => {
+        match (login.scheme(), &answer) {
+            (Scheme::Basic, Some(answer)) => assert!(answer.as_bytes().starts_with(b"Basic ")),
+            (Scheme::Digest(_), Some(answer)) => {
                 assert!(answer.is_sensitive() && answer.as_bytes().starts_with(b"Digest "));
                 let mut windows = answer.as_bytes().windows(PASSWORD.len());
                 // A camera that knows the password may say it.
                 assert!(data.windows(PASSWORD.len()).any(is_password) || !windows.any(is_password));
             }
             // A realm or nonce that no header can carry.
-            (Way::Digest(_), None) => {}
+            (Scheme::Digest(_), None) => {}
             _ => panic!("{answer:?}"),
         }
     }
-    if matches!(login.way(), Way::Digest(_)) {
+    if matches!(login.scheme(), Scheme::Digest(_)) {
         login.begin_anew();
         let mut asks = HeaderMap::new();
         asks.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));

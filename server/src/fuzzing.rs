@@ -13,7 +13,7 @@ pub use crate::source::http::bare::Bare;
 pub use crate::source::http::body::{Body, Piece};
 pub use crate::source::http::cookies::Jar;
 pub use crate::source::http::head::{Found as HeadFound, Head};
-pub use crate::source::http::login::{Login, Way};
+pub use crate::source::http::login::{Login, Scheme};
 pub use crate::source::http::multipart::{Multipart, Part, boundary};
 pub use crate::source::remote::Intake;
 pub use crate::source::tcp::wire::{Item, Reader, WireError};

@@ -4,7 +4,7 @@
 
 use super::location;
 use super::login::{self, Asked};
-use super::wire::{self, Answer, Unanswered, Wire};
+use super::wire::{self, RequestError, Response, Wire};
 use super::{Known, SourceError};
 use axum::http::{HeaderValue, StatusCode, header};
 use pistreamer_client::{Endpoint, dial};
@@ -41,26 +41,26 @@ impl<'a> Connection<'a> {
     }
 
     /// The response, once its head has arrived with a good status.
-    pub async fn get(&mut self) -> Result<Answer, SourceError> {
+    pub async fn get(&mut self) -> Result<Response, SourceError> {
         for _ in 0..=REDIRECTS {
-            let answer = self.known_request().await?;
-            let status = answer.head.status;
-            let location = answer.head.headers.get(header::LOCATION);
+            let response = self.known_request().await?;
+            let status = response.head.status;
+            let location = response.head.headers.get(header::LOCATION);
             match location.map(location::text) {
                 Some(location) if status.is_redirection() => {
-                    self.wire = answer.passed_over(REFUSAL).await;
+                    self.wire = response.passed_over(REFUSAL).await;
                     self.redirect(&location)?;
                 }
-                _ if status.is_success() => return Ok(answer),
-                _ => return Err(self.refused_with(answer).await),
+                _ if status.is_success() => return Ok(response),
+                _ => return Err(self.refused_with(response).await),
             }
         }
         Err(SourceError::new("the camera redirects in a circle"))
     }
 
     /// Takes the connection back from a response that has been read.
-    pub fn keep(&mut self, answer: Answer) {
-        self.wire = answer.into_wire();
+    pub fn keep(&mut self, response: Response) {
+        self.wire = response.into_wire();
     }
 
     /// Where the pictures come from, after all redirects.
@@ -69,11 +69,11 @@ impl<'a> Connection<'a> {
     }
 
     /// The response to a request, which is repeated with credentials if the camera asks for them.
-    async fn known_request(&mut self) -> Result<Answer, SourceError> {
-        let mut answer = self.request().await?;
+    async fn known_request(&mut self) -> Result<Response, SourceError> {
+        let mut response = self.request().await?;
         for _ in 0..CHALLENGES {
-            if answer.head.status != StatusCode::UNAUTHORIZED {
-                return Ok(answer);
+            if response.head.status != StatusCode::UNAUTHORIZED {
+                return Ok(response);
             }
             if self.withheld {
                 return Err(self.refused(StatusCode::UNAUTHORIZED));
@@ -81,31 +81,31 @@ impl<'a> Connection<'a> {
             let asked = self
                 .known
                 .login
-                .challenged(&answer.head.headers, &self.endpoint);
+                .challenged(&response.head.headers, &self.endpoint);
             let asked = asked.map_err(|advice| advised(StatusCode::UNAUTHORIZED, advice))?;
             // The connection can be reused once the error page has been read.
-            self.wire = answer.passed_over(REFUSAL).await;
-            answer = self.request().await?;
-            let is_refused = answer.head.status == StatusCode::UNAUTHORIZED;
-            if is_refused && asked == Asked::First && !login::is_stale(&answer.head.headers) {
+            self.wire = response.passed_over(REFUSAL).await;
+            response = self.request().await?;
+            let is_refused = response.head.status == StatusCode::UNAUTHORIZED;
+            if is_refused && asked == Asked::First && !login::is_stale(&response.head.headers) {
                 return Err(self.refused(StatusCode::UNAUTHORIZED));
             }
         }
-        Ok(answer)
+        Ok(response)
     }
 
     /// The response to one request, over the kept connection if there is one. A camera may close that at the moment of the
     /// next request, which is no failure yet: the request is repeated over a new one.
-    async fn request(&mut self) -> Result<Answer, SourceError> {
+    async fn request(&mut self) -> Result<Response, SourceError> {
         let request = self.head();
         let kept = match self.wire.take() {
             Some(wire) => wire.ask(&request).await.inspect_err(|error| {
                 tracing::debug!(%error, "asking again over a new connection");
             }),
-            None => Err(Unanswered::Closed),
+            None => Err(RequestError::Closed),
         };
-        let answer = match kept {
-            Ok(answer) => answer,
+        let response = match kept {
+            Ok(response) => response,
             Err(_) => {
                 let stream = dial::dial(&self.endpoint, super::WEDGED).await;
                 let stream = stream.map_err(|error| self.failed(&error))?;
@@ -115,8 +115,8 @@ impl<'a> Connection<'a> {
         };
         self.known
             .cookies
-            .keep(&self.endpoint, &answer.head.headers);
-        Ok(answer)
+            .keep(&self.endpoint, &response.head.headers);
+        Ok(response)
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> SourceError {
@@ -169,12 +169,12 @@ impl<'a> Connection<'a> {
     }
 
     /// Why a response is no good, for which its page may be read.
-    async fn refused_with(&self, mut answer: Answer) -> SourceError {
-        let status = answer.head.status;
+    async fn refused_with(&self, mut response: Response) -> SourceError {
+        let status = response.head.status;
         if status == StatusCode::BAD_REQUEST && !self.endpoint.tls {
-            let page = answer.beginning(PAGE).await.unwrap_or_default();
+            let page = response.beginning(PAGE).await.unwrap_or_default();
             if wire::asks_for_tls(page) {
-                return self.failed(&super::head::Wrong::Tls);
+                return self.failed(&super::head::HeadError::Tls);
             }
         }
         self.refused(status)
@@ -251,9 +251,9 @@ mod tests {
         let mut connection = Connection::new(endpoint, &mut known);
         let fetched = async {
             for _ in 0..2 {
-                let mut answer = connection.get().await.unwrap();
-                assert_eq!(answer.whole(4).await.unwrap(), "jpeg");
-                connection.keep(answer);
+                let mut response = connection.get().await.unwrap();
+                assert_eq!(response.whole(4).await.unwrap(), "jpeg");
+                connection.keep(response);
             }
             connection.get().await.map(|_| ()).unwrap_err()
         };

@@ -32,7 +32,7 @@ pub enum Framing {
 
 /// Why the bytes are no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Wrong {
+pub enum HeadError {
     /// A TLS record.
     #[error("it speaks TLS here: try https:// rather than http://")]
     Tls,
@@ -58,11 +58,11 @@ impl Head {
     ///
     /// # Errors
     /// If the bytes cannot become a response.
-    pub fn read(bytes: &[u8]) -> Result<Found, Wrong> {
+    pub fn read(bytes: &[u8]) -> Result<Found, HeadError> {
         let blanks = blanks(bytes);
         let rest = &bytes[blanks..];
         if begins(rest, &[0x15, 0x03]) == Some(true) {
-            return Err(Wrong::Tls);
+            return Err(HeadError::Tls);
         }
         if begins(rest, &jpeg::SOI) == Some(true) || begins(rest, b"--") == Some(true) {
             return Ok(Found::Head(Self::missing(), 0));
@@ -83,17 +83,17 @@ impl Head {
             return if blanks < LONGEST && names.iter().any(could_be) {
                 Ok(Found::More)
             } else {
-                Err(Wrong::NotHttp)
+                Err(HeadError::NotHttp)
             };
         }
         let end = end(rest);
         if end.unwrap_or(rest.len()) > LONGEST {
-            return Err(Wrong::TooLong);
+            return Err(HeadError::TooLong);
         }
         let Some(len) = end else {
             return Ok(Found::More);
         };
-        let head = Self::parse(&rest[..len]).ok_or(Wrong::NotHttp)?;
+        let head = Self::parse(&rest[..len]).ok_or(HeadError::NotHttp)?;
         Ok(Found::Head(head, blanks + len))
     }
 
@@ -278,7 +278,7 @@ mod tests {
         }
         assert!(matches!(
             Head::read(b"\x15\x03\x01\0\x02\x02\x46"),
-            Err(Wrong::Tls)
+            Err(HeadError::Tls)
         ));
         for bytes in [
             &b"SSH-2.0-x\r\n"[..],
@@ -288,12 +288,12 @@ mod tests {
             b"HTTP/1.1 20 OK\r\n\r\n",
         ] {
             assert!(
-                matches!(Head::read(bytes), Err(Wrong::NotHttp)),
+                matches!(Head::read(bytes), Err(HeadError::NotHttp)),
                 "{bytes:?}"
             );
         }
         let endless = [b"HTTP/1.1 200 OK\r\n", &b"X: y\r\n".repeat(20_000)[..]].concat();
-        assert!(matches!(Head::read(&endless), Err(Wrong::TooLong)));
+        assert!(matches!(Head::read(&endless), Err(HeadError::TooLong)));
     }
 
     #[test]

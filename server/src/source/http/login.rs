@@ -10,14 +10,14 @@ use pistreamer_client::Endpoint;
 /// The credentials for one camera.
 #[derive(Debug, Default)]
 pub struct Login {
-    way: Way,
+    scheme: Scheme,
     /// True once the camera has asked for a digest. From then on the password itself is never sent instead.
     knows_better: bool,
 }
 
 /// The authentication that a camera asks for.
 #[derive(Debug, Default)]
-pub enum Way {
+pub enum Scheme {
     /// It hasn't asked.
     #[default]
     Unasked,
@@ -49,22 +49,22 @@ const DOWNGRADE: &str = "it asks for the password itself, although it has asked 
 impl Login {
     /// Starts over, keeping only what must not be forgotten.
     pub fn begin_anew(&mut self) {
-        self.way = Way::Unasked;
+        self.scheme = Scheme::Unasked;
     }
 
     /// The authentication that the camera asks for.
     #[cfg(any(test, fuzzing))]
-    pub fn way(&self) -> &Way {
-        &self.way
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
     }
 
     /// The `Authorization` of a GET, if the camera has asked for one.
     pub fn header(&mut self, endpoint: &Endpoint) -> Option<HeaderValue> {
         let credentials = endpoint.credentials.as_ref()?;
-        let value = match &mut self.way {
-            Way::Unasked => return None,
-            Way::Basic => credentials.basic(),
-            Way::Digest(challenge) => {
+        let value = match &mut self.scheme {
+            Scheme::Unasked => return None,
+            Scheme::Basic => credentials.basic(),
+            Scheme::Digest(challenge) => {
                 let context = AuthContext::new(
                     credentials.user(),
                     credentials.password(),
@@ -96,22 +96,22 @@ impl Login {
             .iter()
             .filter_map(Challenge::digest)
             .max_by_key(strength);
-        let asked = match self.way {
-            Way::Digest(_) => Asked::Again,
-            Way::Unasked | Way::Basic => Asked::First,
+        let asked = match self.scheme {
+            Scheme::Digest(_) => Asked::Again,
+            Scheme::Unasked | Scheme::Basic => Asked::First,
         };
         // Simple cameras say 401 and no more.
         let basic = lines.is_empty() || challenges.iter().any(|one| one.is("basic"));
-        self.way = match (digest, &self.way) {
+        self.scheme = match (digest, &self.scheme) {
             (Some(digest), _) => {
                 self.knows_better = true;
-                Way::Digest(Box::new(digest))
+                Scheme::Digest(Box::new(digest))
             }
-            (None, Way::Basic) => return Err(WRONG),
+            (None, Scheme::Basic) => return Err(WRONG),
             // A response to a digest without any challenge refuses the digest.
-            (None, Way::Digest(_)) if lines.is_empty() => return Err(WRONG),
+            (None, Scheme::Digest(_)) if lines.is_empty() => return Err(WRONG),
             (None, _) if basic && self.knows_better => return Err(DOWNGRADE),
-            (None, _) if basic => Way::Basic,
+            (None, _) if basic => Scheme::Basic,
             (None, _) => return Err("it asks for neither Basic nor Digest authentication"),
         };
         Ok(asked)
@@ -395,7 +395,7 @@ mod tests {
             assert_eq!(login.header(&endpoint()), None);
         }
         assert_eq!(login.challenged(&map, &endpoint()), Ok(Asked::First));
-        assert!(matches!(login.way(), Way::Digest(_)));
+        assert!(matches!(login.scheme(), Scheme::Digest(_)));
         assert_eq!(login.challenged(&HeaderMap::new(), &endpoint()), Err(WRONG));
     }
 

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use wire::Answer;
+use wire::Response;
 
 /// The schemes of such URLs, each with whether it means TLS.
 pub const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
@@ -223,15 +223,15 @@ async fn fetch(
     let mut connection = Connection::new(endpoint.clone(), known);
     let mut due = Instant::now();
     loop {
-        let mut answer = pictures.soon(connection.get()).await?;
-        let enough = match shape(&mut answer, pictures).await? {
+        let mut response = pictures.soon(connection.get()).await?;
+        let enough = match shape(&mut response, pictures).await? {
             Shape::Snapshot => {
-                let image = pictures.soon(answer.whole(DEFAULT_FRAME_LIMIT)).await?;
+                let image = pictures.soon(response.whole(DEFAULT_FRAME_LIMIT)).await?;
                 pictures.take(multipart::image_of(image))?
             }
             Shape::Stream(splitter) => {
                 *stay.stream.borrow_mut() = Some(connection.endpoint().clone());
-                let enough = stream(&mut answer, splitter, stay, pictures).await?;
+                let enough = stream(&mut response, splitter, stay, pictures).await?;
                 stay.stream.take();
                 enough
             }
@@ -239,7 +239,7 @@ async fn fetch(
         if enough {
             return Ok(());
         }
-        connection.keep(answer);
+        connection.keep(response);
         pictures.until_due(&mut due).await;
     }
 }
@@ -251,19 +251,19 @@ enum Shape {
 }
 
 /// Examines the first bytes of a body, which tell more than its headers: cameras get those wrong.
-async fn shape(answer: &mut Answer, pictures: &mut Pictures<'_>) -> Result<Shape, SourceError> {
-    if let Some(packing) = packing(&answer.head.headers) {
+async fn shape(response: &mut Response, pictures: &mut Pictures<'_>) -> Result<Shape, SourceError> {
+    if let Some(packing) = packing(&response.head.headers) {
         return Err(SourceError::new(format!(
-            "the answer has the Content-Encoding {packing:?}, and pictures are only taken as they are"
+            "the response has the Content-Encoding {packing:?}, and pictures are only taken as they are"
         )));
     }
-    let kind = answer.head.headers.get(header::CONTENT_TYPE);
+    let kind = response.head.headers.get(header::CONTENT_TYPE);
     let kind = kind.map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
     let kind = kind.unwrap_or_default();
-    let is_small = answer
+    let is_small = response
         .length()
         .is_some_and(|length| length <= DEFAULT_FRAME_LIMIT as u64);
-    let beginning = pictures.soon(answer.beginning(jpeg::SOI.len())).await?;
+    let beginning = pictures.soon(response.beginning(jpeg::SOI.len())).await?;
     if beginning.starts_with(&jpeg::SOI) {
         return Ok(if is_small {
             Shape::Snapshot
@@ -282,9 +282,9 @@ async fn shape(answer: &mut Answer, pictures: &mut Pictures<'_>) -> Result<Shape
         return Ok(Shape::Snapshot);
     }
     Err(SourceError::new(if kind.is_empty() {
-        "the answer has no Content-Type and does not begin as a JPEG does".to_owned()
+        "the response has no Content-Type and does not begin as a JPEG does".to_owned()
     } else {
-        format!("the answer is {kind:?}, which is neither an MJPEG stream nor a JPEG")
+        format!("the response is {kind:?}, which is neither an MJPEG stream nor a JPEG")
     }))
 }
 
@@ -314,7 +314,7 @@ const LONE: Duration = Duration::from_secs(2);
 /// # Errors
 /// Where it ends otherwise, or brings nothing.
 async fn stream(
-    answer: &mut Answer,
+    response: &mut Response,
     mut splitter: Splitter,
     stay: &Stay,
     pictures: &mut Pictures<'_>,
@@ -329,13 +329,13 @@ async fn stream(
         }
         let chunk = if count == 1 && splitter.may_be_over() {
             // Nothing tells that the picture was a snapshot but that no other follows.
-            let limit = answer.has_bad_length().then_some(LONE);
-            match pictures.unless_over(limit, answer.chunk()).await? {
+            let limit = response.has_bad_length().then_some(LONE);
+            match pictures.unless_over(limit, response.chunk()).await? {
                 Some(chunk) => chunk,
                 None => return Ok(!pictures.are_watched()),
             }
         } else {
-            pictures.soon(answer.chunk()).await?
+            pictures.soon(response.chunk()).await?
         };
         match chunk {
             Some(bytes) => splitter.feed(&bytes),

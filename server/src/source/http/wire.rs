@@ -4,7 +4,7 @@
 
 use super::SourceError;
 use super::body::{Body, Piece};
-use super::head::{Found, Framing, Head, Wrong};
+use super::head::{Found, Framing, Head, HeadError};
 use axum::http::header;
 use bytes::{Bytes, BytesMut};
 use pistreamer_client::dial::Stream;
@@ -27,16 +27,16 @@ pub struct Wire {
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
+pub enum RequestError {
     /// The connection ended before the first byte of a response.
-    #[error("it closed the connection without an answer")]
+    #[error("it closed the connection without an response")]
     Closed,
     /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The bytes are no response.
     #[error(transparent)]
-    Wrong(#[from] Wrong),
+    Wrong(#[from] HeadError),
 }
 
 impl Wire {
@@ -51,7 +51,7 @@ impl Wire {
     ///
     /// # Errors
     /// Where there is none.
-    pub async fn ask(mut self, request: &[u8]) -> Result<Answer, Unanswered> {
+    pub async fn ask(mut self, request: &[u8]) -> Result<Response, RequestError> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         let mut passed_over = 0;
@@ -62,7 +62,7 @@ impl Wire {
                     passed_over += 1;
                     continue;
                 }
-                return Ok(Answer {
+                return Ok(Response {
                     body: Body::new(head.framing()),
                     head,
                     wire: self,
@@ -71,9 +71,9 @@ impl Wire {
             }
             if !self.read().await? {
                 return Err(if self.came.is_empty() {
-                    Unanswered::Closed
+                    RequestError::Closed
                 } else {
-                    Wrong::NotHttp.into()
+                    HeadError::NotHttp.into()
                 });
             }
         }
@@ -93,7 +93,7 @@ impl Wire {
 
 /// A response, whose body may be in progress.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub head: Head,
     body: Body,
     wire: Wire,
@@ -101,7 +101,7 @@ pub struct Answer {
     ahead: BytesMut,
 }
 
-impl Answer {
+impl Response {
     /// How many bytes the body has, where the head says so.
     pub fn length(&self) -> Option<u64> {
         match self.head.framing() {
