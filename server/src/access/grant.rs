@@ -91,6 +91,18 @@ impl Grant {
         }
     }
 
+    /// What is left of it for a page of another origin: a browser shows its session there as well, and gets in everywhere where
+    /// no key is needed, so that such a page would act in the name of its user. A key that it shows itself is its own.
+    pub fn for_another_origin(self) -> Self {
+        match self.via {
+            Via::Open | Via::Session => Self {
+                role: Role::View,
+                ..self
+            },
+            Via::Secret | Via::Ticket => self,
+        }
+    }
+
     /// The name of the key that let in, by itself or by a session or ticket made from it. `None` where no key is needed.
     pub fn credential(&self) -> Option<&str> {
         self.held.as_ref().map(|held| held.entry.name.as_str())

@@ -281,6 +281,62 @@ async fn every_route_answers_each_role_and_credential_as_the_table_says() {
     locked.server.stop().await;
 }
 
+/// The code with which a command is answered.
+async fn commanded(server: &TestServer, path: &str, headers: &[(&'static str, &str)]) -> String {
+    let viewer = TestViewer::connect_with(server, path, headers).await;
+    let mut viewer = viewer.unwrap();
+    let command = ViewerMessage::Control {
+        name: "no such".into(),
+        value: 1.0,
+    };
+    viewer.say(command).await;
+    loop {
+        if let ServerMessage::Error { code, .. } = viewer.told().await {
+            return code;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_only_looks_with_the_session_of_its_visitor() {
+    let dashboard = "http://dash.example";
+    let locked = Locked::start_with(|typed| typed.allow_origin = vec![dashboard.into()]);
+    let key = locked.key();
+    let cookie = locked.session(&key).await;
+    let own = format!("http://{}", locked.server.address);
+    let with_key = format!("/ws?key={key}");
+    for (path, cookie, origin, expected) in [
+        ("/ws", &*cookie, &*own, "unknown-control"),
+        ("/ws", &cookie, dashboard, "forbidden"),
+        (&with_key, "", dashboard, "unknown-control"),
+    ] {
+        let headers = [("Cookie", cookie), ("Origin", origin)];
+        let code = commanded(&locked.server, path, &headers).await;
+        assert_eq!(code, expected, "{path} from {origin}");
+    }
+    for (method, path) in [
+        ("GET", "/api/v1/sessions"),
+        ("DELETE", "/api/v1/sessions/aaaaaaaa"),
+        ("GET", "/ingest"),
+    ] {
+        let ask = async |origin: &str| {
+            let headers = format!("Cookie: {cookie}\r\nOrigin: {origin}\r\n");
+            status(locked.server.address, method, path, &headers).await
+        };
+        assert_eq!(ask(dashboard).await, 403, "{method} {path}");
+        assert_ne!(ask(&own).await, 403, "{method} {path}");
+    }
+    locked.server.stop().await;
+
+    let open = TestServer::start(|typed| typed.allow_origin = vec![dashboard.into()]);
+    let own = format!("http://{}", open.address);
+    for (origin, expected) in [(&*own, "unknown-control"), (dashboard, "forbidden")] {
+        let code = commanded(&open, "/ws", &[("Origin", origin)]).await;
+        assert_eq!(code, expected, "{origin}");
+    }
+    open.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_needs_the_role_for_it() {
     let locked = Locked::start();

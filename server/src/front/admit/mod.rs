@@ -67,12 +67,19 @@ pub(super) fn admit(
     let access = state.access.clone();
     let shown = credentials(request.headers(), query, &access.cookie_name());
     let peer = request.extensions().get::<Peer>().copied();
+    let is_elsewhere = request.headers().get(header::ORIGIN).is_some_and(|asks| {
+        let asks = asks.to_str().unwrap_or_default();
+        !origin::is_own(asks, request.headers(), secure(request))
+    });
     async move {
         let Some(Peer(peer)) = peer else {
             return Err(Denied::Unauthenticated(Refused::Nothing));
         };
         let judged = access.judge(&shown, peer.ip()).await;
-        let grant = judged.map_err(Denied::Unauthenticated)?;
+        let mut grant = judged.map_err(Denied::Unauthenticated)?;
+        if is_elsewhere {
+            grant = grant.for_another_origin();
+        }
         needs.allow(&grant).inspect_err(|_| {
             let beyond = &access.counters().beyond_role;
             beyond.fetch_add(1, Ordering::Relaxed);
