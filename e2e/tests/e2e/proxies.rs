@@ -157,6 +157,7 @@ async fn behind_a_proxy_that_loses_queries_no_other_camera_is_shown_than_the_one
     let url = proxy.url();
     let page = site.serve(&format!(
         "<!doctype html><script type=module src='{url}embed.js'></script>
+        <style>pi-camera {{ width: 320px }}</style>
         <pi-camera id=first src='{url}' camera=0></pi-camera>
         <pi-camera id=door src='{url}?camera=door'></pi-camera>
         <pi-camera id=yard src='{url}' camera=yard></pi-camera>
