@@ -207,7 +207,7 @@ impl Book {
         other
     }
 
-    /// Who has that key. Every one is compared, whichever fits.
+    /// The key that a secret belongs to. Every key is compared, so that the time tells nothing.
     pub fn key(&self, secret: &Password) -> Option<Arc<Held>> {
         let now = self.now();
         now.held
@@ -267,7 +267,7 @@ impl Book {
         Ok((self.signed(&token, now_us)?, ticket))
     }
 
-    /// Who made a token, where it is good.
+    /// The key by which a token was made, if the token is valid.
     fn signed(&self, token: &Token<'_>, now_us: u64) -> Result<Arc<Held>, Refused> {
         let now = self.now();
         let held = now

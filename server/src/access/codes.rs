@@ -45,7 +45,7 @@ impl Code {
         Ok(Self(bytes.into_iter().map(letter).collect()))
     }
 
-    /// A code as somebody typed it.
+    /// A code as it was typed.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let letters = text
             .chars()

@@ -1,4 +1,4 @@
-//! What somebody is let in for: which role, which cameras, and until when.
+//! What a client may do: its role, its cameras, and until when.
 
 use super::held::{Held, LiveSession};
 use super::role::Role;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// The wall clock is read again so often while something waits for its time: it may be set meanwhile.
+/// Interval at which the wall clock is read while a task waits for a time: the clock may be set meanwhile.
 const READ_AGAIN: Duration = Duration::from_secs(60);
 
-/// Leave to look, and for how long.
+/// A permission to watch, and its end.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// How it was got.
+    /// How it was obtained.
     pub via: Via,
     /// What it is good for.
     pub role: Role,
@@ -28,10 +28,10 @@ pub struct Grant {
     pub(super) held: Option<Arc<Held>>,
 }
 
-/// How a grant was got.
+/// How a grant was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// The server lets everybody in.
+    /// The server needs no key.
     Open,
     /// A key or password with the request itself.
     Secret,
@@ -54,7 +54,7 @@ impl Grant {
         }
     }
 
-    /// What a key itself is good for.
+    /// The grant of a key.
     pub(super) fn by_key(held: Arc<Held>) -> Self {
         Self {
             via: Via::Secret,
@@ -67,7 +67,7 @@ impl Grant {
         }
     }
 
-    /// What a session is good for that was made from a key.
+    /// The grant of a session that was started with a key.
     pub(super) fn by_session(held: Arc<Held>, session: LiveSession) -> Self {
         let key = Self::by_key(held);
         Self {
@@ -79,7 +79,7 @@ impl Grant {
         }
     }
 
-    /// What a ticket is good for that was made from a key: looking, and nothing else.
+    /// The grant of a ticket that was made with a key: watching, and nothing else.
     pub(super) fn by_ticket(held: Arc<Held>, ticket: Ticket) -> Self {
         let key = Self::by_key(held);
         Self {

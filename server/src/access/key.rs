@@ -61,7 +61,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What somebody typed or sent as a key or password. It is never shown.
+/// A key or password as it was typed or sent. It is never shown.
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -245,7 +245,7 @@ impl Entry {
             .is_some_and(|expires_us| expires_us <= now_us)
     }
 
-    /// Whether it is for that camera.
+    /// Returns true if it is for that camera.
     pub fn sees(&self, camera: &str) -> bool {
         let cameras = self.cameras.as_ref();
         cameras.is_none_or(|cameras| cameras.iter().any(|id| id == camera))

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The right password is forgotten when nobody has shown it for so long.
+/// A right password is forgotten after it was not shown for this time.
 pub const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
 /// Addresses remembered of those where a password was right. Of more, the one that has been quiet for longest is forgotten.

@@ -1,4 +1,4 @@
-//! Who may look: access keys, the sessions and tickets made from them, and the patience with wrong ones.
+//! Authentication: access keys, the sessions and tickets made from them, and limits on wrong ones.
 //!
 //! Nothing here knows HTTP: how a request carries a credential, and what is answered to one without, belongs to
 //! [`crate::front`].
@@ -42,10 +42,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The files are looked at so often.
+/// Polling interval for the files.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The list of sessions is written at most so often. The end of one is written at once.
+/// Shortest time between two writes of the list of sessions. The end of a session is written at once.
 const KEEP: Duration = Duration::from_secs(30);
 
 /// How long a session lasts: the longest that browsers keep a cookie (RFC 6265bis §5.5).
@@ -54,13 +54,13 @@ pub const SESSION: Duration = Duration::from_secs(400 * 24 * 3600);
 /// The list of sessions on its way to the disk.
 type Writing = tokio::task::JoinHandle<std::io::Result<()>>;
 
-/// Decides who may look. Clones share everything.
+/// Decides what a client may do. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Access(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// `None` lets everybody in.
+    /// `None` if no key is needed.
     book: Option<Book>,
     passwords: Arc<Passwords>,
     counters: Counters,
@@ -68,7 +68,7 @@ struct Inner {
     signed_out: Comings,
 }
 
-/// How often somebody was turned away.
+/// Counts of refused requests.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Without any credential.
@@ -83,7 +83,7 @@ pub struct Counters {
     pub beyond_role: AtomicU64,
 }
 
-/// What somebody shows to be let in.
+/// What a client shows to be let in.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// An access key where no password is taken: in an address, which a page elsewhere can make a browser ask for.
@@ -103,7 +103,7 @@ pub enum Credential {
     Ticket(String),
 }
 
-/// Why somebody is not let in.
+/// Why a client is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No credential came.
@@ -128,12 +128,12 @@ pub enum Refused {
 }
 
 impl Access {
-    /// Lets everybody in.
+    /// Needs no key.
     pub fn open() -> Self {
         Self::new(None)
     }
 
-    /// Lets those in who have a key of this store. Call [`Self::follow`] to notice changes.
+    /// Accepts the keys of this store. Call [`Self::follow`] to notice changes.
     ///
     /// # Errors
     /// Where the keys can neither be read nor made.
@@ -159,7 +159,7 @@ impl Access {
         }
     }
 
-    /// Whether everybody is let in.
+    /// Returns true if no key is needed.
     pub fn is_open(&self) -> bool {
         self.0.book.is_none()
     }
@@ -174,7 +174,7 @@ impl Access {
         self.0.passwords.checks()
     }
 
-    /// One-time codes by which devices of the owner's come in, one each. None where everybody is let in.
+    /// One-time codes by which devices of the owner's come in, one each. None if no key is needed.
     ///
     /// # Errors
     /// Where the system has no randomness.
@@ -183,7 +183,7 @@ impl Access {
         book.map_or(Ok(Vec::new()), |book| book.new_codes(count))
     }
 
-    /// How often somebody was turned away.
+    /// Counts of refused requests.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
     }
@@ -227,7 +227,7 @@ impl Access {
         })
     }
 
-    /// A session for a device of whoever showed a key or code with the request. `None` where there is no key, or none was
+    /// A session for the device that showed a key or code with the request. `None` where there is no key, or none was
     /// shown: a session does not beget sessions, and a ticket none at all.
     pub fn sign_in(&self, grant: &Grant, device: &str, from: IpAddr) -> Option<String> {
         let held = grant.held.as_ref().filter(|_| grant.via == Via::Secret)?;
@@ -263,7 +263,7 @@ impl Access {
         self.end(admin, id, None).await
     }
 
-    /// Ends the session by which somebody was let in, and no other.
+    /// Ends the session that this grant comes from, and no other.
     ///
     /// # Errors
     /// As of [`Self::end_session`].
@@ -300,7 +300,7 @@ impl Access {
             .map(|()| true)
     }
 
-    /// Decides about somebody with these credentials, of which one good one is enough.
+    /// Judges a client's credentials, of which one valid one is enough.
     ///
     /// # Errors
     /// Why not.
@@ -324,7 +324,7 @@ impl Access {
                     held.map(Grant::by_key)
                 }
                 Credential::Key(key) => {
-                    // 128 bits need no patience: nobody guesses them, however often.
+                    // 128 bits need no limit: they cannot be guessed.
                     let held = book.key(key).ok_or(Refused::Wrong);
                     held.map(Grant::by_key)
                 }
@@ -356,7 +356,7 @@ impl Access {
         secret: &Password,
         from: IpAddr,
     ) -> Result<Arc<Held>, Refused> {
-        // A key of 128 bits needs no patience: who has it is let in, whatever others at the same address try.
+        // A key of 128 bits needs no limit: it is accepted whatever other clients at the same address try.
         if let Some(held) = book.key(secret) {
             return Ok(held);
         }
@@ -373,7 +373,7 @@ impl Access {
         book.is_some_and(|book| book.knows_session(token, clock::now_us()))
     }
 
-    /// Whether a ticket is good for pages of an origin. Who uses it is judged apart.
+    /// Returns true if a ticket is valid for pages of an origin. The request that uses it is judged separately.
     pub fn ticket_admits(&self, token: &str, origin: &str) -> bool {
         self.0
             .book

@@ -7,13 +7,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// The interfaces are looked at so often: their addresses come late after a start, and change when the provider says so.
+/// Polling interval for the interfaces: their addresses come late after a start, and change when the provider says so.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The networks that this machine has an address in.
 static OWN: RwLock<Networks> = RwLock::new(Networks(Vec::new()));
 
-/// What counts as one address: who has one IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4). Not so in this
+/// What counts as one address: the owner of an IPv6 address has the 64 bits behind it (RFC 4291 §2.5.4). Not so in this
 /// machine's own networks, where all machines have theirs under the same 64 bits: there each address counts by itself.
 pub fn neighbourhood(address: IpAddr) -> IpAddr {
     own(|networks| networks.neighbourhood(address))

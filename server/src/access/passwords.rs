@@ -43,11 +43,11 @@ struct Desk {
     /// The oldest first.
     waiting: Vec<Job>,
     current: Option<Job>,
-    /// Whether somebody works on these.
+    /// Whether a thread works on these.
     is_staffed: bool,
 }
 
-/// A password to be checked, for all who showed the same at the same time from the same address.
+/// A password to be checked, for all requests that show it at the same time from the same address.
 #[derive(Debug)]
 struct Job {
     held: Arc<Held>,
@@ -67,7 +67,7 @@ enum Judged {
     /// Once it was checked.
     Later {
         answer: oneshot::Receiver<Result<(), Refused>>,
-        /// Whether somebody must be found for that.
+        /// Whether a thread has to be started for that.
         is_staff_needed: bool,
     },
 }
@@ -76,7 +76,7 @@ impl Passwords {
     /// Whether that is the password.
     ///
     /// # Errors
-    /// Where it is wrong, or nobody may guess now.
+    /// If it is wrong, or guessing is throttled.
     pub async fn judge(
         self: &Arc<Self>,
         held: &Arc<Held>,
@@ -91,7 +91,7 @@ impl Passwords {
             } => {
                 if is_staff_needed {
                     let passwords = Arc::clone(self);
-                    // Goes on where nobody waits for the answer any more: whoever hangs up has guessed all the same.
+                    // Goes on after the client has hung up: it has guessed all the same.
                     tokio::task::spawn_blocking(move || passwords.work());
                 }
                 answer.await.unwrap_or(Err(Refused::Wrong))
@@ -99,10 +99,10 @@ impl Passwords {
         }
     }
 
-    /// Notes a key or password that nobody has.
+    /// Notes a key or password that does not exist.
     ///
     /// # Errors
-    /// Always: it is wrong, or nobody may guess now.
+    /// Always: it is wrong, or guessing is throttled.
     pub fn nobodys(&self, from: IpAddr) -> Refused {
         let (mut desk, now) = (self.desk(), Instant::now());
         let pair = pair(from, None);
@@ -130,7 +130,7 @@ impl Passwords {
         if let Some(is_right) = is_right
             && let Some(patience) = known.patience(from)
         {
-            // Others' wrong ones are nothing to whoever was let in there before.
+            // Wrong ones of other clients do not concern a client that was accepted from there before.
             let wait = patience.wait(now);
             if !wait.is_zero() {
                 return Judged::At(Err(Refused::Throttled(wait)));
@@ -215,7 +215,7 @@ impl Passwords {
         None
     }
 
-    /// What came of it.
+    /// The result.
     fn checked(&self, is_right: bool, now: Instant) {
         let mut desk = self.desk();
         if let Some(job) = desk.current.take() {
@@ -323,7 +323,7 @@ fn pair(from: IpAddr, name: Option<&Name>) -> Pair {
     }
 }
 
-/// Notes in the log that somebody guesses: a handful of lines, from however many addresses.
+/// Logs that passwords are guessed: a handful of lines, from however many addresses.
 fn wrong(from: IpAddr) -> Refused {
     static WRONG: Folded = Folded::new();
     if let Some(times) = WRONG.again() {

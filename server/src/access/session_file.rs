@@ -125,7 +125,7 @@ impl Store {
         Ok(signing)
     }
 
-    /// What the file holds. One that cannot be read is kept aside. For whoever has the lock.
+    /// What the file holds. One that cannot be read is kept aside. The caller holds the lock.
     pub(super) fn sessions_or_none(&self) -> io::Result<Kept> {
         self.kept_sessions().or_else(|error| {
             let (from, aside) = (self.directory().join(FILE), self.directory().join(ASIDE));

@@ -15,13 +15,13 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// An address that behaved for so long starts anew.
+/// Wrong ones of an address are forgotten after this time without another.
 const FORGOTTEN: Duration = Duration::from_secs(1800);
 
 /// Pairs remembered. Of more, the one that has been good for longest is forgotten.
 const REMEMBERED: usize = 1024;
 
-/// Who guesses at what.
+/// An address, and the name that it guesses at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pair {
     /// What counts as one address.
