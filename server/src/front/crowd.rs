@@ -28,7 +28,7 @@ pub struct Limits {
 /// Guests that an address may have, though it has all connections that it may have: one of them may be the owner's.
 const AT_THE_DOOR: usize = 4;
 
-/// Everybody who is connected. Clones share it.
+/// All connections. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Crowd(Arc<Shared>);
 
@@ -71,7 +71,7 @@ pub(super) struct Member {
 }
 
 impl Crowd {
-    /// Nobody yet.
+    /// No connections yet.
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Shared {
             limits,

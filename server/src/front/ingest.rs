@@ -1,7 +1,7 @@
-//! `GET /ingest`: a WebSocket on which frames come in. The roles of `/ws` are exchanged: who connects sends frames and
+//! `GET /ingest`: a WebSocket on which frames come in. The roles of `/ws` are exchanged: the client sends frames and
 //! says what a server says, and is told what a viewer tells.
 //!
-//! Where the frames go belongs to [`crate::source::push_slot`]. Who may come in is decided before, by what all routes share.
+//! Where the frames go belongs to [`crate::source::push_slot`]. Which clients may push is decided as for all routes.
 
 use super::admit::Pushed;
 use super::peer::Peer;
@@ -36,7 +36,7 @@ use tracing::Instrument;
 /// Largest message: a frame of the limit in base64, and gzip of any kind around it.
 const LARGEST_MESSAGE: usize = DEFAULT_FRAME_LIMIT / 3 * 4 + (1 << 20);
 
-/// A pusher that says nothing for so long is pinged; for twice as long, gone.
+/// A pusher that is silent for this time is pinged, and disconnected after twice this time.
 const SILENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn upgrade(

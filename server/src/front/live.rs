@@ -196,7 +196,7 @@ fn manner_of(headers: &HeaderMap) -> Manner {
     }
 }
 
-/// Who looks, in the log. Its drop tells that the stream has ended.
+/// The viewer in the log. Its drop logs that the stream has ended.
 struct Told {
     span: tracing::Span,
     came: Option<Came>,

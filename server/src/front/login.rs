@@ -16,10 +16,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-/// A ticket is good for so many seconds unless more or fewer are asked for.
+/// Seconds for which a ticket is valid unless more or fewer are asked for.
 const TICKET: u64 = 3600;
 
-/// No ticket is good for longer than so many seconds: a day.
+/// Longest validity of a ticket in seconds: a day.
 const LONGEST_TICKET: u64 = 24 * 3600;
 
 /// `GET /api/v1/session`: what one may do.

@@ -1,4 +1,4 @@
-//! The HTTP front: listeners, routes, and who may come in. Every path of `PROTOCOL.md` has its handler here.
+//! The HTTP front: listeners, routes and authorization. Every path of `PROTOCOL.md` has its handler here.
 //!
 //! What a viewer is sent over a WebSocket belongs to [`crate::session`].
 
@@ -59,29 +59,29 @@ use tokio_util::task::TaskTracker;
 pub struct State {
     /// The cameras.
     pub cameras: Cameras,
-    /// Who looks.
+    /// The viewers.
     pub roster: Roster,
     /// How sessions behave.
     pub sessions: session::Config,
-    /// Who may look.
+    /// Authentication.
     pub access: Access,
     /// How connections are encrypted, where they are.
     pub tls: Option<Tls>,
-    /// Everybody who is connected.
+    /// All connections.
     pub crowd: Crowd,
     /// Which other origins' pages may use the cameras.
     pub origins: AllowedOrigins,
-    /// The names that the server goes by.
+    /// The host names under which the server is reached.
     pub hosts: KnownHosts,
-    /// Proxies whose word about who asks counts.
+    /// Proxies whose headers about the client are believed.
     pub proxies: Arc<[IpAddr]>,
-    /// Which servers look, so that none shows itself.
+    /// Which servers watch, so that none shows itself.
     pub via: Via,
     /// What is known about the configuration that the server follows.
     pub configuration: Configuration,
     /// When the server started.
     pub started: Instant,
-    /// Every connection and session, for whoever ends the server.
+    /// Every connection and session, which the end of the server waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,
@@ -97,7 +97,7 @@ pub fn router(state: State) -> Router {
         .layer(from_fn_with_state(state.clone(), origin::check))
         .layer(from_fn_with_state(state.clone(), visitor::identify))
         .with_state(state.clone());
-    // The viewer's files are the same for everybody, so every page may load them. Whether it then gets a picture is
+    // The viewer's files are the same for all clients, so every page may load them. Whether it then gets a picture is
     // decided above, and only a viewer that was loaded can say why not.
     live.fallback(assets::asset.layer(recognise))
         .layer(from_fn_with_state(state, manners))
@@ -123,7 +123,7 @@ fn no_place(full: Full) -> Response {
     refusal(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
 }
 
-/// Done when somebody who was let in has to stop looking.
+/// Done when a viewer has to be disconnected.
 fn stop(
     state: &State,
     grant: &Grant,
@@ -160,14 +160,14 @@ async fn manners(
 ) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    // Whoever came in the clear was sent to https before this.
+    // Requests in the clear were redirected to https before this.
     if state.tls.as_ref().is_some_and(Tls::is_vouched_for) {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static(INSIST_ON_TLS),
         );
     }
-    // Nothing live may be kept by anybody on the way. The viewer's files say otherwise for themselves.
+    // Nothing live may be cached on the way. The viewer's files say otherwise for themselves.
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static(

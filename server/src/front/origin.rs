@@ -63,7 +63,7 @@ impl AllowedOrigins {
     }
 }
 
-/// An origin that somebody wrote, in the form in which browsers send it.
+/// An origin as it was typed, in the form in which browsers send it.
 pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
     normal(origin).ok_or_else(|| OriginError(origin.into()))
 }
@@ -186,7 +186,7 @@ pub(super) async fn check(
                 "pages of {text} may not use this camera: start pistreamer with --allow-origin {text} to let them"
             )
         };
-        // The page may read this much: its viewer shows it to whoever wonders where the picture is.
+        // The page may read this much: its viewer shows why there is no picture.
         return readable(refusal(StatusCode::FORBIDDEN, text), origin);
     }
     let preflight = request.method() == Method::OPTIONS;

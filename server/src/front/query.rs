@@ -1,4 +1,4 @@
-//! Queries as cameras meet them in the wild: cache busters, a second `?`, keys that nobody knows.
+//! Queries as cameras meet them in the wild: cache busters, a second `?`, unknown keys.
 
 use super::refusal;
 use crate::hub::Limits;
@@ -60,7 +60,7 @@ impl Query {
     /// The number behind a key; none where nothing is behind it.
     ///
     /// # Errors
-    /// The refusal of what is no number, because whoever sent it expects something of it.
+    /// The refusal of a value that is no number: its sender expects an effect.
     pub fn number(&self, key: &str) -> Result<Option<f64>, Box<Response>> {
         let Some(text) = self.get(key).filter(|text| !text.is_empty()) else {
             return Ok(None);

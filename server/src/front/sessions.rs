@@ -1,4 +1,4 @@
-//! `/api/v1/sessions`: the devices that are signed in, for whoever may end them.
+//! `/api/v1/sessions`: the devices that are signed in, for administrators.
 //!
 //! Signing in and out belongs to [`super::login`].
 

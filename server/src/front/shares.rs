@@ -1,4 +1,4 @@
-//! Who gives way when every place is taken: fair shares, first by the credential that let a client in, then by its address.
+//! Which connection is evicted when every place is taken: fair shares, first by credential, then by address.
 //!
 //! Pure; what a place is, and how many there are, belongs to [`super::crowd`].
 

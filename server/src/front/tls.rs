@@ -72,7 +72,7 @@ pub enum TlsError {
 /// Polling interval of the files.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A certificate of the server's own is good for so many days: the most that iOS takes.
+/// Days for which a certificate of the server's own is valid: the most that iOS takes.
 const GOOD_FOR: u32 = 825;
 
 /// It is replaced when it is so old, at a start.

@@ -1,4 +1,4 @@
-//! Who asks, and under which name: through proxies that are trusted, and never under a name that isn't ours.
+//! The client's address and the host name that it asked for: through trusted proxies, and for no host but this one.
 //!
 //! A page elsewhere can make its own name lead to this server's address after it was loaded (DNS rebinding), and is then
 //! of the same origin as the server in the eyes of the browser. The name in the Host header gives it away.
@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// Endings under which nobody can register a name on the internet, so that no rebinding page can have one.
+/// Endings under which no name can be registered on the internet, so that no rebinding page can have one.
 /// What a router calls itself is not enough: `.box` has been for sale since 2024, and strangers have owned `fritz.box`.
 const PRIVATE_ENDINGS: [&str; 8] = [
     // Reserved for good by RFC 6762, 6761, 8375 and 6761, and in 2024 by ICANN for private networks.
@@ -24,7 +24,7 @@ const PRIVATE_ENDINGS: [&str; 8] = [
     "home.arpa",
     "test",
     "internal",
-    // ICANN decided in 2018 to delegate it to nobody, because routers use it.
+    // ICANN decided in 2018 not to delegate it, because routers use it.
     "home",
     // Not delegated, and in such wide use in private networks (RFC 6762, Appendix G; OpenWrt, dnsmasq, systemd) that it
     // would collide as `home` does.
@@ -115,7 +115,7 @@ fn unbracketed(host: &str) -> &str {
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Takes over what a trusted proxy says about who asks, and refuses requests for hosts that aren't this one.
+/// Takes over what a trusted proxy says about the client, and refuses requests for hosts that aren't this one.
 pub(super) async fn identify(
     extract::State(state): extract::State<State>,
     mut request: Request,
@@ -178,7 +178,7 @@ fn strange_host<'a>(state: &State, headers: &'a HeaderMap) -> Option<&'a str> {
     })
 }
 
-/// Sends who came over plain HTTP to a server that encrypts to the same address over https.
+/// Redirects a request over plain HTTP, on a server that encrypts, to the same address over https.
 pub fn to_https(request: &Request, hosts: &KnownHosts) -> Response {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok());
@@ -241,7 +241,7 @@ mod tests {
             ":8000",
             "cam.example.org.evil.example",
             "x.cam.example.org",
-            // Somebody else's host, with something that is known behind it.
+            // Another host, with a known name behind it.
             "evil.example/.local",
             "evil.example#.local",
             "evil.example\\.local",

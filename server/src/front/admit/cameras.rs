@@ -50,7 +50,7 @@ impl Cameras {
         }
     }
 
-    /// Whether any camera is such, whoever asks.
+    /// Returns true if any camera is such, whichever client asks.
     pub(in crate::front) fn is_any(&self, such: impl Fn(&Camera) -> bool) -> bool {
         self.0.list().iter().any(such)
     }

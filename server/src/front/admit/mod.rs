@@ -1,4 +1,4 @@
-//! Who is let in, and for what: a request's credentials are found, judged against what its route needs, and turned into what
+//! Authorization: a request's credentials are found, judged against what its route needs, and turned into what
 //! handlers take: [`Admitted`], and [`Watched`] or [`Pushed`] where it is about a camera.
 //!
 //! Which route needs what stands in the table of routes, beside this folder. What makes a credential good belongs to [`crate::access`].
@@ -155,7 +155,7 @@ pub(super) async fn recognise(
         .collect();
     let extensions = request.extensions();
     if let (Some(place), Some(Peer(peer))) = (extensions.get::<Arc<Place>>(), extensions.get())
-        // What a proxy says about who asks is not read here.
+        // What a proxy says about the client is not read here.
         && !state.proxies.contains(&peer.ip().to_canonical())
         && (state.access.is_open() || !sessions.is_empty())
     {
