@@ -116,7 +116,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             let expires_us =
                 expires.map(|cli::Lifetime(time)| clock::now_us() + time.as_micros() as u64);
             store.change(|keys| {
-                // Somebody else may have added it since.
+                // Another process may have added it since.
                 if keys.get(name).is_none() {
                     keys.keys.push(Entry {
                         cameras: (!camera.is_empty()).then(|| camera.clone()),

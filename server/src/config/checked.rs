@@ -367,7 +367,7 @@ pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
     Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
 }
 
-/// A camera's name as everybody is told it.
+/// A camera's name as viewers are told it.
 fn camera_name(name: String) -> Result<String, ConfigError> {
     let length = name.chars().count();
     if (1..=LONGEST_NAME).contains(&length) && text::plain(&name) == name {

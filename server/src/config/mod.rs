@@ -38,7 +38,7 @@ pub struct Config {
     pub cameras: Vec<Settings>,
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
-    /// Where the access keys are kept; `None` lets everybody in.
+    /// Where the access keys are kept; `None` if no key is needed.
     pub keys: Option<Store>,
     /// The certificate; `None` encrypts nothing.
     pub certificate: Option<Certificate>,
@@ -46,9 +46,9 @@ pub struct Config {
     pub limits: Limits,
     /// Other origins whose pages may use the cameras.
     pub origins: AllowedOrigins,
-    /// The names that the server goes by.
+    /// The host names under which the server is reached.
     pub hosts: KnownHosts,
-    /// Proxies whose word about who asks counts.
+    /// Proxies whose headers about the client are believed.
     pub proxies: Vec<IpAddr>,
     /// How sessions behave.
     pub sessions: session::Config,
@@ -214,7 +214,7 @@ pub enum ConfigError {
     NoStateDirectory,
 }
 
-/// Silent connections are pinged so often: middle boxes and browsers cut idle ones after 60 s.
+/// Interval of pings on silent connections: middle boxes and browsers cut idle ones after 60 s.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// More connections than that no system grants one process.

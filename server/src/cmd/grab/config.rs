@@ -15,9 +15,9 @@ pub struct Config {
     pub subscription: client::Config,
     /// Where frames go.
     pub target: Target,
-    /// Stop after so many frames.
+    /// Number of frames after which it stops.
     pub count: Option<u64>,
-    /// Stop after so long.
+    /// Time after which it stops.
     pub duration: Option<Duration>,
 }
 

@@ -54,7 +54,7 @@ fn because(reason: &str) -> String {
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Time in which the frame that is being written at the end has to be written. What takes nothing for longer is left to itself:
-/// a pipe that nobody reads would hold up the end for ever.
+/// a pipe that is not read would hold up the end for ever.
 const LAST_FRAME: Duration = Duration::from_secs(1);
 
 /// Writes frames until there are enough of them, the time is over, or the process is told to end.
@@ -130,7 +130,7 @@ async fn grab(config: Config, stop: impl Future<Output = ()>) -> Result<(), Grab
         let written = timeout(LAST_FRAME, writer.written()).await;
         match written.unwrap_or(Err(OutputError::Stalled)) {
             Ok(bytes) => progress.count(bytes),
-            // What was written before is whole, and whoever reads it may have had enough.
+            // What was written before is whole, and its reader may have had enough.
             Err(OutputError::Stalled) if progress.frames() > 0 => {}
             Err(error) => finished = finished.and(Err(failed(error, progress.frames()))),
         }

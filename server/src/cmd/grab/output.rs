@@ -15,7 +15,7 @@ pub enum OutputError {
     /// A file cannot be written.
     #[error("cannot write {}: {}", .0.display(), .1)]
     File(PathBuf, io::Error),
-    /// Whoever reads standard output has gone.
+    /// The reader of standard output has gone.
     #[error("the program that takes the frames has closed the pipe")]
     PipeClosed,
     /// It takes nothing.
@@ -77,7 +77,7 @@ impl Output {
     }
 }
 
-/// Writes a file under a name that nobody looks for, and gives it its own when it is whole.
+/// Writes a file under a temporary name, and renames it when it is whole.
 fn write_whole(directory: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let part = directory.join(format!(".{name}.part"));
     let written = fs::write(&part, content).and_then(|()| fs::rename(&part, directory.join(name)));

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The line is rewritten so often.
+/// Interval at which the line is rewritten.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Progress {
         self.frames
     }
 
-    /// A frame of so many bytes was written.
+    /// A frame of that size in bytes was written.
     pub fn count(&mut self, bytes: usize) {
         self.last = Instant::now();
         self.first.get_or_insert(self.last);

@@ -1,5 +1,5 @@
 //! Writes frames on a thread of its own: a disk or a pipe that takes nothing holds up neither the connection, nor the
-//! time that grabbing may take, nor whoever wants it to stop.
+//! time that grabbing may take, nor a signal to stop.
 //!
 //! What is written where belongs to [`super::output`].
 
@@ -35,7 +35,7 @@ impl Writer {
             .spawn(move || {
                 while let Some(Job { frame, done }) = queue.blocking_recv() {
                     let written = output.write(&frame).map(|()| frame.jpeg.len());
-                    // Whoever asked may have given up.
+                    // The caller may have given up.
                     let _ = done.send(written);
                 }
             })?;
