@@ -37,14 +37,14 @@ impl Sink for Watcher {
         assert!(frame.seq > seen.last && frame.seq < COUNTABLE);
         seen.last = frame.seq;
         seen.frames += 1;
-        let Whole { jpeg, info } = match frame.image {
+        let picture: Whole = match frame.image {
             Image::Yuv(_) => unreachable!("nobody sent samples"),
             Image::Jpeg(picture) => {
-                assert_eq!(Stamp::read(&picture.jpeg), None);
+                assert_eq!(Stamp::read(picture.jpeg()), None);
                 picture
             }
             Image::Stamped(picture) => {
-                let stamp = Stamp::read(&picture.jpeg).expect("it is said to be stamped");
+                let stamp = Stamp::read(picture.jpeg()).expect("it is said to be stamped");
                 assert_eq!(
                     (stamp.seq, stamp.captured_us),
                     (frame.seq, frame.captured_us)
@@ -53,9 +53,9 @@ impl Sink for Watcher {
             }
         };
         // What is told of it is what it is, so that nothing further on has to look again.
-        assert_eq!(jpeg::inspect(&jpeg), Ok(info));
-        assert_eq!(seen.size, Some(info.displayed()));
-        let mended = jpeg::mend(&jpeg).map(|mended| mended.jpeg);
+        assert_eq!(jpeg::inspect(picture.jpeg()), Ok(picture.info));
+        assert_eq!(seen.size, Some(picture.info.displayed()));
+        let mended = jpeg::mend(picture.jpeg()).map(|mended| mended.jpeg);
         assert!(matches!(mended, Ok(Cow::Borrowed(_))));
     }
     fn again(&self, frame: RawFrame) {
