@@ -147,9 +147,11 @@ async fn frames_that_a_slow_target_had_no_room_for_are_counted_as_skipped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_is_pushed_to_its_own_server_says_so_and_others_may_push() {
     let address = nothing_there().await;
-    let server = TestServer::configured(&format!(
-        "server.listen = \"{address}\"\n[[camera]]\nsource = \"ingest\"\npush = [\"ws://{address}\"]\n"
-    ));
+    let server = TestServer::start(|typed| {
+        typed.listen = vec![address.to_string()];
+        typed.source = vec!["ingest".into()];
+        typed.push = vec![format!("ws://{address}")];
+    });
     is(
         &server,
         "failing",
