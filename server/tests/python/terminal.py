@@ -12,15 +12,16 @@ pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
 print("pid", pid, flush=True)
+heard = [terminal, sys.stdin]
 while True:
-    ready, _, _ = select.select([terminal, sys.stdin], [], [])
+    ready, _, _ = select.select(heard, [], [])
     if sys.stdin in ready and not os.read(sys.stdin.fileno(), 1):
         break
     if terminal in ready:
         try:
             sys.stdout.buffer.write(os.read(terminal, 65536))
-        except OSError:  # The program has ended.
-            break
+        except OSError:  # No process has the terminal open any more.
+            heard.remove(terminal)
         sys.stdout.flush()
 os.close(terminal)
 _, status = os.waitpid(pid, 0)

@@ -79,14 +79,16 @@ fn a_server_under_nohup_outlives_its_terminal() {
     let fifo = directory.path().join("log");
     let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
     assert!(made.success());
-    let nohup = SERVE.replace("exec", "exec nohup");
+    // As its shell does, it keeps the terminal open, so that the kernel tells it of the end.
+    let nohup = SERVE.replace("exec", "exec 3<&0; exec nohup");
     let mut terminal = Terminal::start(directory.path(), &format!("{nohup} > log 2>&1"));
     let log = BufReader::new(std::fs::File::open(&fifo).unwrap());
     let mut lines = log.lines().map(Result::unwrap);
     let mut until = |text: &str| lines.find(|line| line.contains(text)).expect("it ended");
     until("http://127.0.0.1:");
     terminal.close();
-    // Whether or not closing it has sent a signal: the kernel sends none for a terminal that no process has open.
+    until("configuration read again");
+    // It is there, and hears the next signals.
     terminal.send("-HUP");
     until("configuration read again");
     terminal.send("-TERM");
