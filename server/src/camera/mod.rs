@@ -140,10 +140,9 @@ impl Camera {
             opened: Comings::new(),
         };
         let port = Port::new(Arc::new(intake), feed.demand().clone());
-        let Settings {
-            name, source: spec, ..
-        } = lifecycle.settings();
-        tracing::info!(%id, name, source = %spec, "camera");
+        // The source's own name, where its owner gave none and it is made.
+        let name = state.get().name;
+        tracing::info!(%id, name, source = %lifecycle.settings().source, "camera");
         lifecycle
             .start(port, source)
             .context("cannot start the source")?;
