@@ -73,10 +73,13 @@ async fn an_error_in_the_file_is_shown_to_administrators_until_they_dismiss_it_o
     write("")?;
     let locked = Locked::start(&["--config", &file.display().to_string()])?;
     let url = locked.server.url();
+    let key = locked.view_key("visitor")?;
     let visitor = Browser::start().await?;
-    let visitor = visitor
-        .open(&format!("{url}#key={}", locked.view_key("visitor")?))
-        .await?;
+    // Once the server knows the key.
+    let known = visitor.open(&format!("{url}login.css")).await?;
+    let knows = format!("fetch('/api/v1/session?key={key}').then(answer => answer.ok)");
+    known.wait_for(&knows).await?;
+    let visitor = visitor.open(&format!("{url}#key={key}")).await?;
     visitor.wait_state("live").await?;
     let owner = Browser::start().await?;
     let page = owner.open(&format!("{url}#key={}", locked.key)).await?;

@@ -124,7 +124,12 @@ impl Machine {
 
     /// The server introduced itself.
     pub fn hello(&mut self, now: f64, hello: &Hello) {
-        self.came_up(now);
+        // Said again, or after a frame, it makes no old frame a new one.
+        if self.link == Link::Up {
+            self.heard(now);
+        } else {
+            self.came_up(now);
+        }
         let ago = hello.time_us.saturating_sub(hello.status.since_us) as f64 / 1000.0;
         let known = hello.status.since_us > 0;
         self.camera = (if known { now - ago } else { now }, hello.status.clone());
