@@ -64,14 +64,13 @@ impl Renderer {
         }
     }
 
-    /// Paints a frame over whatever is in the picture, which has the renderer's size. The scene is as it is after so many
-    /// frames.
+    /// Paints frame number `seq` over the whole picture, which must have the renderer's size.
     pub fn render(&self, seq: u64, captured_us: u64, picture: &mut Picture) {
         let (time, look) = (seq as f64 / self.fps, Look::default());
         self.render_at(time, look, seq, captured_us, picture);
     }
 
-    /// The same with that look, and with the scene as it is after so many seconds of its own.
+    /// As [`Self::render`], with the given look, and with the scene at `time`, in seconds since its beginning.
     pub fn render_at(
         &self,
         time: f64,

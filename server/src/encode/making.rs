@@ -33,7 +33,7 @@ impl Maker {
         &self.feed
     }
 
-    /// Makes every rendition of the frame that somebody wants, and publishes each as soon as it is made.
+    /// Makes each rendition of the frame that has consumers, and publishes it as soon as it is made.
     pub(super) fn make(&self, frame: RawFrame, tools: &mut Tools) -> Result<Made, FrameError> {
         let RawFrame {
             seq,
@@ -81,7 +81,7 @@ impl Maker {
         }
         let small = plan.renditions().partition_point(|made| made.halvings > 0);
         let (small, large) = plan.renditions().split_at(small);
-        // Where nobody wants the full size, the source gets its memory back now.
+        // If the full size has no consumers, the source gets its memory back now.
         let pixels = (!large.is_empty()).then_some(pixels);
         let mut made = Made::default();
         let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {

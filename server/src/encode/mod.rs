@@ -1,7 +1,7 @@
 //! Raw frame → stamped JPEG, on a pool of threads.
 //!
-//! One picture is made in every size that somebody wants, once for all of them, and in no other. Where frames come from belongs to
-//! [`crate::source`], who gets them to [`crate::hub`].
+//! Each picture is made once in each size that has consumers, and in no other. Producing frames
+//! belongs to [`crate::source`], handing them out to [`crate::hub`].
 
 mod jpeg;
 mod making;

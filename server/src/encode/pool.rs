@@ -1,7 +1,7 @@
 //! The threads that encode one camera's frames.
 //!
-//! One slot stands before them, and only the newest frame waits in it: what a newer one overtakes is counted, never queued. A JPEG of
-//! which nobody wants a smaller one needs none of the threads, and goes on at once. What is made of a frame belongs to
+//! One slot stands before them, and only the newest frame waits in it: what a newer one overtakes is counted, never queued. A JPEG
+//! that is wanted in its full size only needs none of the threads, and goes on at once. What is made of a frame belongs to
 //! [`super::making`].
 
 use super::making::{Maker, Tools};

@@ -1,7 +1,7 @@
 //! How many may be connected: those that were let in, those that were not, or not yet, and viewers.
 //!
-//! Each connection has a [`Place`](super::place::Place). Clients that were let in have places of their own, so that a flood of others cannot
-//! lock the owner out. Which of them gives way when all are taken is decided in [`super::shares`].
+//! Each connection has a [`Place`](super::place::Place). Clients that were let in have places of their own, so that a flood of
+//! others cannot lock the owner out. Which of them gives way when all are taken is decided in [`super::shares`].
 
 use super::shares::{Claim, Held, Own, Use, gives_way};
 use crate::access::neighbourhood;
