@@ -18,12 +18,7 @@ extern "C" {
     fn panicked(words: &str);
 }
 
-#[wasm_bindgen(inline_js = r#"
-export function asked_camera(url) {
-  const camera = new URL(url).searchParams.get("camera");
-  // A number may be a place in the server's order.
-  return /\D/.test(camera ?? "") ? camera : undefined;
-}"#)]
+#[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ImageBitmap, ShadowRoot};
 
-#[wasm_bindgen(module = "/src/load.js")]
+#[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
     #[wasm_bindgen(js_name = load)]
     fn load_module(script: &str, shadow: &ShadowRoot) -> Promise;

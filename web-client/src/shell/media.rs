@@ -12,14 +12,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, ImageBitmap};
 
-// Fewer bytes than the same through Rust's bindings.
-#[wasm_bindgen(inline_js = r#"
-export function save(file, download) {
-  const href = URL.createObjectURL(file);
-  Object.assign(document.createElement("a"), { href, download }).click();
-  // The browser reads the address when the click is handled, on some phones after asking.
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
-}"#)]
+#[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
     fn save(file: &Blob, name: &str);
 }
