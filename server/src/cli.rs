@@ -268,8 +268,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N")]
     pub(crate) max_per_address: Option<usize>,
 
-    /// Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go first [default:
-    /// as many as viewers, from 128 to 1024]
+    /// Most connections of clients that were not let in, or not yet, 1 to 1000000; the oldest ones of the busiest address go
+    /// first [default: as many as viewers, from 128 to 1024]
     #[arg(long, value_name = "N", alias = "max-strangers")]
     pub(crate) max_unauthenticated: Option<usize>,
 

@@ -73,8 +73,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(10);
 const LATER: Duration = Duration::from_millis(200);
 
-const NO_DESCRIPTORS: &str = "cannot accept connections for now: where descriptors run out, raise `ulimit -n`, or lower --max-connections and \
-     --max-unauthenticated";
+const NO_DESCRIPTORS: &str = "cannot accept connections for now: where descriptors run out, raise `ulimit -n`, or \
+     lower --max-connections and --max-unauthenticated";
 
 const NO_TLS: &str = "refused a connection over TLS, which this port does not speak: open it by http:// or ws:// rather than \
      https:// or wss://, or start pistreamer with --tls self-signed";

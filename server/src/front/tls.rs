@@ -65,7 +65,10 @@ pub enum TlsError {
     #[error("the TLS certificate cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
     /// A certificate can't be made or kept.
-    #[error("a certificate cannot be made in {directory}: {why}; give a directory that can be written with --state-dir", directory = .0.display(), why = .1)]
+    #[error(
+        "a certificate cannot be made in {directory}: {why}; give a directory that can be written with --state-dir",
+        directory = .0.display(), why = .1
+    )]
     Unmakeable(PathBuf, String),
 }
 

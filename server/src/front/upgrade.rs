@@ -50,7 +50,14 @@ pub(super) async fn upgrade(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = state.tasks.clone();
-    let span = tracing::info_span!("viewer", %address, camera = %camera.id(), wire = wire.subprotocol(), key = grant.credential(), session = grant.session);
+    let span = tracing::info_span!(
+        "viewer",
+        %address,
+        camera = %camera.id(),
+        wire = wire.subprotocol(),
+        key = grant.credential(),
+        session = grant.session
+    );
     let session = async move {
         let stop = stop(&state, &grant, &place, &camera);
         let subscription = camera
