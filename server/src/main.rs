@@ -1,5 +1,6 @@
 //! The `pistreamer` program: run, exit code. Everything else is in the library.
 
+use pistreamer::config::Problems;
 use pistreamer::stdout::PrintError;
 use pistreamer::util::{memory, signals};
 use pistreamer::{cmd, log};
@@ -12,7 +13,10 @@ fn main() -> ExitCode {
     let code = started.and_then(|()| cmd::run(std::env::args_os()));
     let code = code.unwrap_or_else(|error| {
         if !matches!(error.downcast_ref(), Some(PrintError::ReaderGone)) {
-            log::say(&format!("pistreamer: {error:#}"));
+            log::say(&match error.downcast_ref::<Problems>() {
+                Some(problems) => problems.lines(),
+                None => format!("pistreamer: {error:#}"),
+            });
         }
         ExitCode::FAILURE
     });

@@ -17,13 +17,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Checks everything.
-pub(super) fn checked(merged: &Merged) -> Result<Config, Problems> {
+/// Checks everything. `before` is what is wrong already, with values that could not be read: those are as if they had not been
+/// given, and nothing is said of what would follow from their defaults.
+pub(super) fn checked(merged: &Merged, before: Vec<Problem>) -> Result<Config, Problems> {
     let mut check = Check::default();
     let config = check.config(merged);
     match config {
-        Some(config) if check.problems.is_empty() => Ok(config),
-        _ => Err(check.in_order()),
+        Some(config) if before.is_empty() && check.problems.is_empty() => Ok(config),
+        _ => Err(check.in_order(before)),
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log), Problems> 
     let log = check.log(&merged.server);
     match (cameras, log) {
         (Some(cameras), Some(log)) if check.problems.is_empty() => Ok((cameras, log)),
-        _ => Err(check.in_order()),
+        _ => Err(check.in_order(Vec::new())),
     }
 }
 
@@ -44,13 +45,13 @@ struct Check {
 }
 
 impl Check {
-    /// The problems as they follow each other in a file.
-    fn in_order(mut self) -> Problems {
-        self.problems.sort_by_key(|problem| match problem.origin {
-            Origin::File { line, column, .. } => (line, column),
-            _ => (0, 0),
-        });
-        Problems(self.problems)
+    /// The problems, behind those from before, as they follow each other in a file.
+    fn in_order(mut self, before: Vec<Problem>) -> Problems {
+        if !before.is_empty() {
+            self.problems.retain(Problem::has_place);
+        }
+        self.problems.extend(before);
+        Problems::in_order(self.problems)
     }
 
     fn problem(&mut self, origin: &Origin, error: impl Display) {
@@ -179,6 +180,7 @@ impl Check {
         let ids = identify(given.into_iter().zip(&sources)).unwrap_or_else(|error| {
             // Two that were given the same one are noted already.
             if let IdError::Alike { at, .. } = error
+                && !cameras.iter().any(|camera| camera.is_unread(&setting::ID))
                 && let Some(source) = cameras[at].get(&setting::SOURCE)
             {
                 self.problem(&source.origin, error);
@@ -324,9 +326,11 @@ impl Check {
             }
             _ => {
                 let settings = [&setting::TLS, &setting::TLS_CERT, &setting::TLS_KEY];
-                let given = settings.into_iter().find_map(|setting| server.get(setting));
+                let given = settings.iter().find_map(|setting| server.get(setting));
                 let origin = given.map_or(Origin::Default, |given| given.origin);
-                self.problem(&origin, ConfigError::BadTls);
+                if !settings.iter().any(|setting| server.is_unread(setting)) {
+                    self.problem(&origin, ConfigError::BadTls);
+                }
                 return None;
             }
         };

@@ -48,8 +48,8 @@ pub(crate) fn read(path: &Path, found: bool) -> Result<Option<String>, Problem> 
     Ok(Some(text))
 }
 
-/// The settings in a file's text. Relative paths in it start at `path`'s directory.
-pub(crate) fn parse(text: &str, path: &Path) -> Result<Layer, Vec<Problem>> {
+/// The settings in a file's text, and what is wrong with the others. Relative paths in it start at `path`'s directory.
+pub(crate) fn parse(text: &str, path: &Path) -> (Layer, Vec<Problem>) {
     let mut reader = Reader {
         text,
         file: Arc::new(path.to_owned()),
@@ -66,11 +66,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Layer, Vec<Problem>> {
             Layer::default()
         }
     };
-    if reader.problems.is_empty() {
-        Ok(layer)
-    } else {
-        Err(reader.problems)
-    }
+    (layer, reader.problems)
 }
 
 type Key<'i> = Spanned<DeString<'i>>;
@@ -103,7 +99,7 @@ impl Reader<'_> {
             let name = &**key.get_ref();
             match value.get_ref() {
                 _ if !SECTIONS.iter().any(|(section, _)| *section == name) => {
-                    self.unknown_section(key)
+                    self.unknown_section(key, value.get_ref())
                 }
                 DeValue::Array(cameras) if name == CAMERA => {
                     let mut listed = Vec::new();
@@ -143,6 +139,12 @@ impl Reader<'_> {
             let below = format!("{name}.");
             if let Some((setting, _)) = settings.clone().find(|(_, key)| *key == name) {
                 match self.value(setting, key, value) {
+                    // Before it is anchored, it would be the file's directory.
+                    Some(_) if setting.kind == Kind::Path && is_empty(value.get_ref()) => {
+                        values.set_unread(setting);
+                        let text = format!("{name} is empty: write a path, or leave it out");
+                        self.problem(value.span(), text);
+                    }
                     Some(value) => values.set(
                         setting,
                         Given {
@@ -150,14 +152,12 @@ impl Reader<'_> {
                             origin: self.origin(key.span()),
                         },
                     ),
-                    None => self.problem(
-                        value.span(),
-                        format!(
-                            "{name} takes {}, and this is {}",
-                            setting.takes(),
-                            kind(value.get_ref())
-                        ),
-                    ),
+                    None => {
+                        values.set_unread(setting);
+                        let (takes, is) = (setting.takes(), unlike(setting.kind, value.get_ref()));
+                        let text = format!("{name} takes {takes}, and this is {is}");
+                        self.problem(value.span(), text);
+                    }
                 }
             } else if settings.any(|(_, key)| key.starts_with(&below)) {
                 match value.get_ref() {
@@ -215,18 +215,38 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_section(&mut self, key: &Key<'_>) {
+    /// `value` is what the name stands for: a setting that is no table stands outside any section.
+    fn unknown_section(&mut self, key: &Key<'_>, value: &DeValue<'_>) {
         let name = key.get_ref();
         let sections = SECTIONS.map(|(section, _)| section);
-        let instead = match (nearest(name, &sections), home_of(name)) {
-            (_, Some(section)) => format!("it belongs in {}", header(section)),
-            (Some(section), None) => format!("did you mean {}?", header(section)),
-            (None, None) => format!("there are {}", sections.map(header).join(", ")),
+        let is_table = match value {
+            DeValue::Table(_) => true,
+            DeValue::Array(items) => {
+                let mut items = items.iter();
+                items.any(|item| matches!(item.get_ref(), DeValue::Table(_)))
+            }
+            _ => false,
         };
-        self.problem(
-            key.span(),
-            format!("there is no section {name:?}: {instead}"),
-        );
+        let text = match (nearest(name, &sections), home_of(name)) {
+            (_, Some(setting)) if !is_table => format!(
+                "{name:?} stands outside any section: write {} below {}",
+                setting.key,
+                header(setting.section)
+            ),
+            (_, Some(setting)) => {
+                let place = place_of(name, setting);
+                format!("there is no section {name:?}: it belongs in {place}")
+            }
+            (Some(section), None) => {
+                let header = header(section);
+                format!("there is no section {name:?}: did you mean {header}?")
+            }
+            (None, None) => {
+                let sections = sections.map(header).join(", ");
+                format!("there is no section {name:?}: there are {sections}")
+            }
+        };
+        self.problem(key.span(), text);
     }
 
     fn unknown_key(&mut self, section: &str, within: &str, key: &Key<'_>) {
@@ -238,7 +258,8 @@ impl Reader<'_> {
             .collect();
         let instead = match (nearest(&name, &keys), home_of(&name)) {
             (Some(key), _) => format!("did you mean {key}?"),
-            (None, Some(section)) => format!("it belongs in {}", header(section)),
+            (None, Some(setting)) if setting.section == section => format!("write {}", setting.key),
+            (None, Some(setting)) => format!("it belongs in {}", place_of(&name, setting)),
             (None, None) => format!("there are {}", keys.join(", ")),
         };
         let header = header(section);
@@ -247,6 +268,10 @@ impl Reader<'_> {
             format!("there is no {name:?} in {header}: {instead}"),
         );
     }
+}
+
+fn is_empty(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::String(text) if text.is_empty())
 }
 
 /// The text with other paths in its placeholders for files.
@@ -272,20 +297,47 @@ pub(crate) fn header(section: &str) -> String {
     }
 }
 
-/// The section of a key that stands in the wrong place, also under its flag's name.
-fn home_of(name: &str) -> Option<&'static str> {
+/// The setting that was meant by a key that stands in the wrong place, or has its flag's name.
+fn home_of(name: &str) -> Option<&'static Setting> {
+    let name = name.to_ascii_lowercase();
     let flag = name.replace('_', "-");
-    let mut settings = ALL.iter();
-    settings
-        .find(|setting| setting.key == name || setting.flag == Some(&flag))
-        .map(|setting| setting.section)
+    let mut settings = ALL.iter().copied();
+    settings.find(|setting| setting.key == name || setting.flag == Some(&flag))
 }
 
-/// The name that was probably meant: a third of its characters may be wrong, and one in any case.
-fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
-    let wrong = |name: &&&str| strsim::osa_distance(typed, name);
+/// Where a setting belongs that was given by that name.
+fn place_of(name: &str, setting: &Setting) -> String {
+    let header = header(setting.section);
+    if setting.key.eq_ignore_ascii_case(name) {
+        header
+    } else {
+        format!("{header}, as {}", setting.key)
+    }
+}
+
+/// The name that was probably meant, in whatever case: a third of its characters may be wrong, and one in any case.
+pub(super) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let typed = typed.to_ascii_lowercase();
+    let wrong = |name: &&&str| strsim::osa_distance(&typed, name);
     let best = names.iter().min_by_key(wrong)?;
     (wrong(&best) <= (best.len() / 3).max(1)).then_some(best)
+}
+
+/// What a value is that a setting of that kind does not take, in words that tell it from what it takes.
+fn unlike(takes: Kind, value: &DeValue<'_>) -> String {
+    match (takes, value) {
+        (Kind::Count, DeValue::Integer(number)) if number.as_str().starts_with('-') => {
+            "a negative one".into()
+        }
+        (Kind::Count, DeValue::Integer(_)) => "one that is too large".into(),
+        (Kind::Number, DeValue::Integer(_)) => "a number that is not written in decimal".into(),
+        (Kind::Texts, DeValue::Array(items)) => {
+            let mut items = items.iter().map(Spanned::get_ref);
+            let other = items.find(|item| !matches!(item, DeValue::String(_)));
+            format!("a list with {} in it", other.map_or("nothing", kind))
+        }
+        _ => kind(value).into(),
+    }
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -1,9 +1,9 @@
 //! Settings from one place, and what several places make together, each value with its origin.
 
 use super::setting::{self, ALL, CAMERA, Setting, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a value comes from.
@@ -47,6 +47,21 @@ pub struct Problem {
     pub text: String,
 }
 
+impl Problem {
+    /// File, line and column.
+    fn place(&self) -> Option<(&Path, usize, usize)> {
+        match &self.origin {
+            Origin::File { file, line, column } => Some((file, *line, *column)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about what stands at a place, rather than about what is missing.
+    pub(super) fn has_place(&self) -> bool {
+        self.origin != Origin::Default
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
@@ -59,6 +74,24 @@ impl fmt::Display for Problem {
 /// Everything that is wrong; at least one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// As they follow each other in a file.
+    pub(super) fn in_order(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|one, other| one.place().cmp(&other.place()));
+        Self(problems)
+    }
+
+    /// A line for each, for people. Lines of a file begin with its name, line and column and nothing before them, so that
+    /// editors and other tools find the place.
+    pub fn lines(&self) -> String {
+        let line = |problem: &Problem| match problem.place() {
+            Some((_, line, _)) if line > 0 => problem.to_string(),
+            _ => format!("pistreamer: {problem}"),
+        };
+        self.0.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
 
 impl std::error::Error for Problems {}
 
@@ -81,16 +114,29 @@ pub(crate) struct Given {
 
 /// Values by their settings' paths.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Values(BTreeMap<String, Given>);
+pub(crate) struct Values {
+    given: BTreeMap<String, Given>,
+    /// Those that were given, and cannot be read.
+    unread: BTreeSet<String>,
+}
 
 impl Values {
     pub(crate) fn set(&mut self, setting: &Setting, given: Given) {
-        self.0.insert(setting.path(), given);
+        self.given.insert(setting.path(), given);
+    }
+
+    /// Notes that one was given that cannot be read: what follows from its default is no mistake of anybody's.
+    pub(crate) fn set_unread(&mut self, setting: &Setting) {
+        self.unread.insert(setting.path());
+    }
+
+    pub(crate) fn is_unread(&self, setting: &Setting) -> bool {
+        self.unread.contains(&setting.path())
     }
 
     /// What was given, else the default.
     pub(crate) fn get(&self, setting: &Setting) -> Option<Given> {
-        let given = self.0.get(&setting.path()).cloned();
+        let given = self.given.get(&setting.path()).cloned();
         given.or_else(|| {
             let value = setting.default_value()?;
             Some(Given {
@@ -101,18 +147,19 @@ impl Values {
     }
 
     fn has(&self, setting: &Setting) -> bool {
-        self.0.contains_key(&setting.path())
+        self.given.contains_key(&setting.path())
     }
 
     fn unset(&mut self, setting: &Setting) {
-        self.0.remove(&setting.path());
+        self.given.remove(&setting.path());
     }
 
     /// Takes over what the other has.
     fn extend(&mut self, other: &Self) {
-        let others = other.0.iter();
-        self.0
+        let others = other.given.iter();
+        self.given
             .extend(others.map(|(path, given)| (path.clone(), given.clone())));
+        self.unread.extend(other.unread.iter().cloned());
     }
 }
 

@@ -42,15 +42,16 @@ impl Places {
         self.usual.iter().chain(&self.named)
     }
 
-    /// The layers of the files that exist.
-    fn layers(&self) -> Result<Vec<(PathBuf, Layer)>, Problems> {
+    /// The layers of the files that exist, and what is wrong with them.
+    fn layers(&self) -> (Vec<(PathBuf, Layer)>, Vec<Problem>) {
         let (mut layers, mut problems) = (Vec::new(), Vec::new());
         for path in self.all() {
             match file::read(path, self.named.as_ref() != Some(path)) {
-                Ok(Some(text)) => match file::parse(&text, path) {
-                    Ok(layer) => layers.push((path.clone(), layer)),
-                    Err(several) => problems.extend(several),
-                },
+                Ok(Some(text)) => {
+                    let (layer, several) = file::parse(&text, path);
+                    layers.push((path.clone(), layer));
+                    problems.extend(several);
+                }
                 Ok(None) if self.named.as_ref() == Some(path) => problems.push(Problem {
                     origin: Origin::of_file(path),
                     text: "there is no such file".into(),
@@ -59,19 +60,20 @@ impl Places {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() {
-            Ok(layers)
-        } else {
-            Err(Problems(problems))
-        }
+        (layers, problems)
     }
 
-    /// The files that exist, and what they, the environment and what was typed make together.
-    fn merged(&self, typed: &Serve) -> Result<(Vec<PathBuf>, Merged), Problems> {
-        let (files, mut layers): (Vec<_>, Vec<_>) = self.layers()?.into_iter().unzip();
-        layers.push(environment()?);
-        layers.push(flags::layer(typed)?);
-        Ok((files, Layer::merged(&layers)))
+    /// The files that exist, what they, the environment and what was typed make together, and what is wrong with the rest.
+    fn merged(&self, typed: &Serve) -> (Vec<PathBuf>, Merged, Vec<Problem>) {
+        let (layers, mut problems) = self.layers();
+        let (files, mut layers): (Vec<_>, Vec<_>) = layers.into_iter().unzip();
+        for layer in [environment(), flags::layer(typed)] {
+            match layer {
+                Ok(layer) => layers.push(layer),
+                Err(Problems(several)) => problems.extend(several),
+            }
+        }
+        (files, Layer::merged(&layers), problems)
     }
 }
 
@@ -107,14 +109,13 @@ impl Loaded {
     /// of secrets. What is wrong may be set right in any of them.
     pub(super) fn watched(places: &Places, typed: &Serve) -> (Result<Self, Problems>, FileWatch) {
         let mut watch = FileWatch::new(places.all().cloned());
-        let loaded = places.merged(typed).and_then(|(files, merged)| {
-            watch.add(secrets(&merged));
-            Ok(Self {
-                config: checked::checked(&merged)?,
-                files,
-                merged,
-                watch: watch.clone(),
-            })
+        let (files, merged, problems) = places.merged(typed);
+        watch.add(secrets(&merged));
+        let loaded = checked::checked(&merged, problems).map(|config| Self {
+            config,
+            files,
+            merged,
+            watch: watch.clone(),
         });
         (loaded, watch)
     }
@@ -177,7 +178,11 @@ impl Loaded {
 
 /// The state directory that files and environment name.
 pub(super) fn state_dir(places: &Places) -> Result<Option<PathBuf>, Problems> {
-    let (_, mut layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
+    let (layers, problems) = places.layers();
+    if !problems.is_empty() {
+        return Err(Problems::in_order(problems));
+    }
+    let mut layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
     layers.push(environment()?);
     let merged = Layer::merged(&layers);
     Ok(checked::path(&merged.server, &STATE_DIR))
@@ -212,8 +217,9 @@ pub(crate) fn check(path: &Path) -> Result<String, Problems> {
         usual: Vec::new(),
         named: Some(path.to_owned()),
     };
-    let (_, layers): (Vec<_>, Vec<_>) = places.layers()?.into_iter().unzip();
-    let config = checked::checked(&Layer::merged(&layers))?;
+    let (layers, problems) = places.layers();
+    let layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
+    let config = checked::checked(&Layer::merged(&layers), problems)?;
     let count = config.cameras.len();
     let cameras = if count == 1 { "camera" } else { "cameras" };
     Ok(format!(

@@ -229,7 +229,7 @@ impl Config {
     /// # Errors
     /// With everything that is wrong.
     pub(crate) fn new(typed: &cli::Serve) -> Result<Self, Problems> {
-        checked::checked(&Layer::merged(&[flags::layer(typed)?]))
+        checked::checked(&Layer::merged(&[flags::layer(typed)?]), Vec::new())
     }
 
     /// The same for a command line of the server, without the program's name.
@@ -247,8 +247,8 @@ impl Config {
     /// # Errors
     /// With everything that is wrong.
     pub fn from_toml(text: &str) -> Result<Self, Problems> {
-        let layer = file::parse(text, Path::new("pistreamer.toml")).map_err(Problems)?;
-        checked::checked(&Layer::merged(&[layer]))
+        let (layer, problems) = file::parse(text, Path::new("pistreamer.toml"));
+        checked::checked(&Layer::merged(&[layer]), problems)
     }
 }
 

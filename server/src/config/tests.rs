@@ -1,5 +1,7 @@
 //! What files, environment and flags make together, and what is told of mistakes in them.
 
+mod told;
+
 use super::*;
 use crate::cli::Serve;
 use crate::source::Spec;
@@ -146,7 +148,7 @@ fn what_is_no_setting_is_told_with_its_place_and_the_name_that_was_meant() {
         ("[[camera]]\n  fsp = 8", "2:3", "did you mean fps?"),
         ("[sever]\nlisten = 1", "1:2", "did you mean [server]?"),
         ("[[cameras]]", "1:3", "did you mean [[camera]]?"),
-        ("size = \"64x64\"", "1:1", "it belongs in [[camera]]"),
+        ("size = \"64x64\"", "1:1", "write size below [[camera]]"),
         ("[server]\nno-auth = true", "2:1", "it belongs in [access]"),
         ("[server]\nmax_viewers = 3", "2:1", "it belongs in [limits]"),
         ("[server]\nzzz = 3", "2:1", "there are listen, host"),
@@ -346,11 +348,11 @@ fn environment_stands_between_files_and_flags() {
         ..Serve::default()
     };
     let layers = [
-        file.unwrap(),
+        file.0,
         flags::environment(variables).unwrap(),
         flags::layer(&typed).unwrap(),
     ];
-    let config = checked::checked(&Layer::merged(&layers)).unwrap();
+    let config = checked::checked(&Layer::merged(&layers), Vec::new()).unwrap();
     assert_eq!(config.cameras.len(), 2);
     for camera in &config.cameras {
         assert_eq!((camera.capture.fps, camera.capture.width), (9.0, 320));
@@ -375,8 +377,8 @@ fn flags_for_tls_replace_the_choice_of_a_file() {
         tls_key: Some("key.pem".into()),
         ..Serve::default()
     };
-    let merged = Layer::merged(&[file.unwrap(), flags::layer(&typed).unwrap()]);
-    let config = checked::checked(&merged).unwrap();
+    let merged = Layer::merged(&[file.0, flags::layer(&typed).unwrap()]);
+    let config = checked::checked(&merged, Vec::new()).unwrap();
     let expected = Certificate::Files("cert.pem".into(), "key.pem".into());
     assert_eq!(config.certificate, Some(expected));
 }
@@ -399,14 +401,14 @@ fn a_name_that_cannot_be_shown_is_refused() {
 #[test]
 fn what_is_shown_has_no_secret_of_a_query_with_an_at_sign() {
     let text = "[[camera]]\nsource = \"http://cam:8080/s?user=me@x.org&password=hunter2\"";
-    let layer = file::parse(text, Path::new("pistreamer.toml")).unwrap();
+    let layer = file::parse(text, Path::new("pistreamer.toml")).0;
     let merged = Layer::merged(&[layer]);
     let shown = show::shown(&merged, &[]);
     assert!(
         shown.contains("http://cam:8080/s?user=***&password=***"),
         "{shown}"
     );
-    let config = checked::checked(&merged).unwrap();
+    let config = checked::checked(&merged, Vec::new()).unwrap();
     assert_eq!(config.cameras[0].source.to_string(), "http://cam:8080/s");
 }
 
@@ -448,8 +450,8 @@ fn the_example_equals_the_defaults_as_it_stands_and_without_its_comment_signs() 
     let uncommented = Config::from_toml(&uncommented).unwrap();
     assert_eq!(format!("{uncommented:?}"), defaults);
     let every = example.replace("\n#", "\n").replace("\n ", "\n# ");
-    let layer = file::parse(&every, Path::new("every.toml"));
-    assert!(layer.is_ok(), "{layer:?}");
+    let (_, problems) = file::parse(&every, Path::new("every.toml"));
+    assert_eq!(problems, []);
 }
 
 #[test]

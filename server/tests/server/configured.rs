@@ -42,6 +42,19 @@ fn config_check_says_everything_that_is_wrong_in_a_file() {
     ] {
         assert!(text.contains(line), "{text}");
     }
+    // Each line begins with its place, and they follow the file.
+    let (_, text) = check("[limits]\nviewers = 0\n[[camera]]\nfps = 0\nqualty = 3\nhflip = true\n");
+    let lines: Vec<_> = text.lines().collect();
+    let starts = [
+        "a.toml:2:1: ",
+        "a.toml:4:1: ",
+        "a.toml:5:1: ",
+        "a.toml:6:1: ",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{text}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{text}");
+    }
     let (right, text) = check("[[camera]]\n[[camera]]\nsource = \"pattern\"\n");
     assert!(right && text == "a.toml: no errors, 2 cameras\n", "{text}");
     assert!(refused(&["config", "check", "/no/such.toml"]).contains("there is no such file"));

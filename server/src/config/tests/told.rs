@@ -1,0 +1,115 @@
+//! Mistakes in a file: each is told, with the line, in words that do not contradict it.
+
+use super::*;
+
+#[test]
+fn the_name_of_a_flag_is_answered_with_the_setting_that_it_stands_for() {
+    for (text, place, said) in [
+        (
+            "[[camera]]\nhflip = true",
+            "2:1",
+            "there is no \"hflip\" in [[camera]]: write transform.hflip",
+        ),
+        (
+            "[[camera]]\nrotate = 90",
+            "2:1",
+            "there is no \"rotate\" in [[camera]]: write transform.rotate",
+        ),
+        (
+            "[limits]\nmax_viewers = 3",
+            "2:1",
+            "there is no \"max_viewers\" in [limits]: write viewers",
+        ),
+        (
+            "[server]\nmax-viewers = 3",
+            "2:1",
+            "there is no \"max-viewers\" in [server]: it belongs in [limits], as viewers",
+        ),
+        (
+            "[server]\nNO_AUTH = true",
+            "2:1",
+            "there is no \"NO_AUTH\" in [server]: it belongs in [access]",
+        ),
+        ("[[camera]]\nID = \"door\"", "2:1", "did you mean id?"),
+        ("[Server]\n", "1:2", "did you mean [server]?"),
+        (
+            "listen = [\"8000\"]",
+            "1:1",
+            "\"listen\" stands outside any section: write listen below [server]",
+        ),
+        (
+            "max_viewers = 3",
+            "1:1",
+            "\"max_viewers\" stands outside any section: write viewers below [limits]",
+        ),
+        (
+            "[listen]\n",
+            "1:2",
+            "there is no section \"listen\": it belongs in [server]",
+        ),
+    ] {
+        let expected = format!("pistreamer.toml:{place}: ");
+        let line = wrong(text);
+        assert!(line.starts_with(&expected), "{text:?}: {line}");
+        assert!(line.ends_with(said), "{text:?}: {line}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_value_is_not_what_its_setting_takes() {
+    for (text, said) in [
+        ("[limits]\nper_address = -1", "and this is a negative one"),
+        (
+            "[limits]\nper_address = 99999999999999999999",
+            "and this is one that is too large",
+        ),
+        (
+            "[server]\nlisten = [8000, 8001]",
+            "and this is a list with a whole number in it",
+        ),
+        (
+            "[[camera]]\nfps = 0x1e",
+            "and this is a number that is not written in decimal",
+        ),
+        ("[limits]\nviewers = true", "and this is true or false"),
+    ] {
+        let line = wrong(text);
+        assert!(line.ends_with(said), "{text:?}: {line}");
+    }
+}
+
+#[test]
+fn a_name_or_a_type_that_is_wrong_hides_no_value_that_is_wrong_and_all_follow_the_file() {
+    let said = wrong(
+        "[limits]\nper_address = -1\nviewers = 0\n[[camera]]\nquality = 500\nqualty = 3\nsize = 3\nfps = 0\n\
+         [[camera]]\nsource = \"webcam\"\n[server]\nlisten = [\"x y\"]\n",
+    );
+    let lines: Vec<_> = said.lines().collect();
+    let starts = ["2:15", "3:1", "5:1", "6:1", "7:8", "8:1", "10:1", "12:1"];
+    assert_eq!(lines.len(), starts.len(), "{said}");
+    for (line, place) in lines.iter().zip(starts) {
+        let start = format!("pistreamer.toml:{place}: ");
+        assert!(line.starts_with(&start), "{start}: {said}");
+    }
+}
+
+#[test]
+fn nothing_is_told_that_only_follows_from_another_mistake() {
+    for text in [
+        "[[camera]]\nid = 1\nsource = \"ingest\"\n[[camera]]\nid = 2\nsource = \"ingest\"\n",
+        "[tls]\ncert_file = 3\n[[camera]]\nsource = 3\nkey_file = \"/no/such\"\n",
+        "[server]\nstate_dir = \"\"\n[[camera]]\nkey_file = \"\"\nsource = \"http://cam/\"\n",
+    ] {
+        let said = wrong(text);
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+}
+
+#[test]
+fn an_empty_path_is_refused() {
+    let said = wrong("[server]\nstate_dir = \"\"\n");
+    assert_eq!(
+        said,
+        "pistreamer.toml:2:13: state_dir is empty: write a path, or leave it out"
+    );
+}
