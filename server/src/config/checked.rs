@@ -2,7 +2,7 @@
 
 use super::layer::{Given, Merged, Origin, Problem, Problems, Values};
 use super::setting::{self, Setting, Value};
-use super::show::end_of_authority;
+use super::show::{end_of_authority, is_hidden};
 use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
 use super::{addresses, in_range, log_filter, parse_size, pauses, store};
 use crate::access::Store;
@@ -255,7 +255,12 @@ impl Check {
         });
         let push = self.read(values, &setting::PUSH, |value| {
             let texts = value.into_texts();
-            texts.iter().map(|text| target(text)).collect()
+            if texts.iter().any(|text| is_hidden(text)) {
+                return Err(LEFT_OUT.into());
+            }
+            let targets = texts.iter().map(|text| target(text));
+            let targets: Result<_, _> = targets.collect();
+            targets.map_err(|error| error.to_string())
         });
         let (width, height) = size?;
         let (id, source) = (id?, source?);
@@ -288,6 +293,9 @@ impl Check {
         let key_file = values.get(&setting::KEY_FILE);
         self.read(values, &setting::SOURCE, |value| {
             let text = value.into_text();
+            if is_hidden(&text) {
+                return Err(LEFT_OUT.into());
+            }
             let text = match key_file {
                 Some(given) => with_key_file(&text, &given.value.into_text())?,
                 None => text,
@@ -370,6 +378,10 @@ pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
     let filled = placeholders::filled(typed)?;
     Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
 }
+
+/// Why a URL is refused that `pistreamer config show` has shown.
+const LEFT_OUT: &str = "*** stands here in place of a secret, as `pistreamer config show` leaves them out: write the secret, \
+                        ${NAME} or ${file:PATH}";
 
 /// A camera's name as viewers are told it.
 fn camera_name(name: String) -> Result<String, ConfigError> {

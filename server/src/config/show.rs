@@ -2,7 +2,7 @@
 
 use super::file::header;
 use super::layer::{Merged, Values};
-use super::setting::{ALL, CAMERA, ID, PUSH, SECTIONS, SOURCE, Setting, Value};
+use super::setting::{ALL, CAMERA, ID, KEY_FILE, PUSH, SECTIONS, SOURCE, Setting, Value};
 use crate::camera::Id;
 use std::fmt::Write as _;
 
@@ -34,31 +34,38 @@ fn table(text: &mut String, section: &str, values: &Values, id: Option<&Id>) {
         let Some(given) = values.get(setting) else {
             continue;
         };
-        let value = without_secrets(setting, given.value).to_toml();
+        // The password of the user in the URL stands elsewhere.
+        let user: fn(&str) -> &str = if values.get(&KEY_FILE).is_some() {
+            |user| user
+        } else {
+            star
+        };
+        let value = without_secrets(setting, given.value, user).to_toml();
         let _ = writeln!(text, "{} = {value}  # {}", setting.key, given.origin);
     }
 }
 
-fn without_secrets(setting: &Setting, value: Value) -> Value {
+fn without_secrets(setting: &Setting, value: Value, user: fn(&str) -> &str) -> Value {
     match value {
-        Value::Text(text) if std::ptr::eq(setting, &SOURCE) => Value::Text(hidden(&text)),
+        Value::Text(text) if std::ptr::eq(setting, &SOURCE) => Value::Text(hidden(&text, user)),
         Value::Texts(texts) if std::ptr::eq(setting, &PUSH) => {
-            Value::Texts(texts.iter().map(|text| hidden(text)).collect())
+            Value::Texts(texts.iter().map(|text| hidden(text, star)).collect())
         }
         other => other,
     }
 }
 
-/// A source, with stars for credentials and for what a query and a fragment hold; placeholders stay, which are no secrets.
-fn hidden(source: &str) -> String {
+/// A source, with stars for credentials and for what a query and a fragment hold; placeholders stay, which are no secrets, and
+/// parameters that name one of several cameras. `user` is how a user without a password is shown.
+fn hidden(source: &str, user: fn(&str) -> &str) -> String {
     let Some((scheme, rest)) = source.split_once("://") else {
         return source.into();
     };
     let (authority, place) = rest.split_at(end_of_authority(rest));
     let authority = match authority.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((user, password)) => format!("{user}:{}@{host}", star(password)),
-            None => format!("{}@{host}", star(user)),
+        Some((name, host)) => match name.split_once(':') {
+            Some((name, password)) => format!("{name}:{}@{host}", star(password)),
+            None => format!("{}@{host}", user(name)),
         },
         None => authority.into(),
     };
@@ -69,6 +76,7 @@ fn hidden(source: &str) -> String {
     let place = match place.split_once('?') {
         Some((path, query)) => {
             let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+                Some((name, value)) if names_camera(name, value) => pair.into(),
                 Some((name, value)) => format!("{name}={}", star(value)),
                 None => star(pair).into(),
             });
@@ -79,11 +87,38 @@ fn hidden(source: &str) -> String {
     // A password with a slash in it, which is taken for a path.
     let path = place.split('?').next().unwrap_or_default();
     let place = match path.rfind('@') {
-        Some(at) => format!("/***{}", &place[at..]),
+        Some(at) => format!("/{STARS}{}", &place[at..]),
         None => place,
     };
     format!("{scheme}://{authority}{place}{fragment}")
 }
+
+/// Whether a parameter of a query names one of several cameras, and can be nothing else.
+fn names_camera(name: &str, value: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    ["camera", "channel", "chan", "ch", "subtype"].contains(&name)
+        && value.len() <= LONGEST_NAME
+        && value.chars().all(fits)
+}
+
+/// Longest value of a parameter that is shown; keys and passwords are longer as a rule.
+const LONGEST_NAME: usize = 16;
+
+/// Whether a URL has stars where [`hidden`] leaves out what is secret.
+pub(super) fn is_hidden(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    rest.match_indices(STARS).any(|(at, _)| {
+        let before = rest[..at].chars().next_back();
+        let after = rest[at + STARS.len()..].chars().next();
+        matches!(before, Some('?' | '&' | '=' | '#'))
+            || matches!(before, None | Some('/' | ':')) && after == Some('@')
+    })
+}
+
+/// What stands in place of a secret.
+const STARS: &str = "***";
 
 /// Whether a URL holds a password or a key itself, rather than a placeholder for it.
 pub(super) fn holds_password(url: &str) -> bool {
@@ -122,6 +157,6 @@ fn star(secret: &str) -> &str {
     if is_placeholder || secret.is_empty() {
         secret
     } else {
-        "***"
+        STARS
     }
 }

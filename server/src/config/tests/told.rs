@@ -113,3 +113,47 @@ fn an_empty_path_is_refused() {
         "pistreamer.toml:2:13: state_dir is empty: write a path, or leave it out"
     );
 }
+
+fn shown(text: &str) -> String {
+    let (layer, problems) = file::parse(text, Path::new("pistreamer.toml"));
+    assert_eq!(problems, []);
+    show::shown(&Layer::merged(&[layer]), &[])
+}
+
+#[test]
+fn what_is_shown_can_be_used_where_it_holds_no_secret_and_is_refused_where_one_is_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    std::fs::write(&key, "hunter2\n").unwrap();
+    for source in [
+        "http://admin@cam.local/",
+        "ws://pi.local/?camera=door",
+        "http://cam.local/video?channel=2",
+    ] {
+        let text = format!("[[camera]]\nsource = \"{source}\"\nkey_file = {key:?}\n");
+        let shown = shown(&text);
+        assert!(shown.contains(&format!("source = \"{source}\"")), "{shown}");
+        let [again, before] = [&shown, &text].map(|text| Config::from_toml(text).unwrap());
+        assert_eq!(again.cameras[0].source, before.cameras[0].source);
+    }
+    for setting in [
+        "source = \"http://token@cam.local/\"",
+        "source = \"http://me:hunter2@cam.local/\"",
+        "source = \"http://cam.local/?usr=me&pwd=hunter2\"",
+        "source = \"http://cam.local/?camera=a-key-that-is-longer-than-names\"",
+        "source = \"http://cam.local/?hunter2\"",
+        "source = \"http://pi.local/#key=hunter2\"",
+        "push = [\"ws://me:hunter2@pi.local\"]",
+    ] {
+        let shown = shown(&format!("[[camera]]\n{setting}\n"));
+        for secret in ["token", "hunter2", "a-key"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        let said = wrong(&shown);
+        assert!(
+            said.contains("*** stands here in place of a secret"),
+            "{shown}{said}"
+        );
+    }
+    Config::from_toml("[[camera]]\nsource = \"http://cam.local/***/a***\"").unwrap();
+}
