@@ -44,6 +44,27 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// # Errors
 /// Where a placeholder stands for nothing.
 pub fn filled(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
+    filled_with(text, secret)
+}
+
+/// The same with [`UNKNOWN`] for each file that holds nothing that can be used.
+///
+/// # Errors
+/// Where another placeholder stands for nothing.
+pub(crate) fn filled_as_far_as_known(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
+    filled_with(text, |placeholder| match secret(placeholder) {
+        Err(PlaceholderError::File { .. }) => Ok(UNKNOWN.into()),
+        known => known,
+    })
+}
+
+/// What stands in a URL in place of a secret that is not known.
+pub(crate) const UNKNOWN: &str = "unknown";
+
+fn filled_with(
+    text: &str,
+    secret: impl Fn(&str) -> Result<String, PlaceholderError>,
+) -> Result<Cow<'_, str>, PlaceholderError> {
     let mut rest = text;
     let mut whole = String::new();
     while let Some((before, after)) = rest.split_once("${") {

@@ -15,11 +15,13 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Where the configuration is wrong, an address is taken, or the system refuses what serving needs.
 pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     let loaded = Loaded::new(typed)?;
+    loaded.refuse_typed_alone()?;
     init_log(&loaded.config.log)?;
     for file in &loaded.files {
         tracing::info!(file = %file.display(), "configuration read");
     }
     loaded.warn_of_passwords();
+    loaded.warn_of_absent();
     let runtime = if loaded.config.certificate.is_some() {
         every_core()?
     } else {

@@ -2,13 +2,11 @@
 
 use super::layer::{Given, Merged, Origin, Problem, Problems, Values};
 use super::setting::{self, Setting, Value};
-use super::show::{end_of_authority, is_hidden};
 use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
-use super::{addresses, in_range, log_filter, parse_size, pauses, store};
+use super::{addresses, in_range, log_filter, parse_size, pauses, store, urls};
 use crate::access::Store;
 use crate::camera::{Id, IdError, Settings, Target, identify};
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
-use crate::placeholders;
 use crate::session;
 use crate::source::{self, Spec, Transform};
 use pistreamer_protocol::text;
@@ -17,14 +15,35 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Checks everything. `before` is what is wrong already, with values that could not be read: those are as if they had not been
-/// given, and nothing is said of what would follow from their defaults.
-pub(super) fn checked(merged: &Merged, before: Vec<Problem>) -> Result<Config, Problems> {
+/// Checks everything. `before` is what is wrong already, with values that could not be read: those are as if they had not
+/// been given, and nothing is said of what would follow from their defaults.
+pub(super) fn checked(merged: &Merged, before: Vec<Problem>) -> Result<Checked, Problems> {
     let mut check = Check::default();
     let config = check.config(merged);
     match config {
-        Some(config) if before.is_empty() && check.problems.is_empty() => Ok(config),
+        Some(config) if before.is_empty() && check.problems.is_empty() => Ok(Checked {
+            config,
+            absent: check.absent,
+        }),
         _ => Err(check.in_order(before)),
+    }
+}
+
+/// A configuration that can work.
+pub(super) struct Checked {
+    pub config: Config,
+    /// What of its cameras is not there now, and may be later.
+    pub absent: Vec<Problem>,
+}
+
+impl Checked {
+    /// The configuration, if everything is there.
+    pub fn complete(self) -> Result<Config, Problems> {
+        if self.absent.is_empty() {
+            Ok(self.config)
+        } else {
+            Err(Problems::in_order(self.absent))
+        }
     }
 }
 
@@ -34,7 +53,9 @@ pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log), Problems> 
     let cameras = check.cameras(&merged.cameras);
     let log = check.log(&merged.server);
     match (cameras, log) {
-        (Some(cameras), Some(log)) if check.problems.is_empty() => Ok((cameras, log)),
+        (Some(cameras), Some(log)) if check.problems.is_empty() && check.absent.is_empty() => {
+            Ok((cameras, log))
+        }
         _ => Err(check.in_order(Vec::new())),
     }
 }
@@ -42,6 +63,7 @@ pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log), Problems> 
 #[derive(Default)]
 struct Check {
     problems: Vec<Problem>,
+    absent: Vec<Problem>,
 }
 
 impl Check {
@@ -51,6 +73,7 @@ impl Check {
             self.problems.retain(Problem::has_place);
         }
         self.problems.extend(before);
+        self.problems.extend(self.absent);
         Problems::in_order(self.problems)
     }
 
@@ -254,13 +277,7 @@ impl Check {
             in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
         });
         let push = self.read(values, &setting::PUSH, |value| {
-            let texts = value.into_texts();
-            if texts.iter().any(|text| is_hidden(text)) {
-                return Err(LEFT_OUT.into());
-            }
-            let targets = texts.iter().map(|text| target(text));
-            let targets: Result<_, _> = targets.collect();
-            targets.map_err(|error| error.to_string())
+            urls::targets(&value.into_texts())
         });
         let (width, height) = size?;
         let (id, source) = (id?, source?);
@@ -291,17 +308,15 @@ impl Check {
 
     fn source(&mut self, values: &Values) -> Option<Spec> {
         let key_file = values.get(&setting::KEY_FILE);
-        self.read(values, &setting::SOURCE, |value| {
-            let text = value.into_text();
-            if is_hidden(&text) {
-                return Err(LEFT_OUT.into());
-            }
-            let text = match key_file {
-                Some(given) => with_key_file(&text, &given.value.into_text())?,
-                None => text,
-            };
-            Spec::parse(&text).map_err(|error| error.to_string())
-        })
+        let key_file = key_file.map(|given| given.value.into_text());
+        let source = self.read(values, &setting::SOURCE, |value| {
+            urls::source(&value.into_text(), key_file.as_deref())
+        })?;
+        if let Some(text) = source.absent() {
+            let origin = values.get(&setting::SOURCE)?.origin;
+            self.absent.push(Problem { origin, text });
+        }
+        Some(source)
     }
 
     /// Where the keys are kept, where there are any.
@@ -373,16 +388,6 @@ impl Check {
     }
 }
 
-/// Where frames are pushed to.
-pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
-    let filled = placeholders::filled(typed)?;
-    Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
-}
-
-/// Why a URL is refused that `pistreamer config show` has shown.
-const LEFT_OUT: &str = "*** stands here in place of a secret, as `pistreamer config show` leaves them out: write the secret, \
-                        ${NAME} or ${file:PATH}";
-
 /// A camera's name as viewers are told it.
 fn camera_name(name: String) -> Result<String, ConfigError> {
     let length = name.chars().count();
@@ -404,18 +409,4 @@ fn always<T>(into: impl FnOnce(Value) -> T) -> impl FnOnce(Value) -> Result<T, C
 pub(super) fn path(values: &Values, setting: &Setting) -> Option<PathBuf> {
     let given = values.get(setting)?;
     Some(Path::new(&given.value.into_text()).to_owned())
-}
-
-/// The URL with the password that the file holds.
-fn with_key_file(url: &str, file: &str) -> Result<String, String> {
-    let (scheme, rest) = url
-        .split_once("://")
-        .ok_or("key_file is for a source that is a URL, and this is none")?;
-    let (authority, rest) = rest.split_at(end_of_authority(rest));
-    let (user, host) = authority.rsplit_once('@').unwrap_or(("camera", authority));
-    if user.contains(':') {
-        return Err("the URL has a password already: leave it or key_file out".into());
-    }
-    let password = placeholders::of_file(file).map_err(|error| error.to_string())?;
-    Ok(format!("{scheme}://{user}:{password}@{host}{rest}"))
 }

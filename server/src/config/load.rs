@@ -1,8 +1,9 @@
 //! Where configuration files lie, and what they, the environment and the flags make together.
 
+use super::checked::{self, Checked};
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems};
 use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
-use super::{Config, checked, file, flags, show};
+use super::{Config, file, flags, show};
 use crate::cli::Serve;
 use crate::state_dir;
 use crate::util::file_watch::FileWatch;
@@ -84,6 +85,8 @@ pub(crate) struct Loaded {
     pub(crate) config: Config,
     /// The files that were read, the last one winning.
     pub(crate) files: Vec<PathBuf>,
+    /// What of the cameras is not there now, and may be later.
+    absent: Vec<Problem>,
     merged: Merged,
     watch: FileWatch,
 }
@@ -111,13 +114,34 @@ impl Loaded {
         let mut watch = FileWatch::new(places.all().cloned());
         let (files, merged, problems) = places.merged(typed);
         watch.add(secrets(&merged));
-        let loaded = checked::checked(&merged, problems).map(|config| Self {
+        let loaded = checked::checked(&merged, problems).map(|Checked { config, absent }| Self {
             config,
             files,
+            absent,
             merged,
             watch: watch.clone(),
         });
         (loaded, watch)
+    }
+
+    /// Refuses a camera that was typed and is the only one, where it is not there: there is nothing else to show, and the
+    /// person who typed it reads the answer.
+    ///
+    /// # Errors
+    /// With what is not there.
+    pub(crate) fn refuse_typed_alone(&self) -> Result<(), Problems> {
+        let is_typed = |problem: &Problem| matches!(problem.origin, Origin::Flag(_));
+        if self.config.cameras.len() == 1 && self.absent.iter().any(is_typed) {
+            return Err(Problems(self.absent.clone()));
+        }
+        Ok(())
+    }
+
+    /// Warns of cameras of which something is not there.
+    pub(crate) fn warn_of_absent(&self) {
+        for problem in &self.absent {
+            tracing::warn!(%problem, "a camera is incomplete: it is used as soon as this is there, and the others go on");
+        }
     }
 
     /// Warns of files in which every user of this machine can read passwords.
@@ -219,7 +243,7 @@ pub(crate) fn check(path: &Path) -> Result<String, Problems> {
     };
     let (layers, problems) = places.layers();
     let layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
-    let config = checked::checked(&Layer::merged(&layers), problems)?;
+    let config = checked::checked(&Layer::merged(&layers), problems)?.complete()?;
     let count = config.cameras.len();
     let cameras = if count == 1 { "camera" } else { "cameras" };
     Ok(format!(

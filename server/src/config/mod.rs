@@ -10,6 +10,7 @@ mod load;
 mod reload;
 mod setting;
 mod show;
+mod urls;
 
 pub(crate) use example::example;
 pub use layer::{Origin, Problem, Problems};
@@ -114,7 +115,7 @@ impl Push {
                 renditions: 1,
                 ..camera
             },
-            target: checked::target(&typed.target)?,
+            target: urls::target(&typed.target)?,
             duration: duration.transpose()?,
             log,
         })
@@ -229,7 +230,7 @@ impl Config {
     /// # Errors
     /// With everything that is wrong.
     pub(crate) fn new(typed: &cli::Serve) -> Result<Self, Problems> {
-        checked::checked(&Layer::merged(&[flags::layer(typed)?]), Vec::new())
+        checked::checked(&Layer::merged(&[flags::layer(typed)?]), Vec::new())?.complete()
     }
 
     /// The same for a command line of the server, without the program's name.
@@ -248,7 +249,7 @@ impl Config {
     /// With everything that is wrong.
     pub fn from_toml(text: &str) -> Result<Self, Problems> {
         let (layer, problems) = file::parse(text, Path::new("pistreamer.toml"));
-        checked::checked(&Layer::merged(&[layer]), problems)
+        checked::checked(&Layer::merged(&[layer]), problems)?.complete()
     }
 }
 

@@ -76,9 +76,10 @@ impl Reload {
         };
         match loaded.and_then(|loaded| self.with_cameras(loaded)) {
             Ok(loaded) => {
-                let problems = self.apply(&loaded.config.cameras);
+                let problems = self.apply(&self.with_known_secrets(&loaded.config.cameras));
                 self.names_cameras = loaded.names_cameras();
                 loaded.warn_of_passwords();
+                loaded.warn_of_absent();
                 let restart = self.started.changed_at_server(&loaded);
                 if !restart.is_empty() {
                     tracing::warn!(
@@ -112,6 +113,23 @@ impl Reload {
                    without anything below it for the camera that is found by itself"
                 .into(),
         }]))
+    }
+
+    /// The cameras, where one runs whose secret cannot be read any more with the one that it has.
+    fn with_known_secrets(&self, wanted: &[Settings]) -> Vec<Settings> {
+        let known = |camera: &Settings| {
+            let mut cameras = self.cameras.iter();
+            let before = cameras.find(|before| before.id == camera.id)?;
+            let is_known = camera.source.lacks_secret()
+                && !before.source.lacks_secret()
+                && camera.source.is_same_camera(&before.source);
+            is_known.then(|| before.source.clone())
+        };
+        let camera = |camera: &Settings| Settings {
+            source: known(camera).unwrap_or_else(|| camera.source.clone()),
+            ..camera.clone()
+        };
+        wanted.iter().map(camera).collect()
     }
 
     /// Makes the cameras these, and returns what could not be done.

@@ -55,8 +55,8 @@ fn without_secrets(setting: &Setting, value: Value, user: fn(&str) -> &str) -> V
     }
 }
 
-/// A source, with stars for credentials and for what a query and a fragment hold; placeholders stay, which are no secrets, and
-/// parameters that name one of several cameras. `user` is how a user without a password is shown.
+/// A source, with stars for credentials and for what a query and a fragment hold; placeholders stay, which are no secrets,
+/// and parameters that name one of several cameras. `user` is how a user without a password is shown.
 fn hidden(source: &str, user: fn(&str) -> &str) -> String {
     let Some((scheme, rest)) = source.split_once("://") else {
         return source.into();

@@ -352,7 +352,9 @@ fn environment_stands_between_files_and_flags() {
         flags::environment(variables).unwrap(),
         flags::layer(&typed).unwrap(),
     ];
-    let config = checked::checked(&Layer::merged(&layers), Vec::new()).unwrap();
+    let config = checked::checked(&Layer::merged(&layers), Vec::new())
+        .unwrap()
+        .config;
     assert_eq!(config.cameras.len(), 2);
     for camera in &config.cameras {
         assert_eq!((camera.capture.fps, camera.capture.width), (9.0, 320));
@@ -378,7 +380,7 @@ fn flags_for_tls_replace_the_choice_of_a_file() {
         ..Serve::default()
     };
     let merged = Layer::merged(&[file.0, flags::layer(&typed).unwrap()]);
-    let config = checked::checked(&merged, Vec::new()).unwrap();
+    let config = checked::checked(&merged, Vec::new()).unwrap().config;
     let expected = Certificate::Files("cert.pem".into(), "key.pem".into());
     assert_eq!(config.certificate, Some(expected));
 }
@@ -408,7 +410,7 @@ fn what_is_shown_has_no_secret_of_a_query_with_an_at_sign() {
         shown.contains("http://cam:8080/s?user=***&password=***"),
         "{shown}"
     );
-    let config = checked::checked(&merged, Vec::new()).unwrap();
+    let config = checked::checked(&merged, Vec::new()).unwrap().config;
     assert_eq!(config.cameras[0].source.to_string(), "http://cam:8080/s");
 }
 

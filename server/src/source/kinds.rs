@@ -2,7 +2,7 @@
 
 use super::spec::{Entry, Spec, SpecError, Typed};
 use super::{files, http, ingest, local, pattern, relay, tcp};
-use crate::placeholders;
+use crate::placeholders::{self, PlaceholderError};
 use pistreamer_client::without_credentials;
 
 /// Every kind, in the order in which they are tried and listed.
@@ -35,14 +35,32 @@ impl Spec {
         } else {
             typed.into()
         };
+        Self::of_text(typed, &text)
+    }
+
+    /// The same also where a file with a secret in the URL cannot be read now: the source says so until it is parsed anew.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`], and where such a file holds the whole URL.
+    pub(crate) fn parse_or_wait(typed: &str) -> Result<Self, SpecError> {
+        match Self::parse(typed) {
+            Err(SpecError::BadPlaceholder(why @ PlaceholderError::File { .. })) => {
+                let text = placeholders::filled_as_far_as_known(typed)?;
+                match Self::of_text(typed, &text) {
+                    Ok(spec) => Ok(spec.without_secret(&why.to_string())),
+                    Err(_) => Err(why.into()),
+                }
+            }
+            parsed => parsed,
+        }
+    }
+
+    /// The source that a text names that was typed so before its secrets were filled in.
+    fn of_text(typed: &str, text: &str) -> Result<Self, SpecError> {
         let (kind, rest) = text
             .split_once(':')
-            .map_or((&*text, None), |(kind, rest)| (kind, Some(rest)));
-        let parts = Typed {
-            text: &text,
-            kind,
-            rest,
-        };
+            .map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+        let parts = Typed { text, kind, rest };
         let unknown = || {
             Err(SpecError::Unknown {
                 typed: without_credentials(typed),
@@ -57,8 +75,9 @@ impl Spec {
                 error => error,
             })?;
         Ok(Self {
-            text: text.as_ref().into(),
+            text: text.into(),
             kind,
+            no_secret: None,
         })
     }
 }
@@ -77,7 +96,6 @@ mod tests {
         let unknown = error("rtsp://me:hunter2@cam/1");
         assert!(unknown.contains("rtsp://cam/1") && !unknown.contains("hunter2"));
         assert!(error("files:").contains("needs a path"));
-        assert!(error("files:/no/such/place").contains("/no/such/place"));
         assert!(error("pattern:3").contains("unknown source"));
         assert!(error("tcp-listen:8500").contains("tcp-listen:0.0.0.0:8500"));
         let url = error("http://me:hunter2@");
@@ -85,6 +103,27 @@ mod tests {
             url.contains("not the URL") && !url.contains("hunter2"),
             "{url}"
         );
+    }
+
+    #[test]
+    fn what_is_not_there_now_is_a_source_that_says_so() {
+        let absent = |typed: &str| Spec::parse_or_wait(typed).unwrap().absent();
+        assert_eq!(absent("pattern"), None);
+        assert_eq!(absent("http://me@cam/"), None);
+        assert!(absent("files:/no/such").unwrap().contains("/no/such"));
+        for (without, with) in [
+            ("http://me:${file:/no/such}@cam/a", "http://me:pw@cam/a"),
+            ("wss://camera:${file:/no/such}@pi", "wss://camera:pw@pi"),
+            ("http://pi/#key=${file:/no/such}", "http://pi/#key=pw"),
+        ] {
+            assert!(absent(without).unwrap().contains("${file:/no/such}"));
+            let [without, with] = [without, with].map(|typed| Spec::parse_or_wait(typed).unwrap());
+            assert!(without.is_same_camera(&with) && without != with);
+        }
+        // Which source that is cannot be known, and never comes in the environment.
+        for typed in ["${file:/no/such}", "http://me:${NO_SUCH_ONE}@cam/"] {
+            assert!(Spec::parse_or_wait(typed).is_err(), "{typed}");
+        }
     }
 
     #[test]

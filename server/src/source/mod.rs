@@ -2,6 +2,7 @@
 //!
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows the consumers of its frames.
 
+mod absent;
 mod commands;
 #[cfg(feature = "libcamera")]
 mod device;

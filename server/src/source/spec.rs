@@ -2,6 +2,7 @@
 //!
 //! Which kinds there are belongs to [`super::kinds`]; what a source does while it runs, to its own module.
 
+use super::absent::Absent;
 use super::no_libcamera;
 use super::push_slot::PushSlot;
 use super::{Config, Source, SourceError, Transform};
@@ -10,7 +11,6 @@ use crate::via::Via;
 use pistreamer_client::{Endpoint, UrlError, without_credentials};
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A kind's line in the table.
@@ -67,6 +67,11 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync {
 
     /// The address that it listens on.
     fn listens(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// What is not there now, and may be later, as a disk that is not plugged in.
+    fn absent(&self) -> Option<String> {
         None
     }
 
@@ -169,11 +174,13 @@ pub struct Spec {
     /// With secrets filled in.
     pub(super) text: Arc<str>,
     pub(super) kind: Arc<dyn Kind>,
+    /// Why a file with a secret cannot be read, where one cannot; something else is filled in for it then.
+    pub(super) no_secret: Option<Arc<str>>,
 }
 
 impl PartialEq for Spec {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        (&self.text, &self.no_secret) == (&other.text, &other.no_secret)
     }
 }
 
@@ -219,9 +226,6 @@ pub enum SpecError {
     /// The path of a `files:` source is missing.
     #[error("files: needs a path, as in files:/home/pi/pictures")]
     NoPath,
-    /// Nothing is at the path of a `files:` source.
-    #[error("there is nothing at {}: files: takes a directory of JPEGs or a file of concatenated ones", .0.display())]
-    NothingThere(PathBuf),
     /// The binary has no libcamera.
     #[error("{}, or use the source pattern", no_libcamera::not_built())]
     NoLibcamera,
@@ -233,7 +237,27 @@ impl Spec {
         Self {
             text: name.into(),
             kind,
+            no_secret: None,
         }
+    }
+
+    /// The same without a secret, for that reason.
+    pub(crate) fn without_secret(self, why: &str) -> Self {
+        Self {
+            no_secret: Some(why.into()),
+            ..self
+        }
+    }
+
+    /// Whether a secret of it cannot be read now.
+    pub(crate) fn lacks_secret(&self) -> bool {
+        self.no_secret.is_some()
+    }
+
+    /// What of it is not there now, and may be later.
+    pub(crate) fn absent(&self) -> Option<String> {
+        let no_secret = self.no_secret.as_deref().map(str::to_owned);
+        no_secret.or_else(|| self.kind.absent())
     }
 
     /// What a source of its kind calls itself.
@@ -289,6 +313,13 @@ impl Spec {
                 "the pictures of this source go on as they are: hflip, vflip and rotate do nothing here"
             );
         }
-        self.kind.build(capture, ends)
+        match &self.no_secret {
+            Some(why) => Ok(Box::new(Absent::new(
+                self.identity().word,
+                self.word(),
+                why,
+            ))),
+            None => self.kind.build(capture, ends),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Files that cannot be used while the server runs, or not yet: nothing is changed by them, and nothing waits for them.
 
-use crate::process::terminate;
+use crate::process::{refused, terminate};
 use crate::reloaded::{HEAD, Server, camera};
+use crate::support::{TestViewer, picture};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -52,6 +53,7 @@ async fn a_pipe_in_place_of_a_secret_is_told_and_the_next_change_is_read() {
     server.replace(&(HEAD.to_owned() + &camera("door", far)));
     server.hang_up();
     server.log("it is not a regular file");
+    server.log("configuration read again");
     server.replace(&(HEAD.to_owned() + &good));
     server.hang_up();
     server.log("configuration read again");
@@ -75,6 +77,7 @@ async fn a_secret_that_is_missing_is_used_as_soon_as_it_is_there() {
     let far = "source = \"http://me@127.0.0.1:9/\"\nkey_file = \"key\"";
     server.replace(&(HEAD.to_owned() + &camera("door", far)));
     server.log("cannot be used");
+    server.log("configuration read again");
     std::fs::write(server.directory.path().join("key"), "secret\n").unwrap();
     server.log("camera has other settings");
     server.log("configuration read again");
@@ -98,4 +101,86 @@ async fn a_file_that_is_emptied_takes_no_camera_away() {
     server.log("configuration read again");
     let cameras = server.get("/api/v1/cameras").await;
     assert_eq!(ids(&cameras), ["yard"]);
+}
+
+const AT_ONCE: &str = "[limits]\nretry_pause = 0.05\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_is_not_there_holds_up_neither_the_start_nor_a_change_and_comes_back() {
+    let door = |name: &str| camera("door", &format!("name = \"{name}\"\n{PATTERN}"));
+    let others = camera("yard", "source = \"files:pictures\"")
+        + &camera(
+            "far",
+            "source = \"http://me@127.0.0.1:9/\"\nkey_file = \"key\"",
+        );
+    let mut server = Server::start(&(AT_ONCE.to_owned() + &door("Door") + &others));
+    // Each once, in whichever order.
+    for _ in 0..2 {
+        server.log("no picture; trying again");
+    }
+    let cameras = server.get("/api/v1/cameras").await;
+    for (number, state, reason) in [(1, "no-signal", "pictures: "), (2, "no-signal", "key} ")] {
+        let camera = &cameras["cameras"][number];
+        assert_eq!(camera["state"], state, "{cameras}");
+        let text = camera["reason"].as_str().unwrap();
+        assert!(text.contains(reason), "{cameras}");
+    }
+    let mut viewer = TestViewer::connect_with(server.address, "/ws?camera=door", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    server.replace(&(HEAD.to_owned() + AT_ONCE + &door("Front door") + &others));
+    server.hang_up();
+    let line = server.log("camera has other settings");
+    assert!(line.contains("door"), "{line}");
+    let next = server.directory.path().join("next");
+    std::fs::create_dir(&next).unwrap();
+    std::fs::write(next.join("1.jpg"), picture((96, 64), 100)).unwrap();
+    std::fs::rename(next, server.directory.path().join("pictures")).unwrap();
+    let mut viewer = TestViewer::connect_with(server.address, "/ws?camera=yard", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_keeps_the_secret_that_it_has_while_the_file_with_it_is_gone() {
+    let far = |name: &str| {
+        camera(
+            "far",
+            &format!("name = \"{name}\"\nsource = \"http://me@127.0.0.1:9/\"\nkey_file = \"key\""),
+        )
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    std::fs::write(&key, "secret\n").unwrap();
+    let path = directory.path().join("pistreamer.toml");
+    std::fs::write(&path, HEAD.to_owned() + &far("Far")).unwrap();
+    let mut server = Server::start_in(directory, &path);
+    std::fs::remove_file(&key).unwrap();
+    server.replace(&(HEAD.to_owned() + &far("Farther")));
+    server.hang_up();
+    // Of the settings, the name alone has changed.
+    let line = server.log("camera has other settings");
+    assert!(line.contains("name") && !line.contains("source"), "{line}");
+    let line = server.log("a camera is incomplete");
+    assert!(line.contains("key} cannot be used"), "{line}");
+    server.log("configuration read again");
+}
+
+#[test]
+fn a_camera_of_a_file_that_is_not_there_is_told_by_the_check_and_served_all_the_same() {
+    let gone = camera("yard", "source = \"files:gone\"");
+    let server = Server::start(&gone);
+    let path = server.path();
+    let said = refused(&["config", "check", path.to_str().unwrap()]);
+    assert!(
+        said.contains("pistreamer.toml:8:1: there is nothing at "),
+        "{said}"
+    );
+    let said = refused(&["--source", "files:/no/such", "--listen", "127.0.0.1:0"]);
+    assert!(
+        said.contains("--source: there is nothing at /no/such"),
+        "{said}"
+    );
 }

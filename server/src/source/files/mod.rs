@@ -28,11 +28,8 @@ pub(super) const KIND: Entry = Entry {
     parse: |typed| {
         let path = typed.rest.filter(|path| !path.is_empty());
         (typed.kind == "files").then(|| {
-            let path = PathBuf::from(path.ok_or(SpecError::NoPath)?);
-            if !path.exists() {
-                return Err(SpecError::NothingThere(path));
-            }
-            Ok(Arc::new(Files(path)) as _)
+            let path = path.ok_or(SpecError::NoPath)?;
+            Ok(Arc::new(Files(path.into())) as _)
         })
     },
 };
@@ -51,6 +48,15 @@ impl Kind for Files {
             word: name.to_string_lossy().into_owned(),
             rest: self.0.to_string_lossy().into_owned(),
         }
+    }
+
+    fn absent(&self) -> Option<String> {
+        (!self.0.exists()).then(|| {
+            format!(
+                "there is nothing at {}: files: takes a directory of JPEGs or a file of concatenated ones",
+                self.0.display()
+            )
+        })
     }
 
     fn takes(&self) -> Options {

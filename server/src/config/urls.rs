@@ -1,0 +1,60 @@
+//! URLs of cameras and of targets, as they are given: with the secrets that stand elsewhere.
+//!
+//! Hiding them belongs to [`super::show`].
+
+use super::ConfigError;
+use super::show::{end_of_authority, is_hidden};
+use crate::camera::Target;
+use crate::placeholders;
+use crate::source::Spec;
+
+/// The source that a text names, with the password that a file holds, where one was given for it.
+pub(super) fn source(text: &str, key_file: Option<&str>) -> Result<Spec, String> {
+    if is_hidden(text) {
+        return Err(LEFT_OUT.into());
+    }
+    match key_file {
+        Some(file) => with_key_file(text, file),
+        None => Spec::parse_or_wait(text).map_err(|error| error.to_string()),
+    }
+}
+
+/// Where frames are pushed to.
+pub(super) fn targets(texts: &[String]) -> Result<Vec<Target>, String> {
+    if texts.iter().any(|text| is_hidden(text)) {
+        return Err(LEFT_OUT.into());
+    }
+    let targets = texts.iter().map(|text| target(text));
+    let targets: Result<_, _> = targets.collect();
+    targets.map_err(|error| error.to_string())
+}
+
+/// One of them.
+pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
+    let filled = placeholders::filled(typed)?;
+    Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
+}
+
+/// Why a URL is refused that `pistreamer config show` has shown.
+const LEFT_OUT: &str = "*** stands here in place of a secret, as `pistreamer config show` leaves them out: write the \
+                        secret, ${NAME} or ${file:PATH}";
+
+/// The source at a URL with the password that the file holds.
+fn with_key_file(url: &str, file: &str) -> Result<Spec, String> {
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or("key_file is for a source that is a URL, and this is none")?;
+    let (authority, rest) = rest.split_at(end_of_authority(rest));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("camera", authority));
+    if user.contains(':') {
+        return Err("the URL has a password already: leave it or key_file out".into());
+    }
+    let source = |password: &str| {
+        let text = format!("{scheme}://{user}:{password}@{host}{rest}");
+        Spec::parse_or_wait(&text).map_err(|error| error.to_string())
+    };
+    match placeholders::of_file(file) {
+        Ok(password) => source(&password),
+        Err(why) => Ok(source(placeholders::UNKNOWN)?.without_secret(&why.to_string())),
+    }
+}

@@ -1,0 +1,37 @@
+//! What stands in for a source while a file with its secret cannot be read: it says so.
+//!
+//! Noticing that the file is there belongs to [`crate::config`], which makes another [`super::Spec`] then.
+
+use super::{Port, Source, SourceError};
+use pistreamer_protocol::message::Camera;
+
+/// A camera without its secret.
+pub(super) struct Absent {
+    camera: Camera,
+    why: String,
+}
+
+impl Absent {
+    /// What stands in for a source of that name and kind, for that reason.
+    pub fn new(name: String, kind: &str, why: &str) -> Self {
+        let camera = Camera {
+            name,
+            source: kind.into(),
+            ..Camera::default()
+        };
+        Self {
+            camera,
+            why: why.into(),
+        }
+    }
+}
+
+impl Source for Absent {
+    fn camera(&self) -> Camera {
+        self.camera.clone()
+    }
+
+    fn run(&mut self, _: &Port) -> Result<(), SourceError> {
+        Err(SourceError::new(&self.why))
+    }
+}
