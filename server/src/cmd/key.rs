@@ -130,7 +130,8 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             } else {
                 ""
             };
-            Ok(format!("{name} ({role}): {said}\n{renamed}"))
+            let unknown = no_such_camera(camera, config::cameras_of(typed, &store));
+            Ok(format!("{name} ({role}): {said}\n{renamed}{unknown}"))
         }
         KeyCommand::Remove { name } => {
             let keys = store.read()?;
@@ -167,6 +168,26 @@ pub(super) fn command(state_dir: Option<&Path>) -> String {
         }
         None => called::command("key"),
     }
+}
+
+/// A warning of cameras that the configuration does not know, where it names any: they may be there later.
+fn no_such_camera(chosen: &[String], known: Option<Vec<Id>>) -> String {
+    let Some(known) = known else {
+        return String::new();
+    };
+    let unknown = chosen
+        .iter()
+        .filter(|id| !known.iter().any(|known| **known == ***id));
+    let unknown: Vec<_> = unknown.map(String::as_str).collect();
+    if unknown.is_empty() {
+        return String::new();
+    }
+    let known: Vec<_> = known.iter().map(|id| &**id).collect();
+    format!(
+        "warning: the configuration has no camera {}: it has {}\n",
+        unknown.join(", "),
+        known.join(", ")
+    )
 }
 
 fn unknown(name: &Name, keys: &Keys) -> String {

@@ -22,6 +22,7 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     }
     loaded.warn_of_passwords();
     loaded.warn_of_absent();
+    loaded.warn_of_variables();
     let runtime = if loaded.config.certificate.is_some() {
         every_core()?
     } else {

@@ -1,5 +1,6 @@
 //! Settings from the command line and from the environment.
 
+use super::file::nearest;
 use super::layer::{Given, Layer, Origin, Problem, Problems, Values};
 use super::setting::{self, ALL, SOURCE, Setting, Value};
 use crate::cli;
@@ -154,6 +155,27 @@ fn cameras(sources: &[String], origin: &Origin) -> Vec<Values> {
         values
     };
     sources.iter().map(camera).collect()
+}
+
+/// The variable that stands for `--config`.
+pub(super) const CONFIG: &str = "PISTREAMER_CONFIG";
+
+/// Variables that are like one of this program's, each with that one: they do nothing, and that one was probably meant.
+pub(crate) fn misspelt(variables: impl Iterator<Item = OsString>) -> Vec<(String, String)> {
+    const PREFIX: &str = "PISTREAMER_";
+    let known = ALL.iter().filter_map(|setting| setting.variable());
+    let known: Vec<_> = known.chain([CONFIG.into()]).collect();
+    let ends = known.iter().filter_map(|name| name.strip_prefix(PREFIX));
+    let ends: Vec<_> = ends.map(str::to_ascii_lowercase).collect();
+    let ends: Vec<_> = ends.iter().map(String::as_str).collect();
+    let misspelt = |name: OsString| {
+        let name = name.into_string().ok()?;
+        let end = name.strip_prefix(PREFIX)?;
+        let meant = nearest(end, &ends).filter(|_| !known.contains(&name))?;
+        let meant = format!("{PREFIX}{}", meant.to_uppercase());
+        Some((name, meant))
+    };
+    variables.filter_map(misspelt).collect()
 }
 
 /// What the environment says: for each flag there is a variable. One that is set to nothing is not set.

@@ -4,7 +4,9 @@ use super::checked::{self, Checked};
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems};
 use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
 use super::{Config, file, flags, show};
-use crate::cli::Serve;
+use crate::access::Store;
+use crate::camera::Id;
+use crate::cli::{self, Serve};
 use crate::state_dir;
 use crate::util::file_watch::FileWatch;
 use std::path::{Path, PathBuf};
@@ -19,14 +21,11 @@ pub(crate) struct Places {
     pub(crate) named: Option<PathBuf>,
 }
 
-/// The variable that stands for `--config`.
-const VARIABLE: &str = "PISTREAMER_CONFIG";
-
 impl Places {
     /// `/etc/pistreamer/pistreamer.toml`, `./pistreamer.toml`, then the one that the flag or the environment names.
     pub(crate) fn new(named: Option<&Path>) -> Self {
         let in_environment = || {
-            let path = std::env::var_os(VARIABLE);
+            let path = std::env::var_os(flags::CONFIG);
             path.filter(|path| !path.is_empty()).map(PathBuf::from)
         };
         Self {
@@ -137,6 +136,17 @@ impl Loaded {
         Ok(())
     }
 
+    /// Warns of variables of the environment that are misspelt.
+    pub(crate) fn warn_of_variables(&self) {
+        let variables = std::env::vars_os().map(|(name, _)| name);
+        for (variable, meant) in flags::misspelt(variables) {
+            tracing::warn!(
+                variable,
+                "this variable does nothing: did you mean {meant}?"
+            );
+        }
+    }
+
     /// Warns of cameras of which something is not there.
     pub(crate) fn warn_of_absent(&self) {
         for problem in &self.absent {
@@ -198,6 +208,16 @@ impl Loaded {
             .collect();
         show::shown(&self.merged, &ids)
     }
+}
+
+/// The ids of the cameras of the server whose keys are kept there, where its configuration names them.
+pub(crate) fn cameras_of(typed: &cli::Key, keys: &Store) -> Option<Vec<Id>> {
+    let places = Places::new(typed.config.as_deref());
+    let loaded = Loaded::from(&places, &Serve::default()).ok()?;
+    let directory = |store: &Store| store.directory().canonicalize().ok();
+    let is_its = directory(loaded.config.keys.as_ref()?)? == directory(keys)?;
+    let cameras = loaded.config.cameras.iter();
+    (is_its && loaded.names_cameras()).then(|| cameras.map(|camera| camera.id.clone()).collect())
 }
 
 /// The state directory that files and environment name.

@@ -14,7 +14,7 @@ mod urls;
 
 pub(crate) use example::example;
 pub use layer::{Origin, Problem, Problems};
-pub(crate) use load::{Loaded, Places, check};
+pub(crate) use load::{Loaded, Places, cameras_of, check};
 pub(crate) use reload::Reload;
 
 use crate::access::Store;

@@ -248,6 +248,14 @@ fn a_server_serves_what_its_file_says_and_key_finds_its_keys() {
         &["key", "--config", "etc/own.toml"],
     ));
     assert!(right && text.starts_with("owner "), "{text}");
+    // A camera that its file does not name may be a slip, or there later.
+    let key = ["key", "--config", "etc/own.toml", "add"];
+    for (name, camera, warned) in [("anna", "pattern", false), ("ben", "patern", true)] {
+        let arguments = [&key[..], &[name, "--role", "view", "--camera", camera]].concat();
+        let (right, text) = said(there(directory.path(), &arguments));
+        let warning = "warning: the configuration has no camera patern: it has pattern\n";
+        assert!(right && text.contains(warning) == warned, "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

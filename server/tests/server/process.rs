@@ -49,7 +49,10 @@ pub fn refused(arguments: &[&str]) -> String {
     let text = String::from_utf8(stderr).unwrap();
     let said: Vec<_> = text
         .lines()
-        .filter(|line| line.contains("pistreamer: ") || line.starts_with("error"))
+        .filter(|line| {
+            // What is wrong in a file begins with its place.
+            line.contains("pistreamer: ") || line.contains(".toml:") || line.starts_with("error")
+        })
         .collect();
     assert_eq!(said.len(), 1, "not one clear line: {text}");
     said[0].to_owned()

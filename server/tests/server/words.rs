@@ -416,3 +416,13 @@ fn help_goes_to_standard_output() {
     );
     child.wait().unwrap();
 }
+
+#[test]
+fn a_variable_that_is_misspelt_is_warned_of() {
+    let mut command = serve(&[]);
+    command.env("PISTREAMER_FSP", "9");
+    let (child, _) = started_with(command, Stdio::piped());
+    let mut server = Running(child);
+    let log = log_until(&mut server.0, "did you mean PISTREAMER_FPS?");
+    assert!(log.contains("PISTREAMER_FSP"), "{log}");
+}

@@ -114,6 +114,32 @@ fn an_empty_path_is_refused() {
     );
 }
 
+#[test]
+fn a_variable_is_told_that_is_like_one_of_the_programs_and_no_other() {
+    let misspelt = |name: &str| flags::misspelt([name.into()].into_iter()).pop();
+    for (name, meant) in [
+        ("PISTREAMER_FSP", "PISTREAMER_FPS"),
+        ("PISTREAMER_MAX_VIEWRS", "PISTREAMER_MAX_VIEWERS"),
+        ("PISTREAMER_CONFG", "PISTREAMER_CONFIG"),
+    ] {
+        assert_eq!(misspelt(name), Some((name.into(), meant.into())));
+    }
+    // Those of tests, of other programs, and of secrets.
+    for name in [
+        "PISTREAMER_FPS",
+        "PISTREAMER_CONFIG",
+        "PISTREAMER_BIN",
+        "PISTREAMER_SEED",
+        "PISTREAMER_TEST_ALONE",
+        "PISTREAMER_TEST_ISOLATED",
+        "PISTREAMER_TEST_LIBCAMERA",
+        "PISTREAMER_PASSWORD",
+        "FSP",
+    ] {
+        assert_eq!(misspelt(name), None);
+    }
+}
+
 fn shown(text: &str) -> String {
     let (layer, problems) = file::parse(text, Path::new("pistreamer.toml"));
     assert_eq!(problems, []);
