@@ -122,7 +122,7 @@ impl Drop for Running {
     }
 }
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Lines that wait to be read while the viewer is built.
 const LINES: usize = 1024;
