@@ -120,7 +120,7 @@ async fn a_camera_that_starts_anew_is_shown_as_starting_and_under_its_new_name()
     assert!(text.contains("Live Fake"), "shown: {text}");
     for (state, name, shown) in [
         (CameraState::Starting, Some("The gate"), "starting"),
-        (CameraState::Live, None, "connecting"),
+        (CameraState::Live, None, "starting"),
     ] {
         let status = CameraStatus {
             state,

@@ -25,9 +25,14 @@ impl Machine {
     /// When the picture will be stale if no new frame comes; `None` where it isn't waited for.
     pub fn stale_at(&self, now: f64) -> Option<f64> {
         let (kind, _, since) = self.describe(now);
-        let awaited = kind == Kind::Live || kind == Kind::Connecting && self.link == Link::Up;
+        let begun = self.link == Link::Up && self.camera.1.state != CameraState::Starting;
+        let since = match kind {
+            Kind::Live => since,
+            Kind::Connecting | Kind::Starting if begun => self.waiting_since,
+            _ => return None,
+        };
         let at = since + self.stale_after();
-        (awaited && at >= now).then_some(at)
+        (at >= now).then_some(at)
     }
 
     fn stale_after(&self) -> f64 {
@@ -77,6 +82,7 @@ impl Machine {
             None if now - self.waiting_since > stale_after => {
                 (Kind::Stale, "no picture has come yet", self.waiting_since)
             }
+            None if self.starts => (Kind::Starting, &camera.reason, *camera_since),
             None => (Kind::Connecting, "", self.waiting_since),
         }
     }

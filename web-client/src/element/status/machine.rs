@@ -58,6 +58,8 @@ pub struct Machine {
     /// Whether the server answered the last try, with a refusal.
     pub(super) refused: bool,
     pub(super) camera: (f64, CameraStatus),
+    /// Whether the camera was started on this connection, and no frame shows yet that it has.
+    pub(super) starts: bool,
     pub(super) frame_interval: f64,
     pub(super) stale_after: Option<f64>,
     test_pattern: bool,
@@ -83,6 +85,7 @@ impl Machine {
             lost: None,
             refused: false,
             camera: (now, CameraStatus::default()),
+            starts: false,
             frame_interval: 0.0,
             stale_after: None,
             test_pattern: false,
@@ -133,6 +136,7 @@ impl Machine {
         let ago = hello.time_us.saturating_sub(hello.status.since_us) as f64 / 1000.0;
         let known = hello.status.since_us > 0;
         self.camera = (if known { now - ago } else { now }, hello.status.clone());
+        self.starts = hello.status.state == CameraState::Starting;
         self.frame_interval = if hello.fps > 0.0 {
             1000.0 / hello.fps
         } else {
@@ -152,7 +156,12 @@ impl Machine {
         if waits && before != status.state {
             self.waiting_since = now;
         }
-        if self.camera.1.state == status.state {
+        let goes_on = self.starts && status.state == CameraState::Live;
+        self.starts = goes_on || status.state == CameraState::Starting;
+        if goes_on {
+            // Until its first frame is there, the same is told as before.
+            self.camera.1.state = status.state;
+        } else if before == status.state {
             self.camera.1 = status.clone();
         } else {
             self.camera = (now, status.clone());
@@ -176,6 +185,7 @@ impl Machine {
         let new = seq.is_none() || seq != self.last_seq;
         if new {
             self.last_seq = seq;
+            self.starts &= self.camera.1.state == CameraState::Starting;
             self.drawn = Some(Drawn { at: now, age });
         }
         new

@@ -375,10 +375,16 @@ fn a_camera_that_starts_anew_shows_no_picture_from_before_until_a_new_one_comes(
     machine.camera(300.0, &told(CameraState::Starting));
     let status = machine.state(301.0);
     assert_eq!((status.kind, status.since), (Kind::Starting, 300.0));
+    // What was on its way is a frame from before.
+    machine.frame(310.0, Some(2), Some(20.0));
     machine.camera(5000.0, &told(CameraState::Live));
-    assert_eq!(machine.state(5001.0).kind, Kind::Connecting);
-    machine.frame(5100.0, Some(2), Some(20.0));
-    assert_eq!(machine.state(5101.0).kind, Kind::Live);
+    let status = machine.state(5001.0);
+    assert_eq!((status.kind, status.since), (Kind::Starting, 300.0));
+    // It is not awaited without end.
+    assert_eq!(machine.stale_at(5001.0), Some(7000.0));
+    assert_eq!(machine.state(7001.0).kind, Kind::Stale);
+    machine.frame(7100.0, Some(3), Some(20.0));
+    assert_eq!(machine.state(7101.0).kind, Kind::Live);
 }
 
 #[test]
