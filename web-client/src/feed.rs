@@ -140,6 +140,7 @@ impl Shared {
                     (this.report)(Report::Closed {
                         connection: number,
                         reason,
+                        refused: false,
                     });
                 });
             }
@@ -196,11 +197,12 @@ impl Shared {
                 Self::binary(this, number, data);
                 None
             }
-            SocketEvent::Closed(reason) => {
+            SocketEvent::Closed(reason, refused) => {
                 this.close();
                 Some(Report::Closed {
                     connection: number,
                     reason,
+                    refused,
                 })
             }
         };

@@ -78,6 +78,8 @@ pub enum Report {
         connection: u32,
         /// In words.
         reason: String,
+        /// Whether the server doesn't want this viewer any longer.
+        refused: bool,
     },
     /// The JPEG that is on the canvas.
     Snapshot {
@@ -226,9 +228,16 @@ impl Report {
                 number(Some(*total)),
                 reason.into(),
             ]),
-            Self::Closed { connection, reason } => {
-                array(["closed".into(), (*connection).into(), reason.into()])
-            }
+            Self::Closed {
+                connection,
+                reason,
+                refused,
+            } => array([
+                "closed".into(),
+                (*connection).into(),
+                reason.into(),
+                (*refused).into(),
+            ]),
             Self::Snapshot {
                 id,
                 jpeg,
@@ -285,6 +294,7 @@ impl Report {
             "closed" => Self::Closed {
                 connection: connection()?,
                 reason: fields.text(2)?,
+                refused: fields.0.get(3).is_truthy(),
             },
             "snapshot" => Self::Snapshot {
                 id: fields.u32(1)?,

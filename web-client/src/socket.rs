@@ -4,6 +4,7 @@
 
 use crate::js::{self, Held, Listener};
 use js_sys::ArrayBuffer;
+use pistreamer_protocol::message::CLOSE_BAD_MESSAGE;
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
@@ -15,8 +16,8 @@ pub enum SocketEvent {
     Text(String),
     /// A binary message.
     Binary(ArrayBuffer),
-    /// It is over; the text may be empty.
-    Closed(String),
+    /// It is over: why, and whether the server doesn't want this viewer any longer.
+    Closed(String, bool),
 }
 
 /// One connection. After [`SocketEvent::Closed`], nothing more comes.
@@ -52,7 +53,11 @@ impl Socket {
             }
         });
         let close = Listener::new(&socket, "close", move |event: CloseEvent| {
-            on_event(SocketEvent::Closed(explain(event.code(), &event.reason())));
+            let code = event.code();
+            on_event(SocketEvent::Closed(
+                explain(code, &event.reason()),
+                is_refusal(code),
+            ));
         });
         Ok(Self {
             socket: Held::new(socket),
@@ -74,6 +79,12 @@ impl Drop for Socket {
         // Throws only for codes and reasons, of which there are none.
         let _ = self.socket.close();
     }
+}
+
+/// Whether a server that is well ended it: for a key or ticket that is over, a camera that was removed, or a place that
+/// another viewer got.
+fn is_refusal(code: u16) -> bool {
+    code == 1013 || code >= CLOSE_BAD_MESSAGE
 }
 
 /// A close code in words (RFC 6455 §7.4.1).

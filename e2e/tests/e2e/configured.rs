@@ -62,6 +62,55 @@ async fn a_camera_gets_another_name_and_size_in_its_file_and_pages_show_them_wit
 }
 
 #[tokio::test]
+async fn a_camera_that_is_taken_out_of_the_file_is_not_called_a_lost_server() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let camera = |id: &str, name: &str| {
+        format!(
+            "[[camera]]\nid = \"{id}\"\nname = \"{name}\"\nsource = \"pattern\"\nsize = \"320x240\"\n"
+        )
+    };
+    std::fs::write(
+        &file,
+        camera("door", "Front door") + &camera("yard", "Yard"),
+    )?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let asks = browser
+        .open(&format!("{}?camera=door", server.url()))
+        .await?;
+    let first = browser.open(&server.url()).await?;
+    let watch = "window.camera = document.querySelector('pi-camera');
+        window.told = [];
+        for (const name of ['statechange', 'namechange', 'error'])
+            camera.addEventListener(name, ({detail}) => told.push(detail.reason || detail.state || detail.name || detail.message));";
+    for page in [&asks, &first] {
+        page.activate().await?;
+        page.wait_state("live").await?;
+        page.eval(watch).await?;
+    }
+    std::fs::write(&file, camera("yard", "Yard"))?;
+    // Who asked for it stays without a picture; who asked for none sees the one that is first now, and is told.
+    for (page, state, words) in [
+        (&asks, "refused", "no camera \"door\""),
+        (&first, "live", "Another camera is shown now: Yard"),
+    ] {
+        page.activate().await?;
+        page.wait_for(&format!(
+            "camera.shadowRoot.textContent.includes('{words}')"
+        ))
+        .await?;
+        page.wait_state(state).await?;
+        let told = page.eval("told.join('; ')").await?;
+        let told = told.as_str().unwrap_or_default();
+        ensure!(told.contains("the camera was removed"), "{told}");
+        ensure!(!told.contains("lost"), "{told}");
+    }
+    ensure!(first.eval("document.title").await? == "Yard – pistreamer");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_error_in_the_file_is_shown_to_administrators_until_they_dismiss_it_or_it_is_mended()
 -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -67,7 +67,8 @@ pub enum News {
     Corrupt(u64, String),
     /// It ended, or never came to be. With a random number from 0 to 1.
     Closed(String, f64),
-    /// It never came to be. What the server answers to the question why, or why it doesn't; with a random number.
+    /// The server ended it because it doesn't want this viewer any longer, or it never came to be. What the server says why, or
+    /// why it doesn't; with a random number.
     Refused(Result<String, String>, f64),
 }
 

@@ -4,7 +4,7 @@ use super::Element;
 use super::effect::{Effect, Effects, Order, Tell};
 use super::event::News;
 use pistreamer_protocol::WireFormat;
-use pistreamer_protocol::message::ServerMessage;
+use pistreamer_protocol::message::{Camera, ServerMessage};
 
 impl Element {
     pub(super) fn news(&mut self, now: f64, number: u32, news: News, out: &mut Effects) {
@@ -69,6 +69,10 @@ impl Element {
                     out.push(Effect::Pipeline(Order::Close));
                     return self.status.refused(now, &reason, 0.5, out);
                 }
+                let before = self.picture.camera();
+                if !before.is_empty() && before != camera {
+                    return self.replaced(now, &hello.camera, out);
+                }
                 self.status.hello(now, &hello);
                 let wire = WireFormat::from_subprotocol(&hello.wire);
                 let size = (hello.width, hello.height);
@@ -104,5 +108,13 @@ impl Element {
         }
         self.settle(now, out);
         self.steer(now, out);
+    }
+
+    /// Where the element asks for no camera by its id, the one that it showed is another now. Nothing may pass for that one's.
+    fn replaced(&mut self, now: f64, camera: &Camera, out: &mut Effects) {
+        let words = format!("Another camera is shown now: {}", camera.name);
+        out.push(Effect::Toast(words));
+        self.status.machine.another_camera(now);
+        self.forget_camera(out);
     }
 }

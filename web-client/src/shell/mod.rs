@@ -235,8 +235,18 @@ impl Shell {
                 total,
                 reason,
             } => (connection, News::Corrupt(total, reason)),
-            Report::Closed { connection, reason } => {
-                (connection, News::Closed(reason, js_sys::Math::random()))
+            Report::Closed {
+                connection,
+                reason,
+                refused,
+            } => {
+                let random = js_sys::Math::random();
+                let news = if refused {
+                    News::Refused(Ok(reason), random)
+                } else {
+                    News::Closed(reason, random)
+                };
+                (connection, news)
             }
             Report::Snapshot {
                 id,

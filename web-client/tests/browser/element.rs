@@ -107,6 +107,32 @@ async fn a_frame_makes_it_live_and_events_and_data_tell() {
 }
 
 #[wasm_bindgen_test]
+async fn a_server_that_ends_a_connection_and_is_well_is_not_called_lost() {
+    let _without = WithoutWorkers::new();
+    for (code, state) in [
+        (1001, "lost"),
+        (1013, "refused"),
+        (4401, "refused"),
+        (4404, "refused"),
+    ] {
+        let (camera, server) = live("ws://ends/ws").await;
+        server.close(code);
+        let told = event(&camera, "statechange", "state", state.into()).await;
+        let reason = js::get(&told, "reason").as_string().unwrap();
+        assert!(!reason.is_empty(), "{code}");
+        camera.remove();
+        // As a worker tells it.
+        let closed = Report::Closed {
+            connection: 1,
+            reason,
+            refused: state == "refused",
+        };
+        let read = Report::from_js(&closed.to_js().0);
+        assert_eq!(format!("{read:?}"), format!("{:?}", Some(closed)));
+    }
+}
+
+#[wasm_bindgen_test]
 async fn an_element_that_nobody_has_any_more_is_collected() {
     shell::custom::define();
     let promise: Promise = run("

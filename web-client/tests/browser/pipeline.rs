@@ -271,6 +271,6 @@ async fn a_paused_pipeline_draws_nothing_and_acknowledges_what_it_swallowed() {
     assert!(server.hears("ack").await.contains(":2}"));
     server.send_bytes(&pack(&jpeg(3, "#ff0000").await));
     assert_eq!(pipeline.drawn().await, 3);
-    server.close();
+    server.close(1001);
     assert!(matches!(pipeline.report().await, Report::Closed { .. }));
 }

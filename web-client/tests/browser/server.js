@@ -12,7 +12,7 @@ globalThis.WebSocket = class extends EventTarget {
       if (data.close) {
         this.readyState = 3;
         this.wire.close();
-        this.dispatchEvent(new CloseEvent("close", { code: 1001 }));
+        this.dispatchEvent(new CloseEvent("close", { code: data.close }));
       } else if (data.message !== undefined) {
         this.dispatchEvent(new MessageEvent("message", { data: data.message }));
       }

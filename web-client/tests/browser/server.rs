@@ -60,9 +60,9 @@ impl Server {
         self.send("message", &Uint8Array::from(bytes).buffer());
     }
 
-    /// Ends the connection.
-    pub fn close(&self) {
-        self.send("close", &JsValue::TRUE);
+    /// Ends the connection, with that code.
+    pub fn close(&self, code: u16) {
+        self.send("close", &code.into());
     }
 
     fn send(&self, kind: &str, value: &JsValue) {

@@ -274,6 +274,36 @@ fn a_refused_key_says_what_to_do_once_and_is_tried_again() {
 }
 
 #[test]
+fn a_camera_that_is_removed_is_no_lost_server_and_nothing_of_it_passes_for_the_next_one() {
+    let mut page = Page::live();
+    let words = "the camera was removed";
+    page.news(News::Refused(Ok(words.into()), 0.5));
+    let shown = page.shown();
+    assert_eq!((shown.kind, shown.reason.as_str()), (Kind::Refused, words));
+    assert_eq!(page.errors(), [words]);
+    page.waits(1000.0);
+    // Asked for no camera by its id, the server shows its first one.
+    let first = page.connection.0;
+    let effects = page.hears(ServerMessage::Hello(hello_of("door", "Door")));
+    let toast = Effect::Toast("Another camera is shown now: Door".into());
+    for effect in [toast, Effect::ClearData, Effect::Pipeline(Order::Clear)] {
+        assert!(effects.contains(&effect), "no {effect:?} in {effects:?}");
+    }
+    let late = News::Drawn(frame(1), page.now);
+    assert_eq!(page.does(Event::Connection(first, late)), []);
+    assert_eq!(
+        (page.kind(), page.connection),
+        (Kind::Connecting, (first + 1, true))
+    );
+    page.hears(ServerMessage::Hello(hello_of("door", "Door")));
+    page.draws(1);
+    assert_eq!(
+        (page.kind(), page.data["name"].as_str()),
+        (Kind::Live, "Door")
+    );
+}
+
+#[test]
 fn an_answer_about_an_older_connection_is_no_news() {
     let mut page = Page::new();
     page.news(News::Closed("closed".into(), 0.5));
