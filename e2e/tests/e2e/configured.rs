@@ -87,7 +87,9 @@ async fn a_camera_that_is_taken_out_of_the_file_is_not_called_a_lost_server() ->
     for page in [&asks, &first] {
         page.activate().await?;
         page.wait_state("live").await?;
+        let label = "camera.shadowRoot.querySelector('canvas').getAttribute('aria-label')";
         page.eval(watch).await?;
+        ensure!(page.eval(label).await? == "The picture of Front door");
     }
     std::fs::write(&file, camera("yard", "Yard"))?;
     // Who asked for it stays without a picture; who asked for none sees the one that is first now, and is told.
