@@ -1,12 +1,25 @@
 // What an element shows whose program has failed: the camera's MJPEG stream, why, a report, and a way back.
 
-/** The stream's address, on the server that the element was connected to, or else the script's own. */
+/** ms between two looks at whether the stream goes on. */
+const LOOK = 4000;
+
+/** The stream's address, found as src/address.rs finds the WebSocket's. Throws where there is none. */
 function address(element, socket, script) {
-  const url = new URL(socket?.replace(/^ws/, "http") ?? "ws", socket ?? script);
-  url.pathname = url.pathname.replace(/[^/]*$/, "stream.mjpg");
-  url.searchParams.delete("wire");
-  const camera = element.getAttribute("camera");
-  if (camera) url.searchParams.set("camera", camera);
+  const url = new URL((element.getAttribute("src") || ".").replace(/^ws(?=s?:)/i, "http"), script);
+  if (!/^https?:/.test(url) || !["", "camera"].includes(url.username)) throw new Error("src is not an address");
+  const query = url.searchParams;
+  let key = url.password || /^#key=(.*)/.exec(url.hash)?.[1];
+  try {
+    // A literal percent sign stays as it is.
+    key = decodeURIComponent(key ?? "");
+  } catch {}
+  if (key && !query.has("key")) query.set("key", key);
+  // No more pixels than the program asked for.
+  const width = socket && new URL(socket).searchParams.get("width");
+  const asked = { camera: element.getAttribute("camera"), ticket: element.getAttribute("ticket"), width };
+  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, value);
+  url.username = url.password = url.hash = "";
+  url.pathname = url.pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "") + "/stream.mjpg";
   return url;
 }
 
@@ -16,17 +29,83 @@ const make = (name, properties, ...children) => {
   return node;
 };
 
-/** Fills the element with it; returns what takes it away again. */
+/** Fills the element with it. `follow` is for when its attributes are changed, or it is paused; `end` takes it all away. */
 export function plainStream(element, socket, script, report, restart) {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-  const url = address(element, socket, script);
-  const stream = make("img", { id: "plain", alt: "The camera's picture" });
-  // A ticket is for the pages of one origin, which the browser tells only in such requests.
-  if (url.origin !== origin) stream.crossOrigin = "anonymous";
-  stream.src = url;
-  let again;
-  stream.onerror = () => (again = setTimeout(() => (stream.src = url), 3000));
-  const said = make("span", { id: "notice-text" }, "This is the plain stream.");
+  const context = make("canvas", { width: 32, height: 32 }).getContext("2d", { willReadFrequently: true });
+  const said = make("span", { id: "notice-text" });
+  let [stream, url, shown, camera, seen, words, again] = [make("img"), null, null, null, "", "", 0];
+
+  const say = (now) => {
+    if (now !== words) said.textContent = words = now;
+  };
+  const sayWhat = () => say(element.name ? `This is the plain stream of ${element.name}.` : "This is the plain stream.");
+
+  /** A picture that has loaded is replaced, and not given another address: it would be shown until the next one comes. */
+  const clear = () => {
+    stream.onerror = null;
+    stream.removeAttribute("src");
+    const fresh = make("img", { id: "plain", alt: "" });
+    const of = element.name ? `The picture of ${element.name}` : "The camera's picture";
+    const attributes = { part: "canvas", role: "img", "aria-label": element.getAttribute("aria-label") || of };
+    for (const [name, value] of Object.entries(attributes)) fresh.setAttribute(name, value);
+    stream.replaceWith(fresh);
+    stream = fresh;
+    seen = "";
+  };
+  const play = () => {
+    // A ticket is for the pages of one origin, which the browser tells only in such requests.
+    if (url.origin !== origin) stream.crossOrigin = "anonymous";
+    stream.onerror = lose;
+    // What is under way under the same address might be taken for it.
+    url.searchParams.set("again", (again += 1));
+    stream.src = url;
+  };
+  const lose = () => {
+    clear();
+    say("The plain stream does not come. Trying again.");
+  };
+  /** Browsers don't tell that a stream ends that has begun. Where no other picture has come, the server is asked. */
+  const look = async () => {
+    const asked = url;
+    if (!asked) return;
+    if (stream.naturalWidth) {
+      context.drawImage(stream, 0, 0, 32, 32);
+      const pixels = String(context.getImageData(0, 0, 32, 32).data);
+      if (pixels !== seen) {
+        seen = pixels;
+        return sayWhat();
+      }
+    }
+    const signal = AbortSignal.timeout?.(LOOK - 1000);
+    const there = await fetch(asked, { method: "HEAD", cache: "no-store", signal }).then(({ ok }) => ok, () => false);
+    if (asked !== url) return;
+    if (!there) return lose();
+    clear();
+    play();
+  };
+  const timer = setInterval(look, LOOK);
+
+  const follow = () => {
+    let next = null;
+    try {
+      next = address(element, socket, script);
+    } catch {}
+    const wanted = `${element.paused} ${next}`;
+    const of = `${element.getAttribute("src")} ${element.getAttribute("camera")}`;
+    if (wanted === shown) return;
+    if (shown && of !== camera) {
+      for (const name of ["seq", "drawn", "skipped", "corrupt", "age", "wire", "name"]) delete element.dataset[name];
+      element.dispatchEvent(new CustomEvent("namechange", { detail: { name: "" } }));
+    }
+    [shown, camera, url] = [wanted, of, element.paused ? null : next];
+    clear();
+    if (!next) return say("src leads to no camera.");
+    if (!url) return say("The plain stream is paused.");
+    sayWhat();
+    play();
+  };
+
   const text = make("textarea", { id: "report", readOnly: true, value: report, hidden: true });
   text.setAttribute("aria-label", "Report");
   const show = () => {
@@ -45,13 +124,18 @@ export function plainStream(element, socket, script, report, restart) {
     make("p", {}, make("button", { onclick: start }, "Start it again"), make("button", { onclick: show }, "Copy a report")),
   );
   notice.setAttribute("role", "alert");
-  for (const [node, part] of [[stream, "canvas"], [notice, "notice"], [text, "report"]]) node.setAttribute("part", part);
+  for (const [node, part] of [[notice, "notice"], [text, "report"]]) node.setAttribute("part", part);
   for (const button of notice.querySelectorAll("button")) button.setAttribute("part", "button");
   shadow.replaceChildren(make("div", { id: "root", className: "failed" }, stream, notice));
-  return () => {
-    clearTimeout(again);
-    stream.onerror = null;
-    stream.removeAttribute("src");
-    shadow.replaceChildren();
+  follow();
+  return {
+    follow,
+    end() {
+      clearInterval(timer);
+      url = null;
+      clear();
+      shadow.replaceChildren();
+      this.follow = () => {};
+    },
   };
 }

@@ -44,6 +44,7 @@ export function define_element(name, observed, make, script, version) {
     #follow = () => {
       if (!this.#changed) return;
       this.#changed = false;
+      this.#failure?.follow();
       this.#ask((view) => view.attributes_changed());
     };
 
@@ -112,20 +113,23 @@ export function define_element(name, observed, make, script, version) {
         navigator.userAgent,
         new Date().toISOString(),
       ].join("\n");
-      this.#failure = { reason, report, end() {} };
+      this.#failure = { reason, report, follow() {}, end() {} };
+      // The badge would go on saying what was so before.
+      const message = `the viewer has failed: ${reason}`;
+      this.shadowRoot?.replaceChildren(message);
       this.#showPlainStream(this.#failure);
       if (!this.isConnected) return;
       this.dataset.state = "failed";
       const tell = (name, detail) => this.dispatchEvent(new CustomEvent(name, { detail }));
       tell("statechange", { state: "failed", reason });
-      tell("error", { message: `the viewer has failed: ${reason}`, report });
+      tell("error", { message, report });
     }
 
     async #showPlainStream(failure) {
       const { plainStream } = await import(new URL("plain.js", program.script).href);
       // It may run again by now.
       if (failure !== this.#failure || !this.isConnected) return;
-      failure.end = plainStream(this, addresses.get(this), program.script, failure.report, () => this.restart());
+      Object.assign(failure, plainStream(this, addresses.get(this), program.script, failure.report, () => this.restart()));
     }
 
     /** After the program has failed: runs it anew. Rejected where it cannot be loaded, or fails at once. */
@@ -137,7 +141,7 @@ export function define_element(name, observed, make, script, version) {
     }
 
     attributeChangedCallback(name, before, after) {
-      if (before === after || !this.#view || this.#changed) return;
+      if (before === after || !(this.#view || this.#failure) || this.#changed) return;
       // Once for everything that is changed together.
       this.#changed = true;
       queueMicrotask(this.#follow);
@@ -151,11 +155,13 @@ export function define_element(name, observed, make, script, version) {
 
     pause() {
       this.#paused = true;
+      this.#failure?.follow();
       this.#ask((view) => view.set_paused(true));
     }
 
     play() {
       this.#paused = false;
+      this.#failure?.follow();
       this.#ask((view) => view.set_paused(false));
     }
 

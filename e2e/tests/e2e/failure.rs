@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use pistreamer_e2e::browser::{Browser, Page, poll};
 use pistreamer_e2e::server::{PATTERN, Server};
 use serde_json::json;
+use std::path::Path;
 
 /// Keeps the details of the element's events.
 const WATCH: &str = "window.told = [];
@@ -17,6 +18,15 @@ const SABOTAGE: &str = "(prototype, name, instead) => {
     prototype[name] = instead;
     window.mend = () => prototype[name] = real;
 }";
+
+/// Lets the program panic.
+async fn panic(page: &Page<'_>) -> Result<()> {
+    let script = format!(
+        "({SABOTAGE})(ShadowRoot.prototype, 'getElementById', () => null); camera.controls = false; 0"
+    );
+    page.eval(&script).await?;
+    Ok(())
+}
 
 /// Waits until the plain stream is shown in the element's place, and no worker runs.
 async fn wait_plain(page: &Page<'_>) -> Result<()> {
@@ -47,10 +57,7 @@ async fn a_panic_shows_the_plain_stream_with_a_report_until_the_viewer_is_starte
     page.wait_state("live").await?;
     page.eval(WATCH).await?;
     // What it has shown stays as it is, until something else is to be shown.
-    page.eval(&format!(
-        "({SABOTAGE})(ShadowRoot.prototype, 'getElementById', () => null); camera.pause()"
-    ))
-    .await?;
+    panic(&page).await?;
     wait_plain(&page).await?;
     let text = page.visible_text().await?;
     assert!(text.contains("The viewer has failed"), "shown: {text}");
@@ -81,13 +88,151 @@ async fn a_panic_shows_the_plain_stream_with_a_report_until_the_viewer_is_starte
         .eval("camera.shadowRoot.querySelector('textarea').value")
         .await?;
     assert_eq!(copied, report);
-    page.eval("mend(); camera.play()").await?;
+    page.eval("mend(); camera.controls = true").await?;
     click(&page, "Start it again").await?;
     page.wait_state("live").await?;
     page.wait_drawn(5).await?;
     assert_eq!(page.workers().len(), 1);
     assert_eq!(page.eval("camera.report").await?, json!(null));
     page.expect_no_complaints(&["panicked at", "the viewer has failed"])
+}
+
+/// Two cameras of another size each.
+fn two_cameras(file: &Path) -> Result<Server> {
+    let camera = |id: &str, name: &str, size: &str| {
+        format!(
+            "[[camera]]\nid = \"{id}\"\nname = \"{name}\"\nsource = \"pattern\"\nsize = \"{size}\"\nfps = 10\n"
+        )
+    };
+    let door = camera("door", "Front door", "640x480");
+    std::fs::write(file, door + &camera("yard", "Yard", "320x240"))?;
+    Server::start(&["--config", &file.display().to_string()])
+}
+
+#[tokio::test]
+async fn a_failed_element_shows_what_it_is_asked_for_and_nothing_while_it_is_paused() -> Result<()>
+{
+    let folder = tempfile::tempdir()?;
+    let server = two_cameras(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = browser
+        .open(&format!("{}?camera=door", server.url()))
+        .await?;
+    page.wait_state("live").await?;
+    page.eval(WATCH).await?;
+    panic(&page).await?;
+    wait_plain(&page).await?;
+    let text = page.visible_text().await?;
+    assert!(text.contains("the plain stream of Front door"), "{text}");
+    // Nothing of the camera before is left, not even until the other one's picture is there.
+    let left = page
+        .eval(
+            "window.plain = () => camera.shadowRoot.querySelector('#plain');
+            (async () => {
+                camera.camera = 'yard';
+                await null;
+                return [plain().naturalWidth, camera.name, document.title, camera.dataset.seq];
+            })()",
+        )
+        .await?;
+    assert_eq!(left, json!([0, "", "pistreamer", null]));
+    page.wait_for("plain().naturalWidth === 320").await?;
+
+    page.eval("camera.pause()").await?;
+    assert_eq!(
+        page.eval("[camera.paused, plain().hasAttribute('src')]")
+            .await?,
+        json!([true, false])
+    );
+    let text = page.visible_text().await?;
+    assert!(text.contains("is paused"), "{text}");
+    page.eval("camera.play()").await?;
+    page.wait_for("plain().naturalWidth === 320").await?;
+
+    // As the program finds the WebSocket's address.
+    let address = "(async src => {
+        camera.src = src;
+        await null;
+        const {origin, pathname, searchParams} = new URL(plain().src);
+        return origin + pathname + ' ' + ['camera', 'key'].map(name => searchParams.get(name)).join();
+    })";
+    for (src, expected) in [
+        ("ws://127.0.0.1:9", "http://127.0.0.1:9/stream.mjpg yard,"),
+        (
+            "http://127.0.0.1:9/cam",
+            "http://127.0.0.1:9/cam/stream.mjpg yard,",
+        ),
+        (
+            "http://camera:a%2Fb@127.0.0.1:9/cam/ws",
+            "http://127.0.0.1:9/cam/stream.mjpg yard,a/b",
+        ),
+        (
+            "http://127.0.0.1:9/a/snapshot.jpg#key=k",
+            "http://127.0.0.1:9/a/stream.mjpg yard,k",
+        ),
+    ] {
+        assert_eq!(page.eval(&format!("{address}('{src}')")).await?, expected);
+    }
+    page.eval("camera.src = 'http://'").await?;
+    let text = page.visible_text().await?;
+    assert!(text.contains("leads to no camera"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plain_stream_that_stands_still_or_ends_says_so_until_it_comes_again() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let port = server.port();
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.eval(WATCH).await?;
+    panic(&page).await?;
+    wait_plain(&page).await?;
+    let shows = |width: u32, words: &str| {
+        format!(
+            "camera.shadowRoot.querySelector('#plain').naturalWidth === {width}
+                && camera.shadowRoot.querySelector('#notice-text').innerText.includes('{words}')"
+        )
+    };
+    let gone = shows(0, "does not come");
+    let comes = shows(640, "the plain stream of");
+    server.signal("STOP")?;
+    page.wait_for(&gone).await?;
+    server.signal("CONT")?;
+    page.wait_for(&comes).await?;
+    drop(server);
+    page.wait_for(&gone).await?;
+    let _server = Server::start_on(port, &PATTERN)?;
+    page.wait_for(&comes).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn in_a_small_element_all_of_the_failure_can_be_read() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.emulate(340, 190, false, "dark").await?;
+    page.eval(WATCH).await?;
+    panic(&page).await?;
+    wait_plain(&page).await?;
+    let text = page.visible_text().await?;
+    assert!(text.contains("The viewer has failed"), "{text}");
+    let outside = "[...camera.shadowRoot.querySelectorAll('#notice, strong, #notice-text, button')].filter(part => {
+        const {left, top, right, bottom} = part.getBoundingClientRect();
+        return right === left || left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
+    }).map(part => part.outerHTML)";
+    assert_eq!(page.eval(outside).await?, json!([]));
+    page.screenshot("failed-small").await?;
+    click(&page, "Copy a report").await?;
+    assert_eq!(page.eval(outside).await?, json!([]));
+    // Nor has it to be scrolled.
+    let hidden = "(part => part.scrollHeight - part.clientHeight)(camera.shadowRoot.querySelector('#notice'))";
+    assert_eq!(page.eval(hidden).await?, 0);
+    page.screenshot("failed-small-report").await?;
+    Ok(())
 }
 
 #[tokio::test]
