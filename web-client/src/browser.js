@@ -14,13 +14,14 @@ export async function load(script, shadow) {
   const url = new URL("panels.js", script);
   // Browsers may remember that a module was not to be had.
   if (failures) url.search = `again=${failures}`;
-  try {
-    const { default: Panels } = await import(url.href);
-    return new Panels(shadow);
-  } catch (error) {
+  const root = shadow.lastElementChild;
+  const { default: Panels } = await import(url.href).catch((error) => {
     failures += 1;
     throw error;
-  }
+  });
+  // Another view may have its place by now.
+  if (!root.isConnected) throw new Error();
+  return new Panels(shadow);
 }
 
 /** Why the server refuses a WebSocket: its words, whether the page is from elsewhere, whether there was a ticket. Empty: it doesn't. */

@@ -1,6 +1,6 @@
 // The class of <pi-camera>: what of a custom element has to be JavaScript. What it does in a document is the view's work.
 
-import { current } from "./failure.js";
+import { program as current } from "./failure.js";
 
 // Frameworks write `false` where they should omit the attribute.
 const saysOff = (value) => /^(false|0)$/i.test(value);
@@ -29,7 +29,7 @@ async function restarted() {
 }
 
 export function define_element(name, observed, make, script, version) {
-  program = { make, script, version, run: current() };
+  program = { make, script, version, run: current };
   if (customElements.get(name)) return;
 
   class PiCamera extends HTMLElement {

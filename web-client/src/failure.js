@@ -1,48 +1,42 @@
 // What becomes of elements whose program fails: a panic or a trap leaves its memory in a state that no code expects.
 // Nothing of it runs from then on; its workers and sockets are ended, and its elements are told.
 
-/** One run of the program, for all of the page's elements. */
+const inPage = typeof document === "object";
+/** The run that has panicked, until its trap is seen. */
+let panicking;
+
+/** One run of the program, for all of the page's elements. `elements` are told when it fails: in words, and where. */
 function run() {
   const own = { failed: false, words: "", held: new Set(), elements: new Set() };
   own.call = (f) => guarded(own, f, []);
+  /** Calls into the program come through this: with what one of them throws, it has failed. */
+  own.guard = (f) => (...given) => guarded(own, f, given);
+  /** The promise, but without an answer once the program has failed. */
+  own.answer = (promise) => new Promise((...settle) => promise.then(...settle.map(own.guard)));
+  /** Keeps a worker or socket, to end it with the program, or lets go of it. */
+  own.hold = (thing, held) => own.held[held ? "add" : "delete"](thing);
+  /** The program panics, and traps as soon as this returns. */
+  own.panicked = (words) => {
+    console.error(words);
+    own.words = words;
+    panicking = own;
+    if (inPage) setTimeout(() => fail(own, new Error(words)));
+  };
   return own;
 }
-let program = run();
-const inPage = typeof document === "object";
-
-/** The run of the program that calls this. `elements` are told when it fails: in words, and where. */
-export const current = () => program;
-
-/** Calls into the program come through this: with what one of them throws, it has failed. */
-export function guard(f) {
-  const own = program;
-  return (...given) => guarded(own, f, given);
-}
+/** The newest run: each instance of the program takes the one that is here when it starts. */
+export let program = run();
 
 function guarded(own, f, given) {
-  if (own.failed) return undefined;
+  if (own.failed) return;
   try {
     return f(...given);
   } catch (error) {
     // A worker's page takes its place when it hears of this.
     if (!inPage) throw error;
+    panicking = null;
     fail(own, error);
-    return undefined;
   }
-}
-
-/** Keeps a worker or socket, to end it with the program, or lets go of it. */
-export function hold(thing, held) {
-  if (held) program.held.add(thing);
-  else program.held.delete(thing);
-}
-
-/** The program panics, and traps as soon as this returns. */
-export function panicked(words) {
-  console.error(words);
-  program.words = words;
-  const own = program;
-  if (inPage) setTimeout(() => fail(own, new Error(words)));
 }
 
 function fail(own, error) {
@@ -58,9 +52,11 @@ function fail(own, error) {
 // What it traps in on its own account, such as the answer to a promise.
 if (inPage) {
   const ours = new URL("../../../", import.meta.url).href;
-  const trapped = (event, error) => {
-    if (error instanceof WebAssembly.RuntimeError && String(error.stack).includes(ours)) fail(program, error);
+  const trapped = (error) => {
+    if (!(error instanceof WebAssembly.RuntimeError && String(error.stack).includes(ours))) return;
+    fail(panicking ?? program, error);
+    panicking = null;
   };
-  addEventListener("error", (event) => trapped(event, event.error));
-  addEventListener("unhandledrejection", (event) => trapped(event, event.reason));
+  addEventListener("error", (event) => trapped(event.error));
+  addEventListener("unhandledrejection", (event) => trapped(event.reason));
 }

@@ -1,10 +1,11 @@
 //! Browser resources as values: listeners and timers end when they drop. Nothing here knows about video.
 
 use crate::address::{self, Unusable};
-use js_sys::{Array, Function};
+use js_sys::{Array, Function, Promise};
 use wasm_bindgen::closure::{Closure, IntoWasmClosure, WasmClosure};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AddEventListenerOptions, Element, Event, EventTarget, IntersectionObserver,
     IntersectionObserverEntry, ResizeObserver,
@@ -12,10 +13,28 @@ use web_sys::{
 
 #[wasm_bindgen(module = "/src/failure.js")]
 extern "C" {
-    /// Every call from JavaScript comes through this: with what it throws, the program has failed.
-    fn guard(callback: &JsValue) -> Function;
-    fn hold(thing: &JsValue, held: bool);
-    fn panicked(words: &str);
+    /// This run of the program, whatever other one takes its place once it has failed.
+    type Run;
+    #[wasm_bindgen(thread_local_v2, js_name = program)]
+    static RUN: Run;
+    #[wasm_bindgen(method)]
+    fn guard(this: &Run, callback: &JsValue) -> Function;
+    #[wasm_bindgen(method)]
+    fn answer(this: &Run, promise: &Promise) -> Promise;
+    #[wasm_bindgen(method)]
+    fn hold(this: &Run, thing: &JsValue, held: bool);
+    #[wasm_bindgen(method)]
+    fn panicked(this: &Run, words: &str);
+}
+
+/// Every call from JavaScript comes through this: with what it throws, the program has failed.
+fn guard(callback: &JsValue) -> Function {
+    RUN.with(|run| run.guard(callback))
+}
+
+/// What a promise gives; nothing more once the program has failed.
+pub fn answer(promise: &Promise) -> JsFuture {
+    RUN.with(|run| run.answer(promise)).into()
 }
 
 #[wasm_bindgen(module = "/src/browser.js")]
@@ -131,7 +150,11 @@ pub fn object(properties: &[(&str, JsValue)]) -> js_sys::Object {
 
 /// Says a panic's place and words, on the console and to the page's elements, before WebAssembly traps.
 pub fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| panicked(&panic.to_string())));
+    // It is known from here on.
+    RUN.with(|_| ());
+    std::panic::set_hook(Box::new(|panic| {
+        RUN.with(|run| run.panicked(&panic.to_string()));
+    }));
 }
 
 /// A worker or a socket, which ends with this value, and also where the program fails and no value is dropped any more.
@@ -140,7 +163,7 @@ pub struct Held<T: AsRef<JsValue>>(T);
 impl<T: AsRef<JsValue>> Held<T> {
     /// From now on.
     pub fn new(thing: T) -> Self {
-        hold(thing.as_ref(), true);
+        RUN.with(|run| run.hold(thing.as_ref(), true));
         Self(thing)
     }
 }
@@ -155,7 +178,7 @@ impl<T: AsRef<JsValue>> std::ops::Deref for Held<T> {
 
 impl<T: AsRef<JsValue>> Drop for Held<T> {
     fn drop(&mut self) {
-        hold(self.0.as_ref(), false);
+        RUN.with(|run| run.hold(self.0.as_ref(), false));
     }
 }
 

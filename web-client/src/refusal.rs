@@ -2,19 +2,20 @@
 //!
 //! What is shown then belongs to [`crate::element::status`].
 
+use crate::js;
 use crate::text;
-use js_sys::Array;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
     #[wasm_bindgen(js_name = refusal)]
-    async fn ask(url: &str) -> JsValue;
+    fn ask(url: &str) -> Promise;
 }
 
 /// Asks the WebSocket's own address as a plain page; `None` if there is no answer, or no refusal.
 pub async fn refusal(socket_url: &str) -> Option<String> {
-    let answer: Array = ask(socket_url).await.unchecked_into();
+    let answer: Array = js::answer(&ask(socket_url)).await.ok()?.unchecked_into();
     let [elsewhere, ticket] = [1, 2].map(|at| answer.get(at).is_truthy());
     let said = answer.get(0).as_string()?;
     Some(text::not_let_in(said, elsewhere, ticket)).filter(|text| !text.is_empty())

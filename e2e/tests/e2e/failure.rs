@@ -236,6 +236,51 @@ async fn in_a_small_element_all_of_the_failure_can_be_read() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_the_failed_program_still_waits_for_leaves_the_one_that_is_started_again_alone()
+-> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.eval(WATCH).await?;
+    // The menu's style is on its way.
+    page.eval(
+        "const real = window.fetch;
+        window.fetch = (url, ...more) => String(url).includes('panels.css')
+            ? new Promise(done => window.release = () => done(real(url, ...more)))
+            : real(url, ...more);
+        window.more = () => camera.shadowRoot.querySelector('#b-more').click();
+        more()",
+    )
+    .await?;
+    page.wait_for("window.release").await?;
+    // In the midst of a change, so that each further one panics.
+    page.eval(&format!(
+        "({SABOTAGE})(Performance.prototype, 'now', () => {{ throw new TypeError('no clock'); }});
+        camera.controls = false; 0"
+    ))
+    .await?;
+    wait_plain(&page).await?;
+    page.eval("mend(); camera.controls = true").await?;
+    click(&page, "Start it again").await?;
+    page.wait_state("live").await?;
+    page.eval("more(); release()").await?;
+    page.wait_for("camera.shadowRoot.querySelector('#menu')?.hidden === false")
+        .await?;
+    page.eval("window.before = Number(camera.dataset.drawn)")
+        .await?;
+    page.wait_for("camera.dataset.drawn > before + 10").await?;
+    assert_eq!(
+        page.eval(
+            "[camera.state, camera.report, camera.shadowRoot.querySelectorAll('#menu').length]"
+        )
+        .await?,
+        json!(["live", null, 1])
+    );
+    page.expect_no_complaints(&["the viewer has failed"])
+}
+
+#[tokio::test]
 async fn every_element_of_a_program_that_fails_gives_up_and_lives_again_when_it_is_put_back()
 -> Result<()> {
     let server = Server::start(&PATTERN)?;

@@ -5,7 +5,6 @@
 use crate::js::{self, Held};
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{ImageBitmap, ShadowRoot};
 
 #[wasm_bindgen(module = "/src/browser.js")]
@@ -82,6 +81,6 @@ extern "C" {
 
 /// Loads them for an element's shadow root; `None` where they are not to be had.
 pub async fn load(shadow: &ShadowRoot) -> Option<Held<Panels>> {
-    let loaded = JsFuture::from(load_module(&js::script_url(), shadow)).await;
+    let loaded = js::answer(&load_module(&js::script_url(), shadow)).await;
     Some(Held::new(loaded.ok()?.unchecked_into()))
 }

@@ -8,7 +8,6 @@ use crate::link::{Drawn, Report};
 use js_sys::Promise;
 use pistreamer_protocol::Stamp;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, ImageBitmap};
 
 #[wasm_bindgen]
@@ -63,7 +62,7 @@ impl Shared {
         self.left_out.forget();
         let because = |error: JsValue| (js::error_text(&error), seq);
         let decoded = decode(&picture.jpeg).map_err(because)?;
-        let bitmap: ImageBitmap = JsFuture::from(decoded)
+        let bitmap: ImageBitmap = js::answer(&decoded)
             .await
             .map_err(because)?
             .unchecked_into();
@@ -134,7 +133,7 @@ impl Shared {
 
     async fn hand_out_copy(&self, bitmap: &ImageBitmap) {
         if let Ok(copy) = copy_bitmap(bitmap)
-            && let Ok(copy) = JsFuture::from(copy).await
+            && let Ok(copy) = js::answer(&copy).await
         {
             (self.report)(Report::Picture(copy.unchecked_into()));
         }

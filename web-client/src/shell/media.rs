@@ -9,7 +9,7 @@ use crate::link::Command;
 use crate::text;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, ImageBitmap};
 
 #[wasm_bindgen(module = "/src/browser.js")]
@@ -82,7 +82,7 @@ impl Shell {
     fn when(&self, promise: Promise, then: impl FnOnce(&Self, Result<JsValue, String>) + 'static) {
         let this = self.this.clone();
         spawn_local(async move {
-            let result = JsFuture::from(promise).await;
+            let result = js::answer(&promise).await;
             if let Some(shell) = this.upgrade() {
                 then(&shell, result.map_err(|error| js::error_text(&error)));
             }
