@@ -7,6 +7,7 @@ use crate::cli;
 use crate::config::{Loaded, Reload};
 use crate::stdout;
 use std::io::IsTerminal;
+use std::pin::pin;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until the process is told to end.
@@ -30,16 +31,25 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     };
     finish(runtime, async {
         let (stop, closed) = (shutdown_signal()?, terminal_closes()?);
-        let shutdown = async {
+        let mut shutdown = pin!(async {
             tokio::select! { () = stop => (), () = closed => () }
-        };
+        });
         let mut hangup = signal(SignalKind::hangup())?;
-        let app = App::start(&loaded.config)?;
-        stdout::print_aside(welcome(
-            &app,
-            &command(loaded.state_dir().as_deref()),
-            std::io::stdout().is_terminal(),
-        ));
+        let (config, command) = (
+            loaded.config.clone(),
+            command(loaded.state_dir().as_deref()),
+        );
+        // A disk, a camera or another process that holds the state directory may not answer.
+        let starting = tokio::task::spawn_blocking(move || {
+            let app = App::start(&config)?;
+            let text = welcome(&app, &command, std::io::stdout().is_terminal());
+            anyhow::Ok((app, text))
+        });
+        let (app, text) = tokio::select! {
+            started = starting => started??,
+            () = shutdown.as_mut() => return Ok(()),
+        };
+        stdout::print_aside(text);
         let (cameras, told) = (app.cameras().clone(), app.configuration().clone());
         let (reload, until) = (
             Reload::new(typed, loaded, cameras, told),
