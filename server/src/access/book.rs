@@ -18,19 +18,13 @@ pub(super) struct Book {
     store: Store,
     id: String,
     now: Mutex<Now>,
-    codes: Mutex<Codes>,
+    /// One-time codes in the file. A disk that does not answer holds up one thread, whatever number of codes is tried.
+    seen: Arc<tokio::sync::Mutex<Seen>>,
+    /// One-time codes that the file could not take.
+    unkept: Mutex<Vec<Kept>>,
     /// The server's cameras in their order, by which an older version named them.
     cameras: OnceLock<Vec<String>>,
     pub sessions: Sessions,
-}
-
-/// One-time codes.
-#[derive(Debug, Default)]
-struct Codes {
-    /// Those in the file.
-    seen: Seen,
-    /// Those that the file could not take.
-    unkept: Vec<Kept>,
 }
 
 #[derive(Debug)]
@@ -60,7 +54,8 @@ impl Book {
             store,
             id: keys.id.as_str().to_owned(),
             now: Mutex::new(now),
-            codes: Mutex::default(),
+            seen: Arc::default(),
+            unkept: Mutex::default(),
             cameras: OnceLock::new(),
             sessions,
         };
@@ -108,7 +103,7 @@ impl Book {
         self.store.codes(&owner, count).or_else(|error| {
             tracing::debug!(%error, "one-time codes are kept in memory alone");
             let (made, kept): (Vec<_>, Vec<_>) = codes::make(&owner, count)?.into_iter().unzip();
-            self.codes().unkept.extend(kept);
+            self.unkept().extend(kept);
             Ok(made)
         })
     }
@@ -116,14 +111,22 @@ impl Book {
     /// The key that a one-time code stands for. The code is used up by that.
     pub async fn code(&self, text: &str) -> Result<Arc<Held>, Refused> {
         let code = Code::parse(text).ok_or(Refused::UsedUp)?;
-        let unkept = codes::take(&mut self.codes().unkept, &code, clock::now_us());
+        let unkept = codes::take(&mut self.unkept(), &code, clock::now_us());
         let taken = if unkept.is_some() {
             unkept
-        } else if self.codes().seen.has(&self.store, &code) {
+        } else {
+            let mut seen = Arc::clone(&self.seen).lock_owned().await;
             let store = self.store.clone();
-            // It may wait for another process.
-            let taken = tokio::task::spawn_blocking(move || store.take_code(&code)).await;
-            match taken {
+            // It may wait for another process, or for a disk that does not answer.
+            let taken = tokio::task::spawn_blocking(move || {
+                let may_be_there = seen.has(&store, &code);
+                if may_be_there {
+                    store.take_code(&code)
+                } else {
+                    Ok(None)
+                }
+            });
+            match taken.await {
                 Ok(Ok(taken)) => taken,
                 Ok(Err(error)) => {
                     tracing::error!(%error, "a one-time code cannot be used up, so it lets nobody in");
@@ -131,8 +134,6 @@ impl Book {
                 }
                 Err(_) => None,
             }
-        } else {
-            None
         };
         let taken = taken.ok_or(Refused::UsedUp)?;
         let now = self.now();
@@ -142,8 +143,8 @@ impl Book {
             .ok_or(Refused::UsedUp)
     }
 
-    fn codes(&self) -> MutexGuard<'_, Codes> {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unkept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what other processes changed. Files that can't be used change nothing.
