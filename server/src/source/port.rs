@@ -199,16 +199,20 @@ impl Port {
 
     /// Reports that the device has stopped delivering. The reason is cut to what is fit to be shown.
     pub fn lost(&self, reason: &str) {
-        let reason = text::plain(reason);
-        self.pass(|sink| {
-            self.numbering().forget_last();
-            sink.report(Report::Lost(&reason));
-        });
+        self.gone(Report::Lost(&text::plain(reason)));
     }
 
     /// Reports that the device is being opened at the server that captures the pictures.
     pub fn starting(&self, reason: &str) {
-        self.report(Report::Starting(&text::plain(reason)));
+        self.gone(Report::Starting(&text::plain(reason)));
+    }
+
+    /// Nobody is shown the last frame any more: should it come again, it is a new one.
+    fn gone(&self, report: Report<'_>) {
+        self.pass(|sink| {
+            self.numbering().forget_last();
+            sink.report(report);
+        });
     }
 
     /// Reports the camera's name, as the server that captures the pictures tells it. Until then it is that of

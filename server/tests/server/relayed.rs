@@ -270,6 +270,10 @@ async fn a_frame_that_comes_again_after_a_loss_takes_the_place_of_no_signal() {
     let mut second = publisher(&server).await;
     second.send(&stamped(7, 1_000_000)).await.unwrap();
     while is_placard(&next_picture(&mut stream).await) {}
+    second.status(CameraStatus::default()).await.unwrap();
+    while !is_placard(&next_picture(&mut stream).await) {}
+    second.send(&stamped(7, 1_000_000)).await.unwrap();
+    while is_placard(&next_picture(&mut stream).await) {}
     second.close().await;
     server.stop().await;
 }
