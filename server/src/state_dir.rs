@@ -135,19 +135,16 @@ pub(crate) fn open_own(path: &Path) -> io::Result<File> {
     let metadata = file.metadata()?;
     // A link that another user put there could lead to any file of this one.
     for looked_at in [&metadata, &fs::symlink_metadata(path)?] {
-        if sudoer("SUDO_UID") != Some(looked_at.uid()) {
+        if sudoer() != Some(looked_at.uid()) {
             check_owner(looked_at)?;
         }
     }
     let (mode, group) = (metadata.permissions().mode(), metadata.gid());
-    let own = [
-        Some(0),
-        Some(rustix::process::getegid().as_raw()),
-        sudoer("SUDO_GID"),
-    ];
+    // A user's own group has the user's number; any other one may have further members.
+    let own = group == 0 || group == metadata.uid();
     let who = if mode & 0o002 != 0 {
         "every user of this machine may write it: chmod o-w"
-    } else if mode & 0o020 != 0 && !own.contains(&Some(group)) {
+    } else if mode & 0o020 != 0 && !own {
         "a group of other users may write it: chmod g-w"
     } else {
         return Ok(file);
@@ -156,10 +153,10 @@ pub(crate) fn open_own(path: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
-/// The user, or that user's group, who became root by `sudo`.
-fn sudoer(variable: &str) -> Option<u32> {
+/// The user who became root by `sudo`.
+fn sudoer() -> Option<u32> {
     let root = rustix::process::geteuid().is_root();
-    let id = std::env::var(variable).ok().filter(|_| root)?;
+    let id = std::env::var("SUDO_UID").ok().filter(|_| root)?;
     id.parse().ok()
 }
 

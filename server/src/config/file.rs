@@ -55,7 +55,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> (Layer, Vec<Problem>) {
         file: Arc::new(path.to_owned()),
         problems: Vec::new(),
     };
-    let layer = match DeTable::parse(text) {
+    let mut layer = match DeTable::parse(text) {
         Ok(document) => reader.document(document.get_ref()),
         Err(error) => {
             let lines = error.message().replace('\n', ", ");
@@ -66,6 +66,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> (Layer, Vec<Problem>) {
             Layer::default()
         }
     };
+    layer.file = Some(reader.file);
     (layer, reader.problems)
 }
 

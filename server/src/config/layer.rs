@@ -169,6 +169,8 @@ const TLS_CHOICE: [&Setting; 3] = [&setting::TLS, &setting::TLS_CERT, &setting::
 /// What one place gives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Layer {
+    /// The file that the place is, where it is one.
+    pub file: Option<Arc<PathBuf>>,
     /// Settings of the server.
     pub server: Values,
     /// The cameras, where this place says which there are.
@@ -192,7 +194,7 @@ impl Layer {
     pub(crate) fn merged(layers: &[Self]) -> Merged {
         let (mut server, mut every_camera) = (Values::default(), Values::default());
         let mut cameras = vec![Values::default()];
-        let names_cameras = layers.iter().any(|layer| layer.cameras.is_some());
+        let mut names_cameras = Vec::new();
         for layer in layers {
             if TLS_CHOICE.iter().any(|setting| layer.server.has(setting)) {
                 TLS_CHOICE.iter().for_each(|setting| server.unset(setting));
@@ -201,6 +203,7 @@ impl Layer {
             every_camera.extend(&layer.every_camera);
             if let Some(listed) = &layer.cameras {
                 cameras.clone_from(listed);
+                names_cameras.push(layer.file.clone());
             }
         }
         for camera in &mut cameras {
@@ -219,8 +222,8 @@ impl Layer {
 pub(crate) struct Merged {
     pub server: Values,
     pub cameras: Vec<Values>,
-    /// Whether one of them says which cameras there are.
-    pub names_cameras: bool,
+    /// The places that say which cameras there are, the last one winning: the file, where it is one.
+    pub names_cameras: Vec<Option<Arc<PathBuf>>>,
 }
 
 impl Merged {

@@ -188,9 +188,9 @@ impl Loaded {
         self.watch.clone()
     }
 
-    /// Whether anything says which cameras there are.
-    pub(super) fn names_cameras(&self) -> bool {
-        self.merged.names_cameras
+    /// What says which cameras there are, the last one winning: the file, where it is one.
+    pub(super) fn names_cameras(&self) -> &[Option<Arc<PathBuf>>] {
+        &self.merged.names_cameras
     }
 
     /// The server's settings that differ, by their names in a file.
@@ -217,7 +217,8 @@ pub(crate) fn cameras_of(typed: &cli::Key, keys: &Store) -> Option<Vec<Id>> {
     let directory = |store: &Store| store.directory().canonicalize().ok();
     let is_its = directory(loaded.config.keys.as_ref()?)? == directory(keys)?;
     let cameras = loaded.config.cameras.iter();
-    (is_its && loaded.names_cameras()).then(|| cameras.map(|camera| camera.id.clone()).collect())
+    (is_its && !loaded.names_cameras().is_empty())
+        .then(|| cameras.map(|camera| camera.id.clone()).collect())
 }
 
 /// The state directory that files and environment name.

@@ -8,6 +8,8 @@ use crate::camera::{Change, Registry, Settings};
 use crate::cli::Serve;
 use crate::front::Configuration;
 use crate::util::file_watch::FileWatch;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -26,8 +28,8 @@ pub(crate) struct Reload {
     started: Loaded,
     /// The cameras as they are now.
     cameras: Vec<Settings>,
-    /// Whether anything said which cameras there are.
-    names_cameras: bool,
+    /// What says which cameras there are, where anything does: the file, where it is one.
+    names_cameras: Option<Option<Arc<PathBuf>>>,
     registry: Registry,
     told: Configuration,
 }
@@ -45,7 +47,7 @@ impl Reload {
             typed: typed.clone(),
             places: Places::new(typed.config.as_deref()),
             cameras: started.config.cameras.clone(),
-            names_cameras: started.names_cameras(),
+            names_cameras: started.names_cameras().last().cloned(),
             started,
             registry,
             told,
@@ -77,7 +79,7 @@ impl Reload {
         match loaded.and_then(|loaded| self.with_cameras(loaded)) {
             Ok(loaded) => {
                 let problems = self.apply(&self.with_known_secrets(&loaded.config.cameras));
-                self.names_cameras = loaded.names_cameras();
+                self.names_cameras = loaded.names_cameras().last().cloned();
                 loaded.warn_of_passwords();
                 loaded.warn_of_absent();
                 let restart = self.started.changed_at_server(&loaded);
@@ -101,16 +103,29 @@ impl Reload {
         watch
     }
 
-    /// Refuses a configuration that names no cameras any more: a file that is empty or missing is a mistake of whatever
-    /// writes it, more often than the wish for the camera that is found without one.
+    /// Refuses a configuration in which the file that named the cameras names none any more: a file that is empty or missing
+    /// is a mistake of whatever writes it, more often than the wish for the cameras of another file, or for the one that is
+    /// found without any.
     fn with_cameras(&self, loaded: Loaded) -> Result<Loaded, Problems> {
-        if loaded.names_cameras() || !self.names_cameras {
+        let Some(Some(file)) = &self.names_cameras else {
+            return Ok(loaded);
+        };
+        if loaded
+            .names_cameras()
+            .iter()
+            .flatten()
+            .any(|now| now == file)
+        {
             return Ok(loaded);
         }
         Err(Problems(vec![Problem {
-            origin: Origin::Default,
-            text: "no file names a camera any more, and so the cameras stay: write [[camera]] for each one, which may be \
-                   without anything below it for the camera that is found by itself"
+            origin: Origin::File {
+                file: Arc::clone(file),
+                line: 0,
+                column: 0,
+            },
+            text: "it names no camera any more, and so the cameras stay: write [[camera]] for each one, which may be without \
+                   anything below it for the camera that is found by itself. Without this file, start anew"
                 .into(),
         }]))
     }

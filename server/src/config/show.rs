@@ -4,6 +4,7 @@ use super::file::header;
 use super::layer::{Merged, Values};
 use super::setting::{ALL, CAMERA, ID, KEY_FILE, PUSH, SECTIONS, SOURCE, Setting, Value};
 use crate::camera::Id;
+use crate::source::spec::chooses;
 use std::fmt::Write as _;
 
 /// The text. `ids` are those of the cameras, in order.
@@ -131,10 +132,20 @@ pub(super) fn holds_password(url: &str) -> bool {
     let (authority, place) = rest.split_at(end_of_authority(rest));
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
     let password = user.split_once(':').map_or("", |(_, password)| password);
-    let key = place
-        .split_once('#')
-        .and_then(|(_, key)| key.split_once('='));
-    !password.is_empty() || key.is_some_and(|(_, key)| !key.is_empty())
+    let (place, key) = place.split_once('#').unwrap_or((place, ""));
+    let query = place.split_once('?').map_or("", |(_, query)| query);
+    // What is a secret there, cameras call by any name.
+    let secret = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or_default();
+        !value.is_empty() && !chooses(name) && !is_user(name)
+    };
+    !password.is_empty() || secret(key) || query.split('&').any(secret)
+}
+
+/// Whether a parameter by that name tells only who asks.
+fn is_user(name: &str) -> bool {
+    let users = ["login", "loginuse", "u", "user", "username", "usr"];
+    users.iter().any(|user| name.eq_ignore_ascii_case(user))
 }
 
 /// Where a URL's host ends, in the URL without its scheme. The paths of files in placeholders are passed over.

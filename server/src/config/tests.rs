@@ -253,6 +253,16 @@ fn a_key_file_is_the_password_of_a_sources_url() {
         "[[camera]]\nsource = \"http://me:x@cam\"\nkey_file = {key:?}"
     ));
     assert!(said.contains("has a password already"), "{said}");
+    for source in ["files:///srv/x", "tcp-listen://1.2.3.4:8500", "pattern"] {
+        let said = wrong(&format!(
+            "[[camera]]\nsource = {source:?}\nkey_file = {key:?}"
+        ));
+        let named = said.contains("key_file is for a source that is an http");
+        assert!(
+            named && !said.contains("p/w") && !said.contains("p%2Fw"),
+            "{said}"
+        );
+    }
     let said = wrong("[[camera]]\nsource = \"http://me@cam\"\nkey_file = \"/no/such\"");
     assert!(said.contains("${file:/no/such} cannot be used"), "{said}");
 }
@@ -424,6 +434,12 @@ fn a_placeholder_is_no_password_and_what_stands_there_itself_is() {
         ("http://${file:/a/b}:${file:/a:b}@cam/", false),
         ("http://pi:8000/#key=${KEY}", false),
         ("http://me@cam:8080/a:b@c", false),
+        ("http://cam/video?user=admin&pwd=hunter2", true),
+        ("ws://pi:8000/ws?key=abc", true),
+        (
+            "http://cam/video?channel=1&user=admin&pwd=${file:/a?b}",
+            false,
+        ),
         ("files:/a:b@c", false),
     ] {
         assert_eq!(show::holds_password(url), holds, "{url}");

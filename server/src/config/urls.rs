@@ -41,9 +41,16 @@ const LEFT_OUT: &str = "*** stands here in place of a secret, as `pistreamer con
 
 /// The source at a URL with the password that the file holds.
 fn with_key_file(url: &str, file: &str) -> Result<Spec, String> {
+    // Other sources quote what stands here where it is wrong.
     let (scheme, rest) = url
         .split_once("://")
-        .ok_or("key_file is for a source that is a URL, and this is none")?;
+        .filter(|(scheme, _)| {
+            let schemes = ["http", "https", "ws", "wss"];
+            schemes.iter().any(|url| scheme.eq_ignore_ascii_case(url))
+        })
+        .ok_or(
+            "key_file is for a source that is an http, https, ws or wss URL, and this is none",
+        )?;
     let (authority, rest) = rest.split_at(end_of_authority(rest));
     let (user, host) = authority.rsplit_once('@').unwrap_or(("camera", authority));
     if user.contains(':') {

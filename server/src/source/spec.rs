@@ -116,11 +116,8 @@ impl Identity {
             .path
             .split_once('?')
             .unwrap_or((&endpoint.path, ""));
-        let chooses = |pair: &&str| {
-            let name = pair.split('=').next().unwrap_or_default();
-            CHOOSING.iter().any(|word| name.eq_ignore_ascii_case(word))
-        };
-        let query: Vec<_> = query.split('&').filter(chooses).collect();
+        let choosing = |pair: &&str| chooses(pair.split('=').next().unwrap_or_default());
+        let query: Vec<_> = query.split('&').filter(choosing).collect();
         let is_usual = usual == Some(path) && query.is_empty();
         let rest = if is_usual && !may_be_another(&endpoint.host) {
             String::new()
@@ -139,6 +136,11 @@ fn may_be_another(host: &str) -> bool {
     let number = host.rsplit_once('-').map_or("", |(_, number)| number);
     let ends_in_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     ends_in_number || ["camera", "ingest", "pattern"].contains(&host)
+}
+
+/// Whether a query parameter by that name chooses a picture.
+pub(crate) fn chooses(name: &str) -> bool {
+    CHOOSING.iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
 /// Names of query parameters by which servers of several pictures tell them apart.

@@ -38,7 +38,10 @@ impl Server {
     }
 
     pub fn start_in(directory: TempDir, path: &Path) -> Self {
-        let command = pistreamer(&["--config", path.to_str().unwrap()]);
+        Self::run(directory, pistreamer(&["--config", path.to_str().unwrap()]))
+    }
+
+    pub fn run(directory: TempDir, command: Command) -> Self {
         let (mut child, url) = started_with(command, Stdio::piped());
         let address = url.trim_end_matches('/').split_once("://").unwrap().1;
         Self {

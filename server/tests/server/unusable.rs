@@ -1,13 +1,14 @@
 //! Files that cannot be used while the server runs, or not yet: nothing is changed by them, and nothing waits for them.
 
-use crate::process::{refused, terminate};
+use crate::process::{pistreamer, refused, started_with, terminate};
 use crate::reloaded::{HEAD, Server, camera};
-use crate::support::{TestViewer, picture};
+use crate::support::{PATIENCE, TestViewer, picture};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const PATTERN: &str = "source = \"pattern\"\nsize = \"160x120\"";
 
@@ -90,7 +91,7 @@ async fn a_file_that_is_emptied_takes_no_camera_away() {
     for text in ["", HEAD] {
         server.replace(text);
         server.hang_up();
-        server.log("no file names a camera any more");
+        server.log("it names no camera any more");
         assert_eq!(problems(&server).await.len(), 1);
         let cameras = server.get("/api/v1/cameras").await;
         assert_eq!(ids(&cameras), ["door", "yard"]);
@@ -183,4 +184,46 @@ fn a_camera_of_a_file_that_is_not_there_is_told_by_the_check_and_served_all_the_
         said.contains("--source: there is nothing at /no/such"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_emptied_does_not_make_way_for_the_cameras_of_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let usual = directory.path().join("pistreamer.toml");
+    std::fs::write(usual, camera("yard", PATTERN)).unwrap();
+    let named = directory.path().join("site.toml");
+    std::fs::write(&named, HEAD.to_owned() + &camera("door", PATTERN)).unwrap();
+    let mut command = pistreamer(&["--config", "site.toml"]);
+    command.current_dir(&directory);
+    let mut server = Server::run(directory, command);
+    std::fs::write(&named, HEAD).unwrap();
+    server.hang_up();
+    let line = server.log("it names no camera any more");
+    assert!(line.contains("site.toml"), "{line}");
+    let cameras = server.get("/api/v1/cameras").await;
+    assert_eq!(ids(&cameras), ["door"]);
+}
+
+#[test]
+fn a_start_that_waits_for_the_state_directory_ends_when_it_is_told_to() {
+    let state = tempfile::tempdir().unwrap();
+    let serve = || {
+        let state = state.path().to_str().unwrap();
+        let pattern = ["--source", "pattern", "--listen", "127.0.0.1:0"];
+        pistreamer(&[&pattern[..], &["--state-dir", state]].concat())
+    };
+    let (mut first, _) = started_with(serve(), Stdio::null());
+    assert!(terminate(&mut first).success());
+    let lock = File::options()
+        .write(true)
+        .open(state.path().join("lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let mut second = serve().stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(second.stderr.take().unwrap());
+    let mut lines = log.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("camera id=pattern")));
+    let (end, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || end.send(terminate(&mut second)));
+    assert!(ended.recv_timeout(PATIENCE).unwrap().success());
 }
