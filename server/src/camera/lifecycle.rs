@@ -222,7 +222,11 @@ impl Shared {
             slot: &self.slot,
         };
         let source = settings.source.build(&settings.capture, &ends)?;
-        self.state.made(&source.camera());
+        let wanted = self.wanted();
+        // Otherwise it is another camera's by now, and its run is over.
+        if !settings.needs_restart(&wanted.settings) {
+            self.state.made(&source.camera());
+        }
         Ok(source)
     }
 }
@@ -294,6 +298,16 @@ mod tests {
         lifecycle.start(port, Some(made)).unwrap();
         assert_eq!(widths.recv(), Ok(640));
         end(&lifecycle);
+    }
+
+    #[test]
+    fn a_source_that_comes_too_late_is_not_taken_for_the_one_that_replaced_it() {
+        let before = settings(Spec::parse("pattern").unwrap());
+        let lifecycle = lifecycle(&before, &Arc::new(Feed::new(RENDITIONS)));
+        lifecycle.configure(settings(Spec::parse("ingest").unwrap()));
+        lifecycle.shared.make(&before).unwrap();
+        let state = lifecycle.shared.state.get();
+        assert_eq!((&*state.source, state.test_pattern), ("ingest", false));
     }
 
     #[test]
