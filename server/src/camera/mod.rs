@@ -32,7 +32,7 @@ use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
 use crate::source::{Port, Report};
-use crate::util::log_throttle::Comings;
+use crate::util::log_throttle::{Comings, Folded};
 use crate::via::Via;
 use anyhow::Context as _;
 use control::Accepted;
@@ -60,6 +60,7 @@ struct Inner {
     pushes: Pushes,
     lifecycle: Lifecycle,
     removed: CancellationToken,
+    asked_by_order: Folded,
 }
 
 impl Camera {
@@ -113,6 +114,7 @@ impl Camera {
             no_signal: NoSignal::default(),
             pushes: Pushes::default(),
             removed: CancellationToken::new(),
+            asked_by_order: Folded::new(),
         }))
     }
 
@@ -221,6 +223,11 @@ impl Camera {
             Command::Restart => lifecycle.restart(),
         }
         Ok(())
+    }
+
+    /// Counts a request for it by its place in the order. Returns how many there were lately if this one is to be logged.
+    fn asked_by_order(&self) -> Option<u64> {
+        self.0.asked_by_order.again()
     }
 
     /// The way in for pictures that are pushed to it, where its source takes them.

@@ -3,7 +3,6 @@
 //! Detecting changes belongs to [`crate::config`]; applying them to a camera, to [`Camera`].
 
 use super::{Camera, Command, Context, Id, Settings};
-use crate::util::log_throttle::Folded;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -20,7 +19,6 @@ struct Shared {
     ended: Mutex<bool>,
     /// Threads of removed cameras, whose sources may still be closing.
     closing: Mutex<Vec<JoinHandle<()>>>,
-    asked_by_order: Folded,
     changed: watch::Sender<()>,
 }
 
@@ -72,7 +70,6 @@ impl Registry {
             cameras: RwLock::new(cameras.into()),
             ended: Mutex::default(),
             closing: Mutex::default(),
-            asked_by_order: Folded::new(),
             changed: watch::Sender::default(),
         }))
     }
@@ -99,7 +96,7 @@ impl Registry {
         let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
         let number = is_number.then(|| id.parse::<usize>().ok()).flatten()?;
         let camera = cameras.get(number)?;
-        if let Some(times) = self.0.asked_by_order.again() {
+        if let Some(times) = camera.asked_by_order() {
             let id = camera.id();
             tracing::warn!(
                 times,

@@ -130,16 +130,30 @@ impl FromRequestParts<State> for Pushed {
             Some((camera, slot))
         });
         let Some((camera, slot)) = found else {
-            return Err(refusal(
-                StatusCode::NOT_FOUND,
-                "no camera here takes pictures: give this pistreamer a camera with the source ingest",
-            ));
+            return Err(refusal(StatusCode::NOT_FOUND, no_slot(state, &grant)));
         };
         Ok(Self {
             grant,
             camera,
             slot,
         })
+    }
+}
+
+/// What a pusher is told that no camera takes its pictures.
+fn no_slot(state: &State, grant: &Grant) -> String {
+    let cameras = state.cameras.all(grant);
+    let takes = cameras
+        .iter()
+        .filter(|camera| camera.push_slot().is_some());
+    let ids: Vec<&str> = takes.map(|camera| &**camera.id()).collect();
+    if ids.is_empty() {
+        "no camera here takes pictures: give this pistreamer a camera with the source ingest".into()
+    } else {
+        format!(
+            "that camera takes no pictures, as its source is not ingest; those that do: {}",
+            ids.join(", ")
+        )
     }
 }
 
