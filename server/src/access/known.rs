@@ -1,6 +1,6 @@
 //! What is known about one password: what was right, where, and how many wrong ones may still come.
 
-use crate::util::token_bucket::Allowance;
+use crate::util::token_bucket::TokenBucket;
 use ring::hmac;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,21 +13,21 @@ pub const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 const PLACES: usize = 64;
 
 /// Wrong passwords from an address where the right one was shown before. Only beyond these must the right one wait there.
-fn from_known_place() -> Allowance {
-    Allowance::every(Duration::from_secs(10), 60)
+fn from_known_place() -> TokenBucket {
+    TokenBucket::every(Duration::from_secs(10), 60)
 }
 
 /// Wrong passwords for one name from all other addresses together: however many guess, they try no more than 130,000 a day.
-fn from_fresh_places() -> Allowance {
-    Allowance::every(Duration::from_secs(1), 600)
+fn from_fresh_places() -> TokenBucket {
+    TokenBucket::every(Duration::from_secs(1), 600)
 }
 
-fn from_neighbours() -> Allowance {
-    Allowance::every(Duration::from_secs(4), 300)
+fn from_neighbours() -> TokenBucket {
+    TokenBucket::every(Duration::from_secs(4), 300)
 }
 
-fn from_other_places() -> Allowance {
-    Allowance::every(Duration::from_secs(4), 60)
+fn from_other_places() -> TokenBucket {
+    TokenBucket::every(Duration::from_secs(4), 60)
 }
 
 /// Which of these a guess is taken from.
@@ -45,9 +45,9 @@ pub enum Pool {
 #[derive(Debug)]
 pub struct Known {
     right: Option<Right>,
-    fresh: Allowance,
-    neighbours: Allowance,
-    others: Allowance,
+    fresh: TokenBucket,
+    neighbours: TokenBucket,
+    others: TokenBucket,
 }
 
 /// The right password.
@@ -56,7 +56,7 @@ pub struct Right {
     shown: Instant,
     /// The very addresses where it was shown, the quietest first, and what is left of the patience with wrong ones from
     /// there. A whole network that counts as one address would spend its owner's.
-    places: Vec<(IpAddr, Allowance)>,
+    places: Vec<(IpAddr, TokenBucket)>,
 }
 
 impl std::fmt::Debug for Right {
@@ -86,13 +86,13 @@ impl Known {
     }
 
     /// What is left of the patience with an address where it was shown.
-    pub fn patience(&mut self, place: IpAddr) -> Option<&mut Allowance> {
+    pub fn patience(&mut self, place: IpAddr) -> Option<&mut TokenBucket> {
         let mut places = self.right.iter_mut().flat_map(|right| &mut right.places);
         let known = places.find(|(known, _)| *known == place);
         known.map(|(_, patience)| patience)
     }
 
-    pub fn allowance(&mut self, pool: Pool) -> &mut Allowance {
+    pub fn allowance(&mut self, pool: Pool) -> &mut TokenBucket {
         match pool {
             Pool::Fresh => &mut self.fresh,
             Pool::Neighbours => &mut self.neighbours,

@@ -31,7 +31,7 @@ pub use store::{Keys, Store, StoreError};
 pub use token::Ticket;
 
 use crate::util::clock;
-use crate::util::log_throttle::Comings;
+use crate::util::log_throttle::ConnectionThrottle;
 use book::Book;
 use held::Held;
 use passwords::Passwords;
@@ -64,8 +64,8 @@ struct Inner {
     book: Option<Book>,
     passwords: Arc<Passwords>,
     counters: Counters,
-    signed_in: Comings,
-    signed_out: Comings,
+    signed_in: ConnectionThrottle,
+    signed_out: ConnectionThrottle,
 }
 
 /// Counts of refused requests.
@@ -146,8 +146,8 @@ impl Access {
             book,
             passwords: Arc::default(),
             counters: Counters::default(),
-            signed_in: Comings::new(),
-            signed_out: Comings::new(),
+            signed_in: ConnectionThrottle::new(),
+            signed_out: ConnectionThrottle::new(),
         }))
     }
 

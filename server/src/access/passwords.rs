@@ -12,7 +12,7 @@ use super::key::{Name, Password};
 use super::known::{Known, Pool};
 use super::neighbours::{is_neighbour, neighbourhood};
 use super::throttle::{Pair, Throttle};
-use crate::util::log_throttle::Folded;
+use crate::util::log_throttle::EventThrottle;
 use argon2::Block;
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -325,7 +325,7 @@ fn pair(from: IpAddr, name: Option<&Name>) -> Pair {
 
 /// Logs that passwords are guessed: a handful of lines, from however many addresses.
 fn wrong(from: IpAddr) -> Refused {
-    static WRONG: Folded = Folded::new();
+    static WRONG: EventThrottle = EventThrottle::new();
     if let Some(times) = WRONG.again() {
         tracing::warn!(%from, times, "a wrong access key or password");
     }

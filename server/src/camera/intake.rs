@@ -6,7 +6,7 @@ use super::{Phase, StateCell};
 use crate::encode::{self, Pool};
 use crate::hub::Feed;
 use crate::source::{Mode, RawFrame, Report, Sink};
-use crate::util::log_throttle::Comings;
+use crate::util::log_throttle::ConnectionThrottle;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ pub(super) struct Intake {
     pub state: Arc<StateCell>,
     pub pool: Pool,
     /// Pushers may connect and disconnect at any rate.
-    pub opened: Comings,
+    pub opened: ConnectionThrottle,
 }
 
 impl Sink for Intake {

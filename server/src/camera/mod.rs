@@ -32,7 +32,7 @@ use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
 use crate::source::{Port, Report};
-use crate::util::log_throttle::{Comings, Folded};
+use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
 use crate::via::Via;
 use anyhow::Context as _;
 use control::Accepted;
@@ -60,7 +60,7 @@ struct Inner {
     pushes: Pushes,
     lifecycle: Lifecycle,
     removed: CancellationToken,
-    asked_by_order: Folded,
+    asked_by_order: EventThrottle,
 }
 
 impl Camera {
@@ -114,7 +114,7 @@ impl Camera {
             no_signal: NoSignal::default(),
             pushes: Pushes::default(),
             removed: CancellationToken::new(),
-            asked_by_order: Folded::new(),
+            asked_by_order: EventThrottle::new(),
         }))
     }
 
@@ -139,7 +139,7 @@ impl Camera {
             feed: Arc::clone(feed),
             state: Arc::clone(state),
             pool: pool.context("cannot start the encoder")?,
-            opened: Comings::new(),
+            opened: ConnectionThrottle::new(),
         };
         let port = Port::new(Arc::new(intake), feed.demand().clone());
         // The source's own name, where its owner gave none and it is made.

@@ -6,7 +6,7 @@
 use super::shares::{Claim, Held, Own, Use, gives_way};
 use crate::access::neighbourhood;
 use crate::session::Viewer;
-use crate::util::log_throttle::{Came, Comings, Folded};
+use crate::util::log_throttle::{Connected, ConnectionThrottle, EventThrottle};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,10 +36,10 @@ pub struct Crowd(Arc<Shared>);
 struct Shared {
     limits: Limits,
     inside: Mutex<Inside>,
-    evicted: Folded,
-    displaced: Folded,
-    comings: Comings,
-    not_accepted: Folded,
+    evicted: EventThrottle,
+    displaced: EventThrottle,
+    comings: ConnectionThrottle,
+    not_accepted: EventThrottle,
 }
 
 #[derive(Debug, Default)]
@@ -76,15 +76,15 @@ impl Crowd {
         Self(Arc::new(Shared {
             limits,
             inside: Mutex::default(),
-            evicted: Folded::new(),
-            displaced: Folded::new(),
-            comings: Comings::new(),
-            not_accepted: Folded::new(),
+            evicted: EventThrottle::new(),
+            displaced: EventThrottle::new(),
+            comings: ConnectionThrottle::new(),
+            not_accepted: EventThrottle::new(),
         }))
     }
 
     /// Writes into the log that somebody came on a WebSocket.
-    pub(super) fn came(&self) -> Came {
+    pub(super) fn came(&self) -> Connected {
         self.0.comings.came()
     }
 

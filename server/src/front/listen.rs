@@ -7,7 +7,7 @@ use super::tls::{self, Stream};
 use super::visitor;
 use super::{State, router};
 use crate::util::host;
-use crate::util::log_throttle::Folded;
+use crate::util::log_throttle::EventThrottle;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -174,7 +174,7 @@ async fn connection(
                 return;
             };
             if first == tls::HANDSHAKE {
-                static REFUSED: Folded = Folded::new();
+                static REFUSED: EventThrottle = EventThrottle::new();
                 if let Some(times) = REFUSED.again() {
                     tracing::warn!(%peer, times, "{NO_TLS}");
                 }
@@ -246,7 +246,7 @@ async fn connection(
     };
     match ended {
         Err(error) if took_nothing(&error) => {
-            static DROPPED: Folded = Folded::new();
+            static DROPPED: EventThrottle = EventThrottle::new();
             if let Some(times) = DROPPED.again() {
                 tracing::info!(%peer, times, "a client took nothing and is dropped");
             }

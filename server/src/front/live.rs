@@ -14,7 +14,7 @@ use crate::camera::{NO_SIGNAL_INTERVAL, Subscription};
 use crate::form::{self, BOUNDARY, Manner, Piece, timestamp};
 use crate::session::{Entry, Pace, Stop};
 use crate::util::clock;
-use crate::util::log_throttle::Came;
+use crate::util::log_throttle::Connected;
 use axum::body::Body;
 use axum::extract::{self, Extension};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
@@ -199,7 +199,7 @@ fn manner_of(headers: &HeaderMap) -> Manner {
 /// The viewer in the log. Its drop logs that the stream has ended.
 struct Told {
     span: tracing::Span,
-    came: Option<Came>,
+    came: Option<Connected>,
 }
 
 impl Drop for Told {

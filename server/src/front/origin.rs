@@ -6,7 +6,7 @@
 use super::peer::Secure;
 use super::query::Query;
 use super::{METHODS, State, refusal};
-use crate::util::log_throttle::{Folded, short};
+use crate::util::log_throttle::{EventThrottle, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -172,7 +172,7 @@ pub(super) async fn check(
         state.access.ticket_admits(ticket, &origin).then_some(())
     };
     if !state.origins.contains(text) && admitted().is_none() {
-        static REFUSED: Folded = Folded::new();
+        static REFUSED: EventThrottle = EventThrottle::new();
         if let Some(times) = REFUSED.again() {
             let (origin, path) = (short(text), short(request.uri().path()));
             tracing::warn!(origin, path, times, "refused a page of another origin");

@@ -7,7 +7,7 @@ use super::origin::{FORWARDED_HOST, forwarded_hosts, is_plain, without_port};
 use super::peer::{Peer, Secure};
 use super::place::Place;
 use super::{State, refusal};
-use crate::util::log_throttle::{Folded, short};
+use crate::util::log_throttle::{EventThrottle, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -128,7 +128,7 @@ pub(super) async fn identify(
         );
     };
     if let Some(host) = strange_host(&state, request.headers()) {
-        static REFUSED: Folded = Folded::new();
+        static REFUSED: EventThrottle = EventThrottle::new();
         let name = short(without_port(host));
         if let Some(times) = REFUSED.again() {
             tracing::warn!(host = name, times, "refused a request for another host");

@@ -6,7 +6,7 @@
 
 use crate::form;
 use crate::hub::Frame;
-use crate::util::token_bucket::Allowance;
+use crate::util::token_bucket::TokenBucket;
 use futures::{SinkExt, StreamExt};
 use pistreamer_client::violation;
 use pistreamer_protocol::WireFormat;
@@ -49,7 +49,7 @@ pub struct Link<S> {
     /// A message may not have left tungstenite yet.
     unflushed: bool,
     /// How much the viewer may say. What it says beyond that waits where it is, in the viewer's own socket.
-    allowance: Allowance,
+    allowance: TokenBucket,
     /// The viewer has said more than it may, and is not read until then.
     deaf_until: Option<Instant>,
     /// Since when the socket has taken nothing of what waits for it.
@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 .await,
             outgoing: None,
             unflushed: false,
-            allowance: Allowance::new(RATE, BURST),
+            allowance: TokenBucket::new(RATE, BURST),
             deaf_until: None,
             stuck_since: None,
         }

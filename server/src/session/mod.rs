@@ -20,7 +20,7 @@ pub use roster::{Entry, Roster, Totals, Viewer};
 
 use crate::camera::{CameraState, Event, Subscription};
 use crate::hub::{self, Frame};
-use crate::util::log_throttle::Comings;
+use crate::util::log_throttle::ConnectionThrottle;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
@@ -76,7 +76,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         ping_due: now + config.ping_interval,
         probe: None,
         probes: 0,
-        commanded: Comings::new(),
+        commanded: ConnectionThrottle::new(),
         problem,
     };
     let end = match session.serve(&mut subscription, pin!(stop)).await {
@@ -112,7 +112,7 @@ struct Session<S> {
     probe: Option<Probe>,
     probes: u64,
     /// Lines about controls that are set.
-    commanded: Comings,
+    commanded: ConnectionThrottle,
     problem: Option<watch::Receiver<Option<String>>>,
 }
 

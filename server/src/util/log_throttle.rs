@@ -3,7 +3,7 @@
 //!
 //! What is counted, and which lines are written, is up to the callers.
 
-use crate::util::token_bucket::Allowance;
+use crate::util::token_bucket::TokenBucket;
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// Counts events, and logs the first, the second, the fourth, the eighth, …, starting again after [`QUIET`].
 #[derive(Debug, Default)]
-pub(crate) struct Folded(Mutex<Count>);
+pub(crate) struct EventThrottle(Mutex<Count>);
 
 #[derive(Debug, Default)]
 struct Count {
@@ -24,7 +24,7 @@ struct Count {
     last: Option<Instant>,
 }
 
-impl Folded {
+impl EventThrottle {
     pub const fn new() -> Self {
         Self(Mutex::new(Count {
             total: 0,
@@ -59,32 +59,32 @@ impl Folded {
 
 /// Rate-limits the pairs of lines about clients that connect and disconnect: bursts of thirty, and one a second.
 #[derive(Debug)]
-pub(crate) struct Comings(Mutex<Thinned>);
+pub(crate) struct ConnectionThrottle(Mutex<Thinned>);
 
 #[derive(Debug)]
 struct Thinned {
-    allowance: Allowance,
+    allowance: TokenBucket,
     left_out: u64,
 }
 
 /// A client that connected. If that was not logged at `info`, neither is its end.
 #[derive(Debug)]
-pub(crate) struct Came {
+pub(crate) struct Connected {
     is_told: bool,
 }
 
-impl Comings {
+impl ConnectionThrottle {
     pub fn new() -> Self {
         const A_SECOND: u32 = 1;
         const AT_ONCE: u32 = 30;
         Self(Mutex::new(Thinned {
-            allowance: Allowance::new(A_SECOND, AT_ONCE),
+            allowance: TokenBucket::new(A_SECOND, AT_ONCE),
             left_out: 0,
         }))
     }
 
     /// A client connects.
-    pub fn came(&self) -> Came {
+    pub fn came(&self) -> Connected {
         let left_out = self.again();
         match left_out {
             None => tracing::debug!("connected"),
@@ -93,7 +93,7 @@ impl Comings {
                 tracing::info!(left_out, "connected; others connected without a line");
             }
         }
-        Came {
+        Connected {
             is_told: left_out.is_some(),
         }
     }
@@ -112,7 +112,7 @@ impl Comings {
     }
 }
 
-impl Came {
+impl Connected {
     /// It disconnects.
     pub fn went(self, reason: impl Display) {
         if self.is_told {
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_comings_is_thinned_and_what_was_left_out_is_told() {
-        let comings = Comings::new();
+        let comings = ConnectionThrottle::new();
         let lines = (0..1000).filter_map(|_| comings.again()).count();
         assert_eq!(lines, 31);
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_a_thousand_lines_ten_are_written_and_the_next_one_after_a_quiet_time() {
-        let folded = Folded::new();
+        let folded = EventThrottle::new();
         assert_eq!((0..1000).filter_map(|_| folded.again()).count(), 10);
         tokio::time::advance(QUIET).await;
         assert_eq!(folded.again(), None);

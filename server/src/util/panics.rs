@@ -3,14 +3,14 @@
 //! What goes on after one, and when, is up to the caller: [`crate::source`] opens its device again, and
 //! [`crate::encode`] leaves the frame out.
 
-use crate::util::log_throttle::Folded;
+use crate::util::log_throttle::EventThrottle;
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 /// Writes every panic from here on to the log, in one line each, instead of several to standard error. A panic that
 /// comes again and again is folded.
 pub fn log() {
-    static SEEN: Folded = Folded::new();
+    static SEEN: EventThrottle = EventThrottle::new();
     panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
         let Some(times) = SEEN.again() else { return };
         let thread = std::thread::current();

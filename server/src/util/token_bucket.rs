@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 /// What is left of it.
 #[derive(Debug)]
-pub struct Allowance {
+pub struct TokenBucket {
     /// Time in which one is earned.
     interval: Duration,
     /// Time in which as many are earned as may be had at once.
@@ -14,7 +14,7 @@ pub struct Allowance {
     spent_until: Instant,
 }
 
-impl Allowance {
+impl TokenBucket {
     /// `rate` a second, and `burst` at once.
     pub fn new(rate: u32, burst: u32) -> Self {
         Self::every(Duration::from_secs(1) / rate, burst)

@@ -143,9 +143,7 @@ impl FromRequestParts<State> for Pushed {
 /// What a pusher is told that no camera takes its pictures.
 fn no_slot(state: &State, grant: &Grant) -> String {
     let cameras = state.cameras.all(grant);
-    let takes = cameras
-        .iter()
-        .filter(|camera| camera.push_slot().is_some());
+    let takes = cameras.iter().filter(|camera| camera.push_slot().is_some());
     let ids: Vec<&str> = takes.map(|camera| &**camera.id()).collect();
     if ids.is_empty() {
         "no camera here takes pictures: give this pistreamer a camera with the source ingest".into()

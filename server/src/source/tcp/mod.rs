@@ -7,7 +7,7 @@ pub(crate) mod wire;
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use super::{Config, Port, Source, SourceError, WEDGED};
-use crate::util::log_throttle::Folded;
+use crate::util::log_throttle::EventThrottle;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
 use std::cell::Cell;
@@ -189,7 +189,7 @@ async fn attend(
     (mut stream, peer): Arrival,
     intake: &mut Intake,
 ) -> Result<Arrival, End> {
-    static CAME: Folded = Folded::new();
+    static CAME: EventThrottle = EventThrottle::new();
     if let Some(times) = CAME.again() {
         tracing::info!(%peer, times, "a camera pushes");
     }
@@ -204,13 +204,13 @@ async fn attend(
             }
             other = accept(listener) => {
                 if rhythm.get().is_stale() {
-                    static REPLACED: Folded = Folded::new();
+                    static REPLACED: EventThrottle = EventThrottle::new();
                     if let Some(times) = REPLACED.again() {
                         tracing::warn!(%peer, by = %other.1, times, "a camera that brought no more pictures is replaced");
                     }
                     return Ok(other);
                 }
-                static REFUSED: Folded = Folded::new();
+                static REFUSED: EventThrottle = EventThrottle::new();
                 if let Some(times) = REFUSED.again() {
                     tracing::warn!(refused = %other.1, pushing = %peer, times, "one camera pushes at a time");
                 }
@@ -225,7 +225,7 @@ async fn accept(listener: &tokio::net::TcpListener) -> Arrival {
             Ok(accepted) => return accepted,
             Err(error) => {
                 // Out of descriptors, most likely. Cameras wait in the backlog.
-                static REFUSED: Folded = Folded::new();
+                static REFUSED: EventThrottle = EventThrottle::new();
                 if let Some(times) = REFUSED.again() {
                     tracing::warn!(%error, times, "cannot accept a camera for now");
                 }
@@ -256,7 +256,7 @@ enum End {
 
 impl End {
     fn log(&self, peer: SocketAddr) {
-        static ENDS: Folded = Folded::new();
+        static ENDS: EventThrottle = EventThrottle::new();
         let Some(times) = ENDS.again() else { return };
         if matches!(self, Self::Ended | Self::Left) {
             tracing::info!(%peer, times, "{self}");
