@@ -4,7 +4,7 @@
 //! Rendering belongs to [`crate::encode`]; when to show it, to the consumer.
 
 use super::{Camera, Phase};
-use crate::encode::{EncodeError, placard};
+use crate::encode::{EncodeError, has_letters_for, placard};
 use crate::hub::Frame;
 use crate::util::clock;
 use bytes::Bytes;
@@ -90,7 +90,11 @@ fn words(camera: &Camera) -> Option<Words> {
             _ => "NO SIGNAL",
         },
         size: (state.mode.width, state.mode.height),
-        name: state.name,
+        name: if has_letters_for(&state.name) {
+            state.name
+        } else {
+            camera.id().to_string()
+        },
         reason: state.reason,
         since,
     })
@@ -111,6 +115,16 @@ mod tests {
         let camera = Camera::idle("c0", config).unwrap();
         camera.report(&Report::Lost(reason));
         camera
+    }
+
+    #[test]
+    fn a_name_without_letters_in_the_font_is_the_id_on_the_picture() {
+        let camera = lost("unplugged");
+        for (name, shown) in [("Tür – Überblick", "Tür – Überblick"), ("玄関カメラ", "c0")]
+        {
+            camera.report(&Report::Named(name));
+            assert_eq!(words(&camera).unwrap().name, shown);
+        }
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ pub(crate) mod rescale;
 mod scale;
 
 pub use jpeg::{EncodeError, JpegEncoder};
-pub(crate) use placard::placard;
+pub(crate) use placard::{has_letters_for, placard};
 pub use pool::Pool;
 
 use crate::source::Pauses;

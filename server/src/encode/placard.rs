@@ -46,6 +46,12 @@ pub fn placard(size: (u32, u32), title: &str, text: &[&str]) -> Result<Vec<u8>, 
     page.jpeg()
 }
 
+/// Whether there are letters for all of it; others become question marks.
+pub fn has_letters_for(text: &str) -> bool {
+    let raster = |letter| get_raster(letter, FontWeight::Regular, RasterHeight::Size16);
+    text.chars().all(|letter| raster(letter).is_some())
+}
+
 /// A letter's looks: a raster, each of its pixels so many pixels wide and high.
 struct Pen {
     weight: FontWeight,
