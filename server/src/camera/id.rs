@@ -251,6 +251,7 @@ mod tests {
             ["ws://a.example", "ws://_a.example"],
             ["tcp-listen:0.0.0.0:8500", "ws://tcp-8500"],
             ["tcp-listen:0.0.0.0:8500", "http://tcp-8500/"],
+            ["tcp-listen:0.0.0.0:8500", "ws://tcp:8500"],
             ["auto", "ws://camera"],
             ["auto", "http://camera/"],
             ["ingest", "ws://ingest"],

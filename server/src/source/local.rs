@@ -54,6 +54,13 @@ impl Kind for Auto {
         ALL
     }
 
+    fn check(&self, capture: &Config) -> Result<(), SourceError> {
+        if cfg!(feature = "libcamera") {
+            return Ok(());
+        }
+        Pattern.check(capture)
+    }
+
     fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
         #[cfg(feature = "libcamera")]
         if super::libcamera::available() {

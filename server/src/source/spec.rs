@@ -135,7 +135,7 @@ impl Identity {
 fn may_be_another(host: &str) -> bool {
     let number = host.rsplit_once('-').map_or("", |(_, number)| number);
     let ends_in_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    ends_in_number || ["camera", "ingest", "pattern"].contains(&host)
+    ends_in_number || ["camera", "ingest", "libcamera", "pattern", "tcp"].contains(&host)
 }
 
 /// Whether a query parameter by that name chooses a picture.
