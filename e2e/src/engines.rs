@@ -5,6 +5,7 @@
 use crate::browser::poll;
 use crate::devtools::{DevTools, text};
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -73,14 +74,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let group = format!("-{}", self.child.id());
-        // They may have ended already.
-        drop(
-            Command::new("kill")
-                .args(["-s", "KILL", "--", &group])
-                .stderr(Stdio::null())
-                .status(),
-        );
+        // They may have ended already. kill(1) may take the number of a group for a signal's.
+        let group = Pid::from_child(&self.child);
+        let _ = kill_process_group(group, Signal::KILL);
         drop(self.child.wait());
     }
 }

@@ -120,8 +120,7 @@ mod tests {
     #[test]
     fn a_name_without_letters_in_the_font_is_the_id_on_the_picture() {
         let camera = lost("unplugged");
-        for (name, shown) in [("Tür – Überblick", "Tür – Überblick"), ("玄関カメラ", "c0")]
-        {
+        for (name, shown) in [("Tür, Überblick", "Tür, Überblick"), ("玄関カメラ", "c0")] {
             camera.report(&Report::Named(name));
             assert_eq!(words(&camera).unwrap().name, shown);
         }
