@@ -4,7 +4,7 @@
 const LOOK = 4000;
 
 /** The stream's address, found as src/address.rs finds the WebSocket's. Throws where there is none. */
-function address(element, socket, script) {
+function address(element, script) {
   const url = new URL((element.getAttribute("src") || ".").replace(/^ws(?=s?:)/i, "http"), script);
   if (!/^https?:/.test(url) || !["", "camera"].includes(url.username)) throw new Error("src is not an address");
   const query = url.searchParams;
@@ -14,8 +14,9 @@ function address(element, socket, script) {
     key = decodeURIComponent(key ?? "");
   } catch {}
   if (key && !query.has("key")) query.set("key", key);
-  // No more pixels than the program asked for.
-  const width = socket && new URL(socket).searchParams.get("width");
+  // No more pixels than the screen has for it, as the program asks for.
+  const line = Math.max(element.clientWidth, element.clientHeight) * devicePixelRatio;
+  const width = /^(auto)?$/.test(element.size) && Math.ceil(line);
   const asked = { camera: element.getAttribute("camera"), ticket: element.getAttribute("ticket"), width };
   for (const [name, value] of Object.entries(asked)) if (value) query.set(name, value);
   url.username = url.password = url.hash = "";
@@ -30,7 +31,7 @@ const make = (name, properties, ...children) => {
 };
 
 /** Fills the element with it. `follow` is for when its attributes are changed, or it is paused; `end` takes it all away. */
-export function plainStream(element, socket, script, report, restart) {
+export function plainStream(element, script, report, restart) {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const context = make("canvas", { width: 32, height: 32 }).getContext("2d", { willReadFrequently: true });
   const said = make("span", { id: "notice-text" });
@@ -89,7 +90,7 @@ export function plainStream(element, socket, script, report, restart) {
   const follow = () => {
     let next = null;
     try {
-      next = address(element, socket, script);
+      next = address(element, script);
     } catch {}
     const wanted = `${element.paused} ${next}`;
     const of = `${element.getAttribute("src")} ${element.getAttribute("camera")}`;

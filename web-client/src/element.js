@@ -9,12 +9,6 @@ const saysOff = (value) => /^(false|0)$/i.test(value);
 let program = null;
 let restarts = 0;
 let restarting = null;
-const addresses = new WeakMap();
-
-/** The WebSocket's address of the camera that the element shows from now on. */
-export function remember(element, socket) {
-  addresses.set(element, socket);
-}
 
 /** Another run of the program, in memory of its own, unless there is one already. */
 async function restarted() {
@@ -129,7 +123,7 @@ export function define_element(name, observed, make, script, version) {
       const { plainStream } = await import(new URL("plain.js", program.script).href);
       // It may run again by now.
       if (failure !== this.#failure || !this.isConnected) return;
-      Object.assign(failure, plainStream(this, addresses.get(this), program.script, failure.report, () => this.restart()));
+      Object.assign(failure, plainStream(this, program.script, failure.report, () => this.restart()));
     }
 
     /** After the program has failed: runs it anew. Rejected where it cannot be loaded, or fails at once. */

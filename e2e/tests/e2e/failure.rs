@@ -214,10 +214,10 @@ async fn in_a_small_element_all_of_the_failure_can_be_read() -> Result<()> {
     let browser = Browser::start().await?;
     let page = browser.open(&server.url()).await?;
     page.wait_state("live").await?;
-    page.emulate(340, 190, false, "dark").await?;
     page.eval(WATCH).await?;
     panic(&page).await?;
     wait_plain(&page).await?;
+    page.emulate(340, 190, false, "dark").await?;
     let text = page.visible_text().await?;
     assert!(text.contains("The viewer has failed"), "{text}");
     let outside = "[...camera.shadowRoot.querySelectorAll('#notice, strong, #notice-text, button')].filter(part => {

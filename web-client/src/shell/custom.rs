@@ -39,9 +39,6 @@ extern "C" {
         script: &str,
         version: &str,
     );
-    /// From where the plain stream comes where the program fails.
-    #[wasm_bindgen(js_name = remember)]
-    pub(crate) fn remember_address(element: &HtmlElement, socket: &str);
 }
 
 /// Registers `<pi-camera>`. Where that is done already, this run of the program takes the place of one that has failed.

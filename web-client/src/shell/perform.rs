@@ -7,7 +7,6 @@ use crate::element::event::{Event, News};
 use crate::js::{self, Timeout};
 use crate::link::Command;
 use crate::refusal::refusal;
-use crate::shell::custom::remember_address;
 use crate::text;
 use crate::worker::{self, Remote, Runner};
 use wasm_bindgen::JsValue;
@@ -95,7 +94,6 @@ impl Shell {
     fn connect(&self, connection: u32, wire: Option<&str>, width: Option<u32>) {
         // The element asks for no connection where there is no address.
         if let Ok(url) = self.socket_url(wire, width) {
-            remember_address(&self.host, &url);
             self.order(Command::Connect { connection, url });
         }
     }
