@@ -43,7 +43,7 @@ impl Inbox {
     }
 
     /// Leaves an event for the caller.
-    pub fn put(&self, event: Event) {
+    pub(crate) fn put(&self, event: Event) {
         let mut state = self.state();
         let kind = discriminant(&event);
         let before = state.waiting.len();
@@ -72,7 +72,7 @@ impl Inbox {
     }
 
     /// Whether the caller has use for frames. One that waits is let go at a pause, so that none is old after it.
-    pub fn pause(&self, paused: bool) {
+    pub(crate) fn pause(&self, paused: bool) {
         let mut state = self.state();
         state.paused = paused;
         let before = state.waiting.len();
@@ -89,33 +89,33 @@ impl Inbox {
     }
 
     /// Whether the caller pauses.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.state().paused
     }
 
     /// Nothing more will come, and why.
-    pub fn end(&self, error: Option<Error>) {
+    pub(crate) fn end(&self, error: Option<Error>) {
         self.state().end = Some(error);
         self.filled.wake();
     }
 
     /// Counts something.
-    pub fn count(&self, count: impl FnOnce(&mut Stats)) {
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Stats)) {
         count(&mut self.state().stats);
     }
 
     /// What was counted so far.
-    pub fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         self.state().stats
     }
 
     /// The seq to acknowledge, if the caller took a frame since the last call.
-    pub fn take_ack(&self) -> Option<u64> {
+    pub(crate) fn take_ack(&self) -> Option<u64> {
         self.state().ack.take()
     }
 
     /// The oldest event that waits and is wanted; others are let go.
-    pub fn poll_take(
+    pub(crate) fn poll_take(
         &self,
         cx: &mut Context<'_>,
         wanted: impl Fn(&Event) -> bool,

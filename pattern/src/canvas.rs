@@ -5,10 +5,10 @@
 use super::font;
 
 /// Red, green and blue, 0 to 255.
-pub type Rgb = [f32; 3];
+pub(crate) type Rgb = [f32; 3];
 
 /// A picture of RGBA pixels, not premultiplied.
-pub struct Canvas {
+pub(crate) struct Canvas {
     pub width: usize,
     pub height: usize,
     pixels: Vec<[u8; 4]>,
@@ -16,7 +16,7 @@ pub struct Canvas {
 
 impl Canvas {
     /// A clear canvas. An odd size is raised to the next even one.
-    pub fn new(width: usize, height: usize) -> Self {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
         let (width, height) = (width.next_multiple_of(2), height.next_multiple_of(2));
         Self {
             width,
@@ -25,16 +25,16 @@ impl Canvas {
         }
     }
 
-    pub fn line(&self, y: usize) -> &[[u8; 4]] {
+    pub(crate) fn line(&self, y: usize) -> &[[u8; 4]] {
         &self.pixels[y * self.width..][..self.width]
     }
 
-    pub fn line_mut(&mut self, y: usize) -> &mut [[u8; 4]] {
+    pub(crate) fn line_mut(&mut self, y: usize) -> &mut [[u8; 4]] {
         &mut self.pixels[y * self.width..][..self.width]
     }
 
     /// Blurs by a share of each neighbour, as a lens does. Columns wrap around.
-    pub fn soften(&mut self, share: f32) {
+    pub(crate) fn soften(&mut self, share: f32) {
         let (width, height) = (self.width, self.height);
         let premultiplied = |[r, g, b, a]: [u8; 4]| {
             let cover = f32::from(a) / 255.0;
@@ -74,7 +74,7 @@ impl Canvas {
     }
 
     /// Lays a colour over one pixel. Columns wrap around, lines outside are left out.
-    pub fn dab(&mut self, x: i64, y: i64, colour: Rgb, cover: f32) {
+    pub(crate) fn dab(&mut self, x: i64, y: i64, colour: Rgb, cover: f32) {
         if cover <= 0.0 || y < 0 || y >= self.height as i64 {
             return;
         }
@@ -84,7 +84,7 @@ impl Canvas {
     }
 
     /// A disc.
-    pub fn disc(&mut self, (x, y): (f32, f32), radius: f32, colour: Rgb, opacity: f32) {
+    pub(crate) fn disc(&mut self, (x, y): (f32, f32), radius: f32, colour: Rgb, opacity: f32) {
         self.shape(
             (x - radius, y - radius),
             (x + radius, y + radius),
@@ -96,7 +96,7 @@ impl Canvas {
     }
 
     /// A filled rectangle with round corners.
-    pub fn slab(
+    pub(crate) fn slab(
         &mut self,
         (left, top): (f32, f32),
         (right, bottom): (f32, f32),
@@ -114,7 +114,7 @@ impl Canvas {
     }
 
     /// A line with round ends.
-    pub fn stroke(
+    pub(crate) fn stroke(
         &mut self,
         from: (f32, f32),
         to: (f32, f32),
@@ -134,7 +134,7 @@ impl Canvas {
     }
 
     /// Text whose capitals are `size` high, its upper left corner at `at`. Returns its width.
-    pub fn text(
+    pub(crate) fn text(
         &mut self,
         text: &str,
         at: (f32, f32),
@@ -163,7 +163,7 @@ impl Canvas {
     }
 
     /// Paints every pixel of a rectangle as told for its centre, in colour and cover.
-    pub fn shape(
+    pub(crate) fn shape(
         &mut self,
         (left, top): (f32, f32),
         (right, bottom): (f32, f32),
@@ -179,28 +179,28 @@ impl Canvas {
 }
 
 /// The share of a pixel covered by a shape whose outline is at this distance; negative inside.
-pub fn edge(distance: f32) -> f32 {
+pub(crate) fn edge(distance: f32) -> f32 {
     (0.5 - distance).clamp(0.0, 1.0)
 }
 
 /// The nearest value that a sample can have.
-pub fn byte(value: f32) -> u8 {
+pub(crate) fn byte(value: f32) -> u8 {
     // Not round(): without SSE 4.1 that is a call for every sample.
     (value + 0.5) as u8
 }
 
 /// The colour between two others.
-pub fn blend(from: Rgb, to: Rgb, t: f32) -> Rgb {
+pub(crate) fn blend(from: Rgb, to: Rgb, t: f32) -> Rgb {
     std::array::from_fn(|i| from[i] + (to[i] - from[i]) * t)
 }
 
 /// The colour, lighter or darker.
-pub fn scale(colour: Rgb, by: f32) -> Rgb {
+pub(crate) fn scale(colour: Rgb, by: f32) -> Rgb {
     colour.map(|channel| channel * by)
 }
 
 /// An opaque pixel.
-pub fn opaque(colour: Rgb) -> [u8; 4] {
+pub(crate) fn opaque(colour: Rgb) -> [u8; 4] {
     let [r, g, b] = colour.map(byte);
     [r, g, b, 255]
 }

@@ -3,7 +3,7 @@
 //! Only the characters that the pattern paints are here; any other is blank. Painting belongs to [`super::canvas`].
 
 /// A glyph at a certain size, as line segments in pixels from its upper left corner.
-pub struct Glyph {
+pub(crate) struct Glyph {
     pub width: f32,
     segments: Vec<(Point, Point)>,
 }
@@ -24,7 +24,7 @@ const ASPECT: f32 = 0.58;
 const GRID: (f32, f32) = (8.0, 12.0);
 
 /// Pixels from one letter's left side to the next one's. All digits are equally wide.
-pub fn advance(letter: char, size: f32) -> f32 {
+pub(crate) fn advance(letter: char, size: f32) -> f32 {
     match letter {
         ':' | '.' => 0.44 * size,
         ' ' => 0.6 * size,
@@ -33,7 +33,7 @@ pub fn advance(letter: char, size: f32) -> f32 {
 }
 
 /// The width of a text, without the space after its last letter.
-pub fn width(text: &str, size: f32) -> f32 {
+pub(crate) fn width(text: &str, size: f32) -> f32 {
     text.chars()
         .map(|letter| advance(letter, size))
         .sum::<f32>()
@@ -42,7 +42,7 @@ pub fn width(text: &str, size: f32) -> f32 {
 
 impl Glyph {
     /// The letter, `size` pixels high.
-    pub fn new(letter: char, size: f32) -> Self {
+    pub(crate) fn new(letter: char, size: f32) -> Self {
         let narrow = matches!(letter, ':' | '.');
         let grid = |&(x, y): &(i8, i8)| {
             let x = f32::from(x) - if narrow { 4.0 } else { 0.0 };
@@ -66,7 +66,7 @@ impl Glyph {
     }
 
     /// How far a point is from the nearest stroke; infinitely far from a blank.
-    pub fn distance(&self, point: Point) -> f32 {
+    pub(crate) fn distance(&self, point: Point) -> f32 {
         self.segments
             .iter()
             .map(|&(from, to)| distance_squared(point, from, to))
@@ -76,7 +76,7 @@ impl Glyph {
 }
 
 /// The square of how far a point is from a line.
-pub fn distance_squared(point: Point, from: Point, to: Point) -> f32 {
+pub(crate) fn distance_squared(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);
     let length = dx * dx + dy * dy;

@@ -30,7 +30,7 @@ const BARS: [[f32; 3]; 8] = [
 ];
 
 /// Paints the colour bars.
-pub fn colour_bars(picture: &mut Picture) {
+pub(crate) fn colour_bars(picture: &mut Picture) {
     let width = picture.width();
     let colours = BARS.map(|rgb| ycbcr(rgb).map(byte));
     let planes = picture.planes_mut().into_iter().enumerate().zip([1, 2, 2]);
@@ -47,7 +47,7 @@ pub fn colour_bars(picture: &mut Picture) {
 }
 
 /// Paints middle grey.
-pub fn grey(picture: &mut Picture) {
+pub(crate) fn grey(picture: &mut Picture) {
     for plane in picture.planes_mut() {
         plane.fill(128);
     }

@@ -3,37 +3,37 @@
 //! What the noise is used for belongs to [`super::scene`].
 
 /// SplitMix64: one addition and three mixing steps a number.
-pub struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// Uniform in 0..1.
-    pub fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     /// Uniform between the two.
-    pub fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
     /// Nearly normal, mean 0 and variance 1.
-    pub fn normal(&mut self) -> f32 {
+    pub(crate) fn normal(&mut self) -> f32 {
         // The sum of twelve uniform numbers has variance 1.
         (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
     }
 }
 
 /// A number whose bits depend on every bit of the input.
-pub fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
@@ -41,7 +41,7 @@ pub fn mix(mut z: u64) -> u64 {
 
 /// What fractal noise looks like.
 #[derive(Clone, Copy)]
-pub struct Grain {
+pub(crate) struct Grain {
     /// Size in pixels of the largest features: along a line, and across.
     pub size: (f32, f32),
     /// Strength of each halving of the size relative to the one before. 1 is the spectrum of photographs, less is smoother.
@@ -53,7 +53,7 @@ pub struct Grain {
 }
 
 /// Fractal value noise of zero mean and values mostly within ±1, repeating after `period` pixels.
-pub struct Fractal {
+pub(crate) struct Fractal {
     octaves: Vec<Octave>,
     period: usize,
     ridged: bool,
@@ -68,7 +68,7 @@ struct Octave {
 }
 
 impl Fractal {
-    pub fn new(seed: u64, period: usize, grain: Grain) -> Self {
+    pub(crate) fn new(seed: u64, period: usize, grain: Grain) -> Self {
         let (mut width, mut height) = grain.size;
         let mut strength = 1.0;
         let mut octaves = Vec::new();
@@ -98,7 +98,7 @@ impl Fractal {
     }
 
     /// One line of noise.
-    pub fn line(&mut self, y: f32, out: &mut [f32]) {
+    pub(crate) fn line(&mut self, y: f32, out: &mut [f32]) {
         out.fill(0.0);
         for octave in &self.octaves {
             let position = y / octave.cell_height;

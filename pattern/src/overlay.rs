@@ -14,7 +14,7 @@ const WHITE: [f32; 3] = [244.0, 246.0, 248.0];
 const SHADOW: [f32; 3] = [10.0, 18.0, 32.0];
 
 /// Everything that can be painted beforehand, for pictures of one size.
-pub struct Overlay {
+pub(crate) struct Overlay {
     title: (Plate, i64, i64),
     bar: (Plate, i64),
     digits: Digits,
@@ -45,7 +45,7 @@ struct Dial {
 }
 
 impl Overlay {
-    pub fn new(width: usize, height: usize) -> Self {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
         // Wide pictures are written on by their height, tall ones by their width.
         let unit = (height as f32).min(width as f32 * 0.75);
         let margin = unit * 0.04;
@@ -107,7 +107,7 @@ impl Overlay {
         }
     }
 
-    pub fn paint(&self, picture: &mut Picture, seq: u64, captured_us: u64) {
+    pub(crate) fn paint(&self, picture: &mut Picture, seq: u64, captured_us: u64) {
         let (title, x, y) = &self.title;
         title.put(picture, *x, *y);
         self.bar.0.put(picture, 0, self.bar.1);

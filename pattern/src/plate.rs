@@ -7,7 +7,7 @@ use super::canvas::{Canvas, byte};
 use super::picture::Picture;
 
 /// A picture with transparency, in planes like the picture that it is laid on.
-pub struct Plate {
+pub(crate) struct Plate {
     pub width: usize,
     layers: [Layer; 3],
 }
@@ -22,7 +22,7 @@ struct Layer {
 }
 
 /// A colour in full-range BT.601, as JPEG (JFIF) has it.
-pub fn ycbcr([r, g, b]: [f32; 3]) -> [f32; 3] {
+pub(crate) fn ycbcr([r, g, b]: [f32; 3]) -> [f32; 3] {
     [
         0.299 * r + 0.587 * g + 0.114 * b,
         128.0 - 0.168_736 * r - 0.331_264 * g + 0.5 * b,
@@ -40,7 +40,7 @@ enum Cover {
 
 impl Plate {
     /// The canvas in planes.
-    pub fn new(canvas: &Canvas) -> Self {
+    pub(crate) fn new(canvas: &Canvas) -> Self {
         let (width, height) = (canvas.width, canvas.height);
         let mut layers = [1, 2, 2].map(|by| Layer {
             width: width / by,
@@ -88,7 +88,7 @@ impl Plate {
 
     /// Fills the picture's width from line `top` on, beginning with the plate's column `offset` and wrapping around.
     /// `top` is even.
-    pub fn pan(&self, picture: &mut Picture, top: usize, offset: usize) {
+    pub(crate) fn pan(&self, picture: &mut Picture, top: usize, offset: usize) {
         let width = picture.width();
         for ((layer, plane), by) in self.layers.iter().zip(picture.planes_mut()).zip([1, 2, 2]) {
             let width = width / by;
@@ -103,7 +103,7 @@ impl Plate {
     }
 
     /// Lays the plate on the picture with its upper left corner there; what is outside the picture is cut off.
-    pub fn put(&self, picture: &mut Picture, x: i64, y: i64) {
+    pub(crate) fn put(&self, picture: &mut Picture, x: i64, y: i64) {
         let width = picture.width();
         for ((layer, plane), by) in self.layers.iter().zip(picture.planes_mut()).zip([1, 2, 2]) {
             let width = width / by;

@@ -9,7 +9,7 @@ use super::plate::Plate;
 use super::strip;
 
 /// A plate as wide as a panorama: it slides along and wraps around.
-pub struct Panorama {
+pub(crate) struct Panorama {
     pub plate: Plate,
     /// Its first line in the picture; even.
     pub top: usize,
@@ -18,7 +18,7 @@ pub struct Panorama {
 }
 
 /// All the plates.
-pub struct Scene {
+pub(crate) struct Scene {
     /// Sky, mountains, hills and far shore, from back to front.
     pub backdrop: Vec<Panorama>,
     /// The near shore.
@@ -46,7 +46,7 @@ struct Painter {
 }
 
 impl Scene {
-    pub fn new(width: usize, height: usize, seed: u64) -> Self {
+    pub(crate) fn new(width: usize, height: usize, seed: u64) -> Self {
         let painter = Painter {
             height: height as f32,
             period: ((width as f32 * PERIOD) as usize).next_multiple_of(2),

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 const NAME: &str = "pistreamer";
 
 /// The command for the shell with these arguments. For whoever runs the server: it may tell where the program lies.
-pub fn command(arguments: &str) -> String {
+pub(crate) fn command(arguments: &str) -> String {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| match installed_at() {
         None => NAME.into(),
@@ -17,13 +17,13 @@ pub fn command(arguments: &str) -> String {
 }
 
 /// The same for texts that anyone is shown who asks.
-pub fn command_for_anyone(arguments: &str) -> String {
+pub(crate) fn command_for_anyone(arguments: &str) -> String {
     format!("{} {arguments}", program_for_anyone())
 }
 
 /// What calls the program, in texts that anyone is shown who asks: of where it lies they tell what a build has in common with
 /// all others.
-pub fn program_for_anyone() -> &'static str {
+pub(crate) fn program_for_anyone() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let path = installed_at();
@@ -58,7 +58,7 @@ fn built(path: &Path) -> Option<&Path> {
 }
 
 /// Fit for a POSIX shell.
-pub fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

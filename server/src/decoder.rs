@@ -17,7 +17,7 @@ const MOST_SCANS: i32 = 100;
 const MOST_MEMORY: i32 = 128;
 
 /// Bytes that lines of samples begin at multiples of, for libjpeg-turbo's vector code.
-pub const ALIGN: usize = 4;
+pub(crate) const ALIGN: usize = 4;
 
 /// How libjpeg's warnings begin: what it writes after them, where it gives up all the same, begins otherwise.
 const WARNINGS: [&str; 6] = [
@@ -34,7 +34,7 @@ const ENDS_EARLY: &str = "Corrupt JPEG data: premature end of data segment";
 
 /// Decodes one JPEG. A used decoder keeps tables, which a picture that lacks some would be decoded with.
 #[derive(Debug)]
-pub struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     handle: NonNull<c_void>,
     jpeg: &'a [u8],
     factor: ScalingFactor,
@@ -44,7 +44,7 @@ pub struct Decoder<'a> {
 
 /// What a JPEG says about itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Header {
+pub(crate) struct Header {
     /// Pixels in a line, scaled.
     pub width: usize,
     /// Lines, scaled.
@@ -55,7 +55,7 @@ pub struct Header {
 
 /// How a JPEG's colours are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
+pub(crate) enum Colours {
     /// Luminance alone, or with chrominance: what can be scaled and encoded again as it is.
     Samples(Subsamp),
     /// Luminance and chrominance in a rare subsampling, or red, green and blue.
@@ -69,7 +69,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// Where libjpeg-turbo has no memory.
-    pub fn new(jpeg: &'a [u8], halvings: u8) -> Result<Self, Error> {
+    pub(crate) fn new(jpeg: &'a [u8], halvings: u8) -> Result<Self, Error> {
         // SAFETY: it takes a number and gives a new handle or null.
         let handle = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_DECOMPRESS as c_int) };
         let handle = NonNull::new(handle).ok_or(Error::Null)?;
@@ -96,7 +96,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// Whatever libjpeg-turbo says.
-    pub fn header(&mut self) -> Result<Header, Error> {
+    pub(crate) fn header(&mut self) -> Result<Header, Error> {
         // SAFETY: the handle is valid until drop, and the bytes are as many as that.
         let done = unsafe {
             raw::tj3DecompressHeader(
@@ -134,7 +134,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// Whatever libjpeg-turbo says.
-    pub fn samples(
+    pub(crate) fn samples(
         &mut self,
         header: &Header,
         subsamp: Subsamp,
@@ -160,7 +160,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// Whatever libjpeg-turbo says.
-    pub fn pixels(
+    pub(crate) fn pixels(
         &mut self,
         header: &Header,
         format: PixelFormat,
@@ -226,7 +226,7 @@ impl Drop for Decoder<'_> {
 }
 
 /// Whether picture data goes on to the end of the picture. This decodes it, in an eighth of its size.
-pub fn is_complete(jpeg: &[u8]) -> bool {
+pub(crate) fn is_complete(jpeg: &[u8]) -> bool {
     let decoded = || -> Result<bool, Error> {
         let mut decoder = Decoder::new(jpeg, 3)?;
         let header = decoder.header()?;

@@ -16,7 +16,7 @@ pub(crate) mod via;
 
 pub mod camera;
 pub mod encode;
-pub mod form;
+pub(crate) mod form;
 pub mod front;
 pub mod hub;
 pub(crate) mod push;
@@ -27,6 +27,10 @@ pub mod app;
 pub(crate) mod cli;
 pub mod cmd;
 pub mod config;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod placeholders;
 pub(crate) mod usage;
 

@@ -88,7 +88,7 @@ fn filled_with(
 ///
 /// # Errors
 /// Where there is no such file, or nothing that can be used in it.
-pub fn of_file(path: &str) -> Result<String, PlaceholderError> {
+pub(crate) fn of_file(path: &str) -> Result<String, PlaceholderError> {
     Ok(utf8_percent_encode(&content(path)?, ENCODED).to_string())
 }
 

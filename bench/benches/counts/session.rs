@@ -81,7 +81,7 @@ impl AsyncWrite for Connection {
 }
 
 /// Publishes this many frames, and has one viewer take them.
-pub fn send(acknowledges: bool, times: usize) {
+pub(crate) fn send(acknowledges: bool, times: usize) {
     let wire = WireFormat::Jpeg;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

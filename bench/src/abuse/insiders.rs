@@ -20,7 +20,7 @@ const TEXT_BEGINS: u8 = 0x01;
 const CONTINUES: u8 = 0x00;
 
 /// Viewers that never read.
-pub const STALLED: Attack = Attack {
+pub(super) const STALLED: Attack = Attack {
     name: "40 stalled viewers",
     run: |victim, until| {
         let stalled: Vec<_> = (0..40)
@@ -32,7 +32,7 @@ pub const STALLED: Attack = Attack {
 };
 
 /// Viewers that go without a word, as a phone that leaves the Wi-Fi.
-pub const VANISHED: Attack = Attack {
+pub(super) const VANISHED: Attack = Attack {
     name: "40 viewers that vanish",
     run: |victim, until| {
         let mut vanished = 0;
@@ -52,7 +52,7 @@ pub const VANISHED: Attack = Attack {
 };
 
 /// Bytes that are no message.
-pub const GARBAGE: Attack = Attack {
+pub(super) const GARBAGE: Attack = Attack {
     name: "a viewer sends garbage",
     run: |victim, until| {
         flood(victim, "/ws", until, |number| {
@@ -62,7 +62,7 @@ pub const GARBAGE: Attack = Attack {
 };
 
 /// A message in fragments, whose end never comes.
-pub const FRAGMENTS: Attack = Attack {
+pub(super) const FRAGMENTS: Attack = Attack {
     name: "a message in endless fragments",
     run: |victim, until| {
         flood(victim, "/ws", until, |number| {
@@ -73,13 +73,13 @@ pub const FRAGMENTS: Attack = Attack {
 };
 
 /// Pings.
-pub const PINGS: Attack = Attack {
+pub(super) const PINGS: Attack = Attack {
     name: "a flood of pings",
     run: |victim, until| flood(victim, "/ws", until, |_| from_viewer(PING, &[0; 125])),
 };
 
 /// Acknowledgements of a frame that was never sent.
-pub const ACKS: Attack = Attack {
+pub(super) const ACKS: Attack = Attack {
     name: "acks of what was never sent",
     run: |victim, until| {
         flood(victim, "/ws", until, |_| {
@@ -89,7 +89,7 @@ pub const ACKS: Attack = Attack {
 };
 
 /// A viewer that wants another width all the time.
-pub const WANTS: Attack = Attack {
+pub(super) const WANTS: Attack = Attack {
     name: "another width with each message",
     run: |victim, until| {
         flood(victim, "/ws", until, |number| {
@@ -104,7 +104,7 @@ pub const WANTS: Attack = Attack {
 };
 
 /// Packed messages of a megabyte that hold 256.
-pub const BOMBS: Attack = Attack {
+pub(super) const BOMBS: Attack = Attack {
     name: "decompression bombs are pushed",
     run: |victim, until| {
         let message = from_viewer(BINARY, &bomb());
@@ -113,7 +113,7 @@ pub const BOMBS: Attack = Attack {
 };
 
 /// JPEGs that claim 65535x65535.
-pub const HUGE_PICTURES: Attack = Attack {
+pub(super) const HUGE_PICTURES: Attack = Attack {
     name: "pictures of 65535x65535 are pushed",
     run: |victim, until| {
         let mut jpeg = picture::jpeg(100_000, 1);
@@ -126,7 +126,7 @@ pub const HUGE_PICTURES: Attack = Attack {
 };
 
 /// JPEGs of some hundred bytes that claim 8192x8192.
-pub const VAST_PICTURES: Attack = Attack {
+pub(super) const VAST_PICTURES: Attack = Attack {
     name: "small pictures that claim 8192x8192 are pushed",
     run: |victim, until| {
         let message = from_viewer(BINARY, &picture::vast());

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Connections that are opened and closed at once, 2,000 a second, from four addresses.
-pub const CONNECTS: Attack = Attack {
+pub(super) const CONNECTS: Attack = Attack {
     name: "2,000 connections a second",
     run: |victim, until| {
         const A_SECOND: u64 = 2000;
@@ -30,7 +30,7 @@ pub const CONNECTS: Attack = Attack {
 };
 
 /// A thousand connections that are begun and never completed, from four addresses.
-pub const HALF_OPEN: Attack = Attack {
+pub(super) const HALF_OPEN: Attack = Attack {
     name: "1,000 half-open connections",
     run: |victim, until| {
         let begun: Vec<_> = (0..1000_u16)
@@ -47,13 +47,13 @@ pub const HALF_OPEN: Attack = Attack {
 };
 
 /// A thousand sockets that say nothing, from four addresses. One that the server closes is opened again.
-pub const IDLE: Attack = Attack {
+pub(super) const IDLE: Attack = Attack {
     name: "1,000 idle sockets",
     run: |victim, until| held(victim, until, 1000, |_| Ok(()), |_| Ok(())),
 };
 
 /// Two hundred requests whose headers come a byte at a time: slowloris.
-pub const SLOW_HEADERS: Attack = Attack {
+pub(super) const SLOW_HEADERS: Attack = Attack {
     name: "200 headers, a byte at a time",
     run: |victim, until| {
         held(
@@ -67,7 +67,7 @@ pub const SLOW_HEADERS: Attack = Attack {
 };
 
 /// JPEGs of some hundred bytes that claim 8192x8192, over TCP, which asks for no key. Each ends its connection.
-pub const VAST_PICTURES: Attack = Attack {
+pub(super) const VAST_PICTURES: Attack = Attack {
     name: "small pictures that claim 8192x8192, over TCP",
     run: |victim, until| {
         let picture = picture::vast();
@@ -90,7 +90,7 @@ pub const VAST_PICTURES: Attack = Attack {
 };
 
 /// A header of ten million bytes, one after the other.
-pub const ENDLESS_HEADERS: Attack = Attack {
+pub(super) const ENDLESS_HEADERS: Attack = Attack {
     name: "headers of 10 MB",
     run: |victim, until| {
         let some = [b'a'; 64 << 10];
@@ -114,7 +114,7 @@ pub const ENDLESS_HEADERS: Attack = Attack {
 };
 
 /// Wrong keys, on new connections, as fast as they are refused.
-pub const WRONG_KEYS: Attack = Attack {
+pub(super) const WRONG_KEYS: Attack = Attack {
     name: "wrong keys",
     run: |victim, until| {
         let mut guesses = 0;
@@ -134,7 +134,7 @@ pub const WRONG_KEYS: Attack = Attack {
 
 /// Holds this many connections from four addresses, and does something on each once a second. One that the server closes is
 /// opened again. Counts connections.
-pub fn held(
+pub(super) fn held(
     victim: &Victim,
     until: Until,
     number: usize,
@@ -165,7 +165,7 @@ pub fn held(
 }
 
 /// Whether a connection that does not block is open still. Takes what has come.
-pub fn is_open(stream: &mut TcpStream) -> bool {
+pub(super) fn is_open(stream: &mut TcpStream) -> bool {
     loop {
         match stream.read(&mut [0; 64 << 10]) {
             Ok(0) => return false,

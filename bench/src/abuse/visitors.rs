@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// More requests than there are places, from four addresses, whose bodies never come.
-pub const BODIES: Attack = Attack {
+pub(super) const BODIES: Attack = Attack {
     name: "540 bodies that never come",
     run: |victim, until| {
         let request = format!(
@@ -24,13 +24,13 @@ pub const BODIES: Attack = Attack {
 };
 
 /// More viewers than there may be, from five addresses, that want no frames.
-pub const PAUSED: Attack = Attack {
+pub(super) const PAUSED: Attack = Attack {
     name: "300 paused viewers with a ticket",
     run: |victim, until| paused(until, |number| victim.visitor(2 + (number % 5) as u8)),
 };
 
 /// The same through a proxy, from one address.
-pub const PROXIED: Attack = Attack {
+pub(super) const PROXIED: Attack = Attack {
     name: "300 through a trusted proxy",
     run: |victim, until| {
         paused(until, |_| Url {
@@ -42,7 +42,7 @@ pub const PROXIED: Attack = Attack {
 
 /// A hundred honest viewers from one address once a second, all of them connected before any asks. Counts those that got
 /// in.
-pub const BURST: Attack = Attack {
+pub(super) const BURST: Attack = Attack {
     name: "100 honest viewers at once",
     run: |victim, until| {
         let url = victim.visitor(2);
@@ -63,7 +63,7 @@ pub const BURST: Attack = Attack {
 };
 
 /// Passwords from 120 addresses, eight at a time, of which each tenth is the right one.
-pub const LOGINS: Attack = Attack {
+pub(super) const LOGINS: Attack = Attack {
     name: "wrong and right passwords",
     run: |victim, until| {
         let tries = AtomicU64::new(0);

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use tempfile::TempDir;
 
 /// Frames a second.
-pub const FPS: f64 = 30.0;
+pub(crate) const FPS: f64 = 30.0;
 
 /// It ends with the value.
-pub struct Server {
+pub(crate) struct Server {
     pub address: SocketAddr,
     runtime: Option<tokio::runtime::Runtime>,
     _pictures: TempDir,
@@ -19,7 +19,7 @@ pub struct Server {
 
 impl Server {
     /// Its pictures have this many bytes; there may be further flags.
-    pub fn start(bytes: usize, flags: &[&str]) -> Self {
+    pub(crate) fn start(bytes: usize, flags: &[&str]) -> Self {
         let pictures = picture::directory(bytes).unwrap();
         let source = format!("files:{}", pictures.path().display());
         let fps = FPS.to_string();

@@ -5,7 +5,7 @@
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 /// A camera picture of that size as a JPEG, 4:2:0, quality 80.
-pub fn jpeg(width: u16, height: u16, seed: u32) -> Vec<u8> {
+pub(crate) fn jpeg(width: u16, height: u16, seed: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out, 80);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);

@@ -7,12 +7,12 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 /// A JPEG of 16x16 pixels, made by Pillow.
-pub const JPEG: &[u8] = include_bytes!("../golden/frame.jpg");
+pub(crate) const JPEG: &[u8] = include_bytes!("../golden/frame.jpg");
 /// [`JPEG`], packed.
-pub const PACKED: &[u8] = include_bytes!("../golden/frame.jpg.b64.gz");
+pub(crate) const PACKED: &[u8] = include_bytes!("../golden/frame.jpg.b64.gz");
 
 /// Several kinds of bytes of that length: zeros, FFs, noise, only rare symbols of 7 bits, runs.
-pub fn hard(len: usize) -> [Vec<u8>; 6] {
+pub(crate) fn hard(len: usize) -> [Vec<u8>; 6] {
     let mut state = len as u32 | 1;
     let noise = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -31,12 +31,12 @@ pub fn hard(len: usize) -> [Vec<u8>; 6] {
 }
 
 /// The bytes between SOI and EOI: enough of a JPEG for [`pistreamer_protocol::Unpacker`].
-pub fn framed(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(bytes: &[u8]) -> Vec<u8> {
     [b"\xff\xd8", bytes, b"\xff\xd9"].concat()
 }
 
 /// What a program writes to stdout, given that stdin.
-pub fn run(command: &mut Command, input: &[u8]) -> Vec<u8> {
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -54,21 +54,21 @@ pub fn run(command: &mut Command, input: &[u8]) -> Vec<u8> {
 }
 
 /// A Python 3 program of the standard library alone.
-pub fn python(program: &str) -> Command {
+pub(crate) fn python(program: &str) -> Command {
     let mut command = Command::new("/usr/bin/env");
     command.args(["python3", "-c", program]);
     command
 }
 
 /// gzip as flate2 makes it.
-pub fn gzip(content: &[u8], level: u32) -> Vec<u8> {
+pub(crate) fn gzip(content: &[u8], level: u32) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }
 
 /// gunzip as flate2 does it.
-pub fn gunzip(member: &[u8]) -> Vec<u8> {
+pub(crate) fn gunzip(member: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     flate2::read::GzDecoder::new(member)
         .read_to_end(&mut content)

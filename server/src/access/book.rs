@@ -35,7 +35,7 @@ struct Now {
 }
 
 impl Book {
-    pub fn open(store: Store) -> Result<Self, StoreError> {
+    pub(super) fn open(store: Store) -> Result<Self, StoreError> {
         // Looked at first: a change between the two is then seen as one.
         let version = store.version();
         let keys = store.open()?;
@@ -65,7 +65,7 @@ impl Book {
     }
 
     /// Takes over what an older version wrote about a server with these cameras.
-    pub fn renew(&self, cameras: Vec<String>) {
+    pub(super) fn renew(&self, cameras: Vec<String>) {
         // Of two calls, the first one tells what the positions meant.
         let _ = self.cameras.set(cameras);
         let version = self.store.version();
@@ -81,11 +81,11 @@ impl Book {
         }
     }
 
-    pub fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    pub fn owners_key(&self) -> Option<Key> {
+    pub(super) fn owners_key(&self) -> Option<Key> {
         match self.now().owner.as_ref()?.secret {
             Secret::Key(ref key) => Some(key.clone()),
             Secret::Argon2(_) => None,
@@ -96,7 +96,7 @@ impl Book {
     ///
     /// # Errors
     /// Where the system has no randomness.
-    pub fn new_codes(&self, count: usize) -> std::io::Result<Vec<Code>> {
+    pub(super) fn new_codes(&self, count: usize) -> std::io::Result<Vec<Code>> {
         let Some(owner) = self.now().owner.clone() else {
             return Ok(Vec::new());
         };
@@ -109,7 +109,7 @@ impl Book {
     }
 
     /// The key that a one-time code stands for. The code is used up by that.
-    pub async fn code(&self, text: &str) -> Result<Arc<Held>, Refused> {
+    pub(super) async fn code(&self, text: &str) -> Result<Arc<Held>, Refused> {
         let code = Code::parse(text).ok_or(Refused::UsedUp)?;
         let unkept = codes::take(&mut self.unkept(), &code, clock::now_us());
         let taken = if unkept.is_some() {
@@ -148,7 +148,7 @@ impl Book {
     }
 
     /// Takes over what other processes changed. Files that can't be used change nothing.
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         let version = self.store.version();
         let before = self.now().version;
         if version.is_some() && version != before {
@@ -173,7 +173,7 @@ impl Book {
     ///
     /// # Errors
     /// Where it can't be written.
-    pub fn keep_sessions(&self) -> std::io::Result<()> {
+    pub(super) fn keep_sessions(&self) -> std::io::Result<()> {
         self.sessions.keep(&self.store, &self.held())
     }
 
@@ -209,7 +209,7 @@ impl Book {
     }
 
     /// The key that a secret belongs to. Every key is compared, so that the time tells nothing.
-    pub fn key(&self, secret: &Password) -> Option<Arc<Held>> {
+    pub(super) fn key(&self, secret: &Password) -> Option<Arc<Held>> {
         let now = self.now();
         now.held
             .iter()
@@ -224,7 +224,7 @@ impl Book {
     }
 
     /// The password that goes by that name. Without a name, the only one there is.
-    pub fn password(&self, name: Option<&str>) -> Option<Arc<Held>> {
+    pub(super) fn password(&self, name: Option<&str>) -> Option<Arc<Held>> {
         let now = self.now();
         let mut passwords = now
             .held
@@ -236,7 +236,7 @@ impl Book {
     }
 
     /// The key that a session was made from, and the session. That it is used is noted.
-    pub fn session(
+    pub(super) fn session(
         &self,
         text: &str,
         from: IpAddr,
@@ -256,14 +256,14 @@ impl Book {
     }
 
     /// Whether a session is good.
-    pub fn knows_session(&self, text: &str, now_us: u64) -> bool {
+    pub(super) fn knows_session(&self, text: &str, now_us: u64) -> bool {
         let token = session_token(text, now_us);
         token.is_some_and(|token| {
             self.signed(&token, now_us).is_ok() && !self.sessions.has_ended(&token)
         })
     }
 
-    pub fn ticket(&self, text: &str, now_us: u64) -> Result<(Arc<Held>, Ticket), Refused> {
+    pub(super) fn ticket(&self, text: &str, now_us: u64) -> Result<(Arc<Held>, Ticket), Refused> {
         let (token, ticket) = token::parse_ticket(text).ok_or(Refused::Expired)?;
         Ok((self.signed(&token, now_us)?, ticket))
     }

@@ -134,7 +134,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Whether the code may be in the file.
-    pub fn has(&mut self, store: &Store, code: &Code) -> bool {
+    pub(super) fn has(&mut self, store: &Store, code: &Code) -> bool {
         let version = Version::of(&store.directory().join(FILE));
         if version != self.version {
             self.version = version;

@@ -22,11 +22,11 @@ pub(super) struct Held {
 
 impl Held {
     /// What is known about the guesses at it, where it is a password.
-    pub fn known(&self) -> MutexGuard<'_, Known> {
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn is_good(&self) -> bool {
+    pub(super) fn is_good(&self) -> bool {
         !self.entry.has_expired(clock::now_us())
     }
 }

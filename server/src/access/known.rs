@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A right password is forgotten after it was not shown for this time.
-pub const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
 /// Addresses remembered of those where a password was right. Of more, the one that has been quiet for longest is forgotten.
 const PLACES: usize = 64;
@@ -32,7 +32,7 @@ fn from_other_places() -> TokenBucket {
 
 /// Which of these a guess is taken from.
 #[derive(Clone, Copy, Debug)]
-pub enum Pool {
+pub(super) enum Pool {
     /// Addresses with few wrong ones behind them.
     Fresh,
     /// IPv6 addresses of this machine's own networks: one machine there has new ones without end, and would leave nothing
@@ -43,7 +43,7 @@ pub enum Pool {
 
 /// What is known about the guesses at one password. It goes with the password.
 #[derive(Debug)]
-pub struct Known {
+pub(super) struct Known {
     right: Option<Right>,
     fresh: TokenBucket,
     neighbours: TokenBucket,
@@ -51,7 +51,7 @@ pub struct Known {
 }
 
 /// The right password.
-pub struct Right {
+pub(super) struct Right {
     pub tag: hmac::Tag,
     shown: Instant,
     /// The very addresses where it was shown, the quietest first, and what is left of the patience with wrong ones from
@@ -77,7 +77,7 @@ impl Default for Known {
 }
 
 impl Known {
-    pub fn right(&mut self, now: Instant) -> Option<&mut Right> {
+    pub(super) fn right(&mut self, now: Instant) -> Option<&mut Right> {
         let shown = self.right.as_ref().map(|right| right.shown);
         if shown.is_some_and(|shown| now.saturating_duration_since(shown) >= FORGOTTEN) {
             self.right = None;
@@ -86,13 +86,13 @@ impl Known {
     }
 
     /// What is left of the patience with an address where it was shown.
-    pub fn patience(&mut self, place: IpAddr) -> Option<&mut TokenBucket> {
+    pub(super) fn patience(&mut self, place: IpAddr) -> Option<&mut TokenBucket> {
         let mut places = self.right.iter_mut().flat_map(|right| &mut right.places);
         let known = places.find(|(known, _)| *known == place);
         known.map(|(_, patience)| patience)
     }
 
-    pub fn allowance(&mut self, pool: Pool) -> &mut TokenBucket {
+    pub(super) fn allowance(&mut self, pool: Pool) -> &mut TokenBucket {
         match pool {
             Pool::Fresh => &mut self.fresh,
             Pool::Neighbours => &mut self.neighbours,
@@ -101,7 +101,7 @@ impl Known {
     }
 
     /// It was right, there.
-    pub fn remember(&mut self, tag: hmac::Tag, place: IpAddr, now: Instant) {
+    pub(super) fn remember(&mut self, tag: hmac::Tag, place: IpAddr, now: Instant) {
         let mut places = self.right.take().map_or(Vec::new(), |right| right.places);
         let before = places.iter().position(|(known, _)| *known == place);
         let known = before.map(|index| places.remove(index));

@@ -77,7 +77,7 @@ impl Passwords {
     ///
     /// # Errors
     /// If it is wrong, or guessing is throttled.
-    pub async fn judge(
+    pub(super) async fn judge(
         self: &Arc<Self>,
         held: &Arc<Held>,
         typed: &Password,
@@ -103,7 +103,7 @@ impl Passwords {
     ///
     /// # Errors
     /// Always: it is wrong, or guessing is throttled.
-    pub fn nobodys(&self, from: IpAddr) -> Refused {
+    pub(super) fn nobodys(&self, from: IpAddr) -> Refused {
         let (mut desk, now) = (self.desk(), Instant::now());
         let pair = pair(from, None);
         match desk.throttle.check(&pair, now) {
@@ -116,7 +116,7 @@ impl Passwords {
     }
 
     /// How many were checked by their hash.
-    pub fn checks(&self) -> u64 {
+    pub(super) fn checks(&self) -> u64 {
         self.checks.load(Ordering::Relaxed)
     }
 

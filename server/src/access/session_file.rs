@@ -60,14 +60,14 @@ pub(super) struct Kept {
 pub(super) struct Generations<'a>(HashMap<&'a str, String>);
 
 impl<'a> Generations<'a> {
-    pub fn of(keys: impl Iterator<Item = &'a Entry>) -> Self {
+    pub(super) fn of(keys: impl Iterator<Item = &'a Entry>) -> Self {
         Self(
             keys.map(|entry| (entry.name.as_str(), entry.generation()))
                 .collect(),
         )
     }
 
-    pub fn have(&self, name: &Name, secret: &str) -> bool {
+    pub(super) fn have(&self, name: &Name, secret: &str) -> bool {
         self.0
             .get(name.as_str())
             .is_some_and(|current| current == secret)

@@ -58,7 +58,7 @@ impl Sessions {
     ///
     /// # Errors
     /// Where the system has no randomness.
-    pub fn open(store: &Store) -> io::Result<Self> {
+    pub(super) fn open(store: &Store) -> io::Result<Self> {
         let signing = match store.kept_sessions() {
             Ok(Kept {
                 signing: Some(signing),
@@ -78,12 +78,12 @@ impl Sessions {
     }
 
     /// What sessions and tickets are signed with, besides the secret of their key.
-    pub fn signing(&self) -> &Key {
+    pub(super) fn signing(&self) -> &Key {
         &self.signing
     }
 
     /// Notes that a session is used. Returns what ends it, or `None` where it has ended.
-    pub fn used(
+    pub(super) fn used(
         &self,
         token: &Token<'_>,
         held: &Held,
@@ -126,20 +126,20 @@ impl Sessions {
     }
 
     /// Whether a session ended before its time.
-    pub fn has_ended(&self, token: &Token<'_>) -> bool {
+    pub(super) fn has_ended(&self, token: &Token<'_>) -> bool {
         let session = token.session();
         session.is_none_or(|(id, ..)| self.now().ended.contains_key(id))
     }
 
     /// All that are listed, those first that were used last.
-    pub fn listed(&self) -> Vec<Session> {
+    pub(super) fn listed(&self) -> Vec<Session> {
         let now = self.now();
         let sessions = now.listed.values().map(|listed| listed.session.clone());
         sorted(sessions.collect())
     }
 
     /// Ends a session, where a name is given only one of that key. Returns whether there was one.
-    pub fn end(&self, id: &str, key: Option<&Name>, now_us: u64) -> bool {
+    pub(super) fn end(&self, id: &str, key: Option<&Name>, now_us: u64) -> bool {
         let mut now = self.now();
         let its = |listed: &Listed| key.is_none_or(|key| listed.session.key == *key);
         let Some(listed) = now.listed.get(id).filter(|listed| its(listed)) else {
@@ -152,12 +152,12 @@ impl Sessions {
     }
 
     /// Whether there is something to write.
-    pub fn is_dirty(&self) -> bool {
+    pub(super) fn is_dirty(&self) -> bool {
         self.now().dirty
     }
 
     /// Takes over what other processes wrote, if they did. `keys` are those in force.
-    pub fn look(&self, store: &Store, keys: &[Arc<Held>]) {
+    pub(super) fn look(&self, store: &Store, keys: &[Arc<Held>]) {
         let version = Version::of(&store.directory().join(FILE));
         if self.now().version != version {
             let kept = store.kept_sessions();
@@ -178,7 +178,7 @@ impl Sessions {
     ///
     /// # Errors
     /// Where it can't be written; sessions are as good as before.
-    pub fn keep(&self, store: &Store, keys: &[Arc<Held>]) -> io::Result<()> {
+    pub(super) fn keep(&self, store: &Store, keys: &[Arc<Held>]) -> io::Result<()> {
         let written = state_dir::lock(store.directory()).and_then(|_lock| {
             let kept = store.sessions_or_none()?;
             let signing = kept.signing.clone();

@@ -62,7 +62,7 @@ impl Failures {
 impl Throttle {
     /// # Errors
     /// How long to wait before the next try. Guesses that are under way count as wrong until they are known.
-    pub fn check(&self, pair: &Pair, now: Instant) -> Result<(), Duration> {
+    pub(super) fn check(&self, pair: &Pair, now: Instant) -> Result<(), Duration> {
         let Some(failures) = self.0.get(pair) else {
             return Ok(());
         };
@@ -78,13 +78,13 @@ impl Throttle {
     }
 
     /// Whether it has tries left that have no consequences.
-    pub fn is_fresh(&self, pair: &Pair, now: Instant) -> bool {
+    pub(super) fn is_fresh(&self, pair: &Pair, now: Instant) -> bool {
         let failures = self.0.get(pair);
         failures.is_none_or(|failures| failures.count_at(now) <= FREE)
     }
 
     /// How many wrong ones an address has behind it or under way, whatever the name.
-    pub fn burden(&self, place: IpAddr, now: Instant) -> u32 {
+    pub(super) fn burden(&self, place: IpAddr, now: Instant) -> u32 {
         let all = self.0.iter().filter(|(pair, _)| pair.place == place);
         all.fold(0, |sum: u32, (_, failures)| {
             sum.saturating_add(failures.count_at(now))
@@ -93,26 +93,26 @@ impl Throttle {
     }
 
     /// Notes a guess of which it will be known later whether it is wrong.
-    pub fn begin(&mut self, pair: &Pair, now: Instant) {
+    pub(super) fn begin(&mut self, pair: &Pair, now: Instant) {
         self.entry(pair, now).under_way += 1;
     }
 
     /// That guess is not under way any more.
-    pub fn end(&mut self, pair: &Pair) {
+    pub(super) fn end(&mut self, pair: &Pair) {
         if let Some(failures) = self.0.get_mut(pair) {
             failures.under_way = failures.under_way.saturating_sub(1);
         }
     }
 
     /// Notes a wrong one.
-    pub fn failed(&mut self, pair: &Pair, now: Instant) {
+    pub(super) fn failed(&mut self, pair: &Pair, now: Instant) {
         let failures = self.entry(pair, now);
         failures.count = failures.count_at(now).saturating_add(1);
         failures.last = now;
     }
 
     /// The right one was shown there.
-    pub fn forgive(&mut self, pair: &Pair) {
+    pub(super) fn forgive(&mut self, pair: &Pair) {
         if let Some(failures) = self.0.get_mut(pair) {
             failures.count = 0;
         }

@@ -45,19 +45,19 @@ pub(super) struct Token<'a> {
 }
 
 impl Token<'_> {
-    pub fn is_signed_by(&self, held: &Held) -> bool {
+    pub(super) fn is_signed_by(&self, held: &Held) -> bool {
         hmac::verify(&held.signing, self.signed.as_bytes(), &self.tag).is_ok()
     }
 
     /// Returns false for a session that would last longer than any that is given: the clock was ahead then. While the clock
     /// itself is evidently behind, as after a start without a network, it tells nothing.
-    pub fn is_within_a_session(&self, now_us: u64) -> bool {
+    pub(super) fn is_within_a_session(&self, now_us: u64) -> bool {
         let longest = (SESSION + SET_BACK).as_micros() as u64;
         self.expires_us <= now_us.saturating_add(longest) || clock::is_evidently_behind(now_us)
     }
 
     /// A session's id, device, and Unix time in µs of its beginning.
-    pub fn session(&self) -> Option<(&str, String, u64)> {
+    pub(super) fn session(&self) -> Option<(&str, String, u64)> {
         let (id, device) = self.session.clone()?;
         let began_us = self.expires_us.saturating_sub(SESSION.as_micros() as u64);
         Some((id, device, began_us))

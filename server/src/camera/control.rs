@@ -78,7 +78,7 @@ pub(super) enum Accepted {
 
 impl Accepted {
     /// What setting that control means to a camera in that state.
-    pub fn of(state: &CameraState, name: &str, given: f64) -> Result<Self, CommandError> {
+    pub(super) fn of(state: &CameraState, name: &str, given: f64) -> Result<Self, CommandError> {
         let control = state.controls.iter().find(|known| known.name == name);
         let control = control.ok_or_else(|| CommandError::Unknown(name.into()))?;
         match control.taken(given) {

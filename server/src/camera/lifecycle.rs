@@ -54,7 +54,7 @@ struct Wanted {
 
 impl Lifecycle {
     /// A camera whose source is neither made nor started.
-    pub fn new(
+    pub(super) fn new(
         settings: Settings,
         feed: Arc<Feed>,
         state: Arc<StateCell>,
@@ -83,7 +83,7 @@ impl Lifecycle {
     ///
     /// # Errors
     /// Where it cannot be made.
-    pub fn make(&self) -> Result<Made, SourceError> {
+    pub(super) fn make(&self) -> Result<Made, SourceError> {
         let settings = self.settings();
         let source = self.shared.make(&settings)?;
         Ok(Made { settings, source })
@@ -94,7 +94,7 @@ impl Lifecycle {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn start(&self, port: Port, made: Option<Made>) -> std::io::Result<()> {
+    pub(super) fn start(&self, port: Port, made: Option<Made>) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let port = port.with_commands(shared.commands.clone());
         let name = format!("source-{}", self.settings().id);
@@ -106,22 +106,22 @@ impl Lifecycle {
     }
 
     /// Where commands for the source go.
-    pub fn commands(&self) -> &Commands {
+    pub(super) fn commands(&self) -> &Commands {
         &self.shared.commands
     }
 
     /// As [`Context::via`].
-    pub fn via(&self) -> Option<&Via> {
+    pub(super) fn via(&self) -> Option<&Via> {
         self.shared.context.via.as_ref()
     }
 
     /// The settings in force.
-    pub fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> Settings {
         self.shared.wanted().settings.clone()
     }
 
     /// Applies other settings, and restarts the source if they need that. Doesn't wait for it.
-    pub fn configure(&self, settings: Settings) {
+    pub(super) fn configure(&self, settings: Settings) {
         let mut wanted = self.shared.wanted();
         let restarts = settings.needs_restart(&wanted.settings);
         let is_same = settings.source.is_same_camera(&wanted.settings.source);
@@ -139,12 +139,12 @@ impl Lifecycle {
     }
 
     /// Makes the source anew with the settings that it has. Doesn't wait for it.
-    pub fn restart(&self) {
+    pub(super) fn restart(&self) {
         self.shared.stop(&self.shared.wanted());
     }
 
     /// Ends the source. Doesn't wait for it.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         let mut wanted = self.shared.wanted();
         wanted.ended = true;
         if let Some(run) = &wanted.run {
@@ -153,7 +153,7 @@ impl Lifecycle {
     }
 
     /// The thread, to be joined by the caller.
-    pub fn take_thread(&self) -> Option<JoinHandle<()>> {
+    pub(super) fn take_thread(&self) -> Option<JoinHandle<()>> {
         self.thread().take()
     }
 

@@ -105,7 +105,7 @@ struct Names {
 
 impl StateCell {
     /// The state of a camera that is being started, with the owner's name for it and the kind of its source.
-    pub fn new(given: Option<&str>, kind: &str) -> Self {
+    pub(super) fn new(given: Option<&str>, kind: &str) -> Self {
         let names = Names {
             given: given.map(str::to_owned),
             own: kind.into(),
@@ -127,16 +127,16 @@ impl StateCell {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn get(&self) -> CameraState {
+    pub(super) fn get(&self) -> CameraState {
         self.state.borrow().clone()
     }
 
-    pub fn news(&self) -> watch::Receiver<CameraState> {
+    pub(super) fn news(&self) -> watch::Receiver<CameraState> {
         self.state.subscribe()
     }
 
     /// When the phase or its reason changed last.
-    pub fn turned_at(&self) -> &Moment {
+    pub(super) fn turned_at(&self) -> &Moment {
         &self.turned_at
     }
 
@@ -161,7 +161,7 @@ impl StateCell {
     }
 
     /// Sets the owner's name. `starts` says that the source is being made and opened anew.
-    pub fn configured(&self, name: Option<&str>, starts: bool) {
+    pub(super) fn configured(&self, name: Option<&str>, starts: bool) {
         let mut names = self.names();
         names.given = name.map(str::to_owned);
         self.change(|state| {
@@ -173,7 +173,7 @@ impl StateCell {
     }
 
     /// Notes that a source of that kind is being made for another camera: nothing of the previous one holds.
-    pub fn replaced(&self, kind: &str) {
+    pub(super) fn replaced(&self, kind: &str) {
         let mut names = self.names();
         names.own = kind.into();
         self.change(|state| {
@@ -189,7 +189,7 @@ impl StateCell {
     }
 
     /// Notes the source that has been made.
-    pub fn made(&self, source: &message::Camera) {
+    pub(super) fn made(&self, source: &message::Camera) {
         let mut names = self.names();
         names.own.clone_from(&source.name);
         self.change(|state| {
@@ -202,7 +202,7 @@ impl StateCell {
     }
 
     /// Applies a report of the source.
-    pub fn report(&self, report: &Report<'_>) {
+    pub(super) fn report(&self, report: &Report<'_>) {
         match report {
             Report::Open(mode) => {
                 let is_rate = mode.fps.is_finite() && mode.fps > 0.0;
@@ -238,7 +238,7 @@ impl StateCell {
 
     /// Notes that nothing can be encoded. Ignored unless the camera is live: the source's own reason is the better one.
     /// Returns true if this reason is shown.
-    pub fn fail(&self, reason: &str) -> bool {
+    pub(super) fn fail(&self, reason: &str) -> bool {
         self.change(|state| {
             if state.phase == Phase::Live {
                 state.turn(Phase::NoSignal, reason);
@@ -247,7 +247,7 @@ impl StateCell {
     }
 
     /// Notes that encoding works again after it failed for that reason.
-    pub fn mend(&self, reason: &str) {
+    pub(super) fn mend(&self, reason: &str) {
         self.change(|state| {
             if state.phase == Phase::NoSignal && state.reason == reason {
                 state.turn(Phase::Live, "");

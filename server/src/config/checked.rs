@@ -38,7 +38,7 @@ pub(super) struct Checked {
 
 impl Checked {
     /// The configuration, if everything is there.
-    pub fn complete(self) -> Result<Config, Problems> {
+    pub(super) fn complete(self) -> Result<Config, Problems> {
         if self.absent.is_empty() {
             Ok(self.config)
         } else {

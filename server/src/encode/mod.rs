@@ -8,6 +8,10 @@ mod making;
 mod meaning;
 mod placard;
 mod pool;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod rescale;
 mod scale;
 

@@ -19,7 +19,11 @@ const QUALITY: u8 = 75;
 ///
 /// # Errors
 /// Whatever libjpeg-turbo refuses.
-pub fn placard(size: (u32, u32), title: &str, text: &[&str]) -> Result<Vec<u8>, EncodeError> {
+pub(crate) fn placard(
+    size: (u32, u32),
+    title: &str,
+    text: &[&str],
+) -> Result<Vec<u8>, EncodeError> {
     let side = |given: u32, usual| match given {
         0 => usual,
         given => given.clamp(*SIDES.start(), *SIDES.end()) / 2 * 2,
@@ -47,7 +51,7 @@ pub fn placard(size: (u32, u32), title: &str, text: &[&str]) -> Result<Vec<u8>, 
 }
 
 /// Whether there are letters for all of it; others become question marks.
-pub fn has_letters_for(text: &str) -> bool {
+pub(crate) fn has_letters_for(text: &str) -> bool {
     let raster = |letter| get_raster(letter, FontWeight::Regular, RasterHeight::Size16);
     text.chars().all(|letter| raster(letter).is_some())
 }

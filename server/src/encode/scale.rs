@@ -9,7 +9,7 @@ use crate::source::{Layout, Plane, Yuv};
 
 /// A picture in 4:2:0 with memory of its own, kept for the next one.
 #[derive(Debug, Default)]
-pub struct Planes {
+pub(super) struct Planes {
     size: (usize, usize),
     /// Y, Cb, Cr without gaps between their lines.
     samples: [Vec<u8>; 3],
@@ -17,7 +17,7 @@ pub struct Planes {
 
 impl Planes {
     /// The picture.
-    pub fn yuv(&self) -> Yuv<'_> {
+    pub(super) fn yuv(&self) -> Yuv<'_> {
         let (width, height) = self.size;
         let plane = |samples, stride| Plane {
             data: samples,
@@ -38,7 +38,7 @@ impl Planes {
     ///
     /// # Errors
     /// Planes that are too short for the size, and pictures less than four pixels wide.
-    pub fn halve(&mut self, yuv: &Yuv<'_>) -> Result<(), EncodeError> {
+    pub(super) fn halve(&mut self, yuv: &Yuv<'_>) -> Result<(), EncodeError> {
         let (width, height) = (yuv.width as usize, yuv.height as usize);
         let size @ (w, h) = (width / 4 * 2, (height / 2).max(1));
         if w == 0 || height == 0 || width % 2 != 0 {

@@ -6,5 +6,5 @@
 mod multipart;
 mod websocket;
 
-pub use multipart::{BOUNDARY, Manner, Piece, part, timestamp};
-pub use websocket::{Payload, payload};
+pub(crate) use multipart::{BOUNDARY, Manner, Piece, part, timestamp};
+pub(crate) use websocket::payload;

@@ -6,11 +6,11 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 /// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
-pub const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
+pub(crate) const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
 
 /// How a client wants to see a part end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// At its boundary. Each part begins with its length.
     Program,
     /// At the headers of the next part: Chromium's `<img>` shows a part when it has read them, and would be a frame
@@ -20,7 +20,7 @@ pub enum Manner {
 
 impl Manner {
     /// What stands before the first part.
-    pub fn opening(self) -> &'static str {
+    pub(crate) fn opening(self) -> &'static str {
         self.ending().trim_start()
     }
 
@@ -49,14 +49,14 @@ impl Form for Head {
 
 /// A piece of an answer that is sent in one write, without being put together before.
 #[derive(Clone, Debug, Default)]
-pub struct Piece {
+pub(crate) struct Piece {
     head: Bytes,
     jpeg: Bytes,
     tail: &'static [u8],
 }
 
 /// A frame's part of a stream, from behind the boundary before it to its end.
-pub fn part(frame: &Arc<Frame>, manner: Manner) -> Piece {
+pub(crate) fn part(frame: &Arc<Frame>, manner: Manner) -> Piece {
     Piece {
         head: match manner {
             Manner::Program => frame.form::<Head>().0.clone(),
@@ -112,7 +112,7 @@ impl Buf for Piece {
 }
 
 /// Unix time in seconds with six decimals, of µs.
-pub fn timestamp(us: u64) -> String {
+pub(crate) fn timestamp(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 

@@ -6,7 +6,7 @@ use pistreamer_protocol::{WireFormat, pack};
 
 /// The body of one WebSocket message with its frame header (RFC 6455 §5.2), the same for every viewer.
 #[derive(Clone, Debug)]
-pub struct Payload {
+pub(crate) struct Payload {
     header: Header,
     body: Bytes,
 }
@@ -20,7 +20,7 @@ struct Header {
 
 impl Payload {
     /// A binary message of these bytes.
-    pub fn new(body: Bytes) -> Self {
+    pub(crate) fn new(body: Bytes) -> Self {
         const FINAL_BINARY: u8 = 0x82;
         let mut bytes = [0; 10];
         bytes[0] = FINAL_BINARY;
@@ -47,12 +47,12 @@ impl Payload {
     }
 
     /// The WebSocket frame header.
-    pub fn header(&self) -> &[u8] {
+    pub(crate) fn header(&self) -> &[u8] {
         &self.header.bytes[..usize::from(self.header.len)]
     }
 
     /// The message.
-    pub fn body(&self) -> &Bytes {
+    pub(crate) fn body(&self) -> &Bytes {
         &self.body
     }
 }
@@ -76,7 +76,7 @@ impl Form for Packed {
 }
 
 /// What that wire format sends.
-pub fn payload(frame: &Frame, wire: WireFormat) -> &Payload {
+pub(crate) fn payload(frame: &Frame, wire: WireFormat) -> &Payload {
     match wire {
         WireFormat::Jpeg => &frame.form::<Raw>().0,
         WireFormat::GzipBase64 => &frame.form::<Packed>().0,

@@ -189,17 +189,17 @@ impl Crowd {
 }
 
 impl Inside {
-    pub fn tick(&mut self) -> u64 {
+    pub(super) fn tick(&mut self) -> u64 {
         self.time += 1;
         self.time
     }
 
-    pub fn add(&mut self, id: u64, guest: Guest) {
+    pub(super) fn add(&mut self, id: u64, guest: Guest) {
         *self.guests_at.entry(guest.address).or_default() += 1;
         self.guests.insert(id, guest);
     }
 
-    pub fn remove_guest(&mut self, id: u64) -> Option<Guest> {
+    pub(super) fn remove_guest(&mut self, id: u64) -> Option<Guest> {
         let guest = self.guests.remove(&id)?;
         if let Some(count) = self.guests_at.get_mut(&guest.address) {
             *count -= 1;
@@ -254,7 +254,7 @@ impl Inside {
     }
 
     /// The member that has to go for the newcomer, where any has to. Else, what the newcomer has already.
-    pub fn loser(
+    pub(super) fn loser(
         &self,
         newcomer: &Claim,
         most: usize,
@@ -296,7 +296,7 @@ impl Member {
         }
     }
 
-    pub fn is_viewer(&self) -> bool {
+    pub(super) fn is_viewer(&self) -> bool {
         self.viewer.is_some()
     }
 }

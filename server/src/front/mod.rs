@@ -9,8 +9,16 @@ mod assets;
 mod body;
 mod configuration;
 mod crowd;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod device;
 mod figures;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod ingest;
 pub(crate) mod listen;
 mod live;
@@ -18,6 +26,10 @@ mod login;
 mod login_page;
 mod metrics;
 mod origin;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod peer;
 mod place;
 mod query;
@@ -27,6 +39,10 @@ mod sessions;
 mod shares;
 mod tls;
 mod upgrade;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod visitor;
 
 pub use admit::Cameras;

@@ -77,7 +77,7 @@ pub(super) enum Over {
 impl Place {
     /// A guest's place for a new connection. Where guests have them all, one of the address that has most of them is
     /// evicted. `proxy` may speak for many, so that its own address has no limit.
-    pub fn enter(crowd: &Crowd, address: IpAddr, proxy: bool) -> Self {
+    pub(super) fn enter(crowd: &Crowd, address: IpAddr, proxy: bool) -> Self {
         let (id, leave) = crowd.enter(address, proxy);
         Self {
             crowd: crowd.clone(),
@@ -89,7 +89,7 @@ impl Place {
     }
 
     /// A proxy's connection is used by a client of that address now.
-    pub fn used_by(&self, address: IpAddr) {
+    pub(super) fn used_by(&self, address: IpAddr) {
         let mut inside = self.crowd.inside();
         if let Some(guest) = inside.remove_guest(self.id) {
             let address = neighbourhood(address);
@@ -98,7 +98,7 @@ impl Place {
     }
 
     /// A request begins. It ends with the drop of what is returned.
-    pub fn begin(self: &Arc<Self>) -> Busy {
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.requests(|requests| requests + 1);
         Busy(Arc::clone(self))
     }
@@ -115,7 +115,7 @@ impl Place {
     }
 
     /// A request on this connection was let in. The place is counted under it until the next one.
-    pub fn admit(&self, grant: &Grant, address: IpAddr) -> Result<(), Full> {
+    pub(super) fn admit(&self, grant: &Grant, address: IpAddr) -> Result<(), Full> {
         let limits = self.crowd.limits();
         let claim = Claim::new(grant, address);
         let mut inside = self.crowd.inside();
@@ -150,7 +150,7 @@ impl Place {
     }
 
     /// The connection is a viewer's from now on.
-    pub fn look(&self, viewer: Arc<Viewer>) -> Result<(), Full> {
+    pub(super) fn look(&self, viewer: Arc<Viewer>) -> Result<(), Full> {
         let most = self.crowd.limits().viewers;
         let mut inside = self.crowd.inside();
         let own = inside.members.get(&self.id).ok_or(Full::Evicted)?;
@@ -165,7 +165,7 @@ impl Place {
     }
 
     /// Whether it could be.
-    pub fn may_look(&self) -> Result<(), Full> {
+    pub(super) fn may_look(&self) -> Result<(), Full> {
         let most = self.crowd.limits().viewers;
         let inside = self.crowd.inside();
         let own = inside.members.get(&self.id).ok_or(Full::Evicted)?;
@@ -174,7 +174,7 @@ impl Place {
     }
 
     /// Done when the connection has to end: it was not let in, its place went to another one, or what let it in is over.
-    pub async fn over(&self) -> Over {
+    pub(super) async fn over(&self) -> Over {
         let mut stay = pin!(sleep(STAY));
         loop {
             let grant = self.grant().clone();

@@ -24,7 +24,7 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads the part of a URL behind its first `?`. A further `?` separates like `&`: OctoPrint's cache buster makes
     /// `?action=stream?1764000000` of `?action=stream`.
-    pub fn parse(query: &str) -> Self {
+    pub(super) fn parse(query: &str) -> Self {
         let decode = |text: &str| {
             percent_decode_str(&text.replace('+', " "))
                 .decode_utf8_lossy()
@@ -41,7 +41,7 @@ impl Query {
     }
 
     /// The value of a key; empty where the key stands alone.
-    pub fn get(&self, key: &str) -> Option<&str> {
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(name, _)| name == key)
@@ -49,7 +49,7 @@ impl Query {
     }
 
     /// What `?action=` asks for; any other value asks for the page.
-    pub fn action(&self) -> Option<Action> {
+    pub(super) fn action(&self) -> Option<Action> {
         match self.get("action")? {
             "stream" => Some(Action::Stream),
             "snapshot" => Some(Action::Snapshot),
@@ -61,7 +61,7 @@ impl Query {
     ///
     /// # Errors
     /// The refusal of a value that is no number: its sender expects an effect.
-    pub fn number(&self, key: &str) -> Result<Option<f64>, Box<Response>> {
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, Box<Response>> {
         let Some(text) = self.get(key).filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
@@ -83,7 +83,7 @@ impl Query {
     ///
     /// # Errors
     /// Where one of them is no number.
-    pub fn limits(&self) -> Result<Limits, Box<Response>> {
+    pub(super) fn limits(&self) -> Result<Limits, Box<Response>> {
         Ok(Limits {
             max_width: self.number("width")?.map(|width| width as u32),
             quality: self.number("quality")?.map(|quality| quality as u8),

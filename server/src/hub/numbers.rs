@@ -17,7 +17,7 @@ const REMEMBERED: usize = 256;
 impl Numbers {
     /// How many frames with a `seq` up to this one were published, this one included where it is the newest of all, and
     /// whether it is that. The same frame has the same number in every rendition.
-    pub fn number(&mut self, seq: u64) -> (u64, bool) {
+    pub(super) fn number(&mut self, seq: u64) -> (u64, bool) {
         let last = self.recent.back().copied();
         match last {
             Some((newest, _)) if seq <= newest => {

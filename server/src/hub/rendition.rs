@@ -189,7 +189,7 @@ pub(super) struct Wishes {
 const PLANS: usize = 8;
 
 impl Wishes {
-    pub fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         Self {
             config,
             next: 0,
@@ -199,13 +199,13 @@ impl Wishes {
     }
 
     /// Sets the limits from here on.
-    pub fn configure(&mut self, config: Config) {
+    pub(super) fn configure(&mut self, config: Config) {
         self.config = config;
         self.plans.clear();
     }
 
     /// Adds a wish and returns its number.
-    pub fn add(&mut self, limits: Limits) -> u64 {
+    pub(super) fn add(&mut self, limits: Limits) -> u64 {
         let id = self.next;
         self.next += 1;
         self.wishes.push((id, limits));
@@ -214,13 +214,13 @@ impl Wishes {
     }
 
     /// Removes a wish.
-    pub fn remove(&mut self, id: u64) {
+    pub(super) fn remove(&mut self, id: u64) {
         self.wishes.retain(|(wish, _)| *wish != id);
         self.plans.clear();
     }
 
     /// The plan for pictures of that width.
-    pub fn plan(&mut self, width: u32) -> Arc<Plan> {
+    pub(super) fn plan(&mut self, width: u32) -> Arc<Plan> {
         if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == width) {
             return Arc::clone(plan);
         }

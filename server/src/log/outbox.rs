@@ -43,7 +43,7 @@ enum Entry {
 }
 
 impl Outbox {
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -62,7 +62,7 @@ impl Outbox {
     }
 
     /// Hands over a line.
-    pub fn push(&self, line: &[u8]) {
+    pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.state();
         if state.bytes + line.len() > MOST_BYTES {
             state.lost += 1;
@@ -77,7 +77,7 @@ impl Outbox {
     }
 
     /// Hands over what is worth nothing later: where other lines wait, it is let go.
-    pub fn offer(&self, text: &[u8]) {
+    pub(super) fn offer(&self, text: &[u8]) {
         let mut state = self.state();
         if state.is_idle() {
             state.add(text);
@@ -87,7 +87,7 @@ impl Outbox {
 
     /// Waits until everything is written, for at most that long, and once more that long whenever the output `takes_bytes`
     /// then: on a busy machine it is the writer that waits, for its turn.
-    pub fn flush(&self, patience: Duration, mut takes_bytes: impl FnMut() -> bool) {
+    pub(super) fn flush(&self, patience: Duration, mut takes_bytes: impl FnMut() -> bool) {
         for _ in 0..MOST_TURNS {
             let is_busy = |state: &mut State| !state.is_idle();
             let waited = self
@@ -102,7 +102,7 @@ impl Outbox {
     }
 
     /// Writes whatever is handed over, for ever. `note` says that so many lines were lost.
-    pub fn write_to(&self, mut output: impl Write, note: impl Fn(u64) -> String) -> ! {
+    pub(super) fn write_to(&self, mut output: impl Write, note: impl Fn(u64) -> String) -> ! {
         let mut is_torn = false;
         loop {
             let (mut text, lines) = match self.next() {

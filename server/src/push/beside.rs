@@ -22,7 +22,7 @@ impl Drop for Running {
 }
 
 /// Runs the pushes that the cameras' settings name, follows changes, and stops all when `until` is cancelled.
-pub async fn follow(cameras: Registry, until: CancellationToken) {
+pub(crate) async fn follow(cameras: Registry, until: CancellationToken) {
     let mut changes = cameras.changes();
     let (mut running, mut tasks) = (Vec::new(), JoinSet::new());
     while !until.is_cancelled() {

@@ -7,8 +7,8 @@ mod ingest;
 mod report;
 mod tcp;
 
-pub use beside::follow;
-pub use report::report;
+pub(crate) use beside::follow;
+pub(crate) use report::report;
 
 use crate::camera::{Camera, Push, Target};
 use crate::hub::Frame;
@@ -80,7 +80,7 @@ async fn survived<T>(attempt: impl Future<Output = Result<T, String>>) -> Result
 
 /// Pushes the camera's newest frames until `stop`, and reconnects whenever the connection ends. Returns the reason if there
 /// is no connection at the end.
-pub async fn run(
+pub(crate) async fn run(
     camera: &Camera,
     target: &Target,
     push: &Push,

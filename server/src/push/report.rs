@@ -15,7 +15,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 const LOG: Duration = Duration::from_secs(10);
 
 /// Shows the progress until it is dropped.
-pub async fn report(push: &Push) {
+pub(crate) async fn report(push: &Push) {
     let target = push.target();
     let terminal = std::io::stderr().is_terminal();
     let mut ticks = interval(if terminal { REFRESH } else { LOG });

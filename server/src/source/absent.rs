@@ -13,7 +13,7 @@ pub(super) struct Absent {
 
 impl Absent {
     /// What stands in for a source of that name and kind, for that reason.
-    pub fn new(name: String, kind: &str, why: &str) -> Self {
+    pub(super) fn new(name: String, kind: &str, why: &str) -> Self {
         let camera = Camera {
             name,
             source: kind.into(),

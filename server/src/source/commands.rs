@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The pending values. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Commands(Arc<Shared>);
+pub(crate) struct Commands(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -32,7 +32,7 @@ impl Commands {
     }
 
     /// Sets a control.
-    pub fn set(&self, control: &str, value: f64) {
+    pub(crate) fn set(&self, control: &str, value: f64) {
         let mut values = self.values();
         values.set.insert(control.into(), value);
         values.waiting.insert(control.into(), value);
@@ -40,13 +40,13 @@ impl Commands {
     }
 
     /// Presses a button. A new run does not repeat that.
-    pub fn press(&self, button: &str) {
+    pub(crate) fn press(&self, button: &str) {
         self.values().waiting.insert(button.into(), 1.0);
         self.0.waiting.store(true, Ordering::Release);
     }
 
     /// Takes the newest value of each control that was set since the last call.
-    pub fn take(&self) -> BTreeMap<String, f64> {
+    pub(crate) fn take(&self) -> BTreeMap<String, f64> {
         if !self.0.waiting.load(Ordering::Acquire) {
             return BTreeMap::new();
         }
@@ -56,7 +56,7 @@ impl Commands {
     }
 
     /// Starts a new run, which is given everything that was set.
-    pub fn begin_anew(&self) {
+    pub(crate) fn begin_anew(&self) {
         let mut values = self.values();
         values.waiting = values.set.clone();
         let some = !values.waiting.is_empty();
@@ -64,7 +64,7 @@ impl Commands {
     }
 
     /// Forgets everything, for another source.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         *self.values() = Values::default();
         self.0.waiting.store(false, Ordering::Release);
     }

@@ -45,14 +45,14 @@ impl Kind for Ingest {
 
 /// A camera that is pushed.
 #[derive(Debug)]
-pub struct IngestSource {
+pub(crate) struct IngestSource {
     slot: PushSlot,
     fps: f64,
 }
 
 impl IngestSource {
     /// A camera of what is pushed through that slot. Only the rate of the configuration is used, to tell viewers.
-    pub fn new(config: &Config, slot: PushSlot) -> Self {
+    pub(crate) fn new(config: &Config, slot: PushSlot) -> Self {
         Self {
             slot,
             fps: config.fps,

@@ -6,6 +6,10 @@ mod absent;
 mod commands;
 #[cfg(feature = "libcamera")]
 mod device;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod files;
 mod given;
 pub(crate) mod http;
@@ -21,6 +25,10 @@ pub(crate) mod pattern;
 mod port;
 pub(crate) mod push_slot;
 pub(crate) mod relay;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod remote;
 pub(crate) mod spec;
 mod supervise;

@@ -4,7 +4,7 @@
 const LEAST_LIBCAMERA: &str = "0.4";
 
 /// Why a build without libcamera captures from no camera, and what to do about it.
-pub fn not_built() -> String {
+pub(crate) fn not_built() -> String {
     let asked = std::process::Command::new("apt-cache")
         .args(["policy", "libcamera-dev"])
         .env("LC_ALL", "C")

@@ -45,18 +45,18 @@ const LIMIT: u64 = 1 << 52;
 
 impl Numbering {
     /// The seq that a frame of our own would get.
-    pub fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.next
     }
 
     /// Takes the seq for a frame of our own.
-    pub fn own(&mut self) -> u64 {
+    pub(super) fn own(&mut self) -> u64 {
         self.forget_last();
         self.count_on()
     }
 
     /// Whatever comes next is a new frame: the last one isn't shown any more.
-    pub fn forget_last(&mut self) {
+    pub(super) fn forget_last(&mut self) {
         self.brought = None;
     }
 
@@ -65,13 +65,13 @@ impl Numbering {
     }
 
     /// Skips the seq of a frame that was dropped.
-    pub fn skip(&mut self) {
+    pub(super) fn skip(&mut self) {
         self.next += 1;
     }
 
     /// The seq of a frame that has one of its own: that one while it rises. If it falls, its sender has restarted, and its
     /// frames are numbered on from the last one.
-    pub fn keep(&mut self, seq: u64, captured_us: u64) -> Kept {
+    pub(super) fn keep(&mut self, seq: u64, captured_us: u64) -> Kept {
         if self.brought.replace((seq, captured_us)) == Some((seq, captured_us)) {
             return Kept::Again(self.last);
         }

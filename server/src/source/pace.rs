@@ -7,7 +7,7 @@ use crate::demand::Demand;
 use std::time::{Duration, Instant};
 
 /// Holds a source back until the next frame is due and wanted.
-pub struct Pace<'a> {
+pub(super) struct Pace<'a> {
     demand: &'a Demand,
     fps: f64,
     started: Instant,
@@ -19,7 +19,7 @@ pub struct Pace<'a> {
 const IDLE: Duration = Duration::from_secs(60);
 
 impl<'a> Pace<'a> {
-    pub fn new(demand: &'a Demand, fps: f64) -> Self {
+    pub(super) fn new(demand: &'a Demand, fps: f64) -> Self {
         Self {
             demand,
             fps,
@@ -29,7 +29,7 @@ impl<'a> Pace<'a> {
     }
 
     /// Blocks until the next frame is due and wanted; `false` if the pipeline stops.
-    pub fn wait(&mut self) -> bool {
+    pub(super) fn wait(&mut self) -> bool {
         while !self.demand.stopping() {
             if !self.demand.wanted() {
                 self.schedule = None;
@@ -53,7 +53,7 @@ impl<'a> Pace<'a> {
 }
 
 /// Checks a rate.
-pub fn rate(fps: f64) -> Result<f64, SourceError> {
+pub(super) fn rate(fps: f64) -> Result<f64, SourceError> {
     if fps > 0.0 && fps <= FASTEST {
         return Ok(fps);
     }

@@ -48,7 +48,7 @@ impl Kind for Relay {
 
 /// Another server's camera. Its size, rate and quality are what they are over there.
 #[derive(Debug)]
-pub struct RelaySource {
+pub(crate) struct RelaySource {
     origin: pistreamer_client::Config,
     /// The server that relays, and the id of its camera; `None` where this program serves nothing.
     asks: Option<(Via, String)>,
@@ -56,7 +56,7 @@ pub struct RelaySource {
 
 impl RelaySource {
     /// The camera at the other end of a subscription with that configuration.
-    pub fn new(origin: pistreamer_client::Config) -> Self {
+    pub(crate) fn new(origin: pistreamer_client::Config) -> Self {
         Self {
             origin: origin
                 // Between two servers nothing is gained by packing.
@@ -68,7 +68,7 @@ impl RelaySource {
     }
 
     /// The same for a server's camera with that id, which must not be shown its own pictures.
-    pub fn for_camera(self, via: Via, id: String) -> Self {
+    pub(crate) fn for_camera(self, via: Via, id: String) -> Self {
         Self {
             asks: Some((via, id)),
             ..self

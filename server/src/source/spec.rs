@@ -36,7 +36,7 @@ pub(super) struct Typed<'a> {
 
 impl Typed<'_> {
     /// Whether it is a URL of one of these schemes.
-    pub fn is_url(&self, schemes: &[&str]) -> bool {
+    pub(super) fn is_url(&self, schemes: &[&str]) -> bool {
         self.rest.is_some() && schemes.contains(&self.kind)
     }
 }
@@ -101,7 +101,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// An identity that is a word alone.
-    pub fn word(word: impl Into<String>) -> Self {
+    pub(crate) fn word(word: impl Into<String>) -> Self {
         Self {
             word: word.into(),
             rest: String::new(),
@@ -111,7 +111,7 @@ impl Identity {
     /// That of a URL that a kind of source reads: host and port, and the rest, unless that is the kind's usual path and the
     /// host can be nothing else. Of the query, only what chooses a picture counts. An id tells a few bits of it, and the
     /// rest may hold secrets under any name; and so a new password makes no other camera.
-    pub fn url(kind: &str, endpoint: &Endpoint, usual: Option<&str>) -> Self {
+    pub(crate) fn url(kind: &str, endpoint: &Endpoint, usual: Option<&str>) -> Self {
         let (path, query) = endpoint
             .path
             .split_once('?')

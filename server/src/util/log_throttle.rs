@@ -25,7 +25,7 @@ struct Count {
 }
 
 impl EventThrottle {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Mutex::new(Count {
             total: 0,
             lately: 0,
@@ -39,7 +39,7 @@ impl EventThrottle {
     }
 
     /// Counts an event. Returns how many there were lately if this one is to be logged.
-    pub fn again(&self) -> Option<u64> {
+    pub(crate) fn again(&self) -> Option<u64> {
         let mut count = self.count();
         let now = Instant::now();
         if count.last.is_none_or(|last| now - last > QUIET) {
@@ -52,7 +52,7 @@ impl EventThrottle {
     }
 
     /// Events so far.
-    pub fn times(&self) -> u64 {
+    pub(crate) fn times(&self) -> u64 {
         self.count().total
     }
 }
@@ -74,7 +74,7 @@ pub(crate) struct Connected {
 }
 
 impl ConnectionThrottle {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         const A_SECOND: u32 = 1;
         const AT_ONCE: u32 = 30;
         Self(Mutex::new(Thinned {
@@ -84,7 +84,7 @@ impl ConnectionThrottle {
     }
 
     /// A client connects.
-    pub fn came(&self) -> Connected {
+    pub(crate) fn came(&self) -> Connected {
         let left_out = self.again();
         match left_out {
             None => tracing::debug!("connected"),
@@ -99,7 +99,7 @@ impl ConnectionThrottle {
     }
 
     /// If this event is to be logged, the number of events since the last one that were not.
-    pub fn again(&self) -> Option<u64> {
+    pub(crate) fn again(&self) -> Option<u64> {
         // Nothing panics while it holds this lock.
         let mut thinned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -114,7 +114,7 @@ impl ConnectionThrottle {
 
 impl Connected {
     /// It disconnects.
-    pub fn went(self, reason: impl Display) {
+    pub(crate) fn went(self, reason: impl Display) {
         if self.is_told {
             tracing::info!(%reason, "disconnected");
         } else {

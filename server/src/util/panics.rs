@@ -9,7 +9,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 /// Writes every panic from here on to the log, in one line each, instead of several to standard error. A panic that
 /// comes again and again is folded.
-pub fn log() {
+pub(crate) fn log() {
     static SEEN: EventThrottle = EventThrottle::new();
     panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
         let Some(times) = SEEN.again() else { return };

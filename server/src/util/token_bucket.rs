@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 /// What is left of it.
 #[derive(Debug)]
-pub struct TokenBucket {
+pub(crate) struct TokenBucket {
     /// Time in which one is earned.
     interval: Duration,
     /// Time in which as many are earned as may be had at once.
@@ -16,12 +16,12 @@ pub struct TokenBucket {
 
 impl TokenBucket {
     /// `rate` a second, and `burst` at once.
-    pub fn new(rate: u32, burst: u32) -> Self {
+    pub(crate) fn new(rate: u32, burst: u32) -> Self {
         Self::every(Duration::from_secs(1) / rate, burst)
     }
 
     /// One each `interval`, and `burst` at once.
-    pub fn every(interval: Duration, burst: u32) -> Self {
+    pub(crate) fn every(interval: Duration, burst: u32) -> Self {
         Self {
             interval,
             burst: interval * burst,
@@ -30,17 +30,17 @@ impl TokenBucket {
     }
 
     /// How long until something is left.
-    pub fn wait(&self, now: Instant) -> Duration {
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
         self.spent_until.saturating_duration_since(now + self.burst)
     }
 
     /// Whether nothing is left.
-    pub fn is_spent(&self, now: Instant) -> bool {
+    pub(crate) fn is_spent(&self, now: Instant) -> bool {
         self.spent_until > now + self.burst
     }
 
     /// Takes one, whether it is there or not.
-    pub fn spend(&mut self, now: Instant) {
+    pub(crate) fn spend(&mut self, now: Instant) {
         self.spent_until = self.spent_until.max(now) + self.interval;
     }
 }

@@ -21,7 +21,7 @@ const MOST_OUTPUT: usize = 1 << 20;
 const INSIDE: &str = "PISTREAMER_TEST_ISOLATED";
 
 /// Runs `body` in a process of its own and fails where it fails. `name` is the test's full name.
-pub fn isolated(name: &str, body: impl FnOnce()) {
+pub(crate) fn isolated(name: &str, body: impl FnOnce()) {
     if is_inside() {
         return body();
     }
@@ -33,12 +33,12 @@ pub fn isolated(name: &str, body: impl FnOnce()) {
 }
 
 /// Whether this is a process that runs a body.
-pub fn is_inside() -> bool {
+pub(crate) fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
 /// The process that runs the body of the test with that full name.
-pub fn inside(name: &str) -> Command {
+pub(crate) fn inside(name: &str) -> Command {
     let own = std::env::current_exe().unwrap();
     let mut command = with_virtual_cameras(own);
     command.env(INSIDE, "1");
@@ -47,7 +47,7 @@ pub fn inside(name: &str) -> Command {
 }
 
 /// A command whose libcamera has the virtual cameras and no other.
-pub fn with_virtual_cameras(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn with_virtual_cameras(program: impl AsRef<OsStr>) -> Command {
     let prefix = std::env::var_os("PISTREAMER_TEST_LIBCAMERA").expect(
         "PISTREAMER_TEST_LIBCAMERA is not set: run ./dev test, or `. target/tools/libcamera-*/env.sh` first",
     );
@@ -65,7 +65,7 @@ pub fn with_virtual_cameras(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Waits for a program's end within bounds of time and output; tells whether it succeeded, and all it printed.
-pub fn finish(mut command: Command) -> (bool, String) {
+pub(crate) fn finish(mut command: Command) -> (bool, String) {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

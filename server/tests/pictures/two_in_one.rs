@@ -1,10 +1,10 @@
 //! Files of two pictures, as phones write them (CIPA DC-007): the second, such as a preview, lies behind the first.
 
 /// Between the two.
-pub const PADDING: usize = 8;
+pub(super) const PADDING: usize = 8;
 
 /// A file of both.
-pub fn two_in_one(first: &[u8], second: &[u8]) -> Vec<u8> {
+pub(super) fn two_in_one(first: &[u8], second: &[u8]) -> Vec<u8> {
     let long = |number: usize| (number as u32).to_be_bytes();
     let mut index = b"\xff\xe2\0\x58MPF\0MM\0*\0\0\0\x08\0\x03".to_vec();
     index.extend(b"\xb0\0\0\x07\0\0\0\x040100");

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// A connection that comes from another address of the loopback network.
-pub async fn connect_from(last: u8, server: SocketAddr) -> TcpStream {
+pub(crate) async fn connect_from(last: u8, server: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket
         .bind((Ipv4Addr::new(127, 0, 0, last), 0).into())

@@ -10,18 +10,18 @@ use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// A server that lets nobody in without a key, and the store of its keys.
-pub struct Locked {
+pub(crate) struct Locked {
     pub server: TestServer,
     pub store: Store,
     directory: TempDir,
 }
 
 impl Locked {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_| ())
     }
 
-    pub fn start_with(change: impl FnOnce(&mut Flags)) -> Self {
+    pub(crate) fn start_with(change: impl FnOnce(&mut Flags)) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), change)
     }
 
@@ -42,7 +42,7 @@ impl Locked {
     }
 
     /// The same server again, on another port.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         let Self {
             server, directory, ..
         } = self;
@@ -51,16 +51,16 @@ impl Locked {
     }
 
     /// Where the server keeps its keys.
-    pub fn state(&self) -> &Path {
+    pub(crate) fn state(&self) -> &Path {
         self.store.directory()
     }
 
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.store.read().unwrap().owners().unwrap().as_str().into()
     }
 
     /// A further key.
-    pub fn add(&self, name: &str, role: Role) -> String {
+    pub(crate) fn add(&self, name: &str, role: Role) -> String {
         let key = Key::random().unwrap();
         let secret = Secret::Key(key.clone());
         let entry = Entry::new(name.parse().unwrap(), role, secret);
@@ -68,7 +68,7 @@ impl Locked {
         key.as_str().into()
     }
 
-    pub async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
         let bytes = self.server.request(method, path, headers).await;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -79,12 +79,12 @@ impl Locked {
         }
     }
 
-    pub async fn get(&self, path: &str, headers: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, headers: &str) -> Answer {
         self.ask("GET", path, headers).await
     }
 
     /// Asks until the server has noticed a change of its keys.
-    pub async fn until(&self, path: &str, headers: &str, status: u16) -> Answer {
+    pub(crate) async fn until(&self, path: &str, headers: &str, status: u16) -> Answer {
         loop {
             let answer = self.get(path, headers).await;
             if answer.status == status {
@@ -93,14 +93,14 @@ impl Locked {
         }
     }
 
-    pub async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
         let length = format!("{headers}Content-Length: {}\r\n\r\n{body}", body.len());
         // What the helper puts behind it as the end of the headers comes after the body, where nobody reads it.
         self.ask("POST", path, &length).await
     }
 
     /// The cookie for a key.
-    pub async fn session(&self, key: &str) -> String {
+    pub(crate) async fn session(&self, key: &str) -> String {
         let body = format!(r#"{{"key":"{key}"}}"#);
         let answer = self.post("/api/v1/session", "", &body).await;
         assert_eq!(answer.status, 204, "{}", answer.body);
@@ -113,14 +113,14 @@ impl Locked {
     }
 }
 
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     head: String,
     pub body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let headers = self.head.lines().filter_map(|line| line.split_once(": "));
         headers
             .filter(|(key, _)| key.eq_ignore_ascii_case(name))
@@ -130,7 +130,7 @@ impl Answer {
     }
 }
 
-pub fn basic(user: &str, password: &str) -> String {
+pub(crate) fn basic(user: &str, password: &str) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     format!("Authorization: Basic {text}\r\n")

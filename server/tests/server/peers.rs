@@ -34,7 +34,7 @@ const GROWTH: u64 = 32 << 20;
 const STALL: Duration = Duration::from_secs(30);
 
 /// What one peer is about to do wrong.
-pub struct Faults {
+pub(crate) struct Faults {
     left: AtomicUsize,
     /// Whether the last one is a peer that says nothing any more.
     stalls: AtomicUsize,
@@ -43,7 +43,7 @@ pub struct Faults {
 }
 
 /// What comes next.
-pub enum Next {
+pub(crate) enum Next {
     /// A fault, by this chance.
     Fault(fastrand::Rng),
     /// Silence, until the server gives up.
@@ -102,7 +102,7 @@ impl Faults {
 const INTERVAL: Duration = Duration::from_millis(20);
 
 /// A picture with something wrong, or with nothing.
-pub fn bent(chance: &mut fastrand::Rng) -> Vec<u8> {
+pub(crate) fn bent(chance: &mut fastrand::Rng) -> Vec<u8> {
     let mut jpeg = picture((64, 48), chance.u8(..));
     match chance.u8(..5) {
         0 => jpeg.truncate(chance.usize(..jpeg.len())),
@@ -119,14 +119,14 @@ pub fn bent(chance: &mut fastrand::Rng) -> Vec<u8> {
     jpeg
 }
 
-pub fn garbage(chance: &mut fastrand::Rng, most: usize) -> Vec<u8> {
+pub(crate) fn garbage(chance: &mut fastrand::Rng, most: usize) -> Vec<u8> {
     let mut bytes = vec![0; chance.usize(..=most)];
     chance.fill(&mut bytes);
     bytes
 }
 
 /// Sends what the server may hang up on at any time.
-pub async fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+pub(crate) async fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     // A server that reads no further must not hold up the peer.
     matches!(
         timeout(Duration::from_secs(1), stream.write_all(bytes)).await,
@@ -135,7 +135,7 @@ pub async fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
 }
 
 /// Ends a connection in one of the ways in which connections end.
-pub async fn leave(mut stream: TcpStream, chance: &mut fastrand::Rng) {
+pub(crate) async fn leave(mut stream: TcpStream, chance: &mut fastrand::Rng) {
     match chance.u8(..4) {
         // A reset.
         0 => drop(socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))),
@@ -147,7 +147,7 @@ pub async fn leave(mut stream: TcpStream, chance: &mut fastrand::Rng) {
 }
 
 /// Says nothing, and reads until the server has hung up.
-pub async fn stall(mut stream: TcpStream) {
+pub(crate) async fn stall(mut stream: TcpStream) {
     let hung_up = async { while matches!(stream.read(&mut [0; 4096]).await, Ok(1..)) {} };
     timeout(STALL, hung_up)
         .await

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// The program, with nothing to read and its output in pipes.
-pub fn pistreamer(arguments: &[&str]) -> Command {
+pub(crate) fn pistreamer(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pistreamer"));
     command
         .args(arguments)
@@ -23,12 +23,12 @@ fn serve(arguments: &[&str]) -> (Child, String) {
 }
 
 /// A running server and the first URL that it printed.
-pub fn started(command: Command) -> (Child, String) {
+pub(crate) fn started(command: Command) -> (Child, String) {
     started_with(command, Stdio::null())
 }
 
 /// The same, with its log somewhere.
-pub fn started_with(mut command: Command, log: Stdio) -> (Child, String) {
+pub(crate) fn started_with(mut command: Command, log: Stdio) -> (Child, String) {
     let mut child = command.stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap())
@@ -43,7 +43,7 @@ pub fn started_with(mut command: Command, log: Stdio) -> (Child, String) {
 }
 
 /// The one line in which it refuses these arguments.
-pub fn refused(arguments: &[&str]) -> String {
+pub(crate) fn refused(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = pistreamer(arguments).output().unwrap();
     assert!(!status.success(), "{arguments:?} were taken");
     let text = String::from_utf8(stderr).unwrap();
@@ -167,7 +167,7 @@ fn send(signal: &str, child: &Child) {
 }
 
 /// Ends it as systemd does, and returns how it ended.
-pub fn terminate(child: &mut Child) -> ExitStatus {
+pub(crate) fn terminate(child: &mut Child) -> ExitStatus {
     send("-TERM", child);
     child.wait().unwrap()
 }

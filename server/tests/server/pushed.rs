@@ -22,7 +22,7 @@ fn tcp_listen() -> TestServer {
 }
 
 /// Where a server's tcp-listen source listens.
-pub async fn address(server: &TestServer) -> String {
+pub(crate) async fn address(server: &TestServer) -> String {
     // From here on it says that nobody pushes.
     server
         .camera_is(|camera| camera["state"] == "no-signal")
@@ -32,7 +32,7 @@ pub async fn address(server: &TestServer) -> String {
 }
 
 /// The next state that a viewer is told of.
-pub async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
+pub(crate) async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
     loop {
         if let ServerMessage::State(status) = viewer.told().await {
             return (status.state, status.reason);
@@ -40,7 +40,7 @@ pub async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
     }
 }
 
-pub fn image(jpeg: &[u8]) -> Vec<u8> {
+pub(crate) fn image(jpeg: &[u8]) -> Vec<u8> {
     [&(jpeg.len() as u32).to_le_bytes(), jpeg].concat()
 }
 
@@ -51,7 +51,7 @@ async fn next_part(stream: &mut tokio::io::BufReader<TcpStream>) -> (u16, u16) {
 }
 
 /// The next part's picture.
-pub async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u8> {
+pub(crate) async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u8> {
     let part = async {
         let mut length = None;
         loop {
@@ -77,7 +77,7 @@ pub async fn next_picture(stream: &mut tokio::io::BufReader<TcpStream>) -> Vec<u
 }
 
 /// Whether a picture says something in bright letters on a dark ground, as no camera of these tests draws it.
-pub fn is_placard(jpeg: &[u8]) -> bool {
+pub(crate) fn is_placard(jpeg: &[u8]) -> bool {
     let pixels = jpeg_decoder::Decoder::new(jpeg).decode().unwrap();
     let bright = pixels.iter().filter(|value| **value > 150).count();
     (1..pixels.len() / 4).contains(&bright)

@@ -16,32 +16,32 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 /// The program with a file of its own.
-pub struct Server {
+pub(crate) struct Server {
     pub directory: TempDir,
     pub child: Running,
     pub address: SocketAddr,
     log: BufReader<ChildStderr>,
 }
 
-pub const HEAD: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[access]\nno_auth = true\n";
+pub(crate) const HEAD: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[access]\nno_auth = true\n";
 
-pub fn camera(id: &str, rest: &str) -> String {
+pub(crate) fn camera(id: &str, rest: &str) -> String {
     format!("[[camera]]\nid = \"{id}\"\nfps = 20\n{rest}\n")
 }
 
 impl Server {
-    pub fn start(cameras: &str) -> Self {
+    pub(crate) fn start(cameras: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pistreamer.toml");
         std::fs::write(&path, HEAD.to_owned() + cameras).unwrap();
         Self::start_in(directory, &path)
     }
 
-    pub fn start_in(directory: TempDir, path: &Path) -> Self {
+    pub(crate) fn start_in(directory: TempDir, path: &Path) -> Self {
         Self::run(directory, pistreamer(&["--config", path.to_str().unwrap()]))
     }
 
-    pub fn run(directory: TempDir, command: Command) -> Self {
+    pub(crate) fn run(directory: TempDir, command: Command) -> Self {
         let (mut child, url) = started_with(command, Stdio::piped());
         let address = url.trim_end_matches('/').split_once("://").unwrap().1;
         Self {
@@ -52,32 +52,32 @@ impl Server {
         }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("pistreamer.toml")
     }
 
     /// Replaces the file in one step, as careful programs do.
-    pub fn replace(&self, text: &str) {
+    pub(crate) fn replace(&self, text: &str) {
         let next = self.directory.path().join("next");
         std::fs::write(&next, text).unwrap();
         std::fs::rename(next, self.path()).unwrap();
     }
 
     /// Asks for the file to be read now.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         let pid = self.child.0.id().to_string();
         let sent = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
         assert!(sent.success());
     }
 
     /// The log's next line with that text.
-    pub fn log(&mut self, text: &str) -> String {
+    pub(crate) fn log(&mut self, text: &str) -> String {
         let mut lines = self.log.by_ref().lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains(text));
         line.unwrap_or_else(|| panic!("the log never says {text:?}"))
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         self.get_by("GET", path).await
     }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use tokio::time::timeout;
 
 /// Runs a program to its end; what it printed.
-pub async fn run(package: &'static str, program: &str, arguments: &[&str]) -> String {
+pub(crate) async fn run(package: &'static str, program: &str, arguments: &[&str]) -> String {
     let mut command = tokio::process::Command::new(program);
     command
         .args(arguments)
@@ -30,7 +30,7 @@ pub async fn run(package: &'static str, program: &str, arguments: &[&str]) -> St
 }
 
 /// Runs Python with Debian's modules; that Python need not be the first one on PATH.
-pub async fn python(packages: &'static str, modules: &str, arguments: &[&str]) -> String {
+pub(crate) async fn python(packages: &'static str, modules: &str, arguments: &[&str]) -> String {
     let has = |python: &&&str| {
         let mut command = Command::new(**python);
         command.args(["-c", &format!("import {modules}")]);
@@ -50,7 +50,7 @@ pub async fn python(packages: &'static str, modules: &str, arguments: &[&str]) -
 }
 
 /// Says what to install, and fails.
-pub fn missing(package: &str, what: &str, error: impl std::fmt::Display) -> ! {
+pub(crate) fn missing(package: &str, what: &str, error: impl std::fmt::Display) -> ! {
     panic!(
         "this test needs {what} ({error}): install it with  apt install {package}  or run ./dev test, which does"
     );

@@ -24,10 +24,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 #[path = "flags.rs"]
 mod flags;
 
-pub use flags::Flags;
+pub(crate) use flags::Flags;
 
 /// Whatever takes so long in a test is a hang.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server. `stop` ends it in good order.
 pub struct TestServer {
@@ -116,21 +116,21 @@ fn configured(change: impl FnOnce(&mut Flags)) -> Config {
 
 /// What chance decides in a test: the same each time, so that a test that fails does so because of what changed, and
 /// something else for each `PISTREAMER_SEED`.
-pub fn chance() -> fastrand::Rng {
+pub(crate) fn chance() -> fastrand::Rng {
     let given = std::env::var("PISTREAMER_SEED");
     fastrand::Rng::with_seed(given.map_or(1, |seed| seed.parse().unwrap()))
 }
 
 /// A frame as a viewer receives it.
 #[derive(Debug)]
-pub struct Received {
+pub(crate) struct Received {
     pub stamp: Stamp,
     pub message_len: usize,
     pub jpeg: Vec<u8>,
 }
 
 /// A viewer's end of a WebSocket.
-pub struct TestViewer {
+pub(crate) struct TestViewer {
     pub socket: WebSocketStream<TcpStream>,
     unpacker: Unpacker,
     /// Skips told so far.
@@ -138,12 +138,12 @@ pub struct TestViewer {
 }
 
 impl TestViewer {
-    pub async fn connect(server: impl Into<SocketAddr>) -> Self {
+    pub(crate) async fn connect(server: impl Into<SocketAddr>) -> Self {
         Self::connect_with(server, "/ws", &[]).await.unwrap()
     }
 
     /// Connects with a path and headers of the caller's.
-    pub async fn connect_with(
+    pub(crate) async fn connect_with(
         server: impl Into<SocketAddr>,
         path: &str,
         headers: &[(&'static str, &str)],
@@ -153,7 +153,7 @@ impl TestViewer {
         Self::connect_over(stream, address, path, headers).await
     }
 
-    pub async fn connect_over(
+    pub(crate) async fn connect_over(
         stream: TcpStream,
         server: impl Into<SocketAddr>,
         path: &str,
@@ -176,7 +176,7 @@ impl TestViewer {
     }
 
     /// The next message of any kind.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         let message = timeout(PATIENCE, self.socket.next())
             .await
             .expect("nothing came");
@@ -184,7 +184,7 @@ impl TestViewer {
     }
 
     /// The next binary message.
-    pub async fn message(&mut self) -> Bytes {
+    pub(crate) async fn message(&mut self) -> Bytes {
         let binary = async {
             loop {
                 if let Message::Binary(message) = self.next().await.expect("the server went") {
@@ -197,7 +197,7 @@ impl TestViewer {
     }
 
     /// The next text message.
-    pub async fn told(&mut self) -> ServerMessage {
+    pub(crate) async fn told(&mut self) -> ServerMessage {
         let text = async {
             loop {
                 if let Message::Text(text) = self.next().await.expect("the server went") {
@@ -208,7 +208,7 @@ impl TestViewer {
         timeout(PATIENCE, text).await.expect("nothing was told")
     }
 
-    pub async fn hello(&mut self) -> Hello {
+    pub(crate) async fn hello(&mut self) -> Hello {
         match self.next().await {
             Some(Message::Text(text)) => match ServerMessage::from_json(&text).unwrap() {
                 ServerMessage::Hello(hello) => hello,
@@ -219,7 +219,7 @@ impl TestViewer {
     }
 
     /// What comes next: a message, or else a frame.
-    pub async fn heard(&mut self) -> Result<ServerMessage, Received> {
+    pub(crate) async fn heard(&mut self) -> Result<ServerMessage, Received> {
         loop {
             match self.next().await.expect("the server went") {
                 Message::Binary(message) => {
@@ -241,7 +241,7 @@ impl TestViewer {
     }
 
     /// The next frame. What is told before it is skipped over, and skips are added up.
-    pub async fn frame(&mut self) -> Received {
+    pub(crate) async fn frame(&mut self) -> Received {
         let frame = async {
             loop {
                 match self.heard().await {
@@ -254,11 +254,11 @@ impl TestViewer {
         timeout(PATIENCE, frame).await.expect("no frame came")
     }
 
-    pub async fn say(&mut self, message: ViewerMessage) {
+    pub(crate) async fn say(&mut self, message: ViewerMessage) {
         self.say_raw(Message::text(message.to_json())).await;
     }
 
-    pub async fn say_raw(&mut self, message: Message) {
+    pub(crate) async fn say_raw(&mut self, message: Message) {
         self.socket.send(message).await.unwrap();
     }
 }
@@ -282,7 +282,7 @@ impl TestServer {
 }
 
 /// A JPEG of one grey.
-pub fn picture(size: (u32, u32), brightness: u8) -> Vec<u8> {
+pub(crate) fn picture(size: (u32, u32), brightness: u8) -> Vec<u8> {
     let (width, height) = (size.0 as usize, size.1 as usize);
     let y = vec![brightness; width * height];
     let chroma = vec![128; width / 2 * height.div_ceil(2)];
@@ -301,7 +301,7 @@ pub fn picture(size: (u32, u32), brightness: u8) -> Vec<u8> {
 }
 
 /// A JPEG of at least so many bytes: beside a picture of one grey, there are segments that decoders leave out.
-pub fn heavy_picture(size: (u32, u32), number: u8, bytes: usize) -> Vec<u8> {
+pub(crate) fn heavy_picture(size: (u32, u32), number: u8, bytes: usize) -> Vec<u8> {
     let mut jpeg = picture(size, 40 * number);
     // Not one value throughout, which the pack would make small.
     let mut state = u32::from(number) + 1;
@@ -318,7 +318,7 @@ pub fn heavy_picture(size: (u32, u32), number: u8, bytes: usize) -> Vec<u8> {
 }
 
 /// A script of `tests/python/`, run by a Python that has Pillow.
-pub fn python(script: &str) -> Command {
+pub(crate) fn python(script: &str) -> Command {
     let has_pillow = |python: &str| {
         let check = Command::new(python).args(["-c", "import PIL"]).output();
         check.is_ok_and(|check| check.status.success())
@@ -336,7 +336,7 @@ pub fn python(script: &str) -> Command {
 }
 
 /// A child process that ends with the test.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -348,7 +348,7 @@ impl Drop for Running {
 
 /// Memory of a process in bytes, or of this one, which is `self`: `VmRSS:` is what it has now, `VmHWM:` the most that it
 /// ever had (proc(5)).
-pub fn memory(process: impl std::fmt::Display, which: &str) -> u64 {
+pub(crate) fn memory(process: impl std::fmt::Display, which: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(which));
     let kib = line.unwrap().split_whitespace().next().unwrap();

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-pub type Picture = watch::Receiver<Arc<Vec<u8>>>;
+pub(crate) type Picture = watch::Receiver<Arc<Vec<u8>>>;
 
 /// A camera sends so often.
 const EVERY: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ fn headers_only(mut jpeg: Vec<u8>) -> Vec<u8> {
 }
 
 /// A camera that answers each request with its picture.
-pub async fn answer(listener: TcpListener, picture: Picture) {
+pub(crate) async fn answer(listener: TcpListener, picture: Picture) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         let jpeg = picture.borrow().clone();
@@ -59,7 +59,7 @@ pub async fn answer(listener: TcpListener, picture: Picture) {
 }
 
 /// A camera that pushes its pictures over TCP, on a new connection after each that was ended.
-pub async fn push_over_tcp(listener: String, picture: Picture) {
+pub(crate) async fn push_over_tcp(listener: String, picture: Picture) {
     loop {
         let mut stream = TcpStream::connect(&listener).await.unwrap();
         let mut pace = interval(EVERY);
@@ -74,7 +74,7 @@ pub async fn push_over_tcp(listener: String, picture: Picture) {
 }
 
 /// A pusher that sends its pictures whatever becomes of them.
-pub async fn push_to_ingest(server: SocketAddr, picture: Picture) {
+pub(crate) async fn push_to_ingest(server: SocketAddr, picture: Picture) {
     // Until the source has begun it takes nobody.
     let pusher = loop {
         if let Ok(pusher) = TestViewer::connect_with(server, "/ingest", &[]).await {

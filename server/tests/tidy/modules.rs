@@ -7,11 +7,11 @@ use std::io;
 use std::path::Path;
 
 /// A module's path, such as `["front", "tls"]`; empty for the crate itself.
-pub type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
 /// The modules of a crate, each with the modules that it imports.
 #[derive(Debug, Default)]
-pub struct Modules {
+pub(crate) struct Modules {
     sources: BTreeMap<Module, Vec<Token>>,
     /// Names that a module's file imports from a module below it, for its children to use through it.
     handed_on: BTreeMap<(Module, String), Module>,
@@ -26,7 +26,7 @@ enum Token {
 
 impl Modules {
     /// Reads a crate's `src`, or what is laid out like one.
-    pub fn read(src: &Path) -> io::Result<Self> {
+    pub(crate) fn read(src: &Path) -> io::Result<Self> {
         let mut modules = Self::default();
         modules.read_folder(src, &Vec::new())?;
         for (module, tokens) in &modules.sources {
@@ -76,7 +76,7 @@ impl Modules {
     }
 
     /// Every module that is imported, with the one that imports it.
-    pub fn imports(&self) -> BTreeSet<(Module, Module)> {
+    pub(crate) fn imports(&self) -> BTreeSet<(Module, Module)> {
         let mut imports = BTreeSet::new();
         for (module, tokens) in &self.sources {
             for path in paths(tokens) {
@@ -136,7 +136,7 @@ impl Modules {
 
     /// Circles among the modules of one folder: files that import each other, directly or through others beside them. What
     /// a folder's own file (`mod.rs`) declares is at hand for all below it, and does not count.
-    pub fn circles(&self) -> Vec<Vec<String>> {
+    pub(crate) fn circles(&self) -> Vec<Vec<String>> {
         let mut folders: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
         for (from, to) in self.imports() {
             let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

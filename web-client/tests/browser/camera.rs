@@ -12,12 +12,12 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Element, HtmlElement};
 
 /// Runs the body of a JavaScript function.
-pub fn run(script: &str) -> JsValue {
+pub(crate) fn run(script: &str) -> JsValue {
     Function::new_no_args(script).call0(&JsValue::NULL).unwrap()
 }
 
 /// Of the page.
-pub fn body() -> HtmlElement {
+pub(crate) fn body() -> HtmlElement {
     web_sys::window()
         .unwrap()
         .document()
@@ -27,7 +27,7 @@ pub fn body() -> HtmlElement {
 }
 
 /// An element that is in no document.
-pub fn camera(src: &str) -> HtmlElement {
+pub(crate) fn camera(src: &str) -> HtmlElement {
     shell::custom::define();
     let document = web_sys::window().unwrap().document().unwrap();
     let camera: HtmlElement = document
@@ -41,7 +41,7 @@ pub fn camera(src: &str) -> HtmlElement {
 }
 
 /// Waits for an event of the element whose detail has this property and value; gives that detail.
-pub async fn event(
+pub(crate) async fn event(
     camera: &HtmlElement,
     kind: &'static str,
     name: &'static str,
@@ -64,13 +64,13 @@ pub async fn event(
 }
 
 /// What the element has told under one name so far, by one property of each detail.
-pub struct Told {
+pub(crate) struct Told {
     told: Rc<RefCell<Vec<String>>>,
     _listener: js::Listener,
 }
 
 impl Told {
-    pub fn by(camera: &HtmlElement, kind: &'static str, name: &'static str) -> Self {
+    pub(crate) fn by(camera: &HtmlElement, kind: &'static str, name: &'static str) -> Self {
         let told: Rc<RefCell<Vec<String>>> = Rc::default();
         let listener = js::Listener::new(camera, kind, {
             let told = Rc::clone(&told);
@@ -85,19 +85,19 @@ impl Told {
         }
     }
 
-    pub fn so_far(&self) -> Vec<String> {
+    pub(crate) fn so_far(&self) -> Vec<String> {
         self.told.borrow().clone()
     }
 }
 
 /// Calls a method of the element.
-pub fn call(camera: &HtmlElement, method: &str) -> JsValue {
+pub(crate) fn call(camera: &HtmlElement, method: &str) -> JsValue {
     let method: Function = js::get(camera, method).unchecked_into();
     method.call0(camera).unwrap()
 }
 
 /// The name of the file that `snapshot()` gives, or why it gives none.
-pub async fn snapshot(camera: &HtmlElement) -> Result<String, String> {
+pub(crate) async fn snapshot(camera: &HtmlElement) -> Result<String, String> {
     let promise: Promise = call(camera, "snapshot").unchecked_into();
     match JsFuture::from(promise).await {
         Ok(file) => Ok(js::get(&file, "name").as_string().unwrap()),
@@ -106,18 +106,18 @@ pub async fn snapshot(camera: &HtmlElement) -> Result<String, String> {
 }
 
 /// What changed attributes lead to happens after everything that is under way.
-pub async fn settled() {
+pub(crate) async fn settled() {
     let promise = Promise::resolve(&JsValue::NULL);
     JsFuture::from(promise).await.unwrap();
 }
 
 /// An element in the page, live with frame 1 of a server that tells its time.
-pub async fn live(src: &str) -> (HtmlElement, Server) {
+pub(crate) async fn live(src: &str) -> (HtmlElement, Server) {
     live_with(src, &[]).await
 }
 
 /// The same, with attributes.
-pub async fn live_with(src: &str, attributes: &[(&str, &str)]) -> (HtmlElement, Server) {
+pub(crate) async fn live_with(src: &str, attributes: &[(&str, &str)]) -> (HtmlElement, Server) {
     let camera = camera(src);
     for (name, value) in attributes {
         camera.set_attribute(name, value).unwrap();
@@ -130,7 +130,7 @@ pub async fn live_with(src: &str, attributes: &[(&str, &str)]) -> (HtmlElement, 
 }
 
 /// Lets the element in.
-pub async fn greet(server: &mut Server) {
+pub(crate) async fn greet(server: &mut Server) {
     server.hears("open").await;
     server.say(&hello_json());
     // The first ping is sent as soon as the socket is open.
@@ -142,17 +142,17 @@ pub async fn greet(server: &mut Server) {
 }
 
 /// Sends a frame and waits until it is drawn; gives what the element tells about it.
-pub async fn show(camera: &HtmlElement, server: &Server, seq: u32, colour: &str) -> JsValue {
+pub(crate) async fn show(camera: &HtmlElement, server: &Server, seq: u32, colour: &str) -> JsValue {
     server.send_bytes(&pack(&jpeg(seq.into(), colour).await));
     event(camera, "frame", "seq", seq.into()).await
 }
 
 /// The element without workers, so that the page's fake socket is the one that it uses. They are back with this value's end.
-pub struct WithoutWorkers;
+pub(crate) struct WithoutWorkers;
 
 impl WithoutWorkers {
     /// Until this is dropped.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         replace_socket();
         run("const canvas = HTMLCanvasElement.prototype;
             globalThis.transferControl = canvas.transferControlToOffscreen;
@@ -169,7 +169,7 @@ impl Drop for WithoutWorkers {
 
 /// Keeps the canvases that become videos, counts the recorded bytes, and keeps the names under which files are saved
 /// instead of saving them.
-pub const WATCH_MEDIA: &str = "
+pub(crate) const WATCH_MEDIA: &str = "
     const canvas = HTMLCanvasElement.prototype, link = HTMLAnchorElement.prototype;
     const recorder = MediaRecorder.prototype;
     globalThis.realMedia = [canvas.captureStream, link.click, recorder.start];
@@ -187,18 +187,18 @@ pub const WATCH_MEDIA: &str = "
     link.click = function () { saved.push(this.download); dispatchEvent(new Event('saved')); };";
 
 /// Has videos made and files saved again.
-pub const LEAVE_MEDIA: &str = "
+pub(crate) const LEAVE_MEDIA: &str = "
     [HTMLCanvasElement.prototype.captureStream, HTMLAnchorElement.prototype.click, MediaRecorder.prototype.start] = realMedia;";
 
 /// A part of what lies over the picture.
-pub fn part(camera: &HtmlElement, selector: &str) -> HtmlElement {
+pub(crate) fn part(camera: &HtmlElement, selector: &str) -> HtmlElement {
     let shadow = camera.shadow_root().unwrap();
     let part: Element = shadow.query_selector(selector).unwrap().unwrap();
     part.unchecked_into()
 }
 
 /// Has the element load what lies over the picture once it is asked for, and closes it again.
-pub async fn load_panels(camera: &HtmlElement) {
+pub(crate) async fn load_panels(camera: &HtmlElement) {
     let opens_and_closes = Function::new_with_args(
         "camera",
         "const shadow = camera.shadowRoot, more = shadow.getElementById('b-more');

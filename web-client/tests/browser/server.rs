@@ -11,13 +11,13 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BroadcastChannel, CanvasRenderingContext2d, HtmlCanvasElement, MessageEvent};
 
 /// JavaScript that replaces `WebSocket` in a page or in a worker.
-pub const SERVER: &str = include_str!("server.js");
+pub(crate) const SERVER: &str = include_str!("server.js");
 
 /// More events than any test has under way; one too many fails the test.
-pub const ROOM: usize = 64;
+pub(crate) const ROOM: usize = 64;
 
 /// The server's end of one address.
-pub struct Server {
+pub(crate) struct Server {
     channel: BroadcastChannel,
     heard: mpsc::Receiver<String>,
     _listener: js::Listener,
@@ -25,7 +25,7 @@ pub struct Server {
 
 impl Server {
     /// Listens at an address; call it before anything connects.
-    pub fn at(url: &str) -> Self {
+    pub(crate) fn at(url: &str) -> Self {
         let channel = BroadcastChannel::new(url).unwrap();
         let (mut tell, heard) = mpsc::channel(ROOM);
         let listener = js::Listener::new(&channel, "message", move |event: MessageEvent| {
@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// The viewer's next words that contain this.
-    pub async fn hears(&mut self, words: &str) -> String {
+    pub(crate) async fn hears(&mut self, words: &str) -> String {
         loop {
             let heard = self.heard.next().await.unwrap();
             if heard.contains(words) {
@@ -51,17 +51,17 @@ impl Server {
     }
 
     /// Sends a text message.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         self.send("message", &text.into());
     }
 
     /// Sends a binary message.
-    pub fn send_bytes(&self, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&self, bytes: &[u8]) {
         self.send("message", &Uint8Array::from(bytes).buffer());
     }
 
     /// Ends the connection, with that code.
-    pub fn close(&self, code: u16) {
+    pub(crate) fn close(&self, code: u16) {
         self.send("close", &code.into());
     }
 
@@ -78,12 +78,12 @@ impl Drop for Server {
 }
 
 /// Replaces `WebSocket` in this page.
-pub fn replace_socket() {
+pub(crate) fn replace_socket() {
     Function::new_no_args(SERVER).call0(&JsValue::NULL).unwrap();
 }
 
 /// A stamped JPEG of one colour.
-pub async fn jpeg(seq: u64, colour: &str) -> Vec<u8> {
+pub(crate) async fn jpeg(seq: u64, colour: &str) -> Vec<u8> {
     let canvas = canvas(64, 48);
     let context: CanvasRenderingContext2d =
         canvas.get_context("2d").unwrap().unwrap().unchecked_into();
@@ -103,7 +103,7 @@ pub async fn jpeg(seq: u64, colour: &str) -> Vec<u8> {
 }
 
 /// A canvas that is in no document.
-pub fn canvas(width: u32, height: u32) -> HtmlCanvasElement {
+pub(crate) fn canvas(width: u32, height: u32) -> HtmlCanvasElement {
     let document = web_sys::window().unwrap().document().unwrap();
     let canvas: HtmlCanvasElement = document.create_element("canvas").unwrap().unchecked_into();
     canvas.set_width(width);
@@ -112,7 +112,7 @@ pub fn canvas(width: u32, height: u32) -> HtmlCanvasElement {
 }
 
 /// Red, green and blue in the middle of a canvas.
-pub fn colour_of(shown: &HtmlCanvasElement) -> [u8; 3] {
+pub(crate) fn colour_of(shown: &HtmlCanvasElement) -> [u8; 3] {
     let copy = canvas(1, 1);
     let context: CanvasRenderingContext2d =
         copy.get_context("2d").unwrap().unwrap().unchecked_into();
@@ -130,7 +130,7 @@ pub fn colour_of(shown: &HtmlCanvasElement) -> [u8; 3] {
 }
 
 /// The message that opens every connection.
-pub fn hello() -> Hello {
+pub(crate) fn hello() -> Hello {
     Hello {
         protocol: 1,
         server: "test".into(),
@@ -154,6 +154,6 @@ pub fn hello() -> Hello {
 }
 
 /// The same as JSON.
-pub fn hello_json() -> String {
+pub(crate) fn hello_json() -> String {
     ServerMessage::Hello(hello()).to_json()
 }

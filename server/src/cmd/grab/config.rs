@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(super) struct Config {
     /// What to receive.
     pub subscription: client::Config,
     /// Where frames go.
@@ -23,7 +23,7 @@ pub struct Config {
 
 /// Where frames go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(super) enum Target {
     /// A file each, in that directory.
     Directory(PathBuf),
     /// Standard output, one JPEG after the other.
@@ -32,7 +32,7 @@ pub enum Target {
 
 /// What is wrong with what was typed.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(super) enum ConfigError {
     /// Not a server's URL.
     #[error(transparent)]
     BadUrl(#[from] UrlError),
@@ -65,7 +65,7 @@ impl Config {
     ///
     /// # Errors
     /// With what is wrong, and what is possible.
-    pub fn new(typed: &cli::Grab) -> Result<Self, ConfigError> {
+    pub(super) fn new(typed: &cli::Grab) -> Result<Self, ConfigError> {
         // Of the two wire formats this one costs fewer bytes, and the receiver nothing.
         let url = placeholders::filled(&typed.url)?;
         let subscription = client::Config::new(&url).map_err(|error| error.about(&typed.url))?;

@@ -20,7 +20,7 @@ use writer::Writer;
 
 /// Why grabbing failed. Frames that were written before stay.
 #[derive(Debug, thiserror::Error)]
-pub enum GrabError {
+pub(super) enum GrabError {
     /// The server could not be reached, refused, or went away before the first frame.
     #[error(transparent)]
     NoServer(#[from] Error),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a frame could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum OutputError {
+pub(crate) enum OutputError {
     /// The directory cannot be made.
     #[error("cannot make the directory {}: {}", .0.display(), .1)]
     Directory(PathBuf, io::Error),
@@ -40,7 +40,7 @@ pub(super) enum Output {
 }
 
 impl Output {
-    pub fn open(target: &Target) -> Result<Self, OutputError> {
+    pub(super) fn open(target: &Target) -> Result<Self, OutputError> {
         match target {
             Target::Directory(path) => {
                 fs::create_dir_all(path)
@@ -58,7 +58,7 @@ impl Output {
         }
     }
 
-    pub fn write(&mut self, frame: &Frame) -> Result<(), OutputError> {
+    pub(super) fn write(&mut self, frame: &Frame) -> Result<(), OutputError> {
         match self {
             Self::Directory(directory) => {
                 let name = file_name(frame.stamp.captured_us, frame.stamp.seq);

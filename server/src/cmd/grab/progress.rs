@@ -20,7 +20,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         Self {
             terminal: stderr().is_terminal(),
@@ -33,12 +33,12 @@ impl Progress {
     }
 
     /// Frames written.
-    pub fn frames(&self) -> u64 {
+    pub(super) fn frames(&self) -> u64 {
         self.frames
     }
 
     /// A frame of that size in bytes was written.
-    pub fn count(&mut self, bytes: usize) {
+    pub(super) fn count(&mut self, bytes: usize) {
         self.last = Instant::now();
         self.first.get_or_insert(self.last);
         self.frames += 1;
@@ -46,7 +46,7 @@ impl Progress {
     }
 
     /// Done when the line is to be rewritten.
-    pub async fn due(&self) {
+    pub(super) async fn due(&self) {
         if self.terminal {
             sleep_until(self.due).await;
         } else {
@@ -55,18 +55,18 @@ impl Progress {
     }
 
     /// Rewrites the line.
-    pub fn show(&mut self, stats: Stats) {
+    pub(super) fn show(&mut self, stats: Stats) {
         self.due = Instant::now() + INTERVAL;
         log::progress(&self.line(stats));
     }
 
     /// Says something in a line of its own.
-    pub fn note(&mut self, text: &str) {
+    pub(super) fn note(&mut self, text: &str) {
         self.say(&format!("pistreamer: {text}"));
     }
 
     /// Writes the line for the last time, where there is something to tell.
-    pub fn finish(&mut self, stats: Stats) {
+    pub(super) fn finish(&mut self, stats: Stats) {
         if self.frames > 0 {
             self.say(&self.line(stats));
         }

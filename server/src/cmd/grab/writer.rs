@@ -27,7 +27,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where the system gives none.
-    pub fn start(mut output: Output) -> std::io::Result<Self> {
+    pub(super) fn start(mut output: Output) -> std::io::Result<Self> {
         // One at a time: the next frame is taken when this one is written, and is the newest then.
         let (jobs, mut queue) = mpsc::channel::<Job>(1);
         std::thread::Builder::new()
@@ -46,12 +46,12 @@ impl Writer {
     }
 
     /// Whether a frame is being written.
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.under_way.is_some()
     }
 
     /// Begins to write a frame. Only while none is being written.
-    pub fn write(&mut self, frame: Frame) {
+    pub(super) fn write(&mut self, frame: Frame) {
         let (done, under_way) = oneshot::channel();
         // There is room, unless the thread has panicked: then the receiver tells.
         drop(self.jobs.try_send(Job { frame, done }));
@@ -62,7 +62,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where it could not be written.
-    pub async fn written(&mut self) -> Result<usize, OutputError> {
+    pub(super) async fn written(&mut self) -> Result<usize, OutputError> {
         match &mut self.under_way {
             Some(under_way) => {
                 let written = under_way.await;

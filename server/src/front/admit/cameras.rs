@@ -92,7 +92,11 @@ pub(in crate::front) struct Watched {
 impl Watched {
     /// # Errors
     /// The refusal where there is none.
-    pub fn find(state: &State, grant: Admitted, query: &Query) -> Result<Self, Box<Response>> {
+    pub(crate) fn find(
+        state: &State,
+        grant: Admitted,
+        query: &Query,
+    ) -> Result<Self, Box<Response>> {
         let camera = state.cameras.asked(&grant, query)?;
         Ok(Self { grant, camera })
     }

@@ -22,7 +22,7 @@ pub(in crate::front) enum Denied {
 
 impl Denied {
     /// The refusal in words.
-    pub fn response(self) -> Response {
+    pub(crate) fn response(self) -> Response {
         match self {
             Self::Unauthenticated(Refused::Throttled(wait)) => {
                 let seconds = wait.as_secs() + 1;
@@ -63,7 +63,7 @@ impl Denied {
     }
 
     /// The refusal for programs, which makes browsers ask for user and password.
-    pub fn challenge(self, headers: &HeaderMap) -> Response {
+    pub(crate) fn challenge(self, headers: &HeaderMap) -> Response {
         let mut response = self.response();
         if response.status() == StatusCode::UNAUTHORIZED && !is_part_of_another_page(headers) {
             response.headers_mut().insert(

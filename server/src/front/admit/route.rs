@@ -55,7 +55,7 @@ pub(in crate::front) enum Refusal {
 impl Needs {
     /// # Errors
     /// Why that is not enough.
-    pub fn allow(self, grant: &Grant) -> Result<(), Denied> {
+    pub(crate) fn allow(self, grant: &Grant) -> Result<(), Denied> {
         let (needs, ticket) = match self {
             Self::Nothing => return Ok(()),
             Self::Picture => (Role::View, true),
@@ -88,7 +88,7 @@ pub(in crate::front) const fn route(
 
 impl Route {
     /// Whether that is one of its paths.
-    pub fn is_at(&self, path: &str) -> bool {
+    pub(crate) fn is_at(&self, path: &str) -> bool {
         match self.path.split_once('{') {
             Some((directory, _)) => path
                 .strip_prefix(directory)

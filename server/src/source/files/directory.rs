@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// One pass over a directory, as it was when the pass began.
-pub struct Directory {
+pub(super) struct Directory {
     path: PathBuf,
     names: std::vec::IntoIter<OsString>,
 }
@@ -24,7 +24,7 @@ impl Directory {
     ///
     /// # Errors
     /// Where the directory cannot be read or holds no such file.
-    pub fn list(path: &Path) -> Result<Self, SourceError> {
+    pub(super) fn list(path: &Path) -> Result<Self, SourceError> {
         let mut names = Vec::new();
         for entry in path.read_dir().map_err(|error| unreadable(path, &error))? {
             let entry = entry.map_err(|error| unreadable(path, &error))?;
@@ -47,7 +47,7 @@ impl Directory {
     }
 
     /// The next file's picture, whole or broken.
-    pub fn next(&mut self) -> Option<Found> {
+    pub(super) fn next(&mut self) -> Option<Found> {
         let name = self.names.next()?;
         let broken = |reason: String| Found::Broken(format!("{}: {reason}", name.display()));
         Some(match read(&self.path.join(&name)) {

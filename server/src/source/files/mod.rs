@@ -72,7 +72,7 @@ impl Kind for Files {
 }
 
 /// The JPEGs at a path.
-pub struct FilesSource {
+pub(crate) struct FilesSource {
     path: PathBuf,
     fps: f64,
 }
@@ -82,7 +82,7 @@ impl FilesSource {
     ///
     /// # Errors
     /// If the rate is out of range. The path is read when the source runs.
-    pub fn new(config: Config, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
+    pub(crate) fn new(config: Config, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
         Ok(Self {
             path: path.into(),
             fps: pace::rate(config.fps)?,

@@ -30,7 +30,7 @@ pub(super) struct Connection<'a> {
 
 impl<'a> Connection<'a> {
     /// A connection that is made with the first request.
-    pub fn new(endpoint: Endpoint, known: &'a mut Known) -> Self {
+    pub(super) fn new(endpoint: Endpoint, known: &'a mut Known) -> Self {
         known.login.begin_anew();
         Self {
             endpoint,
@@ -41,7 +41,7 @@ impl<'a> Connection<'a> {
     }
 
     /// The response, once its head has arrived with a good status.
-    pub async fn get(&mut self) -> Result<Response, SourceError> {
+    pub(super) async fn get(&mut self) -> Result<Response, SourceError> {
         for _ in 0..=REDIRECTS {
             let response = self.known_request().await?;
             let status = response.head.status;
@@ -59,12 +59,12 @@ impl<'a> Connection<'a> {
     }
 
     /// Takes the connection back from a response that has been read.
-    pub fn keep(&mut self, response: Response) {
+    pub(super) fn keep(&mut self, response: Response) {
         self.wire = response.into_wire();
     }
 
     /// Where the pictures come from, after all redirects.
-    pub fn endpoint(&self) -> &Endpoint {
+    pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pistreamer_protocol::jpeg;
 
 /// Longest head in bytes.
-pub const LONGEST: usize = 64 << 10;
+pub(crate) const LONGEST: usize = 64 << 10;
 
 /// Status line and headers of a response.
 #[derive(Debug)]

@@ -11,12 +11,12 @@ use pistreamer_client::{Endpoint, UrlError};
 ///
 /// # Errors
 /// Where it is a URL with which nothing can be fetched.
-pub fn resolve(base: &Endpoint, reference: &str) -> Result<Endpoint, UrlError> {
+pub(super) fn resolve(base: &Endpoint, reference: &str) -> Result<Endpoint, UrlError> {
     base.join(reference, &SCHEMES)
 }
 
 /// The text of a `Location` header, in which bytes that are no text are encoded, as browsers do.
-pub fn text(location: &HeaderValue) -> String {
+pub(super) fn text(location: &HeaderValue) -> String {
     percent_encoding::percent_encode(location.as_bytes().trim_ascii(), CONTROLS).to_string()
 }
 

@@ -119,7 +119,7 @@ impl Login {
 }
 
 /// Returns true if a response with status 401 only says that the digest was outdated.
-pub fn is_stale(headers: &HeaderMap) -> bool {
+pub(crate) fn is_stale(headers: &HeaderMap) -> bool {
     let lines = lines(headers);
     let mut challenges = lines.iter().flat_map(|line| challenges(line));
     challenges.any(|challenge| challenge.digest().is_some_and(|digest| digest.stale))

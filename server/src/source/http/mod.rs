@@ -3,13 +3,37 @@
 //! Parsing bodies belongs to `multipart` and `bare`, timeouts to `pictures`, requests to `get`, redirects to `location`,
 //! and users and passwords to `login`.
 
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod bare;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod body;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod cookies;
 mod get;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod head;
 mod location;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod login;
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod multipart;
 mod pictures;
 mod splitter;
@@ -38,7 +62,7 @@ use tokio::time::{Instant, sleep, timeout};
 use wire::Response;
 
 /// The schemes of such URLs, each with whether it means TLS.
-pub const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
+pub(crate) const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
 
 /// An MJPEG stream or a snapshot at a URL.
 pub(super) const KIND: Entry = Entry {
@@ -77,7 +101,7 @@ impl Kind for Http {
 
 /// A camera at a URL.
 #[derive(Debug)]
-pub struct HttpSource {
+pub(crate) struct HttpSource {
     endpoint: Endpoint,
     fps: f64,
     known: Known,
@@ -93,7 +117,7 @@ struct Known {
 
 impl HttpSource {
     /// The camera at that URL. Only the rate of the configuration is used, for snapshots.
-    pub fn new(config: &Config, endpoint: Endpoint) -> Self {
+    pub(crate) fn new(config: &Config, endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             fps: config.fps,

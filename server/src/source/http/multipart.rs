@@ -355,7 +355,7 @@ fn is_part_header(line: &[u8]) -> bool {
 }
 
 /// A snapshot, ignoring what follows it.
-pub fn image_of(mut bytes: Bytes) -> Part {
+pub(crate) fn image_of(mut bytes: Bytes) -> Part {
     match Walk::default().go(&bytes) {
         Step::End(end) => Part::Image(bytes.split_to(end)),
         Step::More if bytes.len() > jpeg::SOI.len() => Part::Image(bytes),
@@ -376,7 +376,7 @@ fn content_length(line: &[u8]) -> Option<usize> {
 }
 
 /// Whether a Content-Type is multipart of any kind.
-pub fn is_multipart(content_type: &str) -> bool {
+pub(crate) fn is_multipart(content_type: &str) -> bool {
     let kind = content_type.trim_start().get(..10);
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"))
 }

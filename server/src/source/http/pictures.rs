@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// How often pictures are expected, and what has been learned about this camera's pace.
 #[derive(Debug)]
-pub struct Patience {
+pub(super) struct Patience {
     /// Time between two snapshots.
     pub interval: Duration,
     /// After this time without a whole picture something is wrong, unless the camera is known to be slower.
@@ -39,7 +39,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Patience {
-    pub fn new(fps: f64) -> Self {
+    pub(super) fn new(fps: f64) -> Self {
         let interval = Duration::from_secs_f64(1.0 / fps);
         // A camera that is asked for few pictures may take its time for each.
         let usual = WEDGED.max(interval * 3);
@@ -86,7 +86,7 @@ impl Patience {
 }
 
 /// Receives the pictures of one connection.
-pub struct Pictures<'a> {
+pub(super) struct Pictures<'a> {
     intake: &'a mut Intake,
     patience: &'a mut Patience,
     demand: &'a Demand,
@@ -103,7 +103,7 @@ pub struct Pictures<'a> {
 }
 
 impl<'a> Pictures<'a> {
-    pub fn new(
+    pub(super) fn new(
         intake: &'a mut Intake,
         patience: &'a mut Patience,
         demand: &'a Demand,
@@ -126,7 +126,7 @@ impl<'a> Pictures<'a> {
 
     /// Whether pictures are handed on. Else the first whole one is enough, and goes nowhere: a viewer that connects later
     /// would see an old one.
-    pub fn are_watched(&self) -> bool {
+    pub(super) fn are_watched(&self) -> bool {
         if self.demand.wanted() {
             self.stay.watched.set(true);
         }
@@ -134,12 +134,12 @@ impl<'a> Pictures<'a> {
     }
 
     /// Why waiting for a picture is pointless.
-    pub fn suspect(&mut self, problem: &str) {
+    pub(super) fn suspect(&mut self, problem: &str) {
         self.problem = Some(problem.to_owned());
     }
 
     /// Waits for the time of the next snapshot, or until one is wanted.
-    pub async fn until_due(&self, due: &mut Instant) {
+    pub(super) async fn until_due(&self, due: &mut Instant) {
         let watched = self.are_watched();
         let interval = if watched {
             self.patience.interval
@@ -157,7 +157,7 @@ impl<'a> Pictures<'a> {
     ///
     /// # Errors
     /// Where nothing good has come for too long.
-    pub fn take(&mut self, part: Part) -> Result<bool, SourceError> {
+    pub(super) fn take(&mut self, part: Part) -> Result<bool, SourceError> {
         let watched = self.are_watched();
         let taken = match part {
             Part::Image(jpeg) => self
@@ -205,7 +205,7 @@ impl<'a> Pictures<'a> {
     }
 
     /// What is done before patience is over.
-    pub async fn soon<T>(
+    pub(super) async fn soon<T>(
         &mut self,
         task: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, SourceError> {
@@ -229,7 +229,7 @@ impl<'a> Pictures<'a> {
 
     /// What comes before patience or the limit is over; `None` where nothing does, after which pictures are waited for
     /// anew.
-    pub async fn unless_over<T>(
+    pub(super) async fn unless_over<T>(
         &mut self,
         limit: Option<Duration>,
         task: impl Future<Output = Result<T, SourceError>>,

@@ -8,7 +8,7 @@ use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 
 /// Parses a stream incrementally.
 #[derive(Debug)]
-pub enum Splitter {
+pub(super) enum Splitter {
     /// Parts with headers.
     Parts(Box<Multipart>),
     /// JPEGs alone.
@@ -17,17 +17,17 @@ pub enum Splitter {
 
 impl Splitter {
     /// For parts with that boundary, where the Content-Type names one.
-    pub fn parts(boundary: Option<&str>) -> Self {
+    pub(super) fn parts(boundary: Option<&str>) -> Self {
         Self::Parts(Box::new(Multipart::new(boundary, DEFAULT_FRAME_LIMIT)))
     }
 
     /// For JPEGs alone.
-    pub fn bare() -> Self {
+    pub(super) fn bare() -> Self {
         Self::Bare(Bare::new(DEFAULT_FRAME_LIMIT))
     }
 
     /// Adds received bytes. Call [`Self::next`] until it returns nothing.
-    pub fn feed(&mut self, bytes: &[u8]) {
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
         match self {
             Self::Parts(parts) => parts.feed(bytes),
             Self::Bare(bare) => bare.feed(bytes),
@@ -35,7 +35,7 @@ impl Splitter {
     }
 
     /// The next part, once it is whole.
-    pub fn next(&mut self) -> Option<Part> {
+    pub(super) fn next(&mut self) -> Option<Part> {
         match self {
             Self::Parts(parts) => parts.next(),
             Self::Bare(bare) => bare.next(),
@@ -43,7 +43,7 @@ impl Splitter {
     }
 
     /// The picture that the end of the stream completes, if one has begun.
-    pub fn finish(&mut self) -> Option<Part> {
+    pub(super) fn finish(&mut self) -> Option<Part> {
         match self {
             Self::Parts(parts) => parts.finish(),
             Self::Bare(bare) => bare.finish(),
@@ -51,7 +51,7 @@ impl Splitter {
     }
 
     /// Returns true if the stream may end here.
-    pub fn may_be_over(&self) -> bool {
+    pub(super) fn may_be_over(&self) -> bool {
         match self {
             // A delimiter announces the next part.
             Self::Parts(_) => false,

@@ -19,7 +19,7 @@ const INFORMATIONAL: usize = 16;
 
 /// A connection on which no response is in progress.
 #[derive(Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     stream: Stream,
     /// Received bytes that have not been consumed.
     came: BytesMut,
@@ -27,7 +27,7 @@ pub struct Wire {
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub(super) enum RequestError {
     /// The connection ended before the first byte of a response.
     #[error("it closed the connection without an response")]
     Closed,
@@ -40,7 +40,7 @@ pub enum RequestError {
 }
 
 impl Wire {
-    pub fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             came: BytesMut::new(),
@@ -51,7 +51,7 @@ impl Wire {
     ///
     /// # Errors
     /// Where there is none.
-    pub async fn ask(mut self, request: &[u8]) -> Result<Response, RequestError> {
+    pub(super) async fn ask(mut self, request: &[u8]) -> Result<Response, RequestError> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         let mut passed_over = 0;
@@ -93,7 +93,7 @@ impl Wire {
 
 /// A response, whose body may be in progress.
 #[derive(Debug)]
-pub struct Response {
+pub(super) struct Response {
     pub head: Head,
     body: Body,
     wire: Wire,
@@ -103,7 +103,7 @@ pub struct Response {
 
 impl Response {
     /// How many bytes the body has, where the head says so.
-    pub fn length(&self) -> Option<u64> {
+    pub(super) fn length(&self) -> Option<u64> {
         match self.head.framing() {
             Framing::Length(length) => Some(length),
             Framing::Chunked | Framing::UntilClose => None,
@@ -111,14 +111,14 @@ impl Response {
     }
 
     /// Whether the head gives a length that is none.
-    pub fn has_bad_length(&self) -> bool {
+    pub(super) fn has_bad_length(&self) -> bool {
         self.head.headers.contains_key(header::CONTENT_LENGTH)
             && self.head.framing() == Framing::UntilClose
     }
 
     /// At least that many bytes of the body behind line ends and blanks at its beginning, or all that there are. Nothing is
     /// taken of it. Cancel-safe.
-    pub async fn beginning(&mut self, bytes: usize) -> Result<&[u8], SourceError> {
+    pub(super) async fn beginning(&mut self, bytes: usize) -> Result<&[u8], SourceError> {
         const FAR: usize = 1024;
         loop {
             let ahead = &self.ahead[..];
@@ -134,7 +134,7 @@ impl Response {
     }
 
     /// The next bytes of the body; `None` at its end, which is also where the connection ends. Cancel-safe.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         if !self.ahead.is_empty() {
             return Ok(Some(self.ahead.split().freeze()));
         }
@@ -163,7 +163,7 @@ impl Response {
     ///
     /// # Errors
     /// Where it has more than `limit` bytes, or the connection breaks.
-    pub async fn whole(&mut self, limit: usize) -> Result<Bytes, SourceError> {
+    pub(super) async fn whole(&mut self, limit: usize) -> Result<Bytes, SourceError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit {
@@ -177,13 +177,13 @@ impl Response {
     }
 
     /// The connection, if it can be reused.
-    pub fn into_wire(self) -> Option<Wire> {
+    pub(super) fn into_wire(self) -> Option<Wire> {
         let ended = self.body == Body::Ended && self.head.keeps_open();
         ended.then_some(self.wire)
     }
 
     /// The connection once the rest of the body is read, which has at most that many bytes.
-    pub async fn passed_over(mut self, limit: usize) -> Option<Wire> {
+    pub(super) async fn passed_over(mut self, limit: usize) -> Option<Wire> {
         // Without a length it might never end.
         if self.length().is_none() && self.head.framing() != Framing::Chunked {
             return None;
@@ -194,7 +194,7 @@ impl Response {
 }
 
 /// What error pages say about TLS: the response of servers to plain requests on a port with TLS.
-pub fn asks_for_tls(page: &[u8]) -> bool {
+pub(super) fn asks_for_tls(page: &[u8]) -> bool {
     let page = String::from_utf8_lossy(page).to_ascii_lowercase();
     ["https", "ssl-enabled", "tls"]
         .iter()

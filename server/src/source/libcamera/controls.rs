@@ -95,7 +95,7 @@ pub(super) struct Controls {
 
 impl Controls {
     /// What a camera lists once it is configured for that rate.
-    pub fn new(info: &ControlInfoMap, fps: f64) -> Self {
+    pub(super) fn new(info: &ControlInfoMap, fps: f64) -> Self {
         let offered = KNOWN.iter().filter_map(|known| {
             let info = info.find(known.id).ok()?;
             let limits = [info.min(), info.max(), info.def()];
@@ -114,14 +114,14 @@ impl Controls {
     }
 
     /// Each control that counts now, with its value.
-    pub fn list(&self) -> Vec<Control> {
+    pub(super) fn list(&self) -> Vec<Control> {
         let counts = |known: &Known| known.told.is_none() || !self.automatic;
         let offered = self.offered.iter().filter(|(known, _)| counts(known));
         offered.map(|(_, control)| control.clone()).collect()
     }
 
     /// Takes values. Those that the camera has no more in this mode become the nearest that it has.
-    pub fn set(&mut self, values: &BTreeMap<String, f64>) {
+    pub(super) fn set(&mut self, values: &BTreeMap<String, f64>) {
         // The automatic exposure comes first, as its name does: what it chooses is not set beside it.
         for (name, value) in values {
             let mut offered = self.offered.iter_mut();
@@ -150,7 +150,7 @@ impl Controls {
     }
 
     /// What the camera is told with its next request.
-    pub fn tell(&mut self, controls: &mut ControlList) {
+    pub(super) fn tell(&mut self, controls: &mut ControlList) {
         for (id, value) in std::mem::take(&mut self.waiting) {
             if let Err(error) = controls.set_raw(id, value) {
                 tracing::warn!(%error, "the camera takes a control no more");
@@ -159,7 +159,7 @@ impl Controls {
     }
 
     /// Learns from a frame what the camera had chosen. Returns true if values changed that are listed.
-    pub fn learn(&mut self, metadata: &ControlList) -> bool {
+    pub(super) fn learn(&mut self, metadata: &ControlList) -> bool {
         if self.automatic || self.unknown.is_empty() {
             return false;
         }

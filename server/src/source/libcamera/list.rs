@@ -11,7 +11,7 @@ use libcamera::stream::StreamRole;
 
 /// A camera.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CameraDescription {
+pub(crate) struct CameraDescription {
     /// What selects it: stable for a camera at the same connector.
     pub id: String,
     /// The sensor's or the webcam's name.
@@ -26,7 +26,7 @@ pub struct CameraDescription {
 
 /// A pixel format and its sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormatDescription {
+pub(crate) struct FormatDescription {
     /// libcamera's name, such as `NV12`.
     pub name: String,
     /// Width and height of each size, as the camera lists them.
@@ -35,7 +35,7 @@ pub struct FormatDescription {
 
 /// A control and its range, in libcamera's units.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ControlDescription {
+pub(crate) struct ControlDescription {
     /// libcamera's name, such as `Brightness`.
     pub name: String,
     /// Smallest value.
@@ -50,13 +50,13 @@ pub struct ControlDescription {
 ///
 /// # Errors
 /// Where libcamera does not start.
-pub fn list() -> Result<Vec<CameraDescription>, SourceError> {
+pub(crate) fn list() -> Result<Vec<CameraDescription>, SourceError> {
     let lease = Lease::new()?;
     Ok(lease.cameras().map(|camera| describe(&camera)).collect())
 }
 
 /// Whether there is any camera.
-pub fn available() -> bool {
+pub(crate) fn available() -> bool {
     Lease::new().is_ok_and(|lease| lease.count() > 0)
 }
 

@@ -29,7 +29,7 @@ use stream::Running;
 
 /// A camera of libcamera.
 #[derive(Debug)]
-pub struct LibcameraSource {
+pub(crate) struct LibcameraSource {
     config: Config,
     which: Option<String>,
     name: String,
@@ -39,7 +39,7 @@ impl LibcameraSource {
     /// The camera with that id or index in [`list`], or the first one.
     ///
     /// Asks libcamera for its name, but does not open it; it may be plugged in later.
-    pub fn new(config: Config, which: Option<String>) -> Self {
+    pub(crate) fn new(config: Config, which: Option<String>) -> Self {
         let name = Lease::new()
             .and_then(|lease| find(&lease, which.as_deref(), name))
             .unwrap_or_else(|_| which.clone().unwrap_or_else(|| "camera".to_owned()));
@@ -110,7 +110,7 @@ fn name(camera: &Camera<'_>) -> String {
 }
 
 /// Why libcamera finds nothing, as far as can be told from here.
-pub fn no_camera() -> SourceError {
+pub(crate) fn no_camera() -> SourceError {
     let locked = (0..8)
         .map(|number| format!("/dev/media{number}"))
         .find(|path| {

@@ -30,7 +30,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             look: Look::default(),
             motion: Motion::new(),
@@ -38,12 +38,12 @@ impl Setup {
     }
 
     /// The scene's time in seconds at that frame.
-    pub fn time(&self, seq: u64, fps: f64) -> f64 {
+    pub(super) fn time(&self, seq: u64, fps: f64) -> f64 {
         self.motion.at(seq, fps)
     }
 
     /// Each control with its value now.
-    pub fn controls(&self) -> [Control; 4] {
+    pub(super) fn controls(&self) -> [Control; 4] {
         let (names, motifs): (Vec<_>, Vec<_>) = SCENES.into_iter().unzip();
         let scene = motifs.iter().position(|motif| *motif == self.look.motif);
         let speed = Control::range(SPEED, 0.0..=4.0, self.motion.speed, Motion::NORMAL);
@@ -56,7 +56,7 @@ impl Setup {
     }
 
     /// Takes values of [`Self::controls`], which hold from that frame on.
-    pub fn set(&mut self, values: &BTreeMap<String, f64>, seq: u64, fps: f64) {
+    pub(super) fn set(&mut self, values: &BTreeMap<String, f64>, seq: u64, fps: f64) {
         for (name, value) in values {
             match name.as_str() {
                 SPEED => self.motion.set_speed(*value, seq, fps),

@@ -58,7 +58,7 @@ impl Kind for Pattern {
 }
 
 /// The test pattern.
-pub struct PatternSource {
+pub(crate) struct PatternSource {
     mode: Mode,
     seed: u64,
     pool: Pool,
@@ -96,7 +96,7 @@ impl PatternSource {
     ///
     /// # Errors
     /// Where the size or the rate is out of range.
-    pub fn new(config: Config, seed: u64) -> Result<Self, SourceError> {
+    pub(crate) fn new(config: Config, seed: u64) -> Result<Self, SourceError> {
         let mode = mode(&config)?;
         let Config { width, height, .. } = config;
         if (width, height) != (mode.width, mode.height) {

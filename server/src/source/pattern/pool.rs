@@ -22,7 +22,7 @@ impl Pixels for Picture {
 
 /// Pictures that came back and can be painted again. Clones share them.
 #[derive(Clone, Default)]
-pub struct Pool {
+pub(super) struct Pool {
     spare: Arc<Mutex<Vec<Picture>>>,
 }
 
@@ -30,7 +30,7 @@ pub struct Pool {
 const SPARE: usize = 3;
 
 /// A picture that goes back to its pool when it is dropped.
-pub struct Lent {
+pub(super) struct Lent {
     /// `None` only inside drop.
     picture: Option<Picture>,
     pool: Pool,
@@ -38,7 +38,7 @@ pub struct Lent {
 
 impl Pool {
     /// A spare picture of that size, else a new one. What is in it is undefined.
-    pub fn take(&self, width: usize, height: usize) -> Lent {
+    pub(super) fn take(&self, width: usize, height: usize) -> Lent {
         let spare = self.spare().pop();
         let picture = spare
             .filter(|spare| (spare.width(), spare.height()) == (width, height))
@@ -57,7 +57,7 @@ impl Pool {
 
 impl Lent {
     /// The picture, to paint on.
-    pub fn picture(&mut self) -> &mut Picture {
+    pub(super) fn picture(&mut self) -> &mut Picture {
         self.picture
             .as_mut()
             .expect("only drop takes the picture out")

@@ -2,6 +2,10 @@
 //!
 //! Parsing belongs to `wire`; sending, to `pistreamer push`.
 
+#[cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
+)]
 pub(crate) mod wire;
 
 use super::remote::{self, Intake};
@@ -103,7 +107,7 @@ impl Kind for Tcp {
 
 /// The listening end.
 #[derive(Debug)]
-pub struct TcpSource {
+pub(crate) struct TcpSource {
     listener: TcpListener,
     address: SocketAddr,
     fps: f64,
@@ -114,7 +118,7 @@ impl TcpSource {
     ///
     /// # Errors
     /// If it cannot listen on the address.
-    pub fn bind(config: &Config, address: SocketAddr) -> Result<Self, SourceError> {
+    pub(crate) fn bind(config: &Config, address: SocketAddr) -> Result<Self, SourceError> {
         let bind = || {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;

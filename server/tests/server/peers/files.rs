@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-pub async fn change(directory: PathBuf, faults: Arc<Faults>) {
+pub(super) async fn change(directory: PathBuf, faults: Arc<Faults>) {
     loop {
         match faults.next() {
             Next::Fault(mut chance) => {

@@ -10,12 +10,12 @@ use tokio::time::{sleep, timeout};
 
 /// What the camera is asked for.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Kind {
+pub(super) enum Kind {
     Stream,
     Snapshot,
 }
 
-pub async fn serve(listener: TcpListener, kind: Kind, faults: Arc<Faults>) {
+pub(super) async fn serve(listener: TcpListener, kind: Kind, faults: Arc<Faults>) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         match faults.next() {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 /// What the server says about its cameras.
-pub async fn cameras(url: &str) -> serde_json::Value {
+pub(super) async fn cameras(url: &str) -> serde_json::Value {
     let server = url.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(server).await.unwrap();
     let request = b"GET /api/v1/cameras HTTP/1.0\r\n\r\n";
@@ -22,7 +22,7 @@ pub async fn cameras(url: &str) -> serde_json::Value {
 }
 
 /// Where the server's first camera listens.
-pub async fn address(url: &str) -> SocketAddr {
+pub(super) async fn address(url: &str) -> SocketAddr {
     let cameras = cameras(url).await;
     let name = cameras["cameras"][0]["name"].as_str().unwrap().to_owned();
     name.rsplit(' ').next().unwrap().parse().unwrap()
@@ -32,7 +32,7 @@ fn image(jpeg: &[u8]) -> Vec<u8> {
     [&(jpeg.len() as u32).to_le_bytes(), jpeg].concat()
 }
 
-pub async fn push(address: SocketAddr, faults: Arc<Faults>) {
+pub(super) async fn push(address: SocketAddr, faults: Arc<Faults>) {
     loop {
         let mut stream = TcpStream::connect(address).await.unwrap();
         match faults.next() {

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Another server. Each connection has one fault.
-pub async fn serve(listener: TcpListener, faults: Arc<Faults>) {
+pub(super) async fn serve(listener: TcpListener, faults: Arc<Faults>) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         let Some(request) = head(&mut stream).await else {
@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, faults: Arc<Faults>) {
 }
 
 /// A pusher. Each connection has one fault.
-pub async fn push(address: SocketAddr, faults: Arc<Faults>) {
+pub(super) async fn push(address: SocketAddr, faults: Arc<Faults>) {
     loop {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = "GET /ingest HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

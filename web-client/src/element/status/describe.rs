@@ -9,7 +9,7 @@ const STALE: f64 = 2000.0;
 
 impl Machine {
     /// What to say right now.
-    pub fn state(&self, now: f64) -> State<'_> {
+    pub(crate) fn state(&self, now: f64) -> State<'_> {
         let (kind, reason, since) = self.describe(now);
         State {
             kind,
@@ -23,7 +23,7 @@ impl Machine {
     }
 
     /// When the picture will be stale if no new frame comes; `None` where it isn't waited for.
-    pub fn stale_at(&self, now: f64) -> Option<f64> {
+    pub(crate) fn stale_at(&self, now: f64) -> Option<f64> {
         let (kind, _, since) = self.describe(now);
         let begun = self.link == Link::Up && self.camera.1.state != CameraState::Starting;
         let since = match kind {

@@ -57,7 +57,7 @@ impl Kind {
 
 /// The state at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct State<'a> {
+pub(crate) struct State<'a> {
     /// Which.
     pub kind: Kind,
     /// Why, for people; empty where there is nothing to explain.

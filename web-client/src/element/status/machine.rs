@@ -19,7 +19,7 @@ const HIDDEN: f64 = 30_000.0;
 
 /// What the machine wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Close any connection and open a new one.
     Connect,
     /// Close the connection.
@@ -49,7 +49,7 @@ pub(super) struct Drawn {
 
 /// The machine. Every method takes the time in ms by any steady clock.
 #[derive(Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     pub(super) link: Link,
     backoff: Backoff,
     actions: Vec<Action>,
@@ -77,7 +77,7 @@ pub struct Machine {
 
 impl Machine {
     /// Starts, and asks for the first connection.
-    pub fn new(now: f64) -> Self {
+    pub(crate) fn new(now: f64) -> Self {
         Self {
             link: Link::Opening { since: now },
             backoff: Backoff::default(),
@@ -101,32 +101,32 @@ impl Machine {
     }
 
     /// What there is to do, once.
-    pub fn take_actions(&mut self) -> Vec<Action> {
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
     }
 
     /// Whether the server calls the picture made up.
-    pub fn test_pattern(&self) -> bool {
+    pub(crate) fn test_pattern(&self) -> bool {
         self.test_pattern
     }
 
     /// Whether there is no connection, nor one on its way.
-    pub fn is_down(&self) -> bool {
+    pub(crate) fn is_down(&self) -> bool {
         matches!(self.link, Link::Down { .. })
     }
 
     /// Whether the user has paused.
-    pub fn paused(&self) -> bool {
+    pub(crate) fn paused(&self) -> bool {
         self.paused.is_some()
     }
 
     /// Sets after how many ms without a new frame the picture is stale; `None` derives it from the frame rate.
-    pub fn set_stale_after(&mut self, ms: Option<f64>) {
+    pub(crate) fn set_stale_after(&mut self, ms: Option<f64>) {
         self.stale_after = ms.map(|ms| ms.max(LEAST_STALE));
     }
 
     /// The server introduced itself.
-    pub fn hello(&mut self, now: f64, hello: &Hello) {
+    pub(crate) fn hello(&mut self, now: f64, hello: &Hello) {
         // Said again, or after a frame, it makes no old frame a new one.
         if self.link == Link::Up {
             self.heard(now);
@@ -146,7 +146,7 @@ impl Machine {
     }
 
     /// The server told the camera's state.
-    pub fn camera(&mut self, now: f64, status: &CameraStatus) {
+    pub(crate) fn camera(&mut self, now: f64, status: &CameraStatus) {
         self.heard(now);
         self.test_pattern = status.test_pattern.unwrap_or(self.test_pattern);
         // A camera that starts anew, or delivers again, shows none of the pictures from before.
@@ -169,14 +169,14 @@ impl Machine {
     }
 
     /// Something arrived: the server is there.
-    pub fn heard(&mut self, now: f64) {
+    pub(crate) fn heard(&mut self, now: f64) {
         self.heard_at = now;
         self.probe_at = None;
     }
 
     /// A frame was drawn. Returns whether it is new: a frame that repeats the last `seq`, or that a dead connection left
     /// behind, proves nothing.
-    pub fn frame(&mut self, now: f64, seq: Option<u64>, age: Option<f64>) -> bool {
+    pub(crate) fn frame(&mut self, now: f64, seq: Option<u64>, age: Option<f64>) -> bool {
         match self.link {
             Link::Down { .. } => return false,
             Link::Opening { .. } => self.came_up(now),
@@ -192,7 +192,7 @@ impl Machine {
     }
 
     /// The connection ended, or never came to be. `random` is between 0 and 1.
-    pub fn closed(&mut self, now: f64, reason: &str, random: f64) {
+    pub(crate) fn closed(&mut self, now: f64, reason: &str, random: f64) {
         if self.is_down() {
             return;
         }
@@ -210,12 +210,12 @@ impl Machine {
     }
 
     /// The connection never came to be because the server refused it; said after [`Self::closed`].
-    pub fn refused(&mut self) {
+    pub(crate) fn refused(&mut self) {
         self.refused = true;
     }
 
     /// The address that was to be connected to leads nowhere, however often it is tried.
-    pub fn unusable(&mut self, now: f64, reason: &str) {
+    pub(crate) fn unusable(&mut self, now: f64, reason: &str) {
         self.closed(now, reason, 0.0);
         self.refused = true;
         self.link = Link::Down {
@@ -224,13 +224,13 @@ impl Machine {
     }
 
     /// The user wants no more frames.
-    pub fn pause(&mut self, now: f64) {
+    pub(crate) fn pause(&mut self, now: f64) {
         self.paused.get_or_insert(now);
         self.tell_server();
     }
 
     /// The user wants frames again.
-    pub fn play(&mut self, now: f64) {
+    pub(crate) fn play(&mut self, now: f64) {
         if self.paused.take().is_some() {
             self.waiting_since = now;
             self.tell_server();
@@ -238,7 +238,7 @@ impl Machine {
     }
 
     /// The page can or cannot be seen.
-    pub fn set_hidden(&mut self, now: f64, hidden: bool) {
+    pub(crate) fn set_hidden(&mut self, now: f64, hidden: bool) {
         if hidden {
             self.hidden.get_or_insert(now);
             if let Link::Down { retry_at } = &mut self.link
@@ -261,7 +261,7 @@ impl Machine {
     }
 
     /// Tries to connect at once: on request, or because the network is back.
-    pub fn retry(&mut self, now: f64) {
+    pub(crate) fn retry(&mut self, now: f64) {
         if let Link::Down { retry_at } = self.link
             && retry_at != Some(f64::INFINITY)
             && self.hidden.is_none()
@@ -271,14 +271,14 @@ impl Machine {
     }
 
     /// Reconnects with other parameters; this does not count as a failure.
-    pub fn reconnect(&mut self, now: f64) {
+    pub(crate) fn reconnect(&mut self, now: f64) {
         self.waiting_since = now;
         self.drawn = None;
         self.connect(now);
     }
 
     /// Connects to another camera, for which nothing holds that is known of the one before.
-    pub fn another_camera(&mut self, now: f64) {
+    pub(crate) fn another_camera(&mut self, now: f64) {
         *self = Self {
             paused: self.paused,
             hidden: self.hidden,
@@ -288,7 +288,7 @@ impl Machine {
     }
 
     /// Time passes. Call it a few times a second.
-    pub fn tick(&mut self, now: f64, random: f64) {
+    pub(crate) fn tick(&mut self, now: f64, random: f64) {
         match self.link {
             Link::Down { retry_at } if retry_at.is_some_and(|at| now >= at) => self.connect(now),
             Link::Opening { .. } | Link::Up
