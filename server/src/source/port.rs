@@ -207,7 +207,7 @@ impl Port {
         self.gone(Report::Starting(&text::plain(reason)));
     }
 
-    /// Nobody is shown the last frame any more: should it come again, it is a new one.
+    /// Reports that the last frame is outdated. If the source repeats it, it gets a new number.
     fn gone(&self, report: Report<'_>) {
         self.pass(|sink| {
             self.numbering().forget_last();

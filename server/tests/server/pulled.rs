@@ -305,7 +305,9 @@ async fn redirects_are_followed_and_not_in_circles() {
             let asked = String::from_utf8_lossy(&request[..len]).into_owned();
             if !asked.to_ascii_lowercase().contains("authorization: ") && !asked.contains("/circle")
             {
-                let answer = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let answer =
+                    b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\n\
+                    Content-Length: 0\r\nConnection: close\r\n\r\n";
                 stream.write_all(answer).await.unwrap();
                 continue;
             }

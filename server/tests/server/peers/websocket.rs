@@ -65,7 +65,10 @@ pub(super) async fn push(address: SocketAddr, faults: Arc<Faults>) {
     }
 }
 
-const HELLO: &str = r#"{"type":"hello","protocol":1,"server":"faulty","time_us":1,"camera":{"id":"0","name":"","source":"x"},"width":64,"height":48,"fps":30.0,"state":"live","since_us":1,"wire":"pistreamer.jpeg.v1","controls":[]}"#;
+const HELLO: &str = concat!(
+    r#"{"type":"hello","protocol":1,"server":"faulty","time_us":1,"camera":{"id":"0","name":"","source":"x"},"#,
+    r#""width":64,"height":48,"fps":30.0,"state":"live","since_us":1,"wire":"pistreamer.jpeg.v1","controls":[]}"#
+);
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
