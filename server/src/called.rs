@@ -6,6 +6,24 @@ use std::sync::OnceLock;
 
 const NAME: &str = "pistreamer";
 
+/// Where the service that the packages install keeps its state (`StateDirectory=pistreamer`).
+pub(crate) const SERVICE: &str = "/var/lib/pistreamer";
+
+/// Where systemd has this program keep its state (`StateDirectory=`), where it is a service.
+pub(crate) fn state_of_service() -> Option<PathBuf> {
+    let all = std::env::var_os("STATE_DIRECTORY").filter(|all| !all.is_empty())?;
+    std::env::split_paths(&all).next()
+}
+
+/// The command that shows the keys in a directory, unless in the usual one. Those of a service are root's to see.
+pub(crate) fn key_command(state_dir: Option<&Path>) -> String {
+    match state_dir {
+        Some(directory) if directory == Path::new(SERVICE) => format!("sudo {}", command("key")),
+        Some(directory) => command(&format!("key --state-dir {}", quoted(directory))),
+        None => command("key"),
+    }
+}
+
 /// The command for the shell with these arguments. For whoever runs the server: it may tell where the program lies.
 pub(crate) fn command(arguments: &str) -> String {
     static PROGRAM: OnceLock<String> = OnceLock::new();
@@ -26,6 +44,9 @@ pub(crate) fn command_for_anyone(arguments: &str) -> String {
 pub(crate) fn program_for_anyone() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if state_of_service().as_deref() == Some(Path::new(SERVICE)) {
+            return format!("sudo {NAME}");
+        }
         let path = installed_at();
         let built = path.as_deref().and_then(built);
         built.map_or_else(|| NAME.into(), |path| path.display().to_string())

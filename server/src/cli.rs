@@ -87,7 +87,7 @@ pub(crate) struct Key {
     #[command(subcommand)]
     pub(crate) command: Option<KeyCommand>,
 
-    /// Directory in which the keys are kept [default: as when serving]
+    /// Directory in which the keys are kept [default: as when serving; for root, those of the service, where there is one]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) state_dir: Option<PathBuf>,
 

@@ -3,6 +3,8 @@
 //! What they hold belongs to [`crate::access`] and [`crate::front`].
 
 use rustix::fs::OFlags;
+use rustix::process::{Gid, Uid, geteuid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -53,6 +55,28 @@ pub(crate) fn check(directory: &Path) -> io::Result<()> {
 pub(crate) fn check_file(path: &Path) -> io::Result<()> {
     let owned = check_owner(&fs::metadata(path)?);
     owned.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+/// Has this thread go on as the directory's owner, for good, where it is root's and the directory is another user's.
+///
+/// What it writes is that user's then, whose server has to read it; and links that the user put there lead to nothing that
+/// is not that user's to read or write. Nothing happens where there is no such directory.
+///
+/// # Errors
+/// Where the system does not allow it.
+pub(crate) fn act_as_owner(directory: &Path) -> io::Result<()> {
+    let Ok(metadata) = fs::metadata(directory) else {
+        // Reading a file in it says why.
+        return Ok(());
+    };
+    let user = Uid::from_raw(metadata.uid());
+    if user.is_root() || !geteuid().is_root() {
+        return Ok(());
+    }
+    let group = Gid::from_raw(metadata.gid());
+    set_thread_groups(&[])?;
+    set_thread_res_gid(group, group, group)?;
+    Ok(set_thread_res_uid(user, user, user)?)
 }
 
 /// The directory's lock. It is held until the file is dropped, so that of two changes at once none is lost.
@@ -155,7 +179,7 @@ pub(crate) fn open_own(path: &Path) -> io::Result<File> {
 
 /// The user who became root by `sudo`.
 fn sudoer() -> Option<u32> {
-    let root = rustix::process::geteuid().is_root();
+    let root = geteuid().is_root();
     let id = std::env::var("SUDO_UID").ok().filter(|_| root)?;
     id.parse().ok()
 }
@@ -171,7 +195,7 @@ pub(crate) fn is_open_to_all(path: &Path) -> bool {
 }
 
 fn check_owner(metadata: &Metadata) -> io::Result<()> {
-    let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    let (owner, own) = (metadata.uid(), geteuid().as_raw());
     if owner == own || owner == 0 {
         return Ok(());
     }
@@ -219,7 +243,7 @@ mod tests {
         assert!(said.contains("chmod o-w /"), "{said}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
         open_own(&path).unwrap();
-        if rustix::process::geteuid().is_root() {
+        if geteuid().is_root() {
             chown(&path, None, Some(65_534)).unwrap();
             let said = open_own(&path).unwrap_err().to_string();
             assert!(said.contains("chmod g-w /"), "{said}");

@@ -42,7 +42,7 @@ impl Store {
             self.write(FILE, &Noted { servers })
         });
         if let Err(error) = noted {
-            let command = crate::called::command("key");
+            let command = crate::called::key_command(Some(self.directory()));
             tracing::warn!(%error, "cannot note the addresses that `{command}` shows");
         }
     }

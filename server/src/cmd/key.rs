@@ -7,7 +7,7 @@ use crate::called;
 use crate::camera::Id;
 use crate::cli::{self, KeyCommand};
 use crate::util::clock;
-use crate::{config, front, stdout};
+use crate::{config, front, log, state_dir, stdout};
 use anyhow::{Context, bail};
 use pistreamer_protocol::text::escaped;
 use qrcode::QrCode;
@@ -31,12 +31,36 @@ pub(super) fn run(typed: &cli::Key) -> anyhow::Result<()> {
 
 fn answer(typed: &cli::Key) -> anyhow::Result<String> {
     let store = config::store_of(typed)?;
+    let directory = store.directory();
+    let is_services = directory == Path::new(called::SERVICE);
+    if is_services {
+        log::say(&format!(
+            "pistreamer: the keys of the service, in {}",
+            directory.display()
+        ));
+    } else if typed.state_dir.is_none()
+        && !store.path().exists()
+        && Path::new(called::SERVICE).is_dir()
+    {
+        bail!(
+            "there are no keys in {}: `{}` shows those of the service",
+            directory.display(),
+            called::key_command(Some(Path::new(called::SERVICE)))
+        );
+    }
+    state_dir::act_as_owner(directory)
+        .with_context(|| format!("cannot act as the owner of {}", directory.display()))?;
+    let command = called::key_command(if is_services {
+        Some(directory)
+    } else {
+        typed.state_dir.as_deref()
+    });
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
             let keys = store.read()?;
             let mut text = listing(&keys);
             match store.sessions(&keys.keys) {
-                Ok(sessions) => text += &devices(&sessions),
+                Ok(sessions) => text += &devices(&sessions, &command),
                 Err(error) => {
                     let _ = writeln!(
                         text,
@@ -49,9 +73,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
                 let usual = || front::urls((Ipv4Addr::UNSPECIFIED, 8000).into(), false);
                 let urls = store.addresses().unwrap_or_else(usual);
                 match store.codes(owner, links(&urls)) {
-                    Ok(codes) => {
-                        text += &invitation(&urls, &codes, &command(typed.state_dir.as_deref()))
-                    }
+                    Ok(codes) => text += &invitation(&urls, &codes, &command),
                     Err(error) => {
                         text += &plain(&urls);
                         let _ = writeln!(
@@ -150,23 +172,10 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             let ended = store.end_session(device, clock::now_us());
             let path = store.directory().display();
             if !ended.with_context(|| format!("the device cannot be signed out in {path}"))? {
-                bail!(
-                    "no device {device} is signed in: {} lists them",
-                    command(typed.state_dir.as_deref())
-                );
+                bail!("no device {device} is signed in: {command} lists them");
             }
             Ok(format!("{device} is signed out\n"))
         }
-    }
-}
-
-/// What shows the keys of a server.
-pub(super) fn command(state_dir: Option<&Path>) -> String {
-    match state_dir {
-        Some(directory) => {
-            called::command(&format!("key --state-dir {}", called::quoted(directory)))
-        }
-        None => called::command("key"),
     }
 }
 
@@ -243,12 +252,11 @@ fn listing(keys: &Keys) -> String {
     text
 }
 
-/// The devices that are signed in.
-fn devices(sessions: &[Session]) -> String {
+/// The devices that are signed in. `command` shows them.
+fn devices(sessions: &[Session], command: &str) -> String {
     let mut text = String::new();
     if !sessions.is_empty() {
-        let command = called::command("key end ID");
-        let _ = writeln!(text, "\nsigned in; `{command}` signs one out:");
+        let _ = writeln!(text, "\nsigned in; `{command} end ID` signs one out:");
     }
     for session in sessions {
         let last = time_of_day(session.last_us);
@@ -324,7 +332,10 @@ mod tests {
     #[test]
     fn what_a_list_of_devices_holds_cannot_act_on_the_terminal() {
         let listed = r#"[{"id":"a\u001b[2Jb","key":"door","device":"x\ny","address":"::1","first_us":0,"last_us":0,"secret":""}]"#;
-        let text = devices(&serde_json::from_str::<Vec<Session>>(listed).unwrap());
+        let text = devices(
+            &serde_json::from_str::<Vec<Session>>(listed).unwrap(),
+            "key",
+        );
         assert!(
             text.contains(r"a\u001b[2Jb") && text.contains(r"x\ny"),
             "{text}"

@@ -1,11 +1,11 @@
 //! `pistreamer` without a subcommand: serves, and says where.
 
-use super::key::{command, invitation, links, plain};
+use super::key::{invitation, links, plain};
 use super::process::{every_core, finish, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
-use crate::cli;
 use crate::config::{Loaded, Reload};
 use crate::stdout;
+use crate::{called, cli};
 use std::io::IsTerminal;
 use std::pin::pin;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,7 +37,12 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
         let (config, command) = (
             loaded.config.clone(),
-            command(loaded.state_dir().as_deref()),
+            called::key_command(
+                loaded
+                    .state_dir()
+                    .or_else(called::state_of_service)
+                    .as_deref(),
+            ),
         );
         // A disk, a camera or another process that holds the state directory may not answer.
         let starting = tokio::task::spawn_blocking(move || {

@@ -18,6 +18,7 @@ pub(crate) use load::{Loaded, Places, cameras_of, check};
 pub(crate) use reload::Reload;
 
 use crate::access::Store;
+use crate::called;
 use crate::camera::{Settings, Target};
 use crate::cli;
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
@@ -304,26 +305,31 @@ fn pauses(typed: Option<f64>) -> Result<Pauses, ConfigError> {
     }
 }
 
-/// Where the access keys of the server that is meant are kept: where was typed, else where its configuration says.
+/// Where the access keys of the server that is meant are kept: where was typed, else where its configuration says, else, for
+/// root, where the service keeps them, if there is one.
 ///
 /// # Errors
 /// Where the configuration has errors, or names no place.
 pub(crate) fn store_of(typed: &cli::Key) -> Result<Store, Problems> {
     let configured = match &typed.state_dir {
         Some(directory) => Some(directory.clone()),
-        None => load::state_dir(&Places::new(typed.config.as_deref()))?,
+        None => load::state_dir(&Places::new(typed.config.as_deref()))?
+            .or_else(called::state_of_service)
+            .or_else(services),
     };
     Ok(store(configured.as_deref())?)
+}
+
+/// Where the service keeps its state, for root.
+fn services() -> Option<PathBuf> {
+    let directory = Path::new(called::SERVICE);
+    (rustix::process::geteuid().is_root() && directory.is_dir()).then(|| directory.to_owned())
 }
 
 /// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state
 /// directory (XDG Base Directory Specification 0.8).
 fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let systemds = || {
-        let all = variable("STATE_DIRECTORY")?;
-        std::env::split_paths(&all).next()
-    };
     let users = || {
         let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
         let state = variable("XDG_STATE_HOME").map(PathBuf::from);
@@ -331,7 +337,7 @@ fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
     };
     typed
         .map(Path::to_owned)
-        .or_else(systemds)
+        .or_else(called::state_of_service)
         .or_else(users)
         .map(Store::new)
         .ok_or(ConfigError::NoStateDirectory)

@@ -52,7 +52,7 @@ fn host(url: &str) -> SocketAddr {
     host.parse().unwrap()
 }
 
-fn ask(address: SocketAddr, request: &str) -> String {
+pub(crate) fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

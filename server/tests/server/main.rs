@@ -39,6 +39,7 @@ mod reloaded;
 mod renditions;
 mod roles;
 mod scarce;
+mod service;
 mod sessions;
 mod shown;
 mod software;
