@@ -32,6 +32,7 @@ pub mod config;
     expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
 )]
 pub(crate) mod placeholders;
+pub(crate) mod service;
 pub(crate) mod usage;
 
 #[cfg(fuzzing)]

@@ -5,12 +5,14 @@
 
 use super::{Settings, StateCell};
 use crate::hub::Feed;
+use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
 use crate::source::{Commands, Pauses, Port, Source, SourceError, supervise};
 use crate::via::Via;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What all cameras of a program share.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,7 @@ struct Shared {
     state: Arc<StateCell>,
     slot: PushSlot,
     commands: Commands,
+    driver: Driver,
     wanted: Mutex<Wanted>,
 }
 
@@ -73,6 +76,7 @@ impl Lifecycle {
                 state,
                 slot,
                 commands: Commands::default(),
+                driver: Driver::default(),
                 wanted: Mutex::new(wanted),
             }),
             thread: Mutex::default(),
@@ -96,7 +100,9 @@ impl Lifecycle {
     /// Where the system gives no thread.
     pub(super) fn start(&self, port: Port, made: Option<Made>) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let port = port.with_commands(shared.commands.clone());
+        let port = port
+            .with_commands(shared.commands.clone())
+            .with_driver(shared.driver.clone());
         let name = format!("source-{}", self.settings().id);
         let thread = std::thread::Builder::new()
             .name(name)
@@ -108,6 +114,11 @@ impl Lifecycle {
     /// Where commands for the source go.
     pub(super) fn commands(&self) -> &Commands {
         &self.shared.commands
+    }
+
+    /// As [`Driver::in_call_for`].
+    pub(super) fn in_driver_for(&self) -> Option<Duration> {
+        self.shared.driver.in_call_for()
     }
 
     /// As [`Context::via`].
@@ -240,7 +251,6 @@ mod tests {
     use bytes::Bytes;
     use pistreamer_protocol::message;
     use std::sync::mpsc;
-    use std::time::Duration;
 
     /// Hands on the width of each picture.
     struct Widths(mpsc::Sender<u32>);

@@ -43,6 +43,7 @@ use pushes::Pushes;
 use state::StateCell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -159,6 +160,11 @@ impl Camera {
     /// The servers that look at this one; `None` where this program serves nothing.
     pub(crate) fn via(&self) -> Option<&Via> {
         self.0.lifecycle.via()
+    }
+
+    /// How long its source has been in a call of its device's driver, where it is.
+    pub(crate) fn in_driver_for(&self) -> Option<Duration> {
+        self.0.lifecycle.in_driver_for()
     }
 
     /// Its settings now.

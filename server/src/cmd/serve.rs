@@ -4,8 +4,8 @@ use super::key::{invitation, links, plain};
 use super::process::{every_core, finish, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
 use crate::config::{Loaded, Reload};
-use crate::stdout;
 use crate::{called, cli};
+use crate::{service, stdout};
 use std::io::IsTerminal;
 use std::pin::pin;
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,7 +61,17 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
             app.ending().clone(),
         );
         let following = reload.follow(async || _ = hangup.recv().await);
-        tokio::join!(app.run(shutdown), until.run_until_cancelled(following));
+        let shutdown = async {
+            shutdown.await;
+            service::stopping();
+        };
+        let cameras = app.cameras().clone();
+        service::ready(&cameras);
+        tokio::join!(
+            app.run(shutdown),
+            until.run_until_cancelled(following),
+            until.run_until_cancelled(service::follow(&cameras)),
+        );
         Ok(())
     })
 }

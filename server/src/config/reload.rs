@@ -7,6 +7,7 @@ use super::{Loaded, Origin, Places, Problem, Problems};
 use crate::camera::{Change, Registry, Settings};
 use crate::cli::Serve;
 use crate::front::Configuration;
+use crate::service;
 use crate::util::file_watch::FileWatch;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,7 +64,9 @@ impl Reload {
                 () = settled(&mut watch) => {}
                 () = asked() => {}
             }
+            service::reloading();
             watch = self.load(watch).await;
+            service::reloaded();
         }
     }
 

@@ -62,8 +62,13 @@ pub fn init(mut filter: EnvFilter, json: bool) {
         let all = format!("{LIBCAMERA}=trace");
         filter = filter.add_directive(all.parse().expect("a target and a level"));
     }
+    let journal = goes_to_journal();
     // Set once: there is one log.
-    let _ = NOTE.set(if json { json_note } else { text_note });
+    let _ = NOTE.set(match (json, journal) {
+        (true, _) => json_note,
+        (false, true) => bare_note,
+        (false, false) => text_note,
+    });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
@@ -71,10 +76,22 @@ pub fn init(mut filter: EnvFilter, json: bool) {
         .log_internal_errors(false)
         .with_writer(move || Events { json });
     if json {
-        log.json().init();
-    } else {
-        log.with_target(false).fmt_fields(Escaped).init();
+        return log.json().init();
     }
+    let log = log.with_target(false).fmt_fields(Escaped);
+    if journal {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+}
+
+/// Whether standard error is systemd's journal, which notes the time of each line itself (systemd.exec(5), JOURNAL_STREAM).
+fn goes_to_journal() -> bool {
+    let Ok(is) = rustix::fs::fstat(io::stderr()) else {
+        return false;
+    };
+    std::env::var("JOURNAL_STREAM").is_ok_and(|told| told == format!("{}:{}", is.st_dev, is.st_ino))
 }
 
 /// Writes a line of the program's own. What is quoted in it cannot act on a terminal.
@@ -118,6 +135,10 @@ fn now() -> String {
 
 fn text_note(lost: u64) -> String {
     format!("{}  WARN {lost} lines of the log were lost here\n", now())
+}
+
+fn bare_note(lost: u64) -> String {
+    format!(" WARN {lost} lines of the log were lost here\n")
 }
 
 fn json_note(lost: u64) -> String {

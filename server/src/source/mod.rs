@@ -6,6 +6,7 @@ mod absent;
 mod commands;
 #[cfg(feature = "libcamera")]
 mod device;
+pub(crate) mod driver;
 #[cfg_attr(
     not(fuzzing),
     expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")

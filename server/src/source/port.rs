@@ -2,6 +2,7 @@
 //!
 //! What becomes of them is up to the [`Sink`]; the seqs of frames belong to [`super::numbering`].
 
+use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
 use super::{Commands, Image, Mode, RawFrame, Whole};
 use crate::demand::Demand;
@@ -49,6 +50,7 @@ pub struct Port {
     demand: Demand,
     numbering: Arc<Mutex<Numbering>>,
     commands: Commands,
+    driver: Driver,
     /// Held while something passes, so that nothing of one run passes during the next.
     gate: Arc<Mutex<()>>,
 }
@@ -70,6 +72,7 @@ impl Port {
             demand,
             numbering: Arc::default(),
             commands: Commands::default(),
+            driver: Driver::default(),
             gate: Arc::default(),
         }
     }
@@ -77,6 +80,20 @@ impl Port {
     /// The same with these commands.
     pub(crate) fn with_commands(self, commands: Commands) -> Self {
         Self { commands, ..self }
+    }
+
+    /// The same, with its calls of the driver noted there.
+    pub(crate) fn with_driver(self, driver: Driver) -> Self {
+        Self { driver, ..self }
+    }
+
+    /// Notes that a call of the device's driver begins, until what is returned is dropped. Such a call may never come back.
+    #[cfg_attr(
+        not(any(feature = "libcamera", test)),
+        expect(dead_code, reason = "no other source has a driver")
+    )]
+    pub(crate) fn calls_driver(&self) -> Call<'_> {
+        self.driver.calls()
     }
 
     /// A port for another run of the same camera: its seqs continue, and what was set holds. Nothing of a run that has been

@@ -42,6 +42,11 @@ impl Moment {
         self.0.store(steady_us(), Ordering::Relaxed);
     }
 
+    /// As if it never was.
+    pub fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// How long ago it was; `None` where it never was.
     pub fn age(&self) -> Option<Duration> {
         match self.0.load(Ordering::Relaxed) {

@@ -7,6 +7,7 @@ use pistreamer::access::Store;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -196,6 +197,96 @@ fn what_the_services_user_links_to_leads_root_nowhere() {
     std::os::unix::fs::lchown(&link, Some(USER), Some(USER)).unwrap();
     let output = key_of(&service.state());
     assert!(output.contains("Permission denied"), "{output}");
+}
+
+/// The next news that systemd would be told, each with its datagram's lines.
+fn news(socket: &UnixDatagram) -> String {
+    let mut buffer = [0; 4096];
+    let length = socket.recv(&mut buffer).expect("no news come");
+    String::from_utf8(buffer[..length].to_vec()).unwrap()
+}
+
+/// Skips news until one says that.
+fn until_told(socket: &UnixDatagram, wanted: &str) -> String {
+    loop {
+        let news = news(socket);
+        if news.lines().any(|line| line.contains(wanted)) {
+            return news;
+        }
+    }
+}
+
+#[test]
+fn systemd_is_told_when_the_server_serves_reloads_is_well_and_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let file = directory.path().join("cameras.toml");
+    std::fs::write(&file, "[[camera]]\nid = \"door\"\nsource = \"pattern\"\n").unwrap();
+    let listen = ["--listen", "127.0.0.1:0", "--no-auth"];
+    let mut command = pistreamer(&[&["--config", file.to_str().unwrap()], &listen[..]].concat());
+    command
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "300000")
+        .env_remove("WATCHDOG_PID");
+    let (server, url) = started_with(command, Stdio::null());
+    let mut server = Running(server);
+    let ready = news(&socket);
+    assert!(ready.starts_with("READY=1\nSTATUS=door "), "{ready}");
+    let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    assert!(ask(host.parse().unwrap(), "GET / HTTP/1.0\r\n\r\n").contains(" 200 "));
+    until_told(&socket, "STATUS=door live");
+    until_told(&socket, "WATCHDOG=1");
+    let hangup = Command::new("kill")
+        .args(["-HUP", &server.0.id().to_string()])
+        .status();
+    assert!(hangup.unwrap().success());
+    let reloading = until_told(&socket, "RELOADING=1");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    until_told(&socket, "READY=1");
+    // What the camera lost is told, and does not keep the watchdog hungry.
+    let gone = directory.path().join("gone");
+    std::fs::write(
+        &file,
+        format!(
+            "[[camera]]\nid = \"door\"\nsource = \"files:{}\"\n",
+            gone.display()
+        ),
+    )
+    .unwrap();
+    until_told(&socket, "STATUS=door no signal: ");
+    until_told(&socket, "WATCHDOG=1");
+    assert!(terminate(&mut server.0).success());
+    until_told(&socket, "STOPPING=1");
+}
+
+#[test]
+fn the_journal_gets_no_second_time_with_each_line() {
+    let directory = tempfile::tempdir().unwrap();
+    for journal in [true, false] {
+        let path = directory.path().join(format!("log-{journal}"));
+        let log = std::fs::File::create(&path).unwrap();
+        let is = log.metadata().unwrap();
+        let number = is.ino() + u64::from(!journal);
+        let mut command = pistreamer(&[
+            "--source",
+            "pattern",
+            "--listen",
+            "127.0.0.1:0",
+            "--no-auth",
+        ]);
+        command.env("JOURNAL_STREAM", format!("{}:{number}", is.dev()));
+        let (server, _) = started_with(command, log.into());
+        let mut server = Running(server);
+        assert!(terminate(&mut server.0).success());
+        let log = std::fs::read_to_string(&path).unwrap();
+        let line = log
+            .lines()
+            .find(|line| line.contains(" INFO "))
+            .expect("nothing was logged");
+        assert_eq!(line.starts_with(" INFO "), journal, "{line}");
+    }
 }
 
 /// All that `pistreamer key --state-dir` says.

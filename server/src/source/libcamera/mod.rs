@@ -62,14 +62,17 @@ impl Source for LibcameraSource {
     }
 
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        let starting = port.calls_driver();
         let lease = Lease::new()?;
         let id = find(&lease, self.which.as_deref(), |camera| {
             camera.id().to_owned()
         })?;
         let (mut running, mode) = Running::start(lease, &id, &self.config)?;
+        drop(starting);
         port.controls(&running.controls());
         port.open(mode);
         let result = running.run(port);
+        let _stopping = port.calls_driver();
         running.stop();
         result
     }

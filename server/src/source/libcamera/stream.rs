@@ -168,7 +168,9 @@ impl Running {
         while !port.demand().stopping() {
             self.rest(port);
             self.take_commands(port);
+            let queueing = port.calls_driver();
             self.queue()?;
+            drop(queueing);
             let wait = self.pace.wait(Instant::now());
             let wait = wait.filter(|_| !self.idle.is_empty()).unwrap_or(LOOK);
             match self.events.recv_timeout(wait.min(LOOK)) {
@@ -177,6 +179,7 @@ impl Running {
                 // The time is over; it cannot be disconnected, because a sender is among the fields.
                 Err(_) => {}
             }
+            let _looking = port.calls_driver();
             self.look()?;
         }
         Ok(())

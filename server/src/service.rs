@@ -1,0 +1,205 @@
+//! What systemd is told where this program is a service: that it serves, in which state its cameras are, and that it is well
+//! (sd_notify(3)).
+//!
+//! Own code, because the usual libraries wait where nobody takes what they send, and nothing here may wait for another program.
+
+use crate::camera::{Camera, Phase, Registry};
+use crate::source::WEDGED;
+use pistreamer_protocol::text::escaped;
+use rustix::time::{ClockId, clock_gettime};
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How often the cameras' states are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A driver that has not come back for this long will not. A camera that is unplugged or silent is noticed long before, and
+/// needs no new start of the program.
+const STUCK: Duration = WEDGED.saturating_mul(4);
+
+/// The server accepts connections.
+pub(crate) fn ready(cameras: &Registry) {
+    tell(&format!("READY=1\n{}", status(cameras)));
+}
+
+/// It reads its configuration again. [`reloaded`] follows.
+pub(crate) fn reloading() {
+    // Needed for Type=notify-reload.
+    let now = clock_gettime(ClockId::Monotonic);
+    let us = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
+    tell(&format!("RELOADING=1\nMONOTONIC_USEC={us}"));
+}
+
+/// It has read it, or goes on with the old one.
+pub(crate) fn reloaded() {
+    tell("READY=1");
+}
+
+/// It ends.
+pub(crate) fn stopping() {
+    tell("STOPPING=1");
+}
+
+/// Tells the cameras' states whenever one changes, and feeds the watchdog while no driver is stuck. Never ends. To be polled
+/// by what serves, so that the watchdog is fed only while that runs.
+pub(crate) async fn follow(cameras: &Registry) {
+    if std::env::var_os(SOCKET).is_none() {
+        return std::future::pending().await;
+    }
+    let (watchdog, mut fed) = (watchdog(), Instant::now());
+    let (mut told, mut was_stuck) = (status(cameras), false);
+    loop {
+        let wait = watchdog.map_or(LOOK, |interval| interval.min(LOOK));
+        sleep(wait).await;
+        let now = status(cameras);
+        if now != told {
+            tell(&now);
+            told = now;
+        }
+        let Some(interval) = watchdog else {
+            continue;
+        };
+        let stuck = stuck(cameras, STUCK);
+        if let Some(camera) = stuck.as_ref().filter(|_| !was_stuck) {
+            tracing::error!(
+                camera = %camera.id(),
+                "the camera's driver has not come back for {} s: systemd's watchdog is not fed any more, and starts this \
+                 server anew",
+                STUCK.as_secs()
+            );
+        }
+        was_stuck = stuck.is_some();
+        if !was_stuck && fed.elapsed() >= interval {
+            tell("WATCHDOG=1");
+            fed = Instant::now();
+        }
+    }
+}
+
+/// A camera whose thread has been in a driver's call for longer than that.
+fn stuck(cameras: &Registry, bound: Duration) -> Option<Camera> {
+    let is_stuck = |camera: &&Camera| camera.in_driver_for().is_some_and(|time| time > bound);
+    cameras.list().iter().find(is_stuck).cloned()
+}
+
+fn status(cameras: &Registry) -> String {
+    let states = cameras.list();
+    let states = states.iter().map(|camera| {
+        let state = camera.state();
+        let phase = match state.phase {
+            Phase::Live => "live",
+            Phase::NoSignal => "no signal",
+            _ => "starting",
+        };
+        let reason = if state.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", escaped(&state.reason))
+        };
+        format!("{} {phase}{reason}", camera.id())
+    });
+    let states: Vec<_> = states.collect();
+    format!("STATUS={}", states.join("; "))
+}
+
+/// How often the watchdog is to be fed, where there is one: three times in its time.
+fn watchdog() -> Option<Duration> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let meant =
+        number("WATCHDOG_PID").is_none_or(|process| process == u64::from(std::process::id()));
+    let us = number("WATCHDOG_USEC").filter(|us| meant && *us > 0)?;
+    Some(Duration::from_micros(us) / 3)
+}
+
+const SOCKET: &str = "NOTIFY_SOCKET";
+
+/// Sends news, where anyone is to have them. What is not taken at once is lost.
+fn tell(news: &str) {
+    if let Some(name) = std::env::var_os(SOCKET)
+        && let Err(error) = send(name.as_bytes(), news)
+    {
+        tracing::debug!(%error, "systemd takes no news");
+    }
+}
+
+fn send(name: &[u8], news: &str) -> io::Result<()> {
+    let address = match name.split_first() {
+        Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(news.as_bytes(), &address)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+    use crate::config::Config;
+    use crate::source::{Port, Source, SourceError};
+    use pistreamer_protocol::message;
+    use std::sync::mpsc;
+
+    #[test]
+    fn news_that_nobody_takes_hold_up_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
+        let _unread = UnixDatagram::bind(&path).unwrap();
+        let name = path.as_os_str().as_bytes();
+        let full = (0..100_000).find_map(|_| send(name, "WATCHDOG=1").err());
+        assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    /// A camera whose driver comes back when it is told to.
+    struct Hanging {
+        called: mpsc::Sender<()>,
+        back: mpsc::Receiver<()>,
+    }
+
+    impl Source for Hanging {
+        fn camera(&self) -> message::Camera {
+            message::Camera::default()
+        }
+
+        fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+            let call = port.calls_driver();
+            self.called.send(()).unwrap();
+            self.back.recv().unwrap();
+            drop(call);
+            self.called.send(()).unwrap();
+            while !port.demand().sleep(Duration::from_secs(1)) {}
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_driver_that_does_not_come_back_is_noticed_and_a_camera_without_pictures_is_not_taken_for_one()
+     {
+        let ((called, calls), (back, comes_back)) = (mpsc::channel(), mpsc::channel());
+        let source = Hanging {
+            called,
+            back: comes_back,
+        };
+        let config = Config::from_flags(["--listen", "127.0.0.1:0", "--no-auth"]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let app = runtime
+            .unwrap()
+            .block_on(async { App::start_with(&config, vec![Box::new(source)]) });
+        let cameras = app.unwrap().cameras().clone();
+        calls.recv().unwrap();
+        while stuck(&cameras, Duration::ZERO).is_none() {}
+        assert!(stuck(&cameras, STUCK).is_none());
+        back.send(()).unwrap();
+        calls.recv().unwrap();
+        assert!(stuck(&cameras, Duration::ZERO).is_none());
+        cameras.end();
+    }
+}
