@@ -5,8 +5,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Login, Scheme};
 use pistreamer_client::Endpoint;
+use pistreamer_network_camera::login::{Login, Scheme};
 
 const PASSWORD: &str = "Circle-of-Life";
 

@@ -5,8 +5,9 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Jar, device};
+use pistreamer::fuzzing::device;
 use pistreamer_client::Endpoint;
+use pistreamer_network_camera::cookies::Jar;
 
 const SECRET: &str = "hunter2";
 

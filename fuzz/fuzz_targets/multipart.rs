@@ -6,7 +6,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Bare, Body, Head, HeadFound, Multipart, Part, Piece, boundary};
+use pistreamer_network_camera::bare::Bare;
+use pistreamer_network_camera::body::{Body, Piece};
+use pistreamer_network_camera::head::{Found, Head};
+use pistreamer_network_camera::multipart::{Multipart, Part, boundary};
 
 const LIMIT: usize = 2000;
 
@@ -18,7 +21,7 @@ fn parts(boundary: Option<&str>, stream: &[u8], piece: usize) -> Vec<Part> {
     let mut parts = Vec::new();
     for piece in stream.chunks(piece) {
         multipart.feed(piece);
-        while let Some(part) = multipart.next() {
+        while let Some(part) = multipart.next_part() {
             parts.push(part);
         }
         assert!(multipart.held() <= LIMIT + HEAD + piece.len());
@@ -32,7 +35,7 @@ fn bare(stream: &[u8], piece: usize) -> Vec<Part> {
     let mut parts = Vec::new();
     for piece in stream.chunks(piece) {
         bare.feed(piece);
-        while let Some(part) = bare.next() {
+        while let Some(part) = bare.next_part() {
             parts.push(part);
         }
         assert!(bare.held() <= LIMIT + piece.len());
@@ -51,12 +54,12 @@ fn answer(stream: &[u8], piece: usize) -> Option<(u16, Vec<u8>)> {
         came.extend_from_slice(piece);
         if body.is_none() {
             match Head::read(&came) {
-                Ok(HeadFound::Head(head, len)) => {
+                Ok(Found::Head(head, len)) => {
                     let _ = came.split_to(len);
                     status = head.status.as_u16();
                     body = Some(Body::new(head.framing()));
                 }
-                Ok(HeadFound::More) => continue,
+                Ok(Found::More) => continue,
                 Err(_) => return None,
             }
         }

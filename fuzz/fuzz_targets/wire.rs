@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Item, Reader, WireError};
+use pistreamer_network_camera::picamera::{Item, Reader, WireError};
 use pistreamer_protocol::jpeg::SOI;
 
 const LIMIT: usize = 2000;
@@ -20,7 +20,7 @@ fn read(stream: &[u8], piece: usize) -> (Vec<Item>, Result<bool, WireError>) {
         assert!(space.capacity() <= MEMORY);
         space.extend_from_slice(piece);
         loop {
-            match reader.next() {
+            match reader.next_item() {
                 Ok(Some(item)) => items.push(item),
                 Ok(None) => break,
                 Err(error) => return (items, Err(error)),

@@ -7,7 +7,14 @@ use std::path::{Path, PathBuf};
 /// The path of each test as documents write it: its file's modules, without `tests`, and its name.
 fn tests() -> Vec<String> {
     let mut tests = Vec::new();
-    for folder in ["server", "native-client", "protocol", "bench", "e2e"] {
+    for folder in [
+        "server",
+        "native-client",
+        "network-camera",
+        "protocol",
+        "bench",
+        "e2e",
+    ] {
         let root = project().join(folder);
         for path in sources(&root) {
             let modules = modules(path.strip_prefix(&root).unwrap());

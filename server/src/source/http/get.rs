@@ -3,11 +3,12 @@
 //! Interpreting responses belongs to [`super`], bytes to `wire`, authentication to `login`.
 
 use super::location;
-use super::login::{self, Asked};
 use super::wire::{self, RequestError, Response, Wire};
 use super::{Known, SourceError};
 use axum::http::{HeaderValue, StatusCode, header};
 use pistreamer_client::{Endpoint, dial};
+use pistreamer_network_camera::head::HeadError;
+use pistreamer_network_camera::login::{self, Asked};
 use std::fmt::Write as _;
 
 /// Maximum number of redirects.
@@ -174,7 +175,7 @@ impl<'a> Connection<'a> {
         if status == StatusCode::BAD_REQUEST && !self.endpoint.tls {
             let page = response.beginning(PAGE).await.unwrap_or_default();
             if wire::asks_for_tls(page) {
-                return self.failed(&super::head::HeadError::Tls);
+                return self.failed(&HeadError::Tls);
             }
         }
         self.refused(status)

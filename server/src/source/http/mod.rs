@@ -1,40 +1,10 @@
 //! Any camera with an HTTP URL: an MJPEG stream, or a snapshot that is fetched again and again.
 //!
-//! Parsing bodies belongs to `multipart` and `bare`, timeouts to `pictures`, requests to `get`, redirects to `location`,
-//! and users and passwords to `login`.
+//! Parsing responses, authentication and cookies belong to `pistreamer_network_camera`, timeouts to `pictures`, requests to
+//! `get`, redirects to `location`.
 
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod bare;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod body;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod cookies;
 mod get;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod head;
 mod location;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod login;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod multipart;
 mod pictures;
 mod splitter;
 mod wire;
@@ -44,11 +14,12 @@ use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Port, Source, SourceError, WEDGED};
 use crate::demand::Demand;
 use axum::http::{HeaderMap, header};
-use cookies::Jar;
 use get::Connection;
-use login::Login;
 use pictures::{Patience, Pictures};
 use pistreamer_client::Endpoint;
+use pistreamer_network_camera::cookies::Jar;
+use pistreamer_network_camera::login::Login;
+use pistreamer_network_camera::multipart;
 use pistreamer_protocol::message::Camera;
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, jpeg};
 use splitter::Splitter;
@@ -374,20 +345,6 @@ async fn stream(
         return Ok(!pictures.are_watched());
     }
     Err(SourceError::new("the camera ended its stream"))
-}
-
-/// The items of a header between separators that stand outside of quotes.
-fn items(header: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    header
-        .split(move |character| {
-            let begins_or_ends = character == '"' && !escaped;
-            quoted ^= begins_or_ends;
-            escaped = quoted && character == '\\' && !escaped;
-            character == separator && !quoted
-        })
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

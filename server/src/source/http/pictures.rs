@@ -3,11 +3,11 @@
 //! Fetching belongs to [`super`].
 
 use super::Stay;
-use super::multipart::Part;
 use crate::demand::Demand;
 use crate::source::remote::Intake;
 use crate::source::{Mended, SourceError, WEDGED};
 use bytes::Bytes;
+use pistreamer_network_camera::multipart::Part;
 use pistreamer_protocol::jpeg::JpegError;
 use std::pin::pin;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //!
 //! Telling them apart by the first bytes belongs to [`super`].
 
-use super::bare::Bare;
-use super::multipart::{Multipart, Part};
+use pistreamer_network_camera::bare::Bare;
+use pistreamer_network_camera::multipart::{Multipart, Part};
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 
 /// Parses a stream incrementally.
@@ -37,8 +37,8 @@ impl Splitter {
     /// The next part, once it is whole.
     pub(super) fn next(&mut self) -> Option<Part> {
         match self {
-            Self::Parts(parts) => parts.next(),
-            Self::Bare(bare) => bare.next(),
+            Self::Parts(parts) => parts.next_part(),
+            Self::Bare(bare) => bare.next_part(),
         }
     }
 

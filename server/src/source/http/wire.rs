@@ -3,11 +3,11 @@
 //! Requests belong to `get`, parsing to `head` and `body`.
 
 use super::SourceError;
-use super::body::{Body, Piece};
-use super::head::{Found, Framing, Head, HeadError};
 use axum::http::header;
 use bytes::{Bytes, BytesMut};
 use pistreamer_client::dial::Stream;
+use pistreamer_network_camera::body::{Body, Piece};
+use pistreamer_network_camera::head::{Found, Framing, Head, HeadError};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -1,17 +1,12 @@
 //! Pictures that a camera pushes over TCP, as picamera's "capture to a network stream" recipe does.
 //!
-//! Parsing belongs to `wire`; sending, to `pistreamer push`.
-
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod wire;
+//! Parsing belongs to `pistreamer_network_camera::picamera`; sending, to `pistreamer push`.
 
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use super::{Config, Port, Source, SourceError, WEDGED};
 use crate::util::log_throttle::EventThrottle;
+use pistreamer_network_camera::picamera::{Item, Reader};
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
 use std::cell::Cell;
@@ -22,7 +17,6 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use wire::{Item, Reader};
 
 /// A connection is closed after this long without data.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -275,7 +269,7 @@ async fn read(stream: &mut TcpStream, rhythm: &Cell<Rhythm>, intake: &mut Intake
     let mut number = 1;
     loop {
         loop {
-            let problem = match reader.next() {
+            let problem = match reader.next_item() {
                 Ok(None) => break,
                 Ok(Some(Item::End)) => return End::Ended,
                 Ok(Some(Item::Image(jpeg))) => match intake.picture(jpeg) {

@@ -67,7 +67,7 @@ impl Reader {
     }
 
     /// The next item, once all of its bytes are there.
-    pub fn next(&mut self) -> Result<Option<Item>, WireError> {
+    pub fn next_item(&mut self) -> Result<Option<Item>, WireError> {
         let len = match self.len {
             Some(len) => len,
             None => {
@@ -109,7 +109,7 @@ mod tests {
         let mut items = Vec::new();
         for piece in stream.chunks(piece.max(1)) {
             reader.space().extend_from_slice(piece);
-            while let Some(item) = reader.next()? {
+            while let Some(item) = reader.next_item()? {
                 items.push(item);
             }
         }
@@ -156,7 +156,7 @@ mod tests {
         let mut reader = Reader::new(1000);
         assert!(reader.is_between_images());
         reader.space().extend_from_slice(&stream(&[100])[..50]);
-        assert_eq!(reader.next(), Ok(None));
+        assert_eq!(reader.next_item(), Ok(None));
         assert!(!reader.is_between_images());
     }
 

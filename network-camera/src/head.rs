@@ -1,12 +1,12 @@
 //! The head of a response as cameras write it: what HTTP/1.1 requires, and what browsers tolerate.
 //!
-//! Pure text work; bytes come from `wire`, and what follows a head belongs to `body`.
+//! Pure text work; the bytes come from the caller, and what follows a head belongs to `body`.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pistreamer_protocol::jpeg;
 
 /// Longest head in bytes.
-pub(crate) const LONGEST: usize = 64 << 10;
+pub const LONGEST: usize = 64 << 10;
 
 /// Status line and headers of a response.
 #[derive(Debug)]

@@ -43,13 +43,12 @@ impl Bare {
     }
 
     /// Number of bytes held.
-    #[cfg(any(test, fuzzing))]
     pub fn held(&self) -> usize {
         self.buffer.len()
     }
 
     /// The next picture, once it is whole.
-    pub fn next(&mut self) -> Option<Part> {
+    pub fn next_part(&mut self) -> Option<Part> {
         loop {
             if self.walk.is_new() {
                 let start = memmem::find(&self.buffer, &START);
@@ -137,7 +136,7 @@ mod tests {
         let mut parts = Vec::new();
         for piece in stream.chunks(piece.max(1)) {
             bare.feed(piece);
-            while let Some(part) = bare.next() {
+            while let Some(part) = bare.next_part() {
                 parts.push(part);
             }
             assert!(bare.held() <= 10_000 + piece.len());

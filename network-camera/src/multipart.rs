@@ -1,7 +1,7 @@
 //! MJPEG's multipart as cameras really write it: with or without Content-Length, with all kinds of boundaries and line
 //! ends. No I/O here.
 //!
-//! Whether a part can be shown is decided in [`crate::source::remote`].
+//! Whether a part can be shown is for the caller to decide.
 
 mod boundary;
 
@@ -93,13 +93,12 @@ impl Multipart {
     }
 
     /// Number of bytes held.
-    #[cfg(any(test, fuzzing))]
     pub fn held(&self) -> usize {
         self.buffer.len()
     }
 
     /// The next part, once it is whole.
-    pub fn next(&mut self) -> Option<Part> {
+    pub fn next_part(&mut self) -> Option<Part> {
         loop {
             match self.state {
                 State::Seek => {
@@ -355,7 +354,7 @@ fn is_part_header(line: &[u8]) -> bool {
 }
 
 /// A snapshot, ignoring what follows it.
-pub(crate) fn image_of(mut bytes: Bytes) -> Part {
+pub fn image_of(mut bytes: Bytes) -> Part {
     match Walk::default().go(&bytes) {
         Step::End(end) => Part::Image(bytes.split_to(end)),
         Step::More if bytes.len() > jpeg::SOI.len() => Part::Image(bytes),
@@ -364,7 +363,7 @@ pub(crate) fn image_of(mut bytes: Bytes) -> Part {
 }
 
 /// Why a part is no JPEG.
-pub(super) fn problem(part: &[u8]) -> String {
+pub(crate) fn problem(part: &[u8]) -> String {
     jpeg::inspect_prefix(part).map_or_else(|error| error.to_string(), |_| "it has no end".into())
 }
 
@@ -376,7 +375,7 @@ fn content_length(line: &[u8]) -> Option<usize> {
 }
 
 /// Whether a Content-Type is multipart of any kind.
-pub(crate) fn is_multipart(content_type: &str) -> bool {
+pub fn is_multipart(content_type: &str) -> bool {
     let kind = content_type.trim_start().get(..10);
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"))
 }

@@ -3,7 +3,7 @@
 //! Parts themselves belong to [`super`].
 
 use super::is_multipart;
-use crate::source::http::items;
+use crate::items;
 use memchr::memmem::{self, Finder};
 
 /// The delimiter between parts.

@@ -1,10 +1,10 @@
 //! Authentication for cameras that ask for it: Basic (RFC 7617) and Digest (RFC 7616).
 //!
 //! A camera that doesn't ask gets no credentials, and the password itself goes only to one that offers nothing better.
-//! Requests belong to `get`.
+//! Sending requests is the caller's.
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use digest_auth::{Algorithm, AlgorithmType, AuthContext, Charset, Qop, WwwAuthenticateHeader};
+use http::{HeaderMap, HeaderValue, header};
 use pistreamer_client::Endpoint;
 
 /// The credentials for one camera.
@@ -37,10 +37,10 @@ pub enum Asked {
 }
 
 /// What to do when the camera asks and no credentials are configured.
-pub(super) const MISSING: &str = "give user and password as in http://USER:PASSWORD@HOST/PATH";
+pub const MISSING: &str = "give user and password as in http://USER:PASSWORD@HOST/PATH";
 
 /// What to do when the camera still refuses.
-pub(super) const WRONG: &str = "the user or the password is not right";
+pub const WRONG: &str = "the user or the password is not right";
 
 /// Why the password is not sent.
 const DOWNGRADE: &str = "it asks for the password itself, although it has asked for a proof (Digest) before: something may be \
@@ -53,7 +53,6 @@ impl Login {
     }
 
     /// The authentication that the camera asks for.
-    #[cfg(any(test, fuzzing))]
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
     }
@@ -119,7 +118,7 @@ impl Login {
 }
 
 /// Returns true if a response with status 401 only says that the digest was outdated.
-pub(crate) fn is_stale(headers: &HeaderMap) -> bool {
+pub fn is_stale(headers: &HeaderMap) -> bool {
     let lines = lines(headers);
     let mut challenges = lines.iter().flat_map(|line| challenges(line));
     challenges.any(|challenge| challenge.digest().is_some_and(|digest| digest.stale))
@@ -239,7 +238,7 @@ fn unquoted(value: &str) -> String {
 /// The challenges of one header (RFC 9110 §11.6.1), in which commas part both parameters and challenges.
 fn challenges(header: &str) -> Vec<Challenge<'_>> {
     let mut challenges: Vec<Challenge<'_>> = Vec::new();
-    for item in super::items(header, ',') {
+    for item in crate::items(header, ',') {
         let (name, value) = match item.split_once('=') {
             Some((name, value)) => (name.trim(), Some(value.trim())),
             None => (item, None),
@@ -266,10 +265,12 @@ fn challenges(header: &str) -> Vec<Challenge<'_>> {
 mod tests {
     use super::*;
 
+    const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
+
     fn endpoint() -> Endpoint {
         Endpoint::parse(
             "http://Mufasa:Circle%20of%20Life@cam/dir/index.html",
-            &super::super::SCHEMES,
+            &SCHEMES,
         )
         .unwrap()
     }
@@ -408,7 +409,7 @@ mod tests {
             error(&[r#"Digest realm="r", nonce="n", qop="auth-int""#])
                 .contains("neither Basic nor Digest")
         );
-        let nobody = Endpoint::parse("http://cam/", &super::super::SCHEMES).unwrap();
+        let nobody = Endpoint::parse("http://cam/", &SCHEMES).unwrap();
         let mut login = Login::default();
         let said = login.challenged(&HeaderMap::new(), &nobody);
         assert!(said.unwrap_err().contains("USER:PASSWORD"));

@@ -17,7 +17,7 @@ fn read<'a>(boundary: impl Into<Option<&'a str>>, stream: &[u8], piece: usize) -
     let mut parts = Vec::new();
     for piece in stream.chunks(piece) {
         multipart.feed(piece);
-        while let Some(part) = multipart.next() {
+        while let Some(part) = multipart.next_part() {
             parts.push(part);
         }
     }
@@ -247,9 +247,9 @@ fn the_end_of_a_stream_ends_its_last_picture() {
     let stream = parts("--b\r\n\r\n", "\r\n");
     let mut multipart = Multipart::new(Some("b"), 100_000);
     multipart.feed(&stream[..stream.len() - 4]);
-    assert!(multipart.next().is_some() && multipart.next().is_some());
+    assert!(multipart.next_part().is_some() && multipart.next_part().is_some());
     assert_eq!(
-        (multipart.next(), multipart.held()),
+        (multipart.next_part(), multipart.held()),
         (None, image(50).len() - 2)
     );
     let open = image(50)[..image(50).len() - 2].to_vec();
@@ -323,7 +323,7 @@ fn a_part_without_an_end_is_given_up_at_the_limit() {
     let mut broken = 0;
     for _ in 0..100 {
         multipart.feed(&[0x55; 1000]);
-        while let Some(part) = multipart.next() {
+        while let Some(part) = multipart.next_part() {
             assert!(matches!(part, Part::Broken(_)));
             broken += 1;
         }

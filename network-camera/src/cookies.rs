@@ -2,7 +2,7 @@
 //!
 //! Each goes back only to the host that set it; paths and expiry dates make no difference here.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use pistreamer_client::Endpoint;
 
 /// The cookies of one source.
@@ -93,8 +93,10 @@ fn parted(cookie: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
+    const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)];
+
     fn endpoint(url: &str) -> Endpoint {
-        Endpoint::parse(url, &super::super::SCHEMES).unwrap()
+        Endpoint::parse(url, &SCHEMES).unwrap()
     }
 
     fn set(jar: &mut Jar, from: &str, cookie: &str) {
