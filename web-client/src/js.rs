@@ -133,6 +133,11 @@ pub fn error_text(error: &JsValue) -> String {
     }
 }
 
+/// What a call gives that cannot fail here. A plain `expect` would bring the words of every JavaScript value with it.
+pub fn sure<T>(result: Result<T, JsValue>, why: &str) -> T {
+    result.unwrap_or_else(|_| wasm_bindgen::throw_str(why))
+}
+
 /// A property of a JavaScript object; `undefined` where there is none.
 pub fn get(object: &JsValue, name: &str) -> JsValue {
     js_sys::Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
@@ -203,11 +208,13 @@ impl Listener {
         let options = AddEventListenerOptions::new();
         // Wheel listeners on some targets are passive otherwise, and couldn't keep the page from scrolling.
         options.set_passive(false);
-        target
-            .add_event_listener_with_callback_and_add_event_listener_options(
-                event, &guarded, &options,
-            )
-            .expect("adding a listener throws only for a target that is null");
+        let added = target.add_event_listener_with_callback_and_add_event_listener_options(
+            event, &guarded, &options,
+        );
+        sure(
+            added,
+            "adding a listener throws only for a target that is null",
+        );
         Self {
             target: target.clone(),
             event,

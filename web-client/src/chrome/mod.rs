@@ -29,9 +29,7 @@ impl Chrome {
         shadow.set_inner_html(TEMPLATE);
         if adopt_style(shadow).is_err() {
             // Browsers without constructable style sheets get a file: the server's own content policy refuses rules in the page.
-            let style = document()
-                .create_element("link")
-                .expect("link is a valid element name");
+            let style = js::sure(document().create_element("link"), "link is an element");
             let href = js::beside_script("style.css").unwrap_or_default();
             for (name, value) in [("rel", "stylesheet"), ("href", &href)] {
                 // Both are valid attribute names.
@@ -71,10 +69,8 @@ impl Chrome {
 
     /// Puts a fresh canvas in the place of the old one: a canvas can be transferred only once.
     pub fn fresh_canvas(&self) -> HtmlCanvasElement {
-        let canvas: HtmlCanvasElement = document()
-            .create_element("canvas")
-            .expect("canvas is a valid element name")
-            .unchecked_into();
+        let canvas = document().create_element("canvas");
+        let canvas: HtmlCanvasElement = js::sure(canvas, "canvas is an element").unchecked_into();
         // Neither name is empty, so none of these can fail.
         let _ = canvas.set_attribute("part", "canvas");
         let _ = canvas.set_attribute("role", "img");

@@ -125,8 +125,7 @@ impl View {
     fn new(host: HtmlElement, paused: bool) -> Self {
         let shadow = host.shadow_root().unwrap_or_else(|| {
             let init = ShadowRootInit::new(ShadowRootMode::Open);
-            host.attach_shadow(&init)
-                .expect("an autonomous element without a shadow root can have one")
+            js::sure(host.attach_shadow(&init), "it has no shadow root yet")
         });
         Self {
             shell: Shell::new(&host, &shadow, paused),
