@@ -31,6 +31,33 @@ pub(crate) enum Command {
     Grab(Grab),
     /// Check and show configuration files
     Config(Config),
+    /// Write manual pages, or what completes commands in a shell
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// Flags of `generate`.
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// What to write.
+    #[command(subcommand)]
+    pub(crate) what: GenerateCommand,
+}
+
+/// What can be written about the command line.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GenerateCommand {
+    /// Write the manual pages into a directory
+    Man {
+        /// The directory
+        directory: PathBuf,
+    },
+    /// Print what bash completes commands by
+    Bash,
+    /// Print what zsh completes commands by
+    Zsh,
+    /// Print what fish completes commands by
+    Fish,
 }
 
 /// Flags of `config`.

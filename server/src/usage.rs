@@ -120,7 +120,11 @@ fn explained(error: &Error, command: &Command) -> String {
         ContextKind::SuggestedValue,
     ]
     .into_iter()
-    .find_map(said);
+    .find_map(|kind| match error.get(kind) {
+        // The most similar one is the last.
+        Some(ContextValue::Strings(texts)) => texts.last().map(String::as_str),
+        _ => said(kind),
+    });
     let help = called::command("--help");
     let or_help = match instead {
         Some(name) => format!("did you mean {name}?"),

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod config;
+mod generate;
 mod grab;
 mod key;
 mod process;
@@ -45,5 +46,6 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Push(typed)) => push::run(typed),
         Some(Command::Grab(typed)) => grab::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
+        Some(Command::Generate(typed)) => generate::run(typed),
     }
 }

@@ -19,6 +19,7 @@ mod encrypted;
 mod examples;
 mod faults;
 mod forwarded;
+mod generated;
 mod grab;
 mod http;
 mod lifecycle;
