@@ -22,16 +22,16 @@ pub struct Picture {
 }
 
 /// Copies the canvas onto one that can be read, wherever the first one is drawn.
-const READ_CANVAS: &str = "(() => {
+pub(crate) const READ_CANVAS: &str = "(() => {
     const shown = document.querySelector('pi-camera').shadowRoot.querySelector('canvas');
     const {width, height} = shown;
-    const copy = new OffscreenCanvas(width, height).getContext('2d');
+    const copy = Object.assign(document.createElement('canvas'), {width, height}).getContext('2d');
     copy.drawImage(shown, 0, 0);
     const rgba = copy.getImageData(0, 0, width, height).data;
     let luma = '';
     for (let at = 0; at < rgba.length; at += 4)
         luma += String.fromCharCode(0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2]);
-    return {width, height, luma: btoa(luma)};
+    return JSON.stringify({width, height, luma: btoa(luma)});
 })()";
 
 impl Page<'_> {
@@ -94,15 +94,7 @@ impl Page<'_> {
     /// # Errors
     /// Where there is no canvas.
     pub async fn picture(&self) -> Result<Picture> {
-        let read = self.eval(READ_CANVAS).await?;
-        let side = |value: &Value| value.as_u64().unwrap_or_default() as usize;
-        let picture = Picture {
-            width: side(&read["width"]),
-            height: side(&read["height"]),
-            luma: BASE64_STANDARD.decode(text(&read["luma"]))?,
-        };
-        ensure!(picture.luma.len() == picture.width * picture.height);
-        Ok(picture)
+        Picture::parse(&self.eval(READ_CANVAS).await?)
     }
 
     /// The bytes that the element's `snapshot()` gives.
@@ -138,6 +130,19 @@ impl Page<'_> {
 const CAMERA: &str = "document.querySelector('pi-camera')";
 
 impl Picture {
+    /// What [`READ_CANVAS`] gives.
+    pub(crate) fn parse(read: &Value) -> Result<Self> {
+        let read: Value = serde_json::from_str(&text(read))?;
+        let side = |value: &Value| value.as_u64().unwrap_or_default() as usize;
+        let picture = Self {
+            width: side(&read["width"]),
+            height: side(&read["height"]),
+            luma: BASE64_STANDARD.decode(text(&read["luma"]))?,
+        };
+        ensure!(picture.luma.len() == picture.width * picture.height);
+        Ok(picture)
+    }
+
     /// What the test pattern says about itself in this picture; `None` where it cannot be read.
     pub fn painted(&self) -> Option<Painted> {
         read_back(&self.luma, self.width, self.width, self.height)

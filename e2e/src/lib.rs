@@ -7,7 +7,7 @@
 //! * [`browser`]: a Chromium of a test's own, and its pages.
 //! * [`camera`]: the viewer's element `<pi-camera>` in a page.
 //! * [`server`]: the real server.
-//! * [`engines`]: Firefox and WebKit, for a look from there.
+//! * [`engines`]: Chromium, Firefox and WebKit, driven in one way.
 //! * [`fake`]: a server in the test's hands, which sends what no real one does.
 //! * [`site`]: another web site.
 //! * [`proxy`]: what stands between a browser and a server.

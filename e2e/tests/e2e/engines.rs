@@ -1,52 +1,205 @@
-//! The viewer in other engines than Chromium's: Firefox's, and WebKit's as of today and as of Safari 16.0.
+//! The viewer in each engine: Chromium's, Firefox's, WebKit's as of today and as of Safari 16.0.
 //!
-//! Each is started by the protocol that it has: Firefox by WebDriver BiDi, WebKit by WebDriver Classic. `./dev test` leaves
-//! out, and says so, what the system has not.
+//! Every engine keeps the same promises, so that each test below is one of all. `./dev test` leaves out, and says so, what
+//! the system has not; the names of the modules are what it goes by.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use pistreamer_e2e::browser::{Browser, poll};
 use pistreamer_e2e::engines::{Engine, Firefox, WebKit};
-use pistreamer_e2e::server::{PATTERN, Server};
+use pistreamer_e2e::server::{Locked, PATTERN, Server};
+use pistreamer_e2e::site::Site;
 
-/// Counts what the element has drawn, once it is live.
-const DRAWN: &str = "(camera => camera?.dataset.state === 'live' ? Number(camera.dataset.drawn) : 0)\
-                     (document.querySelector('pi-camera'))";
-/// Whether the menu is there, which another module brings.
-const MENU: &str =
-    "document.querySelector('pi-camera').shadowRoot.querySelector('#menu')?.hidden === false";
-const FAILED: &str = "(camera => camera.dataset.state === 'failed' && camera.shadowRoot.querySelector('img')?.naturalWidth)\
-                      (document.querySelector('pi-camera'))";
+/// The promises in one engine, which the tokens start under that name.
+macro_rules! engine {
+    ($module:ident: $engine:ident, $($start:tt)*) => {
+        mod $module {
+            use super::*;
 
-/// Live pictures, the menu, and a program that fails and is started again.
-async fn is_live(engine: &impl Engine) -> Result<()> {
+            #[tokio::test]
+            async fn pictures_are_live_on_both_wires_with_a_worker_and_without() -> Result<()> {
+                $($start)*
+                is_live(&$engine, stringify!($module)).await
+            }
+
+            #[tokio::test]
+            async fn the_key_lets_in_by_link_and_by_a_changed_address_also_over_tls() -> Result<()> {
+                $($start)*
+                lets_in(&$engine, stringify!($module)).await
+            }
+
+            #[tokio::test]
+            async fn a_server_that_stalls_or_goes_is_told_and_a_hidden_page_rests() -> Result<()> {
+                $($start)*
+                tells_trouble(&$engine, stringify!($module)).await
+            }
+
+            #[tokio::test]
+            async fn a_page_elsewhere_shows_the_camera_and_a_program_that_fails_starts_again() -> Result<()> {
+                $($start)*
+                is_embedded(&$engine).await
+            }
+        }
+    };
+}
+
+engine!(chromium: page, let browser = Browser::trusting().await?; let page = browser.open("").await?;);
+engine!(firefox: firefox, let firefox = Firefox::start().await?;);
+engine!(webkit: webkit, let webkit = WebKit::of_today().await?;);
+engine!(safari_16: webkit, let webkit = WebKit::as_of_safari_16().await?;);
+
+/// Whether it is live, and has drawn a few frames since its count was last set to 0.
+const LIVE: &str = "(camera => camera?.dataset.state === 'live' && Number(camera.dataset.drawn) > 5)\
+                    (document.querySelector('pi-camera'))";
+/// Whether a worker draws: the page gets no context of a canvas that it has given away.
+const DRAWN_BY_WORKER: &str = "(canvas => { try { canvas.getContext('2d'); return false; } catch { return true; } })\
+                               (document.querySelector('pi-camera').shadowRoot.querySelector('canvas'))";
+const HAS_WORKER: &str = "'transferControlToOffscreen' in HTMLCanvasElement.prototype";
+/// Puts the element back into its page, in which it begins anew.
+const PUT_BACK: &str = "(camera => { camera.remove(); camera.dataset.drawn = 0; document.body.prepend(camera); })\
+                        (document.querySelector('pi-camera'))";
+/// Keeps what state the element is in, one after the other.
+const KEEP_STATES: &str = "(window.states = [], document.querySelector('pi-camera')\
+                           .addEventListener('statechange', ({detail}) => states.push(detail.state)), 0)";
+const LOGIN: &str = "document.forms.length === 1";
+
+/// The frames of the canvas are those of the camera.
+async fn shows_the_pattern(engine: &impl Engine) -> Result<()> {
+    engine.wait_for(LIVE).await?;
+    poll("the strip of the pattern can be read", async || {
+        Ok(engine.picture().await?.painted().map(drop))
+    })
+    .await
+}
+
+async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {
     let server = Server::start(&PATTERN)?;
-    engine.navigate(&server.url()).await?;
-    engine.wait_for(&format!("{DRAWN} > 10")).await?;
+    for wire in ["gzip-base64", "jpeg"] {
+        engine
+            .navigate(&format!("{}?wire={wire}", server.url()))
+            .await?;
+        shows_the_pattern(engine).await?;
+        engine
+            .wait_for(&format!(
+                "document.querySelector('pi-camera').dataset.wire === 'pistreamer.{wire}.v1'"
+            ))
+            .await?;
+        let by_worker = engine.eval(DRAWN_BY_WORKER).await?;
+        ensure!(by_worker == engine.eval(HAS_WORKER).await?, "{by_worker}");
+        if wire == "jpeg" {
+            engine.screenshot(&format!("{name}_live")).await?;
+        }
+        engine
+            .eval("void delete HTMLCanvasElement.prototype.transferControlToOffscreen")
+            .await?;
+        engine.eval(PUT_BACK).await?;
+        shows_the_pattern(engine).await?;
+        ensure!(engine.eval(DRAWN_BY_WORKER).await? == false);
+    }
     engine
-        .eval("document.querySelector('pi-camera').shadowRoot.querySelector('#b-more').click()")
+        .eval(
+            "void document.querySelector('pi-camera').snapshot().then(file => file.arrayBuffer())
+                .then(bytes => window.jpeg = new Uint8Array(bytes))",
+        )
         .await?;
-    engine.wait_for(MENU).await?;
     engine
-        .eval("(window.realNow = Performance.prototype.now, Performance.prototype.now = () => { throw new TypeError('no clock'); }, 0)")
-        .await?;
-    engine.wait_for(FAILED).await?;
+        .wait_for("window.jpeg?.[0] === 0xff && jpeg[1] === 0xd8 && jpeg.at(-2) === 0xff && jpeg.at(-1) === 0xd9")
+        .await
+}
+
+async fn lets_in(engine: &impl Engine, name: &str) -> Result<()> {
+    let locked = Locked::start(&PATTERN)?;
+    let (url, key) = (locked.server.url(), &locked.key);
+    engine.navigate(&format!("{url}#key=wrong")).await?;
     engine
-        .eval("(Performance.prototype.now = realNow, void document.querySelector('pi-camera').restart())")
+        .wait_for("document.getElementById('message')?.textContent === 'That is not the key.'")
         .await?;
-    engine.wait_for(&format!("{DRAWN} > 10")).await?;
+    engine.screenshot(&format!("{name}_login")).await?;
+    // As the link does that is pasted into this page's address.
+    engine
+        .eval(&format!("void (location.hash = 'key={key}')"))
+        .await?;
+    engine.wait_for(LIVE).await?;
+    let address = engine.eval("location.href").await?;
+    ensure!(address == url.as_str(), "the address is {address}");
+
+    let locked = Locked::start(&[&PATTERN[..], &["--tls", "self-signed"]].concat())?;
+    let secure = locked.server.url().replace("http:", "https:");
+    engine.navigate(&secure).await?;
+    engine.wait_for(LOGIN).await?;
+    engine
+        .navigate(&format!("{secure}?a=link#key={}", locked.key))
+        .await?;
+    engine.wait_for(LIVE).await?;
+    let hash = engine.eval("location.hash").await?;
+    ensure!(hash == "", "{hash} stays in the address");
     Ok(())
 }
 
-#[tokio::test]
-async fn firefox_shows_live_pictures_and_survives_a_program_that_fails() -> Result<()> {
-    is_live(&Firefox::start().await?)
-        .await
-        .context("in Firefox")
+async fn tells_trouble(engine: &impl Engine, name: &str) -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let port = server.port();
+    engine.navigate(&server.url()).await?;
+    engine.wait_for(LIVE).await?;
+    engine.hide().await?;
+    engine
+        .wait_for("document.querySelector('pi-camera').dataset.state === 'hidden'")
+        .await?;
+    engine.show().await?;
+    engine.wait_for(LIVE).await?;
+
+    engine.eval(KEEP_STATES).await?;
+    server.signal("STOP")?;
+    engine.wait_for("states.includes('stale')").await?;
+    engine.screenshot(&format!("{name}_stale")).await?;
+    server.signal("CONT")?;
+    engine.wait_for(LIVE).await?;
+
+    engine.eval("(window.sameDocument = true)").await?;
+    drop(server);
+    engine
+        .wait_for("document.querySelector('pi-camera').dataset.state === 'lost'")
+        .await?;
+    engine.screenshot(&format!("{name}_lost")).await?;
+    let _server = Server::start_on(port, &PATTERN)?;
+    engine.wait_for(LIVE).await?;
+    ensure!(engine.eval("window.sameDocument").await? == true);
+    Ok(())
 }
 
-#[tokio::test]
-async fn webkit_as_of_safari_16_shows_live_pictures_and_survives_a_program_that_fails() -> Result<()>
-{
-    is_live(&WebKit::start().await?)
-        .await
-        .context("in WPE WebKit")
+async fn is_embedded(engine: &impl Engine) -> Result<()> {
+    let (mut site, mut stranger) = (Site::reserve().await?, Site::reserve().await?);
+    let server = Server::start(&[&PATTERN[..], &["--allow-origin", &site.origin()]].concat())?;
+    let url = server.url();
+    let html = format!(
+        "<!doctype html><script type=module src='{url}embed.js'></script>
+        <pi-camera controls src='{url}'></pi-camera>"
+    );
+    engine.navigate(&stranger.serve(&html)).await?;
+    engine
+        .wait_for("document.querySelector('pi-camera').dataset.state === 'refused'")
+        .await?;
+    engine.navigate(&site.serve(&html)).await?;
+    shows_the_pattern(engine).await?;
+    engine.navigate(&url).await?;
+    engine.wait_for(LIVE).await?;
+    engine
+        .eval("document.querySelector('pi-camera').shadowRoot.querySelector('#b-more').click()")
+        .await?;
+    engine
+        .wait_for("document.querySelector('pi-camera').shadowRoot.querySelector('#menu')?.hidden === false")
+        .await?;
+    engine
+        .eval("(window.realNow = Performance.prototype.now, Performance.prototype.now = () => { throw new TypeError('no clock'); }, 0)")
+        .await?;
+    engine
+        .wait_for(
+            "(camera => camera.dataset.state === 'failed' && camera.shadowRoot.querySelector('img')?.naturalWidth)\
+             (document.querySelector('pi-camera'))",
+        )
+        .await?;
+    engine
+        .eval("(Performance.prototype.now = realNow, document.querySelector('pi-camera').dataset.drawn = 0,
+                void document.querySelector('pi-camera').restart())")
+        .await?;
+    engine.wait_for(LIVE).await.context("after the failure")
 }
