@@ -2,11 +2,14 @@
 //!
 //! What they hold belongs to [`crate::access`] and [`crate::front`].
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, readlinkat};
+use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -139,9 +142,13 @@ fn too_large() -> io::Error {
 /// # Errors
 /// Where it cannot be opened, or is another one.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    open_regular_with(path, OFlags::empty())
+}
+
+fn open_regular_with(path: &Path, flags: OFlags) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .custom_flags((OFlags::NONBLOCK | flags).bits() as i32)
         .open(path)?;
     if file.metadata()?.is_file() {
         return Ok(file);
@@ -155,14 +162,33 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Where it cannot be opened, or is another one.
 pub(crate) fn open_own(path: &Path) -> io::Result<File> {
-    let file = open_regular(path)?;
-    let metadata = file.metadata()?;
-    // A link that another user put there could lead to any file of this one.
-    for looked_at in [&metadata, &fs::symlink_metadata(path)?] {
-        if sudoer() != Some(looked_at.uid()) {
-            check_owner(looked_at)?;
+    let mut at = path.to_owned();
+    // A link that another user put there could lead to any file of this one. The link that is followed is the one that is
+    // looked at, because its place may have something else in it a moment later.
+    for _ in 0..=MOST_LINKS {
+        match open_regular_with(&at, OFlags::NOFOLLOW) {
+            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {}
+            opened => return own(opened?, path),
         }
+        let link = OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlags::PATH | OFlags::NOFOLLOW).bits() as i32)
+            .open(&at)?;
+        check_own(&link.metadata()?)?;
+        let leads_to = readlinkat(&link, "", Vec::new())?;
+        let leads_to = Path::new(OsStr::from_bytes(leads_to.as_bytes()));
+        at = at.parent().unwrap_or(Path::new("")).join(leads_to);
     }
+    Err(Errno::LOOP.into())
+}
+
+/// Links that follow each other, as the system takes no more.
+const MOST_LINKS: usize = 40;
+
+/// That file, where nobody else can have written it.
+fn own(file: File, path: &Path) -> io::Result<File> {
+    let metadata = file.metadata()?;
+    check_own(&metadata)?;
     let (mode, group) = (metadata.permissions().mode(), metadata.gid());
     // A user's own group has the user's number; any other one may have further members.
     let own = group == 0 || group == metadata.uid();
@@ -175,6 +201,14 @@ pub(crate) fn open_own(path: &Path) -> io::Result<File> {
     };
     let text = format!("{who} {}", path.display());
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// Looks whether something is root's, the user's, or that of whoever became root by `sudo`.
+fn check_own(metadata: &Metadata) -> io::Result<()> {
+    if sudoer() == Some(metadata.uid()) {
+        return Ok(());
+    }
+    check_owner(metadata)
 }
 
 /// The user who became root by `sudo`.
@@ -265,6 +299,35 @@ mod tests {
         let status = std::process::Command::new("mkfifo").arg(&path).status();
         assert!(status.unwrap().success());
         assert!(open_own(&path).is_err());
+    }
+
+    #[test]
+    fn a_link_of_another_user_is_not_followed_while_something_else_takes_its_place() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let there = |name: &str| directory.path().join(name);
+        fs::write(there("secret"), "secret").unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let place = there("pistreamer.toml");
+        fs::write(&place, "").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    symlink(there("secret"), there("next")).unwrap();
+                    lchown(there("next"), Some(65_534), None).unwrap();
+                    fs::rename(there("next"), &place).unwrap();
+                    fs::write(there("next"), "").unwrap();
+                    fs::rename(there("next"), &place).unwrap();
+                }
+            });
+            let read = |file: File| io::read_to_string(file).unwrap();
+            let texts = (0..50_000).filter_map(|_| Some(read(open_own(&place).ok()?)));
+            let all_own = texts.into_iter().all(|text| text.is_empty());
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(all_own, "it was followed");
+        });
     }
 
     #[test]
