@@ -28,9 +28,12 @@ impl Sink for Intake {
 
     fn again(&self, frame: RawFrame) {
         if !self.feed.has(frame.seq) {
-            self.feed.comes_again(frame.seq);
             self.pool.submit(frame);
         }
+    }
+
+    fn forgets(&self) -> u64 {
+        self.feed.forgets()
     }
 
     fn report(&self, report: Report<'_>) {
@@ -78,5 +81,66 @@ impl encode::Health for Encoding {
 
     fn mend(&self, reason: &str) {
         self.state.mend(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::Health;
+    use crate::hub::{self, Limits};
+    use crate::source::{Mended, Pauses, Port};
+    use pistreamer_protocol::Stamp;
+
+    #[test]
+    fn a_frame_that_comes_again_after_encoding_failed_is_a_new_one() {
+        let renditions = hub::Config {
+            most: 1,
+            quality: 80,
+        };
+        let feed = Arc::new(Feed::new(renditions));
+        let state = Arc::new(StateCell::new(None, "ingest"));
+        let encoding = Arc::new(Encoding {
+            feed: Arc::clone(&feed),
+            state: Arc::clone(&state),
+        });
+        let config = encode::Config {
+            workers: 1,
+            pauses: Pauses::default(),
+        };
+        let pool = Pool::spawn(config, "door", Arc::clone(&feed), encoding.clone());
+        let intake = Intake {
+            feed: Arc::clone(&feed),
+            state,
+            pool: pool.unwrap(),
+            opened: ConnectionThrottle::new(),
+        };
+        let port = Port::new(Arc::new(intake), feed.demand().clone());
+        let mut view = feed.view(Limits::default());
+        port.open(Mode {
+            width: 16,
+            height: 8,
+            fps: 30.0,
+        });
+        let stamp = Stamp {
+            seq: 7,
+            captured_us: 1,
+            camera: "far".into(),
+        };
+        let jpeg = stamp
+            .write(include_bytes!(
+                "../../../protocol/tests/pictures/quarters.jpg"
+            ))
+            .unwrap();
+        let arrive = || {
+            let picture = Mended::copy_of(&jpeg).and_then(Mended::whole);
+            port.arrived(picture.unwrap()).unwrap()
+        };
+        assert_eq!([arrive(), arrive()], [7, 7]);
+        assert_eq!(view.newer().unwrap().seq, 7);
+        assert!(encoding.fail("no memory"));
+        assert!(view.newer().is_none());
+        assert_eq!(arrive(), 8);
+        assert_eq!(view.newer().unwrap().seq, 8);
     }
 }

@@ -21,6 +21,7 @@ pub struct Feed {
     width: AtomicU32,
     /// The newest frame that came in, published or not.
     newest_seq: AtomicU64,
+    forgets: AtomicU64,
     /// Totals.
     pub counters: Counters,
 }
@@ -109,6 +110,7 @@ impl Feed {
             }),
             width: AtomicU32::new(0),
             newest_seq: AtomicU64::new(0),
+            forgets: AtomicU64::new(0),
             counters: Counters::default(),
         }
     }
@@ -140,20 +142,20 @@ impl Feed {
         self.newest_seq.fetch_max(seq, Ordering::Relaxed);
     }
 
-    /// Notes that the source repeated a frame, which is therefore current again.
-    pub fn comes_again(&self, seq: u64) {
-        let mut renditions = self.renditions();
-        renditions.forgotten = renditions.forgotten.min(seq.saturating_sub(1));
-    }
-
     /// Drops all frames because their source is gone, including those that are still being encoded.
     pub fn forget(&self) {
         let mut renditions = self.renditions();
         renditions.forgotten = self.newest_seq.load(Ordering::Relaxed);
+        self.forgets.fetch_add(1, Ordering::Release);
         self.latest.send_if_modified(|latest| {
             latest.clear();
             false
         });
+    }
+
+    /// How often all frames were dropped.
+    pub fn forgets(&self) -> u64 {
+        self.forgets.load(Ordering::Acquire)
     }
 
     fn renditions(&self) -> MutexGuard<'_, Renditions> {
@@ -428,7 +430,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_source_showed_that_is_gone_is_seen_only_where_it_is_shown_again() {
+    async fn what_a_source_showed_that_is_gone_is_not_seen() {
         let feed = feed();
         let _pushes = feed.view(Limits::default());
         let newest = || {
@@ -444,8 +446,6 @@ mod tests {
         // It was still being encoded.
         assert_eq!(feed.publish(FULL, frame(2)), Published::Unwanted);
         assert_eq!(newest(), None);
-        feed.comes_again(2);
-        assert_eq!(feed.publish(FULL, frame(2)), Published::Newest);
         feed.comes(3);
         feed.publish(FULL, frame(3));
         assert_eq!(newest(), Some(3));

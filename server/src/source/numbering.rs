@@ -14,8 +14,8 @@ pub(super) struct Numbering {
     /// Added to the frames' own seqs; not 0 once such a seq has fallen.
     offset: u64,
     /// The last frame's own seq, and its capture time in µs, which distinguishes it from that of a sender that has
-    /// restarted.
-    brought: Option<(u64, u64)>,
+    /// restarted, and how often all frames had been dropped by then.
+    brought: Option<(u64, u64, u64)>,
 }
 
 /// The seq of a frame that has one of its own.
@@ -51,13 +51,8 @@ impl Numbering {
 
     /// Takes the seq for a frame of our own.
     pub(super) fn own(&mut self) -> u64 {
-        self.forget_last();
-        self.count_on()
-    }
-
-    /// Whatever comes next is a new frame: the last one isn't shown any more.
-    pub(super) fn forget_last(&mut self) {
         self.brought = None;
+        self.count_on()
     }
 
     fn count_on(&mut self) -> u64 {
@@ -70,9 +65,11 @@ impl Numbering {
     }
 
     /// The seq of a frame that has one of its own: that one while it rises. If it falls, its sender has restarted, and its
-    /// frames are numbered on from the last one.
-    pub(super) fn keep(&mut self, seq: u64, captured_us: u64) -> Kept {
-        if self.brought.replace((seq, captured_us)) == Some((seq, captured_us)) {
+    /// frames are numbered on from the last one. The last one once more is new where all frames were dropped meanwhile, as
+    /// `forgets` counts.
+    pub(super) fn keep(&mut self, seq: u64, captured_us: u64, forgets: u64) -> Kept {
+        let brought = (seq, captured_us, forgets);
+        if self.brought.replace(brought) == Some(brought) {
             return Kept::Again(self.last);
         }
         if seq >= LIMIT {
@@ -102,18 +99,18 @@ mod tests {
     #[test]
     fn seqs_that_rise_are_kept_with_their_gaps() {
         let mut numbering = Numbering::default();
-        let kept = [5, 6, 9, 1000].map(|seq| numbering.keep(seq, seq));
+        let kept = [5, 6, 9, 1000].map(|seq| numbering.keep(seq, seq, 0));
         assert_eq!(kept, [5, 6, 9, 1000].map(Kept::New));
     }
 
     #[test]
     fn what_was_left_out_does_not_renumber_the_rest() {
         let mut numbering = Numbering::default();
-        assert_eq!(numbering.keep(5, 1), Kept::New(5));
+        assert_eq!(numbering.keep(5, 1, 0), Kept::New(5));
         numbering.skip();
         numbering.skip();
         numbering.skip();
-        assert_eq!(numbering.keep(6, 2), Kept::New(6));
+        assert_eq!(numbering.keep(6, 2, 0), Kept::New(6));
     }
 
     #[test]
@@ -122,7 +119,7 @@ mod tests {
         let mut time = 0;
         let given = [100, 101, 1, 2, 5, 1].map(|seq| {
             time += 1;
-            numbering.keep(seq, time)
+            numbering.keep(seq, time, 0)
         });
         assert_eq!(given, [100, 101, 102, 103, 106, 107].map(Kept::New));
     }
@@ -130,24 +127,23 @@ mod tests {
     #[test]
     fn the_last_frame_once_more_changes_no_number() {
         let mut numbering = Numbering::default();
-        assert_eq!(numbering.keep(7, 70), Kept::New(7));
-        assert_eq!(numbering.keep(7, 70), Kept::Again(7));
-        assert_eq!(numbering.keep(8, 80), Kept::New(8));
+        assert_eq!(numbering.keep(7, 70, 0), Kept::New(7));
+        assert_eq!(numbering.keep(7, 70, 0), Kept::Again(7));
+        assert_eq!(numbering.keep(8, 80, 0), Kept::New(8));
         // The seventh of another server.
-        assert_eq!(numbering.keep(8, 90), Kept::New(9));
-        assert_eq!(numbering.keep(8, 90), Kept::Again(9));
+        assert_eq!(numbering.keep(8, 90, 0), Kept::New(9));
+        assert_eq!(numbering.keep(8, 90, 0), Kept::Again(9));
     }
 
     #[test]
     fn a_frame_that_is_not_shown_any_more_is_new_when_it_comes_again() {
         let mut numbering = Numbering::default();
-        assert_eq!(numbering.keep(7, 70), Kept::New(7));
+        assert_eq!(numbering.keep(7, 70, 0), Kept::New(7));
         assert_eq!(numbering.own(), 8);
-        assert_eq!(numbering.keep(7, 70), Kept::New(9));
-        assert_eq!(numbering.keep(7, 70), Kept::Again(9));
-        numbering.forget_last();
-        assert_eq!(numbering.keep(7, 70), Kept::New(10));
-        assert_eq!(numbering.keep(8, 80), Kept::New(11));
+        assert_eq!(numbering.keep(7, 70, 0), Kept::New(9));
+        assert_eq!(numbering.keep(7, 70, 0), Kept::Again(9));
+        assert_eq!(numbering.keep(7, 70, 1), Kept::New(10));
+        assert_eq!(numbering.keep(8, 80, 1), Kept::New(11));
     }
 
     proptest! {
@@ -156,7 +152,7 @@ mod tests {
             let mut numbering = Numbering::default();
             let mut last = 0;
             for seq in seqs {
-                let Kept::New(given) = numbering.keep(seq, last) else {
+                let Kept::New(given) = numbering.keep(seq, last, 0) else {
                     continue;
                 };
                 prop_assert!(given > last && given < 1 << 53);

@@ -21,6 +21,10 @@ pub trait Sink: Send + Sync {
     fn again(&self, frame: RawFrame);
     /// Receives a report.
     fn report(&self, report: Report<'_>);
+    /// How often it has dropped all frames: the last one is none that can be repeated then.
+    fn forgets(&self) -> u64 {
+        0
+    }
 }
 
 /// What a source reports about itself.
@@ -100,7 +104,6 @@ impl Port {
     /// stopped passes any more once this returns.
     pub fn for_run(&self) -> Self {
         drop(self.gate());
-        self.numbering().forget_last();
         self.commands.begin_anew();
         Self {
             demand: self.demand.for_run(),
@@ -178,7 +181,9 @@ impl Port {
             // The next run's frames are not numbered by it.
             return Ok(stamp.seq);
         }
-        let kept = self.numbering().keep(stamp.seq, captured_us);
+        // A frame that is not shown any more would come too late under its old number.
+        let forgets = self.sink.forgets();
+        let kept = self.numbering().keep(stamp.seq, captured_us, forgets);
         let (Kept::New(seq) | Kept::Again(seq)) = kept;
         if seq != stamp.seq {
             picture = picture.with(&Stamp { seq, ..stamp })?;
@@ -216,20 +221,12 @@ impl Port {
 
     /// Reports that the device has stopped delivering. The reason is cut to what is fit to be shown.
     pub fn lost(&self, reason: &str) {
-        self.gone(Report::Lost(&text::plain(reason)));
+        self.report(Report::Lost(&text::plain(reason)));
     }
 
     /// Reports that the device is being opened at the server that captures the pictures.
     pub fn starting(&self, reason: &str) {
-        self.gone(Report::Starting(&text::plain(reason)));
-    }
-
-    /// Reports that the last frame is outdated. If the source repeats it, it gets a new number.
-    fn gone(&self, report: Report<'_>) {
-        self.pass(|sink| {
-            self.numbering().forget_last();
-            sink.report(report);
-        });
+        self.report(Report::Starting(&text::plain(reason)));
     }
 
     /// Reports the camera's name, as the server that captures the pictures tells it. Until then it is that of
