@@ -1,6 +1,6 @@
 //! Encoders that hang or fail: nothing waits for the one, and the other serves no old picture.
 
-use crate::support::{TestServer, picture};
+use crate::support::{PATIENCE, TestServer, picture};
 use pistreamer::encode::{self, Health, Pool};
 use pistreamer::hub::{self, Feed, Limits};
 use pistreamer::source::{
@@ -55,8 +55,14 @@ fn letting_go_of_a_camera_waits_for_no_encoder() {
         image: Image::Yuv(Box::new(Withheld(begin, Mutex::new(goes_on)))),
     });
     begun.recv().unwrap();
-    drop(pool);
+    let (gone, is_gone) = sync_channel(1);
+    std::thread::spawn(move || {
+        drop(pool);
+        gone.send(())
+    });
+    let gone = is_gone.recv_timeout(PATIENCE);
     go_on.send(()).unwrap();
+    gone.expect("it waits for the encoder");
 }
 
 /// Samples whose memory is lost.

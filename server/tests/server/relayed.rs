@@ -256,6 +256,11 @@ async fn a_frame_that_was_shown_before_is_shown_again_after_another_source() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_comes_again_after_a_loss_takes_the_place_of_no_signal() {
+    let shown = timeout(PATIENCE, comes_again_after_a_loss()).await;
+    shown.expect("it is not shown");
+}
+
+async fn comes_again_after_a_loss() {
     let server = showing("ingest");
     let mut first = publisher(&server).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();

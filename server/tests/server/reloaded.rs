@@ -7,10 +7,12 @@ use pistreamer::access::{Entry, Key, Role, Secret, Store};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -20,7 +22,8 @@ pub(crate) struct Server {
     pub directory: TempDir,
     pub child: Running,
     pub address: SocketAddr,
-    log: BufReader<ChildStderr>,
+    /// Its lines.
+    log: Receiver<String>,
 }
 
 pub(crate) const HEAD: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[access]\nno_auth = true\n";
@@ -47,7 +50,7 @@ impl Server {
         Self {
             directory,
             address: address.parse().unwrap(),
-            log: BufReader::new(child.stderr.take().unwrap()),
+            log: lines(child.stderr.take().unwrap()),
             child: Running(child),
         }
     }
@@ -72,7 +75,8 @@ impl Server {
 
     /// The log's next line with that text.
     pub(crate) fn log(&mut self, text: &str) -> String {
-        let mut lines = self.log.by_ref().lines().map(Result::unwrap);
+        let until = Instant::now() + PATIENCE;
+        let mut lines = std::iter::from_fn(|| self.log.recv_timeout(until - Instant::now()).ok());
         let line = lines.find(|line| line.contains(text));
         line.unwrap_or_else(|| panic!("the log never says {text:?}"))
     }
@@ -98,6 +102,16 @@ impl Server {
         }
         viewers
     }
+}
+
+/// The lines, as they come.
+fn lines(log: ChildStderr) -> Receiver<String> {
+    let (line, lines) = channel();
+    std::thread::spawn(move || {
+        let mut all = BufReader::new(log).lines().map(Result::unwrap);
+        while all.next().is_some_and(|text| line.send(text).is_ok()) {}
+    });
+    lines
 }
 
 /// Waits until the viewer gets frames of that width and was told that name, where there is one.

@@ -28,13 +28,16 @@ async fn pusher(address: SocketAddr, path: &str) -> WebSocketStream<TcpStream> {
     timeout(PATIENCE, connect).await.expect("it is not let in")
 }
 
+/// Nothing goes on for this long where the server takes nothing, rather than slowly.
+const STUCK: Duration = Duration::from_secs(5);
+
 /// The server takes nothing more of it, because it takes nothing of what the server says.
 async fn stuck_pusher(address: SocketAddr, path: &str) -> WebSocketStream<TcpStream> {
     let mut pusher = pusher(address, path).await;
     let jpeg = picture((16, 16), 90);
     loop {
         let sent = pusher.send(Message::binary(jpeg.clone()));
-        match timeout(Duration::from_secs(1), sent).await {
+        match timeout(STUCK, sent).await {
             Ok(sent) => sent.unwrap(),
             Err(_) => return pusher,
         }
