@@ -28,6 +28,13 @@ pub enum PlaceholderError {
     },
 }
 
+impl PlaceholderError {
+    /// Whether it may stand for something later, or at another start.
+    pub(crate) fn may_be_known_later(&self) -> bool {
+        !matches!(self, Self::Endless)
+    }
+}
+
 /// Longest secret that is taken from a file, in bytes.
 const LONGEST: u64 = 4096;
 
@@ -47,19 +54,27 @@ pub fn filled(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
     filled_with(text, secret)
 }
 
-/// The same with [`UNKNOWN`] for each file that holds nothing that can be used.
+/// The same with what [`unknown`] says for each placeholder that stands for nothing.
 ///
 /// # Errors
-/// Where another placeholder stands for nothing.
+/// Where one has no end.
 pub(crate) fn filled_as_far_as_known(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
-    filled_with(text, |placeholder| match secret(placeholder) {
-        Err(PlaceholderError::File { .. }) => Ok(UNKNOWN.into()),
-        known => known,
+    filled_with(text, |placeholder| {
+        Ok(secret(placeholder).unwrap_or_else(|_| unknown(placeholder)))
     })
 }
 
-/// What stands in a URL in place of a secret that is not known.
-pub(crate) const UNKNOWN: &str = "unknown";
+/// What stands in a URL in place of what a placeholder stands for and is not known: a word that is a host's name as well,
+/// and another one for another placeholder.
+pub(crate) fn unknown(placeholder: &str) -> String {
+    let name = placeholder.rsplit(['/', ':']).next().unwrap_or_default();
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let name: String = name.chars().filter(|letter| fits(*letter)).collect();
+    format!(
+        "unknown-{}",
+        name.trim_end_matches('-').to_ascii_lowercase()
+    )
+}
 
 fn filled_with(
     text: &str,

@@ -3,7 +3,8 @@
 //! Consumers, the newest frames, seqs and the encoder outlive a restart. What a source does while it runs belongs to
 //! [`crate::source`].
 
-use super::{Settings, StateCell};
+use super::control::Accepted;
+use super::{CommandError, Settings, StateCell};
 use crate::hub::Feed;
 use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
@@ -111,9 +112,19 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Where commands for the source go.
-    pub(super) fn commands(&self) -> &Commands {
-        &self.shared.commands
+    /// Hands the source a value for one of its controls.
+    ///
+    /// # Errors
+    /// Where it has no such control, or that has no such value.
+    pub(super) fn set(&self, control: &str, value: f64) -> Result<(), CommandError> {
+        // Another camera that replaces this one meanwhile may have a control by that name.
+        let _wanted = self.shared.wanted();
+        let commands = &self.shared.commands;
+        match Accepted::of(&self.shared.state.get(), control, value)? {
+            Accepted::Value(value) => commands.set(control, value),
+            Accepted::Press => commands.press(control),
+        }
+        Ok(())
     }
 
     /// As [`Driver::in_call_for`].
@@ -325,14 +336,45 @@ mod tests {
         let http = |url: &str| settings(Spec::parse(url).unwrap());
         let feed = Arc::new(Feed::new(RENDITIONS));
         let lifecycle = lifecycle(&http("http://me:old@cam/video"), &feed);
-        lifecycle.commands().set("Focus", 2.0);
+        lifecycle.shared.commands.set("Focus", 2.0);
         let holds = |url: &str| {
             lifecycle.configure(http(url));
-            lifecycle.commands().begin_anew();
-            !lifecycle.commands().take().is_empty()
+            lifecycle.shared.commands.begin_anew();
+            !lifecycle.shared.commands.take().is_empty()
         };
         assert!(holds("http://you:new@cam/video"));
         assert!(!holds("http://you:new@cam/other"));
+    }
+
+    #[test]
+    fn a_value_that_was_meant_for_another_camera_is_refused() {
+        let lifecycle = lifecycle(
+            &settings(Spec::parse("pattern").unwrap()),
+            &Arc::new(Feed::new(RENDITIONS)),
+        );
+        let focus = message::Control {
+            name: "Focus".into(),
+            max: 10.0,
+            ..message::Control::default()
+        };
+        let state = &lifecycle.shared.state;
+        state.report(&Report::Controls(&[focus]));
+        lifecycle.set("Focus", 1.0).unwrap();
+        std::thread::scope(|scope| {
+            // Another camera is about to take its place.
+            let replacing = lifecycle.shared.wanted();
+            let (end, ended) = mpsc::channel();
+            let lifecycle = &lifecycle;
+            scope.spawn(move || end.send(lifecycle.set("Focus", 2.0)));
+            // Where it waits for that, no time is too long.
+            let early = ended.recv_timeout(Duration::from_millis(200));
+            state.replaced("ingest");
+            lifecycle.shared.commands.forget();
+            drop(replacing);
+            let said = early.or_else(|_| ended.recv()).unwrap();
+            assert_eq!(said, Err(CommandError::Unknown("Focus".into())));
+        });
+        assert!(lifecycle.shared.commands.take().is_empty());
     }
 
     /// Shows one picture.

@@ -26,6 +26,7 @@ pub use registry::{Change, ChangeError, Registry};
 pub use settings::Settings;
 pub use state::{CameraState, Phase};
 pub use subscription::{Event, Subscription};
+pub(crate) use target::Place;
 pub use target::Target;
 
 use crate::encode::{self, Pool};
@@ -35,7 +36,6 @@ use crate::source::{Port, Report};
 use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
 use crate::via::Via;
 use anyhow::Context as _;
-use control::Accepted;
 use intake::{Encoding, Intake};
 use lifecycle::{Lifecycle, Made};
 use no_signal::NoSignal;
@@ -76,6 +76,17 @@ impl Camera {
     }
 
     /// Starts the camera. Where its source cannot be made, its state says why, and that is tried again.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    fn start_with_or_without(settings: Settings, context: &Context) -> anyhow::Result<Self> {
+        let camera = Self::new(settings, context);
+        // The camera's thread says why, when it tries again.
+        let source = camera.0.lifecycle.make().ok();
+        camera.run(source, context)
+    }
+
+    /// The same, and doesn't wait for its source to be made.
     ///
     /// # Errors
     /// Where the system gives no threads.
@@ -214,12 +225,7 @@ impl Camera {
             feed, lifecycle, ..
         } = &*self.0;
         match command {
-            Command::Set { control, value } => {
-                match Accepted::of(&self.state(), &control, value)? {
-                    Accepted::Value(value) => lifecycle.commands().set(&control, value),
-                    Accepted::Press => lifecycle.commands().press(&control),
-                }
-            }
+            Command::Set { control, value } => lifecycle.set(&control, value)?,
             Command::Reconfigure(settings) => {
                 feed.configure(settings.renditions());
                 // It goes by its id for good.

@@ -53,12 +53,17 @@ pub enum ChangeError {
 }
 
 impl Registry {
-    /// Starts every camera.
+    /// Starts every camera. One of several whose source cannot be made, such as one for which a port is taken, says so by
+    /// itself, and that is tried again.
     ///
     /// # Errors
-    /// Where a source cannot be made, or the system gives no threads.
+    /// Where the source of the only one cannot be made, or the system gives no threads.
     pub fn start(cameras: &[Settings], context: Context) -> anyhow::Result<Self> {
-        let start = |settings: &Settings| Camera::start(settings.clone(), &context);
+        let is_alone = cameras.len() == 1;
+        let start = |settings: &Settings| match is_alone {
+            true => Camera::start(settings.clone(), &context),
+            false => Camera::start_with_or_without(settings.clone(), &context),
+        };
         let cameras: Vec<_> = cameras.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self::of(cameras, context))
     }
@@ -207,6 +212,7 @@ mod tests {
     use super::*;
     use crate::hub;
     use std::sync::mpsc;
+    use std::time::Duration;
     use tracing::span;
 
     /// Lists the cameras whenever something is logged.
@@ -238,10 +244,16 @@ mod tests {
         let settings = Settings::idle(Id::new("door").unwrap(), renditions);
         let (sender, listed) = mpsc::channel();
         let listing = Listing(cameras.clone(), sender);
-        // A start is logged, in this thread.
-        tracing::subscriber::with_default(listing, || cameras.apply(Change::Add(settings)))
-            .unwrap();
-        assert_eq!(listed.try_recv(), Ok(0));
+        let adding = cameras.clone();
+        let added = std::thread::spawn(move || {
+            // A start is logged, in this thread.
+            let add = || adding.apply(Change::Add(settings)).unwrap();
+            tracing::subscriber::with_default(listing, add);
+        });
+        // Where it waits for itself, no time is too long.
+        let listed = listed.recv_timeout(Duration::from_secs(30));
+        assert_eq!(listed, Ok(0));
+        added.join().unwrap();
         assert_eq!(cameras.list().len(), 1);
         cameras.end();
     }

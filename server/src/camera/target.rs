@@ -3,12 +3,24 @@
 //! Pushing them belongs to [`crate::push`].
 
 use percent_encoding::percent_decode_str;
-use pistreamer_client::{Config, Endpoint, UrlError};
+use pistreamer_client::{Config, Endpoint, UrlError, without_credentials};
 use std::fmt;
+use std::sync::Arc;
 
 /// The target of a push.
+#[derive(Clone, PartialEq)]
+pub struct Target {
+    /// As it was typed, with placeholders for secrets.
+    typed: Arc<str>,
+    /// The place; `None` where that is secret and not known.
+    place: Option<Place>,
+    /// Why a secret is not known, where one is not.
+    no_secret: Option<Arc<str>>,
+}
+
+/// Where frames are pushed to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Target {
+pub(crate) enum Place {
     /// A program that listens for picamera's network stream.
     Tcp(Endpoint),
     /// Another pistreamer's `/ingest`.
@@ -22,7 +34,64 @@ impl Target {
     /// # Errors
     /// Where the text is no such URL.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
-        let url = url.trim();
+        Self::typed(url, url)
+    }
+
+    /// The target at a URL that was typed so before its secrets were filled in.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub(crate) fn typed(typed: &str, url: &str) -> Result<Self, UrlError> {
+        Ok(Self {
+            typed: typed.into(),
+            place: Some(Place::parse(url.trim())?),
+            no_secret: None,
+        })
+    }
+
+    /// One that was typed so, and of which a secret is not known. `url` has something else in its place.
+    pub(crate) fn without_secret(typed: &str, url: &str, why: &str) -> Self {
+        Self {
+            typed: typed.into(),
+            place: Place::parse(url).ok(),
+            no_secret: Some(why.into()),
+        }
+    }
+
+    /// The place, to be connected to.
+    ///
+    /// # Errors
+    /// Where a secret is not known: with the reason.
+    pub(crate) fn place(&self) -> Result<&Place, &str> {
+        match (&self.no_secret, &self.place) {
+            (None, Some(place)) => Ok(place),
+            (why, _) => Err(why.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Whether a secret of it is not known now, and the other one is the same place with it.
+    pub(crate) fn lacks_secret_of(&self, other: &Self) -> bool {
+        self.no_secret.is_some()
+            && other.no_secret.is_none()
+            && (self.typed == other.typed || self.is_place_of(other))
+    }
+
+    /// Returns true if both are the same place, which takes one pusher at a time: whatever the credentials are, and however
+    /// the path is written.
+    pub(crate) fn is_place_of(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Some(Place::Tcp(one)), Some(Place::Tcp(two))) => one.authority() == two.authority(),
+            (Some(Place::Ingest(one)), Some(Place::Ingest(two))) => {
+                place(&one.endpoint) == place(&two.endpoint)
+            }
+            (None, None) => self.typed == other.typed,
+            _ => false,
+        }
+    }
+}
+
+impl Place {
+    fn parse(url: &str) -> Result<Self, UrlError> {
         let is_tcp = url
             .get(..4)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("tcp:"));
@@ -32,16 +101,6 @@ impl Target {
             Config::ingest(url).map(|config| Self::Ingest(Box::new(config)))
         } else {
             Endpoint::address(&format!("tcp://{url}"), "tcp").map(Self::Tcp)
-        }
-    }
-
-    /// Returns true if both are the same place, which takes one pusher at a time: whatever the credentials are, and however
-    /// the path is written.
-    pub(crate) fn is_place_of(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Tcp(one), Self::Tcp(two)) => one.authority() == two.authority(),
-            (Self::Ingest(one), Self::Ingest(two)) => place(&one.endpoint) == place(&two.endpoint),
-            _ => false,
         }
     }
 }
@@ -58,12 +117,20 @@ fn place(endpoint: &Endpoint) -> (&str, u16, String, Option<String>) {
     (host, port, decoded(path), camera.map(decoded))
 }
 
+/// Without credentials.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(endpoint) => write!(f, "{endpoint}"),
-            Self::Ingest(config) => write!(f, "{}", config.endpoint),
+        match &self.place {
+            Some(Place::Tcp(endpoint)) => write!(f, "{endpoint}"),
+            Some(Place::Ingest(config)) => write!(f, "{}", config.endpoint),
+            None => f.write_str(&without_credentials(&self.typed)),
         }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.place).finish()
     }
 }
 
@@ -111,12 +178,15 @@ mod tests {
             " tcp://pc.local:8500/ ",
         ] {
             assert_eq!(target(pc).unwrap(), "pc.local:8500");
-            assert!(matches!(Target::parse(pc), Ok(Target::Tcp(_))));
+            assert!(matches!(
+                Target::parse(pc).unwrap().place(),
+                Ok(Place::Tcp(_))
+            ));
         }
         assert_eq!(target("[::1]:8500").unwrap(), "[::1]:8500");
         assert!(matches!(
-            Target::parse("wss://me:pw@pi/"),
-            Ok(Target::Ingest(config)) if config.endpoint.path == "/ingest"
+            Target::parse("wss://me:pw@pi/").unwrap().place(),
+            Ok(Place::Ingest(config)) if config.endpoint.path == "/ingest"
         ));
         for bad in [
             "udp://pc:1",

@@ -279,6 +279,13 @@ impl Check {
         let push = self.read(values, &setting::PUSH, |value| {
             urls::targets(&value.into_texts())
         });
+        let given = values.get(&setting::PUSH).map(|given| given.origin);
+        for target in push.iter().flatten() {
+            if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
+                let text = text.to_owned();
+                self.absent.push(Problem { origin, text });
+            }
+        }
         let (width, height) = size?;
         let (id, source) = (id?, source?);
         let capture = source::Config {

@@ -4,9 +4,9 @@
 //! What the values mean belongs to [`super::checked`].
 
 use super::layer::{Given, Layer, Origin, Problem, Values};
+use super::pipe::Opened;
 use super::setting::{ALL, CAMERA, Kind, PUSH, SECTIONS, SOURCE, Setting, Value};
 use crate::state_dir;
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -28,24 +28,43 @@ pub(crate) fn read(path: &Path, found: bool) -> Result<Option<String>, Problem> 
         },
         text,
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let opened = if found {
-        state_dir::open_own(path)
+        state_dir::open_own(path).map(Opened::File)
     } else {
-        File::open(path)
+        Opened::named(path)
     };
-    let file = match opened {
-        Ok(file) => file,
+    let read = opened.and_then(|opened| match opened {
+        Opened::File(file) => file.take(LARGEST + 1).read_to_end(&mut bytes),
+        Opened::Pipe(pipe) => pipe.take(LARGEST + 1).read_to_end(&mut bytes),
+    });
+    match read {
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(problem(format!("it cannot be read: {error}"))),
-    };
-    file.take(LARGEST + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| problem(format!("it cannot be read: {error}")))?;
-    if text.len() as u64 > LARGEST {
+    }
+    if bytes.len() as u64 > LARGEST {
         return Err(problem(format!("it has more than {LARGEST} bytes")));
     }
-    Ok(Some(text))
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let read = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let read = String::from_utf8_lossy(read);
+        Problem {
+            origin: origin(&Arc::new(path.to_owned()), &read, read.len()),
+            text: "this is not UTF-8 text: write the file in UTF-8".into(),
+        }
+    })
+}
+
+/// The place in a file that is behind so many bytes of its text.
+fn origin(file: &Arc<PathBuf>, text: &str, at: usize) -> Origin {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Origin::File {
+        file: Arc::clone(file),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
 }
 
 /// The settings in a file's text, and what is wrong with the others. Relative paths in it start at `path`'s directory.
@@ -80,13 +99,7 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn origin(&self, at: Range<usize>) -> Origin {
-        let before = self.text.get(..at.start).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Origin::File {
-            file: Arc::clone(&self.file),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        origin(&self.file, self.text, at.start)
     }
 
     fn problem(&mut self, at: Range<usize>, text: String) {

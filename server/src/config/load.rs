@@ -86,6 +86,8 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<PathBuf>,
     /// What of the cameras is not there now, and may be later.
     absent: Vec<Problem>,
+    /// Files in which every user of this machine can read passwords.
+    exposed: Vec<PathBuf>,
     merged: Merged,
     watch: FileWatch,
 }
@@ -113,10 +115,12 @@ impl Loaded {
         let mut watch = FileWatch::new(places.all().cloned());
         let (files, merged, problems) = places.merged(typed);
         watch.add(secrets(&merged));
+        let exposed = exposed(&files, &merged);
         let loaded = checked::checked(&merged, problems).map(|Checked { config, absent }| Self {
             config,
             files,
             absent,
+            exposed,
             merged,
             watch: watch.clone(),
         });
@@ -129,7 +133,8 @@ impl Loaded {
     /// # Errors
     /// With what is not there.
     pub(crate) fn refuse_typed_alone(&self) -> Result<(), Problems> {
-        let is_typed = |problem: &Problem| matches!(problem.origin, Origin::Flag(_));
+        let typed = SOURCE.typed_flag().map(Origin::Flag);
+        let is_typed = |problem: &Problem| Some(&problem.origin) == typed.as_ref();
         if self.config.cameras.len() == 1 && self.absent.iter().any(is_typed) {
             return Err(Problems(self.absent.clone()));
         }
@@ -156,25 +161,12 @@ impl Loaded {
 
     /// Warns of files in which every user of this machine can read passwords.
     pub(crate) fn warn_of_passwords(&self) {
-        for file in &self.files {
-            let from_it = |given: &Given| matches!(&given.origin, Origin::File { file: of, .. } if **of == *file);
-            let holds_password = |given: Given| {
-                let urls = match given.value {
-                    Value::Text(url) => vec![url],
-                    other => other.into_texts(),
-                };
-                urls.iter().any(|url| show::holds_password(url))
-            };
-            let cameras = self.merged.cameras.iter();
-            let urls = cameras.flat_map(|camera| [camera.get(&SOURCE), camera.get(&PUSH)]);
-            let mut urls = urls.flatten().filter(from_it);
-            if urls.any(holds_password) && state_dir::is_open_to_all(file) {
-                tracing::warn!(
-                    file = %file.display(),
-                    "every user of this machine may read the passwords in this file: chmod 600 it, or keep them \
-                     elsewhere, with key_file or ${{file:PATH}}"
-                );
-            }
+        for file in &self.exposed {
+            tracing::warn!(
+                file = %file.display(),
+                "every user of this machine may read the passwords in this file: chmod 600 it, or keep them \
+                 elsewhere, with key_file or ${{file:PATH}}"
+            );
         }
     }
 
@@ -231,6 +223,23 @@ pub(super) fn state_dir(places: &Places) -> Result<Option<PathBuf>, Problems> {
     layers.push(environment()?);
     let merged = Layer::merged(&layers);
     Ok(checked::path(&merged.server, &STATE_DIR))
+}
+
+/// Those of the files in which every user of this machine can read passwords.
+fn exposed(files: &[PathBuf], merged: &Merged) -> Vec<PathBuf> {
+    let holds_password = |given: &Given| match &given.value {
+        Value::Text(url) => show::holds_password(url),
+        Value::Texts(urls) => urls.iter().any(|url| show::holds_password(url)),
+        _ => false,
+    };
+    let cameras = merged.cameras.iter();
+    let urls = cameras.flat_map(|camera| [camera.get(&SOURCE), camera.get(&PUSH)]);
+    let urls: Vec<_> = urls.flatten().filter(holds_password).collect();
+    let is_exposed = |file: &&PathBuf| {
+        let from_it = |given: &Given| matches!(&given.origin, Origin::File { file: of, .. } if **of == **file);
+        urls.iter().any(from_it) && state_dir::is_open_to_all(file)
+    };
+    files.iter().filter(is_exposed).cloned().collect()
 }
 
 /// The files that hold secrets of the cameras' sources.

@@ -7,6 +7,7 @@ mod file;
 mod flags;
 mod layer;
 mod load;
+mod pipe;
 mod reload;
 mod setting;
 mod show;

@@ -4,7 +4,7 @@
 //! [`crate::front`].
 
 use super::{Loaded, Origin, Places, Problem, Problems};
-use crate::camera::{Change, Registry, Settings};
+use crate::camera::{Change, Id, Registry, Settings};
 use crate::cli::Serve;
 use crate::front::Configuration;
 use crate::service;
@@ -16,6 +16,9 @@ use tokio::time::sleep;
 
 /// Polling interval.
 const POLL: Duration = Duration::from_secs(1);
+
+/// Files that have not been read by then do not answer.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A file that changes each time that it is polled is read after this many times.
 const LONGEST_CHANGE: u32 = 10;
@@ -75,7 +78,18 @@ impl Reload {
     async fn load(&mut self, before: FileWatch) -> FileWatch {
         let (places, typed) = (self.places.clone(), self.typed.clone());
         // A disk of the network may not answer.
-        let read = tokio::task::spawn_blocking(move || Loaded::watched(&places, &typed)).await;
+        let mut read = tokio::task::spawn_blocking(move || Loaded::watched(&places, &typed));
+        let read = tokio::select! {
+            read = &mut read => read,
+            () = sleep(SILENCE) => {
+                let files = self.places.all().map(|file| file.display().to_string());
+                let files = files.collect::<Vec<_>>().join(", ");
+                let problem = format!("one of the files does not answer, and is waited for: {files}");
+                tracing::error!(problem, "the configuration stays as it was");
+                self.told.refused(&[problem]);
+                read.await
+            }
+        };
         let Ok((loaded, watch)) = read else {
             return before;
         };
@@ -133,19 +147,31 @@ impl Reload {
         }]))
     }
 
-    /// The cameras, where one runs whose secret cannot be read any more with the one that it has.
+    /// The cameras, where one runs whose secrets cannot be read any more with those that it has.
     fn with_known_secrets(&self, wanted: &[Settings]) -> Vec<Settings> {
-        let known = |camera: &Settings| {
+        // An id may follow from what is secret.
+        let is_free = |id: &Id| wanted.iter().all(|camera| camera.id != *id);
+        let camera = |camera: &Settings| {
+            let mut camera = camera.clone();
             let mut cameras = self.cameras.iter();
-            let before = cameras.find(|before| before.id == camera.id)?;
-            let is_known = camera.source.lacks_secret()
-                && !before.source.lacks_secret()
-                && camera.source.is_same_camera(&before.source);
-            is_known.then(|| before.source.clone())
-        };
-        let camera = |camera: &Settings| Settings {
-            source: known(camera).unwrap_or_else(|| camera.source.clone()),
-            ..camera.clone()
+            let before = cameras.find(|before| {
+                before.id == camera.id
+                    || is_free(&before.id) && camera.source.is_typed_as(&before.source)
+            });
+            let Some(before) = before else {
+                return camera;
+            };
+            if camera.source.lacks_secret_of(&before.source) {
+                camera.id.clone_from(&before.id);
+                camera.source.clone_from(&before.source);
+            }
+            for target in &mut camera.push {
+                let mut known = before.push.iter();
+                if let Some(known) = known.find(|known| target.lacks_secret_of(known)) {
+                    target.clone_from(known);
+                }
+            }
+            camera
         };
         wanted.iter().map(camera).collect()
     }

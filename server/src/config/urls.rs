@@ -19,20 +19,26 @@ pub(super) fn source(text: &str, key_file: Option<&str>) -> Result<Spec, String>
     }
 }
 
-/// Where frames are pushed to.
+/// Where frames are pushed to, also where a secret of it is not known now.
 pub(super) fn targets(texts: &[String]) -> Result<Vec<Target>, String> {
     if texts.iter().any(|text| is_hidden(text)) {
         return Err(LEFT_OUT.into());
     }
-    let targets = texts.iter().map(|text| target(text));
+    let targets = texts.iter().map(|text| match target(text) {
+        Err(ConfigError::BadPlaceholder(why)) if why.may_be_known_later() => {
+            let known = placeholders::filled_as_far_as_known(text)?;
+            Ok(Target::without_secret(text, &known, &why.to_string()))
+        }
+        target => target,
+    });
     let targets: Result<_, _> = targets.collect();
     targets.map_err(|error| error.to_string())
 }
 
-/// One of them.
+/// One of them, with all its secrets.
 pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
     let filled = placeholders::filled(typed)?;
-    Ok(Target::parse(&filled).map_err(|error| error.about(typed))?)
+    Ok(Target::typed(typed, &filled).map_err(|error| error.about(typed))?)
 }
 
 /// Why a URL is refused that `pistreamer config show` has shown.
@@ -62,6 +68,6 @@ fn with_key_file(url: &str, file: &str) -> Result<Spec, String> {
     };
     match placeholders::of_file(file) {
         Ok(password) => source(&password),
-        Err(why) => Ok(source(placeholders::UNKNOWN)?.without_secret(&why.to_string())),
+        Err(why) => Ok(source(&placeholders::unknown(file))?.without_secret(&why.to_string())),
     }
 }

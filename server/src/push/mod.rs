@@ -10,7 +10,7 @@ mod tcp;
 pub(crate) use beside::follow;
 pub(crate) use report::report;
 
-use crate::camera::{Camera, Push, Target};
+use crate::camera::{Camera, Place, Push, Target};
 use crate::hub::Frame;
 use futures::FutureExt;
 use pistreamer_protocol::Backoff;
@@ -88,12 +88,21 @@ pub(crate) async fn run(
 ) -> Option<String> {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last = None;
+    let place = match target.place() {
+        Ok(place) => place,
+        Err(reason) => {
+            tracing::warn!(reason, "not connected");
+            push.failed(reason);
+            stop.cancelled().await;
+            return Some(reason.into());
+        }
+    };
     while !stop.is_cancelled() {
         let (before, began) = (push.delivered(), Instant::now());
         let attempt = async {
-            match target {
-                Target::Tcp(endpoint) => tcp::push(camera, endpoint, push, stop).await,
-                Target::Ingest(config) => ingest::push(camera, config, push, stop).await,
+            match place {
+                Place::Tcp(endpoint) => tcp::push(camera, endpoint, push, stop).await,
+                Place::Ingest(config) => ingest::push(camera, config, push, stop).await,
             }
         };
         let attempt = survived(attempt);

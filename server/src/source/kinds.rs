@@ -1,9 +1,11 @@
 //! The kinds of sources. A new one is a folder with its [`Kind`](super::spec::Kind), and a line in [`KINDS`].
 
+use super::absent::Unknown;
 use super::spec::{Entry, Spec, SpecError, Typed};
 use super::{files, http, ingest, local, pattern, relay, tcp};
-use crate::placeholders::{self, PlaceholderError};
+use crate::placeholders;
 use pistreamer_client::without_credentials;
+use std::sync::Arc;
 
 /// Every kind, in the order in which they are tried and listed.
 const KINDS: [Entry; 8] = [
@@ -38,18 +40,22 @@ impl Spec {
         Self::of_text(typed, &text)
     }
 
-    /// The same also where a file with a secret in the URL cannot be read now: the source says so until it is parsed anew.
+    /// The same also where a placeholder stands for nothing now: the source says so until it is parsed anew.
     ///
     /// # Errors
-    /// As for [`Self::parse`], and where such a file holds the whole URL.
+    /// As for [`Self::parse`].
     pub(crate) fn parse_or_wait(typed: &str) -> Result<Self, SpecError> {
         match Self::parse(typed) {
-            Err(SpecError::BadPlaceholder(why @ PlaceholderError::File { .. })) => {
+            Err(SpecError::BadPlaceholder(why)) if why.may_be_known_later() => {
                 let text = placeholders::filled_as_far_as_known(typed)?;
-                match Self::of_text(typed, &text) {
-                    Ok(spec) => Ok(spec.without_secret(&why.to_string())),
-                    Err(_) => Err(why.into()),
-                }
+                // What it is may be secret as a whole.
+                let spec = Self::of_text(typed, &text).unwrap_or_else(|_| Self {
+                    typed: typed.into(),
+                    text: without_credentials(typed).into(),
+                    kind: Arc::new(Unknown::new(&text, &without_credentials(typed))),
+                    no_secret: None,
+                });
+                Ok(spec.without_secret(&why.to_string()))
             }
             parsed => parsed,
         }
@@ -75,6 +81,7 @@ impl Spec {
                 error => error,
             })?;
         Ok(Self {
+            typed: typed.into(),
             text: text.into(),
             kind,
             no_secret: None,
@@ -120,10 +127,13 @@ mod tests {
             let [without, with] = [without, with].map(|typed| Spec::parse_or_wait(typed).unwrap());
             assert!(without.is_same_camera(&with) && without != with);
         }
-        // Which source that is cannot be known, and never comes in the environment.
-        for typed in ["${file:/no/such}", "http://me:${NO_SUCH_ONE}@cam/"] {
-            assert!(Spec::parse_or_wait(typed).is_err(), "{typed}");
-        }
+        // Which sources these are cannot be known.
+        let [one, two] = ["${file:/no/such}", "http://cam:${NO_SUCH_ONE}/"]
+            .map(|typed| Spec::parse_or_wait(typed).unwrap());
+        assert!(one.absent().unwrap().contains("${file:/no/such}"));
+        assert!(two.absent().unwrap().contains("NO_SUCH_ONE is not set"));
+        assert!(!one.is_same_camera(&two));
+        assert!(Spec::parse_or_wait("http://me:${NO_END@cam/").is_err());
     }
 
     #[test]

@@ -173,10 +173,12 @@ pub(crate) struct Ends<'a> {
 /// A checked source: what it is, and what it was typed as. Equal to another one that was typed the same.
 #[derive(Clone)]
 pub struct Spec {
+    /// As it was typed, with placeholders for secrets.
+    pub(super) typed: Arc<str>,
     /// With secrets filled in.
     pub(super) text: Arc<str>,
     pub(super) kind: Arc<dyn Kind>,
-    /// Why a file with a secret cannot be read, where one cannot; something else is filled in for it then.
+    /// Why a secret is not known, where one is not; something else is filled in for it then.
     pub(super) no_secret: Option<Arc<str>>,
 }
 
@@ -237,6 +239,7 @@ impl Spec {
     /// A source of that kind, the same one as others of that name.
     pub(super) fn of(name: &str, kind: Arc<dyn Kind>) -> Self {
         Self {
+            typed: name.into(),
             text: name.into(),
             kind,
             no_secret: None,
@@ -251,9 +254,16 @@ impl Spec {
         }
     }
 
-    /// Whether a secret of it cannot be read now.
-    pub(crate) fn lacks_secret(&self) -> bool {
+    /// Whether a secret of it is not known now, and the other one is the same camera with it.
+    pub(crate) fn lacks_secret_of(&self, other: &Self) -> bool {
         self.no_secret.is_some()
+            && other.no_secret.is_none()
+            && (self.is_typed_as(other) || self.is_same_camera(other))
+    }
+
+    /// Whether it was typed the same, whatever its secrets are.
+    pub(crate) fn is_typed_as(&self, other: &Self) -> bool {
+        self.typed == other.typed
     }
 
     /// What of it is not there now, and may be later.

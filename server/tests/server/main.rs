@@ -43,6 +43,7 @@ mod scarce;
 mod service;
 mod sessions;
 mod shown;
+mod silent;
 mod software;
 mod stuck;
 mod stuck_pushers;

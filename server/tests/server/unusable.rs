@@ -12,12 +12,12 @@ use std::process::{Command, Stdio};
 
 const PATTERN: &str = "source = \"pattern\"\nsize = \"160x120\"";
 
-fn make_pipe(path: &Path) {
+pub(crate) fn make_pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 /// The pipe's other end, as soon as something reads it.
-fn read_by_another(pipe: &Path) -> File {
+pub(crate) fn read_by_another(pipe: &Path) -> File {
     let mut options = OpenOptions::new();
     options
         .write(true)
@@ -226,4 +226,91 @@ fn a_start_that_waits_for_the_state_directory_ends_when_it_is_told_to() {
     let (end, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || end.send(terminate(&mut second)));
     assert!(ended.recv_timeout(PATIENCE).unwrap().success());
+}
+
+/// What the status says of a camera, or of one of its pushes.
+async fn reason(server: &Server, camera: usize, push: Option<usize>) -> String {
+    let status = server.get("/api/v1/status").await;
+    let camera = &status["cameras"][camera];
+    let told = push.map_or(camera, |push| &camera["pushes"][push]);
+    told["reason"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_missing_holds_up_only_the_camera_or_the_push_that_it_is_for() {
+    let pushes = "push = [\"ws://127.0.0.1:9/#key=${file:key}\", \"${file:place}\"]";
+    let door = camera("door", &format!("{PATTERN}\n{pushes}"));
+    let of_name = camera("far", "source = \"http://me:${NO_SUCH_ONE}@127.0.0.1:9/\"");
+    let whole = |size: &str| {
+        format!("[[camera]]\nname = \"Secret\"\nsize = \"{size}\"\nsource = \"${{file:url}}\"\n")
+    };
+    let with = |size: &str| format!("{HEAD}{AT_ONCE}{door}{of_name}{}", whole(size));
+    let mut server = Server::start(&format!("{AT_ONCE}{door}{of_name}{}", whole("160x120")));
+    let mut viewer = TestViewer::connect_with(server.address, "/ws?camera=door", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    let path = server.path();
+    let check = pistreamer(&["config", "check", path.to_str().unwrap()]).output();
+    let said = String::from_utf8(check.unwrap().stderr).unwrap();
+    for missing in [
+        "url} cannot",
+        "NO_SUCH_ONE is not",
+        "key} cannot",
+        "place} cannot",
+    ] {
+        assert!(said.contains(missing), "{said}");
+    }
+    for (camera, push, missing) in [
+        (0, Some(0), "key}"),
+        (0, Some(1), "place}"),
+        (1, None, "NO_SUCH_ONE"),
+        (2, None, "url}"),
+    ] {
+        while !reason(&server, camera, push).await.contains(missing) {}
+    }
+    // Each is used as soon as it is there.
+    for (name, secret) in [("url", "pattern"), ("key", "k"), ("place", "127.0.0.1:9")] {
+        std::fs::write(server.directory.path().join(name), secret).unwrap();
+    }
+    server.log("configuration read again");
+    for push in [0, 1] {
+        while !reason(&server, 0, Some(push)).await.contains("reach") {}
+    }
+    let mut viewer = TestViewer::connect_with(server.address, "/ws?camera=pattern", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    // And kept while it is gone.
+    for name in ["url", "key", "place"] {
+        std::fs::remove_file(server.directory.path().join(name)).unwrap();
+    }
+    server.replace(&with("320x240"));
+    server.hang_up();
+    let line = server.log("camera has other settings");
+    assert!(line.contains("id=pattern changed=\"size\""), "{line}");
+    server.log("configuration read again");
+    for push in [0, 1] {
+        assert!(reason(&server, 0, Some(push)).await.contains("reach"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_holds_up_only_the_camera_that_it_is_for() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let pushed = format!("source = \"tcp-listen:{}\"", taken.local_addr().unwrap());
+    let cameras = camera("door", PATTERN) + &camera("yard", &pushed);
+    let server = Server::start(&(AT_ONCE.to_owned() + &cameras));
+    let mut viewer = TestViewer::connect_with(server.address, "/ws?camera=door", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    let says = async |reason: &str| {
+        let cameras = server.get("/api/v1/cameras").await;
+        let said = cameras["cameras"][1]["reason"].as_str().unwrap().to_owned();
+        said.contains(reason)
+    };
+    while !says("cannot listen on").await {}
+    drop(taken);
+    while !says("no camera pushes pictures").await {}
 }
