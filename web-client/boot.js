@@ -16,6 +16,9 @@ async function signIn() {
 }
 
 async function view() {
+  // Side by side with its script. A preload would be a second download in WebKit.
+  const program = fetch(new URL("viewer_bg.wasm", import.meta.url));
+  program.catch(() => {});
   // In another site's frame no cookie is sent, so that the key goes with the stream.
   if (embedded && query.has("key")) camera.setAttribute("src", "?" + new URLSearchParams({ key: query.get("key") }));
   for (const name of ["camera", "fit", "ticket", "wire", "size", "stale_after"])
@@ -33,7 +36,7 @@ async function view() {
   });
   try {
     const { default: init } = await import("./viewer.js");
-    await init();
+    await init({ module_or_path: program });
   } catch (error) {
     console.error(error);
     document.getElementById("fallback-text").textContent = "The viewer cannot run in this browser. This is the plain stream.";

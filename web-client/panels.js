@@ -34,9 +34,11 @@ const KEYS = [
   ["Zoom in, out, reset", "+", "−", "0"], ["Statistics", "O"], ["Picture size", "Q"], ["Full screen", "F"],
   ["Picture in picture", "P"], ["This list", "?"],
 ];
+// What these do, which not every browser can.
+const ABLE = { R: ' data-do="record"', P: ' data-do="pip"' };
 const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <h2 id="help-title">Keyboard shortcuts</h2>
-<dl>${KEYS.map(([words, ...keys]) => `<div><dt>${words}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
+<dl>${KEYS.map(([words, ...keys]) => `<div${ABLE[keys[0]] ?? ""}><dt>${words}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
 <p>Zoom also with the wheel, with two fingers, or with a double tap; drag to move.</p>
 <form method="dialog"><button part="button close">Close</button></form>
 </dialog>`;
@@ -90,7 +92,7 @@ export default class Panels {
     this.#part("top").append(parsed(PROBLEM));
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
-      for (const same of shadow.querySelectorAll(`#menu [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
+      for (const same of shadow.querySelectorAll(`:is(#menu, #help) [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
     this.#part("menu").addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
       const group = event.target.closest('[role="radiogroup"]');

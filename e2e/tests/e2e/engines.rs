@@ -85,6 +85,11 @@ async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {
             .await?;
         let by_worker = engine.eval(DRAWN_BY_WORKER).await?;
         ensure!(by_worker == engine.eval(HAS_WORKER).await?, "{by_worker}");
+        let loads = "performance.getEntriesByType('resource').filter(({name}) => /viewer_bg.wasm$/.test(name)).length";
+        ensure!(
+            engine.eval(loads).await? == 1,
+            "the program is loaded twice"
+        );
         if wire == "jpeg" {
             engine.screenshot(&format!("{name}_live")).await?;
         }
@@ -114,6 +119,11 @@ async fn lets_in(engine: &impl Engine, name: &str) -> Result<()> {
         .wait_for("document.getElementById('message')?.textContent === 'That is not the key.'")
         .await?;
     engine.screenshot(&format!("{name}_login")).await?;
+    let card = "getComputedStyle(document.forms[0]).backgroundColor";
+    ensure!(
+        engine.eval(card).await? != "rgba(0, 0, 0, 0)",
+        "there is no card"
+    );
     // As the link does that is pasted into this page's address.
     engine
         .eval(&format!("void (location.hash = 'key={key}')"))

@@ -189,8 +189,17 @@ impl Shell {
         } else if js::get(&self.host, "requestFullscreen").is_function()
             && document().fullscreen_enabled()
         {
-            // Older browsers return nothing and newer ones a promise, whose refusal is told by no change of state.
-            let _ = self.host.request_fullscreen();
+            let promise = js::get(&self.host, "requestFullscreen")
+                .dyn_ref::<js_sys::Function>()
+                .and_then(|request| request.call0(&self.host).ok()?.dyn_into().ok());
+            // Older browsers return nothing.
+            if let Some(promise) = promise {
+                self.when(promise, |shell, granted| {
+                    if granted.is_err() {
+                        shell.set_filled(true);
+                    }
+                });
+            }
         } else {
             self.set_filled(true);
         }

@@ -79,7 +79,11 @@ impl Shell {
     }
 
     /// Does something with what a promise gives, or why it gives nothing, unless the element has left by then.
-    fn when(&self, promise: Promise, then: impl FnOnce(&Self, Result<JsValue, String>) + 'static) {
+    pub(super) fn when(
+        &self,
+        promise: Promise,
+        then: impl FnOnce(&Self, Result<JsValue, String>) + 'static,
+    ) {
         let this = self.this.clone();
         spawn_local(async move {
             let result = js::answer(&promise).await;
