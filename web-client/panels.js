@@ -19,7 +19,7 @@ ${button("pip", "picture-in-picture", "P", "Picture in picture", '<rect x="3" y=
 ${button("help", "shortcuts", "?", "Keyboard shortcuts", '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
 <div class="choices" role="radiogroup" aria-label="Picture size"><span>Picture size <kbd aria-hidden="true">Q</kbd></span>
 ${choice("size-auto", "Automatic")}${choice("size-full", "Full")}${choice("size-half", "Half")}${choice("size-quarter", "Quarter")}</div>
-<div class="choices" role="radiogroup" aria-label="Wire format"><span>Wire format</span>
+<div id="wires" class="choices" role="radiogroup" aria-label="Wire format" hidden><span>Wire format</span>
 ${choice("wire-gzip", "gzip + base64")}${choice("wire-jpeg", "JPEG")}</div>
 </div>`;
 
@@ -135,6 +135,8 @@ export default class Panels {
 
   show_overlay(shown) {
     this.#part("overlay").hidden = !shown;
+    // For those who look at figures.
+    this.#part("wires").hidden = !shown;
   }
 
   /** Shows what is wrong with the server's configuration; undefined takes it away. */

@@ -33,8 +33,9 @@ async fn the_first_view_is_live_without_them_and_they_come_when_they_are_wanted(
     assert_eq!(page.eval(LOADED).await?, false);
     click(&page, "#b-more").await?;
     page.wait_for("sees('#menu')").await?;
+    assert_eq!(page.eval("sees('#wires')").await?, false);
     click(&page, "#menu [data-do=overlay]").await?;
-    page.wait_for("sees('#overlay') && !sees('#overlay dd:empty')")
+    page.wait_for("sees('#overlay') && !sees('#overlay dd:empty') && sees('#wires')")
         .await?;
     click(&page, "#menu [data-do=help]").await?;
     page.wait_for("sees('#help') && !sees('#menu')").await?;
