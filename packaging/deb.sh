@@ -1,0 +1,66 @@
+#!/bin/sh
+# Makes a Debian package of built programs. ./dev package calls it.
+#
+#     packaging/deb.sh ARCHITECTURE PROGRAM GENERATED VERSION DIRECTORY
+#
+# GENERATED has man/, the completions bash, zsh and fish, and the notices THIRD-PARTY-ARCHITECTURE. The same input makes the same bytes: dates come from
+# SOURCE_DATE_EPOCH.
+set -eu
+architecture=$1 program=$2 generated=$3 version=$4 directory=$5
+here=$(cd "$(dirname "$0")" && pwd)
+umask 022
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+put() { install -D -m "$1" "$2" "$root/$3"; }
+
+put 755 "$program" usr/bin/pistreamer
+put 644 "$here/pistreamer.service" usr/lib/systemd/system/pistreamer.service
+put 644 "$here/sysusers.conf" usr/lib/sysusers.d/pistreamer.conf
+put 640 "$here/pistreamer.toml" etc/pistreamer/pistreamer.toml
+put 644 "$here/avahi.service" etc/avahi/services/pistreamer.service
+put 644 "$generated/bash" usr/share/bash-completion/completions/pistreamer
+put 644 "$generated/zsh" usr/share/zsh/vendor-completions/_pistreamer
+put 644 "$generated/fish" usr/share/fish/vendor_completions.d/pistreamer.fish
+doc=usr/share/doc/pistreamer
+put 644 "$generated/THIRD-PARTY-$architecture" $doc/THIRD-PARTY
+gzip -9n "$root/$doc/THIRD-PARTY"
+put 644 "$here/debian/lintian-overrides" usr/share/lintian/overrides/pistreamer
+for page in "$generated"/man/*.1; do
+    put 644 "$page" "usr/share/man/man1/$(basename "$page")"
+    gzip -9n "$root/usr/share/man/man1/$(basename "$page")"
+done
+licence=$(sed -e '1,2d' -e 's/^/ /' -e 's/^ $/ ./' "$here/../LICENSE-MIT")
+awk -v licence="$licence" '/^@LICENSE-MIT@$/ { print licence; next } { print }' "$here/debian/copyright" >"$root/$doc/copyright"
+maintainer='pistreamer <maintainers@pistreamer.example>'
+date=$(date --utc --date="@$SOURCE_DATE_EPOCH" --rfc-email)
+printf 'pistreamer (%s) unstable; urgency=medium\n\n  * See %s.\n\n -- %s  %s\n' "$version" \
+    "/$doc/CHANGELOG.md.gz" "$maintainer" "$date" | gzip -9n >"$root/$doc/changelog.gz"
+gzip -9n <"$here/../CHANGELOG.md" >"$root/$doc/CHANGELOG.md.gz"
+chmod 644 "$root/$doc"/*
+
+mkdir "$root/DEBIAN"
+for script in preinst postinst prerm postrm; do install -m 755 "$here/debian/$script" "$root/DEBIAN/$script"; done
+printf '/etc/pistreamer/pistreamer.toml\n/etc/avahi/services/pistreamer.service\n' >"$root/DEBIAN/conffiles"
+cat >"$root/DEBIAN/control" <<END
+Package: pistreamer
+Version: $version
+Architecture: $architecture
+Maintainer: $maintainer
+Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
+Depends: libc6 (>= 2.35), libgcc-s1 (>= 4.2), systemd | systemd-standalone-sysusers
+Recommends: avahi-daemon
+Section: video
+Priority: optional
+Homepage: https://github.com/pistreamer/pistreamer
+Description: Raspberry Pi's camera in a browser
+ One program captures, encodes and serves the newest frame of each camera to any
+ browser of the network, over a WebSocket, as an MJPEG stream and as snapshots.
+ .
+ Nobody gets in without a key: "sudo pistreamer key" shows links and a code to
+ scan with a phone.
+END
+(cd "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
+find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+# With more threads, what xz writes may depend on their number.
+dpkg-deb --root-owner-group --threads-max=1 -Zxz --build "$root" "$directory/pistreamer_${version}_$architecture.deb" >/dev/null
