@@ -103,7 +103,7 @@ impl Subject {
 pub struct Arrival {
     /// When.
     pub at: Instant,
-    /// The frame's number; of others' frames, how many came before.
+    /// The frame's seq; for other servers' frames, the number of frames before it.
     pub seq: u64,
     /// When it was captured, as Unix time in µs.
     pub captured_us: u64,

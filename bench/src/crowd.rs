@@ -65,7 +65,7 @@ impl Sight {
         self.seqs = Some((first.min(seq), last.max(seq)));
     }
 
-    /// Share of the camera's frames that the viewer got who got fewest.
+    /// Share of the camera's frames received by the viewer that received the fewest.
     pub fn least_kept(&self) -> f64 {
         let published = self.seqs.map_or(0, |(first, last)| last - first + 1);
         let fewest = self.frames.iter().min().copied().unwrap_or(0);

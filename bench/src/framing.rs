@@ -51,7 +51,7 @@ enum State {
     },
 }
 
-/// What a header tells.
+/// A parsed header.
 #[derive(Clone, Copy, Debug)]
 struct Header {
     is_frame: bool,
@@ -67,7 +67,7 @@ pub struct Seen {
     pub len: usize,
     /// Its first [`HEAD`] bytes at most.
     pub head: Vec<u8>,
-    /// Unix time in µs that its part's `X-Timestamp` tells, in seconds, as mjpg-streamer and its like have it.
+    /// Unix time in µs from its part's `X-Timestamp` header, which mjpg-streamer and others write in seconds.
     pub timestamp_us: Option<u64>,
 }
 
@@ -89,7 +89,7 @@ impl Framing {
         }
     }
 
-    /// The answer to the last ping that came, if it has none yet (RFC 6455 §5.5.3).
+    /// The pong for the last ping received, until it is sent (RFC 6455 §5.5.3).
     pub fn pong(&mut self) -> Option<Vec<u8>> {
         self.asked.take().map(|asked| from_viewer(PONG, &asked))
     }
@@ -114,7 +114,7 @@ impl Framing {
         self.end_body(seen);
     }
 
-    /// These bytes came.
+    /// Takes received bytes.
     pub fn feed(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Seen)) {
         while !bytes.is_empty() {
             match &mut self.state {
@@ -162,7 +162,7 @@ impl Framing {
     }
 }
 
-/// What a WebSocket's frame header tells, once it is whole. A binary message is a frame.
+/// Parses a WebSocket frame header once it is complete. A binary message is a picture.
 fn web_socket_header(header: &[u8]) -> Option<Header> {
     const OPCODE_BINARY: u8 = 2;
     const OPCODE_PING: u8 = 9;

@@ -114,7 +114,7 @@ impl Url {
         }
     }
 
-    /// Connects and asks for the stream. What came with the answer's headers is already in the framing.
+    /// Connects and requests the stream. Bytes received with the response's headers are already in the framing.
     ///
     /// # Errors
     /// Where nothing listens, or the answer is not a stream.

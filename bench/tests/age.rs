@@ -17,7 +17,7 @@ use support::{FPS, Server};
 const FRAME: usize = 32_000;
 const RTT: Duration = Duration::from_millis(100);
 
-/// What viewers see who look at the same time, each over a link of its own, once their windows are found.
+/// What simultaneous viewers see, each over its own link, once their windows are found.
 fn see<const N: usize>(server: &Server, link: Link, kinds: [Kind; N]) -> [Vec<Arrival>; N] {
     const FOUND: Duration = Duration::from_secs(3);
     let began = Instant::now();

@@ -121,7 +121,7 @@ pub struct Victim {
 impl Victim {
     /// The last byte of the proxy's address in the loopback network.
     pub const PROXY: u8 = 6;
-    /// Who has a password.
+    /// A user with a password.
     pub const PERSON: &str = "anna";
     /// The password.
     pub const PASSWORD: &str = "correct horse";

@@ -1,4 +1,4 @@
-//! Attacks by visitors, who have a ticket and no key or guess at a password, and what honest ones do all at once.
+//! Attacks by clients that have a ticket but no key, or that guess passwords, and honest clients that all act at once.
 
 use super::strangers::{held, is_open};
 use super::{Attack, Until, Victim};
