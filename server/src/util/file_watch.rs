@@ -1,7 +1,7 @@
 //! Notices that files changed, by looking at them now and then: that works on every file system, for files that are replaced,
 //! rewritten in place, or reached through links that are pointed elsewhere.
 //!
-//! What a file holds, and what follows from another content, is up to whoever watches it.
+//! Reading a file, and reacting to its content, belongs to the caller.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -61,8 +61,8 @@ impl FileWatch {
 
     /// Returns true if one of the files has changed, appeared or gone since this last returned.
     ///
-    /// A file may be only half written then. It changes once more when it is whole, so that whoever cannot use it goes on
-    /// with what it had, and reads it again after the next change.
+    /// A file may be only half written then. It changes once more when it is complete, so a caller that cannot use it keeps
+    /// what it had, and reads it again after the next change.
     pub(crate) async fn has_changed(&mut self) -> bool {
         let (mut files, version) = (self.files.clone(), self.version);
         // A network's disk may not answer, which must not hold up anything else.
