@@ -90,7 +90,7 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync {
     fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError>;
 }
 
-/// What a source is, in a word, and what tells it from others for which the word is the same.
+/// The word for a source, and what distinguishes it from others with the same word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// A host, a directory's name, a sensor's model, or the kind.
@@ -108,9 +108,9 @@ impl Identity {
         }
     }
 
-    /// That of a URL that a kind of source reads: host and port, and the rest, unless that is the kind's usual path and the
-    /// host can be nothing else. Of the query, only what chooses a picture counts. An id tells a few bits of it, and the
-    /// rest may hold secrets under any name; and so a new password makes no other camera.
+    /// The identity of a URL: host and port, and the rest unless that is the kind's usual path and the host cannot be
+    /// mistaken. Of the query, only parameters that select a picture count: an id reveals a few bits of what it is made of,
+    /// and other parameters may be secrets under any name. A new password therefore doesn't make another camera.
     pub(crate) fn url(kind: &str, endpoint: &Endpoint, usual: Option<&str>) -> Self {
         let (path, query) = endpoint
             .path
