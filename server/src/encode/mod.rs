@@ -23,7 +23,7 @@ use crate::source::Pauses;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::jpeg::JpegError;
 
-/// How frames are encoded. In which sizes and qualities is up to the feed's plan.
+/// How frames are encoded. Sizes and qualities come from the feed's plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// Number of threads, at least 1.
@@ -45,10 +45,10 @@ enum FrameError {
     Panic(String),
 }
 
-/// Is told whether anything can be encoded.
+/// Receives whether encoding works.
 pub trait Health: Send + Sync {
-    /// Nothing can, and why. Tells whether this reason is shown.
+    /// Encoding fails, with the reason. Returns true if this reason is shown.
     fn fail(&self, reason: &str) -> bool;
-    /// Something can again, after it failed for that reason.
+    /// Encoding works again, after it failed for that reason.
     fn mend(&self, reason: &str);
 }

@@ -1,6 +1,6 @@
-//! A picture in words, for those who can be told in no other way: that there is no signal, why, and since when.
+//! A picture of text, for viewers that take nothing but pictures: there is no signal, why, and since when.
 //!
-//! What the words are belongs to [`crate::camera`]; viewers of the WebSocket are told in messages.
+//! The words belong to [`crate::camera`]; WebSocket viewers get them in messages instead.
 
 use super::{EncodeError, JpegEncoder};
 use crate::source::{Layout, Plane, Yuv};
@@ -56,7 +56,7 @@ pub(crate) fn has_letters_for(text: &str) -> bool {
     text.chars().all(|letter| raster(letter).is_some())
 }
 
-/// A letter's looks: a raster, each of its pixels so many pixels wide and high.
+/// The look of letters: a raster, scaled up `times` times.
 struct Pen {
     weight: FontWeight,
     raster: RasterHeight,
@@ -64,7 +64,7 @@ struct Pen {
 }
 
 impl Pen {
-    /// The largest of which so many letters fit into a line, and a line into a share of the height.
+    /// The largest pen with which this many letters fit into a line, and a line into a share of the height.
     fn fitting(size: (usize, usize), weight: FontWeight, letters: usize, share: usize) -> Self {
         let rasters = [
             RasterHeight::Size32,

@@ -76,7 +76,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Takes over a frame and returns at once. A frame that nobody wants is let go.
+    /// Takes a frame and returns at once. A frame without consumers is dropped.
     pub fn submit(&self, frame: RawFrame) {
         if !self.shared.feed().demand().wanted() {
             return;
