@@ -1,4 +1,4 @@
-//! Why a session ends, and what its viewer is told then.
+//! Why a session ends, and the close message that its viewer gets.
 
 use super::link::Link;
 use pistreamer_client::violation;
@@ -84,7 +84,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A frame that is nearly through is let through, for the close code that can follow it. One that is stuck is cut off.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// Ends the connection in good order where the viewer can be told of it.
+/// Closes the connection in good order if the viewer can still be reached.
 pub(super) async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>, end: &End) {
     let (patience, close) = match end {
         // It closed the connection itself, and tungstenite answers it.

@@ -66,10 +66,10 @@ struct Outgoing {
     waited: bool,
 }
 
-/// How far sending has come.
+/// The progress of sending.
 #[derive(Debug)]
 pub(super) enum Sent {
-    /// The socket took the first bytes of a frame's message, which has so many in all.
+    /// The socket took the first bytes of a frame's message; the number is the message's length.
     Begun(Arc<Frame>, usize),
     /// The socket took all of a frame.
     Frame(Arc<Frame>),
@@ -287,7 +287,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.shut {
-            // Whoever ends the frame flushes.
+            // The end of the frame flushes.
             return Poll::Pending;
         }
         Pin::new(&mut self.stream).poll_write(cx, bytes)

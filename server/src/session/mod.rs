@@ -39,13 +39,13 @@ use tokio_tungstenite::tungstenite::Message;
 /// How sessions behave.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// A viewer whose socket takes nothing for so long is gone.
+    /// A viewer whose socket takes nothing for this long is disconnected.
     pub send_timeout: Duration,
-    /// The connection is pinged when the viewer has been silent for so long.
+    /// The connection is pinged when the viewer has been silent for this long.
     pub ping_interval: Duration,
 }
 
-/// After so many frames everything else has its turn, however fast a camera is.
+/// After this many frames, other tasks get their turn, however fast a camera is.
 const IN_A_ROW: u32 = 16;
 
 /// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`. What is wrong with the server's configuration is
@@ -100,10 +100,10 @@ struct Session<S> {
     credit: Credit,
     pace: Pace,
     paused: bool,
-    /// What the viewer was told about the size, and what the last frame sent has.
+    /// The rendition last reported to the viewer, and that of the last frame sent.
     told_rendition: Rendition,
     sent_rendition: Rendition,
-    /// Whether a frame that shows what the viewer has already may be told rather than sent.
+    /// True if the viewer accepts an `unchanged` message in place of an identical frame.
     beats: bool,
     /// What the last frame sent shows.
     shown: Option<(hub::Rendition, u64)>,
@@ -300,7 +300,7 @@ async fn changed(problem: &mut Option<watch::Receiver<Option<String>>>) -> Optio
     {
         return newest(problem);
     }
-    // Nobody is left to say anything, or this viewer is not to hear it.
+    // No more news will come, or this viewer may not know of it.
     std::future::pending().await
 }
 

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 /// No answer is missed before.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The ping whose answer tells that the last frame has arrived, and that the viewer is there.
+/// The ping whose pong shows that the last frame has arrived, and that the viewer is still there.
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) id: u64,
@@ -79,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
     }
 
-    /// Says what came up with the last frame; tells whether there was anything.
+    /// Sends the messages that the last frame gave rise to. Returns true if there were any.
     fn tell_news(&mut self) -> Result<bool, End> {
         let mut told = false;
         if self.sent_rendition != self.told_rendition {
@@ -144,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Tells how many frames were left out, where it is time; tells whether it was.
+    /// Reports the number of skipped frames if that is due. Returns true if it was.
     pub(super) fn report_skips(&mut self, now: Instant) -> Result<bool, End> {
         let report = self.skips.report(now);
         let is_due = report.is_some();

@@ -1,4 +1,4 @@
-//! Holds frames back for a viewer that wants fewer of them: pure bookkeeping, told the time.
+//! Drops frames for a viewer that wants fewer of them: pure bookkeeping; the caller passes the time.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ pub struct Pace {
 const SLOWEST: f64 = 1.0 / 3600.0;
 
 impl Pace {
-    /// At most so many frames a second from now on; `None` is no limit.
+    /// Limits the rate to this many frames a second from now on; `None` is no limit.
     pub fn limit(&mut self, max_fps: Option<f64>) {
         self.interval = max_fps
             .filter(|fps| fps.is_finite())
@@ -22,7 +22,7 @@ impl Pace {
         self.due = None;
     }
 
-    /// Whether frames are left out on the viewer's own wish.
+    /// Returns true if frames are left out at the viewer's request.
     pub fn is_limited(&self) -> bool {
         self.interval.is_some()
     }

@@ -1,11 +1,11 @@
-//! Who is looking: one entry for each viewer, of whatever kind, for status and metrics.
+//! The connected viewers: one entry for each, of whatever kind, for status and metrics.
 
 use crate::util::clock::{Moment, Rate};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Everybody who looks now. Clones share the list.
+/// The list of connected viewers. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     entries: Arc<Mutex<Vec<Arc<Viewer>>>>,
@@ -15,7 +15,7 @@ pub struct Roster {
 /// Sums over all viewers since the server started, including those that left.
 #[derive(Debug, Default)]
 pub struct Totals {
-    /// Viewers that came.
+    /// Viewers that connected.
     pub viewers: AtomicU64,
     /// Frames sent.
     pub sent: AtomicU64,
@@ -23,20 +23,20 @@ pub struct Totals {
     pub bytes: AtomicU64,
     /// Frames skipped.
     pub skipped: AtomicU64,
-    /// Frames told as unchanged instead of sent.
+    /// Frames replaced by an `unchanged` message.
     pub unchanged: AtomicU64,
 }
 
 /// One viewer.
 #[derive(Debug)]
 pub struct Viewer {
-    /// Where it is.
+    /// Its address.
     pub address: SocketAddr,
     /// The camera's id.
     pub camera: String,
     /// The subprotocol, or `mjpeg`.
     pub wire: &'static str,
-    /// Unix time in µs since which it looks.
+    /// When it connected, in Unix time in µs.
     pub since_us: u64,
     /// Frames sent.
     pub sent: AtomicU64,
@@ -46,17 +46,17 @@ pub struct Viewer {
     pub skipped: AtomicU64,
     /// Frames left out because the viewer wants fewer.
     pub thinned: AtomicU64,
-    /// Frames told as unchanged instead of sent.
+    /// Frames replaced by an `unchanged` message.
     pub unchanged: AtomicU64,
     /// Its last acknowledgement.
     pub acked: Moment,
-    /// Whether it wants no frames for now.
+    /// Whether it has paused.
     pub paused: AtomicBool,
     rate: Rate,
     totals: Arc<Totals>,
 }
 
-/// A viewer's place in the roster; its drop takes the viewer off.
+/// A viewer's place in the roster; dropping it removes the viewer.
 #[derive(Debug)]
 pub struct Entry {
     viewer: Arc<Viewer>,
@@ -93,17 +93,17 @@ impl Roster {
         }
     }
 
-    /// Everybody who looks now.
+    /// The connected viewers.
     pub fn viewers(&self) -> Vec<Arc<Viewer>> {
         self.entries().clone()
     }
 
-    /// How many look now.
+    /// Number of connected viewers.
     pub fn len(&self) -> usize {
         self.entries().len()
     }
 
-    /// Whether nobody looks.
+    /// Returns true if no viewer is connected.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -119,12 +119,12 @@ impl Roster {
 }
 
 impl Viewer {
-    /// Whether it wants no frames for now.
+    /// Whether it has paused.
     pub fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
     }
 
-    /// A frame of so many bytes was sent.
+    /// Counts a frame of this many bytes that was sent.
     pub fn count_sent(&self, bytes: usize) {
         self.rate.count();
         for (counter, amount) in [(&self.sent, 1), (&self.totals.sent, 1)] {
@@ -135,12 +135,12 @@ impl Viewer {
         }
     }
 
-    /// So many frames were left out because the viewer wants fewer.
+    /// Counts frames left out because the viewer wants fewer.
     pub fn count_thinned(&self, frames: u64) {
         self.thinned.fetch_add(frames, Ordering::Relaxed);
     }
 
-    /// A frame was told as unchanged.
+    /// Counts a frame replaced by an `unchanged` message.
     pub fn count_unchanged(&self) {
         self.rate.count();
         for counter in [&self.unchanged, &self.totals.unchanged] {
@@ -153,7 +153,7 @@ impl Viewer {
         self.rate.per_second()
     }
 
-    /// So many frames were overtaken by newer ones.
+    /// Counts frames overtaken by newer ones.
     pub fn count_skipped(&self, frames: u64) {
         for counter in [&self.skipped, &self.totals.skipped] {
             counter.fetch_add(frames, Ordering::Relaxed);

@@ -1,10 +1,10 @@
-//! Which frames a viewer missed, and when it is told: pure bookkeeping, told the time.
+//! Which frames a viewer missed, and when to report them: pure bookkeeping; the caller passes the time.
 
 use pistreamer_protocol::message::ServerMessage;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Skips are reported together, at most so often.
+/// Minimum interval between reports of skips.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What one viewer missed.
@@ -48,7 +48,7 @@ impl Skips {
         self.last = None;
     }
 
-    /// So many frames were overtaken by newer ones, which the viewer is to be told.
+    /// Counts frames overtaken by newer ones, to be reported to the viewer.
     pub(super) fn count(&mut self, missed: u64) {
         self.unreported += missed;
         self.total += missed;
