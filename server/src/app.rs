@@ -210,6 +210,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         target,
         duration,
         log: _,
+        useless: _,
     } = config;
     let camera = Camera::start(camera.clone(), &camera::Context::default())?;
     let (progress, stop) = (camera.begin_push(target), CancellationToken::new());

@@ -223,8 +223,9 @@ pub(crate) struct Grab {
 /// Flags of the server.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Serve {
-    /// Configuration file, read after /etc/pistreamer/pistreamer.toml and ./pistreamer.toml; what it says wins over those, and a
-    /// flag wins over every file. `pistreamer config example` prints one [env: PISTREAMER_CONFIG]
+    /// Configuration file, read after /etc/pistreamer/pistreamer.toml and ./pistreamer.toml; what it says wins over those, a
+    /// variable of the environment over every file, and a flag over all. `pistreamer config example` prints one [env:
+    /// PISTREAMER_CONFIG, and for each other flag one with its name: PISTREAMER_MAX_VIEWERS for --max-viewers]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -239,8 +240,9 @@ pub(crate) struct Serve {
     ///   tcp-listen:ADDRESS:PORT  a script that pushes picamera's network stream to here
     ///   ingest                   whoever pushes to /ingest, as `pistreamer push` does
     ///
-    /// In a URL, ${NAME} stands for a variable of the environment and ${file:PATH} for what a file holds: so no password is
-    /// seen among the arguments, as in --source 'http://me:${file:/run/secrets/cam}@cam/'.
+    /// In a URL, ${NAME} stands for a variable of the environment and
+    /// ${file:PATH} for what a file holds, so that no password is seen
+    /// among the arguments: --source 'http://me:${file:/run/secrets/cam}@cam/'.
     #[arg(long, value_name = "SOURCE", verbatim_doc_comment)]
     pub(crate) source: Vec<String>,
 

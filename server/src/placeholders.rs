@@ -29,6 +29,14 @@ pub enum PlaceholderError {
 }
 
 impl PlaceholderError {
+    /// The text for a path that was given without a placeholder.
+    pub(crate) fn of_path(&self) -> String {
+        match self {
+            Self::File { path, why } => format!("{path} cannot be used: {why}"),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether it may stand for something later, or at another start.
     pub(crate) fn may_be_known_later(&self) -> bool {
         !matches!(self, Self::Endless)

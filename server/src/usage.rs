@@ -33,7 +33,10 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, An
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
             | ErrorKind::DisplayVersion => Answer::Help(error.to_string()),
             ErrorKind::InvalidUtf8 => Answer::Wrong(not_utf8(&typed)),
-            _ => Answer::Wrong(explained(&error, meant(&command, &typed))),
+            _ => {
+                let (meant, name) = meant(&command, &typed);
+                Answer::Wrong(explained(&error, meant, &name))
+            }
         })
 }
 
@@ -94,14 +97,19 @@ fn with_negative_numbers(command: Command) -> Command {
         .mut_subcommands(with_negative_numbers)
 }
 
-/// The innermost command that was typed.
-fn meant<'a>(command: &'a Command, typed: &[OsString]) -> &'a Command {
-    typed.iter().skip(1).fold(command, |command, word| {
-        command.find_subcommand(word).unwrap_or(command)
-    })
+/// The innermost command that was typed, and what is typed for its help.
+fn meant<'a>(command: &'a Command, typed: &[OsString]) -> (&'a Command, String) {
+    let (mut innermost, mut help) = (command, String::new());
+    for word in typed.iter().skip(1) {
+        if let Some(command) = innermost.find_subcommand(word) {
+            innermost = command;
+            help = help + command.get_name() + " ";
+        }
+    }
+    (innermost, help + "--help")
 }
 
-fn explained(error: &Error, command: &Command) -> String {
+fn explained(error: &Error, command: &Command, help: &str) -> String {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
@@ -125,7 +133,7 @@ fn explained(error: &Error, command: &Command) -> String {
         Some(ContextValue::Strings(texts)) => texts.last().map(String::as_str),
         _ => said(kind),
     });
-    let help = called::command("--help");
+    let help = called::command(help);
     let or_help = match instead {
         Some(name) => format!("did you mean {name}?"),
         None => format!("{help} lists what there is"),

@@ -235,12 +235,21 @@ impl Store {
         }
         let renewed = keys.renew(cameras);
         for Renewed { key, role, cameras } in &renewed {
-            let cameras = cameras.as_ref().map(|ids| ids.join(", "));
+            let of_role =
+                (*role == Role::Publish).then_some("the role control is called publish now");
+            let of_cameras = cameras.as_ref().map(|ids| match ids.as_slice() {
+                [] => "the camera that it is for is not there, and it opens none",
+                _ => "cameras have ids now, in place of numbers",
+            });
+            let why: Vec<_> = of_role.into_iter().chain(of_cameras).collect();
+            let cameras = cameras.as_ref().filter(|ids| !ids.is_empty());
+            let cameras = cameras.map(|ids| ids.join(", "));
             tracing::warn!(
                 key = key.as_str(),
                 role = role.name(),
                 cameras,
-                "took over a key of an older version: the role control is called publish now, and cameras have ids"
+                "took over a key of an older version: {}",
+                why.join("; ")
             );
         }
         self.change(|keys| drop(keys.renew(cameras)))

@@ -5,15 +5,79 @@
 use super::{Camera, CameraState, Operator};
 use crate::hub::{Frame, Limits, View};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// A consumer's view of a camera. While it lives and isn't paused, the camera is wanted.
 #[derive(Debug)]
 pub struct Subscription {
     camera: Camera,
     frames: View,
-    state: watch::Receiver<CameraState>,
+    state: States,
     may_operate: bool,
+}
+
+/// The states of a camera whose pictures may differ in size from one to the next: each says so itself, and the size that the
+/// state tells changes at a bounded rate, to the newest one.
+#[derive(Debug)]
+struct States {
+    news: watch::Receiver<CameraState>,
+    told: CameraState,
+    /// Whether there is a state that was not told.
+    is_due: bool,
+    /// When another size was told.
+    resized: Option<Instant>,
+}
+
+/// Shortest time between two states that differ in the size of the pictures alone.
+const RESIZE_INTERVAL: Duration = Duration::from_secs(1);
+
+impl States {
+    fn new(mut news: watch::Receiver<CameraState>) -> Self {
+        let told = news.borrow_and_update().clone();
+        Self {
+            news,
+            told,
+            is_due: false,
+            resized: None,
+        }
+    }
+
+    /// Waits for a state that is to be told. Cancel-safe.
+    async fn next(&mut self) -> CameraState {
+        loop {
+            if !self.is_due && self.news.changed().await.is_err() {
+                // The camera is gone, and whatever holds this one with it.
+                std::future::pending::<()>().await;
+            }
+            self.is_due = true;
+            let state = self.news.borrow_and_update().clone();
+            let is_resized = state.mode != self.told.mode
+                && state
+                    == CameraState {
+                        mode: state.mode,
+                        ..self.told.clone()
+                    };
+            let until = self.resized.map(|at| at + RESIZE_INTERVAL);
+            if let Some(until) = until.filter(|until| is_resized && Instant::now() < *until) {
+                tokio::select! {
+                    changed = self.news.changed() => drop(changed),
+                    () = sleep_until(until) => {}
+                }
+                continue;
+            }
+            self.is_due = false;
+            if state == self.told {
+                continue;
+            }
+            if is_resized {
+                self.resized = Some(Instant::now());
+            }
+            self.told = state.clone();
+            return state;
+        }
+    }
 }
 
 /// What a subscription yields.
@@ -27,8 +91,7 @@ pub enum Event {
 
 impl Subscription {
     pub(super) fn new(camera: Camera, limits: Limits) -> Self {
-        let mut state = camera.news();
-        state.mark_unchanged();
+        let state = States::new(camera.news());
         Self {
             frames: camera.feed().view(limits),
             camera,
@@ -83,10 +146,8 @@ impl Subscription {
         tokio::select! {
             // State first, so that a viewer knows of a test pattern before its first frame.
             biased;
-            // The sender lives in `self.camera`, so the channel cannot be closed.
-            Ok(()) = self.state.changed() => Event::State(self.state.borrow_and_update().clone()),
+            state = self.state.next() => Event::State(state),
             frame = self.frames.newest(), if frames => Event::Frame(frame),
-            else => std::future::pending().await,
         }
     }
 

@@ -48,6 +48,8 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             called::key_command(Some(Path::new(called::SERVICE)))
         );
     }
+    // The service's user may not read all of the configuration.
+    let cameras = config::cameras_of(typed, &store);
     state_dir::act_as_owner(directory)
         .with_context(|| format!("cannot act as the owner of {}", directory.display()))?;
     let command = called::key_command(if is_services {
@@ -82,6 +84,14 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
                             store.directory().display()
                         );
                     }
+                }
+                let cameras = cameras.filter(|cameras| cameras.len() > 1);
+                for (id, name) in cameras.iter().flatten() {
+                    let url = urls.first().map_or("/", String::as_str);
+                    let name = name
+                        .as_ref()
+                        .map_or(String::new(), |name| format!(" ({name})"));
+                    text += &camera_link(&format!("{id}{name}"), &format!("{url}?camera={id}"));
                 }
             }
             Ok(text)
@@ -152,7 +162,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             } else {
                 ""
             };
-            let unknown = no_such_camera(camera, config::cameras_of(typed, &store));
+            let unknown = no_such_camera(camera, cameras);
             Ok(format!("{name} ({role}): {said}\n{renamed}{unknown}"))
         }
         KeyCommand::Remove { name } => {
@@ -180,10 +190,11 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
 }
 
 /// A warning of cameras that the configuration does not know, where it names any: they may be there later.
-fn no_such_camera(chosen: &[String], known: Option<Vec<Id>>) -> String {
+fn no_such_camera(chosen: &[String], known: Option<Vec<(Id, Option<String>)>>) -> String {
     let Some(known) = known else {
         return String::new();
     };
+    let known: Vec<_> = known.into_iter().map(|(id, _)| id).collect();
     let unknown = chosen
         .iter()
         .filter(|id| !known.iter().any(|known| **known == ***id));
@@ -284,6 +295,11 @@ fn time_of_day(us: u64) -> String {
 pub(super) fn plain(urls: &[String]) -> String {
     let lines = urls.iter().map(|url| format!("pistreamer: open {url}\n"));
     lines.collect()
+}
+
+/// Where one of several cameras is seen, by a device that was let in.
+pub(super) fn camera_link(camera: &str, url: &str) -> String {
+    format!("pistreamer: camera {camera} is at {url}\n")
 }
 
 /// Links that are printed for these addresses: each one, and the QR code.

@@ -10,6 +10,9 @@ use crate::{app, cli, config};
 pub(super) fn run(typed: &cli::Push) -> anyhow::Result<()> {
     let config = config::Push::new(typed)?;
     init_log(&config.log)?;
+    for problem in &config.useless {
+        tracing::warn!(%problem, "a flag does nothing");
+    }
     finish(every_core()?, async {
         app::push(&config, shutdown_signal()?).await
     })

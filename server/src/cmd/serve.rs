@@ -1,6 +1,6 @@
 //! `pistreamer` without a subcommand: serves, and says where.
 
-use super::key::{invitation, links, plain};
+use super::key::{camera_link, invitation, links, plain};
 use super::process::{every_core, finish, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
 use crate::config::{Loaded, Reload};
@@ -23,6 +23,7 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     }
     loaded.warn_of_passwords();
     loaded.warn_of_absent();
+    loaded.warn_of_useless();
     loaded.warn_of_variables();
     let runtime = if loaded.config.certificate.is_some() {
         every_core()?
@@ -101,6 +102,6 @@ fn welcome(app: &App, command: &str, person: bool) -> String {
     let cameras = app
         .links()
         .into_iter()
-        .map(|(camera, url)| format!("pistreamer: camera {camera} is at {url}\n"));
+        .map(|(camera, url)| camera_link(&camera, &url));
     invited + &certificate + &cameras.collect::<String>()
 }

@@ -39,16 +39,22 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
 }
 
 /// Refuses sockets that exclude each other, before the system calls one of them taken by another program.
-pub(super) fn each_once(listen: &[SocketAddr], sources: &[&Spec]) -> Result<(), ConfigError> {
+///
+/// # Errors
+/// With the camera whose socket the second one is, where it is one's.
+pub(super) fn each_once(
+    listen: &[SocketAddr],
+    sources: &[&Spec],
+) -> Result<(), (Option<usize>, ConfigError)> {
     let own = listen
         .iter()
-        .map(|address| (*address, format!("listen {address}")));
-    let cameras = sources.iter().filter_map(|source| {
+        .map(|address| (*address, format!("listen {address}"), None));
+    let cameras = sources.iter().enumerate().filter_map(|(camera, source)| {
         let at = source.listens()?;
-        Some((at, format!("source {source}")))
+        Some((at, format!("source {source}"), Some(camera)))
     });
     let all: Vec<_> = own.chain(cameras).collect();
-    for (position, (second, typed)) in all.iter().enumerate() {
+    for (position, (second, typed, camera)) in all.iter().enumerate() {
         // Port 0 is another one each time.
         let excludes = |first: &SocketAddr| {
             first.port() == second.port()
@@ -58,8 +64,10 @@ pub(super) fn each_once(listen: &[SocketAddr], sources: &[&Spec]) -> Result<(), 
                     || first.ip().is_unspecified()
                     || second.ip().is_unspecified())
         };
-        if let Some((_, before)) = all[..position].iter().find(|(first, _)| excludes(first)) {
-            return Err(ConfigError::Twice(before.clone(), typed.clone()));
+        let mut before = all[..position].iter();
+        if let Some((_, before, _)) = before.find(|(first, ..)| excludes(first)) {
+            let error = ConfigError::Twice(before.clone(), typed.clone());
+            return Err((*camera, error));
         }
     }
     Ok(())

@@ -24,6 +24,7 @@ pub(super) fn checked(merged: &Merged, before: Vec<Problem>) -> Result<Checked, 
         Some(config) if before.is_empty() && check.problems.is_empty() => Ok(Checked {
             config,
             absent: check.absent,
+            useless: check.useless,
         }),
         _ => Err(check.in_order(before)),
     }
@@ -34,6 +35,8 @@ pub(super) struct Checked {
     pub config: Config,
     /// What of its cameras is not there now, and may be later.
     pub absent: Vec<Problem>,
+    /// What is set and does nothing.
+    pub useless: Vec<Problem>,
 }
 
 impl Checked {
@@ -47,14 +50,14 @@ impl Checked {
     }
 }
 
-/// Checks what `push` needs: cameras and log.
-pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log), Problems> {
+/// Checks what `push` needs: cameras and log, and what is set and does nothing.
+pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log, Vec<Problem>), Problems> {
     let mut check = Check::default();
     let cameras = check.cameras(&merged.cameras);
     let log = check.log(&merged.server);
     match (cameras, log) {
         (Some(cameras), Some(log)) if check.problems.is_empty() && check.absent.is_empty() => {
-            Ok((cameras, log))
+            Ok((cameras, log, check.useless))
         }
         _ => Err(check.in_order(Vec::new())),
     }
@@ -64,6 +67,7 @@ pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log), Problems> 
 struct Check {
     problems: Vec<Problem>,
     absent: Vec<Problem>,
+    useless: Vec<Problem>,
 }
 
 impl Check {
@@ -156,8 +160,12 @@ impl Check {
             self.problem(&origin, "give at least one address to listen on");
         }
         let sources: Vec<_> = config.cameras.iter().map(|camera| &camera.source).collect();
-        if let Err(error) = addresses::each_once(&config.listen, &sources) {
-            self.problem(&Origin::Default, error);
+        if let Err((at, error)) = addresses::each_once(&config.listen, &sources) {
+            let given = match at {
+                Some(camera) => merged.cameras[camera].get(&setting::SOURCE),
+                None => server.get(&setting::LISTEN),
+            };
+            self.problem(&given.map_or(Origin::Default, |given| given.origin), error);
         }
         Some(config)
     }
@@ -298,6 +306,19 @@ impl Check {
                 rotate: rotate?,
             },
         };
+        if !source.takes_transform() {
+            for setting in [&setting::HFLIP, &setting::VFLIP, &setting::ROTATE] {
+                let given = values.get(setting);
+                let moves = |given: &Given| Some(&given.value) != setting.default_value().as_ref();
+                if let Some(Given { origin, .. }) = given.filter(moves) {
+                    let what = setting.key;
+                    let text = format!(
+                        "{what} does nothing here: the pictures of {source} go on as they are"
+                    );
+                    self.useless.push(Problem { origin, text });
+                }
+            }
+        }
         if let Err(error) = source.check(&capture) {
             let given = values.get(&setting::SIZE);
             self.problem(&given.map_or(Origin::Default, |given| given.origin), error);

@@ -5,7 +5,7 @@
 
 use super::layer::{Given, Layer, Origin, Problem, Values};
 use super::pipe::Opened;
-use super::setting::{ALL, CAMERA, Kind, PUSH, SECTIONS, SOURCE, Setting, Value};
+use super::setting::{self, ALL, CAMERA, Kind, PUSH, SECTIONS, SOURCE, Setting, Value};
 use crate::state_dir;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -270,7 +270,8 @@ impl Reader<'_> {
             .filter(|s| !s.hidden)
             .map(|setting| setting.key)
             .collect();
-        let instead = match (nearest(&name, &keys), home_of(&name)) {
+        let near = nearest(&name, &keys).filter(|_| called_elsewhere(&name).is_none());
+        let instead = match (near, home_of(&name)) {
             (Some(key), _) => format!("did you mean {key}?"),
             (None, Some(setting)) if setting.section == section => format!("write {}", setting.key),
             (None, Some(setting)) => format!("it belongs in {}", place_of(&name, setting)),
@@ -311,8 +312,37 @@ pub(crate) fn header(section: &str) -> String {
     }
 }
 
-/// The setting that was meant by a key that stands in the wrong place, or has its flag's name.
+/// What other programs call settings, each with what it is called here.
+const ELSEWHERE: [(&str, &Setting); 16] = [
+    ("title", &setting::NAME),
+    ("label", &setting::NAME),
+    ("url", &SOURCE),
+    ("uri", &SOURCE),
+    ("device", &SOURCE),
+    ("framerate", &setting::FPS),
+    ("frame_rate", &setting::FPS),
+    ("rate", &setting::FPS),
+    ("resolution", &setting::SIZE),
+    ("width", &setting::SIZE),
+    ("height", &setting::SIZE),
+    ("rotation", &setting::ROTATE),
+    ("password", &setting::KEY_FILE),
+    ("password_file", &setting::KEY_FILE),
+    ("level", &setting::LOG),
+    ("port", &setting::LISTEN),
+];
+
+fn called_elsewhere(name: &str) -> Option<&'static Setting> {
+    let mut known = ELSEWHERE.iter();
+    let (_, setting) = known.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    Some(setting)
+}
+
+/// The setting that was meant by a key that stands in the wrong place, or has its flag's name or one from elsewhere.
 fn home_of(name: &str) -> Option<&'static Setting> {
+    if let Some(setting) = called_elsewhere(name) {
+        return Some(setting);
+    }
     let name = name.to_ascii_lowercase();
     let flag = name.replace('_', "-");
     let mut settings = ALL.iter().copied();

@@ -2,7 +2,7 @@
 
 use super::file::nearest;
 use super::layer::{Given, Layer, Origin, Problem, Problems, Values};
-use super::setting::{self, ALL, SOURCE, Setting, Value};
+use super::setting::{self, ALL, SOURCE, Setting, Value, words};
 use crate::cli;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -199,8 +199,13 @@ pub(crate) fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result
             }
         };
         if std::ptr::eq(*setting, &SOURCE) {
-            let sources: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
-            layer.cameras = Some(cameras(&sources, &origin));
+            match words(&text) {
+                Some(sources) => layer.cameras = Some(cameras(&sources, &origin)),
+                None => problems.push(Problem {
+                    origin,
+                    text: format!("quotes in it have no end: {text:?}"),
+                }),
+            }
             continue;
         }
         match setting.value_in_environment(&text) {

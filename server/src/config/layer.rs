@@ -154,6 +154,13 @@ impl Values {
         self.given.remove(&setting.path());
     }
 
+    /// What a file says here and the other one wins over.
+    fn overridden_by(&self, other: &Self) -> Vec<Overridden> {
+        let both = self.given.iter();
+        both.filter_map(|(path, given)| Overridden::new(given, other.given.get(path)?))
+            .collect()
+    }
+
     /// Takes over what the other has.
     fn extend(&mut self, other: &Self) {
         let others = other.given.iter();
@@ -194,25 +201,34 @@ impl Layer {
     pub(crate) fn merged(layers: &[Self]) -> Merged {
         let (mut server, mut every_camera) = (Values::default(), Values::default());
         let mut cameras = vec![Values::default()];
-        let mut names_cameras = Vec::new();
+        let (mut names_cameras, mut overridden) = (Vec::new(), Vec::new());
         for layer in layers {
             if TLS_CHOICE.iter().any(|setting| layer.server.has(setting)) {
                 TLS_CHOICE.iter().for_each(|setting| server.unset(setting));
             }
+            overridden.extend(server.overridden_by(&layer.server));
             server.extend(&layer.server);
             every_camera.extend(&layer.every_camera);
             if let Some(listed) = &layer.cameras {
+                let by = listed
+                    .first()
+                    .and_then(|camera| camera.get(&setting::SOURCE));
+                let replaced = cameras.iter().flat_map(|camera| camera.given.values());
+                let replaced = replaced.filter_map(|given| Overridden::new(given, by.as_ref()?));
+                overridden.extend(replaced);
                 cameras.clone_from(listed);
                 names_cameras.push(layer.file.clone());
             }
         }
         for camera in &mut cameras {
+            overridden.extend(camera.overridden_by(&every_camera));
             camera.extend(&every_camera);
         }
         Merged {
             server,
             cameras,
             names_cameras,
+            overridden,
         }
     }
 }
@@ -224,9 +240,52 @@ pub(crate) struct Merged {
     pub cameras: Vec<Values>,
     /// The places that say which cameras there are, the last one winning: the file, where it is one.
     pub names_cameras: Vec<Option<Arc<PathBuf>>>,
+    /// What files say and variables or flags win over.
+    overridden: Vec<Overridden>,
+}
+
+/// A value of a file that has no effect.
+#[derive(Clone, Debug, PartialEq)]
+struct Overridden {
+    given: Given,
+    by: Origin,
+}
+
+impl Overridden {
+    /// `None` where that does not win over a file, or says the same.
+    fn new(given: &Given, by: &Given) -> Option<Self> {
+        let wins = matches!(by.origin, Origin::Environment(_) | Origin::Flag(_));
+        let is_in_file = matches!(given.origin, Origin::File { .. });
+        (wins && is_in_file && given.value != by.value).then(|| Self {
+            given: given.clone(),
+            by: by.origin.clone(),
+        })
+    }
+}
+
+impl fmt::Display for Overridden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} wins over what stands here",
+            self.given.origin, self.by
+        )
+    }
 }
 
 impl Merged {
+    /// What has no effect, and was not there with that value before.
+    pub(super) fn overridden_since(&self, before: &Self) -> Vec<String> {
+        let is_known = |now: &&Overridden| {
+            let mut known = before.overridden.iter();
+            known.any(|known| known.given.value == now.given.value && known.by == now.by)
+        };
+        let all = self.overridden.iter();
+        all.filter(|now| !is_known(now))
+            .map(ToString::to_string)
+            .collect()
+    }
+
     /// The server's settings that differ, by their names in a file.
     pub(crate) fn changed_at_server(&self, other: &Self) -> Vec<String> {
         let value = |merged: &Self, setting| merged.server.get(setting).map(|given| given.value);

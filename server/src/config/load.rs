@@ -2,11 +2,12 @@
 
 use super::checked::{self, Checked};
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems};
-use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
+use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
 use super::{Config, file, flags, show};
 use crate::access::Store;
-use crate::camera::Id;
+use crate::camera::{Id, Settings};
 use crate::cli::{self, Serve};
+use crate::front::{Certificate, Tls};
 use crate::state_dir;
 use crate::util::file_watch::FileWatch;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,8 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<PathBuf>,
     /// What of the cameras is not there now, and may be later.
     absent: Vec<Problem>,
+    /// What is set and does nothing.
+    useless: Vec<Problem>,
     /// Files in which every user of this machine can read passwords.
     exposed: Vec<PathBuf>,
     merged: Merged,
@@ -116,10 +119,11 @@ impl Loaded {
         let (files, merged, problems) = places.merged(typed);
         watch.add(secrets(&merged));
         let exposed = exposed(&files, &merged);
-        let loaded = checked::checked(&merged, problems).map(|Checked { config, absent }| Self {
-            config,
+        let loaded = checked::checked(&merged, problems).map(|checked| Self {
+            config: checked.config,
             files,
-            absent,
+            absent: checked.absent,
+            useless: checked.useless,
             exposed,
             merged,
             watch: watch.clone(),
@@ -156,6 +160,20 @@ impl Loaded {
     pub(crate) fn warn_of_absent(&self) {
         for problem in &self.absent {
             tracing::warn!(%problem, "a camera is incomplete: it is used as soon as this is there, and the others go on");
+        }
+    }
+
+    /// Warns of what is set and does nothing.
+    pub(crate) fn warn_of_useless(&self) {
+        for problem in &self.useless {
+            tracing::warn!(%problem, "a setting does nothing");
+        }
+    }
+
+    /// Warns of what has changed since in files and does nothing, because a variable or a flag wins.
+    pub(crate) fn warn_of_overridden(&self, before: &Self) {
+        for overridden in self.merged.overridden_since(&before.merged) {
+            tracing::warn!(%overridden, "a change has no effect");
         }
     }
 
@@ -202,15 +220,18 @@ impl Loaded {
     }
 }
 
-/// The ids of the cameras of the server whose keys are kept there, where its configuration names them.
-pub(crate) fn cameras_of(typed: &cli::Key, keys: &Store) -> Option<Vec<Id>> {
+/// The cameras of the server whose keys are kept there, each with its owner's name for it, where its configuration names them.
+pub(crate) fn cameras_of(typed: &cli::Key, keys: &Store) -> Option<Vec<(Id, Option<String>)>> {
     let places = Places::new(typed.config.as_deref());
     let loaded = Loaded::from(&places, &Serve::default()).ok()?;
     let directory = |store: &Store| store.directory().canonicalize().ok();
     let is_its = directory(loaded.config.keys.as_ref()?)? == directory(keys)?;
     let cameras = loaded.config.cameras.iter();
-    (is_its && !loaded.names_cameras().is_empty())
-        .then(|| cameras.map(|camera| camera.id.clone()).collect())
+    (is_its && !loaded.names_cameras().is_empty()).then(|| {
+        cameras
+            .map(|camera| (camera.id.clone(), camera.name.clone()))
+            .collect()
+    })
 }
 
 /// The state directory that files and environment name.
@@ -273,13 +294,60 @@ pub(crate) fn check(path: &Path) -> Result<String, Problems> {
     };
     let (layers, problems) = places.layers();
     let layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
-    let config = checked::checked(&Layer::merged(&layers), problems)?.complete()?;
+    let merged = Layer::merged(&layers);
+    let Checked {
+        config,
+        absent,
+        useless,
+    } = checked::checked(&merged, problems)?;
+    let mut problems = absent;
+    problems.extend(unusable(&config, &merged));
+    if !problems.is_empty() {
+        return Err(Problems::in_order(problems));
+    }
+    let mut text: String = useless
+        .iter()
+        .map(|Problem { origin, text }| format!("{origin}: warning: {text}\n"))
+        .collect();
     let count = config.cameras.len();
     let cameras = if count == 1 { "camera" } else { "cameras" };
-    Ok(format!(
-        "{}: no errors, {count} {cameras}\n",
-        path.display()
-    ))
+    text += &format!("{}: no errors, {count} {cameras}\n", path.display());
+    Ok(text)
+}
+
+/// What fails at once where this user starts it: files of the certificate that cannot be used, and cameras that cannot be open at
+/// the same time.
+fn unusable(config: &Config, merged: &Merged) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(certificate @ Certificate::Files(_, key)) = &config.certificate
+        && let Err(error) = Tls::load(certificate)
+    {
+        let text = error.to_string();
+        let is_keys = text.contains(&*key.to_string_lossy());
+        let setting = if is_keys { &TLS_KEY } else { &TLS_CERT };
+        let given = merged.server.get(setting);
+        problems.extend(given.map(|Given { origin, .. }| Problem { origin, text }));
+    }
+    let cameras = config.cameras.iter().zip(&merged.cameras);
+    let mut before: Vec<(String, &Settings)> = Vec::new();
+    for (camera, values) in cameras {
+        let Some(device) = camera.source.device() else {
+            continue;
+        };
+        let same = before.iter().find(|(known, _)| *known == device);
+        if let Some((_, first)) = same
+            && let Some(Given { origin, .. }) = values.get(&SOURCE)
+        {
+            let text = format!(
+                "the camera {} has this device already, which can be open once: leave one of them out, or name another \
+                 device, as in libcamera:ID",
+                first.id
+            );
+            problems.push(Problem { origin, text });
+        }
+        before.push((device, camera));
+    }
+    problems
 }
 
 impl Origin {

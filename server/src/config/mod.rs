@@ -81,6 +81,8 @@ pub struct Push {
     pub duration: Option<Duration>,
     /// What is logged.
     pub log: Log,
+    /// What is set and does nothing.
+    pub(crate) useless: Vec<Problem>,
 }
 
 impl Push {
@@ -100,7 +102,7 @@ impl Push {
     /// With everything that is wrong.
     pub(crate) fn new(typed: &cli::Push) -> Result<Self, Problems> {
         let layers = [load::environment()?, flags::push(typed)];
-        let (cameras, log) = checked::pushed(&Layer::merged(&layers))?;
+        let (cameras, log, useless) = checked::pushed(&Layer::merged(&layers))?;
         let [camera] =
             <[Settings; 1]>::try_from(cameras).map_err(|_| ConfigError::SeveralPushed)?;
         if camera.source.takes_pushes() {
@@ -120,6 +122,7 @@ impl Push {
             target: urls::target(&typed.target)?,
             duration: duration.transpose()?,
             log,
+            useless,
         })
     }
 }
@@ -193,8 +196,8 @@ pub enum ConfigError {
     BadName,
     /// Flags for TLS that don't go together.
     #[error(
-        "for TLS, give --tls self-signed, or both --tls-cert FILE and --tls-key FILE; in a file, [tls] has kind, cert_file \
-         and key_file"
+        "for TLS, choose one: a certificate that the server makes itself (kind = \"self-signed\" in a file, or the flag --tls \
+         self-signed), or one from two files (cert_file and key_file, or --tls-cert and --tls-key)"
     )]
     BadTls,
     /// Not a number of connections.

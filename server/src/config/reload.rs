@@ -30,6 +30,8 @@ pub(crate) struct Reload {
     places: Places,
     /// As the server started.
     started: Loaded,
+    /// As the files were read last.
+    last: Loaded,
     /// The cameras as they are now.
     cameras: Vec<Settings>,
     /// What says which cameras there are, where anything does: the file, where it is one.
@@ -52,6 +54,7 @@ impl Reload {
             places: Places::new(typed.config.as_deref()),
             cameras: started.config.cameras.clone(),
             names_cameras: started.names_cameras().last().cloned(),
+            last: started.clone(),
             started,
             registry,
             told,
@@ -99,6 +102,8 @@ impl Reload {
                 self.names_cameras = loaded.names_cameras().last().cloned();
                 loaded.warn_of_passwords();
                 loaded.warn_of_absent();
+                loaded.warn_of_useless();
+                loaded.warn_of_overridden(&self.last);
                 let restart = self.started.changed_at_server(&loaded);
                 if !restart.is_empty() {
                     tracing::warn!(
@@ -108,6 +113,7 @@ impl Reload {
                 }
                 tracing::info!(cameras = self.cameras.len(), "configuration read again");
                 self.told.reread(&loaded.files, &problems, &restart);
+                self.last = loaded;
             }
             Err(Problems(problems)) => {
                 for problem in &problems {

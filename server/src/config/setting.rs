@@ -168,7 +168,7 @@ impl Setting {
         let text = text.trim();
         Some(match self.kind {
             Kind::Text | Kind::Path => Value::Text(text.into()),
-            Kind::Texts => Value::Texts(text.split_whitespace().map(str::to_owned).collect()),
+            Kind::Texts => Value::Texts(words(text)?),
             Kind::Number => Value::Number(text.parse().ok()?),
             Kind::Count => Value::Count(text.parse().ok()?),
             Kind::Switch => Value::Switch(match text.to_ascii_lowercase().as_str() {
@@ -184,6 +184,21 @@ impl Setting {
         let value = DeValue::parse(self.default?).expect("a test parses every default");
         self.value(value.get_ref())
     }
+}
+
+/// A text's words: what stands between white space, or in quotes, as a path with spaces does. `None` where quotes have no end.
+pub(super) fn words(text: &str) -> Option<Vec<String>> {
+    let (mut words, mut rest) = (Vec::new(), text.trim_start());
+    while let Some(first) = rest.chars().next() {
+        let (word, behind) = if ['"', '\''].contains(&first) {
+            rest[1..].split_once(first)?
+        } else {
+            rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()))
+        };
+        words.push(word.to_owned());
+        rest = behind.trim_start();
+    }
+    Some(words)
 }
 
 /// Only [`Setting::value`] and [`Setting::value_in_environment`] make values of what was given.

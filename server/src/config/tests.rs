@@ -152,6 +152,11 @@ fn what_is_no_setting_is_told_with_its_place_and_the_name_that_was_meant() {
         ("[server]\nno-auth = true", "2:1", "it belongs in [access]"),
         ("[server]\nmax_viewers = 3", "2:1", "it belongs in [limits]"),
         ("[server]\nzzz = 3", "2:1", "there are listen, host"),
+        ("[[camera]]\nTitle = \"x\"", "2:1", "write name"),
+        ("[[camera]]\nframerate = 3", "2:1", "write fps"),
+        ("[[camera]]\nurl = \"x\"", "2:1", "write source"),
+        ("[log]\nlevel = \"info\"", "2:1", "write filter"),
+        ("resolution = \"x\"", "1:1", "write size below [[camera]]"),
         ("[camera]", "1:2", "[[camera]], with two brackets"),
         ("server = 3", "1:1", "server is a section: write [server]"),
         (
@@ -264,7 +269,7 @@ fn a_key_file_is_the_password_of_a_sources_url() {
         );
     }
     let said = wrong("[[camera]]\nsource = \"http://me@cam\"\nkey_file = \"/no/such\"");
-    assert!(said.contains("${file:/no/such} cannot be used"), "{said}");
+    assert!(said.contains("key_file /no/such cannot be used"), "{said}");
 }
 
 #[test]
@@ -339,7 +344,7 @@ fn environment_stands_between_files_and_flags() {
         let value = match name {
             "PISTREAMER_FPS" => "9",
             "PISTREAMER_SIZE" => "640x480",
-            "PISTREAMER_SOURCE" => "pattern ingest",
+            "PISTREAMER_SOURCE" => "pattern 'files:/my pictures'",
             "PISTREAMER_NO_AUTH" => "yes",
             "PISTREAMER_QUALITY" => "",
             _ => return None,
@@ -370,7 +375,11 @@ fn environment_stands_between_files_and_flags() {
         assert_eq!((camera.capture.fps, camera.capture.width), (9.0, 320));
         assert_eq!(camera.quality, 80);
     }
+    assert_eq!(config.cameras[1].source.to_string(), "files:/my pictures");
     assert!(config.keys.is_none());
+    let bad = |name: &str| (name == "PISTREAMER_SOURCE").then(|| "'files:/a".into());
+    let said = flags::environment(bad).unwrap_err().to_string();
+    assert!(said.contains("quotes in it have no end"), "{said}");
     let bad = |name: &str| (name == "PISTREAMER_FPS").then(|| "fast".into());
     assert_eq!(
         flags::environment(bad).unwrap_err().to_string(),

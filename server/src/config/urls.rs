@@ -68,6 +68,9 @@ fn with_key_file(url: &str, file: &str) -> Result<Spec, String> {
     };
     match placeholders::of_file(file) {
         Ok(password) => source(&password),
-        Err(why) => Ok(source(&placeholders::unknown(file))?.without_secret(&why.to_string())),
+        Err(why) => {
+            let why = format!("key_file {}", why.of_path());
+            Ok(source(&placeholders::unknown(file))?.without_secret(&why))
+        }
     }
 }

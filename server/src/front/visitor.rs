@@ -82,8 +82,8 @@ impl KnownHosts {
 /// Why a text is not a name for this server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--host takes a bare name, without scheme, port, path or *, and more than one where it is given more than once: \
-     write --host {instead} rather than {text:?}"
+    "a host is a bare name, without scheme, port, path or *, and each of several is given by itself: write {instead} \
+     rather than {text:?}"
 )]
 pub struct HostError {
     text: String,

@@ -54,6 +54,10 @@ impl Kind for Auto {
         ALL
     }
 
+    fn device(&self) -> Option<String> {
+        cfg!(feature = "libcamera").then(|| ONLY.into())
+    }
+
     fn check(&self, capture: &Config) -> Result<(), SourceError> {
         if cfg!(feature = "libcamera") {
             return Ok(());
@@ -102,6 +106,10 @@ impl Kind for Libcamera {
                 }
             }
         }
+    }
+
+    fn device(&self) -> Option<String> {
+        Some(self.0.clone().unwrap_or_else(|| ONLY.into()))
     }
 
     fn takes(&self) -> Options {

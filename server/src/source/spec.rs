@@ -5,7 +5,7 @@
 use super::absent::Absent;
 use super::no_libcamera;
 use super::push_slot::PushSlot;
-use super::{Config, Source, SourceError, Transform};
+use super::{Config, Source, SourceError};
 use crate::placeholders::PlaceholderError;
 use crate::via::Via;
 use pistreamer_client::{Endpoint, UrlError, without_credentials};
@@ -63,6 +63,11 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync {
     /// them an id means.
     fn is_interchangeable(&self) -> bool {
         false
+    }
+
+    /// What it opens for itself alone.
+    fn device(&self) -> Option<String> {
+        None
     }
 
     /// The address that it listens on.
@@ -297,6 +302,16 @@ impl Spec {
         self.kind.takes_pushes()
     }
 
+    /// Whether its pictures can be mirrored and turned.
+    pub(crate) fn takes_transform(&self) -> bool {
+        self.kind.takes().transform
+    }
+
+    /// What it opens for itself alone.
+    pub(crate) fn device(&self) -> Option<String> {
+        self.kind.device()
+    }
+
     /// The address that it listens on.
     pub fn listens(&self) -> Option<SocketAddr> {
         self.kind.listens()
@@ -319,12 +334,6 @@ impl Spec {
         capture: &Config,
         ends: &Ends<'_>,
     ) -> Result<Box<dyn Source>, SourceError> {
-        if capture.transform != Transform::default() && !self.kind.takes().transform {
-            tracing::warn!(
-                source = %self,
-                "the pictures of this source go on as they are: hflip, vflip and rotate do nothing here"
-            );
-        }
         match &self.no_secret {
             Some(why) => Ok(Box::new(Absent::new(
                 self.identity().word,

@@ -298,3 +298,91 @@ async fn two_cameras_of_a_file_have_names_sizes_and_rates_of_their_own() {
     }
     server.stop().await;
 }
+
+#[test]
+fn config_check_tells_what_fails_at_a_start_and_what_does_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        std::fs::write(directory.path().join("a.toml"), text).unwrap();
+        said(there(directory.path(), &["config", "check", "a.toml"]))
+    };
+    let (right, text) = check("[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
+    assert!(!right && text.starts_with("a.toml:2:1: "), "{text}");
+    assert!(text.contains("cert.pem"), "{text}");
+    let (right, text) = check(
+        "[[camera]]\nid = \"a\"\nsource = \"libcamera\"\n[[camera]]\nid = \"b\"\nsource = \"auto\"\n",
+    );
+    if cfg!(feature = "libcamera") {
+        assert!(!right && text.starts_with("a.toml:6:1: "), "{text}");
+        assert!(
+            text.contains("the camera a has this device already"),
+            "{text}"
+        );
+    }
+    let (right, text) = check("[[camera]]\nsource = \"pattern\"\ntransform.rotate = 90\n");
+    assert!(right, "{text}");
+    assert!(
+        text.starts_with("a.toml:3:11: warning: transform.rotate does nothing here")
+            && text.ends_with("a.toml: no errors, 1 camera\n"),
+        "{text}"
+    );
+    let (_, text) =
+        check("[server]\nlisten = \"9\"\n[[camera]]\nsource = \"tcp-listen:127.0.0.1:9\"\n");
+    assert!(text.starts_with("a.toml:4:1: "), "{text}");
+    let (_, text) = check("[server]\nhost = \"http://cam.example.org/\"\n");
+    assert!(
+        text.starts_with("a.toml:2:1: ") && !text.contains("--"),
+        "{text}"
+    );
+    let (_, text) = check("[[camera]]\nname = \"caf\u{e9}\"\n");
+    assert!(text.contains("no errors"), "{text}");
+    std::fs::write(
+        directory.path().join("a.toml"),
+        b"[[camera]]\nname = \"caf\xe9\"\n",
+    )
+    .unwrap();
+    let (_, text) = said(there(directory.path(), &["config", "check", "a.toml"]));
+    assert!(text.starts_with("a.toml:2:12: this is not UTF-8"), "{text}");
+}
+
+#[test]
+fn key_prints_where_each_of_several_cameras_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a.toml");
+    let text = "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n\
+                [[camera]]\nid = \"door\"\nname = \"Front door\"\nsource = \"pattern\"\n\
+                [[camera]]\nid = \"yard\"\nsource = \"ingest\"\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let (child, url) = started(pistreamer(&["--config", file]));
+    let (right, text) = said(there(directory.path(), &["key", "--config", "a.toml"]));
+    drop(Running(child));
+    assert!(right, "{text}");
+    let url = url.trim_end_matches('/');
+    for line in [
+        format!("pistreamer: camera door (Front door) is at {url}/?camera=door\n"),
+        format!("pistreamer: camera yard is at {url}/?camera=yard\n"),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_change_over_which_a_flag_wins_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pistreamer.toml");
+    let text = |size: &str| {
+        let size = format!("source = \"pattern\"\nsize = \"{size}\"");
+        HEAD.to_owned() + &camera("door", &size)
+    };
+    std::fs::write(&path, text("640x480")).unwrap();
+    let flags = ["--config", path.to_str().unwrap(), "--size", "320x240"];
+    let mut server = Server::run(directory, pistreamer(&flags));
+    server.replace(&text("160x120"));
+    server.hang_up();
+    let line = server.log("a change has no effect");
+    assert!(
+        line.contains("pistreamer.toml:9:1: --size wins over what stands here"),
+        "{line}"
+    );
+}

@@ -3,12 +3,14 @@
 use crate::pushed::address;
 use crate::support::{PATIENCE, TestServer, TestViewer, picture, python};
 use crate::undecodable::{answer, push_over_tcp, push_to_ingest};
+use pistreamer_protocol::message::ServerMessage;
 use pistreamer_protocol::{Stamp, jpeg};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 use two_in_one::two_in_one;
 
 #[path = "../pictures/two_in_one.rs"]
@@ -161,4 +163,50 @@ async fn a_picture_looks_the_same_whatever_way_it_comes() {
         camera.abort();
     }
     server.stop().await;
+}
+
+/// The size that a state tells.
+fn told_width(message: &Message) -> Option<u32> {
+    match serde_json::from_str(message.to_text().ok()?).ok()? {
+        ServerMessage::State(state) => Some(state.mode?.width),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_whose_pictures_differ_in_size_tells_its_state_now_and_then_and_the_last_one() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, size) in [("1.jpg", (64, 48)), ("2.jpg", (32, 24))] {
+        std::fs::write(directory.path().join(name), picture(size, 90)).unwrap();
+    }
+    let server = TestServer::start(|typed| {
+        typed.source = vec![format!("files:{}", directory.path().display())];
+        typed.capture.fps = Some(50.0);
+    });
+    let mut viewer = TestViewer::connect(&server).await;
+    let (mut frames, mut states, mut width) = (0, 0, 0);
+    while frames < 200 {
+        match viewer.next().await.unwrap() {
+            Message::Binary(_) => frames += 1,
+            message => {
+                if let Some(told) = told_width(&message) {
+                    (width, states) = (told, states + 1);
+                }
+            }
+        }
+    }
+    // One in a second, and the machine may be slow.
+    assert!(states < frames / 4, "{states} states, {frames} frames");
+    std::fs::remove_file(directory.path().join("1.jpg")).unwrap();
+    // Nothing follows the last one.
+    let last = async {
+        let (mut width, mut since) = (width, 0);
+        while width != 32 || since < 100 {
+            match viewer.next().await.unwrap() {
+                Message::Binary(_) => since += 1,
+                message => (width, since) = told_width(&message).map_or((width, since), |w| (w, 0)),
+            }
+        }
+    };
+    timeout(PATIENCE, last).await.unwrap();
 }

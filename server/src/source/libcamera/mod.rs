@@ -124,10 +124,6 @@ pub(crate) fn no_camera() -> SourceError {
         Some(path) => format!(
             "libcamera finds no camera: this user may not open {path}; add it to the group video"
         ),
-        None => format!(
-            "libcamera finds no camera: check the cable at both ends and what `{}` lists; this user must be in the group video \
-             to open /dev/media*",
-            crate::called::command("cameras")
-        ),
+        None => "libcamera finds no camera: check the cable at both ends; this user must be in the group video to open /dev/media*".into(),
     })
 }
