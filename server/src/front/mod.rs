@@ -7,6 +7,7 @@ mod answer;
 mod api;
 mod assets;
 mod body;
+mod cipher;
 mod configuration;
 mod crowd;
 #[cfg_attr(

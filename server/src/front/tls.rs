@@ -2,6 +2,7 @@
 //!
 //! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
 
+use super::cipher;
 use crate::state_dir;
 use crate::util::clock;
 use crate::util::file_watch::FileWatch;
@@ -9,7 +10,7 @@ use crate::util::host;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
-use rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -142,11 +143,13 @@ impl Tls {
         let watch = FileWatch::new([files.0.clone(), files.1.clone()]);
         let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
-        let provider = Arc::new(default_provider());
+        let fast_aes = cipher::has_fast_aes();
+        let provider = cipher::provider(fast_aes);
         let mut config = ServerConfig::builder_with_details(provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
+        cipher::decide(&mut config, fast_aes);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             acceptor: Arc::new(config).into(),
