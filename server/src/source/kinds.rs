@@ -1,7 +1,7 @@
 //! The kinds of sources. A new one is a folder with its [`Kind`](super::spec::Kind), and a line in [`KINDS`].
 
-use super::absent::Unknown;
 use super::spec::{Entry, Spec, SpecError, Typed};
+use super::unknown::Unknown;
 use super::{files, http, ingest, local, pattern, relay, tcp};
 use crate::placeholders;
 use pistreamer_client::without_credentials;

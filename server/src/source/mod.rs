@@ -34,6 +34,7 @@ pub(crate) mod remote;
 pub(crate) mod spec;
 mod supervise;
 pub(crate) mod tcp;
+mod unknown;
 mod whole;
 
 pub(crate) use commands::Commands;
