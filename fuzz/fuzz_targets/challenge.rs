@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
 use pistreamer_client::Endpoint;
 use pistreamer_network_camera::login::{Login, Scheme};

@@ -8,11 +8,27 @@
 use libfuzzer_sys::fuzz_target;
 use pistreamer::camera::Settings;
 use pistreamer::config::{Config, Problems, Push};
+use std::cell::LazyCell;
+use std::io::Write;
+use tempfile::NamedTempFile;
 
 const PASSWORD: &str = "hunter2";
 
 /// What stands behind these is a path or an address, which has no password.
 const NO_URLS: [&str; 2] = ["files", "tcp-listen"];
+
+/// Stands for a placeholder, which stands for the password in a file.
+const HERE: char = '\u{1}';
+
+fn file() -> NamedTempFile {
+    let mut file = NamedTempFile::new().expect("there is room for a file");
+    writeln!(file, "{PASSWORD}").expect("there is room for a line");
+    file
+}
+
+thread_local! {
+    static FILE: LazyCell<NamedTempFile> = LazyCell::new(file);
+}
 
 /// The flag that begins with a letter.
 fn flag(letter: char) -> Option<&'static str> {
@@ -50,6 +66,10 @@ fn typed(text: &str) -> Vec<(&'static str, String)> {
             || !value.contains('/') && !NO_URLS.iter().any(|kind| value.starts_with(kind));
         if letter == '@' && is_scheme() {
             typed.push(("--source", format!("{value}://me:{PASSWORD}@cam/")));
+        } else if letter == '$' && !value.contains(['/', '?', '#', '@', '\\']) {
+            let path = FILE.with(|file| file.path().display().to_string());
+            let secret = value.replace(HERE, &format!("${{file:{path}}}"));
+            typed.push(("--source", format!("http://me:{secret}@cam/")));
         } else if let Some(flag) = flag(letter) {
             typed.push((flag, value.into()));
         }

@@ -1,4 +1,4 @@
-//! Hands arbitrary messages in as whoever pushes to `/ingest`, a relay's origin or a network camera does: each good picture
+//! Takes arbitrary messages apart as they come from a pusher, and hands their pictures on as a source does: each good picture
 //! comes out once, whole and numbered upwards, each bad one not at all.
 
 #![no_main]
@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use pistreamer::demand::Demand;
-use pistreamer::fuzzing::{Intake, unwrapped};
-use pistreamer::source::{Image, Port, RawFrame, Report, Sink, Whole};
+use pistreamer::source::{Image, Port, RawFrame, Report, Sink};
+use pistreamer_picture::{Mended, Whole};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg, pack};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,13 +19,19 @@ const COUNTABLE: u64 = 1 << 53;
 struct Seen {
     frames: usize,
     last: u64,
-    size: Option<(u32, u32)>,
+    broken: usize,
 }
 
 #[derive(Default)]
 struct Watcher(Mutex<Seen>);
 
 impl Watcher {
+    /// Frames, broken pictures, and the last seq.
+    fn counts(&self) -> (usize, usize, u64) {
+        let seen = self.seen();
+        (seen.frames, seen.broken, seen.last)
+    }
+
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,7 +60,6 @@ impl Sink for Watcher {
         };
         // What is told of it is what it is, so that nothing further on has to look again.
         assert_eq!(jpeg::inspect(picture.jpeg()), Ok(picture.info));
-        assert_eq!(seen.size, Some(picture.info.displayed()));
         let mended = jpeg::mend(picture.jpeg()).map(|mended| mended.jpeg);
         assert!(matches!(mended, Ok(Cow::Borrowed(_))));
     }
@@ -64,8 +69,8 @@ impl Sink for Watcher {
         seen.frames += 1;
     }
     fn report(&self, report: Report<'_>) {
-        if let Report::Open(mode) = report {
-            self.seen().size = Some((mode.width, mode.height));
+        if let Report::Broken(_) = report {
+            self.seen().broken += 1;
         }
     }
 }
@@ -96,23 +101,21 @@ fn message(data: &[u8]) -> Option<(Bytes, &[u8])> {
 fuzz_target!(|data: &[u8]| {
     let watcher = Arc::new(Watcher::default());
     let sink = Arc::clone(&watcher) as Arc<dyn Sink>;
-    let mut intake = Intake::new(&Port::new(sink, Demand::default()), 30.0);
+    let port = Port::new(sink, Demand::default());
     let mut unpacker = Unpacker::default();
     let mut rest = data;
     while let Some((bytes, left)) = message(rest) {
         rest = left;
-        let before = watcher.seen().frames;
-        let taken = match unwrapped(&mut unpacker, bytes) {
-            Ok(jpeg) => intake.picture(jpeg).map_err(|error| error.to_string()),
-            Err(problem) => Err(problem),
-        };
-        let seen = watcher.seen();
+        let (frames, broken, _) = watcher.counts();
+        let mended = Mended::unpacked(&mut unpacker, bytes).map_err(|error| error.to_string());
+        let whole = mended.and_then(|mended| mended.whole().map_err(|error| error.to_string()));
+        let taken = whole.and_then(|whole| port.arrived(whole).map_err(|error| error.to_string()));
         match taken {
-            Ok(seq) => assert_eq!((seq, before + 1), (seen.last, seen.frames)),
+            Ok(seq) => assert_eq!(watcher.counts(), (frames + 1, broken, seq)),
             Err(problem) => {
-                assert_eq!(before, seen.frames);
-                drop(seen);
-                intake.broken(&problem);
+                assert_eq!(watcher.counts().0, frames);
+                port.broken(&problem);
+                assert_eq!(watcher.counts().1, broken + 1);
             }
         }
     }

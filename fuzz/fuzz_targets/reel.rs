@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::{Found, Reel};
+use pistreamer_picture::reel::{Found, Reel};
 use pistreamer_protocol::jpeg;
 
 const LARGEST: usize = 500;
@@ -14,7 +14,7 @@ const MENDED: usize = 420 + 2;
 fuzz_target!(|file: &[u8]| {
     let mut reel = Reel::new(file, LARGEST);
     let mut found = 0;
-    while let Some(one) = reel.next().expect("memory can be read") {
+    while let Some(one) = reel.next_picture().expect("memory can be read") {
         found += 1;
         assert!(found <= file.len(), "it goes in circles");
         if let Found::Picture(picture) = one {
@@ -22,5 +22,5 @@ fuzz_target!(|file: &[u8]| {
             assert_eq!(jpeg::inspect(picture.jpeg()), Ok(picture.info));
         }
     }
-    assert!(reel.next().expect("memory can be read").is_none());
+    assert!(reel.next_picture().expect("memory can be read").is_none());
 });

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::Rescaler;
+use pistreamer_picture::Rescaler;
 use pistreamer_protocol::jpeg::{self, Mended};
 use std::cell::RefCell;
 

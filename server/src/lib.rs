@@ -6,7 +6,6 @@
 
 pub mod access;
 pub(crate) mod called;
-mod decoder;
 pub mod demand;
 pub mod log;
 mod state_dir;
@@ -27,14 +26,6 @@ pub mod app;
 pub(crate) mod cli;
 pub mod cmd;
 pub mod config;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
 pub(crate) mod placeholders;
 pub(crate) mod service;
 pub(crate) mod usage;
-
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;

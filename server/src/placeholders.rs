@@ -58,7 +58,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 ///
 /// # Errors
 /// Where a placeholder stands for nothing.
-pub fn filled(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
+pub(crate) fn filled(text: &str) -> Result<Cow<'_, str>, PlaceholderError> {
     filled_with(text, secret)
 }
 
@@ -147,6 +147,8 @@ fn content(path: &str) -> Result<String, PlaceholderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
     use std::io::Write;
 
     #[test]
@@ -169,6 +171,22 @@ mod tests {
             format!("http://{name}@cam")
         );
         assert_eq!(filled("http://cam/$x{}").unwrap(), "http://cam/$x{}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_url_comes_back_from_its_encoding_and_nothing_else_changes(
+            before in "[^$]{0,20}",
+            secret in "\\PC{1,40}",
+            after in "[^$]{1,20}",
+        ) {
+            let text = format!("{before}${{ANY}}{after}");
+            let whole = filled_with(&text, |_| Ok(secret.clone())).unwrap();
+            let part = whole.strip_prefix(&*before).and_then(|rest| rest.strip_suffix(&*after)).unwrap();
+            prop_assert!(!part.contains([':', '/', '?', '#', '@', '[', ']', ' ']), "{part}");
+            let decoded = percent_decode_str(part).decode_utf8().unwrap();
+            prop_assert_eq!(decoded, secret);
+        }
     }
 
     #[test]

@@ -89,7 +89,8 @@ mod tests {
     use super::*;
     use crate::encode::Health;
     use crate::hub::{self, Limits};
-    use crate::source::{Mended, Pauses, Port};
+    use crate::source::{Pauses, Port};
+    use pistreamer_picture::Mended;
     use pistreamer_protocol::Stamp;
 
     #[test]

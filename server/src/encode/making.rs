@@ -2,12 +2,12 @@
 //!
 //! Which thread does that, and when, belongs to [`super::pool`].
 
-use super::rescale::Rescaler;
 use super::scale::Planes;
-use super::{EncodeError, FrameError, JpegEncoder};
+use super::{FrameError, JpegEncoder};
 use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
-use crate::source::{Image, Pixels, RawFrame, Whole, Yuv};
+use crate::source::{Image, Pixels, RawFrame, Yuv};
 use bytes::Bytes;
+use pistreamer_picture::{RescaleError, Rescaler, Whole};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -145,7 +145,7 @@ impl Maker {
     }
 
     /// A smaller picture cannot be made.
-    fn unscaled(&self, error: &EncodeError) {
+    fn unscaled(&self, error: &RescaleError) {
         let counters = &self.feed.counters;
         let times = counters.unscaled.fetch_add(1, Ordering::Relaxed) + 1;
         if times.is_power_of_two() {
@@ -165,7 +165,7 @@ fn rescale<'a>(
     halvings: u8,
     quality: u8,
     tools: &'a mut Tools,
-) -> Result<((u32, u32), &'a [u8]), EncodeError> {
+) -> Result<((u32, u32), &'a [u8]), RescaleError> {
     let rescaler = match &mut tools.rescaler {
         Some(rescaler) => rescaler,
         None => tools.rescaler.insert(Rescaler::new()?),

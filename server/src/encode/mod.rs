@@ -5,14 +5,8 @@
 
 mod jpeg;
 mod making;
-mod meaning;
 mod placard;
 mod pool;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod rescale;
 mod scale;
 
 pub use jpeg::{EncodeError, JpegEncoder};

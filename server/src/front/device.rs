@@ -35,7 +35,7 @@ const SYSTEMS: [(&str, &str); 8] = [
 const LONGEST: usize = 24;
 
 /// Such as "Chrome on Android". Of what is sent, only letters and digits of a program's name are ever taken over.
-pub fn of(headers: &HeaderMap) -> String {
+pub(super) fn of(headers: &HeaderMap) -> String {
     let sent = headers.get(header::USER_AGENT);
     let sent = sent
         .and_then(|value| value.to_str().ok())
@@ -65,6 +65,22 @@ pub fn of(headers: &HeaderMap) -> String {
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_device_calls_itself_its_name_is_short_and_plain(
+            sent in prop_oneof!["\\PC{0,200}", "(Mozilla|Edg|Linux|Android|python|[ -~]{0,30}|/){0,8}"],
+        ) {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_bytes(sent.as_bytes()) {
+                headers.insert(header::USER_AGENT, value);
+            }
+            let name = of(&headers);
+            let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == ' ';
+            prop_assert!(!name.is_empty() && name.len() < 40 && name.chars().all(is_plain), "{name:?}");
+        }
+    }
 
     #[test]
     fn a_device_is_told_in_words_and_nothing_else_gets_through() {

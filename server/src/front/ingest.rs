@@ -11,7 +11,6 @@ use super::tls::Stream;
 use super::upgrade::{handshake, switch, upgraded};
 use super::{State, refusal, stop};
 use crate::session::{self, Stop};
-use crate::source::Mended;
 use crate::source::push_slot::{PushSession, Unavailable};
 use axum::extract::{self, Extension, Request};
 use axum::http::StatusCode;
@@ -19,10 +18,11 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer_client::violation;
+use pistreamer_picture::Mended;
 use pistreamer_protocol::message::{
     CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT, ServerMessage, ViewerMessage,
 };
-use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker, WireFormat};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Unpacker};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,15 +236,14 @@ impl Session {
 
     /// Hands in the picture of a message.
     async fn picture(&mut self, message: Bytes) -> Result<u64, String> {
-        let jpeg = unwrapped(&mut self.unpacker, message)?;
-        let picture = match Mended::new(jpeg) {
-            Ok(Mended::Whole(picture)) => Ok(picture),
+        let mended = Mended::unpacked(&mut self.unpacker, message);
+        let picture = match mended.map_err(|error| error.to_string())? {
+            Mended::Whole(picture) => Ok(picture),
             // That decodes the picture, which must not hold up everybody.
-            Ok(Mended::Open(open)) => {
+            Mended::Open(open) => {
                 let checked = tokio::task::spawn_blocking(move || open.checked());
                 checked.await.map_err(|error| error.to_string())?
             }
-            Err(error) => Err(error),
         };
         let taken = picture.and_then(|picture| self.push.picture(picture));
         taken.map_err(|error| error.to_string())
@@ -256,22 +255,4 @@ impl Session {
             Err(_) => Err(End::Silent),
         }
     }
-}
-
-/// The picture of a message in either wire format, whatever was agreed on.
-///
-/// # Errors
-/// Where there is none within the frame limit. Whether it is one whole JPEG is for the source to see.
-pub fn unwrapped(unpacker: &mut Unpacker, message: Bytes) -> Result<Bytes, String> {
-    let jpeg = match WireFormat::of(&message) {
-        WireFormat::Jpeg => message,
-        WireFormat::GzipBase64 => {
-            let unpacked = unpacker.unpack_to_mend(&message);
-            Bytes::copy_from_slice(unpacked.map_err(|error| error.to_string())?)
-        }
-    };
-    if jpeg.len() > DEFAULT_FRAME_LIMIT {
-        return Err(format!("it is larger than {DEFAULT_FRAME_LIMIT} bytes"));
-    }
-    Ok(jpeg)
 }

@@ -10,28 +10,16 @@ mod body;
 mod cipher;
 mod configuration;
 mod crowd;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod device;
+mod device;
 mod figures;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod ingest;
+mod ingest;
 pub(crate) mod listen;
 mod live;
 mod login;
 mod login_page;
 mod metrics;
 mod origin;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod peer;
+mod peer;
 mod place;
 mod query;
 mod routes;
@@ -40,11 +28,7 @@ mod sessions;
 mod shares;
 mod tls;
 mod upgrade;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
-pub(crate) mod visitor;
+mod visitor;
 
 pub use admit::Cameras;
 pub use configuration::Configuration;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub(super) struct Peer(pub SocketAddr);
 
 /// Whether the request came encrypted, at least up to the proxy.
 #[derive(Clone, Copy, Debug)]

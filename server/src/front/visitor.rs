@@ -179,7 +179,7 @@ fn strange_host<'a>(state: &State, headers: &'a HeaderMap) -> Option<&'a str> {
 }
 
 /// Redirects a request over plain HTTP, on a server that encrypts, to the same address over https.
-pub fn to_https(request: &Request, hosts: &KnownHosts) -> Response {
+pub(super) fn to_https(request: &Request, hosts: &KnownHosts) -> Response {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok());
     let path = request

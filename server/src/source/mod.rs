@@ -7,10 +7,6 @@ mod commands;
 #[cfg(feature = "libcamera")]
 mod device;
 pub(crate) mod driver;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
 pub(crate) mod files;
 mod given;
 pub(crate) mod http;
@@ -26,24 +22,19 @@ pub(crate) mod pattern;
 mod port;
 pub(crate) mod push_slot;
 pub(crate) mod relay;
-#[cfg_attr(
-    not(fuzzing),
-    expect(unreachable_pub, reason = "fuzz/ calls it, by crate::fuzzing")
-)]
 pub(crate) mod remote;
 pub(crate) mod spec;
 mod supervise;
 pub(crate) mod tcp;
 mod unknown;
-mod whole;
 
 pub(crate) use commands::Commands;
 pub use port::{Port, Report, Sink};
 pub use spec::{Spec, SpecError};
 pub use supervise::Pauses;
 pub(crate) use supervise::supervise;
-pub use whole::{HEADROOM, Mended, Whole};
 
+use pistreamer_picture::Whole;
 use pistreamer_protocol::message::Camera;
 use pistreamer_protocol::text;
 use std::time::Duration;

@@ -4,8 +4,9 @@
 
 use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
-use super::{Commands, Image, Mode, RawFrame, Whole};
+use super::{Commands, Image, Mode, RawFrame};
 use crate::demand::Demand;
+use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Control;

@@ -2,9 +2,9 @@
 //!
 //! HTTP, WebSocket and permissions belong to `front`.
 
-use super::Whole;
 use super::remote::{self, Intake};
 use crate::demand::Demand;
+use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::CameraStatus;

@@ -2,9 +2,10 @@
 //!
 //! Protocols belong to [`super::tcp`], [`super::http`] and [`super::relay`].
 
-use super::{Mended, Mode, Port, SourceError, WEDGED, Whole};
+use super::{Mode, Port, SourceError, WEDGED};
 use crate::demand::Demand;
 use bytes::Bytes;
+use pistreamer_picture::{Mended, Whole};
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::{CameraState, CameraStatus};
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(super) async fn unwanted(demand: &Demand) {
 /// Hands on JPEGs from elsewhere, whole ones only. Reports the camera open with the first one and whenever their size
 /// changes.
 #[derive(Debug)]
-pub struct Intake {
+pub(crate) struct Intake {
     port: Port,
     /// The rate that viewers are told while the sender announces none.
     asked_fps: f64,
@@ -62,7 +63,7 @@ const SIDES: std::ops::RangeInclusive<u32> = 1..=u16::MAX as u32;
 
 impl Intake {
     /// `fps` is the rate that the source is asked for; the size follows with the first picture.
-    pub fn new(port: &Port, fps: f64) -> Self {
+    pub(crate) fn new(port: &Port, fps: f64) -> Self {
         Self {
             port: port.clone(),
             asked_fps: fps,
@@ -74,12 +75,12 @@ impl Intake {
     }
 
     /// Whether the camera is reported open.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
     /// Reports the camera open with pictures of that size.
-    pub fn open(&mut self, size: (u32, u32)) {
+    pub(crate) fn open(&mut self, size: (u32, u32)) {
         self.last_size = Some(size);
         let (width, height) = size;
         let fps = self.fps;
@@ -91,14 +92,14 @@ impl Intake {
     }
 
     /// Reports that the camera is open, for a picture that is not handed on.
-    pub fn probed(&mut self, size: (u32, u32)) {
+    pub(crate) fn probed(&mut self, size: (u32, u32)) {
         self.port.probed();
         self.open(size);
     }
 
     /// Passes on the state of the camera at the other end. `camera` is what reasons call it. A live camera is open once its
     /// size is known, with its first picture at the latest. Returns true if that picture is needed.
-    pub fn follow(&mut self, status: &CameraStatus, camera: &str) -> bool {
+    pub(crate) fn follow(&mut self, status: &CameraStatus, camera: &str) -> bool {
         if let Some(made_up) = status.test_pattern {
             self.test_pattern(made_up);
         }
@@ -121,7 +122,7 @@ impl Intake {
     }
 
     /// Reports that the pictures have stopped, with the reason.
-    pub fn lost(&mut self, reason: &str) {
+    pub(crate) fn lost(&mut self, reason: &str) {
         self.open = None;
         self.port.lost(reason);
     }
@@ -132,19 +133,19 @@ impl Intake {
     }
 
     /// Reports the camera's name, if there is one.
-    pub fn named(&self, name: &str) {
+    pub(crate) fn named(&self, name: &str) {
         if !name.is_empty() {
             self.port.named(name);
         }
     }
 
     /// Reports whether the pictures are a test pattern.
-    pub fn test_pattern(&self, made_up: bool) {
+    pub(crate) fn test_pattern(&self, made_up: bool) {
         self.port.test_pattern(made_up);
     }
 
     /// Starts over for another sender: what was known about the pictures is forgotten.
-    pub fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.last_size = None;
         self.none_since = None;
         self.fps = self.asked_fps;
@@ -152,13 +153,13 @@ impl Intake {
     }
 
     /// Reports a picture that was dropped.
-    pub fn broken(&self, reason: &str) {
+    pub(crate) fn broken(&self, reason: &str) {
         self.port.broken(reason);
     }
 
     /// Reports something that was dropped, on a connection that stays. The camera is lost once nothing good has been sent
     /// for [`WEDGED`], or at once if it is not open. `sender` is what the reason calls the other end.
-    pub fn left_out(&mut self, sender: &str, reason: &str) {
+    pub(crate) fn left_out(&mut self, sender: &str, reason: &str) {
         self.broken(reason);
         let none_for = self.none_since.get_or_insert_with(Instant::now).elapsed();
         if none_for >= WEDGED || !self.is_open() {
@@ -167,7 +168,7 @@ impl Intake {
     }
 
     /// Forgets bad pictures from before a pause.
-    pub fn resumed(&mut self) {
+    pub(crate) fn resumed(&mut self) {
         self.none_since = None;
     }
 
@@ -175,7 +176,7 @@ impl Intake {
     ///
     /// # Errors
     /// If it is no whole JPEG. Nothing has been handed on then.
-    pub fn picture(&mut self, jpeg: Bytes) -> Result<u64, JpegError> {
+    pub(crate) fn picture(&mut self, jpeg: Bytes) -> Result<u64, JpegError> {
         self.whole(Mended::new(jpeg)?.whole()?)
     }
 
@@ -183,7 +184,7 @@ impl Intake {
     ///
     /// # Errors
     /// As for [`Port::arrived`].
-    pub fn whole(&mut self, picture: Whole) -> Result<u64, JpegError> {
+    pub(crate) fn whole(&mut self, picture: Whole) -> Result<u64, JpegError> {
         self.none_since = None;
         self.open(picture.info.displayed());
         self.port.arrived(picture)

@@ -77,11 +77,11 @@ pub(crate) fn supervise(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Image, Mode, RawFrame, Report, Sink, Whole};
+    use super::super::{Image, Mode, RawFrame, Report, Sink};
     use super::*;
     use crate::demand::Demand;
     use bytes::Bytes;
-    use pistreamer_protocol::jpeg::{Info, Orientation};
+    use pistreamer_picture::{Mended, Whole};
     use pistreamer_protocol::message::Camera;
     use std::sync::{Arc, mpsc};
 
@@ -102,14 +102,10 @@ mod tests {
         }
     }
 
-    fn nothing() -> Whole {
-        let info = Info {
-            width: 16,
-            height: 8,
-            len: 0,
-            orientation: Orientation::UPRIGHT,
-        };
-        Whole::checked(Bytes::new(), info)
+    fn picture() -> Whole {
+        let jpeg = include_bytes!("../../../protocol/tests/pictures/quarters.jpg");
+        let mended = Mended::new(Bytes::from_static(jpeg));
+        mended.and_then(Mended::whole).unwrap()
     }
 
     /// Fails at its first run, delivers a frame and panics at its second, then waits for the end.
@@ -133,7 +129,7 @@ mod tests {
                         height: 8,
                         fps: 30.0,
                     });
-                    port.frame(1, Image::Jpeg(nothing()));
+                    port.frame(1, Image::Jpeg(picture()));
                     panic!("unplugged in the middle")
                 }
                 _ => {

@@ -3,9 +3,8 @@
 use crate::support::{PATIENCE, TestServer, picture};
 use pistreamer::encode::{self, Health, Pool};
 use pistreamer::hub::{self, Feed, Limits};
-use pistreamer::source::{
-    Image, Mended, Mode, Pauses, Pixels, Port, RawFrame, Source, SourceError, Yuv,
-};
+use pistreamer::source::{Image, Mode, Pauses, Pixels, Port, RawFrame, Source, SourceError, Yuv};
+use pistreamer_picture::Mended;
 use pistreamer_protocol::message::Camera;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -7,9 +7,8 @@ use crate::support::{PATIENCE, TestServer, TestViewer, chance, heavy_picture, pi
 use bytes::Bytes;
 use pistreamer::app::App;
 use pistreamer::config::Config;
-use pistreamer::source::{
-    Image, Layout, Mended, Mode, Pixels, Plane, Port, Source, SourceError, Whole, Yuv,
-};
+use pistreamer::source::{Image, Layout, Mode, Pixels, Plane, Port, Source, SourceError, Yuv};
+use pistreamer_picture::{Mended, Whole};
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::message::Camera;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ fn tests() -> Vec<String> {
         "server",
         "native-client",
         "network-camera",
+        "picture",
         "protocol",
         "bench",
         "e2e",

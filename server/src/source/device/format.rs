@@ -2,7 +2,8 @@
 //!
 //! Choosing among the formats that a camera offers belongs to a device's own folder.
 
-use crate::source::{Layout, Mended, Plane, Whole};
+use crate::source::{Layout, Plane};
+use pistreamer_picture::{Mended, Whole};
 use pistreamer_protocol::jpeg::JpegError;
 
 /// Pixel formats that can be made JPEGs of without going through RGB, or are JPEGs already.

@@ -2,9 +2,11 @@
 //!
 //! Many pictures in one file belong to [`super::reel`].
 
-use super::{Found, LARGEST, WHAT_TO_GIVE, unreadable};
-use crate::source::{HEADROOM, Mended, SourceError};
+use super::{LARGEST, WHAT_TO_GIVE, unreadable};
+use crate::source::SourceError;
 use bytes::Bytes;
+use pistreamer_picture::reel::Found;
+use pistreamer_picture::{HEADROOM, Mended};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::cmp::Ordering;

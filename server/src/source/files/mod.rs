@@ -1,19 +1,19 @@
 //! A camera that shows JPEGs on disk over and over: those of a directory, or of one file that holds many.
 //!
 //! The pictures are handed on as they are, without decoding. Finding them in a directory belongs to `directory`, in a file
-//! to `reel`.
+//! to [`pistreamer_picture::reel`].
 
 mod directory;
-pub(crate) mod reel;
 
 use crate::source::pace::{self, Pace};
 use crate::source::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
-use crate::source::{Config, Image, Mode, Port, Source, SourceError, WEDGED, Whole};
+use crate::source::{Config, Image, Mode, Port, Source, SourceError, WEDGED};
 use crate::util::clock;
 use directory::Directory;
+use pistreamer_picture::Whole;
+use pistreamer_picture::reel::{Found, Reel};
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::message::Camera;
-use reel::Reel;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,14 +137,6 @@ impl Source for FilesSource {
     }
 }
 
-/// What a pass over the pictures finds.
-pub enum Found {
-    /// A picture, mended.
-    Picture(Whole),
-    /// A broken picture: where it is, and why it is skipped.
-    Broken(String),
-}
-
 /// One pass over the pictures.
 enum Pass {
     Directory(Directory),
@@ -171,7 +163,7 @@ impl Pass {
     fn next(&mut self) -> io::Result<Option<Found>> {
         match self {
             Self::Directory(directory) => Ok(directory.next()),
-            Self::Reel(reel) => reel.next(),
+            Self::Reel(reel) => reel.next_picture(),
         }
     }
 }

@@ -112,7 +112,7 @@ fn reel(parts: &[Vec<u8>], largest: usize) -> Vec<String> {
     }
     let mut reel = Reel::new(Trickle(io::Cursor::new(parts.concat())), largest);
     let mut log = Vec::new();
-    while let Some(found) = reel.next().unwrap() {
+    while let Some(found) = reel.next_picture().unwrap() {
         log.push(match found {
             Found::Picture(picture) => {
                 assert_eq!(picture.jpeg().len(), picture.info.len);
@@ -314,7 +314,10 @@ fn a_large_file_is_never_held_whole() {
     };
     let mut reel = Reel::new(endless, LARGEST);
     for _ in 0..20_000 {
-        assert!(matches!(reel.next().unwrap(), Some(Found::Picture(_))));
+        assert!(matches!(
+            reel.next_picture().unwrap(),
+            Some(Found::Picture(_))
+        ));
     }
 }
 

@@ -5,9 +5,10 @@
 use super::Stay;
 use crate::demand::Demand;
 use crate::source::remote::Intake;
-use crate::source::{Mended, SourceError, WEDGED};
+use crate::source::{SourceError, WEDGED};
 use bytes::Bytes;
 use pistreamer_network_camera::multipart::Part;
+use pistreamer_picture::Mended;
 use pistreamer_protocol::jpeg::JpegError;
 use std::pin::pin;
 use std::time::Duration;

@@ -1,14 +1,30 @@
 //! JPEG → smaller JPEG: libjpeg-turbo scales while it decodes, in the samples' own colours and subsampling.
 //!
-//! For sources that deliver JPEGs. What is still samples is scaled by [`super::scale`].
+//! For pictures that come as JPEGs. Scaling samples belongs to whatever encodes them.
 
-use super::EncodeError;
-use super::meaning::Meaning;
 use crate::decoder::{ALIGN, Colours, Decoder};
+use crate::meaning::Meaning;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp, YuvImage, compressed_buf_len};
 
-/// Larger pictures are left as they are: a small file can claim to be one that no memory holds.
+/// Larger pictures are not rescaled: a small file can claim a size that no memory holds.
 const MOST_PIXELS: usize = 8192 * 8192;
+
+/// Why a JPEG cannot be rescaled. It concerns that one picture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RescaleError {
+    /// It claims to be larger than any picture that is decoded here.
+    #[error("a picture of {width}x{height} is too large to be decoded")]
+    Size {
+        /// Pixels in a line.
+        width: u32,
+        /// Lines.
+        height: u32,
+    },
+    /// What libjpeg-turbo says.
+    #[error("libjpeg-turbo: {0}")]
+    Codec(#[from] turbojpeg::Error),
+}
 
 /// Rescales one JPEG after the other, keeping its buffers. Each thread has its own.
 #[derive(Debug)]
@@ -23,7 +39,7 @@ impl Rescaler {
     ///
     /// # Errors
     /// Where libjpeg-turbo has no memory.
-    pub fn new() -> Result<Self, EncodeError> {
+    pub fn new() -> Result<Self, RescaleError> {
         Ok(Self {
             compressor: Compressor::new()?,
             samples: Vec::new(),
@@ -31,23 +47,23 @@ impl Rescaler {
         })
     }
 
-    /// Replaces `out` by the picture with its width and height halved so often, at most three times, and returns its size. It is
-    /// shown the same way: turned as much, in the same colours.
+    /// Replaces `out` by the picture with its width and height halved `halvings` times, at most three, and returns its size.
+    /// Orientation and colour profile are kept.
     ///
     /// # Errors
-    /// Whatever libjpeg-turbo cannot decode or encode, and pictures beyond all measure.
+    /// If libjpeg-turbo cannot decode or encode it, or it is larger than 8192x8192.
     pub fn rescale(
         &mut self,
         jpeg: &[u8],
         halvings: u8,
         quality: u8,
         out: &mut Vec<u8>,
-    ) -> Result<(u32, u32), EncodeError> {
+    ) -> Result<(u32, u32), RescaleError> {
         let mut decoder = Decoder::new(jpeg, halvings)?;
         let header = decoder.header()?;
         let (width, height) = (header.width, header.height);
         if (width * height) << (2 * halvings) > MOST_PIXELS {
-            return Err(EncodeError::Size {
+            return Err(RescaleError::Size {
                 width: (width << halvings) as u32,
                 height: (height << halvings) as u32,
             });
@@ -78,7 +94,7 @@ impl Rescaler {
                 let mut meaning = Meaning::of(jpeg);
                 if is_inks {
                     to_rgb(&mut self.samples);
-                    // It is of inks, and browsers don't heed it, either.
+                    // It describes inks, and browsers ignore it, too.
                     meaning.forget_profile();
                 }
                 let room = room(&mut self.room, width, height, Subsamp::None)?;
@@ -104,7 +120,7 @@ fn room(
     width: usize,
     height: usize,
     subsamp: Subsamp,
-) -> Result<&mut [u8], EncodeError> {
+) -> Result<&mut [u8], RescaleError> {
     let len = compressed_buf_len(width, height, subsamp)?;
     if room.len() < len {
         *room = vec![0; len];
@@ -201,11 +217,11 @@ mod tests {
 
     /// Each shows red and green over blue and yellow.
     const QUARTERS: [&[u8]; 5] = [
-        include_bytes!("../../../protocol/tests/pictures/quarters.jpg"),
-        include_bytes!("../../../protocol/tests/pictures/progressive.jpg"),
-        include_bytes!("../../../protocol/tests/pictures/rare-subsampling.jpg"),
-        include_bytes!("../../../protocol/tests/pictures/rgb.jpg"),
-        include_bytes!("../../../protocol/tests/pictures/cmyk.jpg"),
+        include_bytes!("../../protocol/tests/pictures/quarters.jpg"),
+        include_bytes!("../../protocol/tests/pictures/progressive.jpg"),
+        include_bytes!("../../protocol/tests/pictures/rare-subsampling.jpg"),
+        include_bytes!("../../protocol/tests/pictures/rgb.jpg"),
+        include_bytes!("../../protocol/tests/pictures/cmyk.jpg"),
     ];
 
     fn is_quarters(jpeg: &[u8]) {
@@ -322,7 +338,7 @@ mod tests {
         // In a process of its own, whose memory nothing else takes.
         const ALONE: &str = "PISTREAMER_TEST_ALONE";
         if std::env::var_os(ALONE).is_none() {
-            let name = "encode::rescale::tests::a_small_file_cannot_take_much_memory";
+            let name = "rescale::tests::a_small_file_cannot_take_much_memory";
             let alone = std::process::Command::new(std::env::current_exe().unwrap())
                 .args([name, "--exact"])
                 .env(ALONE, "1")

@@ -1,11 +1,11 @@
-//! JPEGs from elsewhere, mended once where they come in: what goes on is valid, and a picture.
+//! JPEGs from elsewhere, mended once where they come in: whatever holds a [`Whole`] has a valid picture.
 //!
-//! What is mended belongs to [`jpeg::mend`].
+//! The rules of mending belong to [`jpeg::mend`].
 
 use crate::decoder;
 use bytes::{Buf, Bytes};
-use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{self, Info, JpegError};
+use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, UnpackError, Unpacker, WireFormat};
 use std::borrow::Cow;
 
 /// Bytes that are left free before a JPEG that is copied here: its stamp, unless the camera's id is very long, then fits in
@@ -15,25 +15,15 @@ pub const HEADROOM: usize = 192;
 /// One whole JPEG with its Huffman tables.
 #[derive(Clone, Debug)]
 pub struct Whole {
-    /// The JPEG, after whatever is free before it.
+    /// The JPEG, preceded by `start` free bytes.
     memory: Bytes,
     start: usize,
-    /// What it tells.
+    /// Size, length and orientation.
     pub info: Info,
 }
 
 impl Whole {
-    /// A JPEG that has been checked.
-    #[cfg(test)]
-    pub(crate) fn checked(jpeg: Bytes, info: Info) -> Self {
-        Self {
-            memory: jpeg,
-            start: 0,
-            info,
-        }
-    }
-
-    /// The JPEG: the bytes that came, where nothing was wrong with them.
+    /// The JPEG: the bytes as received, if nothing was wrong with them.
     pub fn jpeg(&self) -> &[u8] {
         &self.memory[self.start..]
     }
@@ -44,12 +34,11 @@ impl Whole {
         self.memory
     }
 
-    /// The same with that stamp in place of any that it has. Copied only where other parts of its memory are in use, or have too
-    /// little room for the stamp.
+    /// Replaces its stamp, or adds one. Copies the JPEG only if its memory is shared, or has too little room for the stamp.
     ///
     /// # Errors
     /// As for [`Stamp::write`].
-    pub(crate) fn with(mut self, stamp: &Stamp) -> Result<Self, JpegError> {
+    pub fn with(mut self, stamp: &Stamp) -> Result<Self, JpegError> {
         if self.start > 0 {
             match self.memory.try_into_mut() {
                 Ok(mut memory) => {
@@ -76,10 +65,10 @@ impl Whole {
     }
 }
 
-/// What came, mended.
+/// A received JPEG after mending.
 #[derive(Debug)]
 pub enum Mended {
-    /// It is whole.
+    /// It was whole.
     Whole(Whole),
     /// It had no end.
     Open(Open),
@@ -89,7 +78,37 @@ pub enum Mended {
 #[derive(Debug)]
 pub struct Open(Whole);
 
+/// Why a message holds no picture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// It cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// It is longer than any frame.
+    #[error("it is larger than {DEFAULT_FRAME_LIMIT} bytes")]
+    TooLarge,
+    /// What it holds is no JPEG, or one that no browser shows.
+    #[error(transparent)]
+    Jpeg(#[from] JpegError),
+}
+
 impl Mended {
+    /// Mends the JPEG of a message in either wire format.
+    ///
+    /// # Errors
+    /// Where there is none within the frame limit, or one that no browser shows.
+    pub fn unpacked(unpacker: &mut Unpacker, message: Bytes) -> Result<Self, MessageError> {
+        let jpeg = match WireFormat::of(&message) {
+            WireFormat::Jpeg => message,
+            WireFormat::GzipBase64 => Bytes::copy_from_slice(unpacker.unpack_to_mend(&message)?),
+        };
+        if jpeg.len() > DEFAULT_FRAME_LIMIT {
+            return Err(MessageError::TooLarge);
+        }
+        Ok(Self::new(jpeg)?)
+    }
+
     /// Mends a JPEG, which may be followed by anything.
     ///
     /// # Errors
@@ -98,7 +117,7 @@ impl Mended {
         Self::after(0, jpeg)
     }
 
-    /// Mends the JPEG that begins after so many free bytes, and may be followed by anything.
+    /// Mends the JPEG that begins after `start` free bytes, and may be followed by anything.
     ///
     /// # Errors
     /// Where it is none, or one that no browser shows.
@@ -184,7 +203,7 @@ impl Open {
 mod tests {
     use super::*;
 
-    const JPEG: &[u8] = include_bytes!("../../../protocol/tests/pictures/quarters.jpg");
+    const JPEG: &[u8] = include_bytes!("../../protocol/tests/pictures/quarters.jpg");
 
     fn stamp() -> Stamp {
         Stamp {

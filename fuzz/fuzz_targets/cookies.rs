@@ -1,11 +1,9 @@
-//! Reads arbitrary lines as `Set-Cookie` headers of two cameras and as a browser's `User-Agent`: cookies go back to the host that
-//! set them alone, within bounds, and a device's name is plain words.
+//! Reads arbitrary lines as `Set-Cookie` headers of a camera: cookies go back to the host that set them alone, within bounds.
 
 #![no_main]
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
-use pistreamer::fuzzing::device;
 use pistreamer_client::Endpoint;
 use pistreamer_network_camera::cookies::Jar;
 
@@ -29,10 +27,6 @@ fuzz_target!(|data: &[u8]| {
     jar.keep(&one, &set(secret.parse().expect("it is a value")));
     let lines = data.split(|byte| *byte == b'\n');
     for value in lines.filter_map(|line| HeaderValue::from_bytes(line).ok()) {
-        let agent = HeaderMap::from_iter([(header::USER_AGENT, value.clone())]);
-        let name = device(&agent);
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == ' ';
-        assert!(!name.is_empty() && name.len() < 40 && name.chars().all(is_plain));
         jar.keep(&one, &set(value));
         assert_eq!(jar.header(&other), None);
     }

@@ -65,7 +65,7 @@ pub(crate) enum Colours {
 }
 
 impl<'a> Decoder<'a> {
-    /// Decodes that one, with its width and height halved so often, at most three times.
+    /// A decoder of one JPEG that halves its width and height this many times, at most three.
     ///
     /// # Errors
     /// Where libjpeg-turbo has no memory.
@@ -220,7 +220,7 @@ impl<'a> Decoder<'a> {
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        // SAFETY: it is valid, and nobody uses it any more.
+        // SAFETY: it is valid, and not used after this.
         unsafe { raw::tj3Destroy(self.handle.as_ptr()) };
     }
 }

@@ -6,14 +6,14 @@ use pistreamer_protocol::jpeg::{self, Orientation, SOI};
 
 /// How a picture is to be shown.
 #[derive(Debug)]
-pub(super) struct Meaning<'a> {
+pub(crate) struct Meaning<'a> {
     orientation: Orientation,
     /// The segments of its ICC profile, whole.
     profile: Vec<&'a [u8]>,
 }
 
 impl<'a> Meaning<'a> {
-    pub(super) fn of(picture: &'a [u8]) -> Self {
+    pub(crate) fn of(picture: &'a [u8]) -> Self {
         let mut orientation = None;
         let mut profile = Vec::new();
         for segment in jpeg::segments(picture).map_while(Result::ok) {
@@ -29,12 +29,12 @@ impl<'a> Meaning<'a> {
     }
 
     /// Its colours are others now.
-    pub(super) fn forget_profile(&mut self) {
+    pub(crate) fn forget_profile(&mut self) {
         self.profile.clear();
     }
 
     /// Replaces `out` by the JPEG, which begins as JFIF has it, with this in it.
-    pub(super) fn write(&self, jpeg: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, jpeg: &[u8], out: &mut Vec<u8>) {
         let first = jpeg::segments(jpeg).next();
         let at = first
             .and_then(Result::ok)

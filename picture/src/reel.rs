@@ -1,13 +1,22 @@
 //! One file of many JPEGs, one after the other, read piece by piece, whatever its size.
 //!
-//! Knows nothing of directories, which belong to [`super::directory`].
+//! Which file, and when the next picture is due, is for the caller to decide.
 
-use super::Found;
-use crate::source::{Mended, Whole};
+use crate::{Mended, Whole};
 use pistreamer_protocol::jpeg::{self, Step, Walk};
 use std::io::{self, Read, Seek, SeekFrom};
 
+/// What a pass over pictures finds.
+#[derive(Debug)]
+pub enum Found {
+    /// A picture, mended.
+    Picture(Whole),
+    /// A broken picture: where it is, and why it is skipped.
+    Broken(String),
+}
+
 /// One pass over a file.
+#[derive(Debug)]
 pub struct Reel<R> {
     file: R,
     /// Largest picture in bytes, and thereby most of the file that is held at once.
@@ -48,7 +57,10 @@ impl<R: Read> Reel<R> {
 
     /// The next picture, whole or broken; `None` at the end. Anything between pictures, such as the headers of a saved
     /// multipart stream, is skipped.
-    pub fn next(&mut self) -> io::Result<Option<Found>> {
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn next_picture(&mut self) -> io::Result<Option<Found>> {
         loop {
             match self.any()? {
                 Some((at, _)) if self.parts.contains(&at) => {}
@@ -175,6 +187,9 @@ impl<R: Read> Reel<R> {
 
 impl<R: Read + Seek> Reel<R> {
     /// Continues another pass in this one, which has not begun.
+    ///
+    /// # Errors
+    /// Where the file has no such place.
     pub fn resuming(mut self, before: &Self) -> io::Result<Self> {
         self.base = before.position();
         self.file.seek(SeekFrom::Start(self.base))?;

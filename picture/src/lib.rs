@@ -1,0 +1,14 @@
+//! JPEGs that come from anywhere, made safe to show: taken out of messages and files, mended and checked, and rescaled.
+//!
+//! Everything here takes bytes that cannot be trusted. No camera, no clock and no logging: where pictures come from and what
+//! becomes of them belongs to the caller, walking and mending JPEGs to [`pistreamer_protocol::jpeg`].
+
+pub mod reel;
+mod whole;
+
+mod decoder;
+mod meaning;
+mod rescale;
+
+pub use rescale::{RescaleError, Rescaler};
+pub use whole::{HEADROOM, Mended, MessageError, Open, Whole};
