@@ -24,7 +24,8 @@ pub fn jpeg(bytes: usize, seed: u64) -> Vec<u8> {
     // As cameras' JPEGs have them: a server that adds missing ones has to copy the picture.
     jpeg.extend(huffman_tables());
     jpeg.extend(SCAN);
-    let mut state = seed | 1;
+    // Never 0, and another one for each seed.
+    let mut state = 2 * seed + 1;
     while jpeg.len() + 2 < bytes {
         // xorshift64*
         state ^= state >> 12;
@@ -74,6 +75,7 @@ pub fn directory(bytes: usize) -> anyhow::Result<TempDir> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn it_is_a_whole_jpeg_of_that_size() {
@@ -82,5 +84,11 @@ mod tests {
         assert_eq!(mended.jpeg, picture);
         let (width, height) = (mended.info.width, mended.info.height);
         assert_eq!((picture.len(), width, height), (128_000, 1280, 720));
+    }
+
+    #[test]
+    fn no_two_seeds_give_the_same_picture() {
+        let pictures: HashSet<_> = (0..8).map(|seed| jpeg(4_000, seed)).collect();
+        assert_eq!(pictures.len(), 8);
     }
 }

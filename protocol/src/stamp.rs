@@ -109,18 +109,28 @@ impl Stamp {
 
     /// The whole COM segment, marker and length included.
     fn segment(&self) -> Vec<u8> {
-        let mut text = format!("{MAGIC} seq={} captured-us={}", self.seq, self.captured_us);
+        // Made for every frame: without the machinery of format!, which costs as much as all else here.
+        let mut text = String::with_capacity(USUAL);
+        let mut digits = itoa::Buffer::new();
+        text.push_str("\0\0\0\0");
+        text.push_str(MAGIC);
+        text.push_str(" seq=");
+        text.push_str(digits.format(self.seq));
+        text.push_str(" captured-us=");
+        text.push_str(digits.format(self.captured_us));
         if !self.camera.is_empty() {
             text.push_str(" camera=");
             encode(&self.camera, &mut text);
         }
-        let len = text.len() as u16 + 2;
-        let mut segment = vec![0xff, jpeg::COM];
-        segment.extend_from_slice(&len.to_be_bytes());
-        segment.extend_from_slice(text.as_bytes());
+        let mut segment = text.into_bytes();
+        let [high, low] = (segment.len() as u16 - 2).to_be_bytes();
+        segment[..4].copy_from_slice(&[0xff, jpeg::COM, high, low]);
         segment
     }
 }
+
+/// Room for a segment with a camera's name.
+const USUAL: usize = 128;
 
 /// Where a stamp goes: right behind JFIF's segment if that comes first, else behind SOI.
 fn place(jpeg: &[u8]) -> Result<usize, JpegError> {

@@ -6,6 +6,7 @@ use super::scale::Planes;
 use super::{FrameError, JpegEncoder};
 use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
 use crate::source::{Image, Pixels, RawFrame, Yuv};
+use crate::util::handover::publishing;
 use bytes::Bytes;
 use pistreamer_picture::{RescaleError, Rescaler, Whole};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp};
@@ -90,7 +91,7 @@ impl Maker {
             let jpeg = bounded(jpeg.into())?;
             let size = (yuv.width, yuv.height);
             let frame = Frame::new(stamp.seq, stamp.captured_us, size, jpeg).of(full);
-            made.add(self.feed.publish(rendition, frame));
+            made.add(publishing(|| self.feed.publish(rendition, frame)));
             Ok(())
         };
         for rendition in small {
@@ -139,7 +140,7 @@ impl Maker {
                 }
             };
             let frame = frame.from_elsewhere(from_elsewhere);
-            made.add(self.feed.publish(*rendition, frame));
+            made.add(publishing(|| self.feed.publish(*rendition, frame)));
         }
         Ok(made)
     }

@@ -38,11 +38,13 @@ struct Head(Bytes);
 
 impl Form for Head {
     fn of(frame: &Frame) -> Self {
-        let head = format!(
-            "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
-            frame.jpeg().len(),
-            timestamp(frame.captured_us)
-        );
+        // Made for every frame: without the machinery of format!.
+        let mut head = Vec::with_capacity(128);
+        head.extend_from_slice(b"Content-Type: image/jpeg\r\nContent-Length: ");
+        head.extend_from_slice(itoa::Buffer::new().format(frame.jpeg().len()).as_bytes());
+        head.extend_from_slice(b"\r\nX-Timestamp: ");
+        push_timestamp(frame.captured_us, &mut head);
+        head.extend_from_slice(b"\r\n\r\n");
         Self(head.into())
     }
 }
@@ -113,7 +115,18 @@ impl Buf for Piece {
 
 /// Unix time in seconds with six decimals, of µs.
 pub(crate) fn timestamp(us: u64) -> String {
-    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+    let mut text = Vec::new();
+    push_timestamp(us, &mut text);
+    String::from_utf8(text).expect("it is digits and a point")
+}
+
+fn push_timestamp(us: u64, text: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    text.extend_from_slice(digits.format(us / 1_000_000).as_bytes());
+    text.push(b'.');
+    // The leading one keeps the zeros behind it.
+    let decimals = digits.format(1_000_000 + us % 1_000_000);
+    text.extend_from_slice(&decimals.as_bytes()[1..]);
 }
 
 #[cfg(test)]

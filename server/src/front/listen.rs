@@ -6,6 +6,7 @@ use super::place::{Over, Place};
 use super::tls::{self, Stream};
 use super::visitor;
 use super::{State, router};
+use crate::util::handover::{near, when_woken};
 use crate::util::host;
 use crate::util::log_throttle::EventThrottle;
 use axum::Router;
@@ -19,6 +20,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -129,7 +131,7 @@ pub async fn serve(listener: Listener, state: State) {
                 let place = Place::enter(&state.crowd, peer.ip(), proxy);
                 let (router, state) = (router.clone(), state.clone());
                 let tasks = state.tasks.clone();
-                tasks.spawn(connection(stream, peer, place, router, state));
+                tasks.spawn(near(connection(stream, peer, place, router, state)));
                 // Of a burst, each connection is looked at before there are so many that one of them has to go.
                 yield_now().await;
             }
@@ -229,19 +231,25 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
+    let over = pin!(when_woken(async {
+        tokio::select! {
+            over = leave => Some(over),
+            () = state.shutdown.cancelled() => None,
+        }
+    }));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        over = &mut leave => {
-            if over == Over::SignedOut {
-                // A device that signs itself out is still told so. Whatever shows pictures ends by itself.
-                connection.as_mut().graceful_shutdown();
-                let _ = timeout(LAST_WORDS, connection).await;
-            }
-            return;
-        }
-        () = state.shutdown.cancelled() => {
+        over = over => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match over {
+                // A device that signs itself out is still told so. Whatever shows pictures ends by itself.
+                Some(Over::SignedOut) => {
+                    let _ = timeout(LAST_WORDS, connection).await;
+                    return;
+                }
+                Some(Over::Evicted) => return,
+                None => connection.await,
+            }
         }
     };
     match ended {

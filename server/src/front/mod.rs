@@ -41,6 +41,7 @@ pub use visitor::{HostError, KnownHosts};
 use crate::access::{Access, Grant};
 use crate::camera::Camera;
 use crate::session::{self, Entry, Roster, Stop};
+use crate::util::handover::when_woken;
 use crate::via::Via;
 use axum::Router;
 use axum::extract::{self, DefaultBodyLimit, Request};
@@ -133,14 +134,15 @@ fn stop(
 ) -> impl Future<Output = Stop> + Send + 'static {
     let (shutdown, over, leave) = (state.shutdown.clone(), grant.over(), place.leave.clone());
     let removed = camera.removed();
-    async move {
+    let stop = async move {
         tokio::select! {
             () = shutdown.cancelled_owned() => Stop::Shutdown,
             () = over => Stop::SignedOut,
             () = leave.cancelled_owned() => Stop::Evicted,
             () = removed => Stop::Removed,
         }
-    }
+    };
+    when_woken(stop)
 }
 
 /// Answers OPTIONS.

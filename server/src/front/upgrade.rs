@@ -7,6 +7,7 @@ use super::query::Query;
 use super::tls::Stream;
 use super::{State, no_place, refusal, seat, stop};
 use crate::session::{self, Link};
+use crate::util::handover::near;
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -82,7 +83,7 @@ pub(super) async fn upgrade(
         came.went(session.await);
         drop(via);
     };
-    tasks.spawn(session.instrument(span));
+    tasks.spawn(near(session.instrument(span)));
 
     switch(accept, offered.then_some(wire))
 }

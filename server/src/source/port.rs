@@ -6,6 +6,7 @@ use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
 use super::{Commands, Image, Mode, RawFrame};
 use crate::demand::Demand;
+use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
@@ -146,10 +147,12 @@ impl Port {
 
     /// Passes something to the sink, unless the run is to end.
     fn pass(&self, to: impl FnOnce(&dyn Sink)) {
-        let _gate = self.gate();
-        if !self.demand.stopping() {
-            to(&*self.sink);
-        }
+        publishing(|| {
+            let _gate = self.gate();
+            if !self.demand.stopping() {
+                to(&*self.sink);
+            }
+        });
     }
 
     /// Hands on a frame and returns its seq. `captured_us` is Unix time in µs.
@@ -172,10 +175,14 @@ impl Port {
     ///
     /// # Errors
     /// Where the stamp cannot be replaced because the JPEG's segments cannot be walked.
-    pub fn arrived(&self, mut picture: Whole) -> Result<u64, JpegError> {
+    pub fn arrived(&self, picture: Whole) -> Result<u64, JpegError> {
         let Some(stamp) = Stamp::read(picture.jpeg()) else {
             return Ok(self.frame(crate::util::clock::now_us(), Image::Jpeg(picture)));
         };
+        publishing(|| self.keep(picture, stamp))
+    }
+
+    fn keep(&self, mut picture: Whole, stamp: Stamp) -> Result<u64, JpegError> {
         let captured_us = stamp.captured_us;
         let _gate = self.gate();
         if self.demand.stopping() {

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub(crate) mod file_watch;
+pub(crate) mod handover;
 pub(crate) mod host;
 pub(crate) mod log_throttle;
 pub mod memory;

@@ -1,0 +1,327 @@
+//! Hands a frame to its first viewers on the thread that publishes it.
+//!
+//! A task that waits for frames is woken by the thread that publishes one. With many of them that is best left to the runtime.
+//! With one or two, the way there costs more than what the task has to do: a system call, the wake-up of a second thread, and
+//! a frame that has to come from the cache of another core. So these tasks are polled by the publishing thread itself, once it
+//! holds no lock any more. Everything else that wakes such a task leaves it to the runtime, which owns it, as any other.
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use futures::task::AtomicWaker;
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use tokio::runtime::Handle;
+
+/// With more tasks than this the runtime is left to do it: it sends to them while the next frame is made.
+const MOST: usize = 2;
+
+thread_local! {
+    /// The tasks that were woken since [`publishing`] began, where it is on.
+    static WOKEN: RefCell<Option<Vec<Arc<Task>>>> = const { RefCell::new(None) };
+}
+
+/// A future for [`Handle::spawn`] that [`publishing`] can poll as well.
+pub(crate) struct Near(Arc<Task>);
+
+/// Polls the future only once something has woken it, and not each time that the task is polled for something else, such as a
+/// frame.
+///
+/// # Panics
+/// Polled again after its end.
+pub(crate) fn when_woken<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
+    let mut one: FuturesUnordered<_> = [Box::pin(future)].into_iter().collect();
+    async move { one.next().await.expect("it is in there until it ends") }
+}
+
+struct Task {
+    future: Mutex<Running>,
+    state: AtomicU8,
+    /// Wakes the runtime's task.
+    owner: AtomicWaker,
+    runtime: Handle,
+}
+
+enum Running {
+    On(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Done,
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// What [`Task::state`] can be: whether a thread is in the future, and whether it has to be polled once more after that.
+const IDLE: u8 = 0;
+const POLLED: u8 = 1;
+const WANTED: u8 = 2;
+
+/// Polled by the runtime, and by threads that publish what it waits for.
+///
+/// # Panics
+/// Outside a runtime.
+pub(crate) fn near(future: impl Future<Output = ()> + Send + 'static) -> Near {
+    Near(Arc::new(Task {
+        future: Mutex::new(Running::On(Box::pin(future))),
+        state: AtomicU8::new(IDLE),
+        owner: AtomicWaker::new(),
+        runtime: Handle::current(),
+    }))
+}
+
+/// Does something that wakes tasks, and then polls them on this thread if they are few. To be called where no lock is held
+/// and nothing waits for this thread.
+pub(crate) fn publishing<T>(work: impl FnOnce() -> T) -> T {
+    if Handle::try_current().is_ok() || WOKEN.with_borrow(Option::is_some) {
+        return work();
+    }
+    WOKEN.set(Some(Vec::new()));
+    let woken = Collecting;
+    let done = work();
+    drop(woken);
+    done
+}
+
+/// Ends the collecting, also where the work panics.
+struct Collecting;
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        let woken = WOKEN.take().unwrap_or_default();
+        let few = woken.len() <= MOST && !std::thread::panicking();
+        for task in woken {
+            if few {
+                task.poll_here();
+            } else {
+                task.owner.wake();
+            }
+        }
+    }
+}
+
+impl Task {
+    /// Polls it on a thread that is not the runtime's.
+    fn poll_here(self: &Arc<Self>) {
+        let _context = self.runtime.enter();
+        if self.poll().is_ready() {
+            // The runtime's task has to end.
+            self.owner.wake();
+        }
+    }
+
+    /// Polls the future, or sees to it that who polls it just now does so once more.
+    fn poll(self: &Arc<Self>) -> Poll<()> {
+        let enter = |state| match state {
+            IDLE => Some(POLLED),
+            _ => Some(WANTED),
+        };
+        let entered = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, enter);
+        if entered != Ok(IDLE) {
+            return Poll::Pending;
+        }
+        let polled = {
+            // One thread at a time comes here, so that only the drop can wait.
+            let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+            match &mut *future {
+                Running::On(running) => {
+                    let waker = Waker::from(Arc::clone(self));
+                    let mut cx = Context::from_waker(&waker);
+                    let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
+                    match polled {
+                        Ok(Poll::Pending) => Poll::Pending,
+                        Ok(Poll::Ready(())) => {
+                            *future = Running::Done;
+                            Poll::Ready(())
+                        }
+                        Err(panic) => {
+                            *future = Running::Panicked(panic);
+                            Poll::Ready(())
+                        }
+                    }
+                }
+                Running::Done | Running::Panicked(_) => Poll::Ready(()),
+            }
+        };
+        if self.state.swap(IDLE, Ordering::AcqRel) == WANTED {
+            self.owner.wake();
+        }
+        polled
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        Self::wake_by_ref(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let collected = WOKEN.with_borrow_mut(|woken| match woken {
+            Some(woken) => {
+                if !woken.iter().any(|task| Arc::ptr_eq(task, self)) {
+                    woken.push(Arc::clone(self));
+                }
+                true
+            }
+            None => false,
+        });
+        if !collected {
+            self.owner.wake();
+        }
+    }
+}
+
+impl Future for Near {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.owner.register(cx.waker());
+        if self.0.poll().is_pending() {
+            return Poll::Pending;
+        }
+        let mut future = self.0.future.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *future, Running::Done) {
+            Running::Panicked(panic) => {
+                drop(future);
+                resume_unwind(panic)
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Near {
+    /// Nothing polls the future once this returns.
+    fn drop(&mut self) {
+        let mut future = self.0.future.lock().unwrap_or_else(PoisonError::into_inner);
+        *future = Running::Done;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread::{self, ThreadId};
+    use tokio::sync::watch;
+
+    /// Tells, for each value that it sees, the thread that it is on.
+    async fn watcher(mut values: watch::Receiver<u32>, told: mpsc::Sender<(u32, ThreadId)>) {
+        while values.changed().await.is_ok() {
+            let value = *values.borrow_and_update();
+            told.send((value, thread::current().id())).unwrap();
+        }
+    }
+
+    /// Whether so many tasks, all waiting, see a value on the thread that publishes it; `None` where some do and some don't.
+    fn runs_where_it_is_published(tasks: usize) -> Option<bool> {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let context = runtime.enter();
+        let (values, _) = watch::channel(0);
+        let (told, saw) = mpsc::channel();
+        let polls: Vec<_> = (0..tasks)
+            .map(|_| {
+                let watcher = near(watcher(values.subscribe(), told.clone()));
+                let task = Arc::clone(&watcher.0);
+                runtime.spawn(watcher);
+                task
+            })
+            .collect();
+        drop(context);
+        // One that waits is polled by no thread, and something else has its waker.
+        let waits = |task: &Arc<Task>| {
+            task.state.load(Ordering::Acquire) == IDLE && Arc::strong_count(task) > 2
+        };
+        while !polls.iter().all(waits) {
+            thread::yield_now();
+        }
+        let publisher = thread::spawn(move || {
+            publishing(|| values.send_replace(1));
+            values
+        });
+        let id = publisher.thread().id();
+        let threads: Vec<_> = (0..tasks).map(|_| saw.recv().unwrap().1).collect();
+        drop(publisher.join());
+        let here = threads.iter().filter(|thread| **thread == id).count();
+        match here {
+            0 => Some(false),
+            _ if here == tasks => Some(true),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_first_two_tasks_run_where_it_is_published_and_more_on_the_runtime() {
+        for tasks in 1..=MOST + 2 {
+            assert_eq!(runs_where_it_is_published(tasks), Some(tasks <= MOST));
+        }
+    }
+
+    #[test]
+    fn no_value_is_missed_however_many_threads_publish_and_poll() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (values, _) = watch::channel(0);
+        let mut seen = values.subscribe();
+        let (told, saw) = mpsc::channel();
+        let task = runtime.spawn(async move {
+            let watching = async move {
+                while *seen.borrow_and_update() < 4_000 {
+                    seen.changed().await.unwrap();
+                }
+                told.send(()).unwrap();
+            };
+            near(watching).await;
+        });
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        publishing(|| values.send_modify(|value| *value += 1));
+                    }
+                });
+            }
+        });
+        saw.recv().unwrap();
+        runtime.block_on(task).unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_the_tasks_and_not_the_publishers() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (values, mut seen) = watch::channel(0);
+        let task = runtime.spawn(async move {
+            near(async move {
+                seen.changed().await.unwrap();
+                panic!("a fault");
+            })
+            .await;
+        });
+        let published = thread::spawn(move || {
+            publishing(|| values.send_replace(1));
+            values
+        });
+        assert!(published.join().is_ok());
+        assert!(runtime.block_on(task).unwrap_err().is_panic());
+    }
+
+    #[test]
+    fn what_is_polled_for_something_else_is_left_alone_until_it_is_woken() {
+        let polls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (count, (wake, woken)) = (Arc::clone(&polls), tokio::sync::oneshot::channel::<()>());
+        let mut woken = Box::pin(woken);
+        let mut future = Box::pin(when_woken(std::future::poll_fn(move |cx| {
+            count.fetch_add(1, Ordering::Relaxed);
+            woken.as_mut().poll(cx)
+        })));
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(future.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(polls.load(Ordering::Relaxed), 1);
+        wake.send(()).unwrap();
+        assert!(future.as_mut().poll(&mut cx).is_ready());
+    }
+}
