@@ -233,7 +233,7 @@ fn the_fingerprint_is_printed_and_kept_and_wrong_flags_are_refused() {
     assert_eq!(fingerprints[0], fingerprints[1]);
     for (flags, said) in [
         (&["--tls", "yes"][..], "--tls self-signed"),
-        (&["--tls-cert", "/dev/null"], "--tls-key FILE"),
+        (&["--tls-cert", "/dev/null"], "--tls-cert and --tls-key"),
         (
             &["--tls-cert", "/dev/null", "--tls-key", "/dev/null"],
             "/dev/null is no PEM file of a certificate",
