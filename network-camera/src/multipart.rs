@@ -87,7 +87,7 @@ impl Multipart {
         }
     }
 
-    /// Adds received bytes. Call [`Self::next`] until it returns nothing.
+    /// Adds received bytes. Call [`Self::next_part`] until it returns nothing.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }

@@ -1,7 +1,7 @@
 //! Pictures of half the width and height: each sample is the mean of those that it stands for.
 //!
 //! Works on the planes as cameras deliver them. JPEGs are scaled by libjpeg-turbo while it decodes them, in
-//! [`mod@super::rescale`].
+//! [`pistreamer_picture::Rescaler`].
 
 use super::EncodeError;
 use super::jpeg::checked;

@@ -1,6 +1,6 @@
 //! The JPEGs of a directory, in the order in which people count: `img2.jpg` before `img10.jpg`.
 //!
-//! Many pictures in one file belong to [`super::reel`].
+//! Many pictures in one file belong to [`pistreamer_picture::reel`].
 
 use super::{LARGEST, WHAT_TO_GIVE, unreadable};
 use crate::source::SourceError;
