@@ -104,8 +104,9 @@ impl Drop for Collecting {
 impl Task {
     /// Polls it on a thread that is not the runtime's.
     fn poll_here(self: &Arc<Self>) {
-        let _context = self.runtime.enter();
-        if self.poll().is_ready() {
+        // With the runtime's context and its budget: a client that sends without end must not hold this thread.
+        let polled = self.runtime.block_on(async { self.poll() });
+        if polled.is_ready() {
             // The runtime's task has to end.
             self.owner.wake();
         }
@@ -285,6 +286,35 @@ mod tests {
             }
         });
         saw.recv().unwrap();
+        runtime.block_on(task).unwrap();
+    }
+
+    #[test]
+    fn a_task_that_has_always_something_to_do_holds_no_publisher() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (values, mut seen) = watch::channel(0);
+        let (ends, mut end) = tokio::sync::oneshot::channel::<()>();
+        let waiting = Arc::new(tokio::sync::Notify::new());
+        let waits = Arc::clone(&waiting);
+        let task = runtime.spawn(async move {
+            let busy = async move {
+                waits.notify_one();
+                seen.changed().await.unwrap();
+                while end.try_recv().is_err() {
+                    tokio::task::coop::consume_budget().await;
+                }
+            };
+            near(busy).await;
+        });
+        runtime.block_on(waiting.notified());
+        let (returned, returns) = mpsc::channel();
+        thread::spawn(move || {
+            publishing(|| values.send_replace(1));
+            returned.send(values).unwrap();
+        });
+        let values = returns.recv_timeout(std::time::Duration::from_secs(60));
+        ends.send(()).unwrap();
+        assert!(values.is_ok());
         runtime.block_on(task).unwrap();
     }
 
