@@ -1,7 +1,7 @@
 //! What systemd is told where this program is a service: that it serves, in which state its cameras are, and that it is well
 //! (sd_notify(3)).
 //!
-//! Own code, because the usual libraries wait where nobody takes what they send, and nothing here may wait for another program.
+//! Own code, because the usual crates block while the socket's receiver does not read, and nothing here may block on it.
 
 use crate::camera::{Camera, Phase, Registry};
 use crate::source::WEDGED;

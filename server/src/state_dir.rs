@@ -185,7 +185,7 @@ pub(crate) fn open_own(path: &Path) -> io::Result<File> {
 /// Links that follow each other, as the system takes no more.
 const MOST_LINKS: usize = 40;
 
-/// That file, where nobody else can have written it.
+/// Opens the file, unless another user could have written it.
 fn own(file: File, path: &Path) -> io::Result<File> {
     let metadata = file.metadata()?;
     check_own(&metadata)?;
@@ -203,7 +203,7 @@ fn own(file: File, path: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
-/// Looks whether something is root's, the user's, or that of whoever became root by `sudo`.
+/// Checks that the owner is root, this user, or the user who ran `sudo`.
 fn check_own(metadata: &Metadata) -> io::Result<()> {
     if sudoer() == Some(metadata.uid()) {
         return Ok(());

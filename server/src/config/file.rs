@@ -56,7 +56,7 @@ pub(crate) fn read(path: &Path, found: bool) -> Result<Option<String>, Problem> 
     })
 }
 
-/// The place in a file that is behind so many bytes of its text.
+/// The line and column at a byte offset of a file's text.
 fn origin(file: &Arc<PathBuf>, text: &str, at: usize) -> Origin {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    /// Whether so many tasks, all waiting, see a value on the thread that publishes it; `None` where some do and some don't.
+    /// Whether `tasks` waiting tasks run on the thread that publishes a value; `None` where only some of them do.
     fn runs_where_it_is_published(tasks: usize) -> Option<bool> {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let context = runtime.enter();
