@@ -6,6 +6,7 @@ use super::push_slot::PushSlot;
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Port, Source, SourceError};
+use crate::util::handover::publishing;
 use pistreamer_protocol::message::Camera;
 use std::sync::Arc;
 
@@ -72,12 +73,13 @@ impl Source for IngestSource {
 
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         let mut intake = Intake::new(port, self.fps);
-        {
+        // What learns of it here runs once the lock is free again.
+        publishing(|| {
             // Reported under the lock, so that a pusher that learns of it finds the slot free.
             let mut state = self.slot.state();
             intake.lost("nobody pushes pictures to /ingest yet");
             state.intake = Some((intake, port.demand().clone()));
-        }
+        });
         let result = remote::run(port, std::future::pending());
         // Dropped outside the lock: the encoder may end with it.
         let left = self.slot.state().intake.take();

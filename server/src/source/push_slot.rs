@@ -4,6 +4,7 @@
 
 use super::remote::{self, Intake};
 use crate::demand::Demand;
+use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
@@ -130,13 +131,16 @@ impl Drop for PushSession {
     fn drop(&mut self) {
         // Dropped outside the lock: the encoder may end with it.
         let mut left = self.intake.take();
-        let mut state = self.slot.state();
-        state.taken = false;
-        if !self.demand.stopping()
-            && let Some(mut intake) = left.take()
-        {
-            intake.lost("whoever pushed pictures left; waiting for the next");
-            state.intake = Some((intake, self.demand.clone()));
-        }
+        // What learns of it here runs once the lock is free again.
+        publishing(|| {
+            let mut state = self.slot.state();
+            state.taken = false;
+            if !self.demand.stopping()
+                && let Some(mut intake) = left.take()
+            {
+                intake.lost("whoever pushed pictures left; waiting for the next");
+                state.intake = Some((intake, self.demand.clone()));
+            }
+        });
     }
 }

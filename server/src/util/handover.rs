@@ -4,10 +4,14 @@
 //! With one or two, the way there costs more than what the task has to do: a system call, the wake-up of a second thread, and
 //! a frame that has to come from the cache of another core. So these tasks are polled by the publishing thread itself, once it
 //! holds no lock any more. Everything else that wakes such a task leaves it to the runtime, which owns it, as any other.
+//!
+//! The publishing thread may be the source's own, which has the next frame to fetch. So a task that turns out to be long about
+//! it, such as one that encrypts on a slow core, is left to the runtime for a while.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use futures::task::AtomicWaker;
+use rustix::time::{ClockId, clock_gettime};
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
@@ -16,10 +20,17 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// With more tasks than this the runtime is left to do it: it sends to them while the next frame is made.
 const MOST: usize = 2;
+
+/// CPU time that the tasks may take of the publishing thread: little of the 8 ms between two frames at 120 fps.
+const LONGEST: Duration = Duration::from_millis(2);
+
+/// For so many frames a task that took longer is left to the runtime before it is tried here again.
+const LEFT_ALONE: u8 = 64;
 
 thread_local! {
     /// The tasks that were woken since [`publishing`] began, where it is on.
@@ -45,6 +56,8 @@ struct Task {
     /// Wakes the runtime's task.
     owner: AtomicWaker,
     runtime: Handle,
+    /// How many frames it is still left to the runtime for.
+    left_alone: AtomicU8,
 }
 
 enum Running {
@@ -68,6 +81,7 @@ pub(crate) fn near(future: impl Future<Output = ()> + Send + 'static) -> Near {
         state: AtomicU8::new(IDLE),
         owner: AtomicWaker::new(),
         runtime: Handle::current(),
+        left_alone: AtomicU8::new(0),
     }))
 }
 
@@ -90,26 +104,65 @@ struct Collecting;
 impl Drop for Collecting {
     fn drop(&mut self) {
         let woken = WOKEN.take().unwrap_or_default();
-        let few = woken.len() <= MOST && !std::thread::panicking();
-        for task in woken {
-            if few {
-                task.poll_here();
-            } else {
-                task.owner.wake();
-            }
+        if woken.len() > MOST || std::thread::panicking() {
+            woken.iter().for_each(|task| task.owner.wake());
+            return;
         }
+        outside_spans(|| {
+            let mut taken = Duration::ZERO;
+            for task in woken {
+                if taken < LONGEST && task.is_quick() {
+                    taken += task.poll_here();
+                } else {
+                    task.owner.wake();
+                }
+            }
+        });
     }
 }
 
+/// Does something outside the spans that this thread is in: a viewer's log lines are none of the camera's.
+fn outside_spans(work: impl FnOnce()) {
+    let log = tracing::dispatcher::get_default(Clone::clone);
+    let mut spans = Vec::new();
+    while let Some(span) = log.current_span().id() {
+        log.exit(span);
+        spans.push(span.clone());
+    }
+    // A task's panic stays in its task, so that this comes back.
+    work();
+    spans.iter().rev().for_each(|span| log.enter(span));
+}
+
+/// The CPU time of this thread: what other programs take of the machine meanwhile doesn't count.
+fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
 impl Task {
-    /// Polls it on a thread that is not the runtime's.
-    fn poll_here(self: &Arc<Self>) {
+    /// Whether it may be polled by a thread that publishes. To be asked once for each frame.
+    fn is_quick(&self) -> bool {
+        let counted = |left: u8| left.checked_sub(1);
+        let left = self
+            .left_alone
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+        left.is_err()
+    }
+
+    /// Polls it on a thread that is not the runtime's. Returns the CPU time that it took.
+    fn poll_here(self: &Arc<Self>) -> Duration {
+        let began = thread_time();
         // With the runtime's context and its budget: a client that sends without end must not hold this thread.
         let polled = self.runtime.block_on(async { self.poll() });
         if polled.is_ready() {
             // The runtime's task has to end.
             self.owner.wake();
         }
+        let took = thread_time().saturating_sub(began);
+        if took > LONGEST {
+            self.left_alone.store(LEFT_ALONE, Ordering::Relaxed);
+        }
+        took
     }
 
     /// Polls the future, or sees to it that who polls it just now does so once more.
@@ -127,25 +180,23 @@ impl Task {
         let polled = {
             // One thread at a time comes here, so that only the drop can wait.
             let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
-            match &mut *future {
-                Running::On(running) => {
-                    let waker = Waker::from(Arc::clone(self));
-                    let mut cx = Context::from_waker(&waker);
-                    let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
-                    match polled {
-                        Ok(Poll::Pending) => Poll::Pending,
-                        Ok(Poll::Ready(())) => {
-                            *future = Running::Done;
-                            Poll::Ready(())
-                        }
-                        Err(panic) => {
-                            *future = Running::Panicked(panic);
-                            Poll::Ready(())
-                        }
-                    }
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                let Running::On(running) = &mut *future else {
+                    return Poll::Ready(());
+                };
+                let waker = Waker::from(Arc::clone(self));
+                let polled = running.as_mut().poll(&mut Context::from_waker(&waker));
+                if polled.is_ready() {
+                    *future = Running::Done;
                 }
-                Running::Done | Running::Panicked(_) => Poll::Ready(()),
-            }
+                polled
+            }));
+            polled.unwrap_or_else(|panic| {
+                let left = std::mem::replace(&mut *future, Running::Panicked(panic));
+                // Of two panics the first one is told.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(left)));
+                Poll::Ready(())
+            })
         };
         if self.state.swap(IDLE, Ordering::AcqRel) == WANTED {
             self.owner.wake();
@@ -217,6 +268,13 @@ mod tests {
         }
     }
 
+    impl Task {
+        /// One that waits is polled by no thread, and something else has its waker.
+        fn waits(self: &Arc<Self>) -> bool {
+            self.state.load(Ordering::Acquire) == IDLE && Arc::strong_count(self) > 2
+        }
+    }
+
     /// Whether `tasks` waiting tasks run on the thread that publishes a value; `None` where only some of them do.
     fn runs_where_it_is_published(tasks: usize) -> Option<bool> {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -232,11 +290,7 @@ mod tests {
             })
             .collect();
         drop(context);
-        // One that waits is polled by no thread, and something else has its waker.
-        let waits = |task: &Arc<Task>| {
-            task.state.load(Ordering::Acquire) == IDLE && Arc::strong_count(task) > 2
-        };
-        while !polls.iter().all(waits) {
+        while !polls.iter().all(Task::waits) {
             thread::yield_now();
         }
         let publisher = thread::spawn(move || {
@@ -259,6 +313,71 @@ mod tests {
         for tasks in 1..=MOST + 2 {
             assert_eq!(runs_where_it_is_published(tasks), Some(tasks <= MOST));
         }
+    }
+
+    /// A task that waits for `values`, and takes `time` of CPU for each of them.
+    fn task(
+        runtime: &tokio::runtime::Runtime,
+        values: &watch::Sender<u32>,
+        time: Duration,
+    ) -> (Arc<Task>, mpsc::Receiver<ThreadId>) {
+        let mut seen = values.subscribe();
+        let (told, saw) = mpsc::channel();
+        let _context = runtime.enter();
+        let near = near(async move {
+            while seen.changed().await.is_ok() {
+                let began = thread_time();
+                while thread_time() - began < time {}
+                told.send(thread::current().id()).unwrap();
+            }
+        });
+        let task = Arc::clone(&near.0);
+        runtime.spawn(near);
+        (task, saw)
+    }
+
+    #[test]
+    fn a_task_that_is_long_about_a_frame_leaves_the_publisher_to_the_other_one() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (values, _) = watch::channel(0);
+        let (slow, slow_saw) = task(&runtime, &values, 2 * LONGEST);
+        let (quick, quick_saw) = task(&runtime, &values, Duration::ZERO);
+        let (mut slow_here, mut quick_here) = (0, 0);
+        let frames = 2 * u32::from(LEFT_ALONE);
+        for value in 1..=frames {
+            while !(slow.waits() && quick.waits()) {
+                thread::yield_now();
+            }
+            publishing(|| values.send_replace(value));
+            let here = thread::current().id();
+            slow_here += u32::from(slow_saw.recv().unwrap() == here);
+            quick_here += u32::from(quick_saw.recv().unwrap() == here);
+        }
+        // Once at first, and once more after it was left alone. The quick one may come after it then.
+        assert_eq!(slow_here, 2);
+        assert!(quick_here >= frames - 2, "{quick_here} of {frames}");
+    }
+
+    #[test]
+    fn what_a_task_logs_is_none_of_the_publishers() {
+        let _log = tracing::subscriber::set_default(tracing_subscriber::registry());
+        let span = |name: Option<&'static str>| assert_eq!(current_span(), name);
+        let camera = tracing::info_span!("camera").entered();
+        let thread = tracing::info_span!("thread").entered();
+        outside_spans(|| {
+            span(None);
+            tracing::info_span!("viewer").in_scope(|| span(Some("viewer")));
+            span(None);
+        });
+        span(Some("thread"));
+        drop(thread);
+        span(Some("camera"));
+        drop(camera);
+        span(None);
+    }
+
+    fn current_span() -> Option<&'static str> {
+        tracing::Span::current().metadata().map(|span| span.name())
     }
 
     #[test]
@@ -312,7 +431,7 @@ mod tests {
             publishing(|| values.send_replace(1));
             returned.send(values).unwrap();
         });
-        let values = returns.recv_timeout(std::time::Duration::from_secs(60));
+        let values = returns.recv_timeout(Duration::from_secs(60));
         ends.send(()).unwrap();
         assert!(values.is_ok());
         runtime.block_on(task).unwrap();
@@ -329,6 +448,37 @@ mod tests {
             })
             .await;
         });
+        let published = thread::spawn(move || {
+            publishing(|| values.send_replace(1));
+            values
+        });
+        assert!(published.join().is_ok());
+        assert!(runtime.block_on(task).unwrap_err().is_panic());
+    }
+
+    #[test]
+    fn a_task_that_panics_as_it_goes_ends_and_holds_no_publisher() {
+        struct Faulty;
+        impl Drop for Faulty {
+            fn drop(&mut self) {
+                panic!("a fault");
+            }
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (values, mut seen) = watch::channel(0);
+        let context = runtime.enter();
+        let mut waiting = Box::pin(async move { seen.changed().await.unwrap() });
+        let faulty = Faulty;
+        let near = near(std::future::poll_fn(move |cx| {
+            let _stays = &faulty;
+            waiting.as_mut().poll(cx)
+        }));
+        let polls = Arc::clone(&near.0);
+        let task = runtime.spawn(near);
+        drop(context);
+        while !polls.waits() {
+            thread::yield_now();
+        }
         let published = thread::spawn(move || {
             publishing(|| values.send_replace(1));
             values
