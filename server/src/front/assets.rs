@@ -3,7 +3,9 @@
 //! Building them belongs to Trunk (`./dev build`).
 
 use super::admit::Admitted;
+use super::query::Query;
 use super::{METHODS, State, refusal};
+use axum::body::Body;
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -45,13 +47,28 @@ pub(super) async fn asset(request: Request) -> Response {
     file(request.uri().path(), request.headers())
 }
 
+/// What the viewer's page shows in browsers without JavaScript.
+const PLAIN_STREAM: &str = r#"src="stream.mjpg""#;
+
 /// The viewer's page, also as `/embed`: its script sees the path and leaves the chrome out.
 pub(super) async fn viewer(
     extract::State(state): extract::State<State>,
     grant: Admitted,
+    query: Query,
     headers: HeaderMap,
 ) -> Response {
     let mut response = file("/", &headers);
+    let camera = query.for_same_camera();
+    if !camera.is_empty()
+        && response.status() == StatusCode::OK
+        && let Some(page) = Dist::get("index.html")
+    {
+        let page = String::from_utf8_lossy(&page.data);
+        let page = page.replace(PLAIN_STREAM, &format!(r#"src="stream.mjpg{camera}""#));
+        *response.body_mut() = Body::from(page);
+        response.headers_mut().remove(header::CONTENT_ENCODING);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     let ticket = grant.ticket.as_ref();
     let embedder = ticket.and_then(|ticket| ticket.origin.as_deref());
     response.headers_mut().insert(

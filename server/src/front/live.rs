@@ -55,7 +55,7 @@ pub(super) async fn action_or_viewer(
     headers: HeaderMap,
 ) -> Response {
     let Some(action) = query.action() else {
-        return assets::viewer(state, grant, headers).await;
+        return assets::viewer(state, grant, query, headers).await;
     };
     let watched = match Watched::find(&state, grant, &query) {
         Ok(watched) => watched,

@@ -27,11 +27,13 @@ pub(super) async fn session(grant: Admitted) -> Response {
     Json(json!({ "role": grant.role.to_string() })).into_response()
 }
 
-/// `POST /api/v1/session`: trades a key, password or one-time code, in JSON or as a form sends it, for a session.
+/// `POST /api/v1/session`: trades a key, password or one-time code, in JSON or as a form sends it, for a session. A form is
+/// answered with the way back to the page, and to the camera that `?camera=` names.
 pub(super) async fn enter(
     extract::State(state): extract::State<State>,
     Extension(Peer(peer)): Extension<Peer>,
     Extension(secure): Extension<Secure>,
+    query: Query,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -87,7 +89,8 @@ pub(super) async fn enter(
         Ok(grant) => {
             let mut response = if form {
                 // To the directory of the page, wherever a proxy put it.
-                (StatusCode::SEE_OTHER, [(header::LOCATION, "../../")]).into_response()
+                let page = format!("../../{}", query.for_same_camera());
+                (StatusCode::SEE_OTHER, [(header::LOCATION, page)]).into_response()
             } else {
                 StatusCode::NO_CONTENT.into_response()
             };

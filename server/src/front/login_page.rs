@@ -3,6 +3,7 @@
 //! What the page sends is answered by [`super::login`].
 
 use super::State;
+use super::query::Query;
 use crate::called;
 use axum::extract;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -15,14 +16,24 @@ const STYLE: &str = include_str!("login/login.css");
 /// Where the page tells something.
 const MESSAGE: &str = r#"<p id="message" role="alert">"#;
 
+/// Where the page sends what was typed, in browsers without JavaScript.
+const ACTION: &str = r#"action="api/v1/session""#;
+
 /// The page on which a person shows a key, where the viewer asks for it: its own page may come from elsewhere, such as Trunk.
-pub(super) async fn form(extract::State(state): extract::State<State>) -> Response {
-    page(&state, StatusCode::OK, "")
+pub(super) async fn form(extract::State(state): extract::State<State>, query: Query) -> Response {
+    page(&state, StatusCode::OK, "", &query)
 }
 
-/// The page on which a person shows a key, with something to tell before.
-pub(super) fn page(state: &State, status: StatusCode, message: &'static str) -> Response {
+/// The page on which a person shows a key, with something to tell before. `query` is that of the page that was asked for, to whose
+/// camera the form leads back.
+pub(super) fn page(
+    state: &State,
+    status: StatusCode,
+    message: &'static str,
+    query: &Query,
+) -> Response {
     let policy = state.origins.page_policy(None);
+    let camera = query.for_same_camera();
     (
         status,
         [
@@ -35,6 +46,7 @@ pub(super) fn page(state: &State, status: StatusCode, message: &'static str) -> 
         ],
         Html(
             PAGE.replace(MESSAGE, &format!("{MESSAGE}{message}"))
+                .replace(ACTION, &format!(r#"action="api/v1/session{camera}""#))
                 .replace("{program}", called::program_for_anyone()),
         ),
     )

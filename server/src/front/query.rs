@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::convert::Infallible;
 
 /// What mjpg-streamer has at `/`, in the place of a page.
@@ -46,6 +46,15 @@ impl Query {
             .iter()
             .find(|(name, _)| name == key)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The query of another address of this server at which the same camera is meant: `?camera=…`, or nothing. It has no character
+    /// that means anything elsewhere in a URL, or in HTML.
+    pub(super) fn for_same_camera(&self) -> String {
+        let camera = self.get("camera").filter(|camera| !camera.is_empty());
+        camera.map_or(String::new(), |camera| {
+            format!("?camera={}", utf8_percent_encode(camera, NON_ALPHANUMERIC))
+        })
     }
 
     /// What `?action=` asks for; any other value asks for the page.
@@ -115,5 +124,19 @@ mod tests {
         assert_eq!(query.number("max_age").unwrap(), None);
         assert!(query.limits().is_err());
         assert_eq!(query.get("quality"), None);
+    }
+
+    #[test]
+    fn the_query_of_another_address_names_the_same_camera_and_says_nothing_else() {
+        let same = |query: &str| Query::parse(query).for_same_camera();
+        assert_eq!(same("key=a&camera=yard&camera=b"), "?camera=yard");
+        assert_eq!(same("camera=&key=a"), "");
+        assert_eq!(same("key=a"), "");
+        let odd = same("camera=%22%3E%0d%0a%26key=b%23//evil.example\u{e4}");
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '%';
+        let value = odd.strip_prefix("?camera=").unwrap();
+        assert!(value.chars().all(is_plain), "{odd}");
+        let camera = "\">\r\n&key=b#//evil.example\u{e4}";
+        assert_eq!(Query::parse(&odd[1..]).get("camera"), Some(camera));
     }
 }

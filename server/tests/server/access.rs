@@ -2,12 +2,10 @@
 
 use crate::support::{Flags, TestServer, TestViewer};
 use pistreamer::access::{Entry, Key, Role, Secret, Store};
-use pistreamer_protocol::message::CLOSE_SIGNED_OUT;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
 use tempfile::TempDir;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// A server that lets nobody in without a key, and the store of its keys.
 pub(crate) struct Locked {
@@ -214,80 +212,6 @@ async fn programs_show_the_key_in_the_way_that_they_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_trades_the_key_for_a_session_and_forgets_it() {
-    let locked = Locked::start();
-    let key = locked.key();
-    let cookie = format!("Cookie: {}\r\n", locked.session(&key).await);
-    let snapshot = locked.get("/snapshot.jpg", &cookie).await;
-    assert_eq!(snapshot.status, 200);
-    // A page of another server on this host can make the browser send the cookie, and still not show the picture.
-    assert_eq!(
-        snapshot.header("cross-origin-resource-policy"),
-        "same-origin"
-    );
-    assert_eq!(locked.get("/api/v1/session", &cookie).await.status, 200);
-
-    // A page takes no admin key in its address, which browsers remember.
-    for path in [
-        "/?",
-        "/embed?",
-        "/?action=x&",
-        "/?action&",
-        "/embed?action=x&",
-    ] {
-        let refused = locked.get(&format!("{path}key={key}"), "").await;
-        assert_eq!(refused.status, 403, "{path}");
-        assert!(
-            refused.body.contains("no admin key") && refused.body.contains("pistreamer key add")
-        );
-        assert_eq!(refused.header("set-cookie"), "");
-    }
-    let snapshot = locked
-        .get(&format!("/?action=snapshot&key={key}"), "")
-        .await;
-    assert_eq!(snapshot.status, 200);
-    let key = locked.add("door", Role::View);
-    locked
-        .until(&format!("/api/v1/cameras?key={key}"), "", 200)
-        .await;
-    let redirect = locked.get(&format!("/?camera=1&key={key}"), "").await;
-    assert_eq!(redirect.status, 303);
-    assert_eq!(redirect.header("location"), "./?camera=1");
-    assert!(!redirect.header("set-cookie").contains("Secure"));
-    // Programs follow no redirect, and keep no cookie.
-    let snapshot = locked
-        .get(&format!("/?action=snapshot&key={key}"), "")
-        .await;
-    assert_eq!(snapshot.status, 200);
-    let odd = locked.get(&format!("/?a=1?%6bey={key}"), "").await;
-    assert_eq!(odd.header("location"), "./?a=1");
-    let https = "X-Forwarded-Proto: https\r\n";
-    let redirect = locked.get(&format!("/?key={key}"), https).await;
-    assert_eq!(redirect.header("location"), "./");
-    assert!(redirect.header("set-cookie").ends_with("; Secure"));
-
-    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    let posted = locked
-        .post("/api/v1/session", form, &format!("name=&key={key}"))
-        .await;
-    assert_eq!((posted.status, posted.header("location")), (303, "../../"));
-    for (body, status) in [
-        (r#"{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}"#, 401),
-        (r#"{"kez":""}"#, 400),
-        (r#"{"key":"a","code":"b"}"#, 400),
-        (r#"{"code":"AAAAAAAAAAAA"}"#, 401),
-        ("", 400),
-    ] {
-        let answer = locked.post("/api/v1/session", "", body).await;
-        assert_eq!(answer.status, status, "{body}");
-        assert_eq!(answer.header("set-cookie"), "");
-    }
-    let left = locked.ask("DELETE", "/api/v1/session", &cookie).await;
-    assert!(left.header("set-cookie").contains("Max-Age=0"));
-    locked.server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_role_is_good_for_what_it_says() {
     let locked = Locked::start();
     let owner = locked.key();
@@ -311,135 +235,6 @@ async fn a_role_is_good_for_what_it_says() {
         let status: Value = serde_json::from_str(&status.body).unwrap();
         assert_eq!(status["viewers"][0]["address"].is_string(), sees_addresses);
     }
-    locked.server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_looks_by_a_rotated_key_is_signed_out_and_nobody_else() {
-    let locked = Locked::start();
-    let owner = locked.key();
-    let door = locked.add("door", Role::View);
-    locked
-        .until(&format!("/api/v1/cameras?key={door}"), "", 200)
-        .await;
-    let cookie = locked.session(&door).await;
-    let by_key = format!("/ws?key={owner}");
-    let mut owners = TestViewer::connect_with(&locked.server, &by_key, &[])
-        .await
-        .unwrap();
-    let mut doors = TestViewer::connect_with(&locked.server, "/ws", &[("cookie", &cookie)])
-        .await
-        .unwrap();
-    let stream = tokio::spawn({
-        let address = locked.server.address;
-        async move {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-            let request =
-                format!("GET /stream.mjpg?key={door} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.unwrap();
-            stream.read_to_end(&mut Vec::new()).await.unwrap()
-        }
-    });
-    owners.frame().await;
-    doors.frame().await;
-    locked
-        .store
-        .change(|keys| keys.keys.retain(|entry| entry.name.as_str() != "door"))
-        .unwrap();
-    loop {
-        if let Message::Close(Some(close)) = doors.next().await.expect("closed without a word") {
-            assert_eq!(u16::from(close.code), CLOSE_SIGNED_OUT);
-            break;
-        }
-    }
-    assert!(stream.await.unwrap() > 0);
-    let again = TestViewer::connect_with(&locked.server, "/ws", &[("cookie", &cookie)]).await;
-    assert!(matches!(again, Err(Error::Http(answer)) if answer.status() == 401));
-    let seq = owners.frame().await.stamp.seq;
-    while owners.frame().await.stamp.seq < seq + 5 {}
-    locked.server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_opens_one_camera_for_one_origin_until_it_expires() {
-    let locked = Locked::start();
-    let key = locked.key();
-    let wanted = r#"{"camera":"pattern","origin":"http://dash.example","seconds":3}"#;
-    let answer = locked
-        .post("/api/v1/tickets", &basic("camera", &key), wanted)
-        .await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    let ticket: Value = serde_json::from_str(&answer.body).unwrap();
-    let ticket = ticket["ticket"].as_str().unwrap();
-    let path = |camera: &str| format!("/ws?ticket={ticket}{camera}");
-    let refused = async |path: String, origin: &'static str| match TestViewer::connect_with(
-        &locked.server,
-        &path,
-        &[("origin", origin)],
-    )
-    .await
-    {
-        Err(Error::Http(answer)) => answer.status().as_u16(),
-        other => panic!("{:?}", other.err()),
-    };
-    assert_eq!(refused(path(""), "http://evil.example").await, 403);
-    assert_eq!(refused("/ws".into(), "http://dash.example").await, 403);
-    assert_eq!(refused(path("&camera=1"), "http://dash.example").await, 403);
-    // An <img> does not say which page it is on.
-    for path in [
-        "/stream.mjpg?",
-        "/snapshot.jpg?",
-        "/ws?",
-        "/?action=snapshot&",
-        "/?action=stream&",
-    ] {
-        let answer = locked.get(&format!("{path}ticket={ticket}"), "").await;
-        assert_eq!(answer.status, 403, "{path}");
-    }
-    let says = "Origin: http://dash.example\r\n";
-    for path in ["/api/v1/status", "/api/v1/cameras", "/metrics"] {
-        let answer = locked.get(&format!("{path}?ticket={ticket}"), says).await;
-        assert_eq!(answer.status, 403, "{path}");
-    }
-    let basic = basic("camera", &key);
-    for body in [r#"{"camera":""}"#, r#"{"origin":"http://a;sandbox"}"#] {
-        let answer = locked.post("/api/v1/tickets", &basic, body).await;
-        assert!(matches!(answer.status, 400 | 404), "{body}");
-    }
-    let snapshot = locked
-        .get(&format!("/snapshot.jpg?ticket={ticket}"), says)
-        .await;
-    assert_eq!(snapshot.status, 200);
-    assert_eq!(
-        snapshot.header("access-control-allow-origin"),
-        "http://dash.example"
-    );
-    let embed = locked.get(&format!("/embed?ticket={ticket}"), "").await;
-    let policy = embed.header("content-security-policy");
-    assert!(
-        policy.ends_with("frame-ancestors 'self' http://dash.example"),
-        "{policy}"
-    );
-    // A ticket shows pictures. It makes no tickets, no sessions, and pushes nothing.
-    let further = locked
-        .post(&format!("/api/v1/tickets?ticket={ticket}"), "", "")
-        .await;
-    assert_eq!(further.status, 403);
-    let ingest = locked.get(&format!("/ingest?ticket={ticket}"), "").await;
-    assert_eq!(ingest.status, 403);
-    let origin = [("origin", "http://dash.example")];
-    let mut viewer = TestViewer::connect_with(&locked.server, &path(""), &origin)
-        .await
-        .unwrap();
-    viewer.frame().await;
-    loop {
-        if let Message::Close(Some(close)) = viewer.next().await.expect("closed without a word") {
-            assert_eq!(u16::from(close.code), CLOSE_SIGNED_OUT);
-            break;
-        }
-    }
-    assert_eq!(refused(path(""), "http://dash.example").await, 403);
     locked.server.stop().await;
 }
 
@@ -557,47 +352,6 @@ fn keys_are_shown_rotated_added_and_removed_by_the_program() {
     assert!(run(&["remove", "door"], "").0);
     let (last, said) = run(&["remove", "anna"], "");
     assert!(!last && said.contains("only key"), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_for_one_origin_is_not_for_another_that_is_allowed() {
-    let other = "http://other.example";
-    let locked = Locked::start_with(|typed| typed.allow_origin = vec![other.into()]);
-    let wanted = r#"{"origin":"http://dash.example"}"#;
-    let basic = basic("camera", &locked.key());
-    let answer = locked.post("/api/v1/tickets", &basic, wanted).await;
-    let ticket: Value = serde_json::from_str(&answer.body).unwrap();
-    let path = format!(
-        "/snapshot.jpg?ticket={}",
-        ticket["ticket"].as_str().unwrap()
-    );
-    // The viewer in a frame on that origin's page is a page of the server's own.
-    let own = format!("http://{}", locked.server.address);
-    for (origin, status) in [
-        ("http://dash.example", 200),
-        (own.as_str(), 200),
-        (other, 403),
-    ] {
-        let answer = locked.get(&path, &format!("Origin: {origin}\r\n")).await;
-        assert_eq!(answer.status, status, "{origin}: {}", answer.body);
-    }
-    locked.server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_asked_for_where_it_can_help() {
-    let locked = Locked::start();
-    let challenge = async |headers: &str| {
-        let answer = locked.get("/snapshot.jpg", headers).await;
-        assert_eq!(answer.status, 401);
-        !answer.header("www-authenticate").is_empty()
-    };
-    assert!(challenge("").await);
-    assert!(challenge("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\n").await);
-    assert!(challenge("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n").await);
-    assert!(!challenge("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n").await);
-    assert!(!challenge("Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\n").await);
-    locked.server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ pub(super) async fn guard(
             Some(refused) => refused,
             None => pass(grant, request, next).await,
         },
-        Err(_) if is_page => login_page::page(&state, StatusCode::UNAUTHORIZED, ""),
+        Err(_) if is_page => login_page::page(&state, StatusCode::UNAUTHORIZED, "", &query),
         Err(why) if route.refusal == Refusal::Words => why.response(),
         Err(why) => why.challenge(request.headers()),
     }

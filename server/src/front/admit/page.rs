@@ -26,7 +26,8 @@ pub(super) fn without_key(
     }
     // It would stay in histories, bookmarks, and the logs of proxies.
     if grant.role == Role::Admin {
-        return Some(login_page::page(state, StatusCode::FORBIDDEN, NO_ADMIN_KEY));
+        let page = login_page::page(state, StatusCode::FORBIDDEN, NO_ADMIN_KEY, query);
+        return Some(page);
     }
     // A frame has no address bar, history or bookmarks, and no cookie either where the page around it is another site's.
     if request.uri().path().ends_with("/embed") {
