@@ -10,6 +10,7 @@ use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
 use crate::source::{Commands, Pauses, Port, Source, SourceError, supervise};
+use crate::util::exit::Busy;
 use crate::via::Via;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -105,9 +106,10 @@ impl Lifecycle {
             .with_commands(shared.commands.clone())
             .with_driver(shared.driver.clone());
         let name = format!("source-{}", self.settings().id);
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || shared.run(&port, made))?;
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let _busy = Busy::new();
+            shared.run(&port, made);
+        })?;
         *self.thread() = Some(thread);
         Ok(())
     }

@@ -15,25 +15,26 @@ use crate::cli::{Cli, Command};
 use crate::stdout;
 use crate::usage::{self, Answer};
 use std::ffi::OsString;
-use std::process::ExitCode;
+
+const SUCCESS: u8 = 0;
 
 /// As other programs end that were called wrongly.
 const WRONG_USAGE: u8 = 2;
 
-/// Does what a command line, which begins with the program's name, asks for.
+/// Does what a command line, which begins with the program's name, asks for. Returns the status with which the program is to end.
 ///
 /// # Errors
 /// Where it cannot be done, or what there is to print cannot be.
-pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
     match usage::parse(typed) {
-        Ok(cli) => command(&cli).map(|()| ExitCode::SUCCESS),
+        Ok(cli) => command(&cli).map(|()| SUCCESS),
         Err(Answer::Help(text)) => {
             stdout::print(&text)?;
-            Ok(ExitCode::SUCCESS)
+            Ok(SUCCESS)
         }
         Err(Answer::Wrong(text)) => {
             crate::log::say(&format!("pistreamer: {text}"));
-            Ok(ExitCode::from(WRONG_USAGE))
+            Ok(WRONG_USAGE)
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What the commands need of their process: a runtime, a log, and to be told when to end.
 
-use crate::util::panics;
+use crate::util::{exit, panics};
 use crate::{config, log};
 use std::io::IsTerminal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// As shells tell of programs that SIGINT has ended.
+const INTERRUPTED: u8 = 130;
 
 /// A runtime on every core.
 pub(super) fn every_core() -> std::io::Result<Runtime> {
@@ -50,7 +53,8 @@ pub(super) fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
             let mut either =
                 async || tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
             either().await;
-            std::process::exit(130);
+            log::flush();
+            exit::exit(INTERRUPTED);
         });
     })
 }

@@ -4,6 +4,7 @@ use super::key::{camera_link, invitation, links, plain};
 use super::process::{every_core, finish, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
 use crate::config::{Loaded, Reload};
+use crate::util::exit::Busy;
 use crate::{called, cli};
 use crate::{service, stdout};
 use std::io::IsTerminal;
@@ -47,6 +48,7 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
         );
         // A disk, a camera or another process that holds the state directory may not answer.
         let starting = tokio::task::spawn_blocking(move || {
+            let _busy = Busy::new();
             let app = App::start(&config)?;
             let text = welcome(&app, &command, std::io::stdout().is_terminal());
             anyhow::Ok((app, text))

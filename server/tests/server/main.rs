@@ -16,6 +16,7 @@ mod crashed;
 mod devices;
 mod encoders;
 mod encrypted;
+mod ended;
 mod examples;
 mod faults;
 mod forwarded;

@@ -156,7 +156,7 @@ fn the_log_can_be_json() {
     assert!(log.contains("Test pattern"), "{log}");
 }
 
-fn send(signal: &str, child: &Child) {
+pub(crate) fn send(signal: &str, child: &Child) {
     assert!(
         Command::new("kill")
             .args([signal, &child.id().to_string()])
