@@ -7,6 +7,7 @@ mod answer;
 mod api;
 mod assets;
 mod body;
+mod certificate;
 mod cipher;
 mod configuration;
 mod crowd;
@@ -31,11 +32,12 @@ mod upgrade;
 mod visitor;
 
 pub use admit::Cameras;
+pub use certificate::{Certificate, TlsError};
 pub use configuration::Configuration;
 pub use crowd::{Crowd, Limits};
 pub use listen::{ListenError, Listener, serve, urls};
 pub use origin::{AllowedOrigins, OriginError};
-pub use tls::{Certificate, Tls, TlsError};
+pub use tls::Tls;
 pub use visitor::{HostError, KnownHosts};
 
 use crate::access::{Access, Grant};

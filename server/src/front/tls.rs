@@ -1,24 +1,20 @@
-//! TLS: a certificate from files, taken over when they change, or one of the server's own making.
+//! TLS, with a certificate that is replaced when its files change.
 //!
 //! On the same port plain HTTP is answered too, with the way to https ([`super::listen`]).
 
+use super::certificate::{self, Certificate, TlsError};
 use super::cipher;
-use crate::state_dir;
 use crate::util::clock;
 use crate::util::file_watch::FileWatch;
-use crate::util::host;
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
-use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::UnixTime;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -27,60 +23,11 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
-/// Where the certificate comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Certificate {
-    /// PEM files: the chain, and the key.
-    Files(PathBuf, PathBuf),
-    /// Made by the server, and kept in that directory.
-    SelfSigned(PathBuf),
-}
-
 /// A connection: TCP alone, or TLS over it.
 pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// Why there is no TLS.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file can't be read.
-    #[error("the {what} in {path} cannot be read: {why}", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        what: &'static str,
-        /// What is wrong, and what to do.
-        why: String,
-    },
-    /// A file isn't PEM.
-    #[error("{path} is no PEM file of a {what}: {why}", path = .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        what: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// Key and certificate don't belong together, or are of an unknown kind.
-    #[error("the TLS certificate cannot be used: {0}")]
-    Unusable(#[from] rustls::Error),
-    /// A certificate can't be made or kept.
-    #[error(
-        "a certificate cannot be made in {directory}: {why}; give a directory that can be written with --state-dir",
-        directory = .0.display(), why = .1
-    )]
-    Unmakeable(PathBuf, String),
-}
-
 /// Polling interval of the files.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// Days for which a certificate of the server's own is valid: the most that iOS takes.
-const GOOD_FOR: u32 = 825;
-
-/// It is replaced when it is so old, at a start.
-const OLD: Duration = Duration::from_secs(700 * 24 * 3600);
 
 /// The time by which sessions are resumed. rustls's own reading panics while the clock is before 1970.
 #[derive(Debug)]
@@ -135,15 +82,15 @@ impl Tls {
     /// # Errors
     /// Where there is none that can be used.
     pub fn load(certificate: &Certificate) -> Result<Self, TlsError> {
-        let files = match certificate {
-            Certificate::Files(chain, key) => (chain.clone(), key.clone()),
-            Certificate::SelfSigned(directory) => self_signed(directory)
-                .map_err(|why| TlsError::Unmakeable(directory.clone(), why.to_string()))?,
-        };
+        Self::of(certificate, cipher::has_fast_aes())
+    }
+
+    /// The same on a machine that is fast with AES, or is not.
+    fn of(certificate: &Certificate, fast_aes: bool) -> Result<Self, TlsError> {
+        let files = certificate.files()?;
         let watch = FileWatch::new([files.0.clone(), files.1.clone()]);
-        let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
+        let current = Arc::new(Current(RwLock::new(Arc::new(certificate::read(&files)?))));
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
-        let fast_aes = cipher::has_fast_aes();
         let provider = cipher::provider(fast_aes);
         let mut config = ServerConfig::builder_with_details(provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()?
@@ -171,7 +118,7 @@ impl Tls {
         let mut watch = self.watch.clone();
         while let Some(()) = until.run_until_cancelled(watch.changed(LOOK)).await {
             let files = self.files.clone();
-            let reading = tokio::task::spawn_blocking(move || read(&files));
+            let reading = tokio::task::spawn_blocking(move || certificate::read(&files));
             let Some(Ok(read)) = until.run_until_cancelled(reading).await else {
                 continue;
             };
@@ -219,46 +166,6 @@ impl Tls {
     }
 }
 
-/// What the files are called in errors.
-const CERTIFICATE: &str = "certificate";
-const PRIVATE_KEY: &str = "private key";
-
-fn read((chain, key): &(PathBuf, PathBuf)) -> Result<CertifiedKey, TlsError> {
-    let bad = |path: &Path, what, text: &[u8], error: Option<pem::Error>| TlsError::File {
-        path: path.to_owned(),
-        what,
-        why: why_no_pem(what, text, error),
-    };
-    let text = contents(chain, CERTIFICATE)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|error| bad(chain, CERTIFICATE, &text, Some(error)))?;
-    if certificates.is_empty() {
-        return Err(bad(chain, CERTIFICATE, &text, None));
-    }
-    let text = contents(key, PRIVATE_KEY)?;
-    state_dir::check_file(key).map_err(|error| TlsError::Unreadable {
-        path: key.clone(),
-        what: PRIVATE_KEY,
-        why: error.to_string(),
-    })?;
-    if state_dir::is_open_to_all(key) {
-        tracing::warn!(
-            path = %key.display(),
-            "everybody on this machine may read or write the private key of the TLS certificate: chmod 600 it"
-        );
-    }
-    let secret = PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|error| bad(key, PRIVATE_KEY, &text, Some(error)))?;
-    let certified = CertifiedKey::new(certificates, any_supported_type(&secret)?);
-    certified.keys_match()?;
-    Ok(certified)
-}
-
-/// Names of the files of the server's own certificate.
-const CERTIFICATE_FILE: &str = "tls-cert.pem";
-const KEY_FILE: &str = "tls-key.pem";
-
 /// The first byte of a TLS connection (RFC 8446 §5.1).
 pub(super) const HANDSHAKE: u8 = 22;
 
@@ -269,112 +176,56 @@ pub(super) async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
     Ok((got == 1).then_some(first[0]))
 }
 
-fn contents(path: &Path, what: &'static str) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|error| TlsError::Unreadable {
-        path: path.to_owned(),
-        what,
-        why: match error.kind() {
-            io::ErrorKind::NotFound => "there is no such file".into(),
-            io::ErrorKind::PermissionDenied => {
-                "the user that pistreamer runs as may not read it: change its owner or group, or copy it".into()
-            }
-            io::ErrorKind::IsADirectory => "it is a directory: name the file in it".into(),
-            _ => error.to_string(),
-        },
-    })
-}
-
-fn why_no_pem(what: &str, text: &[u8], error: Option<pem::Error>) -> String {
-    let holds = |label: &[u8]| text.windows(label.len()).any(|at| at == label);
-    if text.is_empty() {
-        "it is empty".into()
-    } else if holds(b"-----BEGIN ENCRYPTED PRIVATE KEY") || holds(b"ENCRYPTED\n") {
-        "it is locked by a passphrase: make one without by  openssl pkey -in FILE -out NEW".into()
-    } else if what == CERTIFICATE && holds(b"PRIVATE KEY-----") {
-        "it holds a private key, which belongs into --tls-key".into()
-    } else if what == PRIVATE_KEY && holds(b"-----BEGIN CERTIFICATE") {
-        "it holds a certificate, which belongs into --tls-cert".into()
-    } else if text.starts_with(&[0x30]) {
-        "it seems to be DER: convert it by  openssl x509 or openssl pkey  with -inform DER".into()
-    } else {
-        match error {
-            Some(error) if !matches!(error, pem::Error::NoItemsFound) => error.to_string(),
-            _ => "there is none in it".into(),
-        }
-    }
-}
-
-/// The files of the server's own certificate, made where there is none or it has become old.
-fn self_signed(directory: &Path) -> Result<(PathBuf, PathBuf), Box<dyn std::error::Error>> {
-    state_dir::make(directory)?;
-    let files = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
-    let modified = files.0.metadata().and_then(|data| data.modified());
-    // A clock that is behind, as without a network after a start, is no reason to make browsers warn again.
-    let young = modified.is_ok_and(|at| at.elapsed().map_or(true, |age| age < OLD));
-    if young && files.1.exists() {
-        state_dir::check_file(&files.0)?;
-        state_dir::check_file(&files.1)?;
-        return Ok(files);
-    }
-    let mut names = vec!["localhost".to_owned()];
-    if let Some(name) = host::name() {
-        names.push(format!("{name}.local"));
-        names.push(name);
-    }
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    names.extend(
-        interfaces
-            .iter()
-            .map(|interface| interface.ip().to_string()),
-    );
-    let mut params = CertificateParams::new(names)?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "pistreamer");
-    params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(1);
-    params.not_after = params.not_before + time::Duration::days(GOOD_FOR.into());
-    // Apple's systems want it of every server.
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
-    // The key first: a certificate tells that both are there.
-    for (name, pem) in [
-        (KEY_FILE, key.serialize_pem()),
-        (CERTIFICATE_FILE, certificate.pem()),
-    ] {
-        state_dir::replace(directory, name, pem.as_bytes())?;
-    }
-    Ok(files)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::chown;
-    use std::time::SystemTime;
+    use crate::front::certificate::CERTIFICATE_FILE;
+    use rustls::crypto::ring::default_provider;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{
+        CipherSuite, ClientConfig, ClientConnection, RootCertStore, ServerConnection,
+        SupportedProtocolVersion,
+    };
+
+    /// What a client that asks for AES first, as browsers do, and a server agree upon.
+    fn agreed(version: &'static SupportedProtocolVersion, fast_aes: bool) -> CipherSuite {
+        let directory = tempfile::tempdir().unwrap();
+        let certificate = Certificate::SelfSigned(directory.path().into());
+        let tls = Tls::of(&certificate, fast_aes).unwrap();
+        let mut roots = RootCertStore::empty();
+        let file = directory.path().join(CERTIFICATE_FILE);
+        roots
+            .add(CertificateDer::from_pem_file(file).unwrap())
+            .unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut client =
+            ClientConnection::new(Arc::new(client), "localhost".try_into().unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(tls.acceptor.config())).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut sent = Vec::new();
+            client.write_tls(&mut sent).unwrap();
+            server.read_tls(&mut sent.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            let mut answered = Vec::new();
+            server.write_tls(&mut answered).unwrap();
+            client.read_tls(&mut answered.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        server.negotiated_cipher_suite().unwrap().suite()
+    }
 
     #[test]
-    fn the_servers_own_certificate_stays_while_the_clock_is_behind_and_is_no_other_users() {
-        let directory = tempfile::tempdir().unwrap();
-        let load = || Tls::load(&Certificate::SelfSigned(directory.path().into()));
-        let made = load().unwrap().fingerprint();
-        let path = directory.path().join(CERTIFICATE_FILE);
-        let touch = |at| {
-            let file = std::fs::File::options().write(true).open(&path).unwrap();
-            file.set_modified(at).unwrap();
-        };
-        touch(SystemTime::now() + OLD);
-        assert_eq!(load().unwrap().fingerprint(), made);
-        touch(SystemTime::now() - OLD);
-        assert_ne!(load().unwrap().fingerprint(), made);
-        // Only root can give a file away.
-        let key = directory.path().join(KEY_FILE);
-        if chown(&key, Some(65534), None).is_ok() {
-            let said = load().unwrap_err().to_string();
-            assert!(
-                said.contains("tls-key.pem: it belongs to the user with the id 65534"),
-                "{said}"
-            );
+    fn a_machine_that_is_slow_with_aes_gets_chacha20_whatever_the_client_asks_for_first() {
+        let is_chacha20 = |suite| format!("{suite:?}").contains("CHACHA20");
+        for version in [&TLS12, &TLS13] {
+            assert!(is_chacha20(agreed(version, false)));
+            assert!(!is_chacha20(agreed(version, true)));
         }
     }
 
@@ -385,7 +236,7 @@ mod tests {
         let files = (path("cert.pem"), path("key.pem"));
         let make = || {
             let made = tempfile::tempdir().unwrap();
-            let made = self_signed(made.path()).unwrap();
+            let made = Certificate::SelfSigned(made.path().into()).files().unwrap();
             std::fs::write(&files.1, std::fs::read(made.1).unwrap()).unwrap();
             std::fs::write(&files.0, std::fs::read(made.0).unwrap()).unwrap();
         };
