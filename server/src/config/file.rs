@@ -152,18 +152,18 @@ impl Reader<'_> {
             let mut settings = settings.map(|setting| (setting, setting.key));
             let below = format!("{name}.");
             if let Some((setting, _)) = settings.clone().find(|(_, key)| *key == name) {
-                match self.value(setting, key, value) {
+                match self.value(setting, value) {
                     // Before it is anchored, it would be the file's directory.
                     Some(_) if setting.kind == Kind::Path && is_empty(value.get_ref()) => {
                         values.set_unread(setting);
                         let text = format!("{name} is empty: write a path, or leave it out");
                         self.problem(value.span(), text);
                     }
-                    Some(value) => values.set(
+                    Some(read) => values.set(
                         setting,
                         Given {
-                            value,
-                            origin: self.origin(key.span()),
+                            value: read,
+                            origin: self.origin(value.span()),
                         },
                     ),
                     None => {
@@ -187,15 +187,10 @@ impl Reader<'_> {
         }
     }
 
-    fn value(
-        &mut self,
-        setting: &'static Setting,
-        key: &Key<'_>,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Value> {
-        let value = setting.value(value.get_ref())?;
-        let mut anchored = |path: &str| self.anchored(path, key);
-        Some(match value {
+    fn value(&mut self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        let read = setting.value(value.get_ref())?;
+        let mut anchored = |path: &str| self.anchored(path, value.span());
+        Some(match read {
             Value::Text(text) if setting.kind == Kind::Path => Value::Text(anchored(&text)),
             Value::Text(text) if std::ptr::eq(setting, &SOURCE) => {
                 Value::Text(match text.strip_prefix("files:") {
@@ -215,7 +210,7 @@ impl Reader<'_> {
     }
 
     /// The path, where relative, from the file's directory.
-    fn anchored(&mut self, path: &str, key: &Key<'_>) -> String {
+    fn anchored(&mut self, path: &str, at: Range<usize>) -> String {
         let directory = self.file.parent().unwrap_or(Path::new(""));
         match directory.join(path).to_str() {
             Some(path) => path.into(),
@@ -223,7 +218,7 @@ impl Reader<'_> {
                 let text = format!(
                     "{path:?} is relative to this file's directory, whose name is not UTF-8 text: write an absolute path"
                 );
-                self.problem(key.span(), text);
+                self.problem(at, text);
                 path.into()
             }
         }

@@ -82,12 +82,12 @@ fn a_target_is_pushed_to_by_one_camera() {
          [[camera]]\nsource = \"ingest\"\npush = \"http://c:d@SERVER/\"",
     );
     assert!(
-        said.starts_with("pistreamer.toml:6:1: another camera pushes to server"),
+        said.starts_with("pistreamer.toml:6:8: another camera pushes to server"),
         "{said}"
     );
     let said = wrong("[[camera]]\npush = [\"pc:1\", \"tcp://PC:1\"]");
     assert!(
-        said.starts_with("pistreamer.toml:2:1: it pushes to pc:1 twice"),
+        said.starts_with("pistreamer.toml:2:8: it pushes to pc:1 twice"),
         "{said}"
     );
     let error = config(|typed| typed.push = vec!["udp://pc:1".into()]).unwrap_err();
@@ -206,13 +206,13 @@ fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
     );
     let mut lines = said.lines();
     for (place, text) in [
-        ("2:1", "\"pi.local\" is not an address"),
-        ("4:1", "\"7\" is no id for a camera: a number is a place"),
-        ("5:1", "choose one from 0.1 to 240"),
-        ("6:1", "\"1x1\" is not WIDTHxHEIGHT"),
-        ("7:1", "choose one from 1 to 100"),
-        ("8:11", "choose 0, 90, 180 or 270"),
-        ("9:1", "unknown source \"webcam\""),
+        ("2:10", "\"pi.local\" is not an address"),
+        ("4:6", "\"7\" is no id for a camera: a number is a place"),
+        ("5:7", "choose one from 0.1 to 240"),
+        ("6:8", "\"1x1\" is not WIDTHxHEIGHT"),
+        ("7:11", "choose one from 1 to 100"),
+        ("8:20", "choose 0, 90, 180 or 270"),
+        ("9:10", "unknown source \"webcam\""),
     ] {
         let line = lines.next().unwrap_or_default();
         let start = format!("pistreamer.toml:{place}: ");
@@ -221,15 +221,15 @@ fn values_that_mean_nothing_are_told_with_their_place_and_all_at_once() {
     assert_eq!(lines.next(), None);
     let tiny = wrong("[[camera]]\nsource = \"pattern\"\nsize = \"64x64\"");
     assert!(
-        tiny.starts_with("pistreamer.toml:3:1: the test pattern cannot be read at 64x64"),
+        tiny.starts_with("pistreamer.toml:3:8: the test pattern cannot be read at 64x64"),
         "{tiny}"
     );
     let twice = "[[camera]]\nid = \"a\"\n[[camera]]\nid = \"a\"\n";
-    assert!(wrong(twice).contains("pistreamer.toml:4:1: pistreamer.toml:2:1 has this id already"));
+    assert!(wrong(twice).contains("pistreamer.toml:4:6: pistreamer.toml:2:6 has this id already"));
     let alike = "[[camera]]\nsource = \"ingest\"\n[[camera]]\nsource = \"ingest\"\n";
     let said = wrong(alike);
     assert!(
-        said.starts_with("pistreamer.toml:4:1: another camera has the id \"ingest\" as well")
+        said.starts_with("pistreamer.toml:4:10: another camera has the id \"ingest\" as well")
             && said.contains("id = \"ingest-2\" in its [[camera]]"),
         "{said}"
     );
@@ -312,16 +312,16 @@ fn the_last_place_that_says_something_wins_and_each_value_says_where_it_is_from(
     let shown = loaded.shown();
     let at = |name: &str, place: &str| format!("{}:{place}", directory.path().join(name).display());
     for line in [
-        format!("viewers = 2  # {}", at("2", "2:1")),
-        format!("connections = 11  # {}", at("1", "3:1")),
-        format!("json = true  # {}", at("3", "2:1")),
+        format!("viewers = 2  # {}", at("2", "2:11")),
+        format!("connections = 11  # {}", at("1", "3:15")),
+        format!("json = true  # {}", at("3", "2:8")),
         "no_auth = true  # --no-auth".into(),
         "fps = 7  # --fps".into(),
         "quality = 80  # default".into(),
         "[[camera]]\nid = \"cam-".into(),
         format!(
             "source = \"http://me:***@cam/?pw=***\"  # {}",
-            at("2", "5:1")
+            at("2", "5:10")
         ),
     ] {
         assert!(shown.contains(&line), "{line}: {shown}");

@@ -46,8 +46,8 @@ fn config_check_says_everything_that_is_wrong_in_a_file() {
     let (_, text) = check("[limits]\nviewers = 0\n[[camera]]\nfps = 0\nqualty = 3\nhflip = true\n");
     let lines: Vec<_> = text.lines().collect();
     let starts = [
-        "a.toml:2:1: ",
-        "a.toml:4:1: ",
+        "a.toml:2:11: ",
+        "a.toml:4:7: ",
         "a.toml:5:1: ",
         "a.toml:6:1: ",
     ];
@@ -119,7 +119,7 @@ fn an_error_about_a_file_speaks_of_what_the_file_says() {
         let file = directory.path().join("a.toml");
         std::fs::write(&file, format!("[[camera]]\nsource = \"{source}\"\n")).unwrap();
         let (right, said) = said(there(directory.path(), &["config", "check", "a.toml"]));
-        assert!(!right && said.contains("a.toml:2:1: "), "{said}");
+        assert!(!right && said.contains("a.toml:2:10: "), "{said}");
         assert!(!said.contains("--"), "{said}");
     }
 }
@@ -145,9 +145,9 @@ fn config_show_merges_files_environment_and_flags_and_hides_secrets() {
     let (right, text) = said(command);
     assert!(right, "{text}");
     for line in [
-        "viewers = 4  # named.toml:2:1",
-        "source = \"http://me:***@cam/\"  # pistreamer.toml:4:1",
-        "size = \"64x64\"  # pistreamer.toml:7:1",
+        "viewers = 4  # named.toml:2:11",
+        "source = \"http://me:***@cam/\"  # pistreamer.toml:4:10",
+        "size = \"64x64\"  # pistreamer.toml:7:8",
         "quality = 4  # $PISTREAMER_QUALITY",
         "fps = 5  # --fps",
         "connections = 512  # default",
@@ -307,13 +307,13 @@ fn config_check_tells_what_fails_at_a_start_and_what_does_nothing() {
         said(there(directory.path(), &["config", "check", "a.toml"]))
     };
     let (right, text) = check("[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
-    assert!(!right && text.starts_with("a.toml:2:1: "), "{text}");
+    assert!(!right && text.starts_with("a.toml:2:13: "), "{text}");
     assert!(text.contains("cert.pem"), "{text}");
     let (right, text) = check(
         "[[camera]]\nid = \"a\"\nsource = \"libcamera\"\n[[camera]]\nid = \"b\"\nsource = \"auto\"\n",
     );
     if cfg!(feature = "libcamera") {
-        assert!(!right && text.starts_with("a.toml:6:1: "), "{text}");
+        assert!(!right && text.starts_with("a.toml:6:10: "), "{text}");
         assert!(
             text.contains("the camera a has this device already"),
             "{text}"
@@ -322,16 +322,16 @@ fn config_check_tells_what_fails_at_a_start_and_what_does_nothing() {
     let (right, text) = check("[[camera]]\nsource = \"pattern\"\ntransform.rotate = 90\n");
     assert!(right, "{text}");
     assert!(
-        text.starts_with("a.toml:3:11: warning: transform.rotate does nothing here")
+        text.starts_with("a.toml:3:20: warning: transform.rotate does nothing here")
             && text.ends_with("a.toml: no errors, 1 camera\n"),
         "{text}"
     );
     let (_, text) =
         check("[server]\nlisten = \"9\"\n[[camera]]\nsource = \"tcp-listen:127.0.0.1:9\"\n");
-    assert!(text.starts_with("a.toml:4:1: "), "{text}");
+    assert!(text.starts_with("a.toml:4:10: "), "{text}");
     let (_, text) = check("[server]\nhost = \"http://cam.example.org/\"\n");
     assert!(
-        text.starts_with("a.toml:2:1: ") && !text.contains("--"),
+        text.starts_with("a.toml:2:8: ") && !text.contains("--"),
         "{text}"
     );
     let (_, text) = check("[[camera]]\nname = \"caf\u{e9}\"\n");
@@ -382,7 +382,7 @@ fn a_change_over_which_a_flag_wins_is_told() {
     server.hang_up();
     let line = server.log("a change has no effect");
     assert!(
-        line.contains("pistreamer.toml:9:1: --size wins over what stands here"),
+        line.contains("pistreamer.toml:9:8: --size wins over what stands here"),
         "{line}"
     );
 }

@@ -179,7 +179,7 @@ fn a_camera_of_a_file_that_is_not_there_is_told_by_the_check_and_served_all_the_
     let path = server.path();
     let said = refused(&["config", "check", path.to_str().unwrap()]);
     assert!(
-        said.contains("pistreamer.toml:8:1: there is nothing at "),
+        said.contains("pistreamer.toml:8:10: there is nothing at "),
         "{said}"
     );
     let said = refused(&["--source", "files:/no/such", "--listen", "127.0.0.1:0"]);

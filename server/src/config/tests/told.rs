@@ -85,7 +85,9 @@ fn a_name_or_a_type_that_is_wrong_hides_no_value_that_is_wrong_and_all_follow_th
          [[camera]]\nsource = \"webcam\"\n[server]\nlisten = [\"x y\"]\n",
     );
     let lines: Vec<_> = said.lines().collect();
-    let starts = ["2:15", "3:1", "5:1", "6:1", "7:8", "8:1", "10:1", "12:1"];
+    let starts = [
+        "2:15", "3:11", "5:11", "6:1", "7:8", "8:7", "10:10", "12:10",
+    ];
     assert_eq!(lines.len(), starts.len(), "{said}");
     for (line, place) in lines.iter().zip(starts) {
         let start = format!("pistreamer.toml:{place}: ");
