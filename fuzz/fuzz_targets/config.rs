@@ -6,8 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pistreamer::camera::Settings;
-use pistreamer::config::{Config, Problems, Push};
+use pistreamer::config::{Camera, Config, Problems, Push};
 use std::cell::LazyCell;
 use std::io::Write;
 use tempfile::NamedTempFile;
@@ -83,7 +82,7 @@ fn arguments(typed: &[(&str, String)]) -> Vec<String> {
     typed.iter().map(one).collect()
 }
 
-fn check(camera: &Settings) {
+fn check(camera: &Camera) {
     let (capture, quality) = (&camera.capture, camera.quality);
     for side in [capture.width, capture.height] {
         assert!((64..=8192).contains(&side) && side % 2 == 0);

@@ -2,13 +2,15 @@
 
 use crate::access::{Access, Code, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Tls};
 use crate::push;
 use crate::session::Roster;
 use crate::source::{Source, Spec};
 use crate::via::Via;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -146,18 +148,28 @@ impl App {
     }
 
     /// The cameras.
-    pub fn cameras(&self) -> &Registry {
+    pub(crate) fn cameras(&self) -> &Registry {
         &self.cameras
     }
 
-    /// What is told about the configuration.
-    pub fn configuration(&self) -> &Configuration {
-        &self.state.configuration
+    /// Cancelled when the server is to end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.state.shutdown
     }
 
-    /// Cancelled when the server is to end.
-    pub fn ending(&self) -> &CancellationToken {
-        &self.state.shutdown
+    /// Follows the files of the configuration with which it was started: they are read again when one has changed, and at once
+    /// when `asked` is notified, and what they say of the cameras is done. Ends with the server.
+    pub fn follow(
+        &self,
+        started: Loaded,
+        asked: Arc<Notify>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let told = self.state.configuration.clone();
+        let reload = Reload::new(started, self.cameras.clone(), told);
+        let until = self.state.shutdown.clone();
+        async move {
+            until.run_until_cancelled(reload.follow(&asked)).await;
+        }
     }
 
     /// Serves until `shutdown` is done, then says goodbye to every viewer and closes the cameras.

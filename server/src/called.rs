@@ -15,11 +15,16 @@ pub(crate) fn state_of_service() -> Option<PathBuf> {
     std::env::split_paths(&all).next()
 }
 
-/// The command that shows the keys in a directory, unless in the usual one. Those of a service are root's to see.
+/// The command that shows the keys in a directory, or those that it finds by itself. It can be called from any directory. Those of
+/// a service are root's to see.
 pub(crate) fn key_command(state_dir: Option<&Path>) -> String {
     match state_dir {
         Some(directory) if directory == Path::new(SERVICE) => format!("sudo {}", command("key")),
-        Some(directory) => command(&format!("key --state-dir {}", quoted(directory))),
+        Some(directory) => {
+            let whole = std::path::absolute(directory);
+            let whole = whole.as_deref().unwrap_or(directory);
+            command(&format!("key --state-dir {}", quoted(whole)))
+        }
         None => command("key"),
     }
 }

@@ -13,14 +13,15 @@ pub mod stdout;
 pub mod util;
 pub(crate) mod via;
 
-pub mod camera;
-pub mod encode;
+pub(crate) mod camera;
+pub(crate) mod encode;
 pub(crate) mod form;
-pub mod front;
-pub mod hub;
+pub(crate) mod front;
+pub(crate) mod hub;
 pub(crate) mod push;
-pub mod session;
+pub(crate) mod session;
 pub mod source;
+pub mod stages;
 
 pub mod app;
 pub(crate) mod cli;

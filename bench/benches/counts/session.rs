@@ -1,9 +1,9 @@
 //! A viewer's whole session over a connection that takes everything at once and costs nothing.
 
 use bytes::Bytes;
-use pistreamer::camera::Camera;
-use pistreamer::hub::{Config, Frame, Limits, Rendition};
-use pistreamer::session::{self, Link, Roster};
+use pistreamer::stages::Camera;
+use pistreamer::stages::hub::{Config, Frame, Limits, Rendition};
+use pistreamer::stages::session::{self, Link, Roster};
 use pistreamer_bench::crowd::ack;
 use pistreamer_bench::picture;
 use pistreamer_protocol::WireFormat;

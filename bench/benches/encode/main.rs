@@ -8,9 +8,9 @@ mod picture;
 
 use anyhow::{Context as _, ensure};
 use picture::Lent;
-use pistreamer::encode::{self, Health, JpegEncoder, Pool};
-use pistreamer::hub::{self, Feed, Limits};
 use pistreamer::source::{Image, Pauses, Pixels, RawFrame};
+use pistreamer::stages::encode::{self, Health, JpegEncoder, Pool};
+use pistreamer::stages::hub::{self, Feed, Limits};
 use pistreamer_bench::crowd::now_us;
 use pistreamer_bench::stats::median;
 use pistreamer_pattern::Picture;

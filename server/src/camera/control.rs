@@ -18,8 +18,6 @@ pub enum Command {
     /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting,
     /// and the seqs of its frames go on.
     Reconfigure(Box<Settings>),
-    /// Makes the source anew with the settings that it has.
-    Restart,
 }
 
 /// Why a command was refused.

@@ -113,7 +113,7 @@ fn fnv(bytes: &[u8]) -> u32 {
 ///
 /// # Errors
 /// Where two cameras have the same id.
-pub fn identify<'a>(
+pub(crate) fn identify<'a>(
     cameras: impl IntoIterator<Item = (Option<Id>, &'a Spec)>,
 ) -> Result<Vec<Id>, IdError> {
     let cameras: Vec<_> = cameras.into_iter().collect();

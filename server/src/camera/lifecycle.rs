@@ -162,11 +162,6 @@ impl Lifecycle {
         }
     }
 
-    /// Makes the source anew with the settings that it has. Doesn't wait for it.
-    pub(super) fn restart(&self) {
-        self.shared.stop(&self.shared.wanted());
-    }
-
     /// Ends the source. Doesn't wait for it.
     pub(super) fn end(&self) {
         let mut wanted = self.shared.wanted();

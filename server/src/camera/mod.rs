@@ -17,17 +17,16 @@ mod state;
 mod subscription;
 mod target;
 
-pub use control::{Command, CommandError, Operator};
-pub use id::{Id, IdError, identify};
-pub use lifecycle::Context;
-pub use no_signal::NO_SIGNAL_INTERVAL;
-pub use pushes::{Push, PushEntry, PushState, PushStatus};
-pub use registry::{Change, ChangeError, Registry};
+pub(crate) use control::{Command, CommandError, Operator};
+pub(crate) use id::{Id, IdError, identify};
+pub(crate) use lifecycle::Context;
+pub(crate) use no_signal::NO_SIGNAL_INTERVAL;
+pub(crate) use pushes::{Push, PushEntry, PushState};
+pub(crate) use registry::{Change, Registry};
 pub use settings::Settings;
-pub use state::{CameraState, Phase};
-pub use subscription::{Event, Subscription};
-pub(crate) use target::Place;
-pub use target::Target;
+pub(crate) use state::{CameraState, Phase};
+pub(crate) use subscription::{Event, Subscription};
+pub(crate) use target::{Place, Target};
 
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
@@ -232,7 +231,6 @@ impl Camera {
                 let id = self.id().clone();
                 lifecycle.configure(Settings { id, ..*settings });
             }
-            Command::Restart => lifecycle.restart(),
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Minimum interval between renderings, however often the reason changes, and between the pictures that a reader is sent.
-pub const NO_SIGNAL_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const NO_SIGNAL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A camera's newest frame of this kind. The lock is held during rendering, so that others wait for its result.
 #[derive(Clone, Debug, Default)]

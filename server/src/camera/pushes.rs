@@ -118,14 +118,14 @@ impl Pushes {
 
 /// A push's entry in its camera's list. Its drop takes the push off.
 #[derive(Debug)]
-pub struct PushEntry {
+pub(crate) struct PushEntry {
     push: Arc<Push>,
     pushes: Pushes,
 }
 
 impl PushEntry {
     /// The push.
-    pub fn push(&self) -> Arc<Push> {
+    pub(crate) fn push(&self) -> Arc<Push> {
         Arc::clone(&self.push)
     }
 }

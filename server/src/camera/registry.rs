@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// The cameras of one server, in the configured order; the first is the default. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Registry(Arc<Shared>);
+pub(crate) struct Registry(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -24,7 +24,7 @@ struct Shared {
 
 /// A change of the cameras while the server runs.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Adds a camera after all others.
     Add(Settings),
     /// Removes a camera. Its viewers are told, and their connections end.
@@ -37,7 +37,7 @@ pub enum Change {
 
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
+pub(crate) enum ChangeError {
     /// There is no camera with that id.
     #[error("there is no camera {0}")]
     Unknown(Id),
@@ -58,7 +58,7 @@ impl Registry {
     ///
     /// # Errors
     /// Where the source of the only one cannot be made, or the system gives no threads.
-    pub fn start(cameras: &[Settings], context: Context) -> anyhow::Result<Self> {
+    pub(crate) fn start(cameras: &[Settings], context: Context) -> anyhow::Result<Self> {
         let is_alone = cameras.len() == 1;
         let start = |settings: &Settings| match is_alone {
             true => Camera::start(settings.clone(), &context),
@@ -69,7 +69,7 @@ impl Registry {
     }
 
     /// These cameras.
-    pub fn of(cameras: Vec<Camera>, context: Context) -> Self {
+    pub(crate) fn of(cameras: Vec<Camera>, context: Context) -> Self {
         Self(Arc::new(Shared {
             context,
             cameras: RwLock::new(cameras.into()),
@@ -80,20 +80,15 @@ impl Registry {
     }
 
     /// Every camera, in order.
-    pub fn list(&self) -> Arc<[Camera]> {
+    pub(crate) fn list(&self) -> Arc<[Camera]> {
         // Nothing panics while it holds this lock.
         let cameras = self.0.cameras.read();
         Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The default camera.
-    pub fn first(&self) -> Option<Camera> {
-        self.list().first().cloned()
-    }
-
     /// The camera with that id. A number that is no camera's id is a position, from 0, so that links from before cameras
     /// had ids keep working; the log warns about them.
-    pub fn get(&self, id: &str) -> Option<Camera> {
+    pub(crate) fn get(&self, id: &str) -> Option<Camera> {
         let cameras = self.list();
         if let Some(camera) = cameras.iter().find(|camera| **camera.id() == *id) {
             return Some(camera.clone());
@@ -116,7 +111,7 @@ impl Registry {
     ///
     /// # Errors
     /// If the change cannot be made. Nothing has changed then.
-    pub fn apply(&self, change: Change) -> Result<(), ChangeError> {
+    pub(crate) fn apply(&self, change: Change) -> Result<(), ChangeError> {
         // The list is locked only to be replaced, so that requests don't wait while threads are started.
         let ended = self.ended();
         if *ended {
@@ -168,12 +163,12 @@ impl Registry {
     }
 
     /// News of changes.
-    pub fn changes(&self) -> watch::Receiver<()> {
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.0.changed.subscribe()
     }
 
     /// Ends every camera and waits until their sources have closed. Blocks.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         *self.ended() = true;
         let cameras = self.list();
         for camera in cameras.iter() {
@@ -234,14 +229,41 @@ mod tests {
         fn exit(&self, _: &span::Id) {}
     }
 
-    #[test]
-    fn the_cameras_are_listed_while_another_one_is_being_started() {
-        let cameras = Registry::of(Vec::new(), Context::default());
+    fn idle(id: &str) -> Settings {
         let renditions = hub::Config {
             most: 1,
             quality: 80,
         };
-        let settings = Settings::idle(Id::new("door").unwrap(), renditions);
+        Settings::idle(Id::new(id).unwrap(), renditions)
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_made_changes_nothing() {
+        let cameras = Registry::of(Vec::new(), Context::default());
+        cameras.apply(Change::Add(idle("door"))).unwrap();
+        let garage = Id::new("garage").unwrap();
+        for change in [
+            Change::Add(idle("door")),
+            Change::Remove(garage.clone()),
+            Change::Reconfigure(idle("garage")),
+            Change::Reorder(vec![garage]),
+        ] {
+            assert!(cameras.apply(change).is_err());
+        }
+        cameras.end();
+        assert!(cameras.apply(Change::Add(idle("late"))).is_err());
+        let ids: Vec<_> = cameras
+            .list()
+            .iter()
+            .map(|camera| camera.id().to_string())
+            .collect();
+        assert_eq!(ids, ["door"]);
+    }
+
+    #[test]
+    fn the_cameras_are_listed_while_another_one_is_being_started() {
+        let cameras = Registry::of(Vec::new(), Context::default());
+        let settings = idle("door");
         let (sender, listed) = mpsc::channel();
         let listing = Listing(cameras.clone(), sender);
         let adding = cameras.clone();

@@ -9,7 +9,7 @@ use pistreamer_protocol::{VERSION, WireFormat};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-pub use message::CameraState as Phase;
+pub(crate) use message::CameraState as Phase;
 
 /// A camera's state.
 #[derive(Clone, Debug, Default, PartialEq)]

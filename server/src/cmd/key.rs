@@ -52,11 +52,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
     let cameras = config::cameras_of(typed, &store);
     state_dir::act_as_owner(directory)
         .with_context(|| format!("cannot act as the owner of {}", directory.display()))?;
-    let command = called::key_command(if is_services {
-        Some(directory)
-    } else {
-        typed.state_dir.as_deref()
-    });
+    let command = config::key_command(directory);
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
             let keys = store.read()?;

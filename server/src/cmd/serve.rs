@@ -3,13 +3,14 @@
 use super::key::{camera_link, invitation, links, plain};
 use super::process::{every_core, finish, init_log, one_core, shutdown_signal, terminal_closes};
 use crate::app::App;
-use crate::config::{Loaded, Reload};
+use crate::config::{self, Loaded};
 use crate::util::exit::Busy;
-use crate::{called, cli};
-use crate::{service, stdout};
+use crate::{cli, service, stdout};
 use std::io::IsTerminal;
 use std::pin::pin;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Serves until the process is told to end.
 ///
@@ -37,15 +38,9 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
             tokio::select! { () = stop => (), () = closed => () }
         });
         let mut hangup = signal(SignalKind::hangup())?;
-        let (config, command) = (
-            loaded.config.clone(),
-            called::key_command(
-                loaded
-                    .state_dir()
-                    .or_else(called::state_of_service)
-                    .as_deref(),
-            ),
-        );
+        let config = loaded.config.clone();
+        let keys = config.keys.as_ref();
+        let command = keys.map_or(String::new(), |keys| config::key_command(keys.directory()));
         // A disk, a camera or another process that holds the state directory may not answer.
         let starting = tokio::task::spawn_blocking(move || {
             let _busy = Busy::new();
@@ -58,21 +53,23 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
             () = shutdown.as_mut() => return Ok(()),
         };
         stdout::print_aside(text);
-        let (cameras, told) = (app.cameras().clone(), app.configuration().clone());
-        let (reload, until) = (
-            Reload::new(typed, loaded, cameras, told),
-            app.ending().clone(),
-        );
-        let following = reload.follow(async || _ = hangup.recv().await);
+        let (cameras, until) = (app.cameras().clone(), app.ending().clone());
+        let asked = Arc::new(Notify::new());
+        let following = app.follow(loaded, Arc::clone(&asked));
+        let hangups = async {
+            while hangup.recv().await.is_some() {
+                asked.notify_one();
+            }
+        };
         let shutdown = async {
             shutdown.await;
             service::stopping();
         };
-        let cameras = app.cameras().clone();
         service::ready(&cameras);
         tokio::join!(
             app.run(shutdown),
-            until.run_until_cancelled(following),
+            following,
+            until.run_until_cancelled(hangups),
             until.run_until_cancelled(service::follow(&cameras)),
         );
         Ok(())

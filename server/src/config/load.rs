@@ -9,9 +9,14 @@ use crate::camera::{Id, Settings};
 use crate::cli::{self, Serve};
 use crate::front::{Certificate, Tls};
 use crate::state_dir;
+use crate::usage;
 use crate::util::file_watch::FileWatch;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The file that holds for the whole machine.
+const SYSTEM: &str = "/etc/pistreamer/pistreamer.toml";
 
 /// Files that are read, the last one winning. Only the one that was named has to exist.
 #[derive(Clone, Debug)]
@@ -30,10 +35,7 @@ impl Places {
             path.filter(|path| !path.is_empty()).map(PathBuf::from)
         };
         Self {
-            usual: vec![
-                "/etc/pistreamer/pistreamer.toml".into(),
-                "pistreamer.toml".into(),
-            ],
+            usual: vec![SYSTEM.into(), "pistreamer.toml".into()],
             named: named.map(Path::to_owned).or_else(in_environment),
         }
     }
@@ -78,11 +80,15 @@ impl Places {
     }
 }
 
-/// A configuration with what it was made of.
+/// A configuration with what it was made of, which can be followed while the server runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Loaded {
+pub struct Loaded {
     /// The configuration.
-    pub(crate) config: Config,
+    pub config: Config,
+    /// What was typed.
+    pub(super) typed: Serve,
+    /// The files that may be there.
+    pub(super) places: Places,
     /// The files that were read, the last one winning.
     pub(crate) files: Vec<PathBuf>,
     /// What of the cameras is not there now, and may be later.
@@ -96,7 +102,17 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads the files, the environment and what was typed.
+    /// Reads what a command line of the server, without the program's name, the environment and the files say.
+    ///
+    /// # Errors
+    /// With everything that is wrong in them, or the first flag that is not understood.
+    pub fn from_flags(
+        flags: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, Problems> {
+        Self::new(&usage::flags(flags).map_err(Problems::of)?)
+    }
+
+    /// The same for what was understood of the command line.
     ///
     /// # Errors
     /// With everything that is wrong in them.
@@ -121,6 +137,8 @@ impl Loaded {
         let exposed = exposed(&files, &merged);
         let loaded = checked::checked(&merged, problems).map(|checked| Self {
             config: checked.config,
+            typed: typed.clone(),
+            places: places.clone(),
             files,
             absent: checked.absent,
             useless: checked.useless,
@@ -188,11 +206,6 @@ impl Loaded {
         }
     }
 
-    /// The state directory, where one was given.
-    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
-        checked::path(&self.merged.server, &STATE_DIR)
-    }
-
     /// A watch of the files that decide what it is, from before they were read.
     pub(super) fn watch(&self) -> FileWatch {
         self.watch.clone()
@@ -244,6 +257,17 @@ pub(super) fn state_dir(places: &Places) -> Result<Option<PathBuf>, Problems> {
     layers.push(environment()?);
     let merged = Layer::merged(&layers);
     Ok(checked::path(&merged.server, &STATE_DIR))
+}
+
+/// The state directory that the whole machine's file names, where it can be read.
+pub(super) fn state_dir_of_system() -> Option<PathBuf> {
+    let places = Places {
+        usual: vec![SYSTEM.into()],
+        named: None,
+    };
+    let layers = places.layers().0.into_iter().map(|(_, layer)| layer);
+    let merged = Layer::merged(&layers.collect::<Vec<_>>());
+    checked::path(&merged.server, &STATE_DIR)
 }
 
 /// Those of the files in which every user of this machine can read passwords.

@@ -13,9 +13,11 @@ mod setting;
 mod show;
 mod urls;
 
+pub use crate::camera::Settings as Camera;
 pub(crate) use example::example;
 pub use layer::{Origin, Problem, Problems};
-pub(crate) use load::{Loaded, Places, cameras_of, check};
+pub use load::Loaded;
+pub(crate) use load::{Places, cameras_of, check};
 pub(crate) use reload::Reload;
 
 use crate::access::Store;
@@ -324,21 +326,31 @@ pub(crate) fn store_of(typed: &cli::Key) -> Result<Store, Problems> {
     Ok(store(configured.as_deref())?)
 }
 
+/// The command that shows the keys in a directory, wherever it is called: `key` alone only where it finds them without the
+/// server's variables, and without the files that are found where the server runs or were named to it.
+pub(crate) fn key_command(directory: &Path) -> String {
+    let found = load::state_dir_of_system().or_else(services).or_else(users);
+    let is_services = directory == Path::new(called::SERVICE);
+    let is_found = !is_services && found.is_some_and(|found| found == directory);
+    called::key_command((!is_found).then_some(directory))
+}
+
 /// Where the service keeps its state, for root.
 fn services() -> Option<PathBuf> {
     let directory = Path::new(called::SERVICE);
     (rustix::process::geteuid().is_root() && directory.is_dir()).then(|| directory.to_owned())
 }
 
-/// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state
-/// directory (XDG Base Directory Specification 0.8).
-fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
+/// The user's state directory (XDG Base Directory Specification 0.8).
+fn users() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let users = || {
-        let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-        let state = variable("XDG_STATE_HOME").map(PathBuf::from);
-        Some(state.or_else(home)?.join("pistreamer"))
-    };
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from);
+    Some(state.or_else(home)?.join("pistreamer"))
+}
+
+/// Where the access keys are kept: where was said, else where systemd says (`StateDirectory=`), else the user's state directory.
+fn store(typed: Option<&Path>) -> Result<Store, ConfigError> {
     typed
         .map(Path::to_owned)
         .or_else(called::state_of_service)

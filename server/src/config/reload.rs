@@ -3,15 +3,15 @@
 //! What a camera does about other settings belongs to [`crate::camera`]; what is said of it all over HTTP to
 //! [`crate::front`].
 
-use super::{Loaded, Origin, Places, Problem, Problems};
+use super::{Loaded, Origin, Problem, Problems};
 use crate::camera::{Change, Id, Registry, Settings};
-use crate::cli::Serve;
 use crate::front::Configuration;
 use crate::service;
 use crate::util::file_watch::FileWatch;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 /// Polling interval.
@@ -26,8 +26,6 @@ const LONGEST_CHANGE: u32 = 10;
 /// A running server's configuration.
 #[derive(Debug)]
 pub(crate) struct Reload {
-    typed: Serve,
-    places: Places,
     /// As the server started.
     started: Loaded,
     /// As the files were read last.
@@ -42,16 +40,9 @@ pub(crate) struct Reload {
 
 impl Reload {
     /// For a server that was started with this configuration.
-    pub(crate) fn new(
-        typed: &Serve,
-        started: Loaded,
-        registry: Registry,
-        told: Configuration,
-    ) -> Self {
+    pub(crate) fn new(started: Loaded, registry: Registry, told: Configuration) -> Self {
         told.read(&started.files);
         Self {
-            typed: typed.clone(),
-            places: Places::new(typed.config.as_deref()),
             cameras: started.config.cameras.clone(),
             names_cameras: started.names_cameras().last().cloned(),
             last: started.clone(),
@@ -61,14 +52,14 @@ impl Reload {
         }
     }
 
-    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is done. Never ends, and
+    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is notified. Never ends, and
     /// can be dropped at any time, also while a disk does not answer.
-    pub(crate) async fn follow(mut self, mut asked: impl AsyncFnMut()) {
+    pub(crate) async fn follow(mut self, asked: &Notify) {
         let mut watch = self.started.watch();
         loop {
             tokio::select! {
                 () = settled(&mut watch) => {}
-                () = asked() => {}
+                () = asked.notified() => {}
             }
             service::reloading();
             watch = self.load(watch).await;
@@ -79,13 +70,14 @@ impl Reload {
     /// Reads the files and applies what they say. Where something in them is wrong, nothing is changed. Returns a watch
     /// of the files on which that depended.
     async fn load(&mut self, before: FileWatch) -> FileWatch {
-        let (places, typed) = (self.places.clone(), self.typed.clone());
+        let (places, typed) = (self.started.places.clone(), self.started.typed.clone());
         // A disk of the network may not answer.
         let mut read = tokio::task::spawn_blocking(move || Loaded::watched(&places, &typed));
         let read = tokio::select! {
             read = &mut read => read,
             () = sleep(SILENCE) => {
-                let files = self.places.all().map(|file| file.display().to_string());
+                let files = self.started.places.all();
+                let files = files.map(|file| file.display().to_string());
                 let files = files.collect::<Vec<_>>().join(", ");
                 let problem = format!("one of the files does not answer, and is waited for: {files}");
                 tracing::error!(problem, "the configuration stays as it was");

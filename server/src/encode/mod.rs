@@ -9,7 +9,8 @@ mod placard;
 mod pool;
 mod scale;
 
-pub use jpeg::{EncodeError, JpegEncoder};
+pub(crate) use jpeg::EncodeError;
+pub use jpeg::JpegEncoder;
 pub(crate) use placard::{has_letters_for, placard};
 pub use pool::Pool;
 

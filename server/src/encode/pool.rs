@@ -212,6 +212,7 @@ mod tests {
     use super::*;
     use crate::hub::{Config as Renditions, Limits};
     use crate::source::{Layout, Pixels, Plane, Yuv};
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     /// Why the camera fails, while it does.
     #[derive(Default)]
@@ -300,5 +301,47 @@ mod tests {
         while failing.why().is_some() {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Samples that cannot be had before they may be.
+    struct Withheld(SyncSender<()>, Mutex<Receiver<()>>);
+
+    impl Pixels for Withheld {
+        fn yuv(&self) -> Yuv<'_> {
+            self.0.send(()).unwrap();
+            self.1.lock().unwrap().recv().unwrap();
+            panic!("nothing waits for them")
+        }
+    }
+
+    #[test]
+    fn letting_go_of_a_camera_waits_for_no_encoder() {
+        let renditions = Renditions {
+            most: 1,
+            quality: 80,
+        };
+        let feed = Arc::new(Feed::new(renditions));
+        let _view = feed.view(Limits::default());
+        let config = Config {
+            workers: 1,
+            pauses: Pauses::default(),
+        };
+        let pool = Pool::spawn(config, "0", feed, Arc::new(Failing::default())).unwrap();
+        let ((begin, begun), (go_on, goes_on)) = (sync_channel(1), sync_channel(1));
+        pool.submit(RawFrame {
+            seq: 1,
+            captured_us: 1,
+            image: Image::Yuv(Box::new(Withheld(begin, Mutex::new(goes_on)))),
+        });
+        begun.recv().unwrap();
+        let (gone, is_gone) = sync_channel(1);
+        std::thread::spawn(move || {
+            drop(pool);
+            gone.send(())
+        });
+        // Where it waits for the encoder, no time is too long.
+        let gone = is_gone.recv_timeout(Duration::from_secs(60));
+        go_on.send(()).unwrap();
+        gone.expect("it waits for the encoder");
     }
 }

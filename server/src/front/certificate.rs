@@ -38,7 +38,7 @@ impl Certificate {
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+pub(crate) enum TlsError {
     /// A file can't be read.
     #[error("the {what} in {path} cannot be read: {why}", path = .path.display())]
     Unreadable {

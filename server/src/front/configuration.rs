@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// What is known. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     known: Arc<Mutex<Known>>,
     /// What viewers with the role for it are told.
     problem: Arc<watch::Sender<Option<String>>>,

@@ -30,7 +30,7 @@ const AT_THE_DOOR: usize = 4;
 
 /// All connections. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Crowd(Arc<Shared>);
+pub(crate) struct Crowd(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -72,7 +72,7 @@ pub(super) struct Member {
 
 impl Crowd {
     /// No connections yet.
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Shared {
             limits,
             inside: Mutex::default(),

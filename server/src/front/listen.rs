@@ -30,14 +30,14 @@ use tower::ServiceExt;
 
 /// A bound socket.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
 }
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-pub enum ListenError {
+pub(crate) enum ListenError {
     /// Another program has the port.
     #[error("port {} is taken by another program: stop it, or choose another port with --listen {}:{}",
         .0.port(), .0.ip(), .0.port().wrapping_add(1).max(1024))]
@@ -83,7 +83,7 @@ const NO_TLS: &str = "refused a connection over TLS, which this port does not sp
 
 impl Listener {
     /// Binds an address; port 0 takes any free port.
-    pub fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+    pub(crate) fn bind(address: SocketAddr) -> Result<Self, ListenError> {
         let socket = bind(address).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => ListenError::Busy(address),
             io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
@@ -95,7 +95,7 @@ impl Listener {
     }
 
     /// The address that it is bound to, with the real port.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }
@@ -118,7 +118,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts connections until the server shuts down. Connections are tracked in `state.tasks`.
-pub async fn serve(listener: Listener, state: State) {
+pub(crate) async fn serve(listener: Listener, state: State) {
     let router = router(state.clone());
     loop {
         let accepted = tokio::select! {
@@ -287,7 +287,7 @@ fn tune(stream: &TcpStream, vanished: Duration) -> io::Result<()> {
 }
 
 /// What people can open to see a listener's viewer: this machine, its mDNS name, and each of its LAN addresses.
-pub fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
+pub(crate) fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
     let scheme = if encrypted { "https" } else { "http" };
     let url = |host: &str| format!("{scheme}://{host}:{}/", address.port());
     if !address.ip().is_unspecified() {

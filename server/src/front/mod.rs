@@ -31,14 +31,14 @@ mod tls;
 mod upgrade;
 mod visitor;
 
-pub use admit::Cameras;
-pub use certificate::{Certificate, TlsError};
-pub use configuration::Configuration;
-pub use crowd::{Crowd, Limits};
-pub use listen::{ListenError, Listener, serve, urls};
-pub use origin::{AllowedOrigins, OriginError};
-pub use tls::Tls;
-pub use visitor::{HostError, KnownHosts};
+pub(crate) use admit::Cameras;
+pub(crate) use certificate::Certificate;
+pub(crate) use configuration::Configuration;
+pub(crate) use crowd::{Crowd, Limits};
+pub(crate) use listen::{Listener, serve, urls};
+pub(crate) use origin::AllowedOrigins;
+pub(crate) use tls::Tls;
+pub(crate) use visitor::KnownHosts;
 
 use crate::access::{Access, Grant};
 use crate::camera::Camera;
@@ -60,7 +60,7 @@ use tokio_util::task::TaskTracker;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
-pub struct State {
+pub(crate) struct State {
     /// The cameras.
     pub cameras: Cameras,
     /// The viewers.
@@ -92,7 +92,7 @@ pub struct State {
 }
 
 /// Every route.
-pub fn router(state: State) -> Router {
+pub(crate) fn router(state: State) -> Router {
     let recognise = from_fn_with_state(state.clone(), admit::recognise);
     let live = routes::router(&state)
         .layer(DefaultBodyLimit::max(body::LARGEST))

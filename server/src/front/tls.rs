@@ -42,7 +42,7 @@ impl TimeProvider for WallClock {
 
 /// Accepts TLS connections. Clones share the certificate.
 #[derive(Clone)]
-pub struct Tls {
+pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     current: Arc<Current>,
     files: (PathBuf, PathBuf),
@@ -81,7 +81,7 @@ impl Tls {
     ///
     /// # Errors
     /// Where there is none that can be used.
-    pub fn load(certificate: &Certificate) -> Result<Self, TlsError> {
+    pub(crate) fn load(certificate: &Certificate) -> Result<Self, TlsError> {
         Self::of(certificate, cipher::has_fast_aes())
     }
 
@@ -114,7 +114,7 @@ impl Tls {
     }
 
     /// Takes over certificates that replace the present one, until cancelled. One that can't be used changes nothing.
-    pub async fn follow(&self, until: CancellationToken) {
+    pub(crate) async fn follow(&self, until: CancellationToken) {
         let mut watch = self.watch.clone();
         while let Some(()) = until.run_until_cancelled(watch.changed(LOOK)).await {
             let files = self.files.clone();
@@ -138,7 +138,7 @@ impl Tls {
     }
 
     /// The certificate's SHA-256, as browsers show it.
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         let key = self.current.get();
         let hash = key.cert.first().map(|leaf| digest(&SHA256, leaf));
         let mut text = String::new();

@@ -10,8 +10,11 @@ mod rendition;
 mod tally;
 mod view;
 
-pub use feed::{Counters, Feed, Published};
-pub use frame::{Form, Frame, Meta};
-pub use rendition::{Config, Limits, MOST_HALVINGS, Plan, Rendition};
-pub use tally::Tally;
-pub use view::View;
+pub use feed::Feed;
+pub(crate) use feed::Published;
+pub(crate) use frame::Form;
+pub use frame::Frame;
+pub(crate) use rendition::MOST_HALVINGS;
+pub use rendition::{Config, Limits, Rendition};
+pub(crate) use tally::Tally;
+pub(crate) use view::View;

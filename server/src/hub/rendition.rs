@@ -32,7 +32,7 @@ pub struct Rendition {
 }
 
 /// The smallest rendition has an eighth of the width: as far as libjpeg-turbo scales.
-pub const MOST_HALVINGS: u8 = 3;
+pub(crate) const MOST_HALVINGS: u8 = 3;
 
 /// No rendition has fewer pixels in a line than this.
 const NARROWEST: u32 = 64;

@@ -13,10 +13,11 @@ mod pace;
 mod roster;
 mod skips;
 
-pub use end::{End, Stop};
+pub(crate) use end::{End, Stop};
 pub use link::Link;
-pub use pace::Pace;
-pub use roster::{Entry, Roster, Totals, Viewer};
+pub(crate) use pace::Pace;
+pub use roster::Roster;
+pub(crate) use roster::{Entry, Totals, Viewer};
 
 use crate::camera::{CameraState, Event, Subscription};
 use crate::hub::{self, Frame};

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 /// One viewer's own frame rate.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub(crate) struct Pace {
     interval: Option<Duration>,
     due: Option<Instant>,
 }
@@ -15,7 +15,7 @@ const SLOWEST: f64 = 1.0 / 3600.0;
 
 impl Pace {
     /// Limits the rate to this many frames a second from now on; `None` is no limit.
-    pub fn limit(&mut self, max_fps: Option<f64>) {
+    pub(crate) fn limit(&mut self, max_fps: Option<f64>) {
         self.interval = max_fps
             .filter(|fps| fps.is_finite())
             .map(|fps| Duration::from_secs_f64(1.0 / fps.max(SLOWEST)));
@@ -23,17 +23,17 @@ impl Pace {
     }
 
     /// Returns true if frames are left out at the viewer's request.
-    pub fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.interval.is_some()
     }
 
     /// When the next frame may be sent: `None` is at once.
-    pub fn blocked_until(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn blocked_until(&self, now: Instant) -> Option<Instant> {
         self.due.filter(|due| *due > now)
     }
 
     /// A frame was sent.
-    pub fn sent(&mut self, now: Instant) {
+    pub(crate) fn sent(&mut self, now: Instant) {
         if let Some(interval) = self.interval {
             // A camera's frames come a little early or late. A tenth of an interval early counts as in time, and the
             // schedule is kept rather than begun anew, so that the rate is met on average.

@@ -2,8 +2,6 @@
 
 use crate::support::{TestServer, TestViewer};
 use pistreamer::access::{Key, Role, Store};
-use pistreamer::camera::{Change, Command};
-use pistreamer::source::Spec;
 use pistreamer_protocol::message::{
     CameraState, Control, ControlKind, ServerMessage, ViewerMessage,
 };
@@ -14,6 +12,11 @@ fn set(name: &str, value: f64) -> ViewerMessage {
         name: name.into(),
         value,
     }
+}
+
+/// A camera of a configuration file, with a source and further settings.
+fn camera(source: &str, more: &str) -> String {
+    format!("[[camera]]\nsource = \"{source}\"\nid = \"door\"\nsize = \"320x240\"\n{more}\n")
 }
 
 fn speed(value: f64) -> ViewerMessage {
@@ -42,7 +45,7 @@ async fn refused(viewer: &mut TestViewer) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_holds() {
-    let server = TestServer::start(|_| ());
+    let server = TestServer::configured(&camera("pattern", ""));
     let (mut driver, mut other) = (
         TestViewer::connect(&server).await,
         TestViewer::connect(&server).await,
@@ -76,18 +79,11 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
     driver.frame().await;
 
     // What was set holds for the same source, and not for another one.
-    let camera = server.cameras.first().unwrap();
-    camera.send(Command::Restart).unwrap();
+    server.configure(&camera("pattern", "fps = 20")).await;
     while told(&mut driver).await.first().map(|control| control.value) != Some(2.5) {}
-    let mut settings = camera.settings();
-    settings.source = Spec::parse("ingest").unwrap();
-    server
-        .cameras
-        .apply(Change::Reconfigure(settings.clone()))
-        .unwrap();
+    server.configure(&camera("ingest", "")).await;
     while !told(&mut driver).await.is_empty() {}
-    settings.source = Spec::parse("pattern").unwrap();
-    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    server.configure(&camera("pattern", "")).await;
     let back = loop {
         if let Some(control) = told(&mut driver).await.first() {
             break control.value;
@@ -187,14 +183,12 @@ async fn a_control_of_each_kind_changes_the_picture() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_whose_new_source_cannot_be_made_keeps_nothing_of_the_one_before() {
-    let server = TestServer::start(|typed| typed.retry_pause = Some(0.01));
+    let server = TestServer::configured(&camera("pattern", ""));
     let mut viewer = TestViewer::connect(&server).await;
     viewer.frame().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listens = format!("tcp-listen:{}", taken.local_addr().unwrap());
-    let mut settings = server.cameras.first().unwrap().settings();
-    settings.source = Spec::parse(&listens).unwrap();
-    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    server.configure(&camera(&listens, "")).await;
     loop {
         if let Ok(ServerMessage::State(status)) = viewer.heard().await
             && status.state == CameraState::NoSignal

@@ -1,68 +1,14 @@
-//! Encoders that hang or fail: nothing waits for the one, and the other serves no old picture.
+//! Encoders that fail serve no old picture.
 
-use crate::support::{PATIENCE, TestServer, picture};
-use pistreamer::encode::{self, Health, Pool};
-use pistreamer::hub::{self, Feed, Limits};
-use pistreamer::source::{Image, Mode, Pauses, Pixels, Port, RawFrame, Source, SourceError, Yuv};
+use crate::support::{TestServer, picture};
+use pistreamer::source::{Image, Mode, Pixels, Port, Source, SourceError, Yuv};
 use pistreamer_picture::Mended;
 use pistreamer_protocol::message::Camera;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const SIZE: (u32, u32) = (64, 48);
-
-/// Samples that cannot be had before they may be.
-struct Withheld(SyncSender<()>, Mutex<Receiver<()>>);
-
-impl Pixels for Withheld {
-    fn yuv(&self) -> Yuv<'_> {
-        self.0.send(()).unwrap();
-        self.1.lock().unwrap().recv().unwrap();
-        panic!("nothing waits for them")
-    }
-}
-
-/// Whatever happens is no matter.
-struct Unmoved;
-
-impl Health for Unmoved {
-    fn fail(&self, _: &str) -> bool {
-        false
-    }
-    fn mend(&self, _: &str) {}
-}
-
-#[test]
-fn letting_go_of_a_camera_waits_for_no_encoder() {
-    let config = hub::Config {
-        most: 1,
-        quality: 80,
-    };
-    let feed = Arc::new(Feed::new(config));
-    let _viewer = feed.view(Limits::default());
-    let config = encode::Config {
-        workers: 1,
-        pauses: Pauses::default(),
-    };
-    let pool = Pool::spawn(config, "faulty", feed, Arc::new(Unmoved)).unwrap();
-    let ((begin, begun), (go_on, goes_on)) = (sync_channel(1), sync_channel(1));
-    pool.submit(RawFrame {
-        seq: 1,
-        captured_us: 1,
-        image: Image::Yuv(Box::new(Withheld(begin, Mutex::new(goes_on)))),
-    });
-    begun.recv().unwrap();
-    let (gone, is_gone) = sync_channel(1);
-    std::thread::spawn(move || {
-        drop(pool);
-        gone.send(())
-    });
-    let gone = is_gone.recv_timeout(PATIENCE);
-    go_on.send(()).unwrap();
-    gone.expect("it waits for the encoder");
-}
 
 /// Samples whose memory is lost.
 struct Lost;

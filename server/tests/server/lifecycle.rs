@@ -1,8 +1,6 @@
 //! Cameras that are added, changed, restarted and removed while the server runs, before the eyes of their viewers.
 
 use crate::support::{PATIENCE, Received, TestServer, TestViewer};
-use pistreamer::camera::{Change, Command, Id, Settings, Target};
-use pistreamer::source::Spec;
 use pistreamer_client::Publisher;
 use pistreamer_protocol::message::{CameraState, CameraStatus, ServerMessage};
 use tokio::io::{AsyncWriteExt, sink};
@@ -11,15 +9,21 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-fn two_patterns() -> TestServer {
-    TestServer::start(|typed| {
-        typed.source = vec!["pattern".into(), "pattern".into()];
-        typed.retry_pause = Some(0.01);
-    })
+/// A camera of a configuration file.
+fn camera(id: &str, settings: &str) -> String {
+    format!("[[camera]]\nid = \"{id}\"\n{settings}\n")
 }
 
-fn settings(server: &TestServer, id: &str) -> Settings {
-    server.cameras.get(id).unwrap().settings()
+/// A camera that shows a small test pattern, with further settings.
+fn pattern(id: &str, more: &str) -> String {
+    camera(
+        id,
+        &format!("source = \"pattern\"\nsize = \"320x240\"\n{more}"),
+    )
+}
+
+fn door_and_yard() -> TestServer {
+    TestServer::configured(&(pattern("door", "") + &pattern("yard", "")))
 }
 
 async fn viewers(server: &TestServer, camera: &str) -> Vec<TestViewer> {
@@ -57,22 +61,22 @@ fn width(frame: &Received) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_viewers_stay_while_size_name_and_source_of_one_camera_change() {
-    let server = two_patterns();
+    let server = door_and_yard();
+    let yard = pattern("yard", "");
     let (mut changed, mut other) = (
-        viewers(&server, "pattern").await,
-        viewers(&server, "pattern-2").await,
+        viewers(&server, "door").await,
+        viewers(&server, "yard").await,
     );
     let mut seqs = Vec::new();
     for viewer in &mut changed {
         seqs.push(viewer.frame().await.stamp.seq);
     }
-    let mut settings = settings(&server, "pattern");
-    settings.name = Some("Front door".into());
-    (settings.capture.width, settings.capture.height) = (640, 480);
-    server
-        .cameras
-        .apply(Change::Reconfigure(settings.clone()))
-        .unwrap();
+    let name = "name = \"Front door\"\n";
+    let larger = camera(
+        "door",
+        &format!("source = \"pattern\"\nsize = \"640x480\"\n{name}"),
+    );
+    server.configure(&(larger + &yard)).await;
     for (viewer, before) in changed.iter_mut().zip(&mut seqs) {
         let (told, frame) = until_frame(viewer, |frame| width(frame) == 640).await;
         assert!(frame.stamp.seq > *before, "its seq does not go on");
@@ -88,19 +92,19 @@ async fn eight_viewers_stay_while_size_name_and_source_of_one_camera_change() {
 
     let metrics = server.get("/metrics").await;
     let named =
-        "pistreamer_camera_info{camera=\"pattern\",name=\"Front door\",source=\"pattern\"} 1\n";
+        "pistreamer_camera_info{camera=\"door\",name=\"Front door\",source=\"pattern\"} 1\n";
     assert!(metrics.contains(named), "{metrics}");
 
     // Another source, which delivers JPEGs.
     let pictures = tempfile::tempdir().unwrap();
     let jpeg = crate::support::picture((160, 120), 90);
     std::fs::write(pictures.path().join("1.jpg"), jpeg).unwrap();
-    settings.source = Spec::parse(&format!("files:{}", pictures.path().display())).unwrap();
-    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    let files = format!("source = \"files:{}\"\n{name}", pictures.path().display());
+    server.configure(&(camera("door", &files) + &yard)).await;
     for (viewer, before) in changed.iter_mut().zip(&seqs) {
         let (told, frame) = until_frame(viewer, |frame| width(frame) == 160).await;
         assert!(frame.stamp.seq > *before, "its seq does not go on");
-        assert_eq!(frame.stamp.camera, "pattern");
+        assert_eq!(frame.stamp.camera, "door");
         let last = told.last().unwrap();
         assert_eq!(
             (last.state, last.test_pattern),
@@ -108,15 +112,11 @@ async fn eight_viewers_stay_while_size_name_and_source_of_one_camera_change() {
         );
     }
 
-    // The other camera has neither stopped nor begun anew, and nobody was told anything of it.
+    // The other camera has neither stopped nor begun anew, and its viewers were told nothing of it.
     for viewer in &mut other {
         let mut last = viewer.frame().await.stamp.seq;
-        let newest = server.cameras.get("pattern-2").unwrap();
-        let newest = newest
-            .feed()
-            .counters
-            .captured
-            .load(std::sync::atomic::Ordering::Relaxed);
+        let cameras = server.json("/api/v1/cameras").await;
+        let newest = cameras["cameras"][1]["captured"].as_u64().unwrap();
         while last < newest {
             match viewer.heard().await {
                 Ok(ServerMessage::State(status)) => panic!("{status:?}"),
@@ -133,29 +133,29 @@ async fn eight_viewers_stay_while_size_name_and_source_of_one_camera_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_is_restarted_keeps_its_viewers_and_counts_on() {
-    let server = two_patterns();
-    let mut viewers = viewers(&server, "pattern").await;
-    let camera = server.cameras.get("pattern").unwrap();
-    for _ in 0..3 {
-        camera.send(Command::Restart).unwrap();
+    let server = door_and_yard();
+    let mut viewers = viewers(&server, "door").await;
+    for fps in [20, 25, 30] {
+        let slower = pattern("door", &format!("fps = {fps}"));
+        server.configure(&(slower + &pattern("yard", ""))).await;
         for viewer in &mut viewers {
             let before = viewer.frame().await.stamp.seq;
             let (told, frame) = until_frame(viewer, |frame| frame.stamp.seq > before + 3).await;
             assert!(frame.stamp.seq > before + 3, "{told:?}");
         }
     }
-    assert_eq!(server.cameras.list().len(), 2);
+    let cameras = server.json("/api/v1/cameras").await;
+    assert_eq!(cameras["cameras"].as_array().unwrap().len(), 2);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_quality_needs_no_restart() {
-    let server = two_patterns();
-    let mut viewer = viewers(&server, "pattern").await.remove(0);
+    let server = door_and_yard();
+    let mut viewer = viewers(&server, "door").await.remove(0);
     let before = viewer.frame().await.jpeg.len();
-    let mut settings = settings(&server, "pattern");
-    settings.quality = 20;
-    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    let coarse = pattern("door", "quality = 20") + &pattern("yard", "");
+    server.configure(&coarse).await;
     let (told, _) = until_frame(&mut viewer, |frame| frame.jpeg.len() < before / 2).await;
     assert_eq!(told, []);
     server.stop().await;
@@ -163,24 +163,23 @@ async fn another_quality_needs_no_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_cannot_be_made_is_told_and_the_next_one_is_shown() {
-    let server = two_patterns();
-    let mut viewer = viewers(&server, "pattern").await.remove(0);
-    let good = settings(&server, "pattern");
-    let mut tiny = good.clone();
-    (tiny.capture.width, tiny.capture.height) = (64, 64);
-    server.cameras.apply(Change::Reconfigure(tiny)).unwrap();
+    let server = door_and_yard();
+    let yard = pattern("yard", "");
+    let mut viewer = viewers(&server, "door").await.remove(0);
+    let taken = silent();
+    let address = taken.local_addr().unwrap();
+    let listens = format!("source = \"tcp-listen:{address}\"");
+    server.configure(&(camera("door", &listens) + &yard)).await;
     loop {
         if let Ok(ServerMessage::State(status)) = viewer.heard().await
             && status.state == CameraState::NoSignal
         {
-            assert!(
-                status.reason.contains("cannot be read at 64x64"),
-                "{status:?}"
-            );
+            let said = format!("cannot listen on {address}");
+            assert!(status.reason.contains(&said), "{status:?}");
             break;
         }
     }
-    server.cameras.apply(Change::Reconfigure(good)).unwrap();
+    server.configure(&(pattern("door", "") + &yard)).await;
     let (told, _) = until_frame(&mut viewer, |_| true).await;
     assert_eq!(told.last().unwrap().state, CameraState::Live);
     server.stop().await;
@@ -188,14 +187,12 @@ async fn a_source_that_cannot_be_made_is_told_and_the_next_one_is_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_is_added_is_seen_and_one_that_is_removed_tells_its_viewers() {
-    let server = two_patterns();
-    let mut stays = viewers(&server, "pattern-2").await.remove(0);
-    let added = Settings {
-        id: Id::new("garage").unwrap(),
-        ..settings(&server, "pattern")
-    };
-    server.cameras.apply(Change::Add(added.clone())).unwrap();
-    assert!(server.cameras.apply(Change::Add(added)).is_err());
+    let server = door_and_yard();
+    let usual = pattern("door", "") + &pattern("yard", "");
+    let mut stays = viewers(&server, "yard").await.remove(0);
+    server
+        .configure(&(usual.clone() + &pattern("garage", "")))
+        .await;
     let mut leaves = viewers(&server, "garage").await;
     assert!(server.get("/api/v1/cameras").await.contains("\"garage\""));
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -204,12 +201,7 @@ async fn a_camera_that_is_added_is_seen_and_one_that_is_removed_tells_its_viewer
     let mjpeg = tokio::spawn(async move { tokio::io::copy(&mut stream, &mut sink()).await });
     while !server.get("/api/v1/status").await.contains("\"mjpeg\"") {}
 
-    let garage = Id::new("garage").unwrap();
-    server
-        .cameras
-        .apply(Change::Remove(garage.clone()))
-        .unwrap();
-    assert!(server.cameras.apply(Change::Remove(garage)).is_err());
+    server.configure(&usual).await;
     for viewer in &mut leaves {
         let mut said = Vec::new();
         let close = loop {
@@ -240,26 +232,20 @@ async fn a_camera_that_is_added_is_seen_and_one_that_is_removed_tells_its_viewer
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_order_changes_which_camera_is_first_and_no_id() {
-    let server = two_patterns();
-    let mut settings = settings(&server, "pattern-2");
-    settings.name = Some("Second".into());
-    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
-    let order = ["pattern-2", "pattern"].map(|id| Id::new(id).unwrap());
+    let (door, yard) = (pattern("door", ""), pattern("yard", "name = \"Second\""));
+    let server = TestServer::configured(&format!("{door}{yard}"));
     let name = async |query: &str| {
         let path = format!("/ws{query}");
         let mut viewer = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
         let hello = viewer.hello().await;
         (hello.camera.id, hello.camera.name)
     };
-    let second = ("pattern-2".to_owned(), "Second".to_owned());
-    assert_eq!(name("?camera=pattern-2").await, second);
+    let second = ("yard".to_owned(), "Second".to_owned());
+    assert_eq!(name("?camera=yard").await, second);
     // From before cameras had ids: a place in the order.
     assert_eq!(name("?camera=1").await, second);
-    server
-        .cameras
-        .apply(Change::Reorder(order.to_vec()))
-        .unwrap();
-    assert_eq!(name("?camera=pattern-2").await, second);
+    server.configure(&format!("{yard}{door}")).await;
+    assert_eq!(name("?camera=yard").await, second);
     assert_eq!(name("").await, second);
     assert_eq!(name("?camera=0").await, second);
     server.stop().await;
@@ -274,17 +260,16 @@ async fn a_camera_is_pushed_beside_its_viewers_and_where_its_settings_say() {
         })
     };
     let (first, second) = (takes(), takes());
-    let server = TestServer::start(|typed| typed.push = vec![format!("ws://{}", first.address)]);
-    let mut here = viewers(&server, "pattern").await.remove(0);
+    let pushed =
+        |target: &TestServer| pattern("door", &format!("push = \"ws://{}\"", target.address));
+    let server = TestServer::configured(&pushed(&first));
+    let mut here = viewers(&server, "door").await.remove(0);
     let mut there = TestViewer::connect(&first).await;
-    assert_eq!(there.frame().await.stamp.camera, "pattern");
+    assert_eq!(there.frame().await.stamp.camera, "door");
     let seq = here.frame().await.stamp.seq;
     while there.frame().await.stamp.seq < seq {}
 
-    let mut settings = settings(&server, "pattern");
-    let target = format!("ws://{}", second.address);
-    settings.push = vec![Target::parse(&target).unwrap()];
-    server.cameras.apply(Change::Reconfigure(settings)).unwrap();
+    server.configure(&pushed(&second)).await;
     let mut elsewhere = TestViewer::connect(&second).await;
     elsewhere.frame().await;
     first
@@ -302,19 +287,6 @@ async fn a_camera_is_pushed_beside_its_viewers_and_where_its_settings_say() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_has_ended_starts_no_more_cameras() {
-    let server = TestServer::start(|_| ());
-    let cameras = server.cameras.clone();
-    let late = Settings {
-        id: Id::new("late").unwrap(),
-        ..settings(&server, "pattern")
-    };
-    server.stop().await;
-    assert!(cameras.apply(Change::Add(late)).is_err());
-    assert!(cameras.get("late").is_none());
-}
-
 /// A listener that takes connections and says nothing.
 fn silent() -> std::net::TcpListener {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap()
@@ -322,13 +294,10 @@ fn silent() -> std::net::TcpListener {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_of_a_source_that_is_gone_is_not_served_though_a_push_goes_on() {
-    let (target, camera) = (silent(), silent());
-    let pushed = format!("tcp://{}", target.local_addr().unwrap());
-    let server = TestServer::start(|typed| {
-        typed.source = vec!["ingest".into()];
-        typed.push = vec![pushed];
-        typed.retry_pause = Some(0.01);
-    });
+    let (target, far) = (silent(), silent());
+    let pushed = format!("push = \"tcp://{}\"", target.local_addr().unwrap());
+    let showing = |source: &str| camera("door", &format!("source = \"{source}\"\n{pushed}"));
+    let server = TestServer::configured(&showing("ingest"));
     let ingest = pistreamer_client::Config::ingest(&format!("ws://{}", server.address)).unwrap();
     let mut publisher = loop {
         // Until the source runs.
@@ -347,15 +316,12 @@ async fn a_picture_of_a_source_that_is_gone_is_not_served_though_a_push_goes_on(
     let answer = shown().await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 
-    let mut settings = settings(&server, "ingest");
-    settings.source = Spec::parse("pattern").unwrap();
-    let apply = |settings: Settings| server.cameras.apply(Change::Reconfigure(settings)).unwrap();
-    apply(settings.clone());
+    server.configure(&showing("pattern")).await;
     let pattern = shown().await;
     assert!(pattern.starts_with("HTTP/1.1 200 "), "{pattern}");
-    let address = camera.local_addr().unwrap();
-    settings.source = Spec::parse(&format!("http://{address}/")).unwrap();
-    apply(settings);
+    let address = far.local_addr().unwrap();
+    let silent = showing(&format!("http://{address}/"));
+    server.configure(&silent).await;
     let answer = shown().await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     server.stop().await;

@@ -23,6 +23,7 @@ mod forwarded;
 mod generated;
 mod grab;
 mod http;
+mod key_command;
 mod lifecycle;
 mod logged;
 mod login;

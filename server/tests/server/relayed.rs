@@ -3,8 +3,6 @@
 use crate::pushed::{is_placard, next_picture};
 use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use futures::SinkExt as _;
-use pistreamer::camera::Change;
-use pistreamer::source::Spec;
 use pistreamer_client::{Config, Publisher};
 use pistreamer_protocol::message::{CameraState, CameraStatus, Mode, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, WireFormat};
@@ -21,6 +19,11 @@ fn showing(source: impl Into<String>) -> TestServer {
 
 fn relaying(origin: &TestServer) -> TestServer {
     showing(format!("ws://{}", origin.address))
+}
+
+/// A camera of a configuration file, with a source and further settings.
+fn camera(source: &str, more: &str) -> String {
+    format!("[[camera]]\nid = \"door\"\nsource = \"{source}\"\nsize = \"320x240\"\n{more}\n")
 }
 
 async fn stop(servers: impl IntoIterator<Item = TestServer>) {
@@ -114,16 +117,10 @@ async fn nobody_has_to_watch_for_a_chain_to_learn_that_the_camera_came_and_how_f
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_is_called_as_its_origin_is_until_its_own_owner_gives_it_a_name() {
-    let named = |server: &TestServer, name: Option<&str>| {
-        let mut settings = server.cameras.first().unwrap().settings();
-        settings.name = name.map(str::to_owned);
-        let change = Change::Reconfigure(settings);
-        server.cameras.apply(change).unwrap();
-    };
-    let origin = TestServer::configured(
-        "[[camera]]\nname = \"Front door\"\nsource = \"pattern\"\nsize = \"320x240\"\n",
-    );
-    let relay = relaying(&origin);
+    let named = |name: &str| camera("pattern", &format!("name = \"{name}\""));
+    let origin = TestServer::configured(&named("Front door"));
+    let far = format!("ws://{}", origin.address);
+    let relay = TestServer::configured(&camera(&far, ""));
     let is = async |name: &str| relay.camera_is(|camera| camera["name"] == name).await;
     is("Front door").await;
     let mut viewer = TestViewer::connect(&relay).await;
@@ -131,7 +128,7 @@ async fn a_relay_is_called_as_its_origin_is_until_its_own_owner_gives_it_a_name(
     let metrics = relay.get("/metrics").await;
     assert!(metrics.contains("name=\"Front door\""), "{metrics}");
 
-    named(&origin, Some("Back door"));
+    origin.configure(&named("Back door")).await;
     let told = async {
         loop {
             if let Ok(ServerMessage::State(status)) = viewer.heard().await
@@ -144,16 +141,16 @@ async fn a_relay_is_called_as_its_origin_is_until_its_own_owner_gives_it_a_name(
     timeout(PATIENCE, told).await.unwrap();
     is("Back door").await;
 
-    named(&relay, Some("Mine"));
+    relay.configure(&camera(&far, "name = \"Mine\"")).await;
     is("Mine").await;
-    named(&origin, Some("Side door"));
+    origin.configure(&named("Side door")).await;
     origin
         .camera_is(|camera| camera["name"] == "Side door")
         .await;
     // What comes after the name came after it.
     viewer.frame().await;
     is("Mine").await;
-    named(&relay, None);
+    relay.configure(&camera(&far, "")).await;
     is("Side door").await;
     drop(viewer);
     stop([relay, origin]).await;
@@ -223,26 +220,21 @@ async fn a_frame_that_comes_again_is_seen_by_who_came_meanwhile() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_was_shown_before_is_shown_again_after_another_source() {
     let origin = showing("ingest");
-    let relay = relaying(&origin);
+    let far = format!("ws://{}", origin.address);
+    let relay = TestServer::configured(&camera(&far, ""));
     let mut publisher = publisher(&origin).await;
     // Somebody there keeps the origin's newest frame.
     let mut near = TestViewer::connect(&origin).await;
-    let mut far = TestViewer::connect(&relay).await;
+    let mut viewer = TestViewer::connect(&relay).await;
     origin.camera_is(|camera| camera["consumers"] == 2).await;
     publisher.send(&stamped(7, 1_000_000)).await.unwrap();
     near.frame().await;
-    assert_eq!(far.frame().await.stamp.captured_us, 1_000_000);
-    let mut settings = relay.cameras.first().unwrap().settings();
-    for (source, is_origins) in [
-        ("pattern".to_owned(), false),
-        (format!("ws://{}", origin.address), true),
-    ] {
-        settings.source = Spec::parse(&source).unwrap();
-        let change = Change::Reconfigure(settings.clone());
-        relay.cameras.apply(change).unwrap();
+    assert_eq!(viewer.frame().await.stamp.captured_us, 1_000_000);
+    for (source, is_origins) in [("pattern", false), (&*far, true)] {
+        relay.configure(&camera(source, "")).await;
         let mut last = 0;
         loop {
-            let stamp = far.frame().await.stamp;
+            let stamp = viewer.frame().await.stamp;
             assert!(stamp.seq > last);
             last = stamp.seq;
             if (stamp.captured_us == 1_000_000) == is_origins {

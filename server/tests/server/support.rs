@@ -3,17 +3,18 @@
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use pistreamer::app::App;
-use pistreamer::camera::Registry;
-use pistreamer::config::Config;
-use pistreamer::encode::JpegEncoder;
+use pistreamer::config::{Config, Loaded};
 use pistreamer::source::{Layout, Plane, Source, Yuv};
+use pistreamer::stages::encode::JpegEncoder;
 use pistreamer_protocol::message::{Hello, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, Unpacker, WireFormat};
 use std::net::SocketAddr;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -32,44 +33,98 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A running server. `stop` ends it in good order.
 pub struct TestServer {
     pub address: SocketAddr,
-    pub cameras: Registry,
+    file: Option<ConfigFile>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
+}
+
+/// A configuration file that a server follows.
+struct ConfigFile {
+    directory: TempDir,
+    /// Has it read now.
+    asked: Arc<Notify>,
+}
+
+impl ConfigFile {
+    /// Serves everyone on a free port of the loopback interface. What follows may begin with further settings of the server.
+    const HEAD: &str =
+        "server.listen = \"127.0.0.1:0\"\naccess.no_auth = true\nlimits.retry_pause = 0.01\n";
+
+    fn new(rest: &str) -> Self {
+        let file = Self {
+            directory: tempfile::tempdir().unwrap(),
+            asked: Arc::default(),
+        };
+        file.write(rest);
+        file
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("pistreamer.toml")
+    }
+
+    /// Replaces it in one step.
+    fn write(&self, rest: &str) {
+        let next = self.directory.path().join("next");
+        std::fs::write(&next, Self::HEAD.to_owned() + rest).unwrap();
+        std::fs::rename(next, self.path()).unwrap();
+    }
 }
 
 impl TestServer {
     /// Serves a small test pattern at 30 fps on a free port of the loopback interface, unless `change` says otherwise.
     pub fn start(change: impl FnOnce(&mut Flags)) -> Self {
-        Self::run(App::start(&configured(change)).unwrap())
+        Self::run(App::start(&configured(change)).unwrap(), None)
     }
 
-    /// Serves the cameras of a configuration file, to everyone and on a free port of the loopback interface.
+    /// Serves the cameras of a configuration file, to everyone and on a free port of the loopback interface, and follows the
+    /// file, as the program does.
     pub fn configured(cameras: &str) -> Self {
-        let server = "[server]\nlisten = \"127.0.0.1:0\"\n[access]\nno_auth = true\n";
-        let config = Config::from_toml(&format!("{server}{cameras}")).unwrap();
-        Self::run(App::start(&config).unwrap())
+        let file = ConfigFile::new(cameras);
+        let loaded = Loaded::from_flags(["--config".into(), file.path()]).unwrap();
+        let app = App::start(&loaded.config).unwrap();
+        Self::run(app, Some((file, loaded)))
     }
 
     /// Serves the test's own cameras instead.
     pub fn start_with(sources: Vec<Box<dyn Source>>, change: impl FnOnce(&mut Flags)) -> Self {
-        Self::run(App::start_with(&configured(change), sources).unwrap())
+        Self::run(App::start_with(&configured(change), sources).unwrap(), None)
     }
 
-    fn run(app: App) -> Self {
+    fn run(app: App, configured: Option<(ConfigFile, Loaded)>) -> Self {
         let url = app.urls().remove(0);
         let (_, address) = url.trim_end_matches('/').split_once("://").unwrap();
         let address = address.parse().unwrap();
-        let cameras = app.cameras().clone();
+        let file = configured.map(|(file, loaded)| {
+            tokio::spawn(app.follow(loaded, Arc::clone(&file.asked)));
+            file
+        });
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(app.run(async move {
             let _ = stopped.await;
         }));
         Self {
             address,
-            cameras,
+            file,
             stop,
             ended,
         }
+    }
+
+    /// Rewrites the configuration file, and waits until the server has taken it over.
+    pub async fn configure(&self, cameras: &str) {
+        let configuration = async || {
+            let status = self.json("/api/v1/status").await;
+            let problems = &status["configuration"]["problems"];
+            assert_eq!(*problems, serde_json::json!([]), "it is not taken");
+            status["configuration"]["read_us"].clone()
+        };
+        let before = configuration().await;
+        let file = self.file.as_ref().expect("it has no file");
+        file.write(cameras);
+        file.asked.notify_one();
+        let read = async { while configuration().await == before {} };
+        timeout(PATIENCE, read).await.expect("it is not read");
     }
 
     pub async fn stop(self) {
@@ -82,6 +137,12 @@ impl TestServer {
 
     pub async fn get(&self, path: &str) -> String {
         String::from_utf8_lossy(&self.request("GET", path, "").await).into_owned()
+    }
+
+    /// What there is as JSON.
+    pub async fn json(&self, path: &str) -> serde_json::Value {
+        let answer = self.get(path).await;
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
     /// A whole answer, headers and body, to a request on a connection of its own.
@@ -266,10 +327,7 @@ impl TestViewer {
 impl TestServer {
     /// What `/api/v1/cameras` says about the first camera.
     pub async fn camera(&self) -> serde_json::Value {
-        let answer = self.get("/api/v1/cameras").await;
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        let mut cameras: serde_json::Value = serde_json::from_str(body).unwrap();
-        cameras["cameras"][0].take()
+        self.json("/api/v1/cameras").await["cameras"][0].take()
     }
 
     /// Asks until the first camera is such.

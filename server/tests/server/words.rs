@@ -4,13 +4,10 @@ use crate::process::{pistreamer, refused, started, started_with};
 use crate::support::{Running, TestServer};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pistreamer");
-
 /// What a server says on standard output until it has said that much.
-fn said(child: &mut Child, last: &str) -> Vec<String> {
+pub(crate) fn said(child: &mut Child, last: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
         lines.push(line.unwrap());
@@ -145,49 +142,6 @@ fn addresses_to_listen_on_are_understood_or_refused_with_an_example() {
     assert!(open("localhost:0").starts_with("http://127.0.0.1:"));
     assert!(open("0").starts_with("http://localhost:"));
     assert!(open(":0").starts_with("http://localhost:"));
-}
-
-#[test]
-fn commands_in_texts_can_be_called_as_they_stand() {
-    let directory = tempfile::tempdir().unwrap();
-    let state = directory.path().join("its state");
-    let command = |path: &str| {
-        let mut command = pistreamer(&["--listen", "127.0.0.1:0", "--source", "pattern"]);
-        command.arg("--state-dir").arg(&state).env("PATH", path);
-        command
-    };
-    let ask = |path: &str| {
-        let mut server = Running(command(path).stderr(Stdio::null()).spawn().unwrap());
-        let lines = said(&mut server.0, "the access key is shown by: ");
-        let url = lines[0].split(' ').next_back().unwrap();
-        let page = Command::new("curl").args(["-s", url]).output().unwrap();
-        let page = String::from_utf8(page.stdout).unwrap();
-        let shown = lines.last().unwrap();
-        (shown.split(": ").last().unwrap().to_owned(), page)
-    };
-    let (elsewhere, page) = ask("/usr/bin:/bin");
-    assert!(
-        elsewhere.starts_with(&format!("{PROGRAM} key")),
-        "{elsewhere}"
-    );
-    // Who sees this page need not know where the program lies.
-    assert!(
-        page.contains("<code>target/debug/pistreamer key</code>"),
-        "{page}"
-    );
-    let shell = Command::new("sh")
-        .args(["-c", &elsewhere])
-        .output()
-        .unwrap();
-    let shown = String::from_utf8(shell.stdout).unwrap();
-    assert!(shown.contains("owner"), "{elsewhere}: {shown}");
-    let own = Path::new(PROGRAM).parent().unwrap().to_str().unwrap();
-    let (on_path, page) = ask(&format!("{own}:/usr/bin:/bin"));
-    assert!(
-        on_path.starts_with("pistreamer key --state-dir '"),
-        "{on_path}"
-    );
-    assert!(page.contains("<code>pistreamer key</code>"), "{page}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use axum::response::Response;
 
 /// The server's cameras, as a grant sees them. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Cameras(Registry);
+pub(crate) struct Cameras(Registry);
 
 impl From<Registry> for Cameras {
     fn from(registry: Registry) -> Self {

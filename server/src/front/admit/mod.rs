@@ -10,7 +10,7 @@ mod extract;
 mod page;
 mod route;
 
-pub use cameras::Cameras;
+pub(crate) use cameras::Cameras;
 pub(super) use cameras::{Pushed, Watched};
 pub(super) use credentials::sessions;
 pub(super) use denied::Denied;
