@@ -27,6 +27,8 @@ async function view() {
     camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
   // What the address says counts more than what was chosen on an earlier visit.
   camera.setAttribute("pinned", [...query.keys()].join(" "));
+  // It knows one address; without it, this one goes onto the home screen.
+  if (location.search) document.querySelector("link[rel=manifest]")?.remove();
   const { title } = document;
   camera.addEventListener("namechange", ({ detail }) => (document.title = detail.name ? `${detail.name} – ${title}` : title));
   camera.addEventListener("error", async () => {

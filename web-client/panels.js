@@ -70,6 +70,109 @@ function addStyle(shadow) {
   }
 }
 
+/** Arrow keys go from button to button, which are one stop for Tab. The focus enters a choice where it is made, and makes it. */
+function rove(box, focused) {
+  const all = [...box.querySelectorAll("button")];
+  const keepStop = (only) => {
+    for (const button of all) button.tabIndex = !only || button === only ? 0 : -1;
+  };
+  if (box.contains(focused)) keepStop(focused);
+  box.addEventListener("focusin", ({ target, relatedTarget }) => {
+    const made = !box.contains(relatedTarget) && target.matches(":focus-visible") && box.querySelector('[aria-checked="true"]');
+    if (made && made !== target) made.focus();
+    else keepStop(target);
+  });
+  box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || keepStop(null));
+  box.addEventListener("keydown", (event) => {
+    const there = all.filter((button) => button.offsetWidth && !button.disabled);
+    const at = there.indexOf(event.target);
+    const [left, right] = [at - 1, (at + 1) % there.length];
+    const to = { ArrowLeft: left, ArrowUp: left, ArrowRight: right, ArrowDown: right, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = there.at(to);
+    next.focus();
+    if (next.getAttribute("role") === "radio") next.click();
+  });
+}
+
+/** A WebM with its duration, without which players can't seek. Browsers write it before they know, as 0 or not at all. */
+async function withDuration(file, ms) {
+  const bytes = new Uint8Array(await file.slice(0, 1000).arrayBuffer());
+  const find = (id, from, to) => bytes.findIndex((_, at) => at >= from && at < to && id.every((byte, i) => byte === bytes[at + i]));
+  /** An EBML number (RFC 8794 §4) and where it ends. */
+  const number = (at) => {
+    const length = Math.clz32(bytes[at]) - 23;
+    return [bytes.slice(at, at + length).reduce((sum, byte) => sum * 256 + byte, 0) - 2 ** (7 * length), at + length];
+  };
+  const info = find([0x15, 0x49, 0xa9, 0x66], 0, bytes.length);
+  if (info < 0) return file;
+  const [size, inside] = number(info + 4);
+  const end = inside + size;
+  if (end > bytes.length) return file;
+  const scale = find([0x2a, 0xd7, 0xb1, 0x83], inside, end);
+  const unit = scale < 0 ? 1 : ((bytes[scale + 4] << 16) | (bytes[scale + 5] << 8) | bytes[scale + 6]) / 1e6;
+  const duration = new Uint8Array([0x44, 0x89, 0x88, 0, 0, 0, 0, 0, 0, 0, 0]);
+  new DataView(duration.buffer).setFloat64(3, ms / unit);
+  const old = find([0x44, 0x89], inside, end);
+  const rest = old < 0 ? end : number(old + 2).reduce((length, at) => at + length);
+  const before = bytes.slice(inside, old < 0 ? end : old);
+  // The size of what is inside, as a number of four bytes.
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, 0x10000000 + before.length + duration.length + end - rest);
+  return new Blob([bytes.slice(0, info + 4), length, before, duration, bytes.slice(rest, end), file.slice(end)], { type: file.type });
+}
+
+/** A lock on the screen's sleep, which browsers grant to encrypted pages. Both of these give what ends it. */
+async function lock() {
+  const lock = await navigator.wakeLock.request("screen");
+  return () => lock.release();
+}
+/** What keeps the screen on elsewhere, but in WebKit: a video, of one picture that stays. WebKit's would have to have sound, and
+ * take the place of the music that is played. */
+async function still(shadow) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2, height: 2 });
+  const context = canvas.getContext("2d");
+  const srcObject = canvas.captureStream();
+  context.fillRect(0, 0, 2, 2);
+  const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, srcObject });
+  const end = () => {
+    for (const track of srcObject.getTracks()) track.stop();
+    video.remove();
+  };
+  shadow.append(video);
+  await video.play().catch((error) => {
+    end();
+    throw error;
+  });
+  return end;
+}
+
+/** Offers a file to be shared, and otherwise shows it. In an app on iOS's home screen, a download has no way back. */
+export async function handOver(shadow, file, name) {
+  const files = [new File([file], name, { type: file.type })];
+  const able = navigator.canShare?.({ files });
+  const share = () => navigator.share({ files });
+  if (able) {
+    const error = await share().then(() => null, (error) => error);
+    // The tap may have been too long ago. The user has decided otherwise where it is an AbortError.
+    if (error?.name !== "NotAllowedError") return false;
+  }
+  const url = URL.createObjectURL(file);
+  const shown = file.type.startsWith("image/") ? `<img src="${url}" alt="The snapshot">` : `<video src="${url}" controls muted playsinline></video>`;
+  const button = able ? '<button type="button" part="button share">Share</button>' : "<p>Press and hold the picture to save it.</p>";
+  const html = `<dialog id="file" part="file" aria-label="${able ? "Share" : "Save"}">${shown}<form method="dialog">${button}<button part="button close">Close</button></form></dialog>`;
+  shadow.getElementById("root").append(document.createRange().createContextualFragment(html));
+  const dialog = shadow.getElementById("file");
+  dialog.querySelector("[type=button]")?.addEventListener("click", () => share().then(() => dialog.close(), () => {}));
+  dialog.addEventListener("close", () => {
+    URL.revokeObjectURL(url);
+    dialog.remove();
+  });
+  dialog.showModal();
+  return false;
+}
+
 /** The parts of one element. */
 export default class Panels {
   #shadow;
@@ -77,9 +180,11 @@ export default class Panels {
   /** The canvas of which the browser makes a video. */
   #context = null;
   #stream = null;
-  #recorder = null;
-  #pieces = [];
+  /** The encoder, what it has delivered, and since when it runs. */
+  #recording = null;
   #video = null;
+  /** Ends what keeps the screen on. */
+  #awake = null;
 
   constructor(shadow) {
     this.#shadow = shadow;
@@ -93,16 +198,7 @@ export default class Panels {
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
       for (const same of shadow.querySelectorAll(`:is(#menu, #help) [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
-    this.#part("menu").addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-      const group = event.target.closest('[role="radiogroup"]');
-      if (!step || !group) return;
-      const choices = [...group.querySelectorAll("button")];
-      const next = choices.at((choices.indexOf(event.target) + step) % choices.length);
-      event.preventDefault();
-      next.focus();
-      next.click();
-    });
+    for (const box of shadow.querySelectorAll('#toolbar, [role="radiogroup"]')) rove(box, shadow.activeElement);
   }
 
   /** Shows or hides the menu; with the keyboard, the focus goes there and back. */
@@ -137,6 +233,22 @@ export default class Panels {
     this.#part("overlay").hidden = !shown;
     // For those who look at figures.
     this.#part("wires").hidden = !shown;
+  }
+
+  /** Keeps the screen on, or lets it sleep. */
+  async keep_awake(on) {
+    this.#awake?.abort();
+    this.#awake = on ? new AbortController() : null;
+    if (!on) return;
+    const { signal } = this.#awake;
+    const ask = async () => {
+      const letGo = navigator.wakeLock ? await lock() : await still(this.#shadow);
+      if (signal.aborted) letGo();
+      else signal.addEventListener("abort", letGo);
+    };
+    // WebKit grants it to a tap.
+    const again = () => ask().catch(() => {});
+    await ask().catch(() => addEventListener("click", again, { once: true, signal }));
   }
 
   /** Shows what is wrong with the server's configuration; undefined takes it away. */
@@ -188,27 +300,43 @@ export default class Panels {
     this.#context.drawImage(bitmap, 0, 0);
   }
 
-  /** Begins to record, in the first of these types that the browser has. */
-  start_recording(types) {
+  /** Begins to record, in the first of these types that the browser has. `tell` hears true at so many bytes, and false where
+   * nothing comes of it. */
+  start_recording(types, most, tell) {
     const { width, height } = this.#context.canvas;
     const mimeType = types.split(" ").find((type) => MediaRecorder.isTypeSupported(type));
     // About 0.2 bits per pixel at 30 frames per second: 5.5 Mbit/s at 1280x720.
     const videoBitsPerSecond = Math.min(Math.max(width * height * 6, 1e6), 16e6);
-    this.#recorder = new MediaRecorder(this.#stream, { mimeType, videoBitsPerSecond });
-    this.#pieces = [];
-    this.#recorder.ondataavailable = ({ data }) => data.size > 0 && this.#pieces.push(data);
-    this.#recorder.start(1000);
+    const recorder = new MediaRecorder(this.#stream, { mimeType, videoBitsPerSecond });
+    const pieces = [];
+    let bytes = 0;
+    recorder.ondataavailable = ({ data }) => {
+      if (!data.size) return;
+      pieces.push(data);
+      bytes += data.size;
+      if (bytes >= most) tell(true);
+    };
+    recorder.start(1000);
+    const began = performance.now();
+    this.#recording = { recorder, pieces, began };
+    // A busy device's first piece takes its time.
+    setTimeout(() => this.#recording?.recorder === recorder && !bytes && tell(false), 4000);
   }
 
   /** Ends the recording: a promise of the file. */
   async end_recording() {
-    const [recorder, pieces] = [this.#recorder, this.#pieces];
-    this.#recorder = null;
-    const stopped = new Promise((resolve) => (recorder.onstop = resolve));
-    recorder.stop();
-    await stopped;
+    const { recorder, pieces, began } = this.#recording;
+    this.#recording = null;
+    const lasted = performance.now() - began;
+    // An encoder that failed has stopped already.
+    if (recorder.state !== "inactive") {
+      const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+      recorder.stop();
+      await stopped;
+    }
     if (!pieces.length) throw new Error("nothing was recorded");
-    return new Blob(pieces, { type: recorder.mimeType });
+    const file = new Blob(pieces, { type: recorder.mimeType });
+    return file.type.startsWith("video/webm") ? withDuration(file, lasted) : file;
   }
 
   /** Opens the small window; refused above all without a click or a key before. `left` is called when the user closes it. */
@@ -238,9 +366,10 @@ export default class Panels {
 
   /** The element leaves its document, or its program has failed: nothing goes on. */
   close() {
-    if (this.#recorder) this.#recorder.stop();
-    this.#recorder = null;
+    if (this.#recording?.recorder.state === "recording") this.#recording.recorder.stop();
+    this.#recording = null;
     this.unfloat();
     this.close_stage();
+    this.keep_awake(false);
   }
 }

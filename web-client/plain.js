@@ -2,6 +2,8 @@
 
 /** ms between two looks at whether the stream goes on. */
 const LOOK = 4000;
+/** ms between two pictures where they are fetched one by one. */
+const PACE = 150;
 
 /** The stream's address, found as src/address.rs finds the WebSocket's. Throws where there is none. */
 function address(element, script) {
@@ -36,6 +38,8 @@ export function plainStream(element, script, report, restart) {
   const context = make("canvas", { width: 32, height: 32 }).getContext("2d", { willReadFrequently: true });
   const said = make("span", { id: "notice-text" });
   let [stream, url, shown, camera, seen, words, again] = [make("img"), null, null, null, "", "", 0];
+  /** Whether they are: of another origin, WebKit shows no stream to a page that asks by CORS. */
+  let oneByOne = false;
 
   const say = (now) => {
     if (now !== words) said.textContent = words = now;
@@ -44,7 +48,7 @@ export function plainStream(element, script, report, restart) {
 
   /** A picture that has loaded is replaced, and not given another address: it would be shown until the next one comes. */
   const clear = () => {
-    stream.onerror = null;
+    stream.onerror = stream.onload = null;
     stream.removeAttribute("src");
     const fresh = make("img", { id: "plain", alt: "" });
     const of = element.name ? `The picture of ${element.name}` : "The camera's picture";
@@ -57,10 +61,23 @@ export function plainStream(element, script, report, restart) {
   const play = () => {
     // A ticket is for the pages of one origin, which the browser tells only in such requests.
     if (url.origin !== origin) stream.crossOrigin = "anonymous";
-    stream.onerror = lose;
-    // What is under way under the same address might be taken for it.
-    url.searchParams.set("again", (again += 1));
-    stream.src = url;
+    else oneByOne = false;
+    stream.onerror = () => {
+      oneByOne = url.origin !== origin && !oneByOne;
+      if (oneByOne) play();
+      else lose();
+    };
+    const [one, from] = [stream, new URL(url)];
+    if (oneByOne) {
+      from.pathname = from.pathname.replace(/stream\.mjpg$/, "snapshot.jpg");
+      stream.onload = () => setTimeout(() => one === stream && url && next(), PACE);
+    }
+    const next = () => {
+      // What is under way under the same address might be taken for it.
+      from.searchParams.set("again", (again += 1));
+      one.src = from;
+    };
+    next();
   };
   const lose = () => {
     clear();

@@ -7,6 +7,16 @@ export function asked_camera(url) {
   return /\D/.test(camera ?? "") ? camera : undefined;
 }
 
+/** Whether this is a phone or a tablet. */
+export function touch() {
+  return matchMedia("(pointer: coarse)").matches;
+}
+
+/** Whether the page is in nobody's frame. */
+export function is_top() {
+  return top === self;
+}
+
 let failures = 0;
 
 /** The panels for an element's shadow root, from beside the program's script. Rejected where they cannot be loaded. */
@@ -42,10 +52,20 @@ export async function refusal(socket) {
   return [];
 }
 
-/** Saves a file where the browser puts downloads. */
-export function save(file, download) {
+/** Whether the user cannot keep a clip: an app on iOS's home screen shows a download without a way back, and shares over https. */
+export function keeps_no_clip() {
+  return navigator.standalone === true && !navigator.canShare;
+}
+
+/** Saves a file where the browser puts downloads, or hands it over otherwise: a promise of whether it is saved. */
+export async function save(script, shadow, file, download) {
+  if (navigator.standalone === true) {
+    const { handOver } = await import(new URL("panels.js", script).href);
+    return handOver(shadow, file, download);
+  }
   const href = URL.createObjectURL(file);
   Object.assign(document.createElement("a"), { href, download }).click();
   // The browser reads the address when the click is handled, on some phones after asking.
   setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  return true;
 }

@@ -35,6 +35,7 @@ export function define_element(name, observed, make, script, version) {
     #changed = false;
     /** Why the program failed, and what shows the stream instead. */
     #failure = null;
+    #internals = this.attachInternals?.();
     #follow = () => {
       if (!this.#changed) return;
       this.#changed = false;
@@ -43,6 +44,8 @@ export function define_element(name, observed, make, script, version) {
     };
 
     connectedCallback() {
+      this.#describe();
+      this.addEventListener("namechange", this.#describe);
       // What was set before the class was there hides the class's own.
       for (const name of Object.keys(PiCamera.prototype)) {
         if (!this.hasOwnProperty(name)) continue;
@@ -54,6 +57,13 @@ export function define_element(name, observed, make, script, version) {
       if (program.run.failed) this.restart();
       else this.#begin();
     }
+
+    /** What a screen reader says of the whole, where the page does not. */
+    #describe = () => {
+      if (this.#internals && "role" in this.#internals)
+        Object.assign(this.#internals, { role: "group", ariaLabel: this.name || "Camera" });
+      else if (!this.hasAttribute("role")) this.setAttribute("role", "group");
+    };
 
     #begin() {
       this.#failure = null;

@@ -102,6 +102,13 @@ impl Layout {
         }
     }
 
+    /// Whether a wide picture leaves most of a high stage empty, as on a phone that is held upright.
+    pub fn is_lost_in_portrait(&self) -> bool {
+        let (width, height) = self.turned();
+        let part = width * height * self.scale().powi(2) / (self.stage.0 * self.stage.1);
+        width > height && self.stage.1 > self.stage.0 && part < 0.5
+    }
+
     /// The nearest zoom that leaves no gap which the unzoomed picture doesn't have.
     pub fn clamp(&self, zoom: Zoom) -> Zoom {
         let factor = zoom.factor.clamp(1.0, MAX_ZOOM);

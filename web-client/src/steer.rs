@@ -67,6 +67,8 @@ pub enum Reason {
     Screen,
     /// The link carries no more; with its rate in Mbit/s.
     Link(f64),
+    /// This device draws no more.
+    Device,
 }
 
 /// How often the server halves a picture at most, and how narrow it may become.
@@ -94,6 +96,8 @@ const FIRST_HOLD: f64 = 10_000.0;
 const LONGEST_HOLD: f64 = 320_000.0;
 /// A step up has failed if a step down follows within this many ms.
 const PROBATION: f64 = 20_000.0;
+/// Decoding and drawing take this part of the time or more: it is not the link that is slow.
+const BUSY: f64 = 0.6;
 /// No rate is halved below this many frames a second while the size can be halved instead.
 const SMOOTH: f64 = 8.0;
 
@@ -119,8 +123,8 @@ pub struct Steering {
     room_since: Option<f64>,
     hold: f64,
     stepped_up_at: Option<f64>,
-    /// Mbit/s at the last shortfall.
-    carries: f64,
+    /// What there was too little of at the last shortfall.
+    shortfall: Reason,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +132,7 @@ struct Frame {
     at: f64,
     seq: u64,
     bytes: f64,
+    took: f64,
 }
 
 /// What the frames of the last seconds tell.
@@ -138,6 +143,8 @@ struct Measure {
     /// Frames a second that came.
     came: f64,
     mbit: f64,
+    /// The part of the time in which this device was at work on a frame.
+    busy: f64,
 }
 
 impl Default for Steering {
@@ -155,7 +162,7 @@ impl Default for Steering {
             room_since: None,
             hold: FIRST_HOLD,
             stepped_up_at: None,
-            carries: 0.0,
+            shortfall: Reason::Whole,
         }
     }
 }
@@ -198,8 +205,8 @@ impl Steering {
         }
     }
 
-    /// A frame came.
-    pub fn frame(&mut self, now: f64, seq: u64, bytes: f64) {
+    /// A frame came, and was drawn after that many ms.
+    pub fn frame(&mut self, now: f64, seq: u64, bytes: f64, took: f64) {
         if now - self.changed_at < SETTLE {
             return;
         }
@@ -207,6 +214,7 @@ impl Steering {
             at: now,
             seq,
             bytes,
+            took,
         });
         // One from before the window stays: on a slow link there may be no other.
         while self
@@ -246,7 +254,11 @@ impl Steering {
         if share < SHORT {
             self.room_since = None;
             if now - *self.short_since.get_or_insert(now) >= PATIENCE {
-                self.carries = measure.mbit;
+                self.shortfall = if measure.busy < BUSY {
+                    Reason::Link(measure.mbit)
+                } else {
+                    Reason::Device
+                };
                 self.step_down(now, measure.produced, if share < FAR_SHORT { 2 } else { 1 });
             }
         } else {
@@ -262,12 +274,13 @@ impl Steering {
     fn measure(&self) -> Option<Measure> {
         let (first, last) = (self.frames.front()?, self.frames.back()?);
         let ms = last.at - first.at;
-        let bytes: f64 = self.frames.iter().skip(1).map(|frame| frame.bytes).sum();
+        let sum = |f: fn(&Frame) -> f64| -> f64 { self.frames.iter().skip(1).map(f).sum() };
         let produced = last.seq.saturating_sub(first.seq) as f64;
         (ms >= LEAST && produced > 0.0).then(|| Measure {
             produced: produced * 1000.0 / ms,
             came: (self.frames.len() - 1) as f64 * 1000.0 / ms,
-            mbit: bytes * 8.0 / 1000.0 / ms,
+            mbit: sum(|frame| frame.bytes) * 8.0 / 1000.0 / ms,
+            busy: sum(|frame| frame.took) / ms,
         })
     }
 
@@ -359,7 +372,7 @@ impl Steering {
     pub fn reason(&self) -> Reason {
         match (self.size, self.limit) {
             (Size::Full | Size::Half | Size::Quarter, _) => Reason::Pinned,
-            (Size::Auto, Some(_)) => Reason::Link(self.carries),
+            (Size::Auto, Some(_)) => self.shortfall,
             (Size::Auto, None) if self.screen > Some(0) => Reason::Screen,
             (Size::Auto, None) => Reason::Whole,
         }

@@ -1,6 +1,14 @@
-//! Numbers as people read them. Where the text goes belongs to [`crate::chrome`].
+//! Numbers as people read them, and sentences. Where the text goes belongs to [`crate::chrome`].
 //!
 //! Written with integers: the standard library's formatting of floats would cost the download 10 kB.
+
+/// For fingers, once.
+pub const TAP: &str = "A tap on the picture brings the controls back";
+/// The encoder is silent.
+pub const NOTHING_IS_RECORDED: &str =
+    "Nothing is being recorded: this browser's encoder delivers nothing";
+/// The recording has ended by itself.
+pub const CLIP_IS_FULL: &str = "The clip has ended at 256 MB. Record again for the next one";
 
 /// One digit after the point: `29.9`.
 pub fn tenths(value: f64) -> String {

@@ -288,6 +288,8 @@ const ATTACKS: &str = r#"
             const frame = document.createElement("iframe");
             // Chromium shows a page of its own in the place of what may not be framed, and says that it is loaded.
             frame.onload = () => done("");
+            // With one, the server refuses of itself.
+            frame.referrerPolicy = "no-referrer";
             frame.src = url;
             document.body.append(frame);
         }),

@@ -108,6 +108,53 @@ async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {
         .await?;
     engine
         .wait_for("window.jpeg?.[0] === 0xff && jpeg[1] === 0xd8 && jpeg.at(-2) === 0xff && jpeg.at(-1) === 0xd9")
+        .await?;
+    if matches!(name, "chromium" | "firefox") {
+        records(engine).await?;
+    }
+    Ok(())
+}
+
+/// What is recorded plays, and says how long it is. This machine's WebKits record nothing.
+async fn records(engine: &impl Engine) -> Result<()> {
+    engine
+        .eval(
+            "(window.create = URL.createObjectURL, HTMLAnchorElement.prototype.click = () => {},
+              URL.createObjectURL = file => create.call(URL, window.clip = file),
+              window.part = id => document.querySelector('pi-camera').shadowRoot.getElementById(id),
+              part('b-record').click())",
+        )
+        .await?;
+    engine
+        .wait_for("part('rec-time').textContent === '0:03'")
+        .await?;
+    engine.eval("(part('b-record').click())").await?;
+    engine.wait_for("window.clip").await?;
+    engine
+        .eval(
+            "(window.video = document.createElement('video'), video.muted = true, video.preload = 'auto',
+              video.src = create.call(URL, clip), 0)",
+        )
+        .await?;
+    engine
+        .wait_for("video.readyState >= 2 && video.duration > 1 && video.duration < 60")
+        .await?;
+    // What a WebM says itself, in ms (RFC 9559 §5.1.2.10): not every player reads all of it to find out.
+    engine
+        .eval(
+            "void clip.slice(0, 1000).arrayBuffer().then(head => {
+                const bytes = new Uint8Array(head);
+                const at = bytes.findIndex((byte, at) => byte === 0x44 && bytes[at + 1] === 0x89 && bytes[at + 2] === 0x88);
+                window.says = clip.type.startsWith('video/webm') ? new DataView(head, at + 3).getFloat64(0) : 2000;
+            })",
+        )
+        .await?;
+    engine
+        .wait_for("window.says > 1000 && says < 60000")
+        .await?;
+    engine.eval("(video.currentTime = 1, 0)").await?;
+    engine
+        .wait_for("!video.seeking && video.currentTime === 1")
         .await
 }
 
@@ -176,6 +223,12 @@ async fn tells_trouble(engine: &impl Engine, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Takes from the program what it cannot do without.
+const FAIL: &str = "(window.realNow = Performance.prototype.now,
+    Performance.prototype.now = () => { throw new TypeError('no clock'); }, 0)";
+const IS_PLAIN: &str = "(camera => camera.dataset.state === 'failed' && camera.shadowRoot.querySelector('img')?.naturalWidth)\
+    (document.querySelector('pi-camera'))";
+
 async fn is_embedded(engine: &impl Engine) -> Result<()> {
     let (mut site, mut stranger) = (Site::reserve().await?, Site::reserve().await?);
     let server = Server::start(&[&PATTERN[..], &["--allow-origin", &site.origin()]].concat())?;
@@ -190,6 +243,16 @@ async fn is_embedded(engine: &impl Engine) -> Result<()> {
         .await?;
     engine.navigate(&site.serve(&html)).await?;
     shows_the_pattern(engine).await?;
+    // Its plain stream comes there, too.
+    engine.eval(FAIL).await?;
+    engine.wait_for(IS_PLAIN).await?;
+    let red = "(img => {
+        const context = Object.assign(document.createElement('canvas'), {width: 8, height: 8}).getContext('2d');
+        context.drawImage(img, 0, 0, 8, 8);
+        return String(context.getImageData(0, 0, 8, 8).data);
+    })(document.querySelector('pi-camera').shadowRoot.querySelector('img'))";
+    engine.eval(&format!("(window.before = {red})")).await?;
+    engine.wait_for(&format!("before !== {red}")).await?;
     engine.navigate(&url).await?;
     engine.wait_for(LIVE).await?;
     engine
@@ -198,15 +261,8 @@ async fn is_embedded(engine: &impl Engine) -> Result<()> {
     engine
         .wait_for("document.querySelector('pi-camera').shadowRoot.querySelector('#menu')?.hidden === false")
         .await?;
-    engine
-        .eval("(window.realNow = Performance.prototype.now, Performance.prototype.now = () => { throw new TypeError('no clock'); }, 0)")
-        .await?;
-    engine
-        .wait_for(
-            "(camera => camera.dataset.state === 'failed' && camera.shadowRoot.querySelector('img')?.naturalWidth)\
-             (document.querySelector('pi-camera'))",
-        )
-        .await?;
+    engine.eval(FAIL).await?;
+    engine.wait_for(IS_PLAIN).await?;
     engine
         .eval("(Performance.prototype.now = realNow, document.querySelector('pi-camera').dataset.drawn = 0,
                 void document.querySelector('pi-camera').restart())")

@@ -1,11 +1,38 @@
 //! What goes wrong on the way, and that people are told and the picture comes back.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::browser::{Browser, poll};
 use pistreamer_e2e::fake::{FakeServer, frame, frame_captured, now_us};
 use pistreamer_e2e::server::{PATTERN, Server};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
 use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn the_button_back_shows_the_picture_and_no_lost_server_before_it() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.eval(
+        "window.states = [];
+         document.querySelector('pi-camera').addEventListener('statechange', ({detail}) => states.push(detail.state));
+         location.href = 'login.css'",
+    )
+    .await?;
+    page.wait_for("location.pathname === '/login.css' && document.readyState === 'complete'")
+        .await?;
+    page.eval("void history.back()").await?;
+    // The very same document.
+    page.wait_for("window.states?.at(-1) === 'live'").await?;
+    let states = page.eval("states.join()").await?;
+    ensure!(
+        !states
+            .as_str()
+            .is_some_and(|states| states.contains("lost")),
+        "{states}"
+    );
+    Ok(())
+}
 
 #[tokio::test]
 async fn a_lost_server_is_told_and_its_return_is_live_without_reload() -> Result<()> {

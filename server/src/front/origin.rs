@@ -20,7 +20,7 @@ pub struct AllowedOrigins(Arc<[String]>);
 /// What the server's own pages may do: run their own scripts and WebAssembly, in workers too, and connect to cameras,
 /// also those of other servers. Older Safari does not count `ws:` as `'self'`.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; \
-    style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
+    style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; manifest-src 'self'; connect-src 'self' ws: wss:; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// Why a text is not an origin.
@@ -141,6 +141,40 @@ pub(super) fn is_asked_from_here(headers: &HeaderMap, secure: Secure, unsaid: bo
         Some(origin) => is_own(&origin, headers, secure),
         None => unsaid,
     }
+}
+
+/// The refusal of a page in the frame of another origin's page, which may not frame it: the browser would show an empty frame.
+/// What it says has nothing of a camera in it, and nothing to click. Frames without a referrer are left to the browser.
+pub(super) fn framed_elsewhere(state: &State, request: &Request) -> Option<Response> {
+    let headers = request.headers();
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let is_framed = match text(HeaderName::from_static("sec-fetch-dest")) {
+        Some(dest) => matches!(dest, "iframe" | "frame" | "embed" | "object"),
+        // Over plain HTTP they don't say. This path is for frames.
+        None => request.uri().path().ends_with("/embed"),
+    };
+    let mut parts = text(header::REFERER).filter(|_| is_framed)?.splitn(4, '/');
+    let (scheme, _, authority) = (parts.next()?, parts.next()?, parts.next()?);
+    let origin = normal(&format!("{scheme}//{authority}"))?;
+    let secure = request.extensions().get().copied().unwrap_or(Secure(false));
+    let from_here = is_asked_from_here(headers, secure, false);
+    let ticket = Query::parse(request.uri().query().unwrap_or_default());
+    let is_admitted =
+        (ticket.get("ticket")).is_some_and(|ticket| state.access.ticket_admits(ticket, &origin));
+    if from_here
+        || is_own(&origin, headers, secure)
+        || state.origins.contains(&origin)
+        || is_admitted
+    {
+        return None;
+    }
+    let text = format!(
+        "pages of {origin} may not show this camera: start pistreamer with --allow-origin {origin} to let them"
+    );
+    let mut response = refusal(StatusCode::FORBIDDEN, text);
+    let varies = HeaderValue::from_static("Referer, Sec-Fetch-Dest");
+    response.headers_mut().insert(header::VARY, varies);
+    Some(response)
 }
 
 /// A host without its port.

@@ -238,6 +238,57 @@ async fn a_role_is_good_for_what_it_says() {
     locked.server.stop().await;
 }
 
+#[tokio::test]
+async fn a_frame_of_a_page_that_may_not_show_the_camera_says_so() {
+    let open = TestServer::start(|typed| typed.allow_origin = vec!["http://dash.example".into()]);
+    let own = format!("http://{}/", open.address);
+    let evil = "http://evil.example/a/b";
+    let by_another = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: ";
+    for (path, referer, site_and, dest, refused) in [
+        ("/embed", evil, "", "", true),
+        ("/embed?camera=0", evil, "", "", true),
+        ("/", evil, by_another, "iframe\r\n", true),
+        ("/embed", evil, by_another, "object\r\n", true),
+        // A link.
+        ("/embed", evil, by_another, "document\r\n", false),
+        ("/", evil, "", "", false),
+        // They may.
+        (
+            "/embed",
+            "http://dash.example/",
+            by_another,
+            "iframe\r\n",
+            false,
+        ),
+        ("/embed", own.as_str(), "", "", false),
+        // The browser has to judge, and knows more than a proxy may have told.
+        ("/embed", "", by_another, "iframe\r\n", false),
+        (
+            "/embed",
+            evil,
+            "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: ",
+            "iframe\r\n",
+            false,
+        ),
+    ] {
+        let headers = format!("Referer: {referer}\r\n{site_and}{dest}");
+        let answer = open.request("GET", path, &headers).await;
+        let answer = String::from_utf8_lossy(&answer).to_lowercase();
+        let is_refused = answer.starts_with("http/1.1 403");
+        assert_eq!(is_refused, refused, "{path} {headers}: {answer}");
+        if refused {
+            assert!(
+                answer.contains("--allow-origin http://evil.example "),
+                "{answer}"
+            );
+            assert!(
+                answer.contains("text/plain") && !answer.contains("frame-ancestors"),
+                "{answer}"
+            );
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_is_slowed_down_by_address_and_the_owner_is_not() {
     let locked = Locked::start();

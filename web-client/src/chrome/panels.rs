@@ -31,6 +31,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn show_overlay(this: &Panels, shown: bool);
     #[wasm_bindgen(method)]
+    pub(crate) fn keep_awake(this: &Panels, on: bool);
+    #[wasm_bindgen(method)]
     pub(crate) fn show_problem(this: &Panels, problem: Option<&str>);
     #[wasm_bindgen(method)]
     pub(crate) fn write_figures(
@@ -68,7 +70,12 @@ extern "C" {
         f: f64,
     );
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn start_recording(this: &Panels, types: &str) -> Result<(), JsValue>;
+    pub(crate) fn start_recording(
+        this: &Panels,
+        types: &str,
+        most: f64,
+        tell: &Function,
+    ) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     pub(crate) fn end_recording(this: &Panels) -> Promise;
     #[wasm_bindgen(method)]

@@ -114,6 +114,7 @@ impl Chrome {
         let numbers: Vec<String> = layout.matrix(zoom).iter().map(|n| js_number(*n)).collect();
         set("transform", &format!("matrix({})", numbers.join(",")));
         self.set_class("zoomed", zoom.factor > 1.001);
+        self.set_class("offers", layout.is_lost_in_portrait());
         self.show("b-zoom", zoom.factor > 1.001);
         self.write("b-zoom", &format!("{}×", text::tenths(zoom.factor)));
     }
@@ -130,7 +131,13 @@ impl Chrome {
     pub fn show(&self, id: &str, shown: bool) {
         let part = self.part(id);
         if part.has_attribute("hidden") == shown {
+            let focused = self.shadow.active_element();
             part.set_hidden(!shown);
+            // The button that took it away, such as Play, leaves the keyboard's focus to what is always there.
+            if !shown && focused.is_some_and(|focused| part.contains(Some(&focused))) {
+                // Fails for no element.
+                let _ = self.part("b-pause").focus();
+            }
         }
     }
 

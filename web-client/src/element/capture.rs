@@ -56,10 +56,10 @@ impl Capture {
         out.push(Effect::Panels(Pane::Record(size)));
     }
 
-    /// Ends a recording, if there is one.
-    pub(super) fn end_recording(&mut self, camera: &str, out: &mut Effects) {
+    /// Ends a recording, if there is one, by its user or because it is full.
+    pub(super) fn end_recording(&mut self, camera: &str, full: bool, out: &mut Effects) {
         if self.recording.take().is_some() {
-            out.push(Effect::Panels(Pane::EndRecording(camera.to_owned())));
+            out.push(Effect::Panels(Pane::EndRecording(camera.to_owned(), full)));
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Abilities {
     pub record: bool,
     /// Show it in a small window.
     pub float: bool,
+    /// Be touched, as a phone or a tablet.
+    pub touch: bool,
 }
 
 /// Whether the panels are there.
@@ -41,6 +43,8 @@ pub struct Controls {
     dismissed: Option<String>,
     /// What the user asked for that is done when the panels are there.
     waiting: Vec<Intent>,
+    /// Whether the user has not asked for them, and need not hear that they cannot be loaded.
+    unasked: bool,
 }
 
 impl Controls {
@@ -53,6 +57,7 @@ impl Controls {
             problem: None,
             dismissed: None,
             waiting: Vec::new(),
+            unasked: false,
         }
     }
 
@@ -72,8 +77,17 @@ impl Controls {
         false
     }
 
+    /// Loads the panels, unless that was tried before, for what is not worth a word.
+    pub(super) fn expect_panels(&mut self, out: &mut Effects) {
+        if self.panels == Panels::Absent {
+            self.load_panels(out);
+            self.unasked = true;
+        }
+    }
+
     /// Loads the panels, unless that is under way.
     pub(super) fn load_panels(&mut self, out: &mut Effects) {
+        self.unasked = false;
         if matches!(self.panels, Panels::Absent | Panels::Failed) {
             self.panels = Panels::Loading;
             out.push(Effect::LoadPanels);
@@ -88,6 +102,9 @@ impl Controls {
             return waiting;
         }
         self.panels = Panels::Failed;
+        if self.unasked {
+            return waiting;
+        }
         let words = "This cannot be loaded: the server does not answer. Try again";
         out.push(Effect::Toast(words.to_owned()));
         Vec::new()

@@ -47,6 +47,8 @@ pub enum Effect {
     Wake,
     /// Hide the toolbar.
     Sleep,
+    /// Say how it comes back, unless that was said before.
+    Hint,
     /// Have this finger's moves told wherever they go.
     CapturePointer(i32),
     /// Enter or leave full screen.
@@ -107,14 +109,16 @@ pub enum Pane {
     Help(bool),
     /// Show or hide the statistics.
     Overlay(bool),
+    /// Keep the screen on, or let it sleep.
+    KeepAwake(bool),
     /// Show what is wrong with the server's configuration, if anything is.
     Problem(Option<String>),
     /// Write the statistics.
     Figures(Box<Figures>),
     /// Record; first open a stage of that size, if there is none.
     Record(Option<(u32, u32)>),
-    /// End the recording and save it, named after that camera.
-    EndRecording(String),
+    /// End the recording and save it, named after that camera; whether it has reached its limit.
+    EndRecording(String, bool),
     /// Open the small window; first a stage of that size, if there is none.
     Float(Option<(u32, u32)>),
     /// Close the small window.

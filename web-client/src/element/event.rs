@@ -26,6 +26,8 @@ pub enum Event {
     ClickedBeside,
     /// The user is there.
     Awake,
+    /// The keyboard's focus is on a button.
+    Keyboard,
     /// The user has done nothing for a while; whether the keyboard's focus is on a button.
     Idle(bool),
     /// A finger, or a button of the mouse, on the stage.
@@ -42,6 +44,11 @@ pub enum Event {
     Panels(bool),
     /// The recording that was asked for runs, or why not.
     Recording(Option<String>),
+    /// The recording has reached its limit, or nothing comes of it.
+    Encoder {
+        /// Whether it is the limit.
+        full: bool,
+    },
     /// The recording has ended, or why there is none.
     Recorded(Option<String>),
     /// The small window is open, or why not.
@@ -81,6 +88,8 @@ pub struct Place {
     pub pixel_ratio: f64,
     /// Whether the page is shown, and the element in its window.
     pub visible: bool,
+    /// Whether it is all that is looked at: in full screen, or filling the window of a phone or tablet.
+    pub alone: bool,
 }
 
 /// What a finger does. Places are from the stage's top left.

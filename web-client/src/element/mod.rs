@@ -19,6 +19,7 @@ pub mod status;
 mod tests;
 
 use crate::geometry::Zoom;
+use crate::text;
 use capture::Capture;
 use choices::{Attributes, Changed, Choices};
 use controls::{Abilities, Controls, Panels};
@@ -46,6 +47,9 @@ pub struct Element {
     /// What is asked of it.
     pub choices: Choices,
     visible: bool,
+    alone: bool,
+    /// Whether the screen is kept on.
+    keeps_awake: bool,
 }
 
 impl Element {
@@ -64,6 +68,8 @@ impl Element {
             capture: Capture::default(),
             choices: Choices::new(attributes, stored),
             visible: true,
+            alone: false,
+            keeps_awake: false,
         }
     }
 
@@ -102,7 +108,18 @@ impl Element {
                 effects.push(Effect::Wake);
             }
             Event::Awake => effects.push(Effect::Wake),
-            Event::Idle(focused) if !focused && !self.controls.menu => effects.push(Effect::Sleep),
+            Event::Keyboard => {
+                effects.push(Effect::Wake);
+                if self.has_controls() {
+                    self.controls.expect_panels(effects);
+                }
+            }
+            Event::Idle(focused) if !focused && !self.controls.menu => {
+                effects.push(Effect::Sleep);
+                if self.controls.abilities.touch && self.has_controls() && self.status.is_live() {
+                    effects.push(Effect::Hint);
+                }
+            }
             Event::Idle(_) => {}
             Event::Pointer(pointer) => self.pointer(now, pointer, effects),
             Event::Wheel(at, by) => self.picture.zoom_by(Some(at), by, effects),
@@ -117,6 +134,13 @@ impl Element {
                 toast("Cannot record", refused, effects);
                 self.capture.recording(since, effects);
                 self.update_hidden(now);
+            }
+            Event::Encoder { full: true } => {
+                let camera = self.picture.camera();
+                self.capture.end_recording(camera, true, effects);
+            }
+            Event::Encoder { full: false } => {
+                effects.push(Effect::Toast(text::NOTHING_IS_RECORDED.to_owned()));
             }
             Event::Recorded(failed) => {
                 toast("No recording", failed, effects);
@@ -168,6 +192,19 @@ impl Element {
             }
         }
         self.status.show(now, self.picture.is_there(), out);
+        self.keep_awake(out);
+    }
+
+    /// The screen stays on while a live picture is all that is looked at.
+    fn keep_awake(&mut self, out: &mut Effects) {
+        let wanted = self.alone && self.visible && self.status.is_live();
+        if wanted {
+            self.controls.expect_panels(out);
+        }
+        if self.controls.has_panels() && wanted != self.keeps_awake {
+            self.keeps_awake = wanted;
+            out.push(Effect::Panels(Pane::KeepAwake(wanted)));
+        }
     }
 
     fn steer(&mut self, now: f64, out: &mut Effects) {
@@ -182,7 +219,7 @@ impl Element {
         self.picture.layout.stage = place.stage;
         self.picture.pixel_ratio = place.pixel_ratio;
         self.lay_out(out);
-        self.visible = place.visible;
+        (self.visible, self.alone) = (place.visible, place.alone);
         self.update_hidden(now);
     }
 
@@ -259,7 +296,8 @@ impl Element {
     /// Leaves nothing to be seen or handed out of the camera that was shown until now. A recording of it is saved.
     fn forget_camera(&mut self, out: &mut Effects) {
         // While the camera's name is known.
-        self.capture.end_recording(self.picture.camera(), out);
+        self.capture
+            .end_recording(self.picture.camera(), false, out);
         self.capture.clear(out);
         self.controls.set_problem(None, out);
         self.status.named("", out);
@@ -354,7 +392,8 @@ impl Element {
     /// Starts a recording, or ends it and saves it.
     fn record(&mut self, out: &mut Effects) {
         if self.capture.is_recording() {
-            self.capture.end_recording(self.picture.camera(), out);
+            self.capture
+                .end_recording(self.picture.camera(), false, out);
         } else if !self.picture.is_there() {
             let words = "There is no picture to record yet";
             out.push(Effect::Toast(words.to_owned()));

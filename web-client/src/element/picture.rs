@@ -107,7 +107,7 @@ impl Picture {
             let bytes = f64::from(frame.bytes);
             self.seen.stats.frame(now, bytes, frame.age);
             if let Some(seq) = frame.seq {
-                self.steering.frame(now, seq, bytes);
+                self.steering.frame(now, seq, bytes, frame.took);
             }
             self.seen.drawn += 1;
         }
@@ -239,6 +239,7 @@ impl Picture {
             Reason::Whole => String::from("automatic: full"),
             Reason::Screen => String::from("automatic: fits the screen"),
             Reason::Link(mbit) => format!("automatic: link carries {} Mbit/s", text::tenths(mbit)),
+            Reason::Device => String::from("automatic: this device draws no more"),
         };
         if let Some(fps) = self.wanted.max_fps {
             text.push_str(&format!(", {fps} per s"));

@@ -20,7 +20,7 @@ pub(super) fn listen(shell: &Shell) -> Vec<Listener> {
     let stage: &EventTarget = shell.chrome.stage();
     let shadow: &EventTarget = shell.chrome.shadow();
     let host: &EventTarget = &shell.host;
-    let table: [(&EventTarget, &'static str, Reaction); 13] = [
+    let table: [(&EventTarget, &'static str, Reaction); 14] = [
         (shadow, "click", |shell, event| shell.clicked(&event)),
         (document, "keydown", |shell, event| {
             shell.key(event.unchecked_ref());
@@ -29,6 +29,14 @@ pub(super) fn listen(shell: &Shell) -> Vec<Listener> {
             shell.send(event::Event::Awake)
         }),
         (host, "focusin", |shell, _| shell.send(event::Event::Awake)),
+        // From one part of the element to another, it is not told outside.
+        (shadow, "focusin", |shell, _| {
+            shell.send(if shell.is_at_button() {
+                event::Event::Keyboard
+            } else {
+                event::Event::Awake
+            });
+        }),
         (stage, "pointerdown", |shell, event| {
             shell.pointer_down(event.unchecked_ref());
         }),
@@ -172,7 +180,7 @@ impl Shell {
     }
 
     /// Whether the element is the page, rather than a part of one.
-    fn fills_window(&self) -> bool {
+    pub(super) fn fills_window(&self) -> bool {
         let rect = self.host.get_bounding_client_rect();
         let root = document().document_element();
         root.is_some_and(|root| {
@@ -213,16 +221,27 @@ impl Shell {
     }
 
     fn fullscreen_changed(&self) {
-        let host: &HtmlElement = &self.host;
-        let full = host.has_attribute("data-filled")
-            || document()
-                .fullscreen_element()
-                .is_some_and(|element| element == **host);
+        let full = self.is_full_screen();
         let label = if full {
             "Leave full screen"
         } else {
             "Full screen"
         };
         self.chrome.set_switched("b-full", full, label);
+        self.placed();
+    }
+
+    pub(super) fn is_full_screen(&self) -> bool {
+        let host: &HtmlElement = &self.host;
+        host.has_attribute("data-filled")
+            || document()
+                .fullscreen_element()
+                .is_some_and(|element| element == **host)
+    }
+
+    /// Whether the keyboard's focus is on a button.
+    pub(super) fn is_at_button(&self) -> bool {
+        let button = self.chrome.shadow().active_element();
+        button.is_some_and(|button| button.matches(":focus-visible").unwrap_or(false))
     }
 }

@@ -10,11 +10,11 @@ use crate::text;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, ImageBitmap};
+use web_sys::{Blob, ImageBitmap, ShadowRoot};
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
-    fn save(file: &Blob, name: &str);
+    fn save(script: &str, shadow: &ShadowRoot, file: &Blob, name: &str) -> Promise;
 }
 
 /// Pending promises of snapshots.
@@ -98,15 +98,25 @@ impl Shell {
         self.when(self.snapshot(), |shell, result| match result {
             Ok(jpeg) => {
                 let name = js::get(&jpeg, "name").as_string().unwrap_or_default();
-                shell.save(jpeg.unchecked_ref(), &name);
+                shell.save(jpeg.unchecked_ref(), &name, false);
             }
             Err(why) => shell.toast(&format!("No snapshot: {why}")),
         });
     }
 
-    fn save(&self, file: &Blob, name: &str) {
-        save(file, name);
-        self.toast(&format!("Saved {name}"));
+    /// Has the browser save a file, and tells of it. A full clip has ended by itself.
+    fn save(&self, file: &Blob, name: &str, full: bool) {
+        let words = if full {
+            text::CLIP_IS_FULL.to_owned()
+        } else {
+            format!("Saved {name}")
+        };
+        let saved = save(&js::script_url(), self.chrome.shadow(), file, name);
+        self.when(saved, move |shell, saved| match saved {
+            Ok(saved) if full || saved.is_truthy() => shell.toast(&words),
+            Ok(_) => {}
+            Err(why) => shell.toast(&format!("Cannot save: {why}")),
+        });
     }
 
     /// A copy of a picture came for the recording or the small window: it is drawn as it lies on the screen, unzoomed.
@@ -129,14 +139,21 @@ impl Shell {
     }
 
     pub(super) fn record(&self, panels: &Panels, stage: Option<(u32, u32)>) {
-        let started =
-            open_stage(panels, stage).and_then(|()| panels.start_recording(capture::TYPES));
+        let this = self.this.clone();
+        let tell = js::permanent::<dyn FnMut(bool), _>(move |full| {
+            if let Some(shell) = this.upgrade() {
+                shell.send(Event::Encoder { full });
+            }
+        });
+        let started = open_stage(panels, stage).and_then(|()| {
+            panels.start_recording(capture::TYPES, capture::MOST, tell.unchecked_ref())
+        });
         let refused = started.err().map(|error| js::error_text(&error));
         self.send(Event::Recording(refused));
     }
 
-    /// Ends a recording of that camera and saves it.
-    pub(super) fn end_recording(&self, panels: &Panels, camera: &str) {
+    /// Ends a recording of that camera and saves it. It is told where it has reached its limit.
+    pub(super) fn end_recording(&self, panels: &Panels, camera: &str, full: bool) {
         let stem = file_stem(camera, None, None);
         self.when(panels.end_recording(), move |shell, result| {
             shell.send(Event::Recorded(result.as_ref().err().cloned()));
@@ -144,7 +161,7 @@ impl Shell {
                 let kind = js::get(&file, "type").as_string().unwrap_or_default();
                 let is_mp4 = kind.starts_with("video/mp4");
                 let ending = if is_mp4 { "mp4" } else { "webm" };
-                shell.save(file.unchecked_ref(), &format!("{stem}.{ending}"));
+                shell.save(file.unchecked_ref(), &format!("{stem}.{ending}"), full);
             }
         });
     }

@@ -22,7 +22,16 @@ use crate::worker::{PipelineEvent, Runner};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
+use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, ShadowRoot, Storage};
+
+#[wasm_bindgen(module = "/src/browser.js")]
+extern "C" {
+    /// Whether this is a phone or a tablet.
+    fn touch() -> bool;
+    /// Whether the page is in nobody's frame.
+    fn is_top() -> bool;
+}
 
 /// Data attributes of the element's own state.
 const OF_ELEMENT: [&str; 2] = ["state", "filled"];
@@ -73,6 +82,7 @@ impl Shell {
         let abilities = Abilities {
             record: capture::can_record(),
             float: capture::can_float(),
+            touch: touch(),
         };
         let shell = Rc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -205,6 +215,7 @@ impl Shell {
             stage: (rect.width(), rect.height()),
             pixel_ratio: js::pixel_ratio(),
             visible: seen && !document().hidden(),
+            alone: self.is_full_screen() || touch() && is_top() && self.fills_window(),
         }
     }
 

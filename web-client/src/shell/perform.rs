@@ -15,6 +15,8 @@ use web_sys::{CustomEvent, CustomEventInit};
 
 /// The toolbar hides after this many ms without input.
 const IDLE: i32 = 3500;
+/// Where it is kept that the hint was given.
+const HINTED: &str = "pi-camera hinted";
 /// How long a message over the picture stays, in ms.
 const TOAST: i32 = 4000;
 
@@ -46,6 +48,7 @@ impl Shell {
             Effect::Toast(words) => self.toast(&words),
             Effect::Wake => self.wake(),
             Effect::Sleep => chrome.set_class("idle", true),
+            Effect::Hint => self.hint(),
             Effect::CapturePointer(id) => {
                 // Fails only for a finger that is gone by now.
                 let _ = chrome.stage().set_pointer_capture(id);
@@ -148,10 +151,11 @@ impl Shell {
             Pane::Help(true) => panels.show_help(),
             Pane::Help(false) => panels.close_help(),
             Pane::Overlay(shown) => panels.show_overlay(shown),
+            Pane::KeepAwake(on) => panels.keep_awake(on),
             Pane::Problem(problem) => panels.show_problem(problem.as_deref()),
             Pane::Figures(figures) => write_figures(&panels, &figures),
             Pane::Record(stage) => self.record(&panels, stage),
-            Pane::EndRecording(camera) => self.end_recording(&panels, &camera),
+            Pane::EndRecording(camera, full) => self.end_recording(&panels, &camera, full),
             Pane::Float(stage) => self.float(&panels, stage),
             Pane::Unfloat => panels.unfloat(),
             Pane::ClearStage => panels.clear_stage(),
@@ -217,13 +221,21 @@ impl Shell {
         *self.toast.borrow_mut() = Some(Timeout::new(TOAST, hide));
     }
 
+    /// Says once how the toolbar comes back.
+    fn hint(&self) {
+        let Some(storage) = storage() else { return };
+        if let Ok(None) = storage.get_item(HINTED) {
+            // Full or forbidden storage would have it said time and again.
+            if storage.set_item(HINTED, "1").is_ok() {
+                self.toast(text::TAP);
+            }
+        }
+    }
+
     fn wake(&self) {
         self.chrome.set_class("idle", false);
         let idle = self.weakly(|shell| {
-            let focused = shell.chrome.shadow().active_element();
-            let focused =
-                focused.is_some_and(|button| button.matches(":focus-visible").unwrap_or(false));
-            shell.send(Event::Idle(focused));
+            shell.send(Event::Idle(shell.is_at_button()));
         });
         *self.idle.borrow_mut() = Some(Timeout::new(IDLE, idle));
     }

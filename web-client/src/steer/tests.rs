@@ -6,6 +6,8 @@ use super::*;
 struct World {
     steering: Steering,
     now: f64,
+    /// How long this device draws a frame of the full size, in ms. It takes the next one when that is done.
+    drawing: f64,
     /// When the next frame may come.
     free_at: f64,
     due_at: f64,
@@ -25,6 +27,7 @@ impl World {
         Self {
             steering,
             now: 0.0,
+            drawing: 3.0,
             free_at: 0.0,
             due_at: 0.0,
             noise: 1,
@@ -49,9 +52,10 @@ impl World {
             if self.now >= self.free_at && self.now >= self.due_at - 1.0 {
                 let interval = want.max_fps.map_or(0.0, |fps| 1000.0 / f64::from(fps));
                 self.due_at = self.due_at.max(self.now - interval) + interval;
-                self.free_at = self.now + took;
+                let drawing = self.drawing / 4.0_f64.powi(halvings as i32);
+                self.free_at = self.now + took.max(drawing);
                 let seq = (self.now * FPS / 1000.0).round() as u64;
-                self.steering.frame(self.now + took, seq, bytes);
+                (self.steering).frame(self.now + took + drawing, seq, bytes, drawing);
             }
             self.now += 1000.0 / FPS;
             self.steering.tick(self.now);
@@ -111,6 +115,15 @@ fn on_a_link_that_is_too_small_it_settles_and_tries_ever_more_rarely() {
             .filter(|three| three[0].1 == three[2].1 && three[2].0 - three[0].0 < FIRST_HOLD / 2.0);
         assert!(tries.count() <= times.len() / 2 + 1, "{share}: {times:?}");
     }
+}
+
+#[test]
+fn a_device_that_is_too_slow_is_not_called_a_slow_link() {
+    let mut world = World::new(2000.0);
+    world.drawing = 50.0;
+    world.run(12.0, WHOLE * 20.0, 0.0);
+    assert_eq!(world.steering.want(), want(None, Some(15)));
+    assert_eq!(world.steering.reason(), Reason::Device);
 }
 
 #[test]

@@ -57,10 +57,15 @@ fn imports(section: &[u8], names: &mut HashMap<String, String>) -> Result<Vec<u8
         push_prefixed(&mut tight, input.prefixed()?);
         let name = std::str::from_utf8(input.prefixed()?).map_err(|_| Malformed("no UTF-8"))?;
         let number = names.len();
-        let short = names
-            .entry(name.to_owned())
-            .or_insert_with(|| short(number));
-        push_prefixed(&mut tight, short.as_bytes());
+        // Another one is that of an export of ours, which needs no code between.
+        if name.starts_with("__wb") {
+            let short = names
+                .entry(name.to_owned())
+                .or_insert_with(|| short(number));
+            push_prefixed(&mut tight, short.as_bytes());
+        } else {
+            push_prefixed(&mut tight, name.as_bytes());
+        }
         // A function and its type: wasm-bindgen imports nothing else.
         if input.byte()? != 0 {
             return Err(Malformed("an import that is no function"));
@@ -148,6 +153,14 @@ mod tests {
         assert_eq!(tight, expected);
         assert_eq!(names["__wbg_now_0f"], "a0");
         assert_eq!(names["__wbg_then_ab"], "b0");
+    }
+
+    #[test]
+    fn what_a_script_exports_is_imported_by_its_own_name() {
+        let mut module = PREAMBLE.to_vec();
+        module.extend(b"\x02\x0b\x01\x01m\x05touch\x00\x00");
+        let (tight, names) = tighten(&module).unwrap();
+        assert_eq!((tight, names.len()), (module, 0));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub(super) async fn guard(
     }
     // What mjpg-streamer has at `/` is no page.
     let is_page = route.refusal == Refusal::Page && query.action().is_none();
+    if is_page && let Some(refused) = origin::framed_elsewhere(&state, &request) {
+        return refused;
+    }
     match admit(&state, &query, &request, route.needs).await {
         Ok(grant) if is_page => match page::without_key(&state, &grant, &query, &request) {
             Some(response) => response,

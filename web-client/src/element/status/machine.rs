@@ -73,6 +73,8 @@ pub(crate) struct Machine {
     pub(super) drawn: Option<Drawn>,
     heard_at: f64,
     probe_at: Option<f64>,
+    /// Since when the page is seen again, with a connection from before.
+    shown_at: Option<f64>,
 }
 
 impl Machine {
@@ -97,6 +99,7 @@ impl Machine {
             drawn: None,
             heard_at: now,
             probe_at: None,
+            shown_at: None,
         }
     }
 
@@ -196,6 +199,11 @@ impl Machine {
         if self.is_down() {
             return;
         }
+        // A page that was put away, as for the button back, finds its connection closed: that is no news of the server.
+        let shown_at = self.shown_at.take();
+        if self.link == Link::Up && shown_at.is_some_and(|at| now - at < PROBE) {
+            return self.connect(now);
+        }
         let pause = self.backoff.pause(random);
         self.link = Link::Down {
             retry_at: self.hidden.is_none().then_some(now + pause),
@@ -253,6 +261,7 @@ impl Machine {
                 Link::Down { .. } => self.retry(now),
                 Link::Opening { .. } => {}
                 Link::Up => {
+                    self.shown_at = Some(now);
                     self.probe_at = Some(now + PROBE);
                     self.tell_server();
                 }

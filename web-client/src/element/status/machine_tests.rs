@@ -282,6 +282,28 @@ fn a_connection_that_died_in_the_dark_is_noticed_soon() {
 }
 
 #[test]
+fn a_connection_that_ended_in_the_dark_is_no_lost_server_unless_the_next_fails_too() {
+    let mut machine = live();
+    machine.set_hidden(300.0, true);
+    machine.set_hidden(9000.0, false);
+    machine.take_actions();
+    // What its worker had still to say.
+    machine.frame(9000.5, Some(2), Some(20.0));
+    machine.closed(9001.0, "no connection", 0.5);
+    assert_eq!(machine.take_actions(), [Action::Connect]);
+    assert_ne!(machine.state(9002.0).kind, Kind::Lost);
+    machine.closed(9003.0, "no connection", 0.5);
+    assert_eq!(machine.state(9004.0).kind, Kind::Lost);
+    // Later its end is the server's.
+    let mut machine = live();
+    machine.set_hidden(300.0, true);
+    machine.set_hidden(9000.0, false);
+    machine.frame(9010.0, Some(2), Some(20.0));
+    machine.closed(9000.0 + PROBE, "no connection", 0.5);
+    assert_eq!(machine.state(9001.0 + PROBE).kind, Kind::Lost);
+}
+
+#[test]
 fn paused_stays_paused_when_the_page_is_seen_again() {
     let mut machine = live();
     machine.pause(300.0);

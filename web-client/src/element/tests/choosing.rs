@@ -64,7 +64,7 @@ fn another_camera_leaves_nothing_of_the_one_before() {
     let effects = page.does(Event::Attributes(Box::new(other), Some("mirror=1".into())));
     // The recording is named after the camera that it is of.
     assert!(
-        effects.contains(&Effect::Panels(Pane::EndRecording("yard".into()))),
+        effects.contains(&Effect::Panels(Pane::EndRecording("yard".into(), false))),
         "{effects:?}"
     );
     assert!(
@@ -120,7 +120,7 @@ fn a_recording_starts_with_the_panels_and_ends_with_a_file() {
     );
     let effects = page.intends(Intent::Record);
     assert!(
-        effects.contains(&Effect::Panels(Pane::EndRecording("yard".into()))),
+        effects.contains(&Effect::Panels(Pane::EndRecording("yard".into(), false))),
         "{effects:?}"
     );
     let effects = page.does(Event::Recorded(Some("nothing was recorded".into())));
@@ -254,4 +254,77 @@ fn what_is_wrong_with_the_configuration_is_no_matter_of_a_bare_element() {
     page.hears(hello());
     let problem = Some("line 3".into());
     assert_eq!(page.hears(ServerMessage::Configuration { problem }), []);
+}
+
+#[test]
+fn a_recording_that_reaches_its_limit_ends_with_a_file_and_a_silent_encoder_is_told() {
+    let mut page = Page::live().with_panels();
+    page.intends(Intent::Record);
+    page.does(Event::Recording(None));
+    let effects = page.does(Event::Encoder { full: false });
+    let words = Effect::Toast(crate::text::NOTHING_IS_RECORDED.into());
+    assert!(effects.contains(&words), "{effects:?}");
+    let ends = Effect::Panels(Pane::EndRecording("yard".into(), true));
+    assert!(page.does(Event::Encoder { full: true }).contains(&ends));
+    // The encoder may have more to say until it has stopped.
+    assert!(!page.does(Event::Encoder { full: true }).contains(&ends));
+}
+
+#[test]
+fn the_screen_stays_on_while_a_live_picture_is_all_that_is_looked_at() {
+    let awake = |effects: &[Effect]| {
+        let mut kept = effects.iter().filter_map(|effect| match effect {
+            Effect::Panels(Pane::KeepAwake(on)) => Some(*on),
+            _ => None,
+        });
+        kept.next_back()
+    };
+    let mut page = Page::live();
+    let alone = Place {
+        alone: true,
+        ..PLACE
+    };
+    let effects = page.does(Event::Placed(alone));
+    assert!(effects.contains(&Effect::LoadPanels), "{effects:?}");
+    assert_eq!(awake(&page.does(Event::Panels(true))), Some(true));
+    // Nothing comes: it may sleep.
+    page.now += 2500.0;
+    assert_eq!(awake(&page.does(Event::StaleDue)), Some(false));
+    page.draws(2);
+    assert_eq!(page.kind(), Kind::Live);
+    let hidden = Place {
+        visible: false,
+        ..alone
+    };
+    assert_eq!(awake(&page.does(Event::Placed(hidden))), Some(false));
+    // Among other things on a page.
+    let mut page = Page::live().with_panels();
+    assert_eq!(awake(&page.does(Event::Placed(PLACE))), None);
+}
+
+#[test]
+fn what_was_not_asked_for_is_missed_without_a_word() {
+    let told = |effects: &[Effect]| {
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Toast(_)))
+    };
+    let mut page = Page::live();
+    assert!(page.does(Event::Keyboard).contains(&Effect::LoadPanels));
+    assert!(!told(&page.does(Event::Panels(false))));
+    // It is not tried at each key, but when it is asked for.
+    assert!(!page.does(Event::Keyboard).contains(&Effect::LoadPanels));
+    assert!(page.intends(Intent::Menu).contains(&Effect::LoadPanels));
+    assert!(told(&page.does(Event::Panels(false))));
+}
+
+#[test]
+fn fingers_are_told_how_the_controls_come_back() {
+    for touch in [false, true] {
+        let mut page = Page::live();
+        page.element.controls.abilities.touch = touch;
+        let effects = page.does(Event::Idle(false));
+        assert!(effects.contains(&Effect::Sleep));
+        assert_eq!(effects.contains(&Effect::Hint), touch);
+    }
 }

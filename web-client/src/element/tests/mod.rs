@@ -34,6 +34,7 @@ const PLACE: Place = Place {
     stage: (800.0, 600.0),
     pixel_ratio: 1.0,
     visible: true,
+    alone: false,
 };
 
 fn attributes() -> Attributes {
@@ -79,6 +80,7 @@ impl Page {
         let abilities = Abilities {
             record: true,
             float: true,
+            touch: false,
         };
         let key = attributes.storage_key();
         let stored: BTreeMap<_, _> = stored
