@@ -143,18 +143,32 @@ impl Canvas {
         colour: Rgb,
         opacity: f32,
     ) -> f32 {
-        let mut x = at.0;
         let radius = size * weight / 2.0;
+        let cover = |distance| edge(distance - radius) * opacity;
+        self.letters(text, at, size, radius, colour, cover)
+    }
+
+    /// The same with the cover that it has at a distance from the middle of a stroke; none further away than `reach`.
+    pub(crate) fn letters(
+        &mut self,
+        text: &str,
+        at: (f32, f32),
+        size: f32,
+        reach: f32,
+        colour: Rgb,
+        cover: impl Fn(f32) -> f32,
+    ) -> f32 {
+        let mut x = at.0;
         for letter in text.chars() {
             let glyph = font::Glyph::new(letter, size);
             let corner = (x, at.1);
             let end = (corner.0 + glyph.width, corner.1 + size);
             self.shape(
-                (corner.0 - radius, corner.1 - radius),
-                (end.0 + radius, end.1 + radius),
+                (corner.0 - reach, corner.1 - reach),
+                (end.0 + reach, end.1 + reach),
                 |x, y| {
-                    let distance = glyph.distance((x - corner.0, y - corner.1)) - radius;
-                    (colour, edge(distance) * opacity)
+                    let distance = glyph.distance((x - corner.0, y - corner.1));
+                    (colour, cover(distance))
                 },
             );
             x += font::advance(letter, size);

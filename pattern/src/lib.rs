@@ -10,7 +10,9 @@
 //! which a frame is made.
 
 mod canvas;
+mod enlarge;
 mod font;
+mod lake;
 mod motif;
 mod noise;
 mod overlay;
@@ -23,6 +25,7 @@ pub mod strip;
 pub use motif::Motif;
 pub use picture::Picture;
 pub use renderer::{Look, Renderer};
+pub use scene::Scene;
 pub use strip::{Painted, read_back};
 
 /// Smallest picture in which the strip and the digits can be read.

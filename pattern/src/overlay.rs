@@ -130,10 +130,12 @@ fn title(width: usize, unit: f32) -> (Plate, i64, i64) {
         (size + 2.0 * edge) as usize,
     );
     // Thinner and thinner strokes over each other make a soft shadow.
-    for step in 0..10 {
-        let weight = 0.2 + 0.05 * step as f32;
-        canvas.text(words, (edge, edge), size, weight, SHADOW, 0.055);
-    }
+    let strokes = [0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65].map(|of| size * of / 2.0);
+    let widest = strokes[strokes.len() - 1];
+    canvas.letters(words, (edge, edge), size, widest, SHADOW, |distance| {
+        let through = |stroke: &f32| 1.0 - 0.055 * super::canvas::edge(distance - stroke);
+        1.0 - strokes.iter().map(through).product::<f32>()
+    });
     canvas.text(words, (edge, edge), size, 0.17, WHITE, 1.0);
     let x = (width - canvas.width.min(width)) / 4 * 2;
     (Plate::new(&canvas), x as i64, (unit * 0.035) as i64 / 2 * 2)

@@ -1,7 +1,7 @@
 //! What the pattern shows: a lake before mountains on a windy afternoon, in plates that slide past each other.
 //!
 //! Painted once, in fractions of the picture's height, so that it is the same scene at every size. Moving it belongs to
-//! [`super::renderer`], and what is written over it to [`super::overlay`].
+//! [`super::lake`], and what is written over it to [`super::overlay`].
 
 use super::canvas::{Canvas, Rgb, blend, edge, opaque, scale};
 use super::noise::{Fractal, Grain, Rng};
@@ -17,16 +17,18 @@ pub(crate) struct Panorama {
     pub speed: f32,
 }
 
-/// All the plates.
-pub(crate) struct Scene {
+/// All the plates, for pictures of one size.
+pub struct Scene {
+    /// Width and height.
+    pub(crate) size: (usize, usize),
     /// Sky, mountains, hills and far shore, from back to front.
-    pub backdrop: Vec<Panorama>,
+    pub(crate) backdrop: Vec<Panorama>,
     /// The near shore.
-    pub meadow: Panorama,
-    pub balloons: [Plate; 2],
-    pub boat: Plate,
+    pub(crate) meadow: Panorama,
+    pub(crate) balloons: [Plate; 2],
+    pub(crate) boat: Plate,
     /// The line in which the water begins; even.
-    pub waterline: usize,
+    pub(crate) waterline: usize,
 }
 
 /// Where the water begins, as a fraction of the height.
@@ -46,13 +48,15 @@ struct Painter {
 }
 
 impl Scene {
-    pub(crate) fn new(width: usize, height: usize, seed: u64) -> Self {
+    /// Paints the plates, which takes time. Both sizes are even; the same seed gives the same scene.
+    pub fn new(width: usize, height: usize, seed: u64) -> Self {
         let painter = Painter {
             height: height as f32,
             period: ((width as f32 * PERIOD) as usize).next_multiple_of(2),
             seed,
         };
         Self {
+            size: (width, height),
             backdrop: vec![
                 painter.sky(),
                 painter.mountains(),

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use pistreamer_pattern::{Painted, Picture, Renderer, read_back, strip};
+use pistreamer_pattern::{Painted, Picture, Renderer, Scene, read_back, strip};
 use turbojpeg::{Compressor, Decompressor, PixelFormat, Subsamp, YuvImage};
 
 const NOW: u64 = 1_764_000_000_123_456;
@@ -180,5 +180,47 @@ fn a_frame_is_as_large_as_a_photograph_of_its_size() {
                 "{width}x{height}, frame {seq}: {bytes} bytes"
             );
         }
+    }
+}
+
+#[test]
+fn a_coarse_scene_is_the_same_one_less_sharp_and_its_writing_is_read_as_ever() {
+    for (width, height) in [(640, 480), (1280, 720), (1920, 1080)] {
+        let mut coarse = Picture::new(width, height);
+        let mut renderer = Renderer::coarse(width, height, 30.0, 1);
+        assert!(renderer.is_coarse());
+        renderer.render(42, NOW, &mut coarse);
+        let whole = frame(width, height, 1, 42);
+        let painted = Painted {
+            seq: 42,
+            captured_us: NOW,
+        };
+        let [luma, ..] = coarse.planes();
+        assert_eq!(read_back(luma, width, width, height), Some(painted));
+        for (plane, (coarse, whole)) in coarse.planes().into_iter().zip(whole.planes()).enumerate()
+        {
+            let apart = coarse
+                .iter()
+                .zip(whole)
+                .map(|(&a, &b)| u64::from(a.abs_diff(b)));
+            let apart = apart.sum::<u64>() as f64 / whole.len() as f64;
+            assert!(apart < 12.0, "{width}x{height}, plane {plane}: {apart}");
+        }
+        renderer.refine(Scene::new(width, height, 1));
+        renderer.render(42, NOW, &mut coarse);
+        assert!(!renderer.is_coarse() && coarse.planes() == whole.planes());
+    }
+}
+
+#[test]
+fn pictures_of_every_shape_begin_with_a_coarse_scene() {
+    for (width, height) in [(160, 120), (8192, 120), (160, 5184), (1002, 122)] {
+        let mut picture = Picture::new(width, height);
+        let renderer = Renderer::coarse(width, height, 30.0, 1);
+        assert_eq!(renderer.is_coarse(), (width, height) != (160, 120));
+        renderer.render(7, NOW, &mut picture);
+        let [luma, ..] = picture.planes();
+        let seq = read_back(luma, width, width, height).map(|painted| painted.seq);
+        assert_eq!(seq, Some(7), "{width}x{height}");
     }
 }

@@ -4,15 +4,17 @@
 
 mod controls;
 mod pool;
+mod refined;
 
 use crate::source::pace::{self, Pace};
 use crate::source::spec::{Ends, Entry, Identity, Kind, Options};
 use crate::source::{Config, Image, Mode, Port, Source, SourceError};
 use crate::util::clock;
 use controls::Setup;
-use pistreamer_pattern::{LARGEST, Renderer, SMALLEST};
+use pistreamer_pattern::{LARGEST, SMALLEST};
 use pistreamer_protocol::message::Camera;
 use pool::Pool;
+use refined::Refined;
 use std::sync::Arc;
 
 /// The scene that is shown.
@@ -63,7 +65,7 @@ pub(crate) struct PatternSource {
     seed: u64,
     pool: Pool,
     /// Made by the first run.
-    renderer: Option<Renderer>,
+    renderer: Option<Refined>,
     setup: Setup,
 }
 
@@ -128,7 +130,7 @@ impl Source for PatternSource {
         let (width, height) = (width as usize, height as usize);
         let renderer = self
             .renderer
-            .get_or_insert_with(|| Renderer::new(width, height, fps, self.seed));
+            .get_or_insert_with(|| Refined::new(width, height, fps, self.seed));
         port.controls(&self.setup.controls());
         port.open(self.mode.clone());
         let mut pace = Pace::new(port.demand(), fps);
@@ -144,6 +146,7 @@ impl Source for PatternSource {
             let (time, look) = (self.setup.time(seq, fps), self.setup.look);
             renderer.render_at(time, look, seq, captured_us, lent.picture());
             port.frame(captured_us, Image::Yuv(Box::new(lent)));
+            renderer.refine();
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::demand::Demand;
 use crate::source::{Layout, RawFrame, Report, Sink, Transform};
-use pistreamer_pattern::{Painted, read_back};
+use pistreamer_pattern::{Look, Painted, Picture, Renderer, read_back};
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -102,4 +102,72 @@ fn frames_tell_the_number_and_time_that_the_source_gives_them() {
 #[test]
 fn nothing_is_painted_without_viewers() {
     assert_eq!(watch(&Demand::default()), []);
+}
+
+/// Notes whether a frame is painted as that renderer paints it, and stops the source once one is painted as the last is.
+struct Compare {
+    demand: Demand,
+    renderers: [Renderer; 2],
+    seen: Mutex<Vec<usize>>,
+}
+
+impl Sink for Compare {
+    fn frame(&self, frame: RawFrame) {
+        let Image::Yuv(pixels) = &frame.image else {
+            panic!("the pattern is samples");
+        };
+        let Layout::I420([luma, ..]) = pixels.yuv().layout else {
+            panic!("the pattern is I420");
+        };
+        let time = frame.seq as f64 / FPS;
+        let is_of = |renderer: &Renderer| {
+            let mut picture = Picture::new(640, 480);
+            renderer.render_at(
+                time,
+                Look::default(),
+                frame.seq,
+                frame.captured_us,
+                &mut picture,
+            );
+            picture.planes()[0] == luma.data
+        };
+        let which = self.renderers.iter().position(is_of);
+        let which = which.expect("it is painted otherwise");
+        self.seen.lock().unwrap().push(which);
+        if which == 1 {
+            self.demand.stop();
+        }
+    }
+
+    fn again(&self, _: RawFrame) {}
+
+    fn report(&self, _: Report<'_>) {}
+}
+
+const FPS: f64 = 100.0;
+
+#[test]
+fn the_first_picture_waits_for_a_coarse_scene_alone_and_the_whole_one_follows() {
+    let demand = Demand::default();
+    let _viewer = demand.hold();
+    let compare = Arc::new(Compare {
+        demand: demand.clone(),
+        renderers: [
+            Renderer::coarse(640, 480, FPS, 1),
+            Renderer::new(640, 480, FPS, 1),
+        ],
+        seen: Mutex::default(),
+    });
+    let port = Port::new(Arc::clone(&compare) as Arc<dyn Sink>, demand.clone());
+    let config = Config {
+        width: 640,
+        height: 480,
+        fps: FPS,
+        transform: Transform::default(),
+    };
+    PatternSource::new(config, 1).unwrap().run(&port).unwrap();
+    let seen = compare.seen.lock().unwrap();
+    assert_eq!(seen.first(), Some(&0));
+    assert_eq!(seen.last(), Some(&1));
+    assert!(seen.is_sorted(), "{seen:?}");
 }
