@@ -337,7 +337,7 @@ pub(crate) struct Capture {
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     pub(crate) size: Option<String>,
 
-    /// Frames per second, 0.1 to 240, of every camera [default: 30]
+    /// Frames per second, 0.1 to 240, of every camera [default: 30; 15 on a machine with 512 MB of memory or less]
     #[arg(long, value_name = "RATE")]
     pub(crate) fps: Option<f64>,
 

@@ -23,6 +23,9 @@ pub(super) fn run(typed: &cli::Serve) -> anyhow::Result<()> {
     for file in &loaded.files {
         tracing::info!(file = %file.display(), "configuration read");
     }
+    if let Some(decided) = loaded.decided_by_memory() {
+        tracing::info!("{decided}");
+    }
     loaded.warn_of_passwords();
     loaded.warn_of_absent();
     loaded.warn_of_useless();

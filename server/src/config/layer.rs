@@ -1,5 +1,6 @@
 //! Settings from one place, and what several places make together, each value with its origin.
 
+use super::board;
 use super::setting::{self, ALL, CAMERA, Setting, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub enum Origin {
     /// Nothing was given.
     Default,
+    /// Nothing was given, and this machine has little memory.
+    SmallBoard,
     /// A line and column of a file, from 1; 0 is the file as a whole.
     File {
         /// The file.
@@ -30,6 +33,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::SmallBoard => write!(f, "default for {}", board::NAME),
             Self::File { file, line: 0, .. } => write!(f, "{}", file.display()),
             Self::File { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
             Self::Environment(name) => write!(f, "${name}"),
@@ -58,14 +62,14 @@ impl Problem {
 
     /// Whether it is about what stands at a place, rather than about what is missing.
     pub(super) fn has_place(&self) -> bool {
-        self.origin != Origin::Default
+        !matches!(self.origin, Origin::Default | Origin::SmallBoard)
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
-            Origin::Default => f.write_str(&self.text),
+            Origin::Default | Origin::SmallBoard => f.write_str(&self.text),
             origin => write!(f, "{origin}: {}", self.text),
         }
     }
@@ -146,7 +150,7 @@ impl Values {
         })
     }
 
-    fn has(&self, setting: &Setting) -> bool {
+    pub(super) fn has(&self, setting: &Setting) -> bool {
         self.given.contains_key(&setting.path())
     }
 

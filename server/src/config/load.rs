@@ -2,8 +2,8 @@
 
 use super::checked::{self, Checked};
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems};
-use super::setting::{KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
-use super::{Config, file, flags, show};
+use super::setting::{FPS, KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
+use super::{Config, board, file, flags, show};
 use crate::access::Store;
 use crate::camera::{Id, Settings};
 use crate::cli::{self, Serve};
@@ -25,6 +25,8 @@ pub(crate) struct Places {
     pub(crate) usual: Vec<PathBuf>,
     /// The one that was named.
     pub(crate) named: Option<PathBuf>,
+    /// The one in which the machine tells its memory, on which defaults depend.
+    pub(crate) memory: PathBuf,
 }
 
 impl Places {
@@ -37,6 +39,7 @@ impl Places {
         Self {
             usual: vec![SYSTEM.into(), "pistreamer.toml".into()],
             named: named.map(Path::to_owned).or_else(in_environment),
+            memory: board::MEMORY.into(),
         }
     }
 
@@ -76,7 +79,9 @@ impl Places {
                 Err(Problems(several)) => problems.extend(several),
             }
         }
-        (files, Layer::merged(&layers), problems)
+        let mut merged = Layer::merged(&layers);
+        board::complete(&mut merged.cameras, &self.memory);
+        (files, merged, problems)
     }
 }
 
@@ -174,6 +179,19 @@ impl Loaded {
         }
     }
 
+    /// What this machine's memory has decided, where it has.
+    pub(crate) fn decided_by_memory(&self) -> Option<String> {
+        let mut cameras = self.merged.cameras.iter();
+        let rate = cameras.find_map(|camera| {
+            let rate = camera.get(&FPS)?;
+            (rate.origin == Origin::SmallBoard).then(|| rate.value.to_toml())
+        })?;
+        Some(format!(
+            "this machine has {name} of memory: the default for {name} is {rate} frames a second; --fps and fps decide otherwise",
+            name = board::NAME
+        ))
+    }
+
     /// Warns of cameras of which something is not there.
     pub(crate) fn warn_of_absent(&self) {
         for problem in &self.absent {
@@ -264,6 +282,7 @@ pub(super) fn state_dir_of_system() -> Option<PathBuf> {
     let places = Places {
         usual: vec![SYSTEM.into()],
         named: None,
+        memory: board::MEMORY.into(),
     };
     let layers = places.layers().0.into_iter().map(|(_, layer)| layer);
     let merged = Layer::merged(&layers.collect::<Vec<_>>());
@@ -315,6 +334,7 @@ pub(crate) fn check(path: &Path) -> Result<String, Problems> {
     let places = Places {
         usual: Vec::new(),
         named: Some(path.to_owned()),
+        memory: board::MEMORY.into(),
     };
     let (layers, problems) = places.layers();
     let layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();

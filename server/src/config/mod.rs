@@ -1,6 +1,7 @@
 //! What was typed, checked and completed: the only home of defaults. Each stage gets its own plain `Config` from here.
 
 mod addresses;
+mod board;
 mod checked;
 mod example;
 mod file;
@@ -104,7 +105,9 @@ impl Push {
     /// With everything that is wrong.
     pub(crate) fn new(typed: &cli::Push) -> Result<Self, Problems> {
         let layers = [load::environment()?, flags::push(typed)];
-        let (cameras, log, useless) = checked::pushed(&Layer::merged(&layers))?;
+        let mut merged = Layer::merged(&layers);
+        board::complete(&mut merged.cameras, Path::new(board::MEMORY));
+        let (cameras, log, useless) = checked::pushed(&merged)?;
         let [camera] =
             <[Settings; 1]>::try_from(cameras).map_err(|_| ConfigError::SeveralPushed)?;
         if camera.source.takes_pushes() {

@@ -344,7 +344,8 @@ settings! {
         .sample(r#""/etc/pistreamer/door.key""#);
     SIZE = setting(CAMERA, "size", Kind::Text, "Picture size, even numbers from 64x64 to 8192x8192.")
         .flag("size").default(r#""1280x720""#);
-    FPS = setting(CAMERA, "fps", Kind::Number, "Frames per second, 0.1 to 240.")
+    FPS = setting(CAMERA, "fps", Kind::Number, "Frames per second, 0.1 to 240. On a machine with 512 MB of memory \
+         or less it is 15, where it is not set.")
         .flag("fps").default("30");
     QUALITY = setting(CAMERA, "quality", Kind::Count, "JPEG quality, 1 to 100.")
         .flag("quality").default("80");

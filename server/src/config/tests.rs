@@ -290,6 +290,7 @@ fn the_last_place_that_says_something_wins_and_each_value_says_where_it_is_from(
             file("2", two),
         ],
         named: Some(file("3", "[log]\njson = true\n")),
+        memory: board::MEMORY.into(),
     };
     let typed = Serve {
         no_auth: true,
@@ -333,9 +334,82 @@ fn the_last_place_that_says_something_wins_and_each_value_says_where_it_is_from(
     let missing = Places {
         usual: Vec::new(),
         named: Some("/no/such/file.toml".into()),
+        memory: board::MEMORY.into(),
     };
     let said = Loaded::from(&missing, &typed).unwrap_err().to_string();
     assert_eq!(said, "/no/such/file.toml: there is no such file");
+}
+
+#[test]
+fn a_machine_with_512_mb_has_a_lower_rate_unless_one_is_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let loaded = |kilobytes: &str, cameras: &str, typed: &Serve| {
+        let memory = format!("MemTotal:       {kilobytes} kB\nMemFree:          100 kB\n");
+        let places = Places {
+            usual: vec![file("pistreamer.toml", cameras)],
+            named: None,
+            memory: file("meminfo", &memory),
+        };
+        Loaded::from(&places, typed).unwrap()
+    };
+    let open = Serve {
+        no_auth: true,
+        ..Serve::default()
+    };
+    let two = "[[camera]]\nsource = \"pattern\"\n[[camera]]\nsource = \"auto\"\nfps = 30\nsize = \"1920x1080\"";
+    let rates = |loaded: &Loaded| -> Vec<_> {
+        let cameras = loaded.config.cameras.iter();
+        cameras
+            .map(|camera| (camera.capture.width, camera.capture.fps))
+            .collect()
+    };
+    // A Zero 2 W without and with memory for the GPU, and a Pi 3.
+    for kilobytes in ["524288", "437612"] {
+        let small = loaded(kilobytes, two, &open);
+        assert_eq!(rates(&small), [(1280, 15.0), (1920, 30.0)]);
+        let shown = small.shown();
+        assert!(
+            shown.contains(
+                "size = \"1280x720\"  # default for 512 MB\nfps = 15  # default for 512 MB"
+            ),
+            "{shown}"
+        );
+        let said = small.decided_by_memory().unwrap();
+        assert!(
+            said.contains("the default for 512 MB is 15 frames a second"),
+            "{said}"
+        );
+    }
+    for kilobytes in ["524289", "948280", "much"] {
+        let large = loaded(kilobytes, two, &open);
+        assert_eq!(rates(&large), [(1280, 30.0), (1920, 30.0)], "{kilobytes}");
+        assert_eq!(large.decided_by_memory(), None);
+        assert!(!large.shown().contains("512 MB"));
+    }
+    let typed = Serve {
+        capture: cli::Capture {
+            fps: Some(25.0),
+            ..Default::default()
+        },
+        ..open.clone()
+    };
+    let small = loaded("437612", two, &typed);
+    assert_eq!(rates(&small), [(1280, 25.0), (1920, 25.0)]);
+    assert_eq!(small.decided_by_memory(), None);
+    let without = Places {
+        usual: Vec::new(),
+        named: None,
+        memory: "/no/such/file".into(),
+    };
+    assert_eq!(
+        rates(&Loaded::from(&without, &open).unwrap()),
+        [(1280, 30.0)]
+    );
 }
 
 #[test]
