@@ -4,6 +4,7 @@ use crate::access::{Access, Code, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Tls};
+use crate::lan::{self, Offer};
 use crate::push;
 use crate::session::Roster;
 use crate::source::{Source, Spec};
@@ -22,6 +23,8 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub struct App {
     cameras: Registry,
     listeners: Vec<Listener>,
+    /// What is announced, where it is to be.
+    offer: Option<Offer>,
     state: front::State,
 }
 
@@ -61,9 +64,18 @@ impl App {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };
+        let offer = config.announce.then(|| {
+            let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+            let offer = Offer::new(&addresses, state.tls.is_some(), cameras.clone());
+            if offer.is_none() {
+                tracing::info!("not announced on the local network: this machine alone reaches it");
+            }
+            offer
+        });
         let app = Self {
             cameras,
             listeners,
+            offer: offer.flatten(),
             state,
         };
         if let Some(store) = &config.keys {
@@ -177,10 +189,16 @@ impl App {
         let Self {
             cameras,
             listeners,
+            offer,
             state,
         } = self;
         for listener in listeners {
             state.tasks.spawn(front::serve(listener, state.clone()));
+        }
+        if let Some(offer) = offer {
+            state
+                .tasks
+                .spawn(lan::announce(offer, state.shutdown.clone()));
         }
         let (access, until) = (state.access.clone(), state.shutdown.clone());
         state.tasks.spawn(async move { access.follow(until).await });

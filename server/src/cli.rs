@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Key(Key),
     /// Take a server's frames into files, or to standard output for another program
     Grab(Grab),
+    /// List the servers of the local network that are announced
+    Find(Find),
     /// Check and show configuration files
     Config(Config),
     /// Write manual pages, or what completes commands in a shell
@@ -192,6 +194,18 @@ impl std::str::FromStr for Lifetime {
     }
 }
 
+/// Flags of `find`.
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// How long answers are waited for, 0.1 to 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+
+    /// Print a JSON array, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Flags of `grab`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Grab {
@@ -283,6 +297,11 @@ pub(crate) struct Serve {
     /// cam.example.org; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
+
+    /// Tell the local network that this server is here, and the ids and names of its cameras, so that `pistreamer find` shows it;
+    /// never a key
+    #[arg(long)]
+    pub(crate) announce: bool,
 
     /// Address of a reverse proxy whose X-Forwarded-For, -Host and -Proto are believed; may be given more than once
     #[arg(long, value_name = "ADDRESS")]

@@ -27,6 +27,7 @@ pub mod app;
 pub(crate) mod cli;
 pub mod cmd;
 pub mod config;
+pub mod lan;
 pub(crate) mod placeholders;
 pub(crate) mod service;
 pub(crate) mod usage;

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod config;
+mod find;
 mod generate;
 mod grab;
 mod key;
@@ -46,6 +47,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Key(typed)) => key::run(typed),
         Some(Command::Push(typed)) => push::run(typed),
         Some(Command::Grab(typed)) => grab::run(typed),
+        Some(Command::Find(typed)) => find::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
         Some(Command::Generate(typed)) => generate::run(typed),
     }

@@ -110,6 +110,7 @@ impl Check {
             let addresses = texts.iter().map(|text| addresses::listen_address(text));
             addresses.collect::<Result<Vec<_>, _>>()
         });
+        let announce = self.read(server, &setting::ANNOUNCE, always(Value::into_switch));
         let keys = self.keys(server);
         let certificate = self.certificate(server);
         let limits = self.limits(server);
@@ -142,6 +143,7 @@ impl Check {
         let config = Config {
             cameras: cameras?,
             listen: listen?,
+            announce: announce?,
             keys: keys?,
             certificate: certificate?,
             limits: limits?,

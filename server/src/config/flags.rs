@@ -24,6 +24,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         tls_cert,
         tls_key,
         host,
+        announce,
         trusted_proxy,
         max_connections,
         max_per_address,
@@ -39,6 +40,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
     layer.type_all([
         (&setting::LISTEN, texts(listen)),
         (&setting::HOST, texts(host)),
+        (&setting::ANNOUNCE, on(*announce)),
         (&setting::TRUSTED_PROXY, texts(trusted_proxy)),
         (&setting::NO_AUTH, on(*no_auth)),
         (&setting::ALLOW_ORIGIN, texts(allow_origin)),

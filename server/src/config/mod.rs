@@ -44,6 +44,8 @@ pub struct Config {
     pub cameras: Vec<Settings>,
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
+    /// Whether the server is announced on the local network.
+    pub announce: bool,
     /// Where the access keys are kept; `None` if no key is needed.
     pub keys: Option<Store>,
     /// The certificate; `None` encrypts nothing.

@@ -276,6 +276,10 @@ settings! {
     HOST = setting("server", "host", Kind::Texts,
         "Names under which this server is reached besides its addresses and names of the local network.")
         .flag("host").default("[]");
+    ANNOUNCE = setting("server", "announce", Kind::Switch,
+        "Tell the local network that this server is here, and the ids and names of its cameras, so that \"pistreamer find\" \
+         and programs that look for web servers show it. Never a key.")
+        .flag("announce").default("false");
     TRUSTED_PROXY = setting("server", "trusted_proxy", Kind::Texts,
         "Addresses of reverse proxies whose X-Forwarded-For, -Host and -Proto are believed.")
         .flag("trusted-proxy").default("[]");

@@ -6,6 +6,7 @@
 
 mod abuse;
 mod access;
+mod announced;
 mod cameras;
 mod clock;
 mod codes;
