@@ -18,7 +18,6 @@ put 755 "$program" usr/bin/pistreamer
 put 644 "$here/pistreamer.service" usr/lib/systemd/system/pistreamer.service
 put 644 "$here/sysusers.conf" usr/lib/sysusers.d/pistreamer.conf
 put 640 "$here/pistreamer.toml" etc/pistreamer/pistreamer.toml
-put 644 "$here/avahi.service" etc/avahi/services/pistreamer.service
 put 644 "$generated/bash" usr/share/bash-completion/completions/pistreamer
 put 644 "$generated/zsh" usr/share/zsh/vendor-completions/_pistreamer
 put 644 "$generated/fish" usr/share/fish/vendor_completions.d/pistreamer.fish
@@ -41,7 +40,7 @@ chmod 644 "$root/$doc"/*
 
 mkdir "$root/DEBIAN"
 for script in preinst postinst prerm postrm; do install -m 755 "$here/debian/$script" "$root/DEBIAN/$script"; done
-printf '/etc/pistreamer/pistreamer.toml\n/etc/avahi/services/pistreamer.service\n' >"$root/DEBIAN/conffiles"
+printf '/etc/pistreamer/pistreamer.toml\n' >"$root/DEBIAN/conffiles"
 cat >"$root/DEBIAN/control" <<END
 Package: pistreamer
 Version: $version

@@ -62,6 +62,9 @@ if grep -Eq '^20[0-9]{2}-' /tmp/log; then exit 1; fi
 # It has no camera, which is worth a warning.
 if grep -E 'WARN|ERROR' /tmp/log | grep -v 'showing the test pattern'; then exit 1; fi
 
+say "who announces it"
+until_true sh -c "journalctl --output=cat --unit=pistreamer | grep 'announced on the local network, by avahi-daemon'"
+
 say "how open the service is"
 systemd-analyze security --no-pager --threshold=20 pistreamer | tail -n 1
 

@@ -8,11 +8,11 @@ set -eu
 package=$1 directory=$2
 here=$(cd "$(dirname "$0")" && pwd)
 # What is looked at here holds for each later version.
-debian=$directory/bookworm.tar
+debian=$directory/bookworm-with-avahi.tar
 mkdir -p "$directory"
 if [ ! -e "$debian" ]; then
     echo "making a Debian ..."
-    mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,curl bookworm "$debian.new"
+    mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,curl,dbus,avahi-daemon bookworm "$debian.new"
     mv "$debian.new" "$debian"
 fi
 root=$directory/root
