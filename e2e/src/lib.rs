@@ -4,6 +4,7 @@
 //! `./dev test` builds what these tests need and names the server's binary in `PISTREAMER_BIN`.
 //!
 //! * [`devtools`]: commands to Chromium and events from it, over its DevTools protocol.
+//! * [`axe`]: what keeps people out of a page.
 //! * [`browser`]: a Chromium of a test's own, and its pages.
 //! * [`camera`]: the viewer's element `<pi-camera>` in a page.
 //! * [`server`]: the real server.
@@ -15,6 +16,7 @@
 //! * [`memory`]: what a page costs.
 //! * [`soak`]: the real server among viewers of every kind for hours; no browser.
 
+pub mod axe;
 pub mod browser;
 pub mod camera;
 pub mod devtools;

@@ -21,7 +21,18 @@ impl Firefox {
     /// # Errors
     /// Where it does not start.
     pub async fn start() -> Result<Self> {
+        Self::start_in("light").await
+    }
+
+    /// The same in that colour scheme, `light` or `dark`.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn start_in(scheme: &str) -> Result<Self> {
         let (home, port) = (tempfile::tempdir()?, free_port()?);
+        let dark = u8::from(scheme == "dark");
+        let setting = format!("user_pref(\"ui.systemUsesDarkTheme\", {dark});\n");
+        std::fs::write(home.path().join("user.js"), setting)?;
         let mut command = Command::new("firefox-esr");
         command
             .args(["--headless", "--no-remote", "--profile"])
@@ -72,6 +83,15 @@ impl Engine for Firefox {
         }
         Ok(answer["result"]["value"].take())
     }
+
+    async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let params =
+            json!({"context": self.context, "viewport": {"width": width, "height": height}});
+        let set = "browsingContext.setViewport";
+        self.connection.call("", set, params).await?;
+        Ok(())
+    }
+
     async fn shot(&self) -> Result<String> {
         let params = json!({"context": self.context});
         let capture = "browsingContext.captureScreenshot";

@@ -49,6 +49,12 @@ pub trait Engine {
     /// Where the browser takes none.
     async fn shot(&self) -> Result<String>;
 
+    /// Gives the page this size in CSS pixels, as far as the browser has windows so small.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    async fn resize(&self, width: u32, height: u32) -> Result<()>;
+
     /// Hides the page, as behind another tab. Where a driver knows only one, the page is told that it is hidden.
     ///
     /// # Errors
@@ -132,6 +138,14 @@ impl Engine for Page<'_> {
         let params = json!({"format": "png"});
         let shot = self.call("Page.captureScreenshot", params).await?;
         Ok(crate::devtools::text(&shot["data"]))
+    }
+
+    async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", metrics)
+            .await?;
+        Ok(())
     }
 
     async fn hide(&self) -> Result<()> {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::process::Command;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -29,6 +30,14 @@ impl WebKit {
     /// # Errors
     /// Where it does not start.
     pub async fn of_today() -> Result<Self> {
+        Self::of_today_in("light").await
+    }
+
+    /// The same in that colour scheme, `light` or `dark`.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn of_today_in(scheme: &str) -> Result<Self> {
         let mut command = Command::new("Xvfb");
         command.args(["-displayfd", "1", "-nolisten", "tcp"]);
         command.args(["-screen", "0", "1400x1000x24"]);
@@ -39,6 +48,9 @@ impl WebKit {
         driver.env("DISPLAY", format!(":{}", number.trim()));
         // Through buffers that are shared with a graphics card, which there is none of, it draws at half the rate.
         driver.env("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
+        if scheme == "dark" {
+            driver.env("GTK_THEME", "Adwaita:dark");
+        }
         let options = json!({"binary": GTK_BROWSER, "args": ["--automation"]});
         Self::start(driver, "webkitgtk:browserOptions", options, Some(screen)).await
     }
@@ -93,6 +105,21 @@ impl Engine for WebKit {
     async fn eval(&self, expression: &str) -> Result<Value> {
         let body = json!({"script": format!("return ({expression})"), "args": []});
         self.call("execute/sync", &body).await
+    }
+
+    async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let (mut more_width, mut more_height) = (0, 0);
+        // The first time, its own bars take a part.
+        for _ in 0..2 {
+            let rect = json!({"width": i64::from(width) + more_width, "height": i64::from(height) + more_height});
+            self.call("window/rect", &rect).await?;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let less =
+                |inner: Value, outer: u32| i64::from(outer) - inner.as_i64().unwrap_or_default();
+            more_width += less(self.eval("innerWidth").await?, width);
+            more_height += less(self.eval("innerHeight").await?, height);
+        }
+        Ok(())
     }
 
     async fn shot(&self) -> Result<String> {

@@ -1,6 +1,7 @@
 //! The tests of the whole, one binary: what they need is named in the library, [`pistreamer_e2e`].
 
 mod access;
+mod accessible;
 mod comfort;
 mod configured;
 mod embedding;
