@@ -3,42 +3,46 @@
 // Loaded by src/chrome/panels.rs when one of them is first wanted, so that it costs the first picture nothing. It shows what
 // it is told; what the buttons do, by their data-do, is decided in the program.
 
+/** Marks a text that is said in the element's language, as is what stands in the HTML below. Values take the places of what is in braces: those called text are
+ * such texts themselves, those called number are numbers. */
+const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
+
 const icon = (paths) => `<svg viewBox="0 0 24 24">${paths}</svg>`;
-const button = (intent, part, key, words, paths, more = "") =>
-  `<button data-do="${intent}" part="button ${part}" aria-keyshortcuts="${key}" ${more}>${icon(paths)}<span>${words}</span><kbd aria-hidden="true">${key}</kbd></button>`;
-const choice = (intent, words) =>
-  `<button role="radio" data-do="${intent}" aria-checked="false" part="button choice">${words}</button>`;
+const button = (intent, part, key, text, paths, more = "") =>
+  `<button data-do="${intent}" part="button ${part}" aria-keyshortcuts="${key}" ${more}>${icon(paths)}<span>${text}</span><kbd aria-hidden="true">${key}</kbd></button>`;
+const choice = (intent, text) =>
+  `<button role="radio" data-do="${intent}" aria-checked="false" part="button choice">${text}</button>`;
 const pressed = 'aria-pressed="false"';
 
 const MENU = `<div id="menu" part="menu" role="group" aria-label="More controls" hidden>
-${button("rotate", "rotate", "T", "Rotate", '<path d="M20 12a8 8 0 1 1-2.4-5.7L20 8.7"/><path d="M20 4v4.7h-4.7"/>')}
-${button("mirror", "mirror", "M", "Mirror", '<path d="M12 3v18" stroke-dasharray="2.5 3"/><path d="M9 7 3.5 17H9zM15 7l5.5 10H15z"/>', pressed)}
-${button("fit", "fill", "C", "Fill the window", '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
-${button("overlay", "statistics", "O", "Statistics", '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
-${button("pip", "picture-in-picture", "P", "Picture in picture", '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
-${button("help", "shortcuts", "?", "Keyboard shortcuts", '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
-<div class="choices" role="radiogroup" aria-label="Picture size"><span>Picture size <kbd aria-hidden="true">Q</kbd></span>
-${choice("size-auto", "Automatic")}${choice("size-full", "Full")}${choice("size-half", "Half")}${choice("size-quarter", "Quarter")}</div>
+${button("rotate", "rotate", "T", words("Rotate"), '<path d="M20 12a8 8 0 1 1-2.4-5.7L20 8.7"/><path d="M20 4v4.7h-4.7"/>')}
+${button("mirror", "mirror", "M", words("Mirror"), '<path d="M12 3v18" stroke-dasharray="2.5 3"/><path d="M9 7 3.5 17H9zM15 7l5.5 10H15z"/>', pressed)}
+${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
+${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
+${button("pip", "picture-in-picture", "P", words("Picture in picture"), '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
+${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
+<div class="choices" role="radiogroup" aria-label="Picture size"><span><span>Picture size</span> <kbd aria-hidden="true">Q</kbd></span>
+${choice("size-auto", words("Automatic"))}${choice("size-full", words("Full"))}${choice("size-half", words("Half"))}${choice("size-quarter", words("Quarter"))}</div>
 <div id="wires" class="choices" role="radiogroup" aria-label="Wire format" hidden><span>Wire format</span>
 ${choice("wire-gzip", "gzip + base64")}${choice("wire-jpeg", "JPEG")}</div>
 </div>`;
 
 const FIGURES = [
-  ["fps", "Frames"], ["age", "Age"], ["p95", "Age, 95 %"], ["rate", "Data"], ["rtt", "Round trip"], ["took", "Drawing"],
-  ["skipped", "Skipped"], ["size", "Picture"], ["why", "Size"], ["wire", "Wire"], ["seq", "Frame"],
+  ["fps", words("Frames")], ["age", words("Age")], ["p95", words("Age, 95 %")], ["rate", words("Data")], ["rtt", words("Round trip")], ["took", words("Drawing")],
+  ["skipped", words("Skipped")], ["size", words("Picture")], ["why", words("Size")], ["wire", words("Wire")], ["seq", words("Frame")],
 ];
-const OVERLAY = `<dl id="overlay" part="overlay" hidden>${FIGURES.map(([id, words]) => `<div><dt>${words}</dt><dd id="o-${id}"></dd></div>`).join("")}</dl>`;
+const OVERLAY = `<dl id="overlay" part="overlay" hidden>${FIGURES.map(([id, text]) => `<div><dt>${text}</dt><dd id="o-${id}"></dd></div>`).join("")}</dl>`;
 
 const KEYS = [
-  ["Pause or play", "Space"], ["Save a snapshot", "S"], ["Record a clip", "R"], ["Rotate, mirror, fill", "T", "M", "C"],
-  ["Zoom in, out, reset", "+", "−", "0"], ["Statistics", "O"], ["Picture size", "Q"], ["Full screen", "F"],
-  ["Picture in picture", "P"], ["This list", "?"],
+  [words("Pause or play"), words("Space")], [words("Save a snapshot"), "S"], [words("Record a clip"), "R"], [words("Rotate, mirror, fill"), "T", "M", "C"],
+  [words("Zoom in, out, reset"), "+", "−", "0"], [words("Statistics"), "O"], [words("Picture size"), "Q"], [words("Full screen"), "F"],
+  [words("Picture in picture"), "P"], [words("This list"), "?"],
 ];
 // What these do, which not every browser can.
 const ABLE = { R: ' data-do="record"', P: ' data-do="pip"' };
 const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <h2 id="help-title">Keyboard shortcuts</h2>
-<dl>${KEYS.map(([words, ...keys]) => `<div${ABLE[keys[0]] ?? ""}><dt>${words}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
+<dl>${KEYS.map(([text, ...keys]) => `<div${ABLE[keys[0]] ?? ""}><dt>${text}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
 <p>Zoom also with the wheel, with two fingers, or with a double tap; drag to move.</p>
 <form method="dialog"><button part="button close">Close</button></form>
 </dialog>`;
@@ -149,7 +153,7 @@ async function still(shadow) {
 }
 
 /** Offers a file to be shared, and otherwise shows it. In an app on iOS's home screen, a download has no way back. */
-export async function handOver(shadow, file, name) {
+export async function handOver(shadow, file, name, speak) {
   const files = [new File([file], name, { type: file.type })];
   const able = navigator.canShare?.({ files });
   const share = () => navigator.share({ files });
@@ -159,10 +163,11 @@ export async function handOver(shadow, file, name) {
     if (error?.name !== "NotAllowedError") return false;
   }
   const url = URL.createObjectURL(file);
-  const shown = file.type.startsWith("image/") ? `<img src="${url}" alt="The snapshot">` : `<video src="${url}" controls muted playsinline></video>`;
-  const button = able ? '<button type="button" part="button share">Share</button>' : "<p>Press and hold the picture to save it.</p>";
-  const html = `<dialog id="file" part="file" aria-label="${able ? "Share" : "Save"}">${shown}<form method="dialog">${button}<button part="button close">Close</button></form></dialog>`;
+  const shown = file.type.startsWith("image/") ? `<img src="${url}" alt="${words("The snapshot")}">` : `<video src="${url}" controls muted playsinline></video>`;
+  const button = able ? `<button type="button" part="button share">${words("Share")}</button>` : `<p>${words("Press and hold the picture to save it.")}</p>`;
+  const html = `<dialog id="file" part="file" aria-label="${able ? words("Share") : words("Save")}">${shown}<form method="dialog">${button}<button part="button close">${words("Close")}</button></form></dialog>`;
   shadow.getElementById("root").append(document.createRange().createContextualFragment(html));
+  speak(shadow);
   const dialog = shadow.getElementById("file");
   dialog.querySelector("[type=button]")?.addEventListener("click", () => share().then(() => dialog.close(), () => {}));
   dialog.addEventListener("close", () => {
@@ -177,6 +182,8 @@ export async function handOver(shadow, file, name) {
 export default class Panels {
   #shadow;
   #part;
+  /** Writes a text in the element's language. */
+  #put;
   /** The canvas of which the browser makes a video. */
   #context = null;
   #stream = null;
@@ -186,8 +193,9 @@ export default class Panels {
   /** Ends what keeps the screen on. */
   #awake = null;
 
-  constructor(shadow) {
+  constructor(shadow, put, speak) {
     this.#shadow = shadow;
+    this.#put = put;
     this.#part = (id) => shadow.getElementById(id);
     addStyle(shadow);
     const parsed = (html) => document.createRange().createContextualFragment(html);
@@ -195,6 +203,7 @@ export default class Panels {
     this.#part("toolbar").after(parsed(MENU));
     this.#part("root").append(parsed(HELP));
     this.#part("top").append(parsed(PROBLEM));
+    speak(shadow);
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
       for (const same of shadow.querySelectorAll(`:is(#menu, #help) [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
@@ -255,20 +264,19 @@ export default class Panels {
   show_problem(problem) {
     const part = this.#part("problem");
     part.hidden = !problem;
-    part.firstElementChild.textContent = problem ? `The configuration file has an error and is not applied: ${problem}` : "";
+    this.#put(part.firstElementChild, "", problem ? words("The configuration file has an error and is not applied: {problem}", problem) : "");
   }
 
   /** Shows the statistics. Times are in ms, undefined where they aren't known. */
   write_figures(fps, age, p95, mbit, rtt, took, skippedServer, skippedHere, corrupt, width, height, why, wire, seq) {
-    const broken = corrupt ? ` + ${count(corrupt)} broken` : "";
+    const left = count(skippedServer + skippedHere);
     const figures = {
-      fps: `${tenths(fps)} per s`, age: ms(age), p95: ms(p95), rate: `${tenths(mbit)} Mbit/s`, rtt: ms(rtt), took: ms(took),
-      skipped: count(skippedServer + skippedHere) + broken, size: `${width} × ${height}`, why, wire: wire ?? "–",
+      fps: words("{number} per s", tenths(fps)), age: ms(age), p95: ms(p95), rate: words("{number} Mbit/s", tenths(mbit)), rtt: ms(rtt), took: ms(took),
+      skipped: corrupt ? words("{count} + {broken} broken", left, count(corrupt)) : left, size: `${width} × ${height}`, why, wire: wire ?? "–",
       seq: seq === undefined ? "–" : count(seq),
     };
     for (const [id, text] of Object.entries(figures)) {
-      const part = this.#part(`o-${id}`);
-      if (part.textContent !== text) part.textContent = text;
+      this.#put(this.#part(`o-${id}`), "", text);
     }
   }
 
@@ -334,7 +342,7 @@ export default class Panels {
       recorder.stop();
       await stopped;
     }
-    if (!pieces.length) throw new Error("nothing was recorded");
+    if (!pieces.length) throw new Error(words("nothing was recorded"));
     const file = new Blob(pieces, { type: recorder.mimeType });
     return file.type.startsWith("video/webm") ? withDuration(file, lasted) : file;
   }

@@ -26,6 +26,10 @@ function address(element, script) {
   return url;
 }
 
+/** Marks a text that is said in the element's language. Values take the places of what is in braces: those called text are
+ * such texts themselves, those called number are numbers. */
+const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
+
 const make = (name, properties, ...children) => {
   const node = Object.assign(document.createElement(name), properties);
   node.append(...children);
@@ -33,28 +37,29 @@ const make = (name, properties, ...children) => {
 };
 
 /** Fills the element with it. `follow` is for when its attributes are changed, or it is paused; `end` takes it all away. */
-export function plainStream(element, script, report, restart) {
+export function plainStream(element, script, report, restart, put, speak) {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const context = make("canvas", { width: 32, height: 32 }).getContext("2d", { willReadFrequently: true });
   const said = make("span", { id: "notice-text" });
-  let [stream, url, shown, camera, seen, words, again] = [make("img"), null, null, null, "", "", 0];
+  let [stream, url, shown, camera, seen, shownWords, again] = [make("img"), null, null, null, "", "", 0];
   /** Whether they are: of another origin, WebKit shows no stream to a page that asks by CORS. */
   let oneByOne = false;
 
   const say = (now) => {
-    if (now !== words) said.textContent = words = now;
+    if (now !== shownWords) put(said, "", (shownWords = now));
   };
-  const sayWhat = () => say(element.name ? `This is the plain stream of ${element.name}.` : "This is the plain stream.");
+  const sayWhat = () => say(element.name ? words("This is the plain stream of {name}.", element.name) : words("This is the plain stream."));
 
   /** A picture that has loaded is replaced, and not given another address: it would be shown until the next one comes. */
   const clear = () => {
     stream.onerror = stream.onload = null;
     stream.removeAttribute("src");
     const fresh = make("img", { id: "plain", alt: "" });
-    const of = element.name ? `The picture of ${element.name}` : "The camera's picture";
-    const attributes = { part: "canvas", role: "img", "aria-label": element.getAttribute("aria-label") || of };
-    for (const [name, value] of Object.entries(attributes)) fresh.setAttribute(name, value);
+    const own = element.getAttribute("aria-label");
+    for (const [name, value] of Object.entries({ part: "canvas", role: "img" })) fresh.setAttribute(name, value);
     stream.replaceWith(fresh);
+    const of = element.name ? words("The picture of {camera}", element.name) : words("The camera's picture");
+    put(fresh, "aria-label", own || of, !!own);
     stream = fresh;
     seen = "";
   };
@@ -81,7 +86,7 @@ export function plainStream(element, script, report, restart) {
   };
   const lose = () => {
     clear();
-    say("The plain stream does not come. Trying again.");
+    say(words("The plain stream does not come. Trying again."));
   };
   /** Browsers don't tell that a stream ends that has begun. Where no other picture has come, the server is asked. */
   const look = async () => {
@@ -118,33 +123,34 @@ export function plainStream(element, script, report, restart) {
     }
     [shown, camera, url] = [wanted, of, element.paused ? null : next];
     clear();
-    if (!next) return say("src leads to no camera.");
-    if (!url) return say("The plain stream is paused.");
+    if (!next) return say(words("src leads to no camera."));
+    if (!url) return say(words("The plain stream is paused."));
     sayWhat();
     play();
   };
 
   const text = make("textarea", { id: "report", readOnly: true, value: report, hidden: true });
-  text.setAttribute("aria-label", "Report");
+  text.setAttribute("aria-label", words("Report"));
   const show = () => {
     text.hidden = false;
     text.select();
     // There is no clipboard but for pages over https.
-    said.textContent = document.execCommand("copy") ? "The report is copied." : "This is the report.";
+    put(said, "", document.execCommand("copy") ? words("The report is copied.") : words("This is the report."));
   };
-  const start = () => restart().catch((error) => (said.textContent = `It cannot be started: ${error.message}`));
+  const start = () => restart().catch(({ message }) => put(said, "", words("It cannot be started: {text}", message)));
   const notice = make(
     "div",
     { id: "notice" },
-    make("strong", {}, "The viewer has failed"),
+    make("strong", {}, words("The viewer has failed")),
     said,
     text,
-    make("p", {}, make("button", { onclick: start }, "Start it again"), make("button", { onclick: show }, "Copy a report")),
+    make("p", {}, make("button", { onclick: start }, words("Start it again")), make("button", { onclick: show }, words("Copy a report"))),
   );
   notice.setAttribute("role", "alert");
   for (const [node, part] of [[notice, "notice"], [text, "report"]]) node.setAttribute("part", part);
   for (const button of notice.querySelectorAll("button")) button.setAttribute("part", "button");
   shadow.replaceChildren(make("div", { id: "root", className: "failed" }, stream, notice));
+  speak(shadow);
   follow();
   return {
     follow,

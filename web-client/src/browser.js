@@ -17,6 +17,63 @@ export function is_top() {
   return top === self;
 }
 
+/** The languages of the viewer's texts. They are written in English; each other language has a table beside the script. */
+const LANGUAGES = ["en", "de", "es", "fr"];
+/** What says a text in each of them: a promise, and what it gives. */
+const [loading, speakers] = [{}, {}];
+/** The language of the texts in each shadow root. */
+const spoken = new WeakMap();
+
+/** The language of the page around an element, else the first that the browser asks for, of those there are. */
+const language = (element) =>
+  LANGUAGES.find((name) => element.matches(`:lang(${name})`)) ??
+  navigator.languages.map((tag) => tag.split("-")[0]).find((name) => LANGUAGES.includes(name)) ??
+  "en";
+
+async function load_speaker(name) {
+  const beside = (file) => new URL(`../../../${file}`, import.meta.url).href;
+  const [{ default: speaker }, answer] = await Promise.all([import(beside("words.js")), fetch(beside(`words/${name}.json`))]);
+  speakers[name] = speaker(await answer.json(), navigator.languages.find((tag) => tag.startsWith(name)) ?? name);
+}
+
+/** It stays English where the table is not to be had. */
+const learn = (name) =>
+  name === "en" || (loading[name] ??= load_speaker(name).catch(() => delete loading[name]));
+
+// Before the program itself is there.
+if (globalThis.document) learn(language(document.querySelector("pi-camera") ?? document.documentElement));
+
+function show(node, attribute, text, own) {
+  const said = (!own && speakers[spoken.get(node.getRootNode())]?.(text)) || text;
+  if (!attribute) node.textContent === said || (node.textContent = said);
+  else node.getAttribute(attribute) === said || node.setAttribute(attribute, said);
+}
+
+/** Writes a text that people see into a node, or into that attribute of it: in the element's language, also when it becomes
+ * another, unless the text is the page's own. */
+export function put(node, attribute, text, own) {
+  (node.english ??= {})[attribute] = own ? "" : text;
+  show(node, attribute, text, own);
+}
+
+/** Has the texts in a shadow root said in its element's language, now and whenever they change. */
+export async function speak(root) {
+  for (const node of root.querySelectorAll("*")) {
+    const english = (node.english ??= {});
+    for (const name of ["title", "aria-label", "alt"]) english[name] ??= node.getAttribute(name);
+    if (!node.firstElementChild && node.translate) english[""] ??= node.textContent;
+  }
+  const name = language(root.host);
+  if (name !== "en") await learn(name);
+  // It may be another by now.
+  if (name !== language(root.host)) return;
+  spoken.set(root, name);
+  const whole = root.getElementById("root");
+  if (whole) whole.lang = speakers[name] ? name : "en";
+  for (const node of root.querySelectorAll("*"))
+    for (const [attribute, text] of Object.entries(node.english ?? {})) if (text) show(node, attribute, text);
+}
+
 let failures = 0;
 
 /** The panels for an element's shadow root, from beside the program's script. Rejected where they cannot be loaded. */
@@ -31,7 +88,7 @@ export async function load(script, shadow) {
   });
   // Another view may have its place by now.
   if (!root.isConnected) throw new Error();
-  return new Panels(shadow);
+  return new Panels(shadow, put, speak);
 }
 
 /** Why the server refuses a WebSocket: its words, whether the page is from elsewhere, whether there was a ticket. Empty: it doesn't. */
@@ -61,7 +118,7 @@ export function keeps_no_clip() {
 export async function save(script, shadow, file, download) {
   if (navigator.standalone === true) {
     const { handOver } = await import(new URL("panels.js", script).href);
-    return handOver(shadow, file, download);
+    return handOver(shadow, file, download, speak);
   }
   const href = URL.createObjectURL(file);
   Object.assign(document.createElement("a"), { href, download }).click();

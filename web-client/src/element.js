@@ -1,5 +1,6 @@
 // The class of <pi-camera>: what of a custom element has to be JavaScript. What it does in a document is the view's work.
 
+import { put, speak } from "./browser.js";
 import { program as current } from "./failure.js";
 
 // Frameworks write `false` where they should omit the attribute.
@@ -27,7 +28,7 @@ export function define_element(name, observed, make, script, version) {
   if (customElements.get(name)) return;
 
   class PiCamera extends HTMLElement {
-    static observedAttributes = observed;
+    static observedAttributes = [...observed, "lang"];
     /** The running view, while the element is in a document. */
     #view = null;
     #paused = false;
@@ -133,7 +134,7 @@ export function define_element(name, observed, make, script, version) {
       const { plainStream } = await import(new URL("plain.js", program.script).href);
       // It may run again by now.
       if (failure !== this.#failure || !this.isConnected) return;
-      Object.assign(failure, plainStream(this, program.script, failure.report, () => this.restart()));
+      Object.assign(failure, plainStream(this, program.script, failure.report, () => this.restart(), put, speak));
     }
 
     /** After the program has failed: runs it anew. Rejected where it cannot be loaded, or fails at once. */
@@ -145,7 +146,9 @@ export function define_element(name, observed, make, script, version) {
     }
 
     attributeChangedCallback(name, before, after) {
-      if (before === after || !(this.#view || this.#failure) || this.#changed) return;
+      if (before === after || !(this.#view || this.#failure)) return;
+      if (name === "lang") speak(this.shadowRoot);
+      if (this.#changed) return;
       // Once for everything that is changed together.
       this.#changed = true;
       queueMicrotask(this.#follow);

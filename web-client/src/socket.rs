@@ -3,6 +3,7 @@
 //! What the messages mean belongs to [`crate::feed`].
 
 use crate::js::{self, Held, Listener};
+use crate::text::words;
 use js_sys::ArrayBuffer;
 use pistreamer_protocol::message::CLOSE_BAD_MESSAGE;
 use wasm_bindgen::JsCast;
@@ -93,11 +94,11 @@ fn explain(code: u16, reason: &str) -> String {
         return reason.to_owned();
     }
     match code {
-        1000 | 1005 => String::from("the server ended the stream"),
-        1001 => String::from("the server is shutting down"),
-        1006 => String::from("no connection"),
-        1011 => String::from("the server met an error"),
-        1012 | 1013 => String::from("the server asks to come back later"),
-        code => format!("the server closed with code {code}"),
+        1000 | 1005 => String::from(words!("the server ended the stream")),
+        1001 => String::from(words!("the server is shutting down")),
+        1006 => String::from(words!("no connection")),
+        1011 => String::from(words!("the server met an error")),
+        1012 | 1013 => String::from(words!("the server asks to come back later")),
+        code => words!("the server closed with code {code}", code = code),
     }
 }

@@ -5,6 +5,7 @@
 //! lasts wins one back. A step up that fails makes the next try wait twice as long, so that nothing flaps. Sending what
 //! [`Steering::want`] says belongs to [`crate::shell`].
 
+use crate::text::words;
 use std::collections::VecDeque;
 
 /// What the user chose.
@@ -32,6 +33,16 @@ impl Size {
             Self::Full => "full",
             Self::Half => "half",
             Self::Quarter => "quarter",
+        }
+    }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Auto => words!("Automatic"),
+            Self::Full => words!("Full"),
+            Self::Half => words!("Half"),
+            Self::Quarter => words!("Quarter"),
         }
     }
 

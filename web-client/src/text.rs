@@ -2,13 +2,29 @@
 //!
 //! Written with integers: the standard library's formatting of floats would cost the download 10 kB.
 
+/// Marks a text that people see, written in English. With values, it is formatted; they are called `number`, `text` where they
+/// are such a text themselves, and anything else where they stay as they are.
+///
+/// [`crate::chrome`] says it in their language where it writes it into the document, by a table of those in
+/// `web-client/words/`, which have every text that is marked so.
+macro_rules! words {
+    ($text:literal) => {
+        $text
+    };
+    ($text:literal, $($values:tt)+) => {
+        format!($text, $($values)+)
+    };
+}
+pub(crate) use words;
+
 /// For fingers, once.
-pub const TAP: &str = "A tap on the picture brings the controls back";
+pub const TAP: &str = words!("A tap on the picture brings the controls back");
 /// The encoder is silent.
 pub const NOTHING_IS_RECORDED: &str =
-    "Nothing is being recorded: this browser's encoder delivers nothing";
+    words!("Nothing is being recorded: this browser's encoder delivers nothing");
 /// The recording has ended by itself.
-pub const CLIP_IS_FULL: &str = "The clip has ended at 256 MB. Record again for the next one";
+pub const CLIP_IS_FULL: &str =
+    words!("The clip has ended at 256 MB. Record again for the next one");
 
 /// One digit after the point: `29.9`.
 pub fn tenths(value: f64) -> String {
@@ -20,10 +36,22 @@ pub fn tenths(value: f64) -> String {
 pub fn duration(ms: f64) -> String {
     let s = (ms.max(0.0) / 1000.0) as u64;
     match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {} s", s / 60, s % 60),
-        3600..86_400 => format!("{} h {} min", s / 3600, s / 60 % 60),
-        _ => format!("{} d {} h", s / 86_400, s / 3600 % 24),
+        0..60 => words!("{number} s", number = s),
+        60..3600 => words!(
+            "{number} min {number2} s",
+            number = s / 60,
+            number2 = s % 60
+        ),
+        3600..86_400 => words!(
+            "{number} h {number2} min",
+            number = s / 3600,
+            number2 = s / 60 % 60
+        ),
+        _ => words!(
+            "{number} d {number2} h",
+            number = s / 86_400,
+            number2 = s / 3600 % 24
+        ),
     }
 }
 
@@ -56,15 +84,18 @@ pub fn file_name(text: &str) -> String {
 /// whether one was shown.
 pub fn not_let_in(said: String, elsewhere: bool, ticket: bool) -> String {
     if ticket {
-        return String::from(
-            "this ticket has expired, or is none of this server's: the page needs a new one",
-        );
+        return String::from(words!(
+            "this ticket has expired, or is none of this server's: the page needs a new one"
+        ));
     }
     if !elsewhere {
         return said;
     }
     let why = said.split(':').next().unwrap_or_default();
-    format!("{why}: give the key as src=\"…?key=KEY\", or a ticket in the attribute ticket")
+    words!(
+        "{text}: give the key as src=\"…?key=KEY\", or a ticket in the attribute ticket",
+        text = why
+    )
 }
 
 #[cfg(test)]

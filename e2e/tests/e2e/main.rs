@@ -10,6 +10,7 @@ mod engines;
 mod failure;
 mod harness;
 mod keyboard;
+mod languages;
 mod module;
 mod pages;
 mod panels;

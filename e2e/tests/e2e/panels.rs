@@ -101,7 +101,7 @@ async fn the_statistics_read_well() -> Result<()> {
                 const {default: Panels} = await import('/panels.js');
                 const shadow = document.createElement('div').attachShadow({mode: 'open'});
                 shadow.innerHTML = '<div id=root><div id=top></div><div id=notice></div><div id=toolbar></div></div>';
-                const panels = new Panels(shadow);
+                const panels = new Panels(shadow, (node, _, text) => (node.textContent = text), () => {});
                 panels.write_figures(29.97, -3.2, 12499, 0.04, undefined, 82.6, 1234560, 7, 2, 640, 480, 'as chosen',
                     undefined, 1234567);
                 return [...shadow.querySelectorAll('dd[id]')].map(figure => figure.textContent);

@@ -14,6 +14,7 @@ mod crowd;
 mod device;
 mod figures;
 mod ingest;
+mod language;
 pub(crate) mod listen;
 mod live;
 mod login;

@@ -25,6 +25,7 @@ mod generated;
 mod grab;
 mod http;
 mod key_command;
+mod languages;
 mod lifecycle;
 mod logged;
 mod login;

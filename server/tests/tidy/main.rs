@@ -1,10 +1,11 @@
 //! What the compiler does not check: which parts of the server may import which, that files beside each other import each other
-//! in one direction only, and that the tests that documents name are there.
+//! in one direction only, that the tests that documents name are there, and that each language has all texts.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod modules;
 mod promises;
+mod words;
 
 use modules::Modules;
 use std::fs;

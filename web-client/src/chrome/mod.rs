@@ -9,11 +9,21 @@ mod render;
 
 use crate::element::controls::Abilities;
 use crate::js;
+use crate::text::words;
+use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{CssStyleSheet, HtmlCanvasElement, HtmlElement, ShadowRoot};
+use web_sys::{CssStyleSheet, Element, HtmlCanvasElement, HtmlElement, ShadowRoot};
 
 const TEMPLATE: &str = include_str!("template.html");
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
+
+#[wasm_bindgen(module = "/src/browser.js")]
+extern "C" {
+    /// Writes a text into a node, or into that attribute of it: in the element's language, unless it is the page's own.
+    fn put(node: &Element, attribute: &str, text: &str, own: bool);
+    /// Has the texts in a shadow root said in its element's language.
+    fn speak(shadow: &ShadowRoot);
+}
 
 /// The elements inside the shadow root.
 pub struct Chrome {
@@ -49,6 +59,7 @@ impl Chrome {
                 chrome.set_each(intent, "hidden", "");
             }
         }
+        speak(shadow);
         chrome
     }
 
@@ -81,14 +92,16 @@ impl Chrome {
 
     /// Names the picture for screen readers: as the page names the element, else after the camera.
     pub fn name_picture(&self, camera: &str) {
-        let name = match self.shadow.host().get_attribute("aria-label") {
-            Some(name) if !name.is_empty() => name,
-            _ if camera.is_empty() => String::from("The camera's picture"),
-            _ => format!("The picture of {camera}"),
+        let own = self.shadow.host().get_attribute("aria-label");
+        let own = own.filter(|name| !name.is_empty());
+        let is_own = own.is_some();
+        let name = match own {
+            Some(name) => name,
+            _ if camera.is_empty() => String::from(words!("The camera's picture")),
+            _ => words!("The picture of {camera}", camera = camera),
         };
         if let Some(canvas) = self.picture.first_element_child() {
-            // "aria-label" is a valid attribute name.
-            let _ = canvas.set_attribute("aria-label", &name);
+            put(&canvas, "aria-label", &name, is_own);
         }
     }
 

@@ -5,10 +5,10 @@ use crate::element::settings::Settings;
 use crate::element::status::{Kind, Shown};
 use crate::geometry::{Layout, Zoom};
 use crate::steer::Size;
-use crate::text;
+use crate::text::{self, words};
 use pistreamer_protocol::WireFormat;
 use wasm_bindgen::JsValue;
-use web_sys::{Element, HtmlElement};
+use web_sys::Element;
 
 const KINDS: [Kind; 9] = [
     Kind::Connecting,
@@ -31,9 +31,13 @@ impl Chrome {
         }
         let mut detail = String::new();
         if let Some(ms) = shown.lasts {
-            detail = format!("since {} ({})", clock_time(ms), text::duration(ms));
+            detail = words!(
+                "since {time} ({text})",
+                time = clock_time(ms),
+                text = text::duration(ms)
+            );
             if kind == Kind::Stale {
-                detail.push_str(&format!(": {}", shown.reason));
+                detail = words!("{text}: {text2}", text = detail, text2 = shown.reason);
             }
         }
         self.write("label", label);
@@ -47,26 +51,37 @@ impl Chrome {
             self.write("notice-text", notice);
         }
         if shown.is_new {
-            let colon = if shown.reason.is_empty() { "" } else { ": " };
-            self.write("say", &format!("{label}{colon}{}", shown.reason));
+            let mut said = label.to_owned();
+            if !shown.reason.is_empty() {
+                said = words!("{text}: {text2}", text = label, text2 = shown.reason);
+            }
+            self.write("say", &said);
             let paused = kind == Kind::Paused;
-            self.set_switched("b-pause", paused, if paused { "Play" } else { "Pause" });
+            self.set_switched(
+                "b-pause",
+                paused,
+                if paused {
+                    words!("Play")
+                } else {
+                    words!("Pause")
+                },
+            );
         }
     }
 
     /// Shows what the camera is called.
     pub fn show_name(&self, name: &str) {
         self.name_picture(name);
-        self.write("name", name);
+        super::put(&self.part("name"), "", name, true);
     }
 
     /// Shows whether there is a recording.
     pub fn show_recording(&self, on: bool) {
         self.show("rec", on);
         let label = if on {
-            "Stop recording"
+            words!("Stop recording")
         } else {
-            "Record a clip"
+            words!("Record a clip")
         };
         self.set_switched("b-record", on, label);
     }
@@ -116,7 +131,8 @@ impl Chrome {
         self.set_class("zoomed", zoom.factor > 1.001);
         self.set_class("offers", layout.is_lost_in_portrait());
         self.show("b-zoom", zoom.factor > 1.001);
-        self.write("b-zoom", &format!("{}×", text::tenths(zoom.factor)));
+        let factor = text::tenths(zoom.factor);
+        self.write("b-zoom", &words!("{number}×", number = factor));
     }
 
     /// Shows whether a button means the opposite now: play for pause, stop for record.
@@ -124,7 +140,7 @@ impl Chrome {
         let button = self.part(id);
         // "data-on" is a valid attribute name.
         let _ = button.toggle_attribute_with_force("data-on", on);
-        set_attribute(&button, "aria-label", label);
+        super::put(&button, "aria-label", label, false);
     }
 
     /// Shows or hides a part.
@@ -141,12 +157,9 @@ impl Chrome {
         }
     }
 
-    /// Writes text into a part.
+    /// Writes text into a part, in the element's language.
     pub fn write(&self, id: &str, text: &str) {
-        let part: HtmlElement = self.part(id);
-        if part.text_content().as_deref() != Some(text) {
-            part.set_text_content(Some(text));
-        }
+        super::put(&self.part(id), "", text, false);
     }
 }
 

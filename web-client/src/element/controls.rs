@@ -6,6 +6,7 @@
 use super::effect::{Effect, Effects, Pane};
 use super::gestures::Gestures;
 use super::intent::Intent;
+use crate::text::words;
 
 /// What this browser can do besides showing the picture.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +106,7 @@ impl Controls {
         if self.unasked {
             return waiting;
         }
-        let words = "This cannot be loaded: the server does not answer. Try again";
+        let words = words!("This cannot be loaded: the server does not answer. Try again");
         out.push(Effect::Toast(words.to_owned()));
         Vec::new()
     }

@@ -19,7 +19,7 @@ pub mod status;
 mod tests;
 
 use crate::geometry::Zoom;
-use crate::text;
+use crate::text::{self, words};
 use capture::Capture;
 use choices::{Attributes, Changed, Choices};
 use controls::{Abilities, Controls, Panels};
@@ -131,7 +131,11 @@ impl Element {
             Event::Panels(there) => self.panels_loaded(now, there, effects),
             Event::Recording(refused) => {
                 let since = refused.is_none().then_some(now);
-                toast("Cannot record", refused, effects);
+                toast(
+                    refused,
+                    |text| words!("Cannot record: {text}", text = text),
+                    effects,
+                );
                 self.capture.recording(since, effects);
                 self.update_hidden(now);
             }
@@ -143,13 +147,21 @@ impl Element {
                 effects.push(Effect::Toast(text::NOTHING_IS_RECORDED.to_owned()));
             }
             Event::Recorded(failed) => {
-                toast("No recording", failed, effects);
+                toast(
+                    failed,
+                    |text| words!("No recording: {text}", text = text),
+                    effects,
+                );
                 self.capture.changed(effects);
                 self.update_hidden(now);
             }
             Event::Floating(refused) => {
                 let open = refused.is_none();
-                toast("No picture in picture", refused, effects);
+                toast(
+                    refused,
+                    |text| words!("No picture in picture: {text}", text = text),
+                    effects,
+                );
                 self.capture.floating(open, effects);
                 self.update_hidden(now);
             }
@@ -302,7 +314,9 @@ impl Element {
         self.controls.set_problem(None, out);
         self.status.named("", out);
         self.picture.forget_camera();
-        out.push(Effect::RejectSnapshots("another camera is shown now"));
+        out.push(Effect::RejectSnapshots(words!(
+            "another camera is shown now"
+        )));
         out.push(Effect::Pipeline(Order::Clear));
         out.push(Effect::ClearData);
     }
@@ -310,7 +324,7 @@ impl Element {
     fn without_worker(&mut self, now: f64, words: &str, out: &mut Effects) {
         let words = format!("drawing in the page, because of the worker: {words}");
         out.push(Effect::Tell(Tell::Error(words)));
-        let gone = "the worker is gone, and the picture with it";
+        let gone = words!("the worker is gone, and the picture with it");
         out.push(Effect::RejectSnapshots(gone));
         self.picture.forget_want();
         out.push(Effect::StartPipeline(false));
@@ -370,7 +384,7 @@ impl Element {
                 self.controls.load_panels(out);
             }
             if intent == Intent::SizeNext {
-                let words = format!("Picture size: {}", settings.size.name());
+                let words = words!("Picture size: {text}", text = settings.size.label());
                 out.push(Effect::Toast(words));
             }
             return;
@@ -395,7 +409,7 @@ impl Element {
             self.capture
                 .end_recording(self.picture.camera(), false, out);
         } else if !self.picture.is_there() {
-            let words = "There is no picture to record yet";
+            let words = words!("There is no picture to record yet");
             out.push(Effect::Toast(words.to_owned()));
         } else if self.controls.need_panels(Intent::Record, out) {
             self.capture.record(&self.picture.layout, out);
@@ -419,8 +433,8 @@ impl Element {
 }
 
 /// Says what the user asked for in vain.
-fn toast(what: &str, failed: Option<String>, out: &mut Effects) {
+fn toast(failed: Option<String>, words: fn(String) -> String, out: &mut Effects) {
     if let Some(reason) = failed {
-        out.push(Effect::Toast(format!("{what}: {reason}")));
+        out.push(Effect::Toast(words(reason)));
     }
 }

@@ -3,6 +3,7 @@
 use super::Element;
 use super::effect::{Effect, Effects, Order, Tell};
 use super::event::News;
+use crate::text::words;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::{Camera, ServerMessage};
 
@@ -62,9 +63,11 @@ impl Element {
                 if let Ok(Some(asked)) = asked
                     && asked != camera
                 {
-                    let reason = format!(
+                    let reason = words!(
                         "asked for the camera \"{asked}\" and was answered by \"{camera}\": a proxy on the way has to pass on what \
-                         is behind the ? of an address"
+                         is behind the ? of an address",
+                        asked = asked,
+                        camera = camera
                     );
                     out.push(Effect::Pipeline(Order::Close));
                     return self.status.refused(now, &reason, 0.5, out);
@@ -112,7 +115,7 @@ impl Element {
 
     /// Where the element asks for no camera by its id, the one that it showed is another now. Nothing may pass for that one's.
     fn replaced(&mut self, now: f64, camera: &Camera, out: &mut Effects) {
-        let words = format!("Another camera is shown now: {}", camera.name);
+        let words = words!("Another camera is shown now: {name}", name = camera.name);
         out.push(Effect::Toast(words));
         self.status.machine.another_camera(now);
         self.forget_camera(out);

@@ -8,7 +8,7 @@ use crate::geometry::{Layout, Zoom};
 use crate::link::Drawn;
 use crate::stats::Stats;
 use crate::steer::{Reason, Size, Steering, Want};
-use crate::text;
+use crate::text::{self, words};
 use pistreamer_protocol::WireFormat;
 
 /// Counters and properties of one camera's stream.
@@ -235,14 +235,17 @@ impl Picture {
     /// Why the picture has its size and rate, in words.
     pub(super) fn why(&self) -> String {
         let mut text = match self.steering.reason() {
-            Reason::Pinned => String::from("as chosen"),
-            Reason::Whole => String::from("automatic: full"),
-            Reason::Screen => String::from("automatic: fits the screen"),
-            Reason::Link(mbit) => format!("automatic: link carries {} Mbit/s", text::tenths(mbit)),
-            Reason::Device => String::from("automatic: this device draws no more"),
+            Reason::Pinned => String::from(words!("as chosen")),
+            Reason::Whole => String::from(words!("automatic: full")),
+            Reason::Screen => String::from(words!("automatic: fits the screen")),
+            Reason::Link(mbit) => words!(
+                "automatic: link carries {number} Mbit/s",
+                number = text::tenths(mbit)
+            ),
+            Reason::Device => String::from(words!("automatic: this device draws no more")),
         };
         if let Some(fps) = self.wanted.max_fps {
-            text.push_str(&format!(", {fps} per s"));
+            text = words!("{text}, {number} per s", text = text, number = fps);
         }
         text
     }

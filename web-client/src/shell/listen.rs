@@ -5,6 +5,7 @@ use crate::chrome::document;
 use crate::element::event::{self, Pointer};
 use crate::element::intent::Intent;
 use crate::js::{self, Listener};
+use crate::text::words;
 use wasm_bindgen::prelude::*;
 use web_sys::{Element, Event, EventTarget, HtmlElement, KeyboardEvent, PointerEvent, WheelEvent};
 
@@ -223,9 +224,9 @@ impl Shell {
     fn fullscreen_changed(&self) {
         let full = self.is_full_screen();
         let label = if full {
-            "Leave full screen"
+            words!("Leave full screen")
         } else {
-            "Full screen"
+            words!("Full screen")
         };
         self.chrome.set_switched("b-full", full, label);
         self.placed();

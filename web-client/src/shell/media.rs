@@ -6,7 +6,7 @@ use crate::element::event::Event;
 use crate::geometry::{Layout, Zoom};
 use crate::js;
 use crate::link::Command;
-use crate::text;
+use crate::text::{self, words};
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -64,7 +64,7 @@ impl Shell {
                 let _ = resolve.call1(&JsValue::NULL, &jpeg);
             }
             None => {
-                let error = js_sys::Error::new("there is no picture yet");
+                let error = js_sys::Error::new(words!("there is no picture yet"));
                 let _ = reject.call1(&JsValue::NULL, &error);
             }
         }
@@ -100,7 +100,7 @@ impl Shell {
                 let name = js::get(&jpeg, "name").as_string().unwrap_or_default();
                 shell.save(jpeg.unchecked_ref(), &name, false);
             }
-            Err(why) => shell.toast(&format!("No snapshot: {why}")),
+            Err(why) => shell.toast(&words!("No snapshot: {text}", text = why)),
         });
     }
 
@@ -109,13 +109,13 @@ impl Shell {
         let words = if full {
             text::CLIP_IS_FULL.to_owned()
         } else {
-            format!("Saved {name}")
+            words!("Saved {file}", file = name)
         };
         let saved = save(&js::script_url(), self.chrome.shadow(), file, name);
         self.when(saved, move |shell, saved| match saved {
             Ok(saved) if full || saved.is_truthy() => shell.toast(&words),
             Ok(_) => {}
-            Err(why) => shell.toast(&format!("Cannot save: {why}")),
+            Err(why) => shell.toast(&words!("Cannot save: {text}", text = why)),
         });
     }
 

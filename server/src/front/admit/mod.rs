@@ -54,7 +54,10 @@ pub(super) async fn guard(
             Some(refused) => refused,
             None => pass(grant, request, next).await,
         },
-        Err(_) if is_page => login_page::page(&state, StatusCode::UNAUTHORIZED, "", &query),
+        Err(_) if is_page => {
+            let headers = request.headers();
+            login_page::page(&state, StatusCode::UNAUTHORIZED, "", &query, headers)
+        }
         Err(why) if route.refusal == Refusal::Words => why.response(),
         Err(why) => why.challenge(request.headers()),
     }

@@ -9,11 +9,6 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// What is said to a page's address with an admin key in it.
-const NO_ADMIN_KEY: &str = "A page takes no admin key in its address, where browsers remember it. Open a link that \
-    <code>{program} key</code> prints, type the key here, or make a key for this address that may only look: \
-    <code>{program} key add NAME --role view</code>.";
-
 /// The answer to a page's address that was opened by the key in it; `None` where there is none, or it may stay there.
 pub(super) fn without_key(
     state: &State,
@@ -26,7 +21,8 @@ pub(super) fn without_key(
     }
     // It would stay in histories, bookmarks, and the logs of proxies.
     if grant.role == Role::Admin {
-        let page = login_page::page(state, StatusCode::FORBIDDEN, NO_ADMIN_KEY, query);
+        let (message, headers) = (login_page::NO_ADMIN_KEY, request.headers());
+        let page = login_page::page(state, StatusCode::FORBIDDEN, message, query, headers);
         return Some(page);
     }
     // A frame has no address bar, history or bookmarks, and no cookie either where the page around it is another site's.

@@ -2,6 +2,8 @@
 // never sent as part of it and is gone from the address bar at once.
 const form = document.querySelector("form");
 const message = document.getElementById("message");
+/** In the language of the page. */
+const words = message.dataset;
 const button = form.querySelector("button");
 
 async function trade(shown) {
@@ -19,10 +21,10 @@ async function trade(shown) {
       return location.reload();
     }
     if (answer.ok) {
-      message.textContent = "You are let in, but the browser keeps no cookie here. In another page's frame, the frame's address needs a key that may only look: /embed?key=…";
-    } else message.textContent = answer.status === 401 && shown.key ? "That is not the key." : (await answer.text()).trim();
+      message.textContent = words.kept;
+    } else message.textContent = answer.status === 401 && shown.key ? words.wrong : (await answer.text()).trim();
   } catch {
-    message.textContent = "The server does not answer.";
+    message.textContent = words.silent;
   }
   button.disabled = false;
 }

@@ -2,6 +2,7 @@
 
 use super::kind::{Kind, State};
 use super::machine::{Link, Machine};
+use crate::text::words;
 use pistreamer_protocol::message::CameraState;
 
 /// The picture is stale after this many ms without a new frame, or after two frame intervals if that is longer.
@@ -50,8 +51,8 @@ impl Machine {
         }
         if let Some(since) = self.paused {
             let reason = match lost {
-                Some(_) if self.refused => "the server refuses",
-                Some(_) => "the server is lost",
+                Some(_) if self.refused => words!("the server refuses"),
+                Some(_) => words!("the server is lost"),
                 None => "",
             };
             return (Kind::Paused, reason, since);
@@ -70,18 +71,22 @@ impl Machine {
         let stale_after = self.stale_after();
         match self.drawn.filter(|drawn| drawn.at >= self.waiting_since) {
             Some(drawn) if now - drawn.at > stale_after => {
-                (Kind::Stale, "no new picture comes", drawn.at)
+                (Kind::Stale, words!("no new picture comes"), drawn.at)
             }
-            Some(drawn) if drawn.age.is_some_and(|age| age > stale_after) => {
-                (Kind::Stale, "the pictures arrive too late", drawn.at)
-            }
+            Some(drawn) if drawn.age.is_some_and(|age| age > stale_after) => (
+                Kind::Stale,
+                words!("the pictures arrive too late"),
+                drawn.at,
+            ),
             Some(drawn) => (Kind::Live, "", drawn.at),
             None if camera.state == CameraState::Starting => {
                 (Kind::Starting, &camera.reason, *camera_since)
             }
-            None if now - self.waiting_since > stale_after => {
-                (Kind::Stale, "no picture has come yet", self.waiting_since)
-            }
+            None if now - self.waiting_since > stale_after => (
+                Kind::Stale,
+                words!("no picture has come yet"),
+                self.waiting_since,
+            ),
             None if self.starts => (Kind::Starting, &camera.reason, *camera_since),
             None => (Kind::Connecting, "", self.waiting_since),
         }

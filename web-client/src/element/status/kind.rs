@@ -1,5 +1,7 @@
 //! The states that an element can be in, and what they are called.
 
+use crate::text::words;
+
 /// What can be said about the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -42,15 +44,15 @@ impl Kind {
     /// For people.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Connecting => "Connecting",
-            Self::Starting => "Starting",
-            Self::Live => "Live",
-            Self::Stale => "Stale",
-            Self::NoSignal => "No signal",
-            Self::Paused => "Paused",
-            Self::Hidden => "Hidden",
-            Self::Lost => "Server lost",
-            Self::Refused => "Refused",
+            Self::Connecting => words!("Connecting"),
+            Self::Starting => words!("Starting"),
+            Self::Live => words!("Live"),
+            Self::Stale => words!("Stale"),
+            Self::NoSignal => words!("No signal"),
+            Self::Paused => words!("Paused"),
+            Self::Hidden => words!("Hidden"),
+            Self::Lost => words!("Server lost"),
+            Self::Refused => words!("Refused"),
         }
     }
 }

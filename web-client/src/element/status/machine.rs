@@ -4,6 +4,7 @@
 //! nothing. Carrying out the [`Action`]s belongs to [`crate::shell`].
 
 use crate::backoff::Backoff;
+use crate::text::words;
 use pistreamer_protocol::message::{CameraState, CameraStatus, Hello};
 
 /// The shortest `stale-after` that a page can set, in ms.
@@ -307,14 +308,14 @@ impl Machine {
                 self.link = Link::Down { retry_at: None };
             }
             Link::Opening { since } if now - since > OPENING => {
-                self.give_up(now, "no answer within 10 seconds", random);
+                self.give_up(now, words!("no answer within 10 seconds"), random);
             }
             Link::Up if self.probe_at.is_some_and(|at| now >= at) => {
                 self.actions.push(Action::Close);
                 self.connect(now);
             }
             Link::Up if now - self.heard_at > SILENT => {
-                self.give_up(now, "the server has fallen silent", random);
+                self.give_up(now, words!("the server has fallen silent"), random);
             }
             _ => {}
         }

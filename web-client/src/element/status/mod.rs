@@ -9,6 +9,7 @@ mod machine;
 pub use kind::Kind;
 
 use super::effect::{Effect, Effects, Order, Tell};
+use crate::text::words;
 use machine::Machine;
 use pistreamer_protocol::message::Hello;
 
@@ -214,15 +215,18 @@ impl Face {
             Kind::Stale | Kind::Connecting if self.has_picture => return None,
             _ => {}
         }
-        let mut text = reason.to_owned();
-        let between = if reason.is_empty() { "" } else { " · " };
-        if let Some(seconds) = self.wait {
-            text.push_str(&format!("{between}next try in {seconds} s"));
+        let next = if let Some(seconds) = self.wait {
+            words!("next try in {number} s", number = seconds)
         } else if self.is_lost() && !self.never {
-            text.push_str(between);
-            text.push_str("trying now");
-        }
-        Some(text)
+            words!("trying now").to_owned()
+        } else {
+            String::new()
+        };
+        Some(if reason.is_empty() || next.is_empty() {
+            format!("{reason}{next}")
+        } else {
+            words!("{text} · {text2}", text = reason, text2 = next)
+        })
     }
 }
 

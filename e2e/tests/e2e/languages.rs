@@ -1,0 +1,219 @@
+//! The viewer's texts in the language that the browser or the page asks for.
+
+use anyhow::Result;
+use pistreamer_e2e::browser::{Browser, Page};
+use pistreamer_e2e::server::{PATTERN, Server};
+use pistreamer_e2e::site::Site;
+use serde_json::json;
+
+/// What tests look at. `left` are texts that are shown as the table's keys, though the table says them otherwise.
+const LOOK: &str = "
+    window.camera = document.querySelector('pi-camera');
+    window.part = id => camera.shadowRoot.getElementById(id);
+    window.label = id => part(id)?.getAttribute('aria-label');
+    window.left = async name => {
+        const table = await (await fetch(`words/${name}.json`)).json();
+        const shown = [...camera.shadowRoot.querySelectorAll('*')].flatMap(node => [
+            node.firstElementChild || !node.translate ? '' : node.textContent,
+            node.getAttribute('title'), node.getAttribute('aria-label')]);
+        // What stands behind it in parentheses is its key.
+        const texts = shown.filter(Boolean).map(text => text.replace(/ \\(.+\\)$/, ''));
+        return texts.filter(text => (table[text] ?? text) !== text);
+    };
+    0";
+
+/// Opens a page as a browser of somebody who prefers these languages.
+async fn open<'a>(browser: &'a Browser, url: &str, languages: &str) -> Result<Page<'a>> {
+    let page = browser.open("").await?;
+    let agent = page.eval("navigator.userAgent").await?;
+    let asked = json!({"userAgent": agent, "acceptLanguage": languages});
+    page.call("Network.setUserAgentOverride", asked).await?;
+    page.call("Page.navigate", json!({"url": url})).await?;
+    page.wait_state("live").await?;
+    page.eval(LOOK).await?;
+    Ok(page)
+}
+
+/// Waits until all of these are so.
+async fn wait_all(page: &Page<'_>, conditions: &[&str]) -> Result<()> {
+    page.wait_for(&conditions.join(" && ")).await?;
+    Ok(())
+}
+
+/// Clicks a button of the element.
+async fn click(page: &Page<'_>, selector: &str) -> Result<()> {
+    page.eval_clicked(&format!(
+        "camera.shadowRoot.querySelector('{selector}').click()"
+    ))
+    .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_german_browser_gets_every_text_in_german_and_keeps_the_cameras_name() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url(), "de-DE,de").await?;
+    wait_all(
+        &page,
+        &[
+            "part('root').lang === 'de'",
+            "label('b-full') === 'Vollbild'",
+        ],
+    )
+    .await?;
+    wait_all(
+        &page,
+        &[
+            "part('test').textContent === 'Testbild'",
+            "part('b-pause').title === 'Anhalten (Leertaste)'",
+        ],
+    )
+    .await?;
+    click(&page, "#b-more").await?;
+    page.wait_for("label('menu') === 'Weitere Bedienelemente'")
+        .await?;
+    page.wait_for("part('menu').textContent.includes('Drehen')")
+        .await?;
+    click(&page, "#menu [data-do=overlay]").await?;
+    // Numbers have the language's comma.
+    page.wait_for("/^\\d+,\\d pro s$/.test(part('o-fps').textContent)")
+        .await?;
+    click(&page, "#menu [data-do=help]").await?;
+    page.wait_for("part('help-title').textContent === 'Tastenkürzel'")
+        .await?;
+    page.screenshot("german").await?;
+    page.eval("part('help').close(); camera.pause()").await?;
+    page.wait_for(
+        "part('label').textContent === 'Angehalten' && label('b-pause') === 'Fortsetzen'",
+    )
+    .await?;
+    page.wait_for("/^seit .+ \\(\\d+ s\\)$/.test(part('detail').textContent)")
+        .await?;
+    assert_eq!(page.eval("left('de')").await?, json!([]));
+    assert_eq!(page.eval("part('name').textContent").await?, "Test pattern");
+    assert_eq!(
+        page.eval("camera.shadowRoot.querySelector('canvas').ariaLabel")
+            .await?,
+        "Das Bild von Test pattern"
+    );
+    // The page around it and its scripts are told the same in each language.
+    assert_eq!(
+        page.eval("[document.documentElement.lang, camera.dataset.state]")
+            .await?,
+        json!(["en", "paused"])
+    );
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_browser_with_another_language_gets_english_and_loads_nothing_for_it() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url(), "ja").await?;
+    wait_all(
+        &page,
+        &[
+            "part('root').lang === 'en'",
+            "label('b-full') === 'Full screen'",
+            "part('label').textContent === 'Live'",
+        ],
+    )
+    .await?;
+    let loaded =
+        "performance.getEntriesByType('resource').some(({name}) => name.includes('words'))";
+    assert_eq!(page.eval(loaded).await?, false);
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn without_its_table_the_viewer_is_live_in_english() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let blocked = json!({"urls": ["*/words/*"]});
+    page.call("Network.setBlockedURLs", blocked).await?;
+    let agent = page.eval("navigator.userAgent").await?;
+    let asked = json!({"userAgent": agent, "acceptLanguage": "fr"});
+    page.call("Network.setUserAgentOverride", asked).await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    page.wait_state("live").await?;
+    page.eval(LOOK).await?;
+    wait_all(
+        &page,
+        &[
+            "part('root').lang === 'en'",
+            "label('b-full') === 'Full screen'",
+        ],
+    )
+    .await?;
+    page.expect_no_complaints(&["ERR_BLOCKED_BY_CLIENT"])
+}
+
+#[tokio::test]
+async fn the_language_of_the_page_counts_more_than_the_browsers_and_may_change() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let origin = site.origin();
+    let server = Server::start(&[&PATTERN[..], &["--allow-origin", &origin]].concat())?;
+    let page = site.serve(&format!(
+        "<!doctype html><html lang=fr-CA><script type=module src='{}embed.js'></script><pi-camera controls></pi-camera>",
+        server.url()
+    ));
+    let browser = Browser::start().await?;
+    let page = open(&browser, &page, "de-DE,de").await?;
+    wait_all(
+        &page,
+        &[
+            "label('b-full') === 'Plein écran'",
+            "part('root').lang === 'fr'",
+            "part('label').textContent === 'En direct'",
+        ],
+    )
+    .await?;
+    page.eval("camera.lang = 'es'").await?;
+    page.wait_for(
+        "label('b-full') === 'Pantalla completa' && part('label').textContent === 'En directo'",
+    )
+    .await?;
+    page.eval("camera.lang = 'en'").await?;
+    wait_all(
+        &page,
+        &[
+            "label('b-full') === 'Full screen'",
+            "part('root').lang === 'en'",
+            "part('label').textContent === 'Live'",
+        ],
+    )
+    .await?;
+    // One that there is no table for says nothing against the browser's.
+    page.eval("camera.lang = 'ja'").await?;
+    wait_all(
+        &page,
+        &[
+            "label('b-full') === 'Vollbild'",
+            "part('root').lang === 'de'",
+        ],
+    )
+    .await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_viewer_that_has_failed_says_so_in_the_browsers_language() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url(), "es-MX").await?;
+    page.wait_for("label('b-full') === 'Pantalla completa'")
+        .await?;
+    page.eval("ShadowRoot.prototype.getElementById = () => null; camera.controls = false; 0")
+        .await?;
+    page.wait_state("failed").await?;
+    page.wait_for(
+        "camera.shadowRoot.querySelector('strong')?.textContent === 'El visor ha fallado'",
+    )
+    .await?;
+    page.wait_for("camera.shadowRoot.querySelector('#notice-text').textContent.includes('transmisión simple')").await?;
+    page.wait_for("camera.shadowRoot.querySelector('#plain').getAttribute('aria-label').startsWith('La imagen de')").await?;
+    Ok(())
+}
