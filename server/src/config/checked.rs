@@ -1,15 +1,15 @@
 //! What was given, checked: each value that means nothing is told with where it stands, and not only the first one.
 
+mod cameras;
+
 use super::layer::{Given, Merged, Origin, Problem, Problems, Values};
 use super::setting::{self, Setting, Value};
 use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
-use super::{addresses, in_range, log_filter, parse_size, pauses, store, urls};
+use super::{addresses, in_range, log_filter, pauses, store};
 use crate::access::Store;
-use crate::camera::{Id, IdError, Settings, Target, identify};
+use crate::camera::Settings;
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::session;
-use crate::source::{self, Spec, Transform};
-use pistreamer_protocol::text;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -183,172 +183,6 @@ impl Check {
         })
     }
 
-    fn distinct_ids(&mut self, cameras: &[Values]) {
-        let ids: Vec<_> = cameras
-            .iter()
-            .filter_map(|camera| camera.get(&setting::ID))
-            .collect();
-        for (number, id) in ids.iter().enumerate() {
-            if let Some(first) = ids[..number].iter().find(|first| first.value == id.value) {
-                let text = format!("{} has this id already: give another one", first.origin);
-                self.problem(&id.origin, text);
-            }
-        }
-    }
-
-    fn cameras(&mut self, cameras: &[Values]) -> Option<Vec<Settings>> {
-        if cameras.is_empty() {
-            self.problem(&Origin::Default, "there is no camera");
-        }
-        self.distinct_ids(cameras);
-        let sources: Vec<_> = cameras.iter().map(|values| self.source(values)).collect();
-        let given = cameras
-            .iter()
-            .map(|values| self.read(values, &setting::ID, |value| Id::new(&value.into_text())));
-        let given: Vec<_> = given.collect();
-        let sources: Vec<_> = sources
-            .into_iter()
-            .collect::<Option<_>>()
-            .unwrap_or_default();
-        let ids = identify(given.into_iter().zip(&sources)).unwrap_or_else(|error| {
-            // Two that were given the same one are noted already.
-            if let IdError::Alike { at, .. } = error
-                && !cameras.iter().any(|camera| camera.is_unread(&setting::ID))
-                && let Some(source) = cameras[at].get(&setting::SOURCE)
-            {
-                self.problem(&source.origin, error);
-            }
-            Vec::new()
-        });
-        let ids = ids.into_iter().map(Some).chain(std::iter::repeat(None));
-        let sources = sources.into_iter().map(Some).chain(std::iter::repeat(None));
-        let identities = ids.zip(sources);
-        let settings: Vec<_> = cameras
-            .iter()
-            .zip(identities)
-            .map(|(values, (id, source))| self.camera(values, id, source))
-            .collect();
-        self.distinct_targets(cameras, &settings);
-        settings.into_iter().collect()
-    }
-
-    /// Each target takes the frames of one camera, once.
-    fn distinct_targets(&mut self, cameras: &[Values], settings: &[Option<Settings>]) {
-        let mut before: Vec<(usize, &Target)> = Vec::new();
-        for (number, camera) in settings.iter().enumerate() {
-            for target in camera.iter().flat_map(|camera| &camera.push) {
-                let mut known = before.iter();
-                let same = known.find(|(_, known)| known.is_place_of(target));
-                if let Some((first, _)) = same
-                    && let Some(given) = cameras[number].get(&setting::PUSH)
-                {
-                    let text = if *first == number {
-                        format!("it pushes to {target} twice: leave one of them out")
-                    } else {
-                        format!(
-                            "another camera pushes to {target} already: give each one a target of its own in a file, where \
-                             push stands in its [[camera]]"
-                        )
-                    };
-                    self.problem(&given.origin, text);
-                }
-                before.push((number, target));
-            }
-        }
-    }
-
-    fn camera(
-        &mut self,
-        values: &Values,
-        id: Option<Id>,
-        source: Option<Spec>,
-    ) -> Option<Settings> {
-        let name = self.read(values, &setting::NAME, |value| {
-            camera_name(value.into_text())
-        });
-        let size = self.read(values, &setting::SIZE, |value| {
-            parse_size(&value.into_text())
-        });
-        let fps = self.read(values, &setting::FPS, |value| {
-            in_range(value.into_number(), 0.1..=240.0, ConfigError::BadFps)
-        });
-        let quality = self.read(values, &setting::QUALITY, |value| {
-            in_range(value.into_count(), 1..=100, ConfigError::BadQuality)
-        });
-        let rotate = self.read(values, &setting::ROTATE, |value| {
-            match u16::try_from(value.into_count()) {
-                Ok(angle @ (0 | 90 | 180 | 270)) => Ok(angle),
-                other => Err(ConfigError::BadRotation(other.unwrap_or(u16::MAX))),
-            }
-        });
-        let hflip = self.read(values, &setting::HFLIP, always(Value::into_switch))?;
-        let vflip = self.read(values, &setting::VFLIP, always(Value::into_switch))?;
-        let renditions = self.read(values, &setting::RENDITIONS, |value| {
-            in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
-        });
-        let push = self.read(values, &setting::PUSH, |value| {
-            urls::targets(&value.into_texts())
-        });
-        let given = values.get(&setting::PUSH).map(|given| given.origin);
-        for target in push.iter().flatten() {
-            if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
-                let text = text.to_owned();
-                self.absent.push(Problem { origin, text });
-            }
-        }
-        let (width, height) = size?;
-        let (id, source) = (id?, source?);
-        let capture = source::Config {
-            width,
-            height,
-            fps: fps?,
-            transform: Transform {
-                hflip,
-                vflip,
-                rotate: rotate?,
-            },
-        };
-        if !source.takes_transform() {
-            for setting in [&setting::HFLIP, &setting::VFLIP, &setting::ROTATE] {
-                let given = values.get(setting);
-                let moves = |given: &Given| Some(&given.value) != setting.default_value().as_ref();
-                if let Some(Given { origin, .. }) = given.filter(moves) {
-                    let what = setting.key;
-                    let text = format!(
-                        "{what} does nothing here: the pictures of {source} go on as they are"
-                    );
-                    self.useless.push(Problem { origin, text });
-                }
-            }
-        }
-        if let Err(error) = source.check(&capture) {
-            let given = values.get(&setting::SIZE);
-            self.problem(&given.map_or(Origin::Default, |given| given.origin), error);
-        }
-        Some(Settings {
-            id,
-            name,
-            source,
-            capture,
-            quality: quality? as u8,
-            renditions: renditions? as usize,
-            push: push?,
-        })
-    }
-
-    fn source(&mut self, values: &Values) -> Option<Spec> {
-        let key_file = values.get(&setting::KEY_FILE);
-        let key_file = key_file.map(|given| given.value.into_text());
-        let source = self.read(values, &setting::SOURCE, |value| {
-            urls::source(&value.into_text(), key_file.as_deref())
-        })?;
-        if let Some(text) = source.absent() {
-            let origin = values.get(&setting::SOURCE)?.origin;
-            self.absent.push(Problem { origin, text });
-        }
-        Some(source)
-    }
-
     /// Where the keys are kept, where there are any.
     fn keys(&mut self, server: &Values) -> Option<Option<Store>> {
         if self.read(server, &setting::NO_AUTH, always(Value::into_switch))? {
@@ -417,19 +251,6 @@ impl Check {
         })
     }
 }
-
-/// A camera's name as viewers are told it.
-fn camera_name(name: String) -> Result<String, ConfigError> {
-    let length = name.chars().count();
-    if (1..=LONGEST_NAME).contains(&length) && text::plain(&name) == name {
-        Ok(name)
-    } else {
-        Err(ConfigError::BadName)
-    }
-}
-
-/// Longest name of a camera, in characters.
-const LONGEST_NAME: usize = 100;
 
 /// For values that always mean something.
 fn always<T>(into: impl FnOnce(Value) -> T) -> impl FnOnce(Value) -> Result<T, ConfigError> {

@@ -2,11 +2,12 @@
 //!
 //! One consumer's view of them belongs to [`super::view`], the camera's state to [`crate::camera`].
 
+use super::counters::Counters;
 use super::numbers::Numbers;
-use super::rendition::{Config, Limits, Plan, Rendition, Wishes};
+use super::plan::{Plan, Wishes};
+use super::rendition::{Config, Limits, Rendition};
 use super::{Frame, Tally};
 use crate::demand::{Demand, Hold};
-use crate::util::clock::{self, Moment, Rate};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -53,47 +54,6 @@ pub enum Published {
     Overtaken,
     /// No consumer wants it any more, or its source is gone.
     Unwanted,
-}
-
-/// Totals since the server started.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Frames that the source delivered.
-    pub captured: AtomicU64,
-    /// Frames that were published.
-    pub published: AtomicU64,
-    /// Frames that a newer one overtook before or while they were encoded.
-    pub overtaken: AtomicU64,
-    /// Pictures that were broken at the source or could not be encoded.
-    pub broken: AtomicU64,
-    /// Scaled pictures that could not be made and were replaced by the full size.
-    pub unscaled: AtomicU64,
-    captured_rate: Rate,
-    published_rate: Rate,
-    /// Unix time in µs of the newest published frame's publication; 0 before the first.
-    pub published_us: AtomicU64,
-    /// When that was.
-    pub published_at: Moment,
-    /// Bytes of the newest published frame's JPEG; 0 before the first.
-    pub published_bytes: AtomicU64,
-}
-
-impl Counters {
-    /// The source delivered a frame.
-    pub fn count_captured(&self) {
-        self.captured.fetch_add(1, Ordering::Relaxed);
-        self.captured_rate.count();
-    }
-
-    /// Frames a second that the source delivered in the last seconds.
-    pub fn captured_rate(&self) -> f64 {
-        self.captured_rate.per_second()
-    }
-
-    /// Frames a second that were published in the last seconds.
-    pub fn published_rate(&self) -> f64 {
-        self.published_rate.per_second()
-    }
 }
 
 impl Feed {
@@ -229,17 +189,7 @@ impl Feed {
             return Published::Overtaken;
         }
         renditions.tally(rendition).count(size, bytes);
-        if is_new {
-            self.counters.published.fetch_add(1, Ordering::Relaxed);
-            self.counters.published_rate.count();
-        }
-        self.counters
-            .published_us
-            .store(clock::now_us(), Ordering::Relaxed);
-        self.counters.published_at.mark();
-        self.counters
-            .published_bytes
-            .store(bytes, Ordering::Relaxed);
+        self.counters.count_published(is_new, bytes);
         Published::Newest
     }
 

@@ -3,9 +3,11 @@
 //! The hub holds one frame for each camera and size, and no queue. It knows neither sources nor viewers. What a viewer
 //! gets is decided in [`crate::session`].
 
+mod counters;
 mod feed;
 mod frame;
 mod numbers;
+mod plan;
 mod rendition;
 mod tally;
 mod view;

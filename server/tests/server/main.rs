@@ -24,6 +24,7 @@ mod forwarded;
 mod generated;
 mod grab;
 mod http;
+mod ingested;
 mod key_command;
 mod languages;
 mod lifecycle;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use two_in_one::two_in_one;
 
-#[path = "../pictures/two_in_one.rs"]
+#[path = "../../../picture/tests/pictures/two_in_one.rs"]
 mod two_in_one;
 
 /// What is sent, told apart by its width, and the clean picture that it has to look like.

@@ -1,5 +1,8 @@
 //! The state machine's promises.
 
+mod connections;
+mod pauses;
+
 use super::super::kind::Kind;
 use super::*;
 use pistreamer_protocol::message::Camera;
@@ -151,137 +154,6 @@ fn no_signal_carries_the_servers_reason_and_time() {
 }
 
 #[test]
-fn a_lost_server_counts_down_and_stays_lost_until_it_speaks() {
-    let mut machine = live();
-    machine.closed(1000.0, "gone", 0.0);
-    let status = machine.state(1000.0);
-    assert_eq!((status.kind, status.since), (Kind::Lost, 1000.0));
-    assert_eq!(status.retry_at, Some(1500.0));
-    machine.tick(1499.0, 0.0);
-    assert_eq!(machine.take_actions(), []);
-    machine.tick(1500.0, 0.0);
-    assert_eq!(machine.take_actions(), [Action::Connect]);
-    let status = machine.state(1500.0);
-    assert_eq!((status.kind, status.retry_at), (Kind::Lost, None));
-    machine.closed(1600.0, "", 0.0);
-    let status = machine.state(1600.0);
-    assert_eq!((status.reason, status.since), ("gone", 1000.0));
-    assert_eq!(status.retry_at, Some(2600.0));
-    machine.tick(2600.0, 0.0);
-    machine.hello(2700.0, &hello());
-    assert_eq!(machine.state(2700.0).kind, Kind::Connecting);
-    machine.closed(2800.0, "gone again", 0.0);
-    assert_eq!(machine.state(2800.0).retry_at, Some(3300.0));
-}
-
-#[test]
-fn a_socket_that_only_opens_does_not_reset_the_back_off() {
-    let mut machine = Machine::new(0.0);
-    let mut now = 0.0;
-    let mut pauses = Vec::new();
-    for _ in 0..6 {
-        machine.closed(now, "", 0.0);
-        let at = machine.state(now).retry_at.unwrap();
-        pauses.push(at - now);
-        now = at;
-        machine.tick(now, 0.0);
-    }
-    assert_eq!(pauses, [500.0, 1000.0, 2000.0, 4000.0, 8000.0, 10_000.0]);
-}
-
-#[test]
-fn a_try_that_leads_to_nothing_is_given_up() {
-    let mut machine = Machine::new(0.0);
-    machine.take_actions();
-    machine.tick(10_001.0, 0.0);
-    assert_eq!(machine.take_actions(), [Action::Close]);
-    assert_eq!(machine.state(10_001.0).kind, Kind::Lost);
-}
-
-#[test]
-fn a_half_open_connection_is_left_after_eight_silent_seconds() {
-    let mut machine = live();
-    machine.tick(8200.0, 0.0);
-    assert_eq!(machine.take_actions(), []);
-    machine.tick(8201.0, 0.0);
-    assert_eq!(machine.take_actions(), [Action::Close]);
-    assert_eq!(machine.state(8201.0).kind, Kind::Lost);
-}
-
-#[test]
-fn pause_and_play_tell_the_server_once_and_wait_for_a_new_frame() {
-    let mut machine = live();
-    machine.pause(300.0);
-    machine.pause(400.0);
-    assert_eq!(machine.take_actions(), [Action::Pause]);
-    let status = machine.state(9000.0);
-    assert_eq!((status.kind, status.since), (Kind::Paused, 300.0));
-    machine.play(9000.0);
-    machine.play(9001.0);
-    assert_eq!(machine.take_actions(), [Action::Resume]);
-    assert_eq!(machine.state(9001.0).kind, Kind::Connecting);
-    machine.frame(9050.0, Some(300), None);
-    assert_eq!(machine.state(9050.0).kind, Kind::Live);
-}
-
-#[test]
-fn a_new_connection_learns_that_the_user_has_paused() {
-    let mut machine = live();
-    machine.pause(300.0);
-    machine.closed(400.0, "", 0.0);
-    assert_eq!(machine.state(400.0).kind, Kind::Paused);
-    machine.tick(900.0, 0.0);
-    machine.take_actions();
-    machine.hello(1000.0, &hello());
-    assert_eq!(machine.take_actions(), [Action::Pause]);
-}
-
-#[test]
-fn a_hidden_page_pauses_then_closes_and_comes_back_at_once() {
-    let mut machine = live();
-    machine.set_hidden(1000.0, true);
-    assert_eq!(machine.take_actions(), [Action::Pause]);
-    assert_eq!(machine.state(1000.0).kind, Kind::Hidden);
-    machine.heard(20_000.0);
-    machine.set_hidden(20_000.0, false);
-    assert_eq!(machine.take_actions(), [Action::Resume]);
-    machine.frame(20_100.0, Some(9), None);
-    machine.set_hidden(21_000.0, true);
-    machine.tick(51_001.0, 0.0);
-    assert_eq!(machine.take_actions(), [Action::Pause, Action::Close]);
-    machine.tick(200_000.0, 0.0);
-    assert_eq!(machine.take_actions(), []);
-    machine.set_hidden(300_000.0, false);
-    assert_eq!(machine.take_actions(), [Action::Connect]);
-    assert_eq!(machine.state(300_000.0).kind, Kind::Connecting);
-}
-
-#[test]
-fn a_hidden_page_does_not_knock_at_a_lost_server() {
-    let mut machine = live();
-    machine.set_hidden(1000.0, true);
-    machine.closed(2000.0, "gone", 0.0);
-    machine.take_actions();
-    machine.tick(100_000.0, 0.0);
-    assert_eq!(machine.take_actions(), []);
-    machine.set_hidden(100_001.0, false);
-    assert_eq!(machine.take_actions(), [Action::Connect]);
-    assert_eq!(machine.state(100_001.0).kind, Kind::Lost);
-}
-
-#[test]
-fn a_connection_that_died_in_the_dark_is_noticed_soon() {
-    let mut machine = live();
-    machine.set_hidden(1000.0, true);
-    machine.set_hidden(5000.0, false);
-    machine.take_actions();
-    machine.tick(7499.0, 0.0);
-    assert_eq!(machine.take_actions(), []);
-    machine.tick(7500.0, 0.0);
-    assert_eq!(machine.take_actions(), [Action::Close, Action::Connect]);
-}
-
-#[test]
 fn a_connection_that_ended_in_the_dark_is_no_lost_server_unless_the_next_fails_too() {
     let mut machine = live();
     machine.set_hidden(300.0, true);
@@ -301,57 +173,6 @@ fn a_connection_that_ended_in_the_dark_is_no_lost_server_unless_the_next_fails_t
     machine.frame(9010.0, Some(2), Some(20.0));
     machine.closed(9000.0 + PROBE, "no connection", 0.5);
     assert_eq!(machine.state(9001.0 + PROBE).kind, Kind::Lost);
-}
-
-#[test]
-fn paused_stays_paused_when_the_page_is_seen_again() {
-    let mut machine = live();
-    machine.pause(300.0);
-    machine.set_hidden(400.0, true);
-    machine.set_hidden(500.0, false);
-    assert_eq!(machine.take_actions(), [Action::Pause]);
-    assert_eq!(machine.state(500.0).kind, Kind::Paused);
-}
-
-#[test]
-fn asking_for_a_try_skips_the_countdown() {
-    let mut machine = live();
-    machine.closed(1000.0, "gone", 0.0);
-    machine.retry(1001.0);
-    machine.retry(1002.0);
-    assert_eq!(machine.take_actions(), [Action::Connect]);
-}
-
-#[test]
-fn what_a_dead_connection_left_behind_changes_nothing() {
-    let mut machine = live();
-    machine.closed(1000.0, "gone", 0.0);
-    assert!(!machine.frame(1001.0, Some(2), None));
-    machine.closed(1002.0, "twice", 0.0);
-    let status = machine.state(1002.0);
-    assert_eq!((status.kind, status.reason), (Kind::Lost, "gone"));
-}
-
-#[test]
-fn a_server_that_refuses_is_not_lost_and_one_that_then_goes_away_is() {
-    let mut machine = Machine::new(0.0);
-    machine.closed(100.0, "all seats are taken", 0.0);
-    machine.refused();
-    let status = machine.state(100.0);
-    assert_eq!(
-        (status.kind, status.reason, status.since),
-        (Kind::Refused, "all seats are taken", 100.0)
-    );
-    machine.retry(200.0);
-    assert_eq!(machine.state(200.0).kind, Kind::Refused);
-    machine.closed(300.0, "no connection", 0.0);
-    assert_eq!(machine.state(300.0).kind, Kind::Lost);
-    machine.retry(400.0);
-    machine.closed(500.0, "not you", 0.0);
-    machine.refused();
-    machine.retry(600.0);
-    machine.hello(700.0, &hello());
-    assert_eq!(machine.state(700.0).kind, Kind::Connecting);
 }
 
 #[test]
@@ -421,36 +242,4 @@ fn a_state_of_the_future_leaves_the_picture_to_its_frames() {
     assert_eq!(machine.state(2201.0).kind, Kind::Stale);
     machine.frame(2300.0, Some(2), Some(20.0));
     assert_eq!(machine.state(2301.0).kind, Kind::Live);
-}
-
-#[test]
-fn an_unusable_address_is_never_tried_again() {
-    let mut machine = live();
-    machine.another_camera(300.0);
-    machine.take_actions();
-    machine.unusable(300.0, "no address");
-    machine.set_hidden(400.0, true);
-    machine.set_hidden(500.0, false);
-    machine.retry(600.0);
-    machine.tick(100_000.0, 0.5);
-    assert_eq!(machine.take_actions(), []);
-    let status = machine.state(100_000.0);
-    assert_eq!((status.kind, status.reason), (Kind::Refused, "no address"));
-    machine.reconnect(200_000.0);
-    assert_eq!(machine.take_actions(), [Action::Connect]);
-}
-
-#[test]
-fn another_camera_starts_anew_and_stays_paused() {
-    let mut machine = live();
-    machine.set_stale_after(Some(300.0));
-    machine.pause(250.0);
-    machine.another_camera(300.0);
-    assert_eq!(machine.take_actions(), [Action::Connect]);
-    assert!(machine.paused());
-    machine.hello(400.0, &hello());
-    assert_eq!(machine.take_actions(), [Action::Pause]);
-    machine.play(500.0);
-    assert_eq!(machine.state(500.0).kind, Kind::Connecting);
-    assert_eq!(machine.stale_at(500.0), Some(800.0));
 }
