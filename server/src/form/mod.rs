@@ -1,6 +1,6 @@
-//! A frame's bytes for one protocol. The first consumer that needs a form makes it for all of them, and the frame keeps it.
+//! Forms of a frame: its bytes for one protocol. A form is made on first use, cached in the frame, and shared by all consumers.
 //!
-//! What the bytes of the wire formats are is defined in `protocol/`; sending them belongs to [`crate::session`] and
+//! The wire formats are defined in `protocol/`; sending them belongs to [`crate::session`] and
 //! [`crate::front`].
 
 mod multipart;

@@ -1,30 +1,30 @@
-//! A part of a multipart MJPEG stream (RFC 2046 §5.1), the same for every client of a manner.
+//! A part of a multipart MJPEG stream (RFC 2046 §5.1), shared by all clients of a [`Manner`].
 
 use crate::hub::{Form, Frame};
 use bytes::{Buf, Bytes};
 use std::io::IoSlice;
 use std::sync::Arc;
 
-/// Separates the parts of a stream. Chosen so that no JPEG contains it by chance.
+/// The boundary between parts, long enough that no JPEG contains it by chance.
 pub(crate) const BOUNDARY: &str = "pistreamer-7b1f0c2d9e";
 
-/// How a client wants to see a part end.
+/// How a client detects the end of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// At its boundary. Each part begins with its length.
+    /// By the boundary. Each part starts with a Content-Length header.
     Program,
-    /// At the headers of the next part: Chromium's `<img>` shows a part when it has read them, and would be a frame
-    /// behind. So they follow at once, and cannot tell the length of a frame that isn't there yet.
+    /// By the headers of the next part: Chromium's `<img>` draws a part only after reading them, and would lag one frame
+    /// behind. They are therefore sent right after each frame, without a Content-Length, which is not known yet.
     Browser,
 }
 
 impl Manner {
-    /// What stands before the first part.
+    /// The bytes before the first part.
     pub(crate) fn opening(self) -> &'static str {
         self.ending().trim_start()
     }
 
-    /// What ends a part.
+    /// The bytes after each part.
     fn ending(self) -> &'static str {
         match self {
             Self::Program => "\r\n--pistreamer-7b1f0c2d9e\r\n",
@@ -33,12 +33,12 @@ impl Manner {
     }
 }
 
-/// What programs are told before a frame.
+/// The headers of a part for programs.
 struct Head(Bytes);
 
 impl Form for Head {
     fn of(frame: &Frame) -> Self {
-        // Made for every frame: without the machinery of format!.
+        // Runs for every frame; format! is slower.
         let mut head = Vec::with_capacity(128);
         head.extend_from_slice(b"Content-Type: image/jpeg\r\nContent-Length: ");
         head.extend_from_slice(itoa::Buffer::new().format(frame.jpeg().len()).as_bytes());
@@ -49,7 +49,7 @@ impl Form for Head {
     }
 }
 
-/// A piece of an answer that is sent in one write, without being put together before.
+/// A piece of a response body, written in one vectored write without being copied together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Piece {
     head: Bytes,
@@ -57,7 +57,7 @@ pub(crate) struct Piece {
     tail: &'static [u8],
 }
 
-/// A frame's part of a stream, from behind the boundary before it to its end.
+/// A frame's part of a stream, from after the preceding boundary to its own end.
 pub(crate) fn part(frame: &Arc<Frame>, manner: Manner) -> Piece {
     Piece {
         head: match manner {
@@ -113,7 +113,7 @@ impl Buf for Piece {
     }
 }
 
-/// Unix time in seconds with six decimals, of µs.
+/// Formats Unix time in µs as seconds with six decimals.
 pub(crate) fn timestamp(us: u64) -> String {
     let mut text = Vec::new();
     push_timestamp(us, &mut text);
@@ -124,7 +124,7 @@ fn push_timestamp(us: u64, text: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
     text.extend_from_slice(digits.format(us / 1_000_000).as_bytes());
     text.push(b'.');
-    // The leading one keeps the zeros behind it.
+    // The leading 1 preserves the zeros after it, and is cut off.
     let decimals = digits.format(1_000_000 + us % 1_000_000);
     text.extend_from_slice(&decimals.as_bytes()[1..]);
 }
@@ -133,7 +133,7 @@ fn push_timestamp(us: u64, text: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// What is left of it, by single slices and by vectors of at most `most`.
+    /// Reads the rest of a piece, checking `chunk` against vectors of at most `most` slices.
     fn read(mut piece: Piece, most: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         while piece.has_remaining() {
@@ -144,7 +144,7 @@ mod tests {
                 .iter()
                 .flat_map(|slice| slice.to_vec())
                 .collect();
-            // As a socket that takes a little.
+            // As a socket does that accepts only a few bytes.
             let taken = vectored.len().min(7);
             bytes.extend_from_slice(&vectored[..taken]);
             piece.advance(taken);

@@ -1,17 +1,17 @@
-//! The WebSocket message that carries a frame, header and body, in each wire format.
+//! The WebSocket message of a frame, header and body, in each wire format.
 
 use crate::hub::{Form, Frame};
 use bytes::Bytes;
 use pistreamer_protocol::{WireFormat, pack};
 
-/// The body of one WebSocket message with its frame header (RFC 6455 §5.2), the same for every viewer.
+/// A WebSocket message with its frame header (RFC 6455 §5.2), shared by all viewers.
 #[derive(Clone, Debug)]
 pub(crate) struct Payload {
     header: Header,
     body: Bytes,
 }
 
-/// Header of an unmasked final binary frame.
+/// The header of an unmasked, final binary frame.
 #[derive(Clone, Copy, Debug)]
 struct Header {
     bytes: [u8; 10],
@@ -19,7 +19,7 @@ struct Header {
 }
 
 impl Payload {
-    /// A binary message of these bytes.
+    /// A binary message with that body.
     pub(crate) fn new(body: Bytes) -> Self {
         const FINAL_BINARY: u8 = 0x82;
         let mut bytes = [0; 10];
@@ -51,13 +51,13 @@ impl Payload {
         &self.header.bytes[..usize::from(self.header.len)]
     }
 
-    /// The message.
+    /// The message's body.
     pub(crate) fn body(&self) -> &Bytes {
         &self.body
     }
 }
 
-/// The JPEG as it is.
+/// The JPEG unchanged.
 struct Raw(Payload);
 
 impl Form for Raw {
@@ -66,7 +66,7 @@ impl Form for Raw {
     }
 }
 
-/// The JPEG in base64, in gzip.
+/// gzip(base64(JPEG)).
 struct Packed(Payload);
 
 impl Form for Packed {
@@ -75,7 +75,7 @@ impl Form for Packed {
     }
 }
 
-/// What that wire format sends.
+/// The frame's message in that wire format.
 pub(crate) fn payload(frame: &Frame, wire: WireFormat) -> &Payload {
     match wire {
         WireFormat::Jpeg => &frame.form::<Raw>().0,
