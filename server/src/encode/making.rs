@@ -1,6 +1,6 @@
-//! One frame → its renditions: scaled, encoded, stamped, and each published as soon as it is made.
+//! Turns one frame into its renditions: scales, encodes and stamps each one, and publishes it as soon as it is ready.
 //!
-//! Which thread does that, and when, belongs to [`super::pool`].
+//! Scheduling this on threads belongs to [`super::pool`].
 
 use super::scale::Planes;
 use super::{FrameError, JpegEncoder};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Makes a camera's frames of what its source delivers.
+/// Turns what a camera's source delivers into frames.
 #[derive(Debug)]
 pub(super) struct Maker {
     /// The camera's id, for stamps.
@@ -34,7 +34,7 @@ impl Maker {
         &self.feed
     }
 
-    /// Makes each rendition of the frame that has consumers, and publishes it as soon as it is made.
+    /// Makes and publishes each rendition of the frame that has consumers.
     pub(super) fn make(&self, frame: RawFrame, tools: &mut Tools) -> Result<Made, FrameError> {
         let RawFrame {
             seq,
@@ -82,7 +82,7 @@ impl Maker {
         }
         let small = plan.renditions().partition_point(|made| made.halvings > 0);
         let (small, large) = plan.renditions().split_at(small);
-        // If the full size has no consumers, the source gets its memory back now.
+        // Without consumers of the full size, the source's buffer is released here.
         let pixels = (!large.is_empty()).then_some(pixels);
         let mut made = Made::default();
         let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {
@@ -116,7 +116,7 @@ impl Maker {
         let jpeg = bounded(picture.into_jpeg())?;
         let full = info.displayed();
         let mut made = Made::default();
-        // The full one first: there is nothing to be made of it.
+        // The full size comes first, because it needs no work.
         let plan = self.feed.plan(full.0);
         let own = plan.config().quality;
         for rendition in plan.renditions().iter().rev() {
@@ -132,7 +132,7 @@ impl Maker {
                         Frame::new(stamp.seq, stamp.captured_us, size, smaller).of(full)
                     }
                     Ok(_) => whole(),
-                    // It goes on as it came: browsers may know better.
+                    // Pass it on unchanged: a browser may still decode it.
                     Err(error) => {
                         self.unscaled(&error);
                         whole()
@@ -145,7 +145,7 @@ impl Maker {
         Ok(made)
     }
 
-    /// A smaller picture cannot be made.
+    /// Counts a picture that could not be scaled, and logs some of them.
     fn unscaled(&self, error: &RescaleError) {
         let counters = &self.feed.counters;
         let times = counters.unscaled.fetch_add(1, Ordering::Relaxed) + 1;
@@ -160,7 +160,7 @@ impl Maker {
     }
 }
 
-/// Makes a smaller picture of a JPEG.
+/// Scales a JPEG down. Returns its size and its bytes.
 fn rescale<'a>(
     jpeg: &[u8],
     halvings: u8,
@@ -175,7 +175,7 @@ fn rescale<'a>(
     Ok((size, &tools.rescaled))
 }
 
-/// A JPEG that receivers take.
+/// Checks that receivers accept a JPEG of this length.
 fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
     if jpeg.len() > DEFAULT_FRAME_LIMIT {
         return Err(FrameError::TooLarge(jpeg.len()));
@@ -183,17 +183,17 @@ fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
     Ok(jpeg)
 }
 
-/// What a thread keeps from one frame to the next.
+/// State that a thread reuses from frame to frame.
 #[derive(Debug, Default)]
 pub(super) struct Tools {
     encoder: Option<JpegEncoder>,
     rescaler: Option<Rescaler>,
-    /// The picture in half its width, a quarter, …
+    /// The picture at half its width, a quarter, …
     levels: [Planes; MOST_HALVINGS as usize],
     rescaled: Vec<u8>,
 }
 
-/// What became of one frame in all its renditions.
+/// The outcome of one frame over all its renditions.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     newest: bool,
@@ -206,7 +206,7 @@ impl Made {
         self.overtaken |= published == Published::Overtaken;
     }
 
-    /// Whether newer frames took its place everywhere.
+    /// Returns true if newer frames replaced it in every rendition.
     pub(super) fn is_overtaken(&self) -> bool {
         self.overtaken && !self.newest
     }
