@@ -221,7 +221,7 @@ impl App {
         {
             tracing::warn!(
                 left = state.tasks.len(),
-                "some connections did not end in time"
+                "some connections did not close in time"
             );
         }
         if tokio::time::timeout(GOODBYE, closed).await.is_err() {

@@ -67,8 +67,8 @@ pub(crate) async fn follow(cameras: &Registry) {
         if let Some(camera) = stuck.as_ref().filter(|_| !was_stuck) {
             tracing::error!(
                 camera = %camera.id(),
-                "the camera's driver has not come back for {} s: systemd's watchdog is not fed any more, and starts this \
-                 server anew",
+                "a call of the camera's driver has not returned for {} s: systemd's watchdog is not fed any more, and will \
+                 restart this server",
                 STUCK.as_secs()
             );
         }
@@ -122,7 +122,7 @@ fn tell(news: &str) {
     if let Some(name) = std::env::var_os(SOCKET)
         && let Err(error) = send(name.as_bytes(), news)
     {
-        tracing::debug!(%error, "systemd takes no news");
+        tracing::debug!(%error, "cannot notify systemd");
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 #[derive(Debug, thiserror::Error)]
 pub enum PrintError {
     /// The program that read standard output has gone: it had enough, and needs no explanation.
-    #[error("whoever read standard output has gone")]
+    #[error("the reader of standard output has closed it")]
     ReaderGone,
     /// Such as a full disk.
     #[error("cannot write to standard output: {0}")]

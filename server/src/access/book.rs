@@ -101,7 +101,7 @@ impl Book {
             return Ok(Vec::new());
         };
         self.store.codes(&owner, count).or_else(|error| {
-            tracing::debug!(%error, "one-time codes are kept in memory alone");
+            tracing::debug!(%error, "one-time codes are kept in memory only");
             let (made, kept): (Vec<_>, Vec<_>) = codes::make(&owner, count)?.into_iter().unzip();
             self.unkept().extend(kept);
             Ok(made)
@@ -129,7 +129,7 @@ impl Book {
             match taken.await {
                 Ok(Ok(taken)) => taken,
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "a one-time code cannot be used up, so it lets nobody in");
+                    tracing::error!(%error, "a one-time code cannot be marked as used, and was refused");
                     None
                 }
                 Err(_) => None,
@@ -157,11 +157,11 @@ impl Book {
                     let number = keys.keys.len();
                     // After the first start, the file is only new.
                     if self.take(keys, version) {
-                        tracing::info!(keys = number, "the access keys have changed");
+                        tracing::info!(keys = number, "access keys reloaded");
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the access keys stay as they were");
+                    tracing::error!(%error, "the access keys were not reloaded; the previous ones stay in force");
                     self.now().version = version;
                 }
             }

@@ -77,7 +77,7 @@ impl Hash {
             // Not beside the old ones.
             *blocks = Vec::new();
             if blocks.try_reserve_exact(needed).is_err() {
-                tracing::error!(kib = needed, "too little memory to check a password");
+                tracing::error!(kib = needed, "not enough memory to check a password");
                 return false;
             }
             blocks.resize(needed, Block::default());

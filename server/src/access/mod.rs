@@ -242,7 +242,7 @@ impl Access {
             None => tracing::debug!(key, device, session = id, %from, "signed in"),
             Some(0) => tracing::info!(key, device, session = id, %from, "signed in"),
             Some(left_out) => {
-                tracing::info!(key, device, session = id, %from, left_out, "signed in; others did without a line");
+                tracing::info!(key, device, session = id, %from, left_out, "signed in; further sign-ins were not logged");
             }
         }
         Some(session)
@@ -290,7 +290,7 @@ impl Access {
                     session = id,
                     by,
                     left_out,
-                    "signed out; others were without a line"
+                    "signed out; further sign-outs were not logged"
                 )
             }
         }

@@ -119,7 +119,7 @@ impl Store {
         self.write(FILE, &signed_anew)?;
         if all_again {
             tracing::warn!(
-                "all devices have to sign in again: what their sessions were signed with is over"
+                "all devices have to sign in again: the key that signed their sessions was replaced"
             );
         }
         Ok(signing)
@@ -132,7 +132,7 @@ impl Store {
             tracing::error!(
                 %error,
                 aside = %aside.display(),
-                "the list of signed-in devices cannot be read, and is kept aside"
+                "the list of signed-in devices cannot be read; it was moved aside"
             );
             fs::rename(from, aside)?;
             Ok(Kept::default())

@@ -196,7 +196,7 @@ impl Sessions {
         if let Err(error) = &written
             && !self.warned.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(%error, "the list of signed-in devices cannot be kept; they stay signed in all the same");
+            tracing::warn!(%error, "the list of signed-in devices cannot be written; they stay signed in");
         }
         written
     }

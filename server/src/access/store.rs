@@ -212,7 +212,7 @@ impl Store {
         state_dir::check(&self.directory)
             .map_err(|error| StoreError::Unsafe(self.directory.clone(), error))?;
         if state_dir::is_exposed(&path) {
-            tracing::warn!(path = %path.display(), "others on this machine may read the access keys: chmod 600 it");
+            tracing::warn!(path = %path.display(), "other users may read the access keys: chmod 600 the file");
         }
         match state_dir::read(&path) {
             Ok(text) => Keys::parse(&text).map_err(|why| StoreError::Malformed(path, why)),
@@ -248,13 +248,13 @@ impl Store {
                 key = key.as_str(),
                 role = role.name(),
                 cameras,
-                "took over a key of an older version: {}",
+                "converted a key of an older version: {}",
                 why.join("; ")
             );
         }
         self.change(|keys| drop(keys.renew(cameras)))
             .or_else(|error| {
-                tracing::warn!(%error, "the access keys of an older version cannot be written as this one has them");
+                tracing::warn!(%error, "the access keys of an older version cannot be written in the new format");
                 Ok(keys)
             })
     }

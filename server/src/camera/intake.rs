@@ -41,7 +41,7 @@ impl Sink for Intake {
             Report::Open(mode) => self.opens(mode),
             Report::Broken(reason) => {
                 self.feed.counters.broken.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(reason, "left out a broken picture");
+                tracing::debug!(reason, "dropped a broken picture");
             }
             // A consumer that stays, such as a push, must not keep the last picture available to others.
             Report::Lost(_) | Report::Starting(_) => self.feed.forget(),
@@ -56,10 +56,10 @@ impl Intake {
         let Mode { width, height, fps } = mode;
         self.feed.set_width(*width);
         if self.state.get().phase == Phase::Live {
-            tracing::debug!(width, height, fps, "the picture has another size");
+            tracing::debug!(width, height, fps, "the picture's size changed");
         } else if let Some(left_out) = self.opened.again() {
             let left_out = (left_out > 0).then_some(left_out);
-            tracing::info!(width, height, fps, left_out, "camera is open");
+            tracing::info!(width, height, fps, left_out, "camera opened");
         }
     }
 }

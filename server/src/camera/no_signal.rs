@@ -63,7 +63,7 @@ impl Camera {
         });
         let rendered = rendering.await.ok()?;
         rendered
-            .inspect_err(|error| tracing::error!(%error, "cannot say that there is no signal"))
+            .inspect_err(|error| tracing::error!(%error, "cannot make the NO SIGNAL picture"))
             .ok()
     }
 }

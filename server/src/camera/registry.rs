@@ -45,7 +45,7 @@ pub(crate) enum ChangeError {
     #[error("there is a camera {0} already")]
     Known(Id),
     /// The server is stopping.
-    #[error("the cameras have ended")]
+    #[error("the server is stopping")]
     Ended,
     /// The system gives no threads.
     #[error("camera {0} cannot be started: {1:#}")]
@@ -138,12 +138,12 @@ impl Registry {
                 let mut closing = self.closing();
                 closing.retain(|thread| !thread.is_finished());
                 closing.extend(removed.remove());
-                tracing::info!(%id, "camera is removed");
+                tracing::info!(%id, "camera removed");
             }
             Change::Reconfigure(settings) => {
                 let camera = &cameras[known(&settings.id)?];
                 let changed = settings.changed_since(&camera.settings()).join(", ");
-                tracing::info!(id = %settings.id, changed, "camera has other settings");
+                tracing::info!(id = %settings.id, changed, "camera settings changed");
                 camera
                     .send(Command::Reconfigure(Box::new(settings)))
                     .expect("only what controls are set to can be refused");

@@ -48,7 +48,7 @@ pub(super) fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
         let mut either =
             async || tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
         either().await;
-        tracing::info!("stopping; once more to stop at once");
+        tracing::info!("stopping; repeat the signal to stop at once");
         tokio::spawn(async move {
             let mut either =
                 async || tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };

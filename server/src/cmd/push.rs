@@ -11,7 +11,7 @@ pub(super) fn run(typed: &cli::Push) -> anyhow::Result<()> {
     let config = config::Push::new(typed)?;
     init_log(&config.log)?;
     for problem in &config.useless {
-        tracing::warn!(%problem, "a flag does nothing");
+        tracing::warn!(%problem, "a flag has no effect");
     }
     finish(every_core()?, async {
         app::push(&config, shutdown_signal()?).await

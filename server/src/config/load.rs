@@ -174,7 +174,7 @@ impl Loaded {
         for (variable, meant) in flags::misspelt(variables) {
             tracing::warn!(
                 variable,
-                "this variable does nothing: did you mean {meant}?"
+                "this variable has no effect: did you mean {meant}?"
             );
         }
     }
@@ -195,14 +195,14 @@ impl Loaded {
     /// Warns of cameras of which something is not there.
     pub(crate) fn warn_of_absent(&self) {
         for problem in &self.absent {
-            tracing::warn!(%problem, "a camera is incomplete: it is used as soon as this is there, and the others go on");
+            tracing::warn!(%problem, "a camera is incomplete, and starts as soon as this is there");
         }
     }
 
     /// Warns of what is set and does nothing.
     pub(crate) fn warn_of_useless(&self) {
         for problem in &self.useless {
-            tracing::warn!(%problem, "a setting does nothing");
+            tracing::warn!(%problem, "a setting has no effect");
         }
     }
 
@@ -218,7 +218,7 @@ impl Loaded {
         for file in &self.exposed {
             tracing::warn!(
                 file = %file.display(),
-                "every user of this machine may read the passwords in this file: chmod 600 it, or keep them \
+                "every user of this machine may read the passwords in this file: chmod 600 it, or move them \
                  elsewhere, with key_file or ${{file:PATH}}"
             );
         }

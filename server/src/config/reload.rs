@@ -80,7 +80,7 @@ impl Reload {
                 let files = files.map(|file| file.display().to_string());
                 let files = files.collect::<Vec<_>>().join(", ");
                 let problem = format!("one of the files does not answer, and is waited for: {files}");
-                tracing::error!(problem, "the configuration stays as it was");
+                tracing::error!(problem, "the configuration was not reloaded; the previous one stays in force");
                 self.told.refused(&[problem]);
                 read.await
             }
@@ -103,13 +103,13 @@ impl Reload {
                         "these settings take effect at the next start"
                     );
                 }
-                tracing::info!(cameras = self.cameras.len(), "configuration read again");
+                tracing::info!(cameras = self.cameras.len(), "configuration reloaded");
                 self.told.reread(&loaded.files, &problems, &restart);
                 self.last = loaded;
             }
             Err(Problems(problems)) => {
                 for problem in &problems {
-                    tracing::error!(%problem, "the configuration stays as it was");
+                    tracing::error!(%problem, "the configuration was not reloaded; the previous one stays in force");
                 }
                 let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 self.told.refused(&problems);
@@ -181,7 +181,7 @@ impl Reload {
             match self.registry.apply(change.clone()) {
                 Ok(()) => note(&mut self.cameras, change),
                 Err(error) => {
-                    tracing::error!(%error, "a camera stays as it was");
+                    tracing::error!(%error, "a camera's settings were not changed");
                     problems.push(error.to_string());
                 }
             }

@@ -171,7 +171,7 @@ impl Shared {
             Err(error) => error,
         };
         counters.broken.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(%error, "left out a frame");
+        tracing::debug!(%error, "dropped a frame");
         match error {
             FrameError::Panic(_) => Err(error),
             _ => Ok(()),

@@ -110,7 +110,7 @@ pub(super) fn read((chain, key): &(PathBuf, PathBuf)) -> Result<CertifiedKey, Tl
     if state_dir::is_open_to_all(key) {
         tracing::warn!(
             path = %key.display(),
-            "everybody on this machine may read or write the private key of the TLS certificate: chmod 600 it"
+            "every user of this machine may read or write the private key of the TLS certificate: chmod 600 it"
         );
     }
     let secret = PrivateKeyDer::from_pem_slice(&text)

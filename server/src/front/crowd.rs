@@ -99,15 +99,12 @@ impl Crowd {
             let longest_idle = inside.longest_idle(|guest| guest.address == address);
             inside.evict_guest(longest_idle);
             if let Some(times) = self.0.evicted.again() {
-                tracing::warn!(%address, times, "too many connections from one address: evicted one that was not let in");
+                tracing::warn!(%address, times, "too many connections from one address: evicted one without a key");
             }
         } else if inside.guests.len() >= limits.guests {
             inside.evict_guest_of_busiest();
             if let Some(times) = self.0.evicted.again() {
-                tracing::warn!(
-                    times,
-                    "too many connections that were not let in: evicted one"
-                );
+                tracing::warn!(times, "too many connections without a key: evicted one");
             }
         }
         let id = inside.tick();
@@ -181,7 +178,7 @@ impl Crowd {
         if let Some(times) = self.0.displaced.again() {
             tracing::warn!(
                 times,
-                "all places are taken: the greatest share gave one up for a newcomer"
+                "all places are taken: evicted a connection of the address with the greatest share, for a new one"
             );
         }
         Ok(())

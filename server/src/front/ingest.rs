@@ -121,7 +121,7 @@ fn goodbye(end: &End) -> Option<(CloseCode, &'static str)> {
             let code = CloseCode::from(CLOSE_CAMERA_REMOVED);
             (code, "the camera was removed")
         }
-        End::Restarts => (CloseCode::Restart, "the camera starts anew"),
+        End::Restarts => (CloseCode::Restart, "the camera is restarting"),
         End::Left | End::Broke(_) | End::Silent => return None,
     })
 }
@@ -137,7 +137,7 @@ enum End {
     Silent,
     #[error("it has to stop: {0:?}")]
     Stopped(Stop),
-    #[error("the camera starts anew")]
+    #[error("the camera is restarting")]
     Restarts,
 }
 

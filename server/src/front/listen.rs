@@ -256,7 +256,7 @@ async fn connection(
         Err(error) if took_nothing(&error) => {
             static DROPPED: EventThrottle = EventThrottle::new();
             if let Some(times) = DROPPED.again() {
-                tracing::info!(%peer, times, "a client took nothing and is dropped");
+                tracing::info!(%peer, times, "dropped a client that reads nothing");
             }
         }
         Err(error) => tracing::debug!(%error, %peer, "a connection broke"),

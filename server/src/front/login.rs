@@ -132,7 +132,7 @@ fn from_elsewhere(headers: &HeaderMap, secure: Secure) -> Option<Response> {
     (!origin::is_asked_from_here(headers, secure, true)).then(|| {
         refusal(
             StatusCode::FORBIDDEN,
-            "only this server's own pages can sign somebody in or out: open its address, and show the key there",
+            "only this server's own pages can sign in or out: open its address, and enter the key there",
         )
     })
 }
@@ -190,7 +190,7 @@ pub(super) async fn ticket(
         }
         None => refusal(
             StatusCode::CONFLICT,
-            "this server lets everybody in: no ticket is needed",
+            "this server needs no keys, and so no tickets",
         ),
     }
 }

@@ -129,10 +129,12 @@ impl Tls {
                         .0
                         .write()
                         .unwrap_or_else(PoisonError::into_inner) = key.into();
-                    tracing::info!(fingerprint = self.fingerprint(), "a new TLS certificate");
+                    tracing::info!(fingerprint = self.fingerprint(), "TLS certificate reloaded");
                 }
                 // One of the two may be written still: the next look tells.
-                Err(error) => tracing::warn!(%error, "the TLS certificate stays as it was"),
+                Err(error) => {
+                    tracing::warn!(%error, "the TLS certificate was not reloaded; the previous one stays in use")
+                }
             }
         }
     }

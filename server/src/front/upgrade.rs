@@ -199,7 +199,7 @@ pub(super) fn handshake(
 pub(super) async fn upgraded(upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
     let upgraded = upgrade
         .await
-        .inspect_err(|error| tracing::debug!(%error, "the client was gone before the upgrade"))
+        .inspect_err(|error| tracing::debug!(%error, "the client disconnected before the upgrade"))
         .ok()?;
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
         tracing::error!("the upgraded connection is not one of ours");

@@ -122,7 +122,7 @@ pub(crate) async fn run(
         if last.as_ref() == Some(&reason) {
             tracing::debug!(reason, "still not connected");
         } else {
-            tracing::warn!(reason, "not connected; trying again until it works");
+            tracing::warn!(reason, "not connected; retrying");
         }
         push.failed(&reason);
         last = Some(reason);

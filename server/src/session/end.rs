@@ -19,8 +19,8 @@ pub enum End {
     /// The viewer broke the WebSocket protocol.
     #[error("the viewer broke the WebSocket protocol: {0}")]
     Violation(Error),
-    /// The viewer's socket took nothing for the send timeout, or the viewer answered nothing.
-    #[error("the viewer took nothing for {0:?}")]
+    /// The viewer's socket accepted nothing for the send timeout, or the viewer answered nothing.
+    #[error("the viewer read nothing for {0:?}")]
     Stalled(Duration),
     /// The viewer said something that is not a message.
     #[error("{0}")]
@@ -32,7 +32,7 @@ pub enum End {
     #[error("the viewer's key was changed, or its ticket is over")]
     SignedOut,
     /// Another viewer has its place.
-    #[error("all places are taken, and another viewer got this one")]
+    #[error("the server is full, and this place was given to another viewer")]
     Evicted,
     /// Its camera was removed.
     #[error("the camera was removed")]
@@ -134,6 +134,6 @@ pub(super) async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Li
         }
     };
     if !goodbye.await {
-        tracing::debug!("the viewer was gone before goodbye");
+        tracing::debug!("the viewer disconnected before the closing handshake");
     }
 }

@@ -74,14 +74,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     Ok(()) => match self.commanded.again() {
                         Some(left_out) => {
                             let left_out = (left_out > 0).then_some(left_out);
-                            tracing::info!(
-                                control = name,
-                                value,
-                                left_out,
-                                "the viewer sets a control"
-                            );
+                            tracing::info!(control = name, value, left_out, "viewer set a control");
                         }
-                        None => tracing::debug!(control = name, value, "the viewer sets a control"),
+                        None => tracing::debug!(control = name, value, "viewer set a control"),
                     },
                     Err(error) => self.say(ServerMessage::Error {
                         code: error.code().into(),

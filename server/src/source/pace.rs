@@ -42,7 +42,10 @@ impl<'a> Pace<'a> {
                 .get_or_insert_with(|| Schedule::new(self.fps, now));
             let tick = schedule.tick(now);
             if tick.missed > 0 {
-                tracing::debug!(missed = tick.missed, "frames came too late to be made");
+                tracing::debug!(
+                    missed = tick.missed,
+                    "frames were skipped because they were due already"
+                );
             }
             if !self.demand.sleep(tick.wait) && self.demand.wanted() {
                 return true;

@@ -29,7 +29,7 @@ pub(super) struct SlotState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// Another pusher has it.
-    #[error("somebody pushes already, and one can at a time")]
+    #[error("another client pushes already, and only one can at a time")]
     Occupied,
     /// The source does not run.
     #[error("the camera is not running")]

@@ -142,7 +142,7 @@ async fn relay(
                 paused = !paused;
                 turn.set(self::turn(demand, paused));
                 if paused {
-                    tracing::debug!("nobody watches, so the origin sends no frames");
+                    tracing::debug!("no viewers: the origin pauses");
                     subscription.pause();
                 } else {
                     intake.resumed();

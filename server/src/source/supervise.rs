@@ -66,7 +66,7 @@ pub(crate) fn supervise(
         if reason == last_reason {
             tracing::debug!(reason, "still no picture");
         } else {
-            tracing::warn!(reason, "no picture; trying again until there is one");
+            tracing::warn!(reason, "no picture; retrying");
             last_reason = reason;
         }
         if port.demand().sleep(backoff.pause(fastrand::f64())) {

@@ -90,7 +90,7 @@ impl ConnectionThrottle {
             None => tracing::debug!("connected"),
             Some(0) => tracing::info!("connected"),
             Some(left_out) => {
-                tracing::info!(left_out, "connected; others connected without a line");
+                tracing::info!(left_out, "connected; further connections were not logged");
             }
         }
         Connected {

@@ -147,7 +147,7 @@ async fn ingest_takes_one_pusher_and_tells_others_why_not() {
     let publisher = Publisher::connect(&config).await.unwrap();
     let said = refusal(&server).await;
     assert!(
-        said.contains("409") && said.contains("somebody pushes already"),
+        said.contains("409") && said.contains("another client pushes already"),
         "{said}"
     );
     drop(publisher);

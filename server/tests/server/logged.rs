@@ -130,7 +130,7 @@ fn a_standard_output_that_cannot_be_written_stops_no_server_and_fails_what_only_
         drop(command);
         // It serves once its camera is open.
         let mut lines = String::new();
-        while !lines.contains("camera is open") {
+        while !lines.contains("camera opened") {
             let mut more = [0; 1024];
             let count = log.read(&mut more).unwrap();
             assert!(count > 0, "it ended: {lines}");

@@ -196,7 +196,7 @@ async fn of_two_cameras_with_eight_viewers_one_changes_and_none_is_dropped() {
     let status = server.get("/api/v1/status").await;
     assert_eq!(status["viewers"].as_array().unwrap().len(), 8, "{status}");
     assert_eq!(status["viewers_total"], 8, "{status}");
-    server.log("configuration read again");
+    server.log("configuration reloaded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +215,7 @@ async fn a_file_with_an_error_changes_nothing_and_is_told_until_it_is_right() {
     sees(&mut viewer, 320, None, &mut 0).await;
     server.replace(&(HEAD.to_owned() + &good));
     server.hang_up();
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     let status = server.get("/api/v1/status").await;
     assert_eq!(
         status["configuration"]["problems"],
@@ -322,7 +322,7 @@ async fn what_takes_a_restart_is_named() {
     );
     server.replace(&text);
     server.hang_up();
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     let status = server.get("/api/v1/status").await;
     assert_eq!(
         status["configuration"]["restart"],
@@ -355,7 +355,7 @@ async fn a_camera_comes_and_another_one_goes_when_a_link_is_turned_to_another_fi
     std::fs::rename(inside.join("next"), inside.join("data")).unwrap();
     let end = async { while viewer.next().await.is_some() {} };
     timeout(PATIENCE, end).await.expect("its camera is gone");
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     let cameras = server.get("/api/v1/cameras").await;
     let cameras = cameras["cameras"].as_array().unwrap();
     let ids: Vec<_> = cameras.iter().map(|camera| &camera["id"]).collect();
@@ -375,6 +375,6 @@ async fn a_secret_that_changes_in_its_file_is_used() {
     std::fs::write(&path, HEAD.to_owned() + &camera).unwrap();
     let mut server = Server::start_in(directory, &path);
     std::fs::write(&key, "new\n").unwrap();
-    let line = server.log("camera has other settings");
+    let line = server.log("camera settings changed");
     assert!(line.contains("far"), "{line}");
 }

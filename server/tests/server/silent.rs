@@ -37,7 +37,7 @@ async fn a_pipe_in_place_of_the_file_is_told_and_what_replaces_it_is_read() {
     );
     server.log("nothing came through it");
     server.replace(&(HEAD.to_owned() + &camera("yard", PATTERN)));
-    server.log("configuration read again");
+    server.log("configuration reloaded");
 }
 
 #[test]

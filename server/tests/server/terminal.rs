@@ -67,7 +67,7 @@ fn a_server_ends_when_its_terminal_closes_and_reads_its_configuration_when_it_is
     terminal.line("http://127.0.0.1:");
     for _ in 0..2 {
         terminal.send("-HUP");
-        terminal.line("configuration read again");
+        terminal.line("configuration reloaded");
     }
     terminal.close();
     assert_eq!(terminal.line("ended ").trim(), "ended 0");
@@ -87,10 +87,10 @@ fn a_server_under_nohup_outlives_its_terminal() {
     let mut until = |text: &str| lines.find(|line| line.contains(text)).expect("it ended");
     until("http://127.0.0.1:");
     terminal.close();
-    until("configuration read again");
+    until("configuration reloaded");
     // It is there, and hears the next signals.
     terminal.send("-HUP");
-    until("configuration read again");
+    until("configuration reloaded");
     terminal.send("-TERM");
     assert_eq!(terminal.line("ended ").trim(), "ended 0");
 }

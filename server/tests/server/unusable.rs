@@ -54,10 +54,10 @@ async fn a_pipe_in_place_of_a_secret_is_told_and_the_next_change_is_read() {
     server.replace(&(HEAD.to_owned() + &camera("door", far)));
     server.hang_up();
     server.log("it is not a regular file");
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     server.replace(&(HEAD.to_owned() + &good));
     server.hang_up();
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     assert_eq!(problems(&server).await, <[Value; 0]>::default());
 }
 
@@ -78,10 +78,10 @@ async fn a_secret_that_is_missing_is_used_as_soon_as_it_is_there() {
     let far = "source = \"http://me@127.0.0.1:9/\"\nkey_file = \"key\"";
     server.replace(&(HEAD.to_owned() + &camera("door", far)));
     server.log("cannot be used");
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     std::fs::write(server.directory.path().join("key"), "secret\n").unwrap();
-    server.log("camera has other settings");
-    server.log("configuration read again");
+    server.log("camera settings changed");
+    server.log("configuration reloaded");
     assert_eq!(problems(&server).await, <[Value; 0]>::default());
 }
 
@@ -99,7 +99,7 @@ async fn a_file_that_is_emptied_takes_no_camera_away() {
     // One that is left out on purpose goes, and the camera that is found by itself can be asked for.
     server.replace(&(HEAD.to_owned() + &camera("yard", PATTERN)));
     server.hang_up();
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     let cameras = server.get("/api/v1/cameras").await;
     assert_eq!(ids(&cameras), ["yard"]);
 }
@@ -117,7 +117,7 @@ async fn a_camera_that_is_not_there_holds_up_neither_the_start_nor_a_change_and_
     let mut server = Server::start(&(AT_ONCE.to_owned() + &door("Door") + &others));
     // Each once, in whichever order.
     for _ in 0..2 {
-        server.log("no picture; trying again");
+        server.log("no picture; retrying");
     }
     let cameras = server.get("/api/v1/cameras").await;
     for (number, state, reason) in [
@@ -135,7 +135,7 @@ async fn a_camera_that_is_not_there_holds_up_neither_the_start_nor_a_change_and_
     viewer.frame().await;
     server.replace(&(HEAD.to_owned() + AT_ONCE + &door("Front door") + &others));
     server.hang_up();
-    let line = server.log("camera has other settings");
+    let line = server.log("camera settings changed");
     assert!(line.contains("door"), "{line}");
     let next = server.directory.path().join("next");
     std::fs::create_dir(&next).unwrap();
@@ -165,11 +165,11 @@ async fn a_camera_keeps_the_secret_that_it_has_while_the_file_with_it_is_gone() 
     server.replace(&(HEAD.to_owned() + &far("Farther")));
     server.hang_up();
     // Of the settings, the name alone has changed.
-    let line = server.log("camera has other settings");
+    let line = server.log("camera settings changed");
     assert!(line.contains("name") && !line.contains("source"), "{line}");
     let line = server.log("a camera is incomplete");
     assert!(line.contains("key cannot be used"), "{line}");
-    server.log("configuration read again");
+    server.log("configuration reloaded");
 }
 
 #[test]
@@ -276,7 +276,7 @@ async fn a_secret_that_is_missing_holds_up_only_the_camera_or_the_push_that_it_i
     for (name, secret) in [("url", "pattern"), ("key", "k"), ("place", "127.0.0.1:9")] {
         std::fs::write(server.directory.path().join(name), secret).unwrap();
     }
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     for push in [0, 1] {
         while !reason(&server, 0, Some(push)).await.contains("reach") {}
     }
@@ -290,9 +290,9 @@ async fn a_secret_that_is_missing_holds_up_only_the_camera_or_the_push_that_it_i
     }
     server.replace(&with("320x240"));
     server.hang_up();
-    let line = server.log("camera has other settings");
+    let line = server.log("camera settings changed");
     assert!(line.contains("id=pattern changed=\"size\""), "{line}");
-    server.log("configuration read again");
+    server.log("configuration reloaded");
     for push in [0, 1] {
         assert!(reason(&server, 0, Some(push)).await.contains("reach"));
     }

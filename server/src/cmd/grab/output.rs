@@ -19,7 +19,7 @@ pub(crate) enum OutputError {
     #[error("the program that takes the frames has closed the pipe")]
     PipeClosed,
     /// It takes nothing.
-    #[error("what takes the frames has taken none")]
+    #[error("the program that takes the frames reads none")]
     Stalled,
     /// The system gives no thread.
     #[error("cannot start the thread that writes the frames: {0}")]

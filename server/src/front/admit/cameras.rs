@@ -60,7 +60,7 @@ impl Cameras {
         if let Some(id) = id.filter(|id| !grant.sees(id)) {
             return refusal(
                 StatusCode::FORBIDDEN,
-                format!("what you showed is for other cameras than {id:?}"),
+                format!("this key or ticket is not for the camera {id:?}"),
             );
         }
         let cameras = self.all(grant);

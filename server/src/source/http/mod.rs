@@ -157,7 +157,7 @@ async fn attend(
         }
         stay.stream.take();
         if intake.is_open() && !demand.wanted() {
-            tracing::debug!("no viewers, so the camera is left alone");
+            tracing::debug!("no viewers: disconnected from the camera until the next probe");
             tokio::select! {
                 () = demand.until(Demand::wanted) => {}
                 () = sleep(PROBE) => {}
@@ -201,7 +201,7 @@ impl Stay {
         self.only.set(Some(only));
         if only {
             tracing::info!(
-                "the camera takes one connection and no other, so it is kept without viewers"
+                "the camera accepts a single connection, which is kept open without viewers"
             );
         }
         only

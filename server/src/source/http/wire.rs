@@ -29,7 +29,7 @@ pub(super) struct Wire {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {
     /// The connection ended before the first byte of a response.
-    #[error("it closed the connection without an response")]
+    #[error("it closed the connection without a response")]
     Closed,
     /// The connection broke.
     #[error(transparent)]

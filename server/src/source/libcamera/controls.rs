@@ -153,7 +153,7 @@ impl Controls {
     pub(super) fn tell(&mut self, controls: &mut ControlList) {
         for (id, value) in std::mem::take(&mut self.waiting) {
             if let Err(error) = controls.set_raw(id, value) {
-                tracing::warn!(%error, "the camera takes a control no more");
+                tracing::warn!(%error, "the camera rejected a control");
             }
         }
     }

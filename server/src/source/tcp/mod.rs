@@ -189,7 +189,7 @@ async fn attend(
 ) -> Result<Arrival, End> {
     static CAME: EventThrottle = EventThrottle::new();
     if let Some(times) = CAME.again() {
-        tracing::info!(%peer, times, "a camera pushes");
+        tracing::info!(%peer, times, "a camera started pushing");
     }
     let rhythm = Cell::new(Rhythm::new());
     let mut reading = pin!(read(&mut stream, &rhythm, intake));
@@ -204,13 +204,13 @@ async fn attend(
                 if rhythm.get().is_stale() {
                     static REPLACED: EventThrottle = EventThrottle::new();
                     if let Some(times) = REPLACED.again() {
-                        tracing::warn!(%peer, by = %other.1, times, "a camera that brought no more pictures is replaced");
+                        tracing::warn!(%peer, by = %other.1, times, "replaced a camera that sends no more pictures");
                     }
                     return Ok(other);
                 }
                 static REFUSED: EventThrottle = EventThrottle::new();
                 if let Some(times) = REFUSED.again() {
-                    tracing::warn!(refused = %other.1, pushing = %peer, times, "one camera pushes at a time");
+                    tracing::warn!(refused = %other.1, pushing = %peer, times, "refused a second camera: only one can push");
                 }
             }
         }
