@@ -159,7 +159,15 @@ async fn a_camera_that_is_pushed_to_its_own_server_says_so_and_others_may_push()
     )
     .await;
     let config = Config::ingest(&format!("http://{address}")).unwrap();
-    let publisher = Publisher::connect(&config).await.unwrap();
+    let connect = async {
+        loop {
+            // Until the source runs.
+            if let Ok(publisher) = Publisher::connect(&config).await {
+                return publisher;
+            }
+        }
+    };
+    let publisher = timeout(PATIENCE, connect).await.unwrap();
     publisher.close().await;
     server.stop().await;
 }
