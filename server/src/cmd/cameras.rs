@@ -1,9 +1,10 @@
 //! `pistreamer cameras`: what can be captured from, for people.
 
-use crate::source::SourceError;
-#[cfg(not(feature = "libcamera"))]
 use crate::source::no_libcamera::not_built;
+use crate::source::{SourceError, libcamera};
 use crate::stdout;
+use pistreamer_local_camera::no_camera;
+use std::fmt::Write as _;
 
 /// Prints the list.
 ///
@@ -17,34 +18,19 @@ pub(super) fn run() -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Where libcamera cannot be started.
-#[cfg(not(feature = "libcamera"))]
 fn listing() -> Result<String, SourceError> {
-    Ok(format!(
-        "{}\n--source pattern and --source files:PATH work without a camera\n",
-        not_built()
-    ))
-}
-
-/// A text that lists the cameras with their modes and formats.
-///
-/// # Errors
-/// Where libcamera cannot be started.
-#[cfg(feature = "libcamera")]
-fn listing() -> Result<String, SourceError> {
-    use crate::source::libcamera::{list, no_camera};
-    use std::fmt::Write as _;
-
-    let cameras = list()?;
+    const WITHOUT: &str = "--source pattern and --source files:PATH work without a camera\n";
+    if !libcamera::is_possible() {
+        return Ok(format!("{}\n{WITHOUT}", not_built()));
+    }
+    let cameras = libcamera::list()?;
     if cameras.is_empty() {
-        return Ok(format!(
-            "{}\n--source pattern and --source files:PATH work without a camera\n",
-            no_camera()
-        ));
+        return Ok(format!("{}\n{WITHOUT}", no_camera()));
     }
     let mut text = String::new();
     for (index, camera) in cameras.iter().enumerate() {
         let model = camera.model.as_deref().unwrap_or("camera of unknown model");
-        let location = camera.location.map(|at| format!(" ({at})"));
+        let location = camera.location.as_ref().map(|at| format!(" ({at})"));
         let location = location.unwrap_or_default();
         let mut line = |line: String| writeln!(text, "{line}").expect("a String takes any text");
         line(format!("{index}: {model}{location}"));

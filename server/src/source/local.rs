@@ -1,7 +1,8 @@
 //! The cameras of this machine: a libcamera camera by id or number, or the first there is.
 //!
-//! Capturing from them belongs to `libcamera`, which a build may lack.
+//! Capturing from them belongs to [`libcamera`].
 
+use super::libcamera::{self, LibcameraSource};
 use super::pattern::Pattern;
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use super::{Config, Source, SourceError};
@@ -29,7 +30,7 @@ pub(super) const LIBCAMERA: Entry = Entry {
     parse: |typed| {
         let which = typed.rest.filter(|id| !id.is_empty()).map(str::to_owned);
         (typed.kind == "libcamera").then(|| {
-            if cfg!(feature = "libcamera") {
+            if libcamera::is_possible() {
                 Ok(Arc::new(Libcamera(which)) as _)
             } else {
                 Err(SpecError::NoLibcamera)
@@ -55,25 +56,28 @@ impl Kind for Auto {
     }
 
     fn device(&self) -> Option<String> {
-        cfg!(feature = "libcamera").then(|| ONLY.into())
+        libcamera::is_possible().then(|| ONLY.into())
     }
 
     fn check(&self, capture: &Config) -> Result<(), SourceError> {
-        if cfg!(feature = "libcamera") {
+        if libcamera::is_possible() {
             return Ok(());
         }
         Pattern.check(capture)
     }
 
     fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        #[cfg(feature = "libcamera")]
-        if super::libcamera::available() {
-            return Libcamera(None).build(capture, ends);
-        }
-        let why = if cfg!(feature = "libcamera") {
-            "libcamera finds no camera"
+        let why = if libcamera::is_possible() {
+            match libcamera::list() {
+                Ok(cameras) if !cameras.is_empty() => {
+                    let config = capture.clone();
+                    return Ok(Box::new(LibcameraSource::among(&cameras, config, None)));
+                }
+                Ok(_) => "libcamera finds no camera".to_owned(),
+                Err(error) => error.to_string(),
+            }
         } else {
-            "built without libcamera"
+            "built without libcamera".to_owned()
         };
         let more = called::command("cameras");
         tracing::warn!(why, "showing the test pattern; `{more}` says more");
@@ -116,16 +120,10 @@ impl Kind for Libcamera {
         ALL
     }
 
-    #[cfg(feature = "libcamera")]
     fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(super::libcamera::LibcameraSource::new(
+        Ok(Box::new(LibcameraSource::new(
             capture.clone(),
             self.0.clone(),
         )))
-    }
-
-    #[cfg(not(feature = "libcamera"))]
-    fn build(&self, _: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        Err(SourceError::new(SpecError::NoLibcamera.to_string()))
     }
 }

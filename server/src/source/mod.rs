@@ -4,7 +4,6 @@
 
 mod absent;
 mod commands;
-#[cfg(feature = "libcamera")]
 mod device;
 pub(crate) mod driver;
 pub(crate) mod files;
@@ -12,7 +11,6 @@ mod given;
 pub(crate) mod http;
 pub(crate) mod ingest;
 mod kinds;
-#[cfg(feature = "libcamera")]
 pub(crate) mod libcamera;
 mod local;
 pub(crate) mod no_libcamera;
@@ -29,6 +27,7 @@ pub(crate) mod tcp;
 mod unknown;
 
 pub(crate) use commands::Commands;
+pub use pistreamer_local_camera::{Config, Mode, SourceError, Transform, WEDGED};
 pub use port::{Port, Report, Sink};
 pub use spec::{Spec, SpecError};
 pub use supervise::Pauses;
@@ -36,43 +35,6 @@ pub(crate) use supervise::supervise;
 
 use pistreamer_picture::Whole;
 use pistreamer_protocol::message::Camera;
-use pistreamer_protocol::text;
-use std::time::Duration;
-
-/// What a user asks of a camera. A source that cannot deliver exactly this delivers the nearest it can, and logs that.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// Pixels in a line; even.
-    pub width: u32,
-    /// Lines; even.
-    pub height: u32,
-    /// Frames per second.
-    pub fps: f64,
-    /// Mirroring and rotation.
-    pub transform: Transform,
-}
-
-/// Mirroring and rotation, in that order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transform {
-    /// Mirrors left and right.
-    pub hflip: bool,
-    /// Mirrors top and bottom.
-    pub vflip: bool,
-    /// Clockwise, in degrees: 0, 90, 180 or 270.
-    pub rotate: u16,
-}
-
-/// What a source actually delivers, known once it is open.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mode {
-    /// Pixels in a line.
-    pub width: u32,
-    /// Lines.
-    pub height: u32,
-    /// Frames per second.
-    pub fps: f64,
-}
 
 /// Something that delivers pictures.
 pub trait Source: Send {
@@ -85,21 +47,6 @@ pub trait Source: Send {
     /// # Errors
     /// When the stream ends: the device cannot be opened, is unplugged, or is silent for [`WEDGED`].
     fn run(&mut self, port: &Port) -> Result<(), SourceError>;
-}
-
-/// Silence after which a camera is closed and opened again.
-pub const WEDGED: Duration = Duration::from_secs(5);
-
-/// Why a source stopped. The text stands in the log and in the viewer's badge.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub String);
-
-impl SourceError {
-    /// An error with that text, cut to what is fit to be shown: it may quote what a server sent.
-    pub fn new(text: impl AsRef<str>) -> Self {
-        Self(text::plain(text.as_ref()))
-    }
 }
 
 /// One picture as a source delivers it.

@@ -96,7 +96,7 @@ impl Port {
     /// Notes that a call of the device's driver begins, until what is returned is dropped. Such a call may never come back.
     #[cfg_attr(
         not(any(feature = "libcamera", test)),
-        expect(dead_code, reason = "no other source has a driver")
+        expect(dead_code, reason = "no other source calls a driver in this process")
     )]
     pub(crate) fn calls_driver(&self) -> Call<'_> {
         self.driver.calls()

@@ -5,6 +5,7 @@
 #![cfg(feature = "libcamera")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod beside;
 mod isolated;
 #[path = "../server/support.rs"]
 #[expect(dead_code, reason = "these tests need only some of it")]
@@ -15,6 +16,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use support::{Running, TestServer, TestViewer, memory};
 
@@ -150,7 +152,12 @@ fn the_cameras_are_listed_with_their_sizes_and_controls() {
 
 /// The program with that much of libcamera's log, and where it listens.
 fn started(levels: &str, more: &[&str], log: Stdio) -> (Running, SocketAddr) {
-    let mut command = with_virtual_cameras(env!("CARGO_BIN_EXE_pistreamer"));
+    started_by(env!("CARGO_BIN_EXE_pistreamer").as_ref(), levels, more, log)
+}
+
+/// The same, by that program.
+fn started_by(program: &Path, levels: &str, more: &[&str], log: Stdio) -> (Running, SocketAddr) {
+    let mut command = with_virtual_cameras(program);
     command
         .args(["--source", "libcamera:Bars", "--size", "320x240"])
         .args(["--listen", "127.0.0.1:0", "--no-auth"])
@@ -194,8 +201,14 @@ fn what_libcamera_says_while_nobody_reads_holds_up_no_camera() {
 
 #[test]
 fn what_libcamera_says_is_in_the_log_with_its_level() {
+    is_in_the_log_with_its_level(env!("CARGO_BIN_EXE_pistreamer").as_ref());
+}
+
+/// Whether what libcamera says is so, where that program is the server.
+fn is_in_the_log_with_its_level(program: &Path) {
     let (log, lines) = UnixStream::pair().unwrap();
-    let (_server, address) = started("*:DEBUG", &["--log-json"], OwnedFd::from(log).into());
+    let log = OwnedFd::from(log).into();
+    let (_server, address) = started_by(program, "*:DEBUG", &["--log-json"], log);
     run(async {
         TestViewer::connect(address).await.frame().await;
     });

@@ -7,6 +7,7 @@
 mod abuse;
 mod access;
 mod announced;
+mod beside;
 mod cameras;
 mod clock;
 mod codes;

@@ -2,8 +2,9 @@
 //!
 //! Lending pictures in that memory, and the choice between the two, belong to the device's own folder.
 
-use super::format::{Picture, stretch};
+use super::format::{Extents, stretch};
 use crate::source::{Pixels, Plane, Yuv};
+use pistreamer_local_camera::Picture;
 use std::sync::mpsc::SyncSender;
 
 /// A picture in memory of our own, in full range and without padding.
@@ -100,9 +101,9 @@ pub(in crate::source) fn planes<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::Format;
     use super::*;
     use crate::source::Layout;
+    use pistreamer_local_camera::Format;
     use std::sync::mpsc::sync_channel;
 
     /// 4x3 samples in lines of 6 bytes: luminance 16 and 235 by turns, Cb 128, Cr 240.

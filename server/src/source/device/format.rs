@@ -1,36 +1,11 @@
-//! The memory layout of a camera's pictures: pixel formats, planes, the range of samples, and finished JPEGs.
+//! The memory layout of a camera's pictures: planes, the range of samples, and finished JPEGs.
 //!
 //! Choosing among the formats that a camera offers belongs to a device's own folder.
 
 use crate::source::{Layout, Plane};
+use pistreamer_local_camera::{Format, Picture};
 use pistreamer_picture::{Mended, Whole};
 use pistreamer_protocol::jpeg::JpegError;
-
-/// Pixel formats that can be made JPEGs of without going through RGB, or are JPEGs already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum Format {
-    Yuv420,
-    Nv12,
-    Mjpeg,
-    Yuyv,
-}
-
-impl Format {
-    /// The best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer Motion-JPEG and YUYV; over USB 2 only
-    /// the former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
-    pub(in crate::source) const ALL: [Self; 4] =
-        [Self::Yuv420, Self::Nv12, Self::Mjpeg, Self::Yuyv];
-
-    /// Its four characters in DRM, which is what libcamera and V4L2 call it.
-    pub(in crate::source) const fn fourcc(self) -> [u8; 4] {
-        *match self {
-            Self::Yuv420 => b"YU12",
-            Self::Nv12 => b"NV12",
-            Self::Mjpeg => b"MJPG",
-            Self::Yuyv => b"YUYV",
-        }
-    }
-}
 
 /// The kind of samples in a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,21 +27,17 @@ pub(in crate::source) struct Extent {
     pub(in crate::source) samples: Samples,
 }
 
-/// A camera's pictures, as configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) struct Picture {
-    pub(in crate::source) width: u32,
-    pub(in crate::source) height: u32,
-    /// Bytes from one line to the next in the first plane.
-    pub(in crate::source) stride: usize,
-    pub(in crate::source) format: Format,
-    /// Black is 16 and white 235, where JPEG has 0 and 255.
-    pub(in crate::source) limited: bool,
+/// How a picture lies in memory.
+pub(in crate::source) trait Extents {
+    /// The planes, in their order; none of a JPEG.
+    fn planes(&self) -> impl Iterator<Item = Extent> + use<Self>;
+
+    /// Gives the planes their places in the layout. Missing ones become empty, which no encoder takes.
+    fn layout<'a>(&self, planes: impl Iterator<Item = Plane<'a>>) -> Layout<'a>;
 }
 
-impl Picture {
-    /// The planes, in their order; none of a JPEG.
-    pub(in crate::source) fn planes(&self) -> impl Iterator<Item = Extent> + use<> {
+impl Extents for Picture {
+    fn planes(&self) -> impl Iterator<Item = Extent> + use<> {
         let (width, height, stride) = (self.width as usize, self.height as usize, self.stride);
         let plane = |row, lines, stride, samples| {
             Some(Extent {
@@ -90,11 +61,7 @@ impl Picture {
         planes.into_iter().flatten()
     }
 
-    /// Gives the planes their places in the layout. Missing ones become empty, which no encoder takes.
-    pub(in crate::source) fn layout<'a>(
-        &self,
-        mut planes: impl Iterator<Item = Plane<'a>>,
-    ) -> Layout<'a> {
+    fn layout<'a>(&self, mut planes: impl Iterator<Item = Plane<'a>>) -> Layout<'a> {
         let mut next = || {
             planes.next().unwrap_or(Plane {
                 data: &[],

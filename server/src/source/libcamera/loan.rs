@@ -1,38 +1,43 @@
 //! A picture on loan from the camera's memory.
 //!
-//! Deciding between lending and copying belongs to [`super::stream`].
+//! Deciding between lending and copying belongs to [`super::pictures`].
 
-use super::event::Event;
 use super::memory::Memory;
+use super::pictures::GiveBack;
 use crate::source::device::copy::planes;
-use crate::source::device::format::Picture;
+use crate::source::device::format::Extents;
 use crate::source::{Pixels, Yuv};
+use pistreamer_local_camera::Picture;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A picture in the camera's own memory. It holds no libcamera object, only the memory and the number of the request that
-/// waits for it; so it may outlive the stream.
+/// waits for it; so it may outlive the camera.
 pub(super) struct Loan {
     picture: Picture,
     memory: Arc<Memory>,
-    request: usize,
-    home: SyncSender<Event>,
+    number: usize,
+    give_back: GiveBack,
+    lent: Arc<AtomicUsize>,
 }
 
 impl Loan {
-    /// Lends the memory of a completed request. Its drop sends [`Event::Home`].
+    /// Lends the memory of the buffer with that number, and gives it back when it drops. `lent` counts those that are lent.
     pub(super) fn new(
         picture: Picture,
         memory: Arc<Memory>,
-        request: usize,
-        home: SyncSender<Event>,
+        number: usize,
+        give_back: GiveBack,
+        lent: Arc<AtomicUsize>,
     ) -> Self {
+        lent.fetch_add(1, Ordering::Relaxed);
         memory.begin_read();
         Self {
             picture,
             memory,
-            request,
-            home,
+            number,
+            give_back,
+            lent,
         }
     }
 }
@@ -52,7 +57,7 @@ impl Pixels for Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         self.memory.end_read();
-        // Never full: the channel has room for every request. Without a receiver the stream has ended.
-        let _ = self.home.try_send(Event::Home(self.request));
+        self.lent.fetch_sub(1, Ordering::Relaxed);
+        (self.give_back)(self.number);
     }
 }

@@ -1,10 +1,10 @@
 //! A camera's buffer, mapped once for as long as it is used.
 //!
-//! Its layout belongs to [`crate::source::device::format`]; access to it, to [`super::stream`].
+//! Its layout belongs to [`crate::source::device::format`]; access to it, to [`super::pictures`].
 
-use libcamera::framebuffer::AsFrameBuffer;
+use pistreamer_local_camera::{Buffer, Place};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
 /// The memory of one buffer. It has descriptors and mappings of its own, so it stays readable whatever happens to the
@@ -18,55 +18,29 @@ pub(super) struct Memory {
 /// One dma-buf, mapped as a whole.
 #[derive(Debug)]
 struct Region {
-    /// Number of the buffer's own descriptor.
-    number: i32,
     fd: OwnedFd,
     start: NonNull<u8>,
     len: usize,
 }
 
-/// A plane within a region.
-#[derive(Debug)]
-struct Place {
-    region: usize,
-    offset: usize,
-    len: usize,
-}
-
 impl Memory {
     /// Maps a buffer for reading.
-    pub(super) fn map(buffer: &impl AsFrameBuffer) -> io::Result<Self> {
-        let mut regions: Vec<Region> = Vec::new();
-        let mut places = Vec::new();
-        for plane in &*buffer.planes() {
-            let offset = plane
-                .offset()
-                .ok_or_else(|| io::Error::other("a plane has no offset"))?;
-            let number = plane.fd();
-            // Planes mostly share one dma-buf at different offsets.
-            let region = match regions.iter().position(|region| region.number == number) {
-                Some(region) => region,
-                None => {
-                    regions.push(Region::map(number)?);
-                    regions.len() - 1
-                }
-            };
-            let len = plane.len();
-            if offset
-                .checked_add(len)
-                .is_none_or(|end| end > regions[region].len)
-            {
-                return Err(io::Error::other("a plane reaches beyond its memory"));
-            }
-            places.push(Place {
-                region,
-                offset,
-                len,
-            });
+    pub(super) fn map(buffer: Buffer) -> io::Result<Self> {
+        let regions = buffer.regions.into_iter().map(Region::map);
+        let regions: Vec<_> = regions.collect::<io::Result<_>>()?;
+        let is_within = |place: &Place| {
+            let len = regions.get(place.region).map_or(0, |region| region.len);
+            place
+                .offset
+                .checked_add(place.len)
+                .is_some_and(|end| end <= len)
+        };
+        if !buffer.planes.iter().all(is_within) {
+            return Err(io::Error::other("a plane reaches beyond its memory"));
         }
         Ok(Self {
             regions,
-            planes: places,
+            planes: buffer.planes,
         })
     }
 
@@ -107,10 +81,7 @@ const DMA_BUF_SYNC_END: u64 = 4;
 const DMA_BUF_IOCTL_SYNC: libc::Ioctl = 0x4008_6200;
 
 impl Region {
-    fn map(number: i32) -> io::Result<Self> {
-        // SAFETY: the buffer that this number comes from is borrowed by the caller and keeps it open.
-        #[expect(unsafe_code, reason = "the crate hands out bare numbers")]
-        let fd = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
+    fn map(fd: OwnedFd) -> io::Result<Self> {
         // Seeking tells the size of every dma-buf; fstat does not for those of older kernels.
         // SAFETY: no memory is involved. Nothing else uses the position.
         #[expect(
@@ -135,12 +106,7 @@ impl Region {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self {
-            number,
-            fd,
-            start,
-            len,
-        })
+        Ok(Self { fd, start, len })
     }
 
     fn bytes(&self) -> &[u8] {

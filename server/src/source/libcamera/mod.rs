@@ -1,31 +1,80 @@
 //! Cameras through libcamera: the Raspberry Pi's camera modules, USB webcams, and others that it supports.
 //!
-//! Each module has one part of the way from the device to the port. Making JPEGs of raw frames belongs to
-//! [`crate::encode`].
+//! Each version of libcamera fits no other, so there are three ways to it: a program of ours beside this one, which is linked to
+//! the libcamera that this system has ([`beside`]); one that this program itself is linked to ([`linked`]); and where there is
+//! neither, Raspberry Pi's own `rpicam-vid` ([`rpicam`]). Driving a camera belongs to `pistreamer_local_camera`; making JPEGs of
+//! raw frames, to [`crate::encode`].
 
-mod clock;
-mod controls;
-mod event;
-mod format;
-mod list;
+mod beside;
+mod installed;
+#[cfg(feature = "libcamera")]
+mod linked;
+#[cfg(feature = "libcamera")]
+mod linked_log;
 mod loan;
 mod log;
-mod manager;
 mod memory;
-mod setup;
-mod stream;
-#[cfg(test)]
+mod pictures;
+mod rpicam;
+#[cfg(all(test, feature = "libcamera"))]
 mod tests;
 
-pub(crate) use list::{available, list};
-
-use super::{Config, Port, Source, SourceError};
-use libcamera::camera::Camera;
-use manager::Lease;
+use super::{Config, Port, Source, SourceError, no_libcamera};
+use beside::Parts;
+use pistreamer_local_camera::{CameraDescription, find};
 use pistreamer_protocol::message;
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use stream::Running;
+
+/// How this program comes to a camera.
+enum Way {
+    /// By a program beside this one.
+    Beside(Parts),
+    /// By the libcamera that it is linked to.
+    #[cfg(feature = "libcamera")]
+    Linked,
+    /// By Raspberry Pi's program.
+    #[cfg(not(feature = "libcamera"))]
+    Rpicam,
+}
+
+impl Way {
+    fn find() -> Option<Self> {
+        if let Some(parts) = Parts::find() {
+            return Some(Self::Beside(parts));
+        }
+        #[cfg(feature = "libcamera")]
+        return Some(Self::Linked);
+        #[cfg(not(feature = "libcamera"))]
+        return rpicam::is_there().then_some(Self::Rpicam);
+    }
+}
+
+/// Whether there is any way to a camera.
+pub(crate) fn is_possible() -> bool {
+    Way::find().is_some()
+}
+
+/// Every camera that libcamera finds, in its order.
+///
+/// # Errors
+/// Where there is no libcamera that can be used, or it does not start.
+pub(crate) fn list() -> Result<Vec<CameraDescription>, SourceError> {
+    match Way::find() {
+        Some(Way::Beside(parts)) => match parts.start() {
+            Ok(part) => part.list(),
+            Err(unfit) if rpicam::is_there() => rpicam::list()
+                .map_err(|error| SourceError::new(format!("{unfit}; and by rpicam-vid: {error}"))),
+            Err(unfit) => Err(unfit),
+        },
+        #[cfg(feature = "libcamera")]
+        Some(Way::Linked) => {
+            linked_log::redirect();
+            pistreamer_local_camera::libcamera::list()
+        }
+        #[cfg(not(feature = "libcamera"))]
+        Some(Way::Rpicam) => rpicam::list(),
+        None => Err(SourceError::new(no_libcamera::not_built())),
+    }
+}
 
 /// A camera of libcamera.
 #[derive(Debug)]
@@ -40,9 +89,20 @@ impl LibcameraSource {
     ///
     /// Asks libcamera for its name, but does not open it; it may be plugged in later.
     pub(crate) fn new(config: Config, which: Option<String>) -> Self {
-        let name = Lease::new()
-            .and_then(|lease| find(&lease, which.as_deref(), name))
-            .unwrap_or_else(|_| which.clone().unwrap_or_else(|| "camera".to_owned()));
+        Self::among(&list().unwrap_or_default(), config, which)
+    }
+
+    /// The same, where it is known which cameras there are.
+    pub(crate) fn among(
+        cameras: &[CameraDescription],
+        config: Config,
+        which: Option<String>,
+    ) -> Self {
+        let ids: Vec<_> = cameras.iter().map(|camera| &camera.id).collect();
+        let name = match find(&ids, which.as_deref()) {
+            Ok(index) => cameras[index].name(),
+            Err(_) => which.clone().unwrap_or_else(|| "camera".to_owned()),
+        };
         Self {
             config,
             which,
@@ -62,68 +122,25 @@ impl Source for LibcameraSource {
     }
 
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
-        let starting = port.calls_driver();
-        let lease = Lease::new()?;
-        let id = find(&lease, self.which.as_deref(), |camera| {
-            camera.id().to_owned()
-        })?;
-        let (mut running, mode) = Running::start(lease, &id, &self.config)?;
-        drop(starting);
-        port.controls(&running.controls());
-        port.open(mode);
-        let result = running.run(port);
-        let _stopping = port.calls_driver();
-        running.stop();
-        result
-    }
-}
-
-/// Tells something of the camera that was asked for.
-fn find<T>(
-    lease: &Lease,
-    which: Option<&str>,
-    tell: impl Fn(&Camera<'_>) -> T,
-) -> Result<T, SourceError> {
-    let cameras: Vec<_> = lease.cameras().collect();
-    let found = match which {
-        None => cameras.first(),
-        Some(which) => cameras
-            .iter()
-            .find(|camera| camera.id() == which)
-            .or_else(|| cameras.get(which.parse::<usize>().ok()?)),
-    };
-    found.map(tell).ok_or_else(|| match which {
-        Some(which) if !cameras.is_empty() => {
-            let ids: Vec<_> = cameras.iter().map(|camera| camera.id()).collect();
-            SourceError::new(format!(
-                "libcamera has no camera {which}; it has {}",
-                ids.join(", ")
-            ))
+        let which = self.which.as_deref();
+        match Way::find() {
+            Some(Way::Beside(parts)) => match parts.start() {
+                Ok(part) => part.capture(&self.config, which, port),
+                Err(unfit) if rpicam::is_there() => {
+                    tracing::warn!("{unfit}; until then its pictures come by rpicam-vid");
+                    rpicam::capture(&self.config, which, port)
+                }
+                Err(unfit) => Err(unfit),
+            },
+            #[cfg(feature = "libcamera")]
+            Some(Way::Linked) => {
+                linked_log::redirect();
+                let owner = linked::PortOwner::new(port);
+                pistreamer_local_camera::libcamera::capture(&self.config, which, &owner)
+            }
+            #[cfg(not(feature = "libcamera"))]
+            Some(Way::Rpicam) => rpicam::capture(&self.config, which, port),
+            None => Err(SourceError::new(no_libcamera::not_built())),
         }
-        _ => no_camera(),
-    })
-}
-
-fn name(camera: &Camera<'_>) -> String {
-    let model = manager::model(camera).unwrap_or_else(|| camera.id().to_owned());
-    match manager::location(camera) {
-        Some(location) => format!("{model} ({location})"),
-        None => model,
     }
-}
-
-/// Why libcamera finds nothing, as far as can be told from here.
-pub(crate) fn no_camera() -> SourceError {
-    let locked = (0..8)
-        .map(|number| format!("/dev/media{number}"))
-        .find(|path| {
-            let opened = OpenOptions::new().read(true).write(true).open(path);
-            opened.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
-        });
-    SourceError::new(match locked {
-        Some(path) => format!(
-            "libcamera finds no camera: this user may not open {path}; add it to the group video"
-        ),
-        None => "libcamera finds no camera: check the cable at both ends; this user must be in the group video to open /dev/media*".into(),
-    })
 }

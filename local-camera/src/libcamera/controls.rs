@@ -6,8 +6,8 @@
 use libcamera::control::{ControlEntry, ControlInfoMap, ControlList};
 use libcamera::control_value::ControlValue;
 use libcamera::controls::{
-    AeEnable, AnalogueGain, Brightness, Contrast, ExposureTime, ExposureValue, Saturation,
-    Sharpness,
+    AeEnable, AnalogueGain, Brightness, Contrast, ControlId, ExposureTime, ExposureValue,
+    Saturation, Sharpness,
 };
 use pistreamer_protocol::message::Control;
 use std::collections::BTreeMap;
@@ -98,6 +98,11 @@ impl Controls {
     pub(super) fn new(info: &ControlInfoMap, fps: f64) -> Self {
         let offered = KNOWN.iter().filter_map(|known| {
             let info = info.find(known.id).ok()?;
+            // libcamera's numbers are those of its headers, unless somebody builds one with others.
+            let is_it = ControlId::try_from(known.id).is_ok_and(|id| id.name() == known.name);
+            if !is_it {
+                return None;
+            }
             let limits = [info.min(), info.max(), info.def()];
             Some((known, offered(known, &limits, fps)?))
         });

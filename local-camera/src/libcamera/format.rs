@@ -1,6 +1,6 @@
-//! libcamera's names for the pixel formats of [`crate::source::device`].
+//! libcamera's names for the pixel formats of [`Format`].
 
-use crate::source::device::format::Format;
+use crate::Format;
 use libcamera::pixel_format::PixelFormat;
 
 /// DRM's name of it. Spelled out, because the crate has no constants with libcamera 0.4.

@@ -1,13 +1,13 @@
 //! Checks that a camera still answers its requests.
 //!
-//! Acting on that belongs to the device's own folder.
+//! Acting on that belongs to [`super::stream`].
 
-use crate::source::{SourceError, WEDGED};
+use crate::{SourceError, WEDGED};
 use std::time::{Duration, Instant};
 
 /// A camera's record with its requests.
 #[derive(Debug)]
-pub(in crate::source) struct Health {
+pub(super) struct Health {
     /// When it last delivered, or got a request while it had none.
     sign: Instant,
     /// Maximum silence.
@@ -22,7 +22,7 @@ pub(in crate::source) struct Health {
 
 impl Health {
     /// Of a camera with this many requests, at this rate.
-    pub(in crate::source) fn new(requests: usize, fps: f64, now: Instant) -> Self {
+    pub(super) fn new(requests: usize, fps: f64, now: Instant) -> Self {
         Self {
             sign: now,
             // Where one frame takes longer than that, silence between frames is no failure.
@@ -34,12 +34,12 @@ impl Health {
     }
 
     /// Returns true if the camera has a request.
-    pub(in crate::source) fn busy(&self) -> bool {
+    pub(super) fn busy(&self) -> bool {
         self.queued > 0
     }
 
     /// The camera got a request.
-    pub(in crate::source) fn queued(&mut self, now: Instant) {
+    pub(super) fn queued(&mut self, now: Instant) {
         if !self.busy() {
             self.sign = now;
         }
@@ -47,14 +47,14 @@ impl Health {
     }
 
     /// It completed one.
-    pub(in crate::source) fn completed(&mut self, now: Instant) {
+    pub(super) fn completed(&mut self, now: Instant) {
         self.queued = self.queued.saturating_sub(1);
         self.cancelled = 0;
         self.sign = now;
     }
 
     /// It gave one back without a picture.
-    pub(in crate::source) fn cancelled(&mut self) -> Result<(), SourceError> {
+    pub(super) fn cancelled(&mut self) -> Result<(), SourceError> {
         self.queued = self.queued.saturating_sub(1);
         self.cancelled += 1;
         if self.cancelled > self.most_cancelled {
@@ -64,7 +64,7 @@ impl Health {
     }
 
     /// Fails if the camera has been silent for too long.
-    pub(in crate::source) fn check(&self, now: Instant) -> Result<(), SourceError> {
+    pub(super) fn check(&self, now: Instant) -> Result<(), SourceError> {
         if self.busy() && now.saturating_duration_since(self.sign) > self.patience {
             return Err(SourceError::new(format!(
                 "the camera has delivered nothing for {} s",

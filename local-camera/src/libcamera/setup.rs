@@ -3,8 +3,7 @@
 //! Opening the camera with it belongs to [`super::stream`].
 
 use super::format::{named, pixel_format};
-use crate::source::device::format::{Format, Picture};
-use crate::source::{Config, SourceError, Transform};
+use crate::{Config, Format, Picture, SourceError, Transform};
 use libcamera::camera::{Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{ColorSpace, Range};
 use libcamera::geometry::Size;

@@ -1,62 +1,25 @@
 //! What libcamera finds on this machine, for people and for choosing a source.
 //!
-//! Printing it belongs to the command line.
+//! Printing it belongs to the server's command line.
 
 use super::manager::{Lease, location, model};
-use crate::source::SourceError;
+use crate::{CameraDescription, ControlDescription, FormatDescription, SourceError};
 use libcamera::camera::Camera;
 use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
 use libcamera::stream::StreamRole;
 
-/// A camera.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CameraDescription {
-    /// What selects it: stable for a camera at the same connector.
-    pub id: String,
-    /// The sensor's or the webcam's name.
-    pub model: Option<String>,
-    /// `front`, `back` or `external`.
-    pub location: Option<&'static str>,
-    /// What video it can deliver, as it says. Other sizes may be possible.
-    pub formats: Vec<FormatDescription>,
-    /// What can be set on it, as far as this version of libcamera has names for it.
-    pub controls: Vec<ControlDescription>,
-}
-
-/// A pixel format and its sizes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FormatDescription {
-    /// libcamera's name, such as `NV12`.
-    pub name: String,
-    /// Width and height of each size, as the camera lists them.
-    pub sizes: Vec<(u32, u32)>,
-}
-
-/// A control and its range, in libcamera's units.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ControlDescription {
-    /// libcamera's name, such as `Brightness`.
-    pub name: String,
-    /// Smallest value.
-    pub min: String,
-    /// Largest value.
-    pub max: String,
-    /// The value without anybody's doing, where the camera tells it.
-    pub default: Option<String>,
-}
-
 /// Every camera that libcamera finds, in its order.
 ///
 /// # Errors
 /// Where libcamera does not start.
-pub(crate) fn list() -> Result<Vec<CameraDescription>, SourceError> {
+pub fn list() -> Result<Vec<CameraDescription>, SourceError> {
     let lease = Lease::new()?;
     Ok(lease.cameras().map(|camera| describe(&camera)).collect())
 }
 
 /// Whether there is any camera.
-pub(crate) fn available() -> bool {
+pub fn available() -> bool {
     Lease::new().is_ok_and(|lease| lease.count() > 0)
 }
 
@@ -64,7 +27,7 @@ fn describe(camera: &Camera<'_>) -> CameraDescription {
     CameraDescription {
         id: camera.id().to_owned(),
         model: model(camera),
-        location: location(camera),
+        location: location(camera).map(str::to_owned),
         formats: formats(camera),
         controls: camera
             .controls()

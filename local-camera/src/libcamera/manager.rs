@@ -2,8 +2,7 @@
 //!
 //! What is done with its cameras belongs to the modules beside this one.
 
-use super::log;
-use crate::source::SourceError;
+use crate::SourceError;
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
 use libcamera::properties::{Location, Model};
@@ -32,16 +31,18 @@ unsafe impl Sync for Manager {}
 
 /// The right to use the manager. Every camera, request and buffer that came of it must be gone before it drops: libcamera
 /// crashes on them otherwise, and the crate's lifetimes do not prevent it.
-pub(super) struct Lease(Option<Arc<Manager>>);
+pub struct Lease(Option<Arc<Manager>>);
 
 impl Lease {
     /// Starts libcamera unless it runs already.
-    pub(super) fn new() -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn new() -> Result<Self, SourceError> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(manager) = &*shared {
             return Ok(Self(Some(Arc::clone(manager))));
         }
-        log::redirect();
         let manager = CameraManager::new()
             .map_err(|error| SourceError::new(format!("libcamera does not start: {error}")))?;
         tracing::debug!(version = manager.version(), "libcamera started");

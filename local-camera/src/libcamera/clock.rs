@@ -1,12 +1,9 @@
 //! A sensor's timestamp → Unix time.
-//!
-//! The wall clock itself belongs to [`crate::util::clock`].
 
-use crate::source::WEDGED;
-use crate::util::clock::now_us;
+use crate::WEDGED;
 use libcamera::controls::SensorTimestamp;
 use libcamera::request::Request;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Unix time in µs of the start of exposure where the camera tells it, else now.
 pub(super) fn captured_us(request: &Request) -> u64 {
@@ -17,6 +14,13 @@ pub(super) fn captured_us(request: &Request) -> u64 {
         age(ns, read(libc::CLOCK_MONOTONIC), read(libc::CLOCK_BOOTTIME))
     });
     now_us().saturating_sub(age.unwrap_or_default().as_micros() as u64)
+}
+
+/// The wall clock: Unix time in µs. One that is before 1970 reads as 1970.
+fn now_us() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros() as u64)
 }
 
 /// How long ago a timestamp was. libcamera documents it as CLOCK_BOOTTIME, while most of its pipelines hand on

@@ -1,6 +1,6 @@
 //! Decides when a request goes back to the camera, so that frames come at the requested rate.
 //!
-//! Asking the camera itself for a rate belongs to the device's own folder.
+//! Asking the camera itself for a rate belongs to [`super::stream`].
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const TOLERANCE: f64 = 1.05;
 /// doesn't (no such control, a control without effect, no frame clock at all like libcamera's virtual cameras) gets one
 /// request per tick of a clock that never drifts.
 #[derive(Debug)]
-pub(in crate::source) struct Pace {
+pub(super) struct Pace {
     interval: Duration,
     /// When the frames so far would have arrived at the fastest rate that is tolerated.
     allowance: Instant,
@@ -25,7 +25,7 @@ pub(in crate::source) struct Pace {
 
 impl Pace {
     /// The pace of a camera with this many buffers, which it may deliver in a burst after this program was delayed.
-    pub(in crate::source) fn new(fps: f64, buffers: usize, now: Instant) -> Self {
+    pub(super) fn new(fps: f64, buffers: usize, now: Instant) -> Self {
         let interval = Duration::from_secs_f64(1.0 / fps);
         Self {
             interval,
@@ -36,12 +36,12 @@ impl Pace {
     }
 
     /// Returns true if the camera has to be paced.
-    pub(in crate::source) fn paced(&self) -> bool {
+    pub(super) fn paced(&self) -> bool {
         self.due.is_some()
     }
 
     /// A frame arrived. Returns true if it is the one that shows that the camera is too fast.
-    pub(in crate::source) fn arrived(&mut self, now: Instant) -> bool {
+    pub(super) fn arrived(&mut self, now: Instant) -> bool {
         self.allowance = self.allowance.max(now) + self.interval.div_f64(TOLERANCE);
         let too_fast = self.due.is_none() && self.allowance > now + self.burst;
         if too_fast {
@@ -51,14 +51,14 @@ impl Pace {
     }
 
     /// When the next request may be queued, if that is not now.
-    pub(in crate::source) fn wait(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         self.due
             .map(|due| due.saturating_duration_since(now))
             .filter(|wait| !wait.is_zero())
     }
 
     /// A request was queued.
-    pub(in crate::source) fn queued(&mut self, now: Instant) {
+    pub(super) fn queued(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due += self.interval;
             // Ticks missed by much are not made up for by a burst.
@@ -69,7 +69,7 @@ impl Pace {
     }
 
     /// Restarts the ticks, because the next frame is wanted now.
-    pub(in crate::source) fn restart(&mut self, now: Instant) {
+    pub(super) fn restart(&mut self, now: Instant) {
         if let Some(due) = &mut self.due {
             *due = now;
         }

@@ -1,20 +1,15 @@
 //! One running camera: requests go round between the camera, this thread, and the holders of pictures.
 //!
-//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to
-//! [`crate::source::device::rate`].
+//! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`super::rate`].
 
 use super::clock::captured_us;
 use super::controls::Controls;
-use super::event::Event;
-use super::loan::Loan;
+use super::event::{Event, Home};
+use super::health::Health;
 use super::manager::Lease;
-use super::memory::Memory;
-use super::setup;
-use crate::source::device::copy::Copy;
-use crate::source::device::format::{Format, Picture, read_jpeg};
-use crate::source::device::health::Health;
-use crate::source::device::rate::Pace;
-use crate::source::{Config, Image, Mode, Port, SourceError};
+use super::rate::Pace;
+use super::{Opened, Owner, setup};
+use crate::{Buffer, Config, Filled, Mode, Place, SourceError};
 use libcamera::camera::ActiveCamera;
 use libcamera::control::{ControlEntry, ControlList};
 use libcamera::controls::FrameDurationLimits;
@@ -24,12 +19,10 @@ use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
 use pistreamer_protocol::message::Control;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
-
-/// Buffers that stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
-const KEPT: usize = 2;
 
 /// How long a camera that has to be paced rests between frames that are not wanted.
 const IDLE: Duration = Duration::from_secs(1);
@@ -44,13 +37,6 @@ const COUNT: Duration = Duration::from_secs(1);
 /// How long stopping waits for pictures that are still being encoded.
 const LAST_PICTURES: Duration = Duration::from_secs(1);
 
-/// A request and the memory of its buffer.
-struct Slot {
-    /// `None` while the camera has it.
-    request: Option<Request>,
-    memory: Arc<Memory>,
-}
-
 /// A running camera.
 ///
 /// The order of the fields is the order in which they must go, once [`Drop`] has stopped the camera: a request names
@@ -58,19 +44,17 @@ struct Slot {
 /// on whatever outlives what it belongs to. While the camera runs no request may go at all, because the virtual pipeline
 /// still steps through a request after it has handed it back.
 pub(super) struct Running {
-    slots: Vec<Slot>,
+    /// Each request, `None` while the camera has it.
+    slots: Vec<Option<Request>>,
     events: Receiver<Event>,
     _allocator: FrameBufferAllocator,
     camera: ActiveCamera<'static>,
     lease: Lease,
 
     stream: Stream,
-    picture: Picture,
-    /// Where callbacks and pictures send. Room for every request twice, so sending never waits nor fails: a request is
-    /// with the camera or lent, never both.
-    sender: SyncSender<Event>,
-    /// Memory for copies, gone round.
-    spare: (SyncSender<Vec<u8>>, Receiver<Vec<u8>>),
+    /// Keeps the channel open. Callbacks and owners send there. It has room for every request twice, so sending never waits
+    /// nor fails: a request is with the camera or lent, never both.
+    _home: Home,
     pace: Pace,
     controls: Controls,
     /// Requests that may be queued.
@@ -87,8 +71,8 @@ impl Running {
         lease: Lease,
         id: &str,
         wanted: &Config,
-    ) -> Result<(Self, Mode), SourceError> {
-        let failed = |what: &str, error: std::io::Error| {
+    ) -> Result<(Self, Opened), SourceError> {
+        let failed = |what: &str, error: io::Error| {
             SourceError::new(format!("camera {id}: {what} failed: {error}"))
         };
         let mut camera = lease.acquire(id)?;
@@ -107,11 +91,11 @@ impl Running {
             .alloc(&stream)
             .map_err(|error| failed("allocating its buffers", error))?;
         let count = buffers.len();
-        let slots = buffers
+        let (slots, buffers) = buffers
             .into_iter()
             .enumerate()
             .map(|(number, buffer)| slot(&mut camera, &stream, number, buffer))
-            .collect::<Result<Vec<_>, _>>()
+            .collect::<Result<(Vec<_>, Vec<_>), _>>()
             .map_err(|error| failed("preparing its buffers", error))?;
 
         let (sender, events) = sync_channel(2 * count);
@@ -133,9 +117,7 @@ impl Running {
             _allocator: allocator,
             lease,
             stream,
-            picture,
-            sender,
-            spare: sync_channel(count),
+            _home: Home(sender.clone()),
             pace: Pace::new(fps, count, now),
             controls: Controls::new(camera.controls(), fps),
             idle: (0..count).collect(),
@@ -155,31 +137,36 @@ impl Running {
             .camera
             .start(controls.as_deref())
             .map_err(|error| failed("starting it", error))?;
-        let mode = Mode {
-            width: picture.width,
-            height: picture.height,
-            fps,
+        let opened = Opened {
+            mode: Mode {
+                width: picture.width,
+                height: picture.height,
+                fps,
+            },
+            picture,
+            buffers,
+            home: Home(sender),
         };
-        Ok((running, mode))
+        Ok((running, opened))
     }
 
-    /// Hands on frames until the port stops or the camera fails.
-    pub(super) fn run(&mut self, port: &Port) -> Result<(), SourceError> {
-        while !port.demand().stopping() {
-            self.rest(port);
-            self.take_commands(port);
-            let queueing = port.calls_driver();
+    /// Hands on frames until its owner has it stop or the camera fails.
+    pub(super) fn run(&mut self, owner: &impl Owner) -> Result<(), SourceError> {
+        while !owner.stopping() {
+            self.rest(owner);
+            self.take_commands(owner);
+            let queueing = owner.calls_driver();
             self.queue()?;
             drop(queueing);
             let wait = self.pace.wait(Instant::now());
             let wait = wait.filter(|_| !self.idle.is_empty()).unwrap_or(LOOK);
             match self.events.recv_timeout(wait.min(LOOK)) {
-                Ok(Event::Done(request)) => self.done(request, port)?,
+                Ok(Event::Done(request)) => self.done(request, owner)?,
                 Ok(Event::Home(number)) => self.home(number),
                 // The time is over; it cannot be disconnected, because a sender is among the fields.
                 Err(_) => {}
             }
-            let _looking = port.calls_driver();
+            let _looking = owner.calls_driver();
             self.look()?;
         }
         Ok(())
@@ -191,11 +178,11 @@ impl Running {
     }
 
     /// Takes what viewers set. The next request tells the camera.
-    fn take_commands(&mut self, port: &Port) {
-        let commands = port.commands();
+    fn take_commands(&mut self, owner: &impl Owner) {
+        let commands = owner.commands();
         if !commands.is_empty() {
             self.controls.set(&commands);
-            port.controls(&self.controls.list());
+            owner.controls(&self.controls.list());
         }
     }
 
@@ -220,17 +207,11 @@ impl Running {
         }
     }
 
-    /// Takes the samples for full range, as the virtual cameras' never are.
-    #[cfg(test)]
-    pub(super) fn pretend_full_range(&mut self) {
-        self.picture.limited = false;
-    }
-
     /// Waits for the next tick of a paced camera while no frames are wanted, and not a moment longer.
-    fn rest(&mut self, port: &Port) {
+    fn rest(&mut self, owner: &impl Owner) {
         // With requests out their frames would wait here and come out old.
-        if self.pace.paced() && !self.health.busy() && !port.demand().wanted() {
-            port.demand().wait_wanted(IDLE);
+        if self.pace.paced() && !self.health.busy() && !owner.wanted() {
+            owner.wait_wanted(IDLE);
             self.pace.restart(Instant::now());
         }
     }
@@ -242,14 +223,14 @@ impl Running {
             if self.pace.wait(now).is_some() {
                 break;
             }
-            let Some(mut request) = self.slots[number].request.take() else {
+            let Some(mut request) = self.slots[number].take() else {
                 self.idle.pop_front();
                 continue;
             };
             request.reuse(ReuseFlag::REUSE_BUFFERS);
             self.controls.tell(request.controls_mut());
             if let Err((request, error)) = self.camera.queue_request(request) {
-                self.slots[number].request = Some(request);
+                self.slots[number] = Some(request);
                 return Err(SourceError::new(format!(
                     "the camera takes no requests any more: {error}"
                 )));
@@ -262,7 +243,7 @@ impl Running {
     }
 
     /// A request is back from the camera.
-    fn done(&mut self, request: Request, port: &Port) -> Result<(), SourceError> {
+    fn done(&mut self, request: Request, owner: &impl Owner) -> Result<(), SourceError> {
         let now = Instant::now();
         let number = request.cookie() as usize;
         if request.status() != RequestStatus::Complete {
@@ -272,12 +253,12 @@ impl Running {
         }
         self.health.completed(now);
         if self.controls.learn(request.metadata()) {
-            port.controls(&self.controls.list());
+            owner.controls(&self.controls.list());
         }
         if self.pace.arrived(now) {
             tracing::info!("the camera delivers faster than asked, so its requests are paced");
         }
-        let lent = port.demand().wanted() && self.hand_on(number, &request, port);
+        let lent = owner.wanted() && self.hand_on(&request, owner);
         self.keep(number, request);
         if lent {
             self.lent += 1;
@@ -288,7 +269,7 @@ impl Running {
     }
 
     fn keep(&mut self, number: usize, request: Request) {
-        self.slots[number].request = Some(request);
+        self.slots[number] = Some(request);
     }
 
     fn home(&mut self, number: usize) {
@@ -296,54 +277,25 @@ impl Running {
         self.idle.push_back(number);
     }
 
-    /// Hands the picture of a completed request on. Returns true if its memory is lent.
-    fn hand_on(&self, number: usize, request: &Request, port: &Port) -> bool {
+    /// Hands the picture of a completed request on. Returns true if its buffer is lent.
+    fn hand_on(&self, request: &Request, owner: &impl Owner) -> bool {
         let buffer = request.buffer::<FrameBuffer>(&self.stream);
         let metadata = buffer.and_then(AsFrameBuffer::metadata);
         match metadata.as_ref().map(|metadata| metadata.status()) {
             // The first pictures of some sensors are not for showing.
             Some(FrameMetadataStatus::Startup) => return false,
             Some(FrameMetadataStatus::Error | FrameMetadataStatus::Cancelled) => {
-                port.broken("the camera marked the picture as damaged");
+                owner.broken("the camera marked the picture as damaged");
                 return false;
             }
             Some(FrameMetadataStatus::Success) | None => {}
         }
-        let captured_us = captured_us(request);
-        let memory = &self.slots[number].memory;
-        if self.picture.format == Format::Mjpeg {
-            let used = metadata
-                .and_then(|metadata| metadata.planes().get(0))
-                .map(|plane| plane.bytes_used as usize);
-            memory.begin_read();
-            let jpeg = read_jpeg(memory.planes().next().unwrap_or(&[]), used);
-            memory.end_read();
-            match jpeg {
-                Ok(jpeg) => {
-                    port.frame(captured_us, Image::Jpeg(jpeg));
-                }
-                Err(error) => port.broken(&format!("the camera sent a broken JPEG: {error}")),
-            }
-            return false;
-        }
-        let lend = !self.picture.limited && self.lent + KEPT < self.slots.len();
-        if lend {
-            let memory = Arc::clone(memory);
-            let loan = Loan::new(self.picture, memory, number, self.sender.clone());
-            port.frame(captured_us, Image::Yuv(Box::new(loan)));
-            return true;
-        }
-        let samples = self.spare.1.try_recv().unwrap_or_default();
-        memory.begin_read();
-        let copy = Copy::new(self.picture, memory.planes(), samples, self.spare.0.clone());
-        memory.end_read();
-        match copy {
-            Some(copy) => {
-                port.frame(captured_us, Image::Yuv(Box::new(copy)));
-            }
-            None => port.broken("the camera's buffer is smaller than its picture"),
-        }
-        false
+        let written = metadata.and_then(|metadata| metadata.planes().get(0));
+        owner.filled(Filled {
+            number: request.cookie() as usize,
+            captured_us: captured_us(request),
+            used: written.map(|plane| plane.bytes_used as usize),
+        })
     }
 
     /// Notices a camera that is gone or silent.
@@ -373,21 +325,50 @@ impl Drop for Running {
     }
 }
 
-/// Makes a request with its buffer, and maps that.
+/// Makes a request with its buffer, and tells where that is.
 fn slot(
     camera: &mut ActiveCamera<'_>,
     stream: &Stream,
     number: usize,
     buffer: FrameBuffer,
-) -> std::io::Result<Slot> {
-    let memory = Arc::new(Memory::map(&buffer)?);
+) -> io::Result<(Option<Request>, Buffer)> {
+    let memory = memory(&buffer)?;
     let mut request = camera
         .create_request(Some(number as u64))
-        .ok_or(std::io::ErrorKind::OutOfMemory)?;
+        .ok_or(io::ErrorKind::OutOfMemory)?;
     request.add_buffer(stream, buffer)?;
-    Ok(Slot {
-        request: Some(request),
-        memory,
+    Ok((Some(request), memory))
+}
+
+/// A buffer's memory, with descriptors of its own.
+fn memory(buffer: &impl AsFrameBuffer) -> io::Result<Buffer> {
+    let (mut numbers, mut regions, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    for plane in &*buffer.planes() {
+        let offset = plane
+            .offset()
+            .ok_or_else(|| io::Error::other("a plane has no offset"))?;
+        let number = plane.fd();
+        // Planes mostly share one dma-buf at different offsets.
+        let region = match numbers.iter().position(|known| *known == number) {
+            Some(region) => region,
+            None => {
+                // SAFETY: the buffer that this number comes from is borrowed by the caller and keeps it open.
+                #[expect(unsafe_code, reason = "the crate hands out bare numbers")]
+                let fd = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
+                numbers.push(number);
+                regions.push(fd);
+                regions.len() - 1
+            }
+        };
+        places.push(Place {
+            region,
+            offset,
+            len: plane.len(),
+        });
+    }
+    Ok(Buffer {
+        regions,
+        planes: places,
     })
 }
 

@@ -1,0 +1,94 @@
+//! What drives a camera. Each module has one part of it.
+
+mod clock;
+mod controls;
+mod event;
+mod format;
+mod health;
+mod list;
+mod manager;
+mod rate;
+mod setup;
+mod stream;
+
+pub use event::Home;
+pub use list::{available, list};
+pub use manager::Lease;
+
+use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, find};
+use pistreamer_protocol::message::Control;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use stream::Running;
+
+/// Who a running camera works for.
+pub trait Owner {
+    /// Notes that a call of the device's driver begins, until what is returned is dropped. Such a call may never come back.
+    fn calls_driver(&self) -> impl Sized;
+
+    /// Whether the camera is to stop. It is asked at least ten times a second, but for while frames are waited for that are
+    /// not wanted.
+    fn stopping(&self) -> bool;
+
+    /// Whether frames are wanted.
+    fn wanted(&self) -> bool;
+
+    /// Blocks until frames are wanted, the camera is to stop, or the time is over.
+    fn wait_wanted(&self, timeout: Duration);
+
+    /// Takes the values that were set since the last call. Cheap if there are none.
+    fn commands(&self) -> BTreeMap<String, f64>;
+
+    /// The controls have these values, from the start and after each change.
+    fn controls(&self, controls: &[Control]);
+
+    /// The camera is open.
+    ///
+    /// # Errors
+    /// Where the owner cannot use its buffers.
+    fn open(&self, opened: Opened) -> Result<(), SourceError>;
+
+    /// A picture is there. Returns true if the owner keeps its buffer until it sends it home.
+    fn filled(&self, filled: Filled) -> bool;
+
+    /// A picture was dropped, with the reason.
+    fn broken(&self, reason: &str);
+}
+
+/// What an open camera delivers.
+#[derive(Debug)]
+pub struct Opened {
+    /// What viewers are told.
+    pub mode: Mode,
+    /// How its pictures lie in memory.
+    pub picture: Picture,
+    /// Where they are.
+    pub buffers: Vec<Buffer>,
+    /// Where buffers that were kept go back to.
+    pub home: Home,
+}
+
+/// Runs the camera with that id or index in [`list`], or the first one, until its owner has it stop.
+///
+/// # Errors
+/// When the camera cannot be opened, is unplugged or silent.
+pub fn capture(
+    config: &Config,
+    which: Option<&str>,
+    owner: &impl Owner,
+) -> Result<(), SourceError> {
+    let starting = owner.calls_driver();
+    let lease = Lease::new()?;
+    let mut ids: Vec<_> = lease
+        .cameras()
+        .map(|camera| camera.id().to_owned())
+        .collect();
+    let id = ids.swap_remove(find(&ids, which)?);
+    let (mut running, opened) = Running::start(lease, &id, config)?;
+    drop(starting);
+    owner.controls(&running.controls());
+    let result = owner.open(opened).and_then(|()| running.run(owner));
+    let _stopping = owner.calls_driver();
+    running.stop();
+    result
+}

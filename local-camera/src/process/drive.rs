@@ -1,0 +1,231 @@
+//! The process's end: one camera, driven for the server that started it.
+
+use super::{News, Order, SIGN, Socket, VERSION};
+use crate::libcamera::{Home, Opened, Owner, capture, list};
+use crate::{Filled, SourceError};
+use pistreamer_protocol::message::Control;
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber, span};
+
+/// How long a camera may take to stop once the server is gone. It may be stuck in its driver.
+const STOPS: Duration = Duration::from_secs(3);
+
+/// Does what the server at the other end of standard input orders.
+pub fn main() -> ExitCode {
+    // What libcamera starts, as it does for some cameras' algorithms, is not to hold the socket open.
+    let stdin = io::stdin();
+    let socket = fcntl_setfd(&stdin, FdFlags::CLOEXEC)
+        .map_err(io::Error::from)
+        .and_then(|()| stdin.as_fd().try_clone_to_owned());
+    let Ok(socket) = socket.map(|fd| Arc::new(Socket::from(fd))) else {
+        return ExitCode::FAILURE;
+    };
+    let hello = News::Hello {
+        version: VERSION.into(),
+    };
+    if socket.send_with(&hello, &[]).is_err() {
+        eprintln!("this program drives a camera for pistreamer, which starts it");
+        return ExitCode::FAILURE;
+    }
+    let log = Log(Arc::clone(&socket));
+    // Set once, here.
+    let _ = tracing::dispatcher::set_global_default(tracing::Dispatch::new(log));
+    let done = loop {
+        match socket.receive() {
+            Ok(Some((Order::List, _))) => break tell_cameras(&socket),
+            Ok(Some((Order::Capture { config, which }, _))) => {
+                let server = Server::new(Arc::clone(&socket));
+                let orders = server.clone();
+                std::thread::spawn(move || orders.take());
+                break capture(&config, which.as_deref(), &server);
+            }
+            Ok(Some(_) | None) => {}
+            // The server is gone.
+            Err(_) => return ExitCode::SUCCESS,
+        }
+    };
+    if let Err(error) = done {
+        socket.send(&News::Failed(error.to_string()));
+    }
+    ExitCode::SUCCESS
+}
+
+fn tell_cameras(socket: &Socket) -> Result<(), SourceError> {
+    for camera in list()? {
+        socket
+            .send_with(&News::Camera(camera), &[])
+            .map_err(|error| SourceError::new(format!("cannot tell of a camera: {error}")))?;
+    }
+    socket.send(&News::Listed);
+    Ok(())
+}
+
+/// The server, as the camera's owner.
+#[derive(Clone)]
+struct Server {
+    socket: Arc<Socket>,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    wanted: bool,
+    stopping: bool,
+    values: BTreeMap<String, f64>,
+    /// `None` until the camera is open.
+    home: Option<Home>,
+    signed: Option<Instant>,
+}
+
+impl Server {
+    fn new(socket: Arc<Socket>) -> Self {
+        Self {
+            socket,
+            state: Arc::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this lock, and the state is valid at every point.
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes orders until the server is gone, and ends the process soon afterwards.
+    fn take(&self) {
+        loop {
+            match self.socket.receive() {
+                Ok(Some((order, _))) => self.obey(order),
+                Ok(None) => {}
+                Err(_) => break,
+            }
+        }
+        self.obey(Order::Stop);
+        std::thread::sleep(STOPS);
+        std::process::exit(1);
+    }
+
+    fn obey(&self, order: Order) {
+        let mut state = self.state();
+        match order {
+            Order::Wanted(wanted) => state.wanted = wanted,
+            Order::Set(values) => state.values.extend(values),
+            Order::Home(number) => {
+                if let Some(home) = &state.home {
+                    home.take(number);
+                }
+            }
+            Order::Stop => state.stopping = true,
+            Order::List | Order::Capture { .. } => {}
+        }
+        self.state.1.notify_all();
+    }
+}
+
+impl Owner for Server {
+    // The server notices a process that says nothing.
+    fn calls_driver(&self) -> impl Sized {}
+
+    fn stopping(&self) -> bool {
+        let mut state = self.state();
+        if state.signed.is_none_or(|signed| signed.elapsed() >= SIGN) {
+            state.signed = Some(Instant::now());
+            self.socket.send(&News::Alive);
+        }
+        state.stopping
+    }
+
+    fn wanted(&self) -> bool {
+        self.state().wanted
+    }
+
+    fn wait_wanted(&self, timeout: Duration) {
+        let waiting = |state: &mut State| !state.wanted && !state.stopping;
+        // Whether it was the time makes no difference.
+        drop(
+            self.state
+                .1
+                .wait_timeout_while(self.state(), timeout, waiting),
+        );
+    }
+
+    fn commands(&self) -> BTreeMap<String, f64> {
+        std::mem::take(&mut self.state().values)
+    }
+
+    fn controls(&self, controls: &[Control]) {
+        self.socket.send(&News::Controls(controls.to_vec()));
+    }
+
+    fn open(&self, opened: Opened) -> Result<(), SourceError> {
+        let failed = |error| SourceError::new(format!("cannot hand its buffers over: {error}"));
+        self.state().home = Some(opened.home);
+        for buffer in opened.buffers {
+            self.socket
+                .send_with(&News::Buffer(buffer.planes), &buffer.regions)
+                .map_err(failed)?;
+        }
+        let (mode, picture) = (opened.mode, opened.picture);
+        let open = News::Open { mode, picture };
+        self.socket.send_with(&open, &[]).map_err(failed)
+    }
+
+    fn filled(&self, filled: Filled) -> bool {
+        self.socket.send_with(&News::Filled(filled), &[]).is_ok()
+    }
+
+    fn broken(&self, reason: &str) {
+        self.socket.send(&News::Broken(reason.into()));
+    }
+}
+
+/// Sends what is traced to the server, whose log it is for.
+struct Log(Arc<Socket>);
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::DEBUG
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        self.0.send(&News::Log {
+            level: event.metadata().level().to_string(),
+            text: format!("{}{}", text.message, text.fields),
+        });
+    }
+}
+
+/// An event's message, and its fields behind it.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let written = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+        written.expect("a String takes any text");
+    }
+}

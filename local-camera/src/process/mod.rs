@@ -1,0 +1,84 @@
+//! What a server and the process that drives a camera for it say to each other, over a socket that keeps messages apart. No
+//! sample passes through it: buffers are handed over once, as descriptors, and from then on only their numbers.
+
+#[cfg(feature = "libcamera")]
+mod drive;
+mod socket;
+
+#[cfg(feature = "libcamera")]
+pub use drive::main;
+pub use socket::Socket;
+
+use crate::{CameraDescription, Config, Filled, Mode, Picture, Place};
+use pistreamer_protocol::message::Control;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Both ends are of one package, and have the same.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+
+/// How often a process whose camera runs says something, at least.
+pub const SIGN: Duration = Duration::from_secs(1);
+
+/// From the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Order {
+    /// Tell each camera, and end.
+    List,
+    /// Run this one until told to stop. It comes first, and once.
+    Capture {
+        /// How.
+        config: Config,
+        /// Which, by its id or index.
+        which: Option<String>,
+    },
+    /// Whether frames are wanted.
+    Wanted(bool),
+    /// Values for controls.
+    Set(BTreeMap<String, f64>),
+    /// The buffer with this number is free again.
+    Home(usize),
+    /// Stop the camera, and end.
+    Stop,
+}
+
+/// From the process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum News {
+    /// It runs, which it does not where its libcamera is missing. The first message.
+    Hello {
+        /// [`VERSION`].
+        version: String,
+    },
+    /// A camera.
+    Camera(CameraDescription),
+    /// That was all of them.
+    Listed,
+    /// A buffer of the camera that is about to be open, with a descriptor for each of its regions.
+    Buffer(Vec<Place>),
+    /// The camera is open.
+    Open {
+        /// What viewers are told.
+        mode: Mode,
+        /// How its pictures lie in each buffer.
+        picture: Picture,
+    },
+    /// The controls with their values.
+    Controls(Vec<Control>),
+    /// A picture is there. Its buffer stays as it is until it is sent home.
+    Filled(Filled),
+    /// A picture was dropped, with the reason.
+    Broken(String),
+    /// A line for the log.
+    Log {
+        /// `ERROR`, `WARN`, `INFO` or `DEBUG`.
+        level: String,
+        /// What it says.
+        text: String,
+    },
+    /// The camera's thread is not stuck.
+    Alive,
+    /// Why the camera, or the listing, has ended.
+    Failed(String),
+}

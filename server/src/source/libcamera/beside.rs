@@ -1,0 +1,379 @@
+//! Programs beside this one that drive a camera, one for each version of libcamera: `pistreamer-camera` of
+//! `pistreamer_local_camera`, linked to that version.
+//!
+//! The dynamic linker decides which of them runs here. A process of its own may crash, as libcamera does where an assertion of
+//! its own fails, and may be ended where its driver does not come back; either is an error of one camera and no more. Its buffers
+//! are mapped here, so that no picture is copied on the way.
+
+use super::installed::{self, Version};
+use super::log;
+use super::pictures::Pictures;
+use crate::source::{Config, Port, SourceError, WEDGED};
+use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
+use pistreamer_local_camera::{Buffer, CameraDescription};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Level;
+
+/// How a program beside this one is named; its version of libcamera follows.
+const NAME: &str = "camera-";
+
+/// As the dynamic linker ends a program that lacks a library.
+const LACKS_LIBRARY: i32 = 127;
+
+/// How often a thread looks whether it is to stop, where nothing else wakes it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A process that says nothing for this long while its camera runs is stuck in the camera's driver.
+const STUCK: Duration = WEDGED.saturating_mul(2);
+
+/// The same while the camera is opened, or its process starts, which may take long on a machine that starts itself.
+const STUCK_OPENING: Duration = WEDGED.saturating_mul(4);
+
+/// How long a camera may take to stop.
+const STOPS: Duration = Duration::from_secs(3);
+
+/// The programs beside this one.
+#[derive(Debug)]
+pub(super) struct Parts(Vec<(Version, PathBuf)>);
+
+impl Parts {
+    /// Those of this program, where it is installed with some: `../lib/pistreamer/camera-0.7` beside `bin/pistreamer`.
+    pub(super) fn find() -> Option<Self> {
+        let program = std::env::current_exe().ok()?;
+        let folder = program.parent()?.parent()?.join("lib/pistreamer");
+        let entries = folder.read_dir().ok()?.flatten();
+        let mut parts: Vec<_> = entries
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                let version = installed::version(name.to_str()?.strip_prefix(NAME)?)?;
+                Some((version, entry.path()))
+            })
+            .collect();
+        parts.sort();
+        (!parts.is_empty()).then_some(Self(parts))
+    }
+
+    /// Starts the newest one that this system has the libcamera for.
+    ///
+    /// # Errors
+    /// Where it has none. What is said says what to do.
+    pub(super) fn start(&self) -> Result<Part, SourceError> {
+        let mut why = None;
+        for (version, path) in self.0.iter().rev() {
+            match Part::start(path) {
+                Ok(part) => return Ok(part),
+                Err(Unfit::Lacks(text)) => {
+                    tracing::debug!(text, "libcamera {}.{} is not here", version.0, version.1);
+                    // The newest one's, but where its library is there and another is not.
+                    if installed::newest() == Some(*version) {
+                        why = Some(text);
+                    }
+                }
+                Err(Unfit::Broken(text)) => {
+                    return Err(SourceError::new(format!("{}: {text}", path.display())));
+                }
+            }
+        }
+        let known: Vec<_> = self.0.iter().map(|(version, _)| *version).collect();
+        let text = installed::explain(&known, installed::newest());
+        Err(SourceError::new(match why {
+            Some(why) => format!("{text}: {why}"),
+            None => text,
+        }))
+    }
+}
+
+/// Why a program cannot be used.
+enum Unfit {
+    /// A library is missing, as the dynamic linker says.
+    Lacks(String),
+    /// Something else.
+    Broken(String),
+}
+
+/// A process that drives a camera. It ends when this drops.
+pub(super) struct Part {
+    socket: Arc<Socket>,
+    child: Child,
+}
+
+impl Part {
+    fn start(path: &PathBuf) -> Result<Self, Unfit> {
+        let broken = |error: io::Error| Unfit::Broken(error.to_string());
+        let (ours, theirs) = Socket::pair().map_err(broken)?;
+        ours.set_patience(STUCK_OPENING).map_err(broken)?;
+        let child = Command::new(path)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // Some versions colour what they say wherever it goes.
+            .env("LIBCAMERA_LOG_NO_COLOR", "1")
+            // Ctrl-C is for the server, which stops the camera first.
+            .process_group(0)
+            .spawn();
+        let mut part = Self {
+            socket: Arc::new(ours),
+            child: child.map_err(broken)?,
+        };
+        let stderr = part.child.stderr.take();
+        match part.socket.receive() {
+            Ok(Some((News::Hello { version }, _))) if version == VERSION => {
+                part.take_log(stderr).map_err(broken)?;
+                Ok(part)
+            }
+            Ok(Some((News::Hello { version }, _))) => Err(Unfit::Broken(format!(
+                "it is {version}'s, and this pistreamer is {VERSION}: install it again"
+            ))),
+            Ok(None) => Err(Unfit::Broken("it does not answer".into())),
+            _ => {
+                let status = part.end();
+                let mut text = String::new();
+                if let (Some(_), Some(stderr)) = (status, stderr) {
+                    // Whatever can be read of what it said.
+                    let _ = stderr.take(4096).read_to_string(&mut text);
+                }
+                let text = text.trim().to_owned();
+                Err(match status {
+                    Some(status) if status.code() == Some(LACKS_LIBRARY) => Unfit::Lacks(text),
+                    status => Unfit::Broken(format!("{}: {text}", told(status))),
+                })
+            }
+        }
+    }
+
+    /// Has what libcamera says written to the log.
+    fn take_log(&self, stderr: Option<ChildStderr>) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name("libcamera-log".into());
+        if let Some(stderr) = stderr {
+            thread.spawn(move || log::forward(stderr, || {}))?;
+        }
+        Ok(())
+    }
+
+    /// Every camera, in libcamera's order.
+    pub(super) fn list(mut self) -> Result<Vec<CameraDescription>, SourceError> {
+        self.socket.send(&Order::List);
+        let mut cameras = Vec::new();
+        loop {
+            match self.socket.receive() {
+                Ok(Some((News::Camera(camera), _))) => cameras.push(camera),
+                Ok(Some((News::Listed, _))) => return Ok(cameras),
+                Ok(Some((News::Log { level, text }, _))) => tell(&level, &text),
+                Ok(Some((News::Failed(why), _))) => return Err(SourceError::new(why)),
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(stuck("while it looks for cameras", STUCK_OPENING)),
+                Err(error) => return Err(self.gone(&error)),
+            }
+        }
+    }
+
+    /// Runs the camera with that id or index until the port's run is to end.
+    pub(super) fn capture(
+        mut self,
+        config: &Config,
+        which: Option<&str>,
+        port: &Port,
+    ) -> Result<(), SourceError> {
+        let result = Capture::new(&self, port).run(&mut self, config, which);
+        if result.is_ok() {
+            self.stop();
+        }
+        result
+    }
+
+    /// Has the camera stop, and waits a little for that.
+    fn stop(&mut self) {
+        self.socket.send(&Order::Stop);
+        // Where that fails, it is looked more often.
+        let _ = self.socket.set_patience(LOOK);
+        let deadline = Instant::now() + STOPS;
+        while Instant::now() < deadline {
+            match self.socket.receive::<News>() {
+                Ok(Some((News::Log { level, text }, _))) => tell(&level, &text),
+                // It waits for its buffers.
+                Ok(Some((News::Filled(filled), _))) => {
+                    self.socket.send(&Order::Home(filled.number))
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Why there is no process any more at the other end.
+    fn gone(&mut self, error: &io::Error) -> SourceError {
+        if error.kind() != ErrorKind::UnexpectedEof && error.kind() != ErrorKind::ConnectionReset {
+            return SourceError::new(format!("libcamera's process cannot be understood: {error}"));
+        }
+        SourceError::new(format!(
+            "libcamera's process has ended ({}); the log says more",
+            told(self.end())
+        ))
+    }
+
+    /// Ends the process, if it runs. `None` where it does not end, as in a driver that does not come back.
+    fn end(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_millis(200);
+        let mut killed = false;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Err(_) => return None,
+                Ok(None) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5))
+                }
+                Ok(None) if killed => return None,
+                Ok(None) => {
+                    // It may have ended just now.
+                    let _ = self.child.kill();
+                    killed = true;
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // It has nothing left to do but to end, and a camera that stays open cannot be opened again.
+        if self.end().is_none() {
+            tracing::warn!(
+                process = self.child.id(),
+                "libcamera's process does not end: its driver does not come back"
+            );
+        }
+    }
+}
+
+fn told(status: Option<ExitStatus>) -> String {
+    status.map_or_else(|| "it does not end".into(), |status| status.to_string())
+}
+
+fn stuck(when: &str, patience: Duration) -> SourceError {
+    SourceError::new(format!(
+        "the camera's driver has not come back for {} s {when}: its process was ended",
+        patience.as_secs()
+    ))
+}
+
+/// Writes a line of the process's own.
+fn tell(level: &str, text: &str) {
+    let level = Level::from_str(level).unwrap_or(Level::INFO);
+    // Commands that only print have no log, and are not asked for more than what goes wrong.
+    if level <= Level::WARN || tracing::dispatcher::has_been_set() {
+        log::tell(level, text);
+    }
+}
+
+/// A camera that a process drives for a port.
+struct Capture<'a> {
+    port: &'a Port,
+    socket: Arc<Socket>,
+    buffers: Vec<Buffer>,
+    /// Once the camera is open.
+    pictures: Option<Pictures>,
+    /// What the process was told.
+    wanted: bool,
+}
+
+impl<'a> Capture<'a> {
+    fn new(part: &Part, port: &'a Port) -> Self {
+        Self {
+            port,
+            socket: Arc::clone(&part.socket),
+            buffers: Vec::new(),
+            pictures: None,
+            wanted: false,
+        }
+    }
+
+    fn run(
+        mut self,
+        part: &mut Part,
+        config: &Config,
+        which: Option<&str>,
+    ) -> Result<(), SourceError> {
+        self.socket.send(&Order::Capture {
+            config: config.clone(),
+            which: which.map(str::to_owned),
+        });
+        let mut sign = Instant::now();
+        while !self.port.demand().stopping() {
+            self.tell_wanted();
+            let values = self.port.commands();
+            if !values.is_empty() {
+                self.socket.send(&Order::Set(values));
+            }
+            // While nothing is wanted, what is waited for is that something is.
+            let patience = if self.wanted || self.pictures.is_none() {
+                LOOK
+            } else {
+                self.port.demand().wait_wanted(LOOK);
+                self.tell_wanted();
+                Duration::from_millis(1)
+            };
+            let failed = |error| SourceError::new(format!("libcamera's process: {error}"));
+            self.socket.set_patience(patience).map_err(failed)?;
+            match self.socket.receive() {
+                Ok(Some((news, descriptors))) => {
+                    sign = Instant::now();
+                    self.hear(news, descriptors)?;
+                }
+                Ok(None) => {
+                    let (when, patience) = match self.pictures {
+                        Some(_) => ("while its camera ran", STUCK),
+                        None => ("while its camera was opened", STUCK_OPENING),
+                    };
+                    if sign.elapsed() > patience {
+                        return Err(stuck(when, patience));
+                    }
+                }
+                Err(error) => return Err(part.gone(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_wanted(&mut self) {
+        let wanted = self.port.demand().wanted();
+        if wanted != self.wanted {
+            self.socket.send(&Order::Wanted(wanted));
+            self.wanted = wanted;
+        }
+    }
+
+    fn hear(&mut self, news: News, regions: Vec<OwnedFd>) -> Result<(), SourceError> {
+        match news {
+            News::Buffer(planes) => self.buffers.push(Buffer { regions, planes }),
+            News::Open { mode, picture } => {
+                let socket = Arc::clone(&self.socket);
+                let give_back = Arc::new(move |number| socket.send(&Order::Home(number)));
+                let buffers = std::mem::take(&mut self.buffers);
+                self.pictures = Some(Pictures::new(picture, buffers, give_back)?);
+                self.port.open(mode);
+            }
+            News::Controls(controls) => self.port.controls(&controls),
+            News::Filled(filled) => {
+                let pictures = self.pictures.as_ref();
+                let lent = self.port.demand().wanted()
+                    && pictures.is_some_and(|pictures| pictures.hand_on(filled, self.port));
+                if !lent {
+                    self.socket.send(&Order::Home(filled.number));
+                }
+            }
+            News::Broken(reason) => self.port.broken(&reason),
+            News::Log { level, text } => tell(&level, &text),
+            News::Failed(why) => return Err(SourceError::new(why)),
+            News::Hello { .. } | News::Camera(_) | News::Listed | News::Alive => {}
+        }
+        Ok(())
+    }
+}

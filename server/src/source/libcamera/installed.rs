@@ -1,0 +1,91 @@
+//! Which libcamera this system has, to say so where none of ours fits it.
+
+use std::path::{Path, PathBuf};
+
+/// A release of libcamera. Each has a soname of its own, and its own binary interface.
+pub(super) type Version = (u32, u32);
+
+/// Reads `0.7`, or the beginning of `0.7.2`.
+pub(super) fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.split('.').map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
+        _ => None,
+    }
+}
+
+/// The newest one in the folders in which the dynamic linker looks.
+pub(super) fn newest() -> Option<Version> {
+    let libraries = folders()
+        .into_iter()
+        .filter_map(|folder| folder.read_dir().ok());
+    let names = libraries.flatten().filter_map(|entry| {
+        let name = entry.ok()?.file_name();
+        version(name.to_str()?.strip_prefix("libcamera.so.")?)
+    });
+    names.max()
+}
+
+fn folders() -> Vec<PathBuf> {
+    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&named).collect();
+    for parent in ["/lib", "/usr/lib", "/usr/local/lib"].map(Path::new) {
+        folders.push(parent.into());
+        let below = parent.read_dir().into_iter().flatten().flatten();
+        // Debian's: /usr/lib/aarch64-linux-gnu.
+        let of_machines =
+            below.filter(|entry| entry.file_name().to_string_lossy().contains("-linux-"));
+        folders.extend(of_machines.map(|entry| entry.path()));
+    }
+    folders
+}
+
+/// What to do where none of these, the oldest first, fits the one that is installed.
+pub(super) fn explain(known: &[Version], installed: Option<Version>) -> String {
+    let text = |(major, minor): Version| format!("{major}.{minor}");
+    let (Some(oldest), Some(newest)) = (known.first(), known.last()) else {
+        return "this pistreamer's part for libcamera is missing: install it again".into();
+    };
+    let range = format!("{} to {}", text(*oldest), text(*newest));
+    match installed {
+        None => format!(
+            "no libcamera is installed; this pistreamer knows {range}: install libcamera-ipa, which brings it on Raspberry Pi OS \
+             and Debian 13"
+        ),
+        Some(version) if version > *newest => format!(
+            "libcamera {} is installed; this pistreamer knows {range}: update it",
+            text(version)
+        ),
+        Some(version) if version < *oldest => format!(
+            "libcamera {} is installed; this pistreamer knows {range}: a camera of this machine needs a newer system, such as \
+             Raspberry Pi OS or Debian 13",
+            text(version)
+        ),
+        Some(version) => format!(
+            "libcamera {} is installed, but cannot be used",
+            text(version)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_follows_from_what_is_installed() {
+        let known = [(0, 4), (0, 5), (0, 6), (0, 7)];
+        assert_eq!(
+            explain(&known, Some((0, 8))),
+            "libcamera 0.8 is installed; this pistreamer knows 0.4 to 0.7: update it"
+        );
+        assert_eq!(
+            explain(&known, Some((0, 10))),
+            "libcamera 0.10 is installed; this pistreamer knows 0.4 to 0.7: update it"
+        );
+        assert!(explain(&known, version("0.0.3")).contains("needs a newer system"));
+        assert!(explain(&known, None).contains("install libcamera-ipa"));
+        assert!(explain(&known, Some((0, 6))).contains("cannot be used"));
+        assert!(explain(&[], None).contains("install it again"));
+    }
+}

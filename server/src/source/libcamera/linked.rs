@@ -1,0 +1,82 @@
+//! The libcamera that this program is linked to, driven by a source's own thread.
+
+use super::pictures::Pictures;
+use crate::source::{Port, SourceError};
+use pistreamer_local_camera::Filled;
+use pistreamer_local_camera::libcamera::{Opened, Owner};
+use pistreamer_protocol::message::Control;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A port, as a camera's owner.
+pub(super) struct PortOwner<'a> {
+    port: &'a Port,
+    /// Once the camera is open.
+    pictures: OnceCell<Pictures>,
+    #[cfg(test)]
+    pub(super) pretends_full_range: bool,
+}
+
+impl<'a> PortOwner<'a> {
+    /// The owner of one run.
+    pub(super) fn new(port: &'a Port) -> Self {
+        Self {
+            port,
+            pictures: OnceCell::new(),
+            #[cfg(test)]
+            pretends_full_range: false,
+        }
+    }
+}
+
+impl Owner for PortOwner<'_> {
+    fn calls_driver(&self) -> impl Sized {
+        self.port.calls_driver()
+    }
+
+    fn stopping(&self) -> bool {
+        self.port.demand().stopping()
+    }
+
+    fn wanted(&self) -> bool {
+        self.port.demand().wanted()
+    }
+
+    fn wait_wanted(&self, timeout: Duration) {
+        self.port.demand().wait_wanted(timeout);
+    }
+
+    fn commands(&self) -> BTreeMap<String, f64> {
+        self.port.commands()
+    }
+
+    fn controls(&self, controls: &[Control]) {
+        self.port.controls(controls);
+    }
+
+    fn open(&self, opened: Opened) -> Result<(), SourceError> {
+        let home = opened.home;
+        let give_back = Arc::new(move |number| home.take(number));
+        #[cfg_attr(not(test), expect(unused_mut, reason = "a test pretends something"))]
+        let mut pictures = Pictures::new(opened.picture, opened.buffers, give_back)?;
+        #[cfg(test)]
+        if self.pretends_full_range {
+            pictures.pretend_full_range();
+        }
+        // An owner has one camera.
+        let _ = self.pictures.set(pictures);
+        self.port.open(opened.mode);
+        Ok(())
+    }
+
+    fn filled(&self, filled: Filled) -> bool {
+        let pictures = self.pictures.get();
+        pictures.is_some_and(|pictures| pictures.hand_on(filled, self.port))
+    }
+
+    fn broken(&self, reason: &str) {
+        self.port.broken(reason);
+    }
+}

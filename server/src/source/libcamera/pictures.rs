@@ -1,0 +1,200 @@
+//! Makes pictures of a camera's filled buffers: JPEGs as they are, samples on loan, and copied where they cannot be lent.
+//!
+//! When there is a filled buffer belongs to `pistreamer_local_camera`.
+
+use super::loan::Loan;
+use super::memory::Memory;
+use crate::source::device::copy::Copy;
+use crate::source::device::format::read_jpeg;
+use crate::source::{Image, Port, SourceError};
+use pistreamer_local_camera::{Buffer, Filled, Format, Picture};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Buffers that stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
+const KEPT: usize = 2;
+
+/// Gives the camera the buffer with that number back.
+pub(super) type GiveBack = Arc<dyn Fn(usize) + Send + Sync>;
+
+/// The pictures of an open camera.
+pub(super) struct Pictures {
+    picture: Picture,
+    buffers: Vec<Arc<Memory>>,
+    give_back: GiveBack,
+    /// How many are lent.
+    lent: Arc<AtomicUsize>,
+    /// Memory for copies, gone round.
+    spare: (SyncSender<Vec<u8>>, Receiver<Vec<u8>>),
+}
+
+impl Pictures {
+    /// Maps a camera's buffers. What is lent of them goes home by `give_back`.
+    pub(super) fn new(
+        picture: Picture,
+        buffers: Vec<Buffer>,
+        give_back: GiveBack,
+    ) -> Result<Self, SourceError> {
+        let buffers: Vec<_> = buffers
+            .into_iter()
+            .map(|buffer| Memory::map(buffer).map(Arc::new))
+            .collect::<Result<_, _>>()
+            .map_err(|error| {
+                SourceError::new(format!("the camera's buffers cannot be read: {error}"))
+            })?;
+        Ok(Self {
+            picture,
+            spare: sync_channel(buffers.len()),
+            buffers,
+            give_back,
+            lent: Arc::default(),
+        })
+    }
+
+    /// Takes the samples for full range, as the virtual cameras' never are.
+    #[cfg(all(test, feature = "libcamera"))]
+    pub(super) fn pretend_full_range(&mut self) {
+        self.picture.limited = false;
+    }
+
+    /// Hands the picture of a filled buffer on. Returns true if that is lent, and goes home by itself.
+    pub(super) fn hand_on(&self, filled: Filled, port: &Port) -> bool {
+        let Some(memory) = self.buffers.get(filled.number) else {
+            return false;
+        };
+        if self.picture.format == Format::Mjpeg {
+            memory.begin_read();
+            let jpeg = read_jpeg(memory.planes().next().unwrap_or(&[]), filled.used);
+            memory.end_read();
+            match jpeg {
+                Ok(jpeg) => {
+                    port.frame(filled.captured_us, Image::Jpeg(jpeg));
+                }
+                Err(error) => port.broken(&format!("the camera sent a broken JPEG: {error}")),
+            }
+            return false;
+        }
+        let lent = self.lent.load(Ordering::Relaxed);
+        if !self.picture.limited && lent + KEPT < self.buffers.len() {
+            let loan = Loan::new(
+                self.picture,
+                Arc::clone(memory),
+                filled.number,
+                Arc::clone(&self.give_back),
+                Arc::clone(&self.lent),
+            );
+            port.frame(filled.captured_us, Image::Yuv(Box::new(loan)));
+            return true;
+        }
+        let samples = self.spare.1.try_recv().unwrap_or_default();
+        memory.begin_read();
+        let copy = Copy::new(self.picture, memory.planes(), samples, self.spare.0.clone());
+        memory.end_read();
+        match copy {
+            Some(copy) => {
+                port.frame(filled.captured_us, Image::Yuv(Box::new(copy)));
+            }
+            None => port.broken("the camera's buffer is smaller than its picture"),
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demand::Demand;
+    use crate::source::{RawFrame, Report, Sink};
+    use pistreamer_local_camera::Place;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::sync::mpsc::Sender;
+
+    struct Frames(Sender<RawFrame>);
+
+    impl Sink for Frames {
+        fn frame(&self, frame: RawFrame) {
+            self.0.send(frame).unwrap();
+        }
+        fn again(&self, _: RawFrame) {}
+        fn report(&self, _: Report<'_>) {}
+    }
+
+    /// 4x2 pixels of NV12 in a file.
+    fn buffer(value: u8) -> Buffer {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[value; 12]).unwrap();
+        let place = |offset, len| Place {
+            region: 0,
+            offset,
+            len,
+        };
+        Buffer {
+            regions: vec![OwnedFd::from(file)],
+            planes: vec![place(0, 8), place(8, 4)],
+        }
+    }
+
+    const PICTURE: Picture = Picture {
+        width: 4,
+        height: 2,
+        stride: 4,
+        format: Format::Nv12,
+        limited: false,
+    };
+
+    #[test]
+    fn two_buffers_stay_with_the_camera_and_the_others_come_home_once() {
+        let (sender, frames) = std::sync::mpsc::channel();
+        let port = Port::new(Arc::new(Frames(sender)), Demand::default());
+        let (home, homes) = std::sync::mpsc::channel();
+        let give_back = Arc::new(move |number| home.send(number).unwrap());
+        let buffers = (0..4).map(buffer).collect();
+        let pictures = Pictures::new(PICTURE, buffers, give_back).unwrap();
+        let lent = |number| {
+            let filled = Filled {
+                number,
+                captured_us: 1,
+                used: None,
+            };
+            pictures.hand_on(filled, &port)
+        };
+        assert_eq!([0, 1, 2].map(lent), [true, true, false]);
+        let mut kept: Vec<_> = frames.try_iter().collect();
+        let luma = |frame: &RawFrame| match &frame.image {
+            Image::Yuv(pixels) => match pixels.yuv().layout {
+                crate::source::Layout::Nv12([y, _]) => y.data[0],
+                _ => panic!("it is NV12"),
+            },
+            _ => panic!("it has samples"),
+        };
+        assert_eq!(kept.iter().map(luma).collect::<Vec<_>>(), [0, 1, 2]);
+        assert!(homes.try_recv().is_err());
+        kept.remove(1);
+        assert_eq!(homes.try_iter().collect::<Vec<_>>(), [1]);
+        assert!(lent(3), "there is room again");
+        // A number of no buffer is nothing.
+        assert!(!lent(9));
+        drop(pictures);
+        kept.extend(frames.try_iter());
+        drop(kept);
+        assert_eq!(homes.try_iter().collect::<Vec<_>>(), [0, 3]);
+    }
+
+    #[test]
+    fn a_plane_beyond_its_memory_is_refused() {
+        for (region, offset, len) in [(0, 0, 13), (0, usize::MAX, 2), (1, 0, 1)] {
+            let place = Place {
+                region,
+                offset,
+                len,
+            };
+            let buffer = Buffer {
+                planes: vec![place],
+                ..buffer(0)
+            };
+            assert!(Pictures::new(PICTURE, vec![buffer], Arc::new(|_| {})).is_err());
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Raspberry Pi's own program for video, where there is no libcamera that fits: it brings its own along, and sends JPEGs.
+//!
+//! It offers no controls, and says of no picture when it was captured.
+
+use super::log;
+use crate::source::remote::{self, Intake};
+use crate::source::{Config, Port, SourceError, WEDGED};
+use bytes::Bytes;
+use pistreamer_local_camera::{CameraDescription, find};
+use pistreamer_network_camera::bare::Bare;
+use pistreamer_network_camera::multipart::Part;
+use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::time::timeout;
+
+const PROGRAM: &str = "rpicam-vid";
+
+/// It has to send a picture within this, and its first one within twice as long.
+const SILENCE: Duration = WEDGED.saturating_mul(2);
+
+/// Whether it is installed.
+pub(super) fn is_there() -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(PROGRAM).is_file())
+}
+
+/// Every camera, in its order.
+pub(super) fn list() -> Result<Vec<CameraDescription>, SourceError> {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--list-cameras").stdin(Stdio::null());
+    let output = command.output().map_err(failed)?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok(cameras(&String::from_utf8_lossy(&text)))
+}
+
+/// Reads `0 : imx219 [3280x2464 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx219@10)`.
+fn cameras(text: &str) -> Vec<CameraDescription> {
+    let camera = |line: &str| {
+        let (number, rest) = line.split_once(" : ")?;
+        number.trim().parse::<u32>().ok()?;
+        let (model, rest) = rest.split_once(" [")?;
+        let (_, id) = rest.rsplit_once('(')?;
+        Some(CameraDescription {
+            id: id.trim_end().strip_suffix(')')?.into(),
+            model: Some(model.trim().into()),
+            location: None,
+            formats: Vec::new(),
+            controls: Vec::new(),
+        })
+    };
+    text.lines().filter_map(camera).collect()
+}
+
+fn failed(error: io::Error) -> SourceError {
+    SourceError::new(format!("{PROGRAM} cannot be started: {error}"))
+}
+
+/// Runs the camera with that id or index in [`list`], or the first one, until the port's run is to end.
+pub(super) fn capture(
+    config: &Config,
+    which: Option<&str>,
+    port: &Port,
+) -> Result<(), SourceError> {
+    let ids: Vec<_> = list()?.into_iter().map(|camera| camera.id).collect();
+    let number = find(&ids, which)?;
+    if !config.transform.rotate.is_multiple_of(180) {
+        tracing::warn!(
+            "{PROGRAM} cannot turn its picture by {}°",
+            config.transform.rotate
+        );
+    }
+    let mut intake = Intake::new(port, config.fps);
+    remote::run(port, async {
+        let watch = watch(config, number, port, &mut intake);
+        watch
+            .await
+            .map_or_else(|error| error, |never| match never {})
+    })
+}
+
+/// Hands on pictures while they are wanted. The first one is fetched in any case: it shows that the camera is there.
+async fn watch(
+    config: &Config,
+    number: usize,
+    port: &Port,
+    intake: &mut Intake,
+) -> Result<std::convert::Infallible, SourceError> {
+    loop {
+        let mut running = Running::start(config, number)?;
+        running.hand_on(2 * SILENCE, intake).await?;
+        let pictures = async {
+            loop {
+                if let Err(error) = running.hand_on(SILENCE, intake).await {
+                    return error;
+                }
+            }
+        };
+        tokio::select! {
+            error = pictures => return Err(error),
+            () = remote::unwanted(port.demand()) => {}
+        }
+        drop(running);
+        port.demand().until(crate::demand::Demand::wanted).await;
+    }
+}
+
+/// What is asked of it for a configuration.
+fn arguments(config: &Config, number: usize) -> Vec<String> {
+    let mut arguments: Vec<String> = format!(
+        "--codec mjpeg --output - --flush --timeout 0 --nopreview --verbose 0 --camera {number} --width {} --height {} \
+         --framerate {}",
+        config.width, config.height, config.fps
+    )
+    .split(' ')
+    .map(str::to_owned)
+    .collect();
+    let turned = config.transform.rotate == 180;
+    if config.transform.hflip != turned {
+        arguments.push("--hflip".into());
+    }
+    if config.transform.vflip != turned {
+        arguments.push("--vflip".into());
+    }
+    arguments
+}
+
+/// The program. It ends when this drops.
+struct Running {
+    child: Child,
+    stdout: Receiver,
+    pictures: Bare,
+}
+
+impl Running {
+    fn start(config: &Config, number: usize) -> Result<Self, SourceError> {
+        let mut child = Command::new(PROGRAM)
+            .args(arguments(config, number))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for the server.
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let stderr = child.stderr.take().expect("it is piped");
+        let stdout = child.stdout.take().expect("it is piped");
+        let running = Receiver::from_owned_fd(OwnedFd::from(stdout)).map(|stdout| Self {
+            child,
+            stdout,
+            pictures: Bare::new(DEFAULT_FRAME_LIMIT),
+        });
+        let running = running.map_err(failed)?;
+        let thread = std::thread::Builder::new().name("libcamera-log".into());
+        thread
+            .spawn(move || log::forward(stderr, || {}))
+            .map_err(failed)?;
+        Ok(running)
+    }
+
+    /// Hands the next picture on.
+    async fn hand_on(
+        &mut self,
+        patience: Duration,
+        intake: &mut Intake,
+    ) -> Result<(), SourceError> {
+        let picture = timeout(patience, self.next()).await.map_err(|_| {
+            SourceError::new(format!(
+                "{PROGRAM} has sent no picture for {} s",
+                patience.as_secs()
+            ))
+        })??;
+        if let Err(error) = intake.picture(picture) {
+            intake.broken(&format!("{PROGRAM} sent a broken JPEG: {error}"));
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Bytes, SourceError> {
+        let mut bytes = vec![0; 64 << 10];
+        loop {
+            if let Some(part) = self.pictures.next_part() {
+                match part {
+                    Part::Image(jpeg) => return Ok(jpeg),
+                    Part::Broken(why) => tracing::debug!(why, "{PROGRAM} sent a broken JPEG"),
+                }
+                continue;
+            }
+            match self.stdout.read(&mut bytes).await {
+                Ok(0) => {
+                    let status = self.child.wait();
+                    let status = status.map_or_else(|error| error.to_string(), |it| it.to_string());
+                    return Err(SourceError::new(format!(
+                        "{PROGRAM} has ended ({status}); the log says more"
+                    )));
+                }
+                Ok(count) => self.pictures.feed(&bytes[..count]),
+                Err(error) => return Err(SourceError::new(format!("{PROGRAM}: {error}"))),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself. Its camera is free once it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Transform;
+
+    #[test]
+    fn its_list_is_read() {
+        let text = "Available cameras\n-----------------\n\
+            0 : imx219 [3280x2464 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx219@10)\n    \
+            Modes: 'SRGGB10_CSI2P' : 640x480 [206.65 fps - (1000, 752)/1280x960 crop]\n";
+        let listed = cameras(text);
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].id, "/base/soc/i2c0mux/i2c@1/imx219@10");
+        assert_eq!(listed[0].name(), "imx219");
+        assert!(cameras("No cameras available!\n").is_empty());
+    }
+
+    #[test]
+    fn turning_by_180_degrees_is_mirroring_both_ways() {
+        let flips = |hflip, vflip, rotate| {
+            let transform = Transform {
+                hflip,
+                vflip,
+                rotate,
+            };
+            let config = Config {
+                width: 640,
+                height: 480,
+                fps: 30.0,
+                transform,
+            };
+            let arguments = arguments(&config, 0);
+            let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+            (has("--hflip"), has("--vflip"))
+        };
+        assert_eq!(flips(false, false, 0), (false, false));
+        assert_eq!(flips(true, false, 0), (true, false));
+        assert_eq!(flips(false, false, 180), (true, true));
+        assert_eq!(flips(true, false, 180), (false, true));
+        assert_eq!(flips(true, true, 180), (false, false));
+    }
+}
