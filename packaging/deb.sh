@@ -1,12 +1,12 @@
 #!/bin/sh
 # Makes a Debian package of built programs. ./dev package calls it.
 #
-#     packaging/deb.sh ARCHITECTURE PROGRAM GENERATED VERSION DIRECTORY
+#     packaging/deb.sh ARCHITECTURE PROGRAM CAMERAS GENERATED VERSION DIRECTORY
 #
-# GENERATED has man/, the completions bash, zsh and fish, and the notices THIRD-PARTY-ARCHITECTURE. The same input makes the same bytes: dates come from
-# SOURCE_DATE_EPOCH.
+# CAMERAS has a program for each version of libcamera; GENERATED has man/, the completions bash, zsh and fish, and the notices
+# THIRD-PARTY-ARCHITECTURE. The same input makes the same bytes: dates come from SOURCE_DATE_EPOCH.
 set -eu
-architecture=$1 program=$2 generated=$3 version=$4 directory=$5
+architecture=$1 program=$2 cameras=$3 generated=$4 version=$5 directory=$6
 here=$(cd "$(dirname "$0")" && pwd)
 umask 022
 work=$(mktemp -d)
@@ -15,6 +15,7 @@ root=$work/root
 put() { install -D -m "$1" "$2" "$root/$3"; }
 
 put 755 "$program" usr/bin/pistreamer
+for camera in "$cameras"/camera-*; do put 755 "$camera" "usr/lib/pistreamer/$(basename "$camera")"; done
 put 644 "$here/pistreamer.service" usr/lib/systemd/system/pistreamer.service
 put 644 "$here/sysusers.conf" usr/lib/sysusers.d/pistreamer.conf
 put 640 "$here/pistreamer.toml" etc/pistreamer/pistreamer.toml
@@ -48,7 +49,7 @@ Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
 Depends: libc6 (>= 2.35), libgcc-s1 (>= 4.2), systemd | systemd-standalone-sysusers
-Recommends: avahi-daemon
+Recommends: avahi-daemon, libcamera-ipa
 Section: video
 Priority: optional
 Homepage: https://github.com/pistreamer/pistreamer

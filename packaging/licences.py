@@ -16,6 +16,8 @@ import sys
 def crates(package, target):
     """The crates that a package of this workspace is made of for a target, itself and build tools left out."""
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", target]
+    # The programs that drive cameras have it.
+    command += ["--features", "pistreamer-local-camera/libcamera"]
     metadata = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     packages = {one["id"]: one for one in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}

@@ -1,7 +1,5 @@
 //! The program that drives cameras, by itself. What it does for a server is tested with one, in `server/tests/libcamera`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};

@@ -16,7 +16,8 @@ mod log;
 mod memory;
 mod pictures;
 mod rpicam;
-#[cfg(all(test, feature = "libcamera"))]
+#[cfg(test)]
+#[cfg(feature = "libcamera")]
 mod tests;
 
 use super::{Config, Port, Source, SourceError, no_libcamera};
