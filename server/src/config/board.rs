@@ -10,9 +10,6 @@ pub(super) const MEMORY: &str = "/proc/meminfo";
 /// Most memory of a small machine, in kB. One with 512 MB tells less: some of it belongs to the GPU and to the kernel.
 const SMALL: u64 = 512 * 1024;
 
-/// What a small machine is called where its defaults are shown.
-pub(super) const NAME: &str = "512 MB";
-
 /// Completes the cameras with the defaults of the machine that tells its memory in that file. One that does not tell it has the
 /// usual ones.
 pub(super) fn complete(cameras: &mut [Values], memory: &Path) {

@@ -1,11 +1,13 @@
 //! Settings from one place, and what several places make together, each value with its origin.
 
-use super::board;
 use super::setting::{self, ALL, CAMERA, Setting, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What a machine with little memory is called where its defaults are shown.
+pub(super) const SMALL_BOARD: &str = "512 MB";
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::SmallBoard => write!(f, "default for {}", board::NAME),
+            Self::SmallBoard => write!(f, "default for {SMALL_BOARD}"),
             Self::File { file, line: 0, .. } => write!(f, "{}", file.display()),
             Self::File { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
             Self::Environment(name) => write!(f, "${name}"),

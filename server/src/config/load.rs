@@ -1,7 +1,7 @@
 //! Where configuration files lie, and what they, the environment and the flags make together.
 
 use super::checked::{self, Checked};
-use super::layer::{Given, Layer, Merged, Origin, Problem, Problems};
+use super::layer::{Given, Layer, Merged, Origin, Problem, Problems, SMALL_BOARD};
 use super::setting::{FPS, KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
 use super::{Config, board, file, flags, show};
 use crate::access::Store;
@@ -188,7 +188,7 @@ impl Loaded {
         })?;
         Some(format!(
             "this machine has {name} of memory: the default for {name} is {rate} frames a second; --fps and fps decide otherwise",
-            name = board::NAME
+            name = SMALL_BOARD
         ))
     }
 

@@ -114,6 +114,9 @@ async fn four_hundred_logins_from_as_many_addresses_take_one_block_of_memory() {
     let (server, url) = started(pistreamer(&[
         "--source",
         "pattern",
+        // Of a larger one the whole scene follows the first picture, and its memory with it.
+        "--size",
+        "160x120",
         "--listen",
         "127.0.0.1:0",
         "--trusted-proxy",
