@@ -316,7 +316,13 @@ impl Avahi {
         let own =
             "mount -t tmpfs none /run && mount -t tmpfs none /etc/avahi/services && exec \"$@\"";
         let mut daemon = machine.command("unshare");
-        daemon.args(["--mount", "sh", "-c", own, "sh", "/usr/sbin/avahi-daemon"]);
+        daemon.arg("--mount");
+        // In a chroot, whose root is no mount, that cannot be made private.
+        let private = Command::new("unshare").args(["--mount", "true"]).output();
+        if !private.unwrap().status.success() {
+            daemon.args(["--propagation", "unchanged"]);
+        }
+        daemon.args(["sh", "-c", own, "sh", "/usr/sbin/avahi-daemon"]);
         daemon.args(["--no-drop-root", "--no-chroot", "--no-rlimits", "--file"]);
         daemon.arg(directory.join("avahi.conf"));
         daemon.env(BUS, format!("unix:path={}/bus", directory.display()));
