@@ -2,6 +2,7 @@
 //! none is among a program's arguments, which every user of the machine can read.
 
 use crate::state_dir;
+use crate::util::fnv::fnv;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 use std::io::Read;
@@ -78,10 +79,9 @@ pub(crate) fn unknown(placeholder: &str) -> String {
     let name = placeholder.rsplit(['/', ':']).next().unwrap_or_default();
     let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     let name: String = name.chars().filter(|letter| fits(*letter)).collect();
-    format!(
-        "unknown-{}",
-        name.trim_end_matches('-').to_ascii_lowercase()
-    )
+    let name = name.trim_end_matches('-').to_ascii_lowercase();
+    // Two files in different directories may have the same name.
+    format!("unknown-{name}-{:06x}", fnv(placeholder.as_bytes()) >> 8)
 }
 
 fn filled_with(

@@ -3,6 +3,7 @@
 //! The identity of a source, from which ids are derived, belongs to [`crate::source::spec`].
 
 use crate::source::Spec;
+use crate::util::fnv::fnv;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -99,13 +100,6 @@ fn is_plain(word: &str, id: &str) -> bool {
         .rsplit_once(':')
         .map(|(host, port)| format!("{host}-{port}"));
     word == id || with_port.as_deref() == Some(id)
-}
-
-/// The FNV-1a hash: ids must not change with a version of the compiler or a library.
-fn fnv(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
 }
 
 /// An id for each camera: the owner's, or one derived from its source alone, so that it never passes to another camera

@@ -2,12 +2,13 @@
 
 use super::checked::{self, Checked};
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems, SMALL_BOARD};
-use super::setting::{FPS, KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
+use super::setting::{FPS, ID, KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
 use super::{Config, board, file, flags, show};
 use crate::access::Store;
-use crate::camera::{Id, Settings};
+use crate::camera::{Id, IdError, Settings, identify};
 use crate::cli::{self, Serve};
 use crate::front::{Certificate, Tls};
+use crate::source::Spec;
 use crate::state_dir;
 use crate::usage;
 use crate::util::file_watch::FileWatch;
@@ -227,6 +228,41 @@ impl Loaded {
     /// A watch of the files that decide what it is, from before they were read.
     pub(super) fn watch(&self) -> FileWatch {
         self.watch.clone()
+    }
+
+    /// The cameras with sources of which more is known than can be read now. An id may follow from that.
+    ///
+    /// # Errors
+    /// Where two cameras have the same id then.
+    pub(super) fn cameras_with(
+        &self,
+        known: impl Fn(&Settings) -> Option<Spec>,
+    ) -> Result<Vec<Settings>, Problems> {
+        let mut cameras = self.config.cameras.clone();
+        for camera in &mut cameras {
+            if let Some(source) = known(camera) {
+                camera.source = source;
+            }
+        }
+        let given = cameras.iter().zip(&self.merged.cameras);
+        let given = given.map(|(camera, values)| {
+            let id = values.get(&ID).map(|_| camera.id.clone());
+            (id, &camera.source)
+        });
+        let ids = identify(given).map_err(|error| {
+            let origin = match error {
+                IdError::Alike { at, .. } => self.merged.cameras[at].get(&SOURCE),
+                _ => None,
+            };
+            Problems(vec![Problem {
+                origin: origin.map_or(Origin::Default, |given| given.origin),
+                text: error.to_string(),
+            }])
+        })?;
+        for (camera, id) in cameras.iter_mut().zip(ids) {
+            camera.id = id;
+        }
+        Ok(cameras)
     }
 
     /// What says which cameras there are, the last one winning: the file, where it is one.

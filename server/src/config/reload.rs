@@ -4,7 +4,7 @@
 //! [`crate::front`].
 
 use super::{Loaded, Origin, Problem, Problems};
-use crate::camera::{Change, Id, Registry, Settings};
+use crate::camera::{Change, Registry, Settings};
 use crate::front::Configuration;
 use crate::service;
 use crate::util::file_watch::FileWatch;
@@ -88,9 +88,10 @@ impl Reload {
         let Ok((loaded, watch)) = read else {
             return before;
         };
-        match loaded.and_then(|loaded| self.with_cameras(loaded)) {
-            Ok(loaded) => {
-                let problems = self.apply(&self.with_known_secrets(&loaded.config.cameras));
+        let loaded = loaded.and_then(|loaded| self.with_cameras(loaded));
+        match loaded.and_then(|loaded| Ok((self.with_known_secrets(&loaded)?, loaded))) {
+            Ok((cameras, loaded)) => {
+                let problems = self.apply(&cameras);
                 self.names_cameras = loaded.names_cameras().last().cloned();
                 loaded.warn_of_passwords();
                 loaded.warn_of_absent();
@@ -145,33 +146,24 @@ impl Reload {
         }]))
     }
 
-    /// The cameras, where one runs whose secrets cannot be read any more with those that it has.
-    fn with_known_secrets(&self, wanted: &[Settings]) -> Vec<Settings> {
-        // An id may follow from what is secret.
-        let is_free = |id: &Id| wanted.iter().all(|camera| camera.id != *id);
-        let camera = |camera: &Settings| {
-            let mut camera = camera.clone();
-            let mut cameras = self.cameras.iter();
-            let before = cameras.find(|before| {
-                before.id == camera.id
-                    || is_free(&before.id) && camera.source.is_typed_as(&before.source)
-            });
-            let Some(before) = before else {
-                return camera;
-            };
-            if camera.source.lacks_secret_of(&before.source) {
-                camera.id.clone_from(&before.id);
-                camera.source.clone_from(&before.source);
-            }
-            for target in &mut camera.push {
-                let mut known = before.push.iter();
-                if let Some(known) = known.find(|known| target.lacks_secret_of(known)) {
-                    target.clone_from(known);
-                }
-            }
-            camera
+    /// The cameras with the secrets that are in use, where those cannot be read any more.
+    fn with_known_secrets(&self, loaded: &Loaded) -> Result<Vec<Settings>, Problems> {
+        let source = |camera: &Settings| {
+            let lacks = |before: &&Settings| camera.source.lacks_secret_of(&before.source);
+            let known = || self.cameras.iter().filter(lacks);
+            let same = known().find(|before| before.id == camera.id);
+            // What is typed the same has the same secrets, whichever camera has it.
+            let typed = || known().find(|before| camera.source.is_typed_as(&before.source));
+            same.or_else(typed).map(|before| before.source.clone())
         };
-        wanted.iter().map(camera).collect()
+        let mut cameras = loaded.cameras_with(source)?;
+        for target in cameras.iter_mut().flat_map(|camera| &mut camera.push) {
+            let mut all = self.cameras.iter().flat_map(|before| &before.push);
+            if let Some(known) = all.find(|known| target.lacks_secret_of(known)) {
+                target.clone_from(known);
+            }
+        }
+        Ok(cameras)
     }
 
     /// Makes the cameras these, and returns what could not be done.

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod exit;
 pub(crate) mod file_watch;
+pub(crate) mod fnv;
 pub(crate) mod handover;
 pub(crate) mod host;
 pub(crate) mod log_throttle;

@@ -299,6 +299,50 @@ async fn a_secret_that_is_missing_holds_up_only_the_camera_or_the_push_that_it_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cameras_are_removed_and_renamed_as_the_file_says_while_their_secret_is_gone() {
+    let source = "source = \"http://me:${file:key}@127.0.0.1:9/\"";
+    let named = |ids: &[&str]| {
+        let cameras: String = ids.iter().map(|id| camera(id, source)).collect();
+        HEAD.to_owned() + AT_ONCE + &cameras
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    std::fs::write(&key, "secret\n").unwrap();
+    let path = directory.path().join("pistreamer.toml");
+    std::fs::write(&path, named(&["door", "yard"])).unwrap();
+    let mut server = Server::start_in(directory, &path);
+    std::fs::remove_file(&key).unwrap();
+    for wanted in [&["yard"][..], &["garden"], &["garden", "door"]] {
+        server.replace(&named(wanted));
+        server.hang_up();
+        server.log("configuration read again");
+        let cameras = server.get("/api/v1/status").await;
+        assert_eq!(ids(&cameras), wanted);
+        // They know the secret all the same.
+        for camera in 0..wanted.len() {
+            while !reason(&server, camera, None).await.contains("fetch") {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_secrets_that_are_missing_are_not_taken_for_one() {
+    let hosts = ["door", "yard"].map(|place| {
+        let push = format!("push = [\"ws://${{file:push/{place}/host}}/\"]");
+        format!("[[camera]]\nsource = \"http://${{file:{place}/host}}/v\"\n{push}\n")
+    });
+    let cameras = camera("garden", PATTERN) + &hosts.concat();
+    let server = Server::start(&(AT_ONCE.to_owned() + &cameras));
+    let mut viewer = TestViewer::connect_with(server.address, "/ws?camera=garden", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    for (camera, missing) in [(1, "door/host}"), (2, "yard/host}")] {
+        while !reason(&server, camera, None).await.contains(missing) {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_holds_up_only_the_camera_that_it_is_for() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let pushed = format!("source = \"tcp-listen:{}\"", taken.local_addr().unwrap());
