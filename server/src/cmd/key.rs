@@ -30,7 +30,8 @@ pub(super) fn run(typed: &cli::Key) -> anyhow::Result<()> {
 }
 
 fn answer(typed: &cli::Key) -> anyhow::Result<String> {
-    let store = config::store_of(typed)?;
+    let configured = config::OfKeys::read(typed);
+    let store = config::store_of(typed, &configured)?;
     let directory = store.directory();
     let is_services = directory == Path::new(called::SERVICE);
     if is_services {
@@ -49,7 +50,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
         );
     }
     // The service's user may not read all of the configuration.
-    let cameras = config::cameras_of(typed, &store);
+    let cameras = configured.cameras(&store);
     state_dir::act_as_owner(directory)
         .with_context(|| format!("cannot act as the owner of {}", directory.display()))?;
     let command = config::key_command(directory);

@@ -287,30 +287,42 @@ impl Loaded {
     }
 }
 
-/// The cameras of the server whose keys are kept there, each with its owner's name for it, where its configuration names them.
-pub(crate) fn cameras_of(typed: &cli::Key, keys: &Store) -> Option<Vec<(Id, Option<String>)>> {
-    let places = Places::new(typed.config.as_deref());
-    let loaded = Loaded::from(&places, &Serve::default()).ok()?;
-    let directory = |store: &Store| store.directory().canonicalize().ok();
-    let is_its = directory(loaded.config.keys.as_ref()?)? == directory(keys)?;
-    let cameras = loaded.config.cameras.iter();
-    (is_its && !loaded.names_cameras().is_empty()).then(|| {
-        cameras
-            .map(|camera| (camera.id.clone(), camera.name.clone()))
-            .collect()
-    })
+/// What files and environment say of a server's keys and cameras. They are read once: a pipe has its text for one reader.
+#[derive(Debug)]
+pub(crate) struct OfKeys {
+    merged: Merged,
+    problems: Vec<Problem>,
 }
 
-/// The state directory that files and environment name.
-pub(super) fn state_dir(places: &Places) -> Result<Option<PathBuf>, Problems> {
-    let (layers, problems) = places.layers();
-    if !problems.is_empty() {
-        return Err(Problems::in_order(problems));
+impl OfKeys {
+    /// Reads them.
+    pub(crate) fn read(typed: &cli::Key) -> Self {
+        let places = Places::new(typed.config.as_deref());
+        let (_, merged, problems) = places.merged(&Serve::default());
+        Self { merged, problems }
     }
-    let mut layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
-    layers.push(environment()?);
-    let merged = Layer::merged(&layers);
-    Ok(checked::path(&merged.server, &STATE_DIR))
+
+    /// The state directory, where one is named.
+    ///
+    /// # Errors
+    /// Where they have errors.
+    pub(super) fn state_dir(&self) -> Result<Option<PathBuf>, Problems> {
+        if self.problems.is_empty() {
+            Ok(checked::path(&self.merged.server, &STATE_DIR))
+        } else {
+            Err(Problems::in_order(self.problems.clone()))
+        }
+    }
+
+    /// The cameras, where they are named and the keys that are kept there are theirs, each with its owner's name for it.
+    pub(crate) fn cameras(&self, keys: &Store) -> Option<Vec<(Id, Option<String>)>> {
+        let checked = checked::checked(&self.merged, self.problems.clone()).ok()?;
+        let directory = |store: &Store| store.directory().canonicalize().ok();
+        let is_its = directory(checked.config.keys.as_ref()?)? == directory(keys)?;
+        let cameras = checked.config.cameras.into_iter();
+        (is_its && !self.merged.names_cameras.is_empty())
+            .then(|| cameras.map(|camera| (camera.id, camera.name)).collect())
+    }
 }
 
 /// The state directory that the whole machine's file names, where it can be read.

@@ -18,7 +18,7 @@ pub use crate::camera::Settings as Camera;
 pub(crate) use example::example;
 pub use layer::{Origin, Problem, Problems};
 pub use load::Loaded;
-pub(crate) use load::{Places, cameras_of, check};
+pub(crate) use load::{OfKeys, check};
 pub(crate) use reload::Reload;
 
 use crate::access::Store;
@@ -321,14 +321,15 @@ fn pauses(typed: Option<f64>) -> Result<Pauses, ConfigError> {
 ///
 /// # Errors
 /// Where the configuration has errors, or names no place.
-pub(crate) fn store_of(typed: &cli::Key) -> Result<Store, Problems> {
-    let configured = match &typed.state_dir {
+pub(crate) fn store_of(typed: &cli::Key, configured: &OfKeys) -> Result<Store, Problems> {
+    let directory = match &typed.state_dir {
         Some(directory) => Some(directory.clone()),
-        None => load::state_dir(&Places::new(typed.config.as_deref()))?
+        None => configured
+            .state_dir()?
             .or_else(called::state_of_service)
             .or_else(services),
     };
-    Ok(store(configured.as_deref())?)
+    Ok(store(directory.as_deref())?)
 }
 
 /// The command that shows the keys in a directory, wherever it is called: `key` alone only where it finds them without the

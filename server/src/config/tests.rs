@@ -4,6 +4,7 @@ mod listed;
 mod merged;
 mod told;
 
+use super::load::Places;
 use super::*;
 use crate::cli::Serve;
 use crate::source::Spec;

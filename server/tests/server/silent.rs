@@ -61,6 +61,25 @@ fn the_check_of_a_pipe_waits_for_no_writer_and_reads_what_comes() {
     assert!(said.contains("no errors, 2 cameras"), "{said}");
 }
 
+#[test]
+fn what_comes_through_a_pipe_says_where_the_keys_are_and_which_cameras_they_are_for() {
+    let state = tempfile::tempdir().unwrap();
+    Store::new(state.path().into()).open().unwrap();
+    let mut key = pistreamer(&["key", "--config", "/dev/stdin"]);
+    key.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut key = key.spawn().unwrap();
+    let server = format!("[server]\nstate_dir = \"{}\"\n", state.path().display());
+    let cameras = ["door", "yard"].map(|id| camera(id, PATTERN)).concat();
+    let mut input = key.stdin.take().unwrap();
+    input.write_all((server + &cameras).as_bytes()).unwrap();
+    drop(input);
+    let output = key.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for id in ["door", "yard"] {
+        assert!(said.contains(&format!("camera {id} is at ")), "{said}");
+    }
+}
+
 /// Fails where the server answers nothing any more.
 async fn answers(url: &str) {
     let mut curl = tokio::process::Command::new("curl");
