@@ -9,9 +9,10 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Largest file that is read and written, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -28,14 +29,14 @@ pub(crate) fn make(directory: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
-    check(directory)
+    check(directory, directory)
 }
 
-/// Looks whether the directory is safe for what decides who is let in.
+/// Looks whether the directory is safe for what decides who is let in. `shown` is its path for people.
 ///
 /// # Errors
 /// Where others could replace the files in it, or, where it is sticky, put files there before they are made.
-pub(crate) fn check(directory: &Path) -> io::Result<()> {
+pub(crate) fn check(directory: &Path, shown: &Path) -> io::Result<()> {
     let Ok(metadata) = fs::metadata(directory) else {
         // Reading a file in it says why.
         return Ok(());
@@ -46,7 +47,7 @@ pub(crate) fn check(directory: &Path) -> io::Result<()> {
     }
     let text = format!(
         "other users of this machine may write in it: chmod 700 {}",
-        directory.display()
+        shown.display()
     );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
@@ -63,23 +64,58 @@ pub(crate) fn check_file(path: &Path) -> io::Result<()> {
 /// Has this thread go on as the directory's owner, for good, where it is root's and the directory is another user's.
 ///
 /// What it writes is that user's then, whose server has to read it; and links that the user put there lead to nothing that
-/// is not that user's to read or write. Nothing happens where there is no such directory.
+/// is not that user's to read or write. The directory is held, because it may lie where only root comes, and its place may
+/// have another one a moment later. Nothing happens, and `None` is returned, where there is no such directory, or this is
+/// not root.
 ///
 /// # Errors
 /// Where the system does not allow it.
-pub(crate) fn act_as_owner(directory: &Path) -> io::Result<()> {
-    let Ok(metadata) = fs::metadata(directory) else {
-        // Reading a file in it says why.
-        return Ok(());
-    };
-    let user = Uid::from_raw(metadata.uid());
-    if user.is_root() || !geteuid().is_root() {
-        return Ok(());
+pub(crate) fn act_as_owner(directory: &Path) -> io::Result<Option<Held>> {
+    if !geteuid().is_root() {
+        return Ok(None);
     }
-    let group = Gid::from_raw(metadata.gid());
-    set_thread_groups(&[])?;
-    set_thread_res_gid(group, group, group)?;
-    Ok(set_thread_res_uid(user, user, user)?)
+    let held = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::PATH | OFlags::DIRECTORY).bits() as i32)
+        .open(directory);
+    let Ok(held) = held else {
+        // Reading a file in it says why.
+        return Ok(None);
+    };
+    let user = Uid::from_raw(held.metadata()?.uid());
+    if !user.is_root() {
+        let group = Gid::from_raw(group_of(user).unwrap_or(NO_GROUP));
+        set_thread_groups(&[])?;
+        set_thread_res_gid(group, group, group)?;
+        set_thread_res_uid(user, user, user)?;
+    }
+    Ok(Some(Held(held)))
+}
+
+/// A directory that stays the same one, whatever takes its place, and can be reached also from where its parents cannot.
+#[derive(Debug)]
+pub(crate) struct Held(File);
+
+impl Held {
+    /// Where this process reaches it as long as this value lives (proc_pid_fd(5)).
+    pub(crate) fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+}
+
+/// Debian's `nogroup`, to which nothing belongs.
+const NO_GROUP: u32 = 65_534;
+
+/// The group that a user has at a login (passwd(5)). The directory's own may be root's, or one of others.
+fn group_of(user: Uid) -> Option<u32> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let number = |field: Option<&str>| field?.parse::<u32>().ok();
+    let mut groups = users.lines().filter_map(|line| {
+        let mut fields = line.split(':').skip(2);
+        let is_users = number(fields.next()) == Some(user.as_raw());
+        number(fields.next()).filter(|_| is_users)
+    });
+    groups.next()
 }
 
 /// The directory's lock. It is held until the file is dropped, so that of two changes at once none is lost.
@@ -340,12 +376,12 @@ mod tests {
         assert_eq!(mode(&parent.path().join("a")), 0o700);
         for mode in [0o777, 0o1777, 0o770, 0o702] {
             fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
-            for refused in [make(&directory), check(&directory)] {
+            for refused in [make(&directory), check(&directory, &directory)] {
                 let said = refused.unwrap_err().to_string();
                 assert!(said.contains("chmod 700 /"), "{mode:o}: {said}");
             }
         }
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-        check(&directory).unwrap();
+        check(&directory, &directory).unwrap();
     }
 }

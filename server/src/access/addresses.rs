@@ -35,7 +35,7 @@ impl Store {
             started: started(process).unwrap_or_default(),
             urls: urls.to_vec(),
         };
-        let noted = state_dir::lock(self.directory()).and_then(|_lock| {
+        let noted = self.lock().and_then(|_lock| {
             let mut servers = self.noted();
             servers.retain(|other| other.runs() && other.process != process);
             servers.push(server);
@@ -61,7 +61,7 @@ impl Store {
 
     /// A file that cannot be read, or is of another version, is as good as none.
     fn noted(&self) -> Vec<Server> {
-        let text = state_dir::read(&self.directory().join(FILE)).unwrap_or_default();
+        let text = state_dir::read(&self.file(FILE)).unwrap_or_default();
         serde_json::from_str::<Noted>(&text)
             .unwrap_or_default()
             .servers

@@ -135,7 +135,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Whether the code may be in the file.
     pub(super) fn has(&mut self, store: &Store, code: &Code) -> bool {
-        let version = Version::of(&store.directory().join(FILE));
+        let version = Version::of(&store.file(FILE));
         if version != self.version {
             self.version = version;
             let codes = store.kept().unwrap_or_default();
@@ -152,7 +152,7 @@ impl Store {
     /// Where they cannot be kept.
     pub fn codes(&self, entry: &Entry, count: usize) -> io::Result<Vec<Code>> {
         let made = make(entry, count)?;
-        let _lock = state_dir::lock(self.directory())?;
+        let _lock = self.lock()?;
         let now_us = clock::now_us();
         let mut codes = self.kept().unwrap_or_default();
         codes.retain(|kept| kept.is_good(now_us));
@@ -167,19 +167,19 @@ impl Store {
     /// # Errors
     /// Where it cannot be taken out: then it is good for nothing.
     pub(super) fn take_code(&self, code: &Code) -> io::Result<Option<Kept>> {
-        let _lock = state_dir::lock(self.directory())?;
+        let _lock = self.lock()?;
         let mut codes = self.kept()?;
         let Some(taken) = take(&mut codes, code, clock::now_us()) else {
             return Ok(None);
         };
         let written = self.write(FILE, &Codes { codes });
         // A full disk takes no file, but gives one up.
-        written.or_else(|_| std::fs::remove_file(self.directory().join(FILE)))?;
+        written.or_else(|_| std::fs::remove_file(self.file(FILE)))?;
         Ok(Some(taken))
     }
 
     fn kept(&self) -> io::Result<Vec<Kept>> {
-        let text = match state_dir::read(&self.directory().join(FILE)) {
+        let text = match state_dir::read(&self.file(FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             text => text?,
         };

@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// Where that can't be noted; then nothing changed.
     pub fn end_session(&self, id: &str, now_us: u64) -> io::Result<bool> {
-        let _lock = state_dir::lock(self.directory())?;
+        let _lock = self.lock()?;
         let mut kept = self.kept_sessions()?;
         let Some(at) = kept.sessions.iter().position(|session| session.id == id) else {
             return Ok(false);
@@ -104,7 +104,7 @@ impl Store {
 
     /// The secret that sessions are signed with, made where there is none. Those that were signed otherwise are over.
     pub(super) fn signing(&self) -> io::Result<Key> {
-        let _lock = state_dir::lock(self.directory())?;
+        let _lock = self.lock()?;
         let all_again = self
             .kept_sessions()
             .map_or(true, |kept| !kept.sessions.is_empty());
@@ -128,7 +128,7 @@ impl Store {
     /// What the file holds. One that cannot be read is kept aside. The caller holds the lock.
     pub(super) fn sessions_or_none(&self) -> io::Result<Kept> {
         self.kept_sessions().or_else(|error| {
-            let (from, aside) = (self.directory().join(FILE), self.directory().join(ASIDE));
+            let (from, aside) = (self.file(FILE), self.file(ASIDE));
             tracing::error!(
                 %error,
                 aside = %aside.display(),
@@ -140,7 +140,7 @@ impl Store {
     }
 
     pub(super) fn kept_sessions(&self) -> io::Result<Kept> {
-        match state_dir::read(&self.directory().join(FILE)) {
+        match state_dir::read(&self.file(FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
             text => Ok(serde_json::from_str(&text?)?),
         }

@@ -9,7 +9,6 @@ use super::held::Held;
 use super::key::{Key, Name};
 use super::session_file::{Ended, FILE, Generations, Kept, Session, ended, sorted};
 use super::token::Token;
-use crate::state_dir;
 use crate::util::file_watch::Version;
 use std::collections::HashMap;
 use std::io;
@@ -158,7 +157,7 @@ impl Sessions {
 
     /// Takes over what other processes wrote, if they did. `keys` are those in force.
     pub(super) fn look(&self, store: &Store, keys: &[Arc<Held>]) {
-        let version = Version::of(&store.directory().join(FILE));
+        let version = Version::of(&store.file(FILE));
         if self.now().version != version {
             let kept = store.kept_sessions();
             let mut now = self.now();
@@ -179,7 +178,7 @@ impl Sessions {
     /// # Errors
     /// Where it can't be written; sessions are as good as before.
     pub(super) fn keep(&self, store: &Store, keys: &[Arc<Held>]) -> io::Result<()> {
-        let written = state_dir::lock(store.directory()).and_then(|_lock| {
+        let written = store.lock().and_then(|_lock| {
             let kept = store.sessions_or_none()?;
             let signing = kept.signing.clone();
             let kept = {
@@ -189,7 +188,7 @@ impl Sessions {
                 now.kept(signing.unwrap_or_else(|| self.signing.clone()))
             };
             store.write(FILE, &kept)?;
-            self.now().version = Version::of(&store.directory().join(FILE));
+            self.now().version = Version::of(&store.file(FILE));
             Ok(())
         });
         self.now().dirty |= written.is_err();

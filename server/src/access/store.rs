@@ -6,13 +6,17 @@ use crate::state_dir;
 use crate::util::clock;
 use crate::util::file_watch::Version;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the keys are kept: `keys.json` in the state directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
+    /// As people know it.
     directory: PathBuf,
+    /// Where this process reaches it.
+    at: PathBuf,
 }
 
 const FILE: &str = "keys.json";
@@ -173,7 +177,13 @@ fn by_position(text: &str, cameras: &[String]) -> Option<String> {
 impl Store {
     /// A store in that directory, which need not exist yet.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        let at = directory.clone();
+        Self { directory, at }
+    }
+
+    /// The same, reached at another path. Texts name the one that people know.
+    pub(crate) fn reached_at(self, at: PathBuf) -> Self {
+        Self { at, ..self }
     }
 
     /// The directory.
@@ -187,7 +197,17 @@ impl Store {
     }
 
     pub(super) fn version(&self) -> Option<Version> {
-        Version::of(&self.path())
+        Version::of(&self.file(FILE))
+    }
+
+    /// Where this process reaches a file of the directory.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.at.join(name)
+    }
+
+    /// As [`state_dir::lock`].
+    pub(super) fn lock(&self) -> io::Result<File> {
+        state_dir::lock(&self.at)
     }
 
     /// The keys, made where there are none yet.
@@ -208,13 +228,13 @@ impl Store {
     /// # Errors
     /// Where they can't be read, or others could replace them.
     pub fn read(&self) -> Result<Keys, StoreError> {
-        let path = self.path();
-        state_dir::check(&self.directory)
+        let (path, file) = (self.path(), self.file(FILE));
+        state_dir::check(&self.at, &self.directory)
             .map_err(|error| StoreError::Unsafe(self.directory.clone(), error))?;
-        if state_dir::is_exposed(&path) {
+        if state_dir::is_exposed(&file) {
             tracing::warn!(path = %path.display(), "other users may read the access keys: chmod 600 the file");
         }
-        match state_dir::read(&path) {
+        match state_dir::read(&file) {
             Ok(text) => Keys::parse(&text).map_err(|why| StoreError::Malformed(path, why)),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(StoreError::Malformed(path, error.to_string()))
@@ -265,8 +285,8 @@ impl Store {
     /// Where they can be neither read nor written; then nothing changed.
     pub fn change(&self, change: impl FnOnce(&mut Keys)) -> Result<Keys, StoreError> {
         let unwritable = |error| StoreError::Unwritable(self.directory.clone(), error);
-        state_dir::make(&self.directory).map_err(unwritable)?;
-        let lock = state_dir::lock(&self.directory).map_err(unwritable)?;
+        state_dir::make(&self.at).map_err(unwritable)?;
+        let lock = self.lock().map_err(unwritable)?;
         let mut keys = match self.read() {
             Err(StoreError::Unreadable(_, error)) if error.kind() == io::ErrorKind::NotFound => {
                 Keys::first().map_err(unwritable)?
@@ -283,7 +303,7 @@ impl Store {
     pub(super) fn write(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(content)?;
         text.push(b'\n');
-        state_dir::replace(&self.directory, name, &text)
+        state_dir::replace(&self.at, name, &text)
     }
 }
 

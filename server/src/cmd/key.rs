@@ -51,9 +51,13 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
     }
     // The service's user may not read all of the configuration.
     let cameras = configured.cameras(&store);
-    state_dir::act_as_owner(directory)
+    let held = state_dir::act_as_owner(directory)
         .with_context(|| format!("cannot act as the owner of {}", directory.display()))?;
     let command = config::key_command(directory);
+    let store = match &held {
+        Some(held) => store.reached_at(held.path()),
+        None => store,
+    };
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
             let keys = store.read()?;

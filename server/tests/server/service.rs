@@ -195,8 +195,36 @@ fn what_the_services_user_links_to_leads_root_nowhere() {
     let link = service.state().join("keys.json");
     std::os::unix::fs::symlink(&roots, &link).unwrap();
     std::os::unix::fs::lchown(&link, Some(USER), Some(USER)).unwrap();
+    // Nor what root's group may read, where the directory was given to the user alone.
+    for (mode, group) in [(0o600, USER), (0o640, 0)] {
+        std::fs::set_permissions(&roots, PermissionsExt::from_mode(mode)).unwrap();
+        chown(service.state(), Some(USER), Some(group)).unwrap();
+        let output = key_of(&service.state());
+        assert!(output.contains("Permission denied"), "{output}");
+    }
+}
+
+#[test]
+fn root_sees_and_changes_keys_that_lie_where_only_root_comes() {
+    let Some(service) = Service::install() else {
+        return;
+    };
+    chown(service.state(), Some(0), Some(0)).unwrap();
+    let keys = Store::new(service.state()).open().unwrap();
+    chown(service.state(), Some(USER), Some(USER)).unwrap();
+    let owners = keys.owners().unwrap().as_str();
+    for file in std::fs::read_dir(service.state()).unwrap() {
+        chown(file.unwrap().path(), Some(USER), Some(USER)).unwrap();
+    }
+    std::fs::set_permissions(service.directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
     let output = key_of(&service.state());
-    assert!(output.contains("Permission denied"), "{output}");
+    assert!(output.contains(owners), "{output}");
+    assert!(output.contains("/#code="), "{output}");
+    let state = service.state();
+    let rotated = pistreamer(&["key", "--state-dir", state.to_str().unwrap(), "rotate"]).output();
+    let rotated = rotated.unwrap();
+    assert!(rotated.status.success(), "{rotated:?}");
+    assert_eq!(service.foreign(), [""; 0].map(PathBuf::from));
 }
 
 /// The next news that systemd would be told, each with its datagram's lines.
