@@ -206,6 +206,12 @@ impl App {
         state.tasks.spawn(follow_interfaces(until));
         let until = state.shutdown.clone();
         state.tasks.spawn(push::follow(cameras.clone(), until));
+        let (drivers, until) = (cameras.clone(), state.shutdown.clone());
+        state.tasks.spawn(async move {
+            until
+                .run_until_cancelled_owned(drivers.watch_drivers())
+                .await
+        });
         if let Some(tls) = state.tls.clone() {
             let until = state.shutdown.clone();
             state.tasks.spawn(async move { tls.follow(until).await });

@@ -3,8 +3,7 @@
 //!
 //! Own code, because the usual crates block while the socket's receiver does not read, and nothing here may block on it.
 
-use crate::camera::{Camera, Phase, Registry};
-use crate::source::WEDGED;
+use crate::camera::{Phase, Registry, STUCK};
 use pistreamer_protocol::text::escaped;
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
@@ -16,10 +15,6 @@ use tokio::time::sleep;
 
 /// How often the cameras' states are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// A driver that has not come back for this long will not. A camera that is unplugged or silent is noticed long before, and
-/// needs no new start of the program.
-const STUCK: Duration = WEDGED.saturating_mul(4);
 
 /// The server accepts connections.
 pub(crate) fn ready(cameras: &Registry) {
@@ -44,14 +39,15 @@ pub(crate) fn stopping() {
     tell("STOPPING=1");
 }
 
-/// Tells the cameras' states whenever one changes, and feeds the watchdog while no driver is stuck. Never ends. To be polled
-/// by what serves, so that the watchdog is fed only while that runs.
+/// Tells the cameras' states whenever one changes, and feeds the watchdog while not all drivers are stuck: one camera that
+/// hangs at each start would take all others along. Never ends. To be polled by what serves, so that the watchdog is fed only
+/// while that runs.
 pub(crate) async fn follow(cameras: &Registry) {
     if std::env::var_os(SOCKET).is_none() {
         return std::future::pending().await;
     }
     let (watchdog, mut fed) = (watchdog(), Instant::now());
-    let (mut told, mut was_stuck) = (status(cameras), false);
+    let (mut told, mut were_stuck) = (status(cameras), false);
     loop {
         let wait = watchdog.map_or(LOOK, |interval| interval.min(LOOK));
         sleep(wait).await;
@@ -63,27 +59,18 @@ pub(crate) async fn follow(cameras: &Registry) {
         let Some(interval) = watchdog else {
             continue;
         };
-        let stuck = stuck(cameras, STUCK);
-        if let Some(camera) = stuck.as_ref().filter(|_| !was_stuck) {
+        let are_stuck = cameras.are_stuck(STUCK);
+        if are_stuck && !were_stuck {
             tracing::error!(
-                camera = %camera.id(),
-                "a call of the camera's driver has not returned for {} s: systemd's watchdog is not fed any more, and will \
-                 restart this server",
-                STUCK.as_secs()
+                "no camera's driver returns: systemd's watchdog is not fed any more, and will restart this server"
             );
         }
-        was_stuck = stuck.is_some();
-        if !was_stuck && fed.elapsed() >= interval {
+        were_stuck = are_stuck;
+        if !are_stuck && fed.elapsed() >= interval {
             tell("WATCHDOG=1");
             fed = Instant::now();
         }
     }
-}
-
-/// A camera whose thread has been in a driver's call for longer than that.
-fn stuck(cameras: &Registry, bound: Duration) -> Option<Camera> {
-    let is_stuck = |camera: &&Camera| camera.in_driver_for().is_some_and(|time| time > bound);
-    cameras.list().iter().find(is_stuck).cloned()
 }
 
 fn status(cameras: &Registry) -> String {
@@ -140,11 +127,6 @@ fn send(name: &[u8], news: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::App;
-    use crate::config::Config;
-    use crate::source::{Port, Source, SourceError};
-    use pistreamer_protocol::message;
-    use std::sync::mpsc;
 
     #[test]
     fn news_that_nobody_takes_hold_up_nothing() {
@@ -154,52 +136,5 @@ mod tests {
         let name = path.as_os_str().as_bytes();
         let full = (0..100_000).find_map(|_| send(name, "WATCHDOG=1").err());
         assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
-    }
-
-    /// A camera whose driver comes back when it is told to.
-    struct Hanging {
-        called: mpsc::Sender<()>,
-        back: mpsc::Receiver<()>,
-    }
-
-    impl Source for Hanging {
-        fn camera(&self) -> message::Camera {
-            message::Camera::default()
-        }
-
-        fn run(&mut self, port: &Port) -> Result<(), SourceError> {
-            let call = port.calls_driver();
-            self.called.send(()).unwrap();
-            self.back.recv().unwrap();
-            drop(call);
-            self.called.send(()).unwrap();
-            while !port.demand().sleep(Duration::from_secs(1)) {}
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_driver_that_does_not_come_back_is_noticed_and_a_camera_without_pictures_is_not_taken_for_one()
-     {
-        let ((called, calls), (back, comes_back)) = (mpsc::channel(), mpsc::channel());
-        let source = Hanging {
-            called,
-            back: comes_back,
-        };
-        let config = Config::from_flags(["--listen", "127.0.0.1:0", "--no-auth"]).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let app = runtime
-            .unwrap()
-            .block_on(async { App::start_with(&config, vec![Box::new(source)]) });
-        let cameras = app.unwrap().cameras().clone();
-        calls.recv().unwrap();
-        while stuck(&cameras, Duration::ZERO).is_none() {}
-        assert!(stuck(&cameras, STUCK).is_none());
-        back.send(()).unwrap();
-        calls.recv().unwrap();
-        assert!(stuck(&cameras, Duration::ZERO).is_none());
-        cameras.end();
     }
 }

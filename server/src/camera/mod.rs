@@ -14,6 +14,7 @@ mod pushes;
 mod registry;
 mod settings;
 mod state;
+mod stuck;
 mod subscription;
 mod target;
 
@@ -25,6 +26,7 @@ pub(crate) use pushes::{Push, PushEntry, PushState};
 pub(crate) use registry::{Change, Registry};
 pub use settings::Settings;
 pub(crate) use state::{CameraState, Phase};
+pub(crate) use stuck::STUCK;
 pub(crate) use subscription::{Event, Subscription};
 pub(crate) use target::{Place, Target};
 
@@ -42,7 +44,7 @@ use pushes::Pushes;
 use state::StateCell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use stuck::Before;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +59,7 @@ struct Inner {
     state: Arc<StateCell>,
     slot: PushSlot,
     no_signal: NoSignal,
+    before_stuck: Before,
     pushes: Pushes,
     lifecycle: Lifecycle,
     removed: CancellationToken,
@@ -123,6 +126,7 @@ impl Camera {
             state,
             slot,
             no_signal: NoSignal::default(),
+            before_stuck: Before::default(),
             pushes: Pushes::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),
@@ -170,11 +174,6 @@ impl Camera {
     /// The servers that look at this one; `None` where this program serves nothing.
     pub(crate) fn via(&self) -> Option<&Via> {
         self.0.lifecycle.via()
-    }
-
-    /// How long its source has been in a call of its device's driver, where it is.
-    pub(crate) fn in_driver_for(&self) -> Option<Duration> {
-        self.0.lifecycle.in_driver_for()
     }
 
     /// Its settings now.

@@ -248,9 +248,27 @@ impl StateCell {
 
     /// Notes that encoding works again after it failed for that reason.
     pub(super) fn mend(&self, reason: &str) {
+        self.leave(reason, Phase::Live, "");
+    }
+
+    /// Notes that there is no picture for a reason that the source cannot know. Returns phase and reason of before, unless
+    /// this one is shown already.
+    pub(super) fn enter(&self, reason: &str) -> Option<(Phase, String)> {
+        let mut before = None;
+        self.change(|state| {
+            if state.phase != Phase::NoSignal || state.reason != reason {
+                before = Some((state.phase, state.reason.clone()));
+                state.turn(Phase::NoSignal, reason);
+            }
+        });
+        before
+    }
+
+    /// Notes that this reason is gone, unless the source has said something else since.
+    pub(super) fn leave(&self, reason: &str, phase: Phase, its_reason: &str) {
         self.change(|state| {
             if state.phase == Phase::NoSignal && state.reason == reason {
-                state.turn(Phase::Live, "");
+                state.turn(phase, its_reason);
             }
         });
     }
