@@ -42,13 +42,16 @@ chmod 644 "$root/$doc"/*
 mkdir "$root/DEBIAN"
 for script in preinst postinst prerm postrm; do install -m 755 "$here/debian/$script" "$root/DEBIAN/$script"; done
 printf '/etc/pistreamer/pistreamer.toml\n' >"$root/DEBIAN/conffiles"
+# What its programs need.
+glibc=$(find "$root/usr" -type f -perm -u=x -exec readelf --version-info {} + | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' |
+    sort -uV | tail -n 1)
 cat >"$root/DEBIAN/control" <<END
 Package: pistreamer
 Version: $version
 Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
-Depends: libc6 (>= 2.35), libgcc-s1 (>= 4.2), systemd | systemd-standalone-sysusers
+Depends: libc6 (>= $glibc), libgcc-s1 (>= 4.2), systemd | systemd-standalone-sysusers
 Recommends: avahi-daemon, libcamera-ipa
 Section: video
 Priority: optional
