@@ -6,10 +6,12 @@
 # KEY is what gpg knows the signing key by. It writes DIRECTORY/pool, dists/stable and pistreamer.asc, the public key.
 set -eu
 packages=$1 directory=$2 key=$3
-rm -rf "$directory"
-mkdir -p "$directory/pool"
-cp "$packages"/*.deb "$directory/pool/"
-cd "$directory"
+# What is served stays as it is until the new one is whole.
+new=$directory.new old=$directory.old from=$PWD
+rm -rf "$new" "$old"
+mkdir -p "$new/pool"
+cp "$packages"/*.deb "$new/pool/"
+cd "$new"
 dist=dists/stable
 for architecture in amd64 arm64 armhf; do
     index=$dist/main/binary-$architecture
@@ -26,3 +28,7 @@ mv Release $dist/Release
 gpg --batch --yes --local-user "$key" --clearsign --output $dist/InRelease $dist/Release
 gpg --batch --yes --local-user "$key" --armor --detach-sign --output $dist/Release.gpg $dist/Release
 gpg --batch --yes --armor --export "$key" >pistreamer.asc
+cd "$from"
+[ ! -e "$directory" ] || mv "$directory" "$old"
+mv "$new" "$directory"
+rm -rf "$old"

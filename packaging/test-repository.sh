@@ -24,6 +24,12 @@ apt() {
 apt update
 (cd "$directory" && apt download pistreamer:amd64)
 cmp "$directory"/pistreamer_*_amd64.deb "$directory"/served/pool/pistreamer_*_amd64.deb
+# One that cannot be signed takes no other's place.
+if "$here/repository.sh" "$packages" "$directory/served" nobody@pistreamer.example; then
+    echo "a repository is made without a key"
+    exit 1
+fi
+apt update
 sed -i 's/^Description: .*/Description: another program/' "$directory"/served/dists/stable/main/binary-amd64/Packages
 rm "$directory"/served/dists/stable/main/binary-amd64/Packages.gz
 rm -rf "$directory/apt/lists"
