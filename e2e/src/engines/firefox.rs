@@ -1,6 +1,6 @@
 //! Firefox, by WebDriver BiDi (W3C), whose messages look like those of Chromium.
 
-use super::{Engine, Process, free_port};
+use super::{Engine, Process};
 use crate::browser::poll;
 use crate::devtools::{DevTools, text};
 use anyhow::{Result, bail};
@@ -29,7 +29,7 @@ impl Firefox {
     /// # Errors
     /// Where it does not start.
     pub async fn start_in(scheme: &str) -> Result<Self> {
-        let (home, port) = (tempfile::tempdir()?, free_port()?);
+        let home = tempfile::tempdir()?;
         let dark = u8::from(scheme == "dark");
         let setting = format!("user_pref(\"ui.systemUsesDarkTheme\", {dark});\n");
         std::fs::write(home.path().join("user.js"), setting)?;
@@ -37,8 +37,9 @@ impl Firefox {
         command
             .args(["--headless", "--no-remote", "--profile"])
             .arg(home.path())
-            .args(["--remote-debugging-port", &port.to_string(), "about:blank"]);
-        let process = Process::start(&mut command, home)?;
+            .args(["--remote-debugging-port", "0", "about:blank"]);
+        let mut process = Process::start(&mut command, home)?;
+        let port = process.port().await?;
         let url = format!("ws://127.0.0.1:{port}/session");
         let connection = poll("Firefox listens", async || {
             Ok(DevTools::connect(&url).await.ok())

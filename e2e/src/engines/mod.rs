@@ -14,12 +14,11 @@ pub use webkit::WebKit;
 use crate::browser::{Page, poll};
 use crate::camera::{Picture, READ_CANVAS};
 use crate::server::artifacts;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -190,7 +189,41 @@ impl Process {
             .with_context(|| format!("starting {command:?}"))?;
         Ok(Self { child, _home: home })
     }
+
+    /// The port on which it listens, as soon as it does. The program itself has to be told to take any: one that was free
+    /// before may be another's by then.
+    async fn port(&mut self) -> Result<u16> {
+        poll("the program listens", async || {
+            if let Some(ended) = self.child.try_wait()? {
+                bail!("it has ended: {ended}");
+            }
+            // Where it is just ending, the next look says so.
+            Ok(listens(self.child.id()).unwrap_or_default())
+        })
+        .await
+    }
 }
+
+/// A port of this machine's IPv4 address on which a process listens (proc_pid_fd(5), proc_pid_net(5)).
+fn listens(process: u32) -> Result<Option<u16>> {
+    let files = std::fs::read_dir(format!("/proc/{process}/fd"))?;
+    let open = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    let open: Vec<_> = open.collect();
+    let sockets = std::fs::read_to_string(format!("/proc/{process}/net/tcp"))?;
+    let port = sockets.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let [_, address, _, LISTENS, _, _, _, _, _, inode, ..] = *fields else {
+            return None;
+        };
+        let socket = PathBuf::from(format!("socket:[{inode}]"));
+        let (_, port) = address.split_once(':').filter(|_| open.contains(&socket))?;
+        u16::from_str_radix(port, 16).ok()
+    });
+    Ok(port)
+}
+
+/// The state of a socket that listens, as the system writes it.
+const LISTENS: &str = "0A";
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -199,9 +232,4 @@ impl Drop for Process {
         let _ = kill_process_group(group, Signal::KILL);
         drop(self.child.wait());
     }
-}
-
-/// An unused port: these programs have to be given one.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

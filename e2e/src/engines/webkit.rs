@@ -1,7 +1,6 @@
 //! WebKit, by WebDriver Classic (W3C).
 
-use super::{Engine, Process, free_port};
-use crate::browser::poll;
+use super::{Engine, Process};
 use crate::devtools::text;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -71,16 +70,12 @@ impl WebKit {
         options: Value,
         screen: Option<Process>,
     ) -> Result<Self> {
-        let (home, port) = (tempfile::tempdir()?, free_port()?);
-        driver.arg(format!("--port={port}"));
-        let process = Process::start(&mut driver, home)?;
+        driver.arg("--port=0");
+        let mut process = Process::start(&mut driver, tempfile::tempdir()?)?;
+        let port = process.port().await?;
         let wanted =
             json!({"browserName": "MiniBrowser", "acceptInsecureCerts": true, name: options});
         let wanted = json!({"capabilities": {"alwaysMatch": wanted}});
-        poll("the driver listens", async || {
-            Ok(TcpStream::connect(("127.0.0.1", port)).await.ok())
-        })
-        .await?;
         let created = ask(port, "POST", "/session", &wanted).await?;
         Ok(Self {
             port,
