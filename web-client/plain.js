@@ -121,6 +121,8 @@ export function plainStream(element, script, report, restart, put, speak) {
       for (const name of ["seq", "drawn", "skipped", "corrupt", "age", "wire", "name"]) delete element.dataset[name];
       element.dispatchEvent(new CustomEvent("namechange", { detail: { name: "" } }));
     }
+    // Another camera's stream may come.
+    oneByOne &&= of === camera;
     [shown, camera, url] = [wanted, of, element.paused ? null : next];
     clear();
     if (!next) return say(words("src leads to no camera."));

@@ -27,7 +27,7 @@ pub struct Subject {
 pub struct Census {
     /// Open descriptors.
     pub descriptors: usize,
-    /// Threads.
+    /// Its own threads. The runtime keeps others for calls that block, as many as there were at a time.
     pub threads: usize,
     /// Tasks, one for each connection and session besides the server's own.
     pub tasks: usize,
@@ -102,7 +102,7 @@ impl Subject {
         let memory = memory.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         Ok(Census {
             descriptors: entries("fd")?,
-            threads: entries("task")?,
+            threads: own_threads(Path::new(&process))?,
             tasks,
             memory: memory.context("the process has no VmRSS")? << 10,
         })
@@ -190,4 +190,15 @@ pub async fn get(server: SocketAddr, path: &str) -> Result<Vec<u8>> {
     timeout(PATIENCE, asking)
         .await
         .map_err(|_| anyhow!("no answer to {path}"))?
+}
+
+/// How many threads of a process the runtime has not started.
+fn own_threads(process: &Path) -> Result<usize> {
+    let mut own = 0;
+    for thread in fs::read_dir(process.join("task"))? {
+        // It may have ended meanwhile.
+        let name = fs::read_to_string(thread?.path().join("comm")).unwrap_or_default();
+        own += usize::from(!name.is_empty() && !name.starts_with("tokio-rt"));
+    }
+    Ok(own)
 }

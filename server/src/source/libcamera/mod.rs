@@ -1,7 +1,7 @@
 //! Cameras through libcamera: the Raspberry Pi's camera modules, USB webcams, and others that it supports.
 //!
 //! Each version of libcamera fits no other, so there are three ways to it: a program of ours beside this one, which is linked to
-//! the libcamera that this system has ([`beside`]); one that this program itself is linked to ([`linked`]); and where there is
+//! the libcamera that this system has ([`beside`]); one that this program itself is linked to (`linked`); and where there is
 //! neither, Raspberry Pi's own `rpicam-vid` ([`rpicam`]). Driving a camera belongs to `pistreamer_local_camera`; making JPEGs of
 //! raw frames, to [`crate::encode`].
 
