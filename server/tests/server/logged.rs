@@ -136,7 +136,14 @@ fn a_standard_output_that_cannot_be_written_stops_no_server_and_fails_what_only_
             assert!(count > 0, "it ended: {lines}");
             lines += std::str::from_utf8(&more[..count]).unwrap();
         }
-        let urls = Store::new(state.into()).addresses().unwrap();
+        let (store, asked) = (Store::new(state.into()), Instant::now());
+        // The camera may be open before they are noted.
+        let urls = loop {
+            if let Some(urls) = store.addresses() {
+                break urls;
+            }
+            assert!(asked.elapsed() < PATIENCE, "it notes no address");
+        };
         becomes_healthy(host(&urls[0]));
         assert!(terminate(&mut server.0).success());
     }
