@@ -27,7 +27,9 @@ fn pushing(target: &str) -> TestServer {
 }
 
 async fn push(server: &TestServer) -> Value {
-    server.camera().await["pushes"][0].take()
+    // There is none until the camera has started.
+    let camera = server.camera().await;
+    camera["pushes"].get(0).cloned().unwrap_or_default()
 }
 
 /// Waits until the push of the first camera is in that state, for such a reason.

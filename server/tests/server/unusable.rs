@@ -315,7 +315,7 @@ async fn cameras_are_removed_and_renamed_as_the_file_says_while_their_secret_is_
     for wanted in [&["yard"][..], &["garden"], &["garden", "door"]] {
         server.replace(&named(wanted));
         server.hang_up();
-        server.log("configuration read again");
+        server.log("configuration reloaded");
         let cameras = server.get("/api/v1/status").await;
         assert_eq!(ids(&cameras), wanted);
         // They know the secret all the same.

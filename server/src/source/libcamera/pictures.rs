@@ -2,7 +2,7 @@
 //!
 //! When there is a filled buffer belongs to `pistreamer_local_camera`.
 
-use super::loan::Loan;
+use super::loan::{GiveBack, Loan};
 use super::memory::Memory;
 use crate::source::device::copy::Copy;
 use crate::source::device::format::read_jpeg;
@@ -14,9 +14,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Buffers that stay with the camera: it fills one while it finishes the other. What is wanted beyond that is copied.
 const KEPT: usize = 2;
-
-/// Gives the camera the buffer with that number back.
-pub(super) type GiveBack = Arc<dyn Fn(usize) + Send + Sync>;
 
 /// The pictures of an open camera.
 pub(super) struct Pictures {
