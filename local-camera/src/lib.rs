@@ -1,7 +1,7 @@
 //! Cameras of this machine, driven through libcamera: which there are, how one is asked for pictures, and that its buffers go
 //! round. It reads no sample: whose buffers these are maps them, and makes frames of them.
 //!
-//! [`libcamera`] needs that library, each version of which fits no other. So it is linked either to the server, or to a small
+//! `libcamera` needs that library, each version of which fits no other. So it is linked either to the server, or to a small
 //! program beside it, `pistreamer-camera`, one for each version; [`process`] is what the two say to each other.
 
 #[cfg(feature = "libcamera")]
