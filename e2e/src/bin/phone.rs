@@ -16,7 +16,7 @@ async fn main() -> Result<()> {
     page.wait_drawn(5).await?;
     let width = page.eval("innerWidth").await?;
     anyhow::ensure!(width == 390, "the page is {width} wide");
-    // The page that trades the link for a session is one that lets nobody in yet.
+    // The page that exchanges the link for a session has none itself yet.
     page.expect_no_complaints(&["401 (Unauthorized)"])?;
     println!("live on a phone");
     Ok(())

@@ -18,7 +18,7 @@ const SIZES: [(u32, u32); 3] = [(390, 844), (844, 390), (1280, 720)];
 const PATTERN: [&str; 6] = ["--source", "pattern", "--size", "1280x720", "--fps", "15"];
 const PART: &str = "(window.part = selector => document.querySelector('pi-camera').shadowRoot.querySelector(selector), 0)";
 
-/// Whoever looks has waited until nothing moves.
+/// Pause before a screenshot, in which animations end.
 const STILL: Duration = Duration::from_millis(700);
 
 #[tokio::main(flavor = "current_thread")]

@@ -22,7 +22,7 @@ const LOOK: &str = "
     };
     0";
 
-/// Opens a page as a browser of somebody who prefers these languages.
+/// Opens a page in a browser whose user prefers these languages.
 async fn open<'a>(browser: &'a Browser, url: &str, languages: &str) -> Result<Page<'a>> {
     let page = browser.open("").await?;
     let agent = page.eval("navigator.userAgent").await?;

@@ -98,7 +98,7 @@ impl Controls {
     pub(super) fn new(info: &ControlInfoMap, fps: f64) -> Self {
         let offered = KNOWN.iter().filter_map(|known| {
             let info = info.find(known.id).ok()?;
-            // libcamera's numbers are those of its headers, unless somebody builds one with others.
+            // A libcamera that was built from other headers may use other numbers.
             let is_it = ControlId::try_from(known.id).is_ok_and(|id| id.name() == known.name);
             if !is_it {
                 return None;

@@ -1,13 +1,12 @@
 //! Where configuration files lie, and what they, the environment and the flags make together.
 
-use super::checked::{self, Checked};
+use super::checked;
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems, SMALL_BOARD};
-use super::setting::{FPS, ID, KEY_FILE, PUSH, SOURCE, STATE_DIR, TLS_CERT, TLS_KEY, Value};
+use super::setting::{FPS, ID, KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
 use super::{Config, board, file, flags, show};
 use crate::access::Store;
 use crate::camera::{Id, IdError, Settings, identify};
 use crate::cli::{self, Serve};
-use crate::front::{Certificate, Tls};
 use crate::source::Spec;
 use crate::state_dir;
 use crate::usage;
@@ -50,7 +49,7 @@ impl Places {
     }
 
     /// The layers of the files that exist, and what is wrong with them.
-    fn layers(&self) -> (Vec<(PathBuf, Layer)>, Vec<Problem>) {
+    pub(super) fn layers(&self) -> (Vec<(PathBuf, Layer)>, Vec<Problem>) {
         let (mut layers, mut problems) = (Vec::new(), Vec::new());
         for path in self.all() {
             match file::read(path, self.named.as_ref() != Some(path)) {
@@ -372,74 +371,6 @@ fn secrets(merged: &Merged) -> Vec<PathBuf> {
 /// What the environment says.
 pub(super) fn environment() -> Result<Layer, Problems> {
     flags::environment(|name| std::env::var_os(name))
-}
-
-/// Says whether a file alone is a configuration, and what is wrong with it.
-///
-/// # Errors
-/// With everything that is wrong in it.
-pub(crate) fn check(path: &Path) -> Result<String, Problems> {
-    let places = Places {
-        usual: Vec::new(),
-        named: Some(path.to_owned()),
-        memory: board::MEMORY.into(),
-    };
-    let (layers, problems) = places.layers();
-    let layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
-    let merged = Layer::merged(&layers);
-    let Checked {
-        config,
-        absent,
-        useless,
-    } = checked::checked(&merged, problems)?;
-    let mut problems = absent;
-    problems.extend(unusable(&config, &merged));
-    if !problems.is_empty() {
-        return Err(Problems::in_order(problems));
-    }
-    let mut text: String = useless
-        .iter()
-        .map(|Problem { origin, text }| format!("{origin}: warning: {text}\n"))
-        .collect();
-    let count = config.cameras.len();
-    let cameras = if count == 1 { "camera" } else { "cameras" };
-    text += &format!("{}: no errors, {count} {cameras}\n", path.display());
-    Ok(text)
-}
-
-/// What fails at once where this user starts it: files of the certificate that cannot be used, and cameras that cannot be open at
-/// the same time.
-fn unusable(config: &Config, merged: &Merged) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if let Some(certificate @ Certificate::Files(_, key)) = &config.certificate
-        && let Err(error) = Tls::load(certificate)
-    {
-        let text = error.to_string();
-        let is_keys = text.contains(&*key.to_string_lossy());
-        let setting = if is_keys { &TLS_KEY } else { &TLS_CERT };
-        let given = merged.server.get(setting);
-        problems.extend(given.map(|Given { origin, .. }| Problem { origin, text }));
-    }
-    let cameras = config.cameras.iter().zip(&merged.cameras);
-    let mut before: Vec<(String, &Settings)> = Vec::new();
-    for (camera, values) in cameras {
-        let Some(device) = camera.source.device() else {
-            continue;
-        };
-        let same = before.iter().find(|(known, _)| *known == device);
-        if let Some((_, first)) = same
-            && let Some(Given { origin, .. }) = values.get(&SOURCE)
-        {
-            let text = format!(
-                "the camera {} has this device already, which can be open once: leave one of them out, or name another \
-                 device, as in libcamera:ID",
-                first.id
-            );
-            problems.push(Problem { origin, text });
-        }
-        before.push((device, camera));
-    }
-    problems
 }
 
 impl Origin {

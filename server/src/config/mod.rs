@@ -2,6 +2,7 @@
 
 mod addresses;
 mod board;
+mod check;
 mod checked;
 mod example;
 mod file;
@@ -15,10 +16,11 @@ mod show;
 mod urls;
 
 pub use crate::camera::Settings as Camera;
+pub(crate) use check::check;
 pub(crate) use example::example;
 pub use layer::{Origin, Problem, Problems};
 pub use load::Loaded;
-pub(crate) use load::{OfKeys, check};
+pub(crate) use load::OfKeys;
 pub(crate) use reload::Reload;
 
 use crate::access::Store;

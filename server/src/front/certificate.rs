@@ -73,7 +73,7 @@ pub(crate) enum TlsError {
 /// Days for which a certificate of the server's own is valid: the most that iOS takes.
 const GOOD_FOR: u32 = 825;
 
-/// It is replaced when it is so old, at a start.
+/// At a start, a certificate older than this is replaced.
 const OLD: Duration = Duration::from_secs(700 * 24 * 3600);
 
 /// Names of the files of the server's own certificate.

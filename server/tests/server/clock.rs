@@ -2,7 +2,7 @@
 //!
 //! Wrong keys are counted by the steady clock: `access::throttle` never sees another.
 
-use crate::process::{pistreamer, started_with};
+use crate::process::{pistreamer, shim, started_with};
 use crate::support::{PATIENCE, Running};
 use futures::TryStreamExt;
 use pistreamer::access::Store;
@@ -10,29 +10,12 @@ use pistreamer::util::clock::now_us;
 use pistreamer_client::{Config, Subscription};
 use serde_json::Value;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const HOUR: i64 = 3600;
-
-/// The shim, compiled.
-fn shim(directory: &Path) -> PathBuf {
-    let (source, library) = (
-        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/server/clock-shim.c"),
-        directory.join("clock-shim.so"),
-    );
-    let compiled = Command::new("cc")
-        .args([
-            "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", source, "-ldl", "-o",
-        ])
-        .arg(&library)
-        .status();
-    assert!(compiled.unwrap().success());
-    library
-}
 
 /// A whole answer to a request, with the key or without.
 async fn ask(address: &str, request: &str) -> String {
@@ -92,7 +75,7 @@ async fn a_clock_that_is_set_changes_the_time_of_day_and_nothing_else() {
         state.to_str().unwrap(),
     ]);
     command
-        .env("LD_PRELOAD", shim(directory.path()))
+        .env("LD_PRELOAD", shim("clock-shim", directory.path()))
         .env("CLOCK_SHIM", directory.path().join("ahead"));
     let (server, url) = started_with(command, Stdio::inherit());
     let _server = Running(server);
@@ -192,7 +175,7 @@ async fn a_server_whose_clock_is_before_1970_from_its_start_serves_with_and_with
         ];
         let mut command = pistreamer(&[&arguments, tls].concat());
         command
-            .env("LD_PRELOAD", shim(directory.path()))
+            .env("LD_PRELOAD", shim("clock-shim", directory.path()))
             .env("CLOCK_SHIM", &ahead);
         let (server, url) = started_with(command, Stdio::inherit());
         let _server = Running(server);

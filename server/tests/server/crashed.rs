@@ -1,10 +1,8 @@
 //! What is left of the access keys by a program that crashes while it writes them.
 
-use crate::process::pistreamer;
+use crate::process::{pistreamer, shim};
 use pistreamer::access::Store;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::Command;
 
 /// SIGKILL.
 const KILLED: i32 = 9;
@@ -12,15 +10,7 @@ const KILLED: i32 = 9;
 #[test]
 fn killed_at_any_moment_a_rotation_leaves_the_old_key_or_the_new_one() {
     let directory = tempfile::tempdir().unwrap();
-    let shim = directory.path().join("crash-shim.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/crash-shim.c");
-    let compiled = Command::new("cc")
-        .args(["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"])
-        .arg(source)
-        .args(["-ldl", "-o"])
-        .arg(&shim)
-        .status();
-    assert!(compiled.unwrap().success());
+    let shim = shim("crash-shim", directory.path());
     let state = directory.path().join("state");
     let store = Store::new(state.clone());
     store.open().unwrap();

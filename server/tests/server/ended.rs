@@ -1,10 +1,10 @@
 //! How the program ends where a camera does not: what its libraries would destroy at an exit stays for the camera's thread.
 
-use crate::process::{pistreamer, send, started_with, terminate};
+use crate::process::{pistreamer, send, shim, started_with, terminate};
 use crate::support::{PATIENCE, Running, picture};
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -20,15 +20,7 @@ impl Served {
         let pictures = directory.path().join("pictures");
         std::fs::create_dir(&pictures).unwrap();
         std::fs::write(pictures.join(name), picture((64, 48), 100)).unwrap();
-        let shim = directory.path().join("exit-shim.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/exit-shim.c");
-        let compiled = Command::new("cc")
-            .args(["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"])
-            .arg(source)
-            .args(["-ldl", "-o"])
-            .arg(&shim)
-            .status();
-        assert!(compiled.unwrap().success());
+        let shim = shim("exit-shim", directory.path());
         let mut command = pistreamer(&["--no-auth", "--listen", "127.0.0.1:0", "--source"]);
         command
             .arg(format!("files:{}", pictures.display()))

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// The program, with nothing to read and its output in pipes.
@@ -16,6 +17,20 @@ pub(crate) fn pistreamer(arguments: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .stdin(Stdio::null());
     command
+}
+
+/// A library to be preloaded into the program, made in that directory from the C source of that name.
+pub(crate) fn shim(name: &str, directory: &Path) -> PathBuf {
+    let shim = directory.join(format!("{name}.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/server/{name}.c"));
+    let compiled = Command::new("cc")
+        .args(["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"])
+        .arg(source)
+        .args(["-ldl", "-o"])
+        .arg(&shim)
+        .status();
+    assert!(compiled.unwrap().success());
+    shim
 }
 
 fn serve(arguments: &[&str]) -> (Child, String) {
