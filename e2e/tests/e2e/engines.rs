@@ -264,8 +264,15 @@ async fn is_embedded(engine: &impl Engine) -> Result<()> {
     engine.eval(FAIL).await?;
     engine.wait_for(IS_PLAIN).await?;
     engine
-        .eval("(Performance.prototype.now = realNow, document.querySelector('pi-camera').dataset.drawn = 0,
-                void document.querySelector('pi-camera').restart())")
+        // Why it does not start is told with the page.
+        .eval(
+            "(camera => {
+                Performance.prototype.now = realNow;
+                camera.dataset.drawn = 0;
+                camera.restart().catch(error => (camera.dataset.refused = error));
+                return 0;
+            })(document.querySelector('pi-camera'))",
+        )
         .await?;
     engine.wait_for(LIVE).await.context("after the failure")
 }
