@@ -86,9 +86,11 @@ async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {
         let by_worker = engine.eval(DRAWN_BY_WORKER).await?;
         ensure!(by_worker == engine.eval(HAS_WORKER).await?, "{by_worker}");
         let loads = "performance.getEntriesByType('resource').filter(({name}) => /viewer_bg.wasm$/.test(name)).length";
+        let loads = engine.eval(loads).await?;
+        // WebKit 2.38 does not always list what its cache had, as on the second visit.
         ensure!(
-            engine.eval(loads).await? == 1,
-            "the program is loaded twice"
+            loads == 1 || (loads == 0 && wire == "jpeg"),
+            "the program is loaded {loads} times"
         );
         if wire == "jpeg" {
             engine.screenshot(&format!("{name}_live")).await?;
