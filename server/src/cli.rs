@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Find(Find),
     /// Check and show configuration files
     Config(Config),
+    /// Print what has to be known of this machine to help from afar, as text to paste; no secret is in it
+    Doctor(Doctor),
     /// Write manual pages, or what completes commands in a shell
     #[command(hide = true)]
     Generate(Generate),
@@ -204,6 +206,18 @@ pub(crate) struct Find {
     /// Print a JSON array, for programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// How long the benchmark takes, 0 to leave it out, at most 600 [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<f64>,
+
+    /// Where the system's files are, for tests.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) root: Option<PathBuf>,
 }
 
 /// Flags of `grab`.

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod config;
+mod doctor;
 mod find;
 mod generate;
 mod grab;
@@ -49,6 +50,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Grab(typed)) => grab::run(typed),
         Some(Command::Find(typed)) => find::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
+        Some(Command::Doctor(typed)) => doctor::run(typed),
         Some(Command::Generate(typed)) => generate::run(typed),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn decide(config: &mut ServerConfig, fast_aes: bool) {
 }
 
 /// Whether this machine's CPU has instructions for AES.
-pub(super) fn has_fast_aes() -> bool {
+pub(crate) fn has_fast_aes() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("aes");
     #[cfg(target_arch = "aarch64")]

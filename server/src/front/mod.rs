@@ -34,6 +34,7 @@ mod visitor;
 
 pub(crate) use admit::Cameras;
 pub(crate) use certificate::Certificate;
+pub(crate) use cipher::has_fast_aes;
 pub(crate) use configuration::Configuration;
 pub(crate) use crowd::{Crowd, Limits};
 pub(crate) use listen::{Listener, serve, urls};

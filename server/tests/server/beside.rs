@@ -5,7 +5,8 @@ use crate::process::{pistreamer, started};
 use crate::support::{Running, TestViewer};
 use pistreamer_local_camera::CameraDescription;
 use pistreamer_local_camera::process::{News, VERSION};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -43,6 +44,11 @@ impl System {
 
     /// A program that tells of a camera whose model is its version.
     fn add_part(&self, version: &str) {
+        self.add(version, "");
+    }
+
+    /// The same, which does that first, once it is asked for its cameras.
+    fn add(&self, version: &str, first: &str) {
         let library = self.path(&format!("headers/libcamera-{version}.so"));
         self.compile_library(version, &library);
         let version_told = News::Hello {
@@ -61,8 +67,8 @@ impl System {
             format!("send(0, {json:?}, {}, 0);", json.len())
         });
         let source = format!(
-            "#include <sys/socket.h>\nint camera(void);\nint main(void) {{ char order[4096]; {} recv(0, order, sizeof order, 0); \
-             {} {} return camera(); }}\n",
+            "#include <signal.h>\n#include <stdio.h>\n#include <sys/socket.h>\n#include <unistd.h>\nint camera(void);\nint main(void) {{ char order[4096]; {} recv(0, order, sizeof order, 0); \
+             {first} {} {} return camera(); }}\n",
             sends[0], sends[1], sends[2]
         );
         let part = self.path(&format!("lib/pistreamer/camera-{version}"));
@@ -112,7 +118,11 @@ impl System {
 
     /// What `pistreamer cameras` says.
     fn cameras(&self) -> (bool, String) {
-        let output = self.command(&["cameras"]).output().unwrap();
+        self.said(&["cameras"])
+    }
+
+    fn said(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.command(arguments).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
     }
@@ -133,7 +143,45 @@ fn the_newest_program_that_the_system_has_a_libcamera_for_is_taken() {
         system.install(installed);
         let (right, text) = system.cameras();
         assert!(right && text.contains(&format!("0: of {newest}")), "{text}");
+        let (right, text) = system.said(&["doctor", "--seconds", "0"]);
+        let told = format!("camera program\n  camera-{newest}\ncameras\n  0: of {newest}\n");
+        assert!(right && text.contains(&told), "{text}");
     }
+}
+
+#[test]
+fn doctor_ends_with_the_whole_report_where_a_driver_hangs_and_leaves_no_process() {
+    let system = System::new(&[]);
+    let lock = system.path("lock");
+    let opens = format!("freopen(\"{}\", \"w\", stdout);", lock.display());
+    let hangs = format!("signal(SIGTERM, SIG_IGN); {opens} for (;;) pause();");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&lock)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut open = std::fs::OpenOptions::new();
+    let mut alive = open
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&lock)
+        .unwrap();
+    system.add("0.4", &hangs);
+    system.install("0.4");
+    let (right, text) = system.said(&["doctor", "--seconds", "0"]);
+    assert!(!right, "{text}");
+    for told in [
+        "camera program\n  camera-0.4\n",
+        "the camera's driver has not come back for 20 s",
+        "\nserver\n",
+        "under: cameras\n",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    // The process that hung had it open, and is gone.
+    assert_eq!(alive.read(&mut [0]).unwrap(), 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod controls;
 mod cost;
 mod crashed;
 mod devices;
+mod doctor;
 mod encoders;
 mod encrypted;
 mod ended;

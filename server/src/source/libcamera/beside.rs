@@ -11,6 +11,7 @@ use super::pictures::Pictures;
 use crate::source::{Config, Port, SourceError, WEDGED};
 use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
 use pistreamer_local_camera::{Buffer, CameraDescription};
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -100,6 +101,7 @@ enum Unfit {
 
 /// A process that drives a camera. It ends when this drops.
 pub(super) struct Part {
+    path: PathBuf,
     socket: Arc<Socket>,
     child: Child,
 }
@@ -119,6 +121,7 @@ impl Part {
             .process_group(0)
             .spawn();
         let mut part = Self {
+            path: path.clone(),
             socket: Arc::new(ours),
             child: child.map_err(broken)?,
         };
@@ -146,6 +149,11 @@ impl Part {
                 })
             }
         }
+    }
+
+    /// The program's name, which tells its libcamera.
+    pub(super) fn name(&self) -> Cow<'_, str> {
+        self.path.file_name().unwrap_or_default().to_string_lossy()
     }
 
     /// Has what libcamera says written to the log.

@@ -1,5 +1,6 @@
 //! Which libcamera this system has, to say so where none of ours fits it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A release of libcamera. Each has a soname of its own, and its own binary interface.
@@ -16,22 +17,43 @@ pub(super) fn version(text: &str) -> Option<Version> {
 
 /// The newest one in the folders in which the dynamic linker looks.
 pub(super) fn newest() -> Option<Version> {
-    let libraries = folders()
-        .into_iter()
-        .filter_map(|folder| folder.read_dir().ok());
-    let names = libraries.flatten().filter_map(|entry| {
-        let name = entry.ok()?.file_name();
-        version(name.to_str()?.strip_prefix("libcamera.so.")?)
-    });
-    names.max()
+    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named = std::env::split_paths(&named).collect();
+    let libraries = [named, folders(Path::new("/"))].concat();
+    let libraries = libraries.iter().flat_map(|folder| libraries_in(folder));
+    libraries.map(|(version, _)| version).max()
 }
 
-fn folders() -> Vec<PathBuf> {
-    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let mut folders: Vec<_> = std::env::split_paths(&named).collect();
-    for parent in ["/lib", "/usr/lib", "/usr/local/lib"].map(Path::new) {
-        folders.push(parent.into());
+/// Every one in the folders in which the dynamic linker of the system below `root` looks, once.
+pub(crate) fn libraries(root: &Path) -> Vec<PathBuf> {
+    let folders: BTreeSet<_> = folders(root)
+        .iter()
+        // On most systems, /lib is /usr/lib.
+        .filter_map(|folder| folder.canonicalize().ok())
+        .collect();
+    let libraries = folders.iter().flat_map(|folder| libraries_in(folder));
+    libraries.map(|(_, path)| path).collect()
+}
+
+/// Those in a folder, by their sonames.
+fn libraries_in(folder: &Path) -> Vec<(Version, PathBuf)> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let mut libraries: Vec<_> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name();
+            let version = name.to_str()?.strip_prefix("libcamera.so.")?;
+            Some((self::version(version)?, entry.path()))
+        })
+        .collect();
+    libraries.sort();
+    libraries
+}
+
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for parent in ["lib", "usr/lib", "usr/local/lib"].map(|path| root.join(path)) {
         let below = parent.read_dir().into_iter().flatten().flatten();
+        folders.push(parent);
         // Debian's: /usr/lib/aarch64-linux-gnu.
         let of_machines =
             below.filter(|entry| entry.file_name().to_string_lossy().contains("-linux-"));

@@ -6,7 +6,7 @@
 //! raw frames, to [`crate::encode`].
 
 mod beside;
-mod installed;
+pub(crate) mod installed;
 #[cfg(feature = "libcamera")]
 mod linked;
 #[cfg(feature = "libcamera")]
@@ -52,6 +52,25 @@ impl Way {
 /// Whether there is any way to a camera.
 pub(crate) fn is_possible() -> bool {
     Way::find().is_some()
+}
+
+/// Which way there is to a camera, in words.
+///
+/// # Errors
+/// Where there is none, with what to do.
+pub(crate) fn way() -> Result<String, SourceError> {
+    match Way::find() {
+        Some(Way::Beside(parts)) => match parts.start() {
+            Ok(part) => Ok(part.name().into()),
+            Err(unfit) if rpicam::is_there() => Ok(format!("rpicam-vid: {unfit}")),
+            Err(unfit) => Err(unfit),
+        },
+        #[cfg(feature = "libcamera")]
+        Some(Way::Linked) => Ok("pistreamer itself, which is linked to libcamera".into()),
+        #[cfg(not(feature = "libcamera"))]
+        Some(Way::Rpicam) => Ok(format!("rpicam-vid: {}", no_libcamera::not_built())),
+        None => Ok(no_libcamera::not_built()),
+    }
 }
 
 /// Every camera that libcamera finds, in its order.
