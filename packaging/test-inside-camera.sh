@@ -25,7 +25,9 @@ key=$(pistreamer key 2>/dev/null | awk '$1 == "owner" { print $3 }')
 until_true snapshot
 head -c 2 /tmp/snapshot | od -An -tx1 | grep -q 'ff d8'
 curl --silent --fail "http://127.0.0.1:8000/api/v1/status?key=$key" | grep -q 'Test bars (external)'
-LD_PRELOAD=/usr/lib/udmabuf-shim.so pistreamer cameras | tee /dev/stderr | grep -q "libcamera:Bars"
+LD_PRELOAD=/usr/lib/udmabuf-shim.so pistreamer cameras >/tmp/cameras
+cat /tmp/cameras
+grep -q 'libcamera:Bars' /tmp/cameras
 ls /usr/lib/*/libcamera.so.0.*
 pgrep -a -f '^/usr/lib/pistreamer/camera-'
 
