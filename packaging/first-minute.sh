@@ -5,14 +5,13 @@
 #
 #     packaging/first-minute.sh PACKAGE DIRECTORY PHONE
 #
-# PHONE is the program that opens a link. The Debian is the one that packaging/test.sh has made in DIRECTORY.
+# PHONE is the program that opens a link. The Debian is made in DIRECTORY once, as packaging/test.sh does it.
 set -eu
 package=$1 directory=$2 phone=$3
-root=$directory/root-of-the-first-minute
-rm -rf "$root"
-mkdir "$root"
-tar -C "$root" -xf "$directory/bookworm-with-avahi.tar"
-cp "$package" "$root/pistreamer.deb"
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=packaging/container.sh
+. "$here/container.sh"
+debian bookworm avahi dbus,avahi-daemon
 
 # A wire to it. An address for documentation (RFC 5737), so that nothing of this machine's networks is in the way.
 network=pistreamer-$$
@@ -26,32 +25,9 @@ ip -n "$network" addr add 198.51.100.2/30 dev wire
 ip -n "$network" link set wire up
 ip -n "$network" link set lo up
 
-cat >"$root/usr/local/bin/first-minute" <<'END'
-#!/bin/sh
-set -e
-dpkg -i /pistreamer.deb
-pistreamer key >/shown
-touch /is-shown
-while [ ! -e /seen ]; do sleep 0.2; done
-END
-chmod 755 "$root/usr/local/bin/first-minute"
-cat >"$root/etc/systemd/system/first-minute.service" <<'END'
-[Unit]
-After=multi-user.target
-[Service]
-Type=oneshot
-TimeoutStartSec=300
-ExecStart=/bin/sh -c '/usr/local/bin/first-minute >/result.log 2>&1'
-ExecStopPost=/bin/systemctl --no-block poweroff
-END
-mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
-ln -s ../first-minute.service "$root/etc/systemd/system/multi-user.target.wants/first-minute.service"
-echo pi >"$root/etc/hostname"
-timeout 400 systemd-nspawn --register=no --keep-unit --quiet --network-namespace-path="/run/netns/$network" \
-    --directory="$root" --boot >"$directory/first-minute.log" 2>&1 </dev/null &
-container=$!
+start test-inside-phone.sh --network-namespace-path="/run/netns/$network"
 until [ -e "$root/is-shown" ]; do
-    kill -0 "$container" 2>/dev/null || { cat "$root/result.log" "$directory/first-minute.log"; exit 1; }
+    kill -0 "$container" 2>/dev/null || finished
     sleep 0.2
 done
 cat "$root/shown"

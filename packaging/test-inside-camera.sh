@@ -1,30 +1,18 @@
 #!/bin/bash
 # What packaging/test.sh looks at inside a container whose libcamera has virtual cameras.
-set -euo pipefail
-trap 'echo "FAILED at line $LINENO: $BASH_COMMAND"; journalctl --no-pager -u pistreamer | tail -n 40' ERR
-say() { printf '\n== %s\n' "$*"; }
-# until_true COMMAND...: within half a minute.
-until_true() {
-    for _ in $(seq 150); do
-        if "$@" >/dev/null 2>&1; then return; fi
-        sleep 0.2
-    done
-    "$@"
-}
-is_live() { systemctl show --property=StatusText pistreamer | grep -q live; }
+# shellcheck source=packaging/inside.sh
+. /usr/local/lib/inside.sh
 camera() { pgrep -f '^/usr/lib/pistreamer/camera-'; }
 another_camera() { [ "$(camera)" ] && [ "$(camera)" != "$1" ]; }
-snapshot() { curl --silent --fail --output /tmp/snapshot "http://127.0.0.1:8000/snapshot.jpg?key=$key"; }
 mkdir -p /run/systemd/system/pistreamer.service.d
 printf '[Service]\nEnvironment=LD_PRELOAD=/usr/lib/udmabuf-shim.so\n' >/run/systemd/system/pistreamer.service.d/virtual.conf
 
 say "the camera of this system is shown"
 dpkg -i /packages/new.deb
 until_true is_live
-key=$(pistreamer key 2>/dev/null | awk '$1 == "owner" { print $3 }')
-until_true snapshot
-head -c 2 /tmp/snapshot | od -An -tx1 | grep -q 'ff d8'
-curl --silent --fail "http://127.0.0.1:8000/api/v1/status?key=$key" | grep -q 'Test bars (external)'
+key=$(key)
+until_true snapshot "$key"
+curl --silent --fail "$url/api/v1/status?key=$key" | grep -q 'Test bars (external)'
 LD_PRELOAD=/usr/lib/udmabuf-shim.so pistreamer cameras >/tmp/cameras
 cat /tmp/cameras
 grep -q 'libcamera:Bars' /tmp/cameras
@@ -37,7 +25,7 @@ before=$(camera)
 kill -ABRT "$before"
 until_true another_camera "$before"
 until_true is_live
-until_true snapshot
+until_true snapshot "$key"
 [ "$(systemctl show --property=MainPID --value pistreamer)" = "$server" ]
 
 say "with another libcamera alone it says what to do"

@@ -1,22 +1,8 @@
 #!/bin/bash
 # What packaging/test.sh looks at inside its container.
-set -euo pipefail
-trap 'echo "FAILED at line $LINENO: $BASH_COMMAND"; journalctl --no-pager -u pistreamer | tail -n 40' ERR
-say() { printf '\n== %s\n' "$*"; }
-# until_true COMMAND...: within half a minute.
-until_true() {
-    for _ in $(seq 150); do
-        if "$@" >/dev/null 2>&1; then return; fi
-        sleep 0.2
-    done
-    "$@"
-}
-url=http://127.0.0.1:8000
-lets_in() { curl --silent --fail --output /dev/null "$url/api/v1/status?key=$1"; }
-refuses() { [ "$(curl --silent --output /dev/null --write-out '%{http_code}' "$url/api/v1/status?key=$1")" = 401 ]; }
-key() { pistreamer key 2>/dev/null | awk '$1 == "owner" { print $3 }'; }
+# shellcheck source=packaging/inside.sh
+. /usr/local/lib/inside.sh
 restarts() { [ "$(systemctl show --property=NRestarts --value pistreamer)" = "$1" ]; }
-state=/var/lib/pistreamer
 
 say "installed"
 dpkg -i /packages/old.deb 2>&1 | tee /tmp/installed
@@ -28,7 +14,7 @@ key=$(key)
 [ ${#key} = 26 ]
 if grep -q "$key" /tmp/installed; then exit 1; fi
 systemctl show --property=StatusText pistreamer
-until_true sh -c 'systemctl show --property=StatusText pistreamer | grep -q live'
+until_true is_live
 id pistreamer | grep video | grep render
 
 say "what it serves and to whom"
@@ -36,8 +22,7 @@ curl --silent --fail --user "camera:$key" "$url/" >/tmp/page
 grep -q pi-camera /tmp/page
 refuses wrong
 lets_in "$key"
-curl --silent --fail --output /tmp/snapshot "$url/snapshot.jpg?key=$key"
-head -c 2 /tmp/snapshot | od -An -tx1 | grep -q 'ff d8'
+snapshot "$key"
 
 say "the keys, by root"
 pistreamer key >/tmp/said 2>/tmp/errors
@@ -50,8 +35,8 @@ until_true lets_in "$new"
 refuses "$key"
 pistreamer key add door --role view 2>/dev/null
 pistreamer key remove door 2>/dev/null
-[ -z "$(find $state ! -user pistreamer)" ]
-[ "$(stat -c %a $state)" = 700 ]
+[ -z "$(find "$state" ! -user pistreamer)" ]
+[ "$(stat -c %a "$state")" = 700 ]
 systemctl restart pistreamer
 lets_in "$new"
 
@@ -69,10 +54,10 @@ say "how open the service is"
 systemd-analyze security --no-pager --threshold=20 pistreamer | tail -n 1
 
 say "another configuration is read"
-[ "$(stat -c '%a %U %G' /etc/pistreamer/pistreamer.toml)" = '640 root pistreamer' ]
-printf '[[camera]]\nid = "door"\nsource = "pattern"\n' >>/etc/pistreamer/pistreamer.toml
+[ "$(stat -c '%a %U %G' "$configuration")" = '640 root pistreamer' ]
+printf '[[camera]]\nid = "door"\nsource = "pattern"\n' >>"$configuration"
 systemctl reload pistreamer
-until_true sh -c 'systemctl show --property=StatusText pistreamer | grep -q "door live"'
+until_true is_live door
 
 say "a server that hangs is started again"
 mkdir -p /run/systemd/system/pistreamer.service.d
@@ -88,26 +73,25 @@ rm -r /run/systemd/system/pistreamer.service.d
 systemctl daemon-reload
 
 say "an upgrade keeps state and configuration"
+sign_in "$new"
+is_signed_in
 before=$(systemctl show --property=MainPID --value pistreamer)
 dpkg -i /packages/new.deb
 [ "$(systemctl show --property=MainPID --value pistreamer)" != "$before" ]
 lets_in "$new"
-grep -q door /etc/pistreamer/pistreamer.toml
-[ "$(stat -c '%a %U %G' /etc/pistreamer/pistreamer.toml)" = '640 root pistreamer' ]
+is_signed_in
+grep -q door "$configuration"
+[ "$(stat -c '%a %U %G' "$configuration")" = '640 root pistreamer' ]
 [ "$(dpkg-query --show --showformat='${Version}' pistreamer)" != 0.0.1 ]
 
 say "removed, it leaves its state; installed again, it has it"
 dpkg -r pistreamer
 if systemctl is-active pistreamer; then exit 1; fi
-[ -e $state/keys.json ]
-[ -e /etc/pistreamer/pistreamer.toml ]
+[ -e "$state/keys.json" ]
+[ -e "$configuration" ]
 dpkg -i /packages/new.deb
 lets_in "$new"
 
 say "purged, it leaves nothing"
 dpkg -P pistreamer
-[ ! -e $state ]
-[ ! -e /etc/pistreamer ]
-if find / -xdev -name '*pistreamer*' -not -path '/proc/*' -not -path '/var/lib/dpkg/*' -not -path '/sys/*' | grep -v '^/tmp\|^/var/log\|^/packages'; then
-    exit 1
-fi
+purged
