@@ -76,20 +76,23 @@ pub enum Format {
     Mjpeg,
     /// 4:2:2 in one plane.
     Yuyv,
+    /// Luminance alone.
+    Grey,
 }
 
 impl Format {
-    /// The best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer Motion-JPEG and YUYV; over USB 2 only
+    /// Those that libcamera's cameras are asked for, the best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer Motion-JPEG and YUYV; over USB 2 only
     /// the former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
     pub const ALL: [Self; 4] = [Self::Yuv420, Self::Nv12, Self::Mjpeg, Self::Yuyv];
 
-    /// Its four characters in DRM, which is what libcamera and V4L2 call it.
+    /// Its four characters in DRM, which is what libcamera calls it.
     pub const fn fourcc(self) -> [u8; 4] {
         *match self {
             Self::Yuv420 => b"YU12",
             Self::Nv12 => b"NV12",
             Self::Mjpeg => b"MJPG",
             Self::Yuyv => b"YUYV",
+            Self::Grey => b"R8  ",
         }
     }
 }

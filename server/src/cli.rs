@@ -97,8 +97,8 @@ pub(crate) struct Push {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
 
-    /// Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, or the URL
-    /// of a network camera or of another pistreamer [default: auto]
+    /// Where pictures come from: auto, libcamera, libcamera:ID, v4l2, v4l2:ID, pattern, files:PATH,
+    /// tcp-listen:ADDRESS:PORT, or the URL of a network camera or of another pistreamer [default: auto]
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: Option<String>,
 

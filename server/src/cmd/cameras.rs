@@ -1,9 +1,10 @@
 //! `pistreamer cameras`: what can be captured from, for people.
 
 use crate::source::no_libcamera::not_built;
-use crate::source::{SourceError, libcamera};
+use crate::source::v4l2::{self, Described};
+use crate::source::{SourceError, libcamera, modules};
 use crate::stdout;
-use pistreamer_local_camera::no_camera;
+use pistreamer_local_camera::{CameraDescription, no_camera};
 use std::fmt::Write as _;
 
 /// Prints the list.
@@ -17,16 +18,41 @@ pub(super) fn run() -> anyhow::Result<()> {
 /// A text that lists the cameras with their modes and formats.
 ///
 /// # Errors
-/// Where libcamera cannot be started.
+/// Where libcamera cannot be started, and V4L2 has no camera either.
 fn listing() -> Result<String, SourceError> {
     const WITHOUT: &str = "--source pattern and --source files:PATH work without a camera\n";
-    if !libcamera::is_possible() {
-        return Ok(format!("{}\n{WITHOUT}", not_built()));
+    let webcams = v4l2::list();
+    let (modules, why) = match libcamera::is_possible().then(libcamera::list) {
+        Some(Ok(cameras)) => (modules(cameras), no_camera().to_string()),
+        Some(Err(error)) if webcams.is_empty() => return Err(error),
+        Some(Err(error)) => (Vec::new(), error.to_string()),
+        None => (Vec::new(), not_built()),
+    };
+    let mut text = of_libcamera(&modules);
+    for webcam in &webcams {
+        text += &of_v4l2(webcam);
     }
-    let cameras = libcamera::list()?;
-    if cameras.is_empty() {
-        return Ok(format!("{}\n{WITHOUT}", no_camera()));
+    if modules.is_empty() {
+        text += &format!("{why}\n");
     }
+    if text.lines().count() == 1 {
+        text += WITHOUT;
+    }
+    Ok(text)
+}
+
+fn of_v4l2(camera: &Described) -> String {
+    let mut text = format!(
+        "{}: {}\n   --source 'v4l2:{}'\n",
+        camera.node, camera.name, camera.id
+    );
+    for (format, sizes) in &camera.formats {
+        text += &format!("   {format}: {}\n", sizes.join(" "));
+    }
+    text
+}
+
+fn of_libcamera(cameras: &[CameraDescription]) -> String {
     let mut text = String::new();
     for (index, camera) in cameras.iter().enumerate() {
         let model = camera.model.as_deref().unwrap_or("camera of unknown model");
@@ -55,5 +81,5 @@ fn listing() -> Result<String, SourceError> {
             ));
         }
     }
-    Ok(text)
+    text
 }

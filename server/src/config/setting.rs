@@ -338,8 +338,8 @@ settings! {
         "What people call this camera. If unset, the source's own name.")
         .sample(r#""Front door""#);
     SOURCE = setting(CAMERA, "source", Kind::Text,
-        "Where pictures come from: auto, libcamera, libcamera:ID, pattern, files:PATH, tcp-listen:ADDRESS:PORT, \
-         ingest, or the URL of a network camera or of another pistreamer. ${NAME} and ${file:PATH} in a URL stand \
+        "Where pictures come from: auto, libcamera, libcamera:ID, v4l2, v4l2:ID, pattern, files:PATH, \
+         tcp-listen:ADDRESS:PORT, ingest, or the URL of a network camera or of another pistreamer. ${NAME} and ${file:PATH} in a URL stand \
          for an environment variable and for what a file holds.")
         .flag("source").default(r#""auto""#);
     KEY_FILE = setting(CAMERA, "key_file", Kind::Path,

@@ -98,6 +98,18 @@ impl JpegEncoder {
                     Subsamp::Sub2x2,
                 )
             }
+            Layout::Grey(y) => {
+                for chroma in [&mut *u_copy, &mut *v_copy] {
+                    chroma.clear();
+                    chroma.resize(half.0 * half.1, NEUTRAL);
+                }
+                (
+                    whole_pairs(checked("Y", y, size)?, size, y_copy),
+                    tight(u_copy, half.0),
+                    tight(v_copy, half.0),
+                    Subsamp::Sub2x2,
+                )
+            }
             Layout::Yuyv(packed) => {
                 let packed = checked("YCbYCr", packed, (width * 2, height))?;
                 unpack(packed, size, [y_copy, u_copy, v_copy]);
@@ -131,6 +143,9 @@ impl JpegEncoder {
         Ok(&self.room[..len])
     }
 }
+
+/// Chrominance of what has no colour.
+pub(super) const NEUTRAL: u8 = 128;
 
 /// JPEG_MAX_DIMENSION of libjpeg-turbo.
 const LARGEST: usize = 65500;
@@ -347,6 +362,34 @@ mod tests {
         for size in [(64, 48), (66, 49), (640, 481), (34, 17)] {
             check(&mut encoder, size, 0);
             check(&mut encoder, size, 14);
+        }
+    }
+
+    #[test]
+    fn luminance_alone_is_a_picture_without_colour() {
+        let mut encoder = JpegEncoder::new().unwrap();
+        for size @ (width, height) in [(64, 48), (34, 17)] {
+            let planes = Planes::new(size, 6);
+            let grey = Yuv {
+                width: width as u32,
+                height: height as u32,
+                layout: Layout::Grey(view(&planes.i420[0])),
+            };
+            let jpeg = encoder.encode(&grey, 90).unwrap();
+            let rgb = Decoder::new(jpeg).decode().unwrap();
+            for (quarter, ([luma, ..], _)) in QUARTERS.iter().enumerate() {
+                let average = average(&rgb, size, quarter);
+                assert!(
+                    average.iter().all(|channel| channel.abs_diff(*luma) <= 3),
+                    "{size:?}, quarter {quarter}: {average:?} instead of {luma}"
+                );
+            }
+            let short = Plane {
+                data: &planes.i420[0].0[1..],
+                stride: planes.i420[0].1,
+            };
+            let layout = Layout::Grey(short);
+            assert!(encoder.encode(&Yuv { layout, ..grey }, 90).is_err());
         }
     }
 

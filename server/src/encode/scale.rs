@@ -4,7 +4,7 @@
 //! [`pistreamer_picture::Rescaler`].
 
 use super::EncodeError;
-use super::jpeg::checked;
+use super::jpeg::{NEUTRAL, checked};
 use crate::source::{Layout, Plane, Yuv};
 
 /// A picture in 4:2:0 with memory of its own, kept for the next one.
@@ -74,6 +74,11 @@ impl Planes {
                         *v = mean([a[1], a[3], b[1], b[3]]);
                     }
                 }
+            }
+            Layout::Grey(y) => {
+                pairs(&Lines::new("Y", y, (width, height))?, size, y_out);
+                u_out.fill(NEUTRAL);
+                v_out.fill(NEUTRAL);
             }
             Layout::Yuyv(packed) => {
                 let packed = Lines::new("YCbYCr", packed, (width * 2, height))?;
@@ -240,6 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn luminance_alone_stays_without_colour() {
+        let y = plane(18, 9, |x, y| 2 * x + 3 * y);
+        let mut planes = Planes::default();
+        let grey = Yuv {
+            width: 18,
+            height: 9,
+            layout: Layout::Grey(view(&y)),
+        };
+        planes.halve(&grey).unwrap();
+        let [luma, u, v] = &planes.samples;
+        assert_eq!(luma[..2], [3, 7]);
+        assert!(u.iter().chain(v).all(|sample| *sample == NEUTRAL));
+    }
+
+    #[test]
     fn short_planes_and_tiny_pictures_are_errors() {
         let short = [0; 10];
         let plane = Plane {
@@ -250,6 +270,7 @@ mod tests {
             Layout::I420([plane; 3]),
             Layout::Nv12([plane; 2]),
             Layout::Yuyv(plane),
+            Layout::Grey(plane),
         ] {
             let yuv = |width, height| Yuv {
                 width,

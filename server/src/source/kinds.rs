@@ -2,15 +2,16 @@
 
 use super::spec::{Entry, Spec, SpecError, Typed};
 use super::unknown::Unknown;
-use super::{files, http, ingest, local, pattern, relay, tcp};
+use super::{files, http, ingest, local, pattern, relay, tcp, v4l2};
 use crate::placeholders;
 use pistreamer_client::without_credentials;
 use std::sync::Arc;
 
 /// Every kind, in the order in which they are tried and listed.
-const KINDS: [Entry; 8] = [
+const KINDS: [Entry; 9] = [
     local::AUTO,
     local::LIBCAMERA,
+    v4l2::KIND,
     pattern::KIND,
     files::KIND,
     tcp::KIND,

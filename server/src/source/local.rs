@@ -1,12 +1,14 @@
-//! The cameras of this machine: a libcamera camera by id or number, or the first there is.
+//! The cameras of this machine: a libcamera camera by id or number, or the first there is, whatever its interface.
 //!
-//! Capturing from them belongs to [`libcamera`].
+//! Capturing from them belongs to [`libcamera`] and [`v4l2`].
 
 use super::libcamera::{self, LibcameraSource};
 use super::pattern::Pattern;
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
+use super::v4l2::{self, V4l2Source};
 use super::{Config, Source, SourceError};
 use crate::called;
+use pistreamer_local_camera::CameraDescription;
 use std::sync::Arc;
 
 /// The word for a camera that was not named.
@@ -60,29 +62,45 @@ impl Kind for Auto {
     }
 
     fn check(&self, capture: &Config) -> Result<(), SourceError> {
-        if libcamera::is_possible() {
+        if libcamera::is_possible() || v4l2::is_there() {
             return Ok(());
         }
         Pattern.check(capture)
     }
 
     fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        let why = if libcamera::is_possible() {
-            match libcamera::list() {
-                Ok(cameras) if !cameras.is_empty() => {
-                    let config = capture.clone();
-                    return Ok(Box::new(LibcameraSource::among(&cameras, config, None)));
-                }
-                Ok(_) => "libcamera finds no camera".to_owned(),
-                Err(error) => error.to_string(),
-            }
-        } else {
-            "built without libcamera".to_owned()
+        let (modules, why) = match libcamera::is_possible().then(libcamera::list) {
+            Some(Ok(cameras)) => (modules(cameras), "libcamera finds no camera".to_owned()),
+            Some(Err(error)) => (Vec::new(), error.to_string()),
+            None => (Vec::new(), "built without libcamera".to_owned()),
         };
+        if let Some(first) = modules.first() {
+            let which = Some(first.id.clone());
+            let config = capture.clone();
+            return Ok(Box::new(LibcameraSource::among(&modules, config, which)));
+        }
+        if v4l2::is_there() {
+            return Ok(Box::new(V4l2Source::new(capture.clone(), None)));
+        }
+        let why = format!("{why}, and V4L2 has none");
         let more = called::command("cameras");
         tracing::warn!(why, "showing the test pattern; `{more}` says more");
         Pattern.build(capture, ends)
     }
+}
+
+/// Those of libcamera's cameras that V4L2 does not show better: it has a webcam's JPEGs and all of its controls.
+pub(crate) fn modules(mut cameras: Vec<CameraDescription>) -> Vec<CameraDescription> {
+    cameras.retain(|camera| !is_webcam(&camera.id));
+    cameras
+}
+
+/// libcamera's id of a webcam ends in the numbers of its vendor and its product, as in `…-1.2:1.0-046d:0825`.
+fn is_webcam(id: &str) -> bool {
+    let numbers = id.rsplit('-').next().and_then(|last| last.split_once(':'));
+    let is_number =
+        |text: &str| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    numbers.is_some_and(|(vendor, product)| is_number(vendor) && is_number(product))
 }
 
 #[derive(Debug)]
@@ -125,5 +143,29 @@ impl Kind for Libcamera {
             capture.clone(),
             self.0.clone(),
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_webcam;
+
+    #[test]
+    fn webcams_are_known_by_libcameras_id() {
+        for webcam in [
+            "\\_SB_.PCI0.RP05.PXSX-2.4:1.0-0bda:5844",
+            "/base/scb/pcie@7d500000/pci@0,0/usb@0,0-1.2:1.0-046d:0825",
+        ] {
+            assert!(is_webcam(webcam), "{webcam}");
+        }
+        for module in [
+            "/base/soc/i2c0mux/i2c@1/imx219@10",
+            "/base/axi/pcie@120000/rp1/i2c@88000/imx708@1a",
+            "Virtual0",
+            "-",
+            "",
+        ] {
+            assert!(!is_webcam(module), "{module}");
+        }
     }
 }

@@ -25,8 +25,10 @@ pub(crate) mod spec;
 mod supervise;
 pub(crate) mod tcp;
 mod unknown;
+pub(crate) mod v4l2;
 
 pub(crate) use commands::Commands;
+pub(crate) use local::modules;
 pub use pistreamer_local_camera::{Config, Mode, SourceError, Transform, WEDGED};
 pub use port::{Port, Report, Sink};
 pub use spec::{Spec, SpecError};
@@ -95,6 +97,8 @@ pub enum Layout<'a> {
     Nv12([Plane<'a>; 2]),
     /// 4:2:2 in one plane: Y Cb Y Cr.
     Yuyv(Plane<'a>),
+    /// Luminance alone.
+    Grey(Plane<'a>),
 }
 
 /// One plane of samples.

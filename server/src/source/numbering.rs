@@ -59,9 +59,9 @@ impl Numbering {
         self.give(self.next)
     }
 
-    /// Skips the seq of a frame that was dropped.
-    pub(super) fn skip(&mut self) {
-        self.next += 1;
+    /// Skips the seqs of frames that were dropped.
+    pub(super) fn skip(&mut self, frames: u64) {
+        self.next += frames;
     }
 
     /// The seq of a frame that has one of its own: that one while it rises. If it falls, its sender has restarted, and its
@@ -107,9 +107,9 @@ mod tests {
     fn what_was_left_out_does_not_renumber_the_rest() {
         let mut numbering = Numbering::default();
         assert_eq!(numbering.keep(5, 1, 0), Kept::New(5));
-        numbering.skip();
-        numbering.skip();
-        numbering.skip();
+        numbering.skip(1);
+        numbering.skip(1);
+        numbering.skip(1);
         assert_eq!(numbering.keep(6, 2, 0), Kept::New(6));
     }
 

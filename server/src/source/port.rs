@@ -94,10 +94,6 @@ impl Port {
     }
 
     /// Notes that a call of the device's driver begins, until what is returned is dropped. Such a call may never come back.
-    #[cfg_attr(
-        not(any(feature = "libcamera", test)),
-        expect(dead_code, reason = "no other source calls a driver in this process")
-    )]
     pub(crate) fn calls_driver(&self) -> Call<'_> {
         self.driver.calls()
     }
@@ -251,8 +247,13 @@ impl Port {
 
     /// Reports a broken picture that was dropped. It counts as produced: viewers see a gap in `seq`.
     pub fn broken(&self, reason: &str) {
-        self.numbering().skip();
+        self.numbering().skip(1);
         self.report(Report::Broken(reason));
+    }
+
+    /// Counts frames that the camera took and that nothing here has got: viewers see a gap in `seq`.
+    pub fn skipped(&self, frames: u32) {
+        self.numbering().skip(frames.into());
     }
 
     /// The camera's demand, to wait on.

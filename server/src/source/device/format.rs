@@ -55,6 +55,7 @@ impl Extents for Picture {
                 [luma, chroma, chroma]
             }
             Format::Nv12 => [luma, plane(width, half, stride, Samples::Chroma), None],
+            Format::Grey => [luma, None, None],
             Format::Yuyv => [plane(2 * width, height, stride, Samples::Both), None, None],
             Format::Mjpeg => [None; 3],
         };
@@ -71,6 +72,7 @@ impl Extents for Picture {
         match self.format {
             Format::Yuv420 => Layout::I420([next(), next(), next()]),
             Format::Nv12 => Layout::Nv12([next(), next()]),
+            Format::Grey => Layout::Grey(next()),
             Format::Yuyv | Format::Mjpeg => Layout::Yuyv(next()),
         }
     }

@@ -7,7 +7,7 @@
 
 use super::installed::{self, Version};
 use super::log;
-use super::pictures::Pictures;
+use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Port, SourceError, WEDGED};
 use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
 use pistreamer_local_camera::{Buffer, CameraDescription};
@@ -365,7 +365,7 @@ impl<'a> Capture<'a> {
                 let socket = Arc::clone(&self.socket);
                 let give_back = Arc::new(move |number| socket.send(&Order::Home(number)));
                 let buffers = std::mem::take(&mut self.buffers);
-                self.pictures = Some(Pictures::new(picture, buffers, give_back)?);
+                self.pictures = Some(Pictures::map(picture, buffers, give_back)?);
                 self.port.open(mode);
             }
             News::Controls(controls) => self.port.controls(&controls),

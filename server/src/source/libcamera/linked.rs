@@ -1,6 +1,6 @@
 //! The libcamera that this program is linked to, driven by a source's own thread.
 
-use super::pictures::Pictures;
+use crate::source::device::pictures::Pictures;
 use crate::source::{Port, SourceError};
 use pistreamer_local_camera::Filled;
 use pistreamer_local_camera::libcamera::{Opened, Owner};
@@ -60,7 +60,7 @@ impl Owner for PortOwner<'_> {
         let home = opened.home;
         let give_back = Arc::new(move |number| home.take(number));
         #[cfg_attr(not(test), expect(unused_mut, reason = "a test pretends something"))]
-        let mut pictures = Pictures::new(opened.picture, opened.buffers, give_back)?;
+        let mut pictures = Pictures::map(opened.picture, opened.buffers, give_back)?;
         #[cfg(test)]
         if self.pretends_full_range {
             pictures.pretend_full_range();

@@ -11,10 +11,7 @@ pub(crate) mod installed;
 mod linked;
 #[cfg(feature = "libcamera")]
 mod linked_log;
-mod loan;
 mod log;
-mod memory;
-mod pictures;
 mod rpicam;
 #[cfg(test)]
 #[cfg(feature = "libcamera")]

@@ -2,19 +2,19 @@
 //!
 //! Deciding between lending and copying belongs to [`super::pictures`].
 
+use super::copy::planes;
+use super::format::Extents;
 use super::memory::Memory;
-use crate::source::device::copy::planes;
-use crate::source::device::format::Extents;
 use crate::source::{Pixels, Yuv};
 use pistreamer_local_camera::Picture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Gives the camera the buffer with that number back.
-pub(super) type GiveBack = Arc<dyn Fn(usize) + Send + Sync>;
+pub(in crate::source) type GiveBack = Arc<dyn Fn(usize) + Send + Sync>;
 
-/// A picture in the camera's own memory. It holds no libcamera object, only the memory and the number of the request that
-/// waits for it; so it may outlive the camera.
+/// A picture in the camera's own memory. It holds nothing of the camera but that memory and the buffer's number; so it may
+/// outlive the camera.
 pub(super) struct Loan {
     picture: Picture,
     memory: Arc<Memory>,

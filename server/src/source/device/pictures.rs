@@ -1,11 +1,11 @@
 //! Makes pictures of a camera's filled buffers: JPEGs as they are, samples on loan, and copied where they cannot be lent.
 //!
-//! When there is a filled buffer belongs to `pistreamer_local_camera`.
+//! When there is a filled buffer belongs to what drives the camera.
 
+use super::copy::Copy;
+use super::format::read_jpeg;
 use super::loan::{GiveBack, Loan};
 use super::memory::Memory;
-use crate::source::device::copy::Copy;
-use crate::source::device::format::read_jpeg;
 use crate::source::{Image, Port, SourceError};
 use pistreamer_local_camera::{Buffer, Filled, Format, Picture};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 const KEPT: usize = 2;
 
 /// The pictures of an open camera.
-pub(super) struct Pictures {
+pub(in crate::source) struct Pictures {
     picture: Picture,
     buffers: Vec<Arc<Memory>>,
     give_back: GiveBack,
@@ -28,35 +28,44 @@ pub(super) struct Pictures {
 
 impl Pictures {
     /// Maps a camera's buffers. What is lent of them goes home by `give_back`.
-    pub(super) fn new(
+    ///
+    /// # Errors
+    /// Where their memory cannot be mapped, or is smaller than it is said to be.
+    pub(in crate::source) fn map(
         picture: Picture,
         buffers: Vec<Buffer>,
         give_back: GiveBack,
     ) -> Result<Self, SourceError> {
-        let buffers: Vec<_> = buffers
-            .into_iter()
-            .map(|buffer| Memory::map(buffer).map(Arc::new))
-            .collect::<Result<_, _>>()
-            .map_err(|error| {
-                SourceError::new(format!("the camera's buffers cannot be read: {error}"))
-            })?;
-        Ok(Self {
+        let buffers = buffers.into_iter().map(Memory::map);
+        let buffers = buffers.collect::<Result<_, _>>().map_err(|error| {
+            SourceError::new(format!("the camera's buffers cannot be read: {error}"))
+        })?;
+        Ok(Self::new(picture, buffers, give_back))
+    }
+
+    /// The pictures in buffers that are mapped already.
+    pub(in crate::source) fn new(
+        picture: Picture,
+        buffers: Vec<Memory>,
+        give_back: GiveBack,
+    ) -> Self {
+        Self {
             picture,
             spare: sync_channel(buffers.len()),
-            buffers,
+            buffers: buffers.into_iter().map(Arc::new).collect(),
             give_back,
             lent: Arc::default(),
-        })
+        }
     }
 
     /// Takes the samples for full range, as the virtual cameras' never are.
     #[cfg(all(test, feature = "libcamera"))]
-    pub(super) fn pretend_full_range(&mut self) {
+    pub(in crate::source) fn pretend_full_range(&mut self) {
         self.picture.limited = false;
     }
 
     /// Hands the picture of a filled buffer on. Returns true if that is lent, and goes home by itself.
-    pub(super) fn hand_on(&self, filled: Filled, port: &Port) -> bool {
+    pub(in crate::source) fn hand_on(&self, filled: Filled, port: &Port) -> bool {
         let Some(memory) = self.buffers.get(filled.number) else {
             return false;
         };
@@ -148,7 +157,7 @@ mod tests {
         let (home, homes) = std::sync::mpsc::channel();
         let give_back = Arc::new(move |number| home.send(number).unwrap());
         let buffers = (0..4).map(buffer).collect();
-        let pictures = Pictures::new(PICTURE, buffers, give_back).unwrap();
+        let pictures = Pictures::map(PICTURE, buffers, give_back).unwrap();
         let lent = |number| {
             let filled = Filled {
                 number,
@@ -191,7 +200,7 @@ mod tests {
                 planes: vec![place],
                 ..buffer(0)
             };
-            assert!(Pictures::new(PICTURE, vec![buffer], Arc::new(|_| {})).is_err());
+            assert!(Pictures::map(PICTURE, vec![buffer], Arc::new(|_| {})).is_err());
         }
     }
 }

@@ -1,0 +1,453 @@
+//! Which video devices there are, what each is, and how one is found again that was plugged in elsewhere.
+//!
+//! A node's number proves nothing: it changes with what is plugged in first. What does is in sysfs, which needs no udev.
+
+use super::sys::{About, Device};
+use pistreamer_protocol::text;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Drivers whose devices capture, but are parts of a camera that libcamera puts together, or no camera.
+const PARTS: [&str; 7] = [
+    "bcm2835-codec",
+    "bcm2835-isp",
+    "pispbe",
+    "rp1-cfe",
+    "rpi-hevc-dec",
+    "rpivid",
+    "unicam",
+];
+
+/// Where the kernel tells of video devices, and where they are opened.
+#[derive(Clone, Debug)]
+pub(super) struct System {
+    class: PathBuf,
+    dev: PathBuf,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self {
+            class: "/sys/class/video4linux".into(),
+            dev: "/dev".into(),
+        }
+    }
+}
+
+/// A video device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    /// As in `/dev`.
+    pub name: String,
+    /// What it is, wherever it is plugged in; where it is plugged in, if nothing else tells it from others.
+    pub key: String,
+    /// Its own serial number.
+    serial: Option<String>,
+}
+
+/// A camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Camera {
+    pub node: Node,
+    /// For people.
+    pub name: String,
+}
+
+impl System {
+    /// Every video device, by its number.
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        let entries = fs::read_dir(&self.class).into_iter().flatten().flatten();
+        let mut found: Vec<_> = entries
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let number: u32 = name.strip_prefix("video")?.parse().ok()?;
+                Some((number, Place::of(&entry.path()), name))
+            })
+            .collect();
+        found.sort_by_key(|(number, ..)| *number);
+        // Cheap cameras all have the same serial number.
+        let mut with_serial = HashMap::new();
+        for (_, place, _) in &found {
+            if place.index == 0 {
+                *with_serial.entry(place.by_serial()).or_insert(0) += 1;
+            }
+        }
+        let node = |(_, place, name): (u32, Place, String)| {
+            let unique = place
+                .by_serial()
+                .filter(|_| with_serial.get(&place.by_serial()) == Some(&1));
+            let mut key = unique.unwrap_or_else(|| place.by_port());
+            if place.index > 0 {
+                key += &format!("#{}", place.index);
+            }
+            Node {
+                name,
+                key,
+                serial: place.serial,
+            }
+        };
+        let mut nodes: Vec<_> = found.into_iter().map(node).collect();
+        // Where nothing else tells two of them apart, what they are called now has to.
+        let keys: Vec<_> = nodes.iter().map(|node| node.key.clone()).collect();
+        for node in &mut nodes {
+            if keys.iter().filter(|key| **key == node.key).count() > 1 {
+                node.key = format!("{}@{}", node.key, node.name);
+            }
+        }
+        nodes
+    }
+
+    /// Opens one.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(super) fn open(&self, node: &Node) -> io::Result<Device> {
+        Device::open(&self.dev.join(&node.name))
+    }
+
+    /// Every camera among them. Each device is opened for that.
+    pub(super) fn cameras(&self) -> Vec<Camera> {
+        let camera = |node: Node| {
+            let about = self.open(&node).and_then(|device| device.about()).ok()?;
+            is_camera(&about).then(|| Camera {
+                node,
+                name: name(&about),
+            })
+        };
+        self.nodes().into_iter().filter_map(camera).collect()
+    }
+
+    /// The first camera that is meant by that, or why it is none that can be used; `None` where none is plugged in.
+    pub(super) fn find(&self, which: &Which) -> Option<Result<Camera, String>> {
+        let is_meant = |node: &Node| match which {
+            Which::Any => true,
+            Which::Node(path) => self.node_at(path).is_some_and(|name| name == node.name),
+            Which::Key(key) => node.key == *key || node.serial.as_deref() == Some(key),
+        };
+        let mut refused = None;
+        for node in self.nodes().into_iter().filter(is_meant) {
+            let about = self.open(&node).and_then(|device| device.about());
+            match about {
+                Ok(about) if is_camera(&about) => {
+                    return Some(Ok(Camera {
+                        node,
+                        name: name(&about),
+                    }));
+                }
+                Ok(about) => {
+                    refused.get_or_insert(format!(
+                        "/dev/{} is no camera, but a part of one or something else (driver {})",
+                        node.name, about.driver
+                    ));
+                }
+                Err(error) => {
+                    refused = Some(self.why_not(&node, &error));
+                }
+            }
+        }
+        // Of any that is no camera nothing has to be told.
+        refused.filter(|_| !matches!(which, Which::Any)).map(Err)
+    }
+
+    /// Why a camera cannot be opened, and what to do.
+    pub(super) fn why_not(&self, node: &Node, error: &io::Error) -> String {
+        let path = self.dev.join(&node.name);
+        let path = path.display();
+        match error.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => {
+                format!("this user may not open {path}: add it to the group video")
+            }
+            Some(libc::EBUSY) => match holder(&self.dev.join(&node.name)) {
+                Some(program) => format!("{path} is in use by {program}: end that first"),
+                None => format!(
+                    "{path} is in use by another program: `sudo fuser -v {path}` says which one"
+                ),
+            },
+            Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => {
+                format!("{path} was unplugged")
+            }
+            _ => format!("{path} cannot be opened: {error}"),
+        }
+    }
+
+    /// What is said where [`Self::find`] finds none, with the cameras that there are.
+    pub(super) fn missing(&self, which: &Which) -> String {
+        let cameras = self.cameras();
+        let what = match which {
+            Which::Any => "no camera that V4L2 knows is plugged in".into(),
+            Which::Node(path) => format!("there is no camera at {}", path.display()),
+            Which::Key(key) => format!("no camera {key} is plugged in"),
+        };
+        let keys: Vec<_> = cameras
+            .iter()
+            .map(|camera| format!("{} ({})", camera.node.key, camera.name))
+            .collect();
+        if keys.is_empty() {
+            format!("{what}: check its cable")
+        } else {
+            format!("{what}; there are {}", keys.join(", "))
+        }
+    }
+
+    /// The node that a path leads to, as `/dev/v4l/by-id/…` does.
+    fn node_at(&self, path: &Path) -> Option<String> {
+        let path = fs::canonicalize(path).ok()?;
+        Some(path.file_name()?.to_str()?.to_owned())
+    }
+}
+
+/// Which camera is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Any,
+    /// What is there now.
+    Node(PathBuf),
+    /// A [`Node::key`] or a serial number.
+    Key(String),
+}
+
+impl Which {
+    /// As it is typed: a path, or what `pistreamer cameras` lists.
+    pub(super) fn typed(text: Option<&str>) -> Self {
+        match text {
+            None | Some("") => Self::Any,
+            Some(path) if path.starts_with('/') => Self::Node(path.into()),
+            Some(key) => Self::Key(key.into()),
+        }
+    }
+}
+
+/// Whether a device captures pictures of the world, by itself.
+fn is_camera(about: &About) -> bool {
+    about.captures && !PARTS.contains(&about.driver.as_str())
+}
+
+/// Many say their name twice: `C920: C920`.
+fn name(about: &About) -> String {
+    let (first, rest) = about.card.split_once(':').unwrap_or((&about.card, ""));
+    let twice = rest.trim().is_empty() || first.trim().starts_with(rest.trim());
+    let name = if twice { first } else { &about.card };
+    let name = text::plain(name.trim());
+    if name.is_empty() {
+        "camera".into()
+    } else {
+        name
+    }
+}
+
+/// Where a device is in sysfs.
+struct Place {
+    /// The port of a USB device, or what the driver calls another.
+    parent: String,
+    is_usb: bool,
+    vendor: String,
+    product: String,
+    serial: Option<String>,
+    /// Which of the devices of the same parent.
+    index: u32,
+}
+
+impl Place {
+    fn of(entry: &Path) -> Self {
+        let read = |path: PathBuf| {
+            let text = fs::read_to_string(path).ok()?;
+            // A device says of itself what it likes.
+            let text = text::plain(text.trim());
+            (!text.is_empty()).then_some(text)
+        };
+        // What it links to is the interface of a USB device, whose folder lies in that of the device.
+        let device = fs::canonicalize(entry.join("device")).unwrap_or_default();
+        let usb = device.parent().filter(|usb| usb.join("idVendor").exists());
+        let port = usb.and_then(Path::file_name);
+        let port = port.map(|port| port.to_string_lossy().into_owned());
+        let of_usb = |file: &str| usb.and_then(|usb| read(usb.join(file)));
+        let index = read(entry.join("index"));
+        Self {
+            parent: port
+                .or_else(|| read(entry.join("name")))
+                .unwrap_or_default(),
+            is_usb: usb.is_some(),
+            vendor: of_usb("idVendor").unwrap_or_default(),
+            product: of_usb("idProduct").unwrap_or_default(),
+            serial: of_usb("serial"),
+            index: index.and_then(|index| index.parse().ok()).unwrap_or(0),
+        }
+    }
+
+    fn by_serial(&self) -> Option<String> {
+        let serial = self.serial.as_ref()?;
+        Some(format!("usb:{}:{}:{serial}", self.vendor, self.product))
+    }
+
+    fn by_port(&self) -> String {
+        let kind = if self.is_usb { "usb-port" } else { "device" };
+        format!("{kind}:{}", self.parent)
+    }
+}
+
+/// The program that has the node open, as far as this user may see that.
+fn holder(path: &Path) -> Option<String> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let own = std::process::id().to_string();
+    for process in processes {
+        let number = process.file_name().into_string().ok()?;
+        let descriptors = fs::read_dir(process.path().join("fd"));
+        let mut descriptors = descriptors.into_iter().flatten().flatten();
+        let has_it = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|to| to == path);
+        if number != own && descriptors.any(has_it) {
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some(format!("{} (process {number})", name.trim()));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    /// A sysfs as kernels have it.
+    struct Sys(TempDir);
+
+    impl Sys {
+        fn new() -> Self {
+            let sys = Self(tempfile::tempdir().unwrap());
+            fs::create_dir(sys.0.path().join("class")).unwrap();
+            sys
+        }
+
+        fn system(&self) -> System {
+            System {
+                class: self.0.path().join("class"),
+                dev: "/nowhere".into(),
+            }
+        }
+
+        fn node(&self, number: u32, index: u32, device: &Path) {
+            let node = self.0.path().join("class").join(format!("video{number}"));
+            fs::create_dir(&node).unwrap();
+            fs::write(node.join("index"), format!("{index}\n")).unwrap();
+            symlink(device, node.join("device")).unwrap();
+        }
+
+        fn usb(&self, port: &str, serial: Option<&str>) -> PathBuf {
+            let device = self.0.path().join(port);
+            let interface = device.join(format!("{port}:1.0"));
+            fs::create_dir_all(&interface).unwrap();
+            fs::write(device.join("idVendor"), "046d\n").unwrap();
+            fs::write(device.join("idProduct"), "0825\n").unwrap();
+            if let Some(serial) = serial {
+                fs::write(device.join("serial"), serial).unwrap();
+            }
+            interface
+        }
+
+        fn keys(&self) -> Vec<String> {
+            let nodes = self.system().nodes();
+            let line = |node: Node| format!("{} {}", node.name, node.key);
+            nodes.into_iter().map(line).collect()
+        }
+    }
+
+    #[test]
+    fn a_camera_is_known_by_its_serial_number_wherever_it_is_plugged_in() {
+        for (number, port) in [(0, "1-1.4"), (11, "3-2")] {
+            let sys = Sys::new();
+            let device = sys.usb(port, Some("AB12\n"));
+            sys.node(number, 0, &device);
+            sys.node(number + 1, 1, &device);
+            assert_eq!(
+                sys.keys(),
+                [
+                    format!("video{number} usb:046d:0825:AB12"),
+                    format!("video{} usb:046d:0825:AB12#1", number + 1)
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn cameras_without_a_serial_number_of_their_own_are_known_by_their_port() {
+        let sys = Sys::new();
+        sys.node(10, 0, &sys.usb("1-1.1", Some("200901010001")));
+        sys.node(2, 0, &sys.usb("1-1.2", Some("200901010001")));
+        sys.node(3, 0, &sys.usb("1-1.3", None));
+        sys.node(4, 0, &sys.usb("1-1.4", Some("AB12")));
+        let platform = sys.0.path().join("vivid.0");
+        fs::create_dir(&platform).unwrap();
+        for (number, name) in [(5, "vivid-000-vid-cap"), (6, "grabber"), (7, "grabber")] {
+            sys.node(number, 0, &platform);
+            let node = sys.0.path().join(format!("class/video{number}"));
+            fs::write(node.join("name"), name).unwrap();
+        }
+        assert_eq!(
+            sys.keys(),
+            [
+                "video2 usb-port:1-1.2",
+                "video3 usb-port:1-1.3",
+                "video4 usb:046d:0825:AB12",
+                "video5 device:vivid-000-vid-cap",
+                "video6 device:grabber@video6",
+                "video7 device:grabber@video7",
+                "video10 usb-port:1-1.1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sysfs_that_is_not_there_or_odd_has_no_nodes() {
+        let sys = Sys::new();
+        for name in ["videox", "vbi0", "video"] {
+            fs::create_dir(sys.0.path().join("class").join(name)).unwrap();
+        }
+        assert!(sys.keys().is_empty());
+        assert_eq!(sys.system().find(&Which::Any), None);
+        let missing = sys.system().missing(&Which::Any);
+        assert!(missing.contains("check its cable"), "{missing}");
+        let nowhere = System {
+            class: "/nowhere".into(),
+            ..System::default()
+        };
+        assert!(nowhere.nodes().is_empty());
+    }
+
+    #[test]
+    fn parts_of_a_pipeline_are_no_cameras() {
+        let about = |driver: &str, captures| About {
+            driver: driver.into(),
+            card: String::new(),
+            bus: String::new(),
+            captures,
+        };
+        assert!(is_camera(&about("uvcvideo", true)));
+        assert!(is_camera(&about("bm2835 mmal", true)));
+        assert!(!is_camera(&about("uvcvideo", false)));
+        for driver in PARTS {
+            assert!(!is_camera(&about(driver, true)), "{driver}");
+        }
+    }
+
+    #[test]
+    fn names_are_said_once() {
+        let named = |card: &str| {
+            name(&About {
+                driver: String::new(),
+                card: card.into(),
+                bus: String::new(),
+                captures: true,
+            })
+        };
+        assert_eq!(named("HD Webcam C525"), "HD Webcam C525");
+        assert_eq!(
+            named("HD Pro Webcam C920: HD Pro Webcam"),
+            "HD Pro Webcam C920"
+        );
+        assert_eq!(named("Cam: infrared"), "Cam: infrared");
+        assert_eq!(named(" "), "camera");
+        assert_eq!(named("\u{1b}[2Jcam\n"), "[2Jcam");
+    }
+}

@@ -1,0 +1,379 @@
+//! One running camera: its buffers go round between the kernel, this thread, and those who hold its pictures.
+//!
+//! What it is asked for belongs to [`super::modes`].
+
+use super::modes::Offer;
+use super::sys::{Device, Taken};
+use crate::source::device::format::Extents;
+use crate::source::device::memory::Memory;
+use crate::source::device::pictures::Pictures;
+use crate::source::{Config, Mode, Port, SourceError, WEDGED};
+use crate::util::clock;
+use pistreamer_local_camera::{Filled, Format, Picture};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Two stay with the camera, one is encoded, and one waits for that.
+const BUFFERS: u32 = 5;
+
+/// How often the thread looks whether it is to stop, where nothing else wakes it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long stopping waits for pictures that are still being encoded: a descriptor that stays open keeps the node's number
+/// from the camera that comes back.
+const LAST_PICTURES: Duration = Duration::from_secs(1);
+
+/// Why a camera did not start.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// There is no room for this mode on its bus; there may be for another.
+    NoRoom,
+    /// Another program has it.
+    Busy(io::Error),
+    /// As told.
+    Failed(SourceError),
+}
+
+/// A running camera. It is stopped when this drops.
+pub(super) struct Stream {
+    /// Goes first: its memory is mapped.
+    pictures: Pictures,
+    buffers: Buffers,
+    /// What a whole picture has at least, in bytes.
+    least: usize,
+    pub(super) mode: Mode,
+    thinning: Option<Thinning>,
+    sequence: Option<u32>,
+}
+
+/// The buffers of a device. They are its own again when this drops, whatever failed before.
+struct Buffers(Arc<Device>);
+
+impl Drop for Buffers {
+    fn drop(&mut self) {
+        // Both fail where it was unplugged, and there is nothing to do about it.
+        if let Err(error) = self.0.stop() {
+            tracing::debug!("stopping the camera: {error}");
+        }
+        if let Err(error) = self.0.request_buffers(0) {
+            tracing::debug!("freeing the camera's buffers: {error}");
+        }
+        let deadline = Instant::now() + LAST_PICTURES;
+        while Arc::strong_count(&self.0) > 1 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Stream {
+    /// Starts a camera with that offer of its own.
+    ///
+    /// # Errors
+    /// Where it refuses.
+    pub(super) fn start(device: Device, offer: &Offer, wanted: &Config) -> Result<Self, Refusal> {
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error: io::Error| match error.raw_os_error() {
+                Some(libc::ENOSPC) => Refusal::NoRoom,
+                Some(libc::EBUSY) => Refusal::Busy(error),
+                Some(libc::ENODEV) => Refusal::Failed(SourceError::new("the camera was unplugged")),
+                _ => Refusal::Failed(SourceError::new(format!("{what} failed: {error}"))),
+            }
+        };
+        let set = device
+            .set_format(offer.fourcc, offer.size)
+            .map_err(failed("setting the camera's format"))?;
+        if set.pixel_format != offer.fourcc {
+            return Err(Refusal::Failed(SourceError::new(format!(
+                "the camera offers {} and gives {}",
+                offer.fourcc.escape_ascii(),
+                set.pixel_format.escape_ascii()
+            ))));
+        }
+        let fps = device.set_rate(offer.fps.unwrap_or(wanted.fps));
+        let fps = fps.or(offer.fps).unwrap_or(wanted.fps);
+        let picture = Picture {
+            width: set.width,
+            height: set.height,
+            stride: stride(offer.format, set.width, set.stride),
+            format: offer.format,
+            limited: !set.full_range,
+        };
+        let device = Arc::new(device);
+        let count = device
+            .request_buffers(BUFFERS)
+            .map_err(failed("allocating the camera's buffers"))?;
+        let buffers = Buffers(Arc::clone(&device));
+        let memories: Vec<_> = (0..count as usize)
+            .map(|number| {
+                let (offset, len) = device.buffer(number)?;
+                Memory::of_device(&*device, offset, len)
+            })
+            .collect::<io::Result<_>>()
+            .map_err(failed("mapping the camera's buffers"))?;
+        let home = Arc::clone(&device);
+        let pictures = Pictures::new(
+            picture,
+            memories,
+            Arc::new(move |number| {
+                // Where it fails the camera has ended, which the thread that takes pictures finds.
+                if let Err(error) = home.queue(number) {
+                    tracing::debug!(number, "giving the camera a buffer back: {error}");
+                }
+            }),
+        );
+        for number in 0..count as usize {
+            device
+                .queue(number)
+                .map_err(failed("giving the camera a buffer"))?;
+        }
+        device.start().map_err(failed("starting the camera"))?;
+        Ok(Self {
+            pictures,
+            buffers,
+            least: least(&picture),
+            mode: Mode {
+                width: set.width,
+                height: set.height,
+                fps: fps.min(wanted.fps),
+            },
+            thinning: Thinning::new(fps, wanted.fps),
+            sequence: None,
+        })
+    }
+
+    /// Hands on frames until the port's run is to end.
+    ///
+    /// # Errors
+    /// Where the camera is unplugged, fails, or is silent.
+    pub(super) fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        let device = Arc::clone(&self.buffers.0);
+        let patience = WEDGED.max(Duration::from_secs_f64(3.0 / self.mode.fps));
+        let mut sign = Instant::now();
+        while !port.demand().stopping() {
+            if sign.elapsed() > patience {
+                return Err(SourceError::new(format!(
+                    "the camera has delivered nothing for {} s",
+                    patience.as_secs()
+                )));
+            }
+            if !is_ready(&device)? {
+                continue;
+            }
+            let call = port.calls_driver();
+            let taken = device.take();
+            drop(call);
+            match taken {
+                Ok(taken) => {
+                    if self.done(taken, port) {
+                        sign = Instant::now();
+                    }
+                }
+                Err(error) => match error.raw_os_error() {
+                    // It was ready, and yet there is nothing: not so fast.
+                    Some(libc::EAGAIN) => {
+                        port.demand().sleep(Duration::from_millis(10));
+                    }
+                    Some(libc::ENODEV) => {
+                        return Err(SourceError::new("the camera was unplugged"));
+                    }
+                    _ => {
+                        return Err(SourceError::new(format!(
+                            "the camera's stream has ended: {error}"
+                        )));
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// A buffer is back from the camera. Returns true if it holds a picture.
+    fn done(&mut self, taken: Taken, port: &Port) -> bool {
+        let lost = self.sequence.replace(taken.sequence).map_or(0, |before| {
+            taken.sequence.wrapping_sub(before).saturating_sub(1)
+        });
+        // A camera that counts anew, or oddly, has lost none.
+        const PLAUSIBLE: u32 = 1000;
+        if (1..PLAUSIBLE).contains(&lost) {
+            tracing::debug!(lost, "the camera had no buffer for frames");
+            // Where frames are left out anyway, these may be some of them.
+            if port.demand().wanted() && self.thinning.is_none() {
+                port.skipped(lost);
+            }
+        }
+        let is_whole = !taken.damaged && taken.used >= self.least;
+        let lent = match is_whole {
+            true => {
+                let too_many = |thinning: &mut Thinning| !thinning.keeps(Instant::now());
+                let thinned = self.thinning.as_mut().is_some_and(too_many);
+                // Without consumers nothing is copied.
+                !thinned && port.demand().wanted() && self.hand_on(&taken, port)
+            }
+            false => {
+                port.broken(&if taken.damaged {
+                    "the camera marked the picture as damaged".into()
+                } else {
+                    format!(
+                        "the camera sent {} bytes of a picture of {}",
+                        taken.used, self.least
+                    )
+                });
+                false
+            }
+        };
+        if !lent {
+            let _call = port.calls_driver();
+            if let Err(error) = self.buffers.0.queue(taken.number) {
+                tracing::debug!("giving the camera a buffer back: {error}");
+            }
+        }
+        is_whole
+    }
+
+    fn hand_on(&self, taken: &Taken, port: &Port) -> bool {
+        let filled = Filled {
+            number: taken.number,
+            captured_us: captured_us(taken.timestamp_us),
+            used: Some(taken.used),
+        };
+        self.pictures.hand_on(filled, port)
+    }
+}
+
+/// Waits a little for a picture, or for the end of the stream.
+fn is_ready(device: &Device) -> Result<bool, SourceError> {
+    let wait = Timespec::try_from(LOOK).expect("it is short");
+    let mut ready = [PollFd::new(device, PollFlags::IN)];
+    match poll(&mut ready, Some(&wait)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(SourceError::new(format!(
+            "waiting for the camera failed: {error}"
+        ))),
+    }
+}
+
+/// Bytes from one line to the next, where the device may not have said.
+fn stride(format: Format, width: u32, told: u32) -> usize {
+    let of_samples = match format {
+        Format::Yuyv => 2 * width,
+        Format::Yuv420 | Format::Nv12 | Format::Grey | Format::Mjpeg => width,
+    };
+    told.max(of_samples) as usize
+}
+
+/// Bytes of a whole picture: up to its last sample, or enough that it can be a JPEG at all.
+fn least(picture: &Picture) -> usize {
+    let planes: Vec<_> = picture.planes().collect();
+    let Some((last, before)) = planes.split_last() else {
+        return 4;
+    };
+    let before: usize = before.iter().map(|plane| plane.stride * plane.lines).sum();
+    before + last.stride * (last.lines - 1) + last.row
+}
+
+/// Unix time in µs of a moment of CLOCK_MONOTONIC, where that is a plausible one; else now.
+fn captured_us(timestamp_us: Option<u64>) -> u64 {
+    // Both clocks are read one right after the other, for each frame: a step of the wall clock shows in the very next stamp.
+    let monotonic = clock_gettime(ClockId::Monotonic);
+    let monotonic_us = monotonic.tv_sec as u64 * 1_000_000 + monotonic.tv_nsec as u64 / 1000;
+    clock::now_us().saturating_sub(age_us(timestamp_us, monotonic_us))
+}
+
+fn age_us(timestamp_us: Option<u64>, now_us: u64) -> u64 {
+    let age = timestamp_us.and_then(|timestamp| now_us.checked_sub(timestamp));
+    age.filter(|age| u128::from(*age) < WEDGED.as_micros())
+        .unwrap_or(0)
+}
+
+/// Leaves out frames of a camera that is faster than asked.
+#[derive(Debug)]
+struct Thinning {
+    interval: Duration,
+    /// When the next frame is to be kept; `None` before the first one.
+    due: Option<Instant>,
+    /// A frame that is earlier than due by less than this is meant.
+    early: Duration,
+}
+
+impl Thinning {
+    /// For a camera of that rate; `None` where it keeps to the wanted one.
+    fn new(fps: f64, wanted: f64) -> Option<Self> {
+        const TOLERANCE: f64 = 1.05;
+        (fps > wanted * TOLERANCE).then(|| Self {
+            interval: Duration::from_secs_f64(1.0 / wanted),
+            due: None,
+            early: Duration::from_secs_f64(0.5 / fps),
+        })
+    }
+
+    fn keeps(&mut self, now: Instant) -> bool {
+        let due = self.due.unwrap_or(now);
+        if now + self.early < due {
+            return false;
+        }
+        // What was missed is not made up for.
+        self.due = Some((due + self.interval).max(now));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_is_too_fast_is_thinned_evenly() {
+        let start = Instant::now();
+        for (fps, wanted) in [(30.0, 10.0), (30.0, 20.0), (60.0, 25.0), (90.0, 5.0)] {
+            let mut thinning = Thinning::new(fps, wanted).unwrap();
+            let at = |frame: u32| start + Duration::from_secs_f64(f64::from(frame) / fps);
+            let kept = (0..(10.0 * fps) as u32)
+                .filter(|frame| thinning.keeps(at(*frame)))
+                .count();
+            let expected = 10.0 * wanted;
+            assert!(
+                (kept as f64 - expected).abs() <= 2.0,
+                "{fps} → {wanted}: {kept}"
+            );
+        }
+        assert!(Thinning::new(30.0, 29.97).is_none());
+        assert!(Thinning::new(25.0, 30.0).is_none());
+        // After a standstill there is no burst.
+        let mut thinning = Thinning::new(100.0, 10.0).unwrap();
+        assert!(thinning.keeps(start));
+        let late = start + Duration::from_secs(10);
+        let burst = (0..10).filter(|n| thinning.keeps(late + Duration::from_millis(10 * n)));
+        assert!(burst.count() <= 2);
+    }
+
+    #[test]
+    fn only_plausible_timestamps_are_believed() {
+        assert_eq!(age_us(Some(1_000_000), 1_020_000), 20_000);
+        assert_eq!(age_us(None, 1_020_000), 0);
+        assert_eq!(age_us(Some(1_020_001), 1_020_000), 0);
+        assert_eq!(age_us(Some(1), 10_000_000), 0);
+    }
+
+    #[test]
+    fn a_whole_picture_ends_with_its_last_sample() {
+        let picture = |format, stride| Picture {
+            width: 64,
+            height: 49,
+            stride,
+            format,
+            limited: true,
+        };
+        assert_eq!(least(&picture(Format::Yuyv, 128)), 128 * 49);
+        assert_eq!(least(&picture(Format::Yuyv, 160)), 160 * 48 + 128);
+        assert_eq!(least(&picture(Format::Nv12, 64)), 64 * 49 + 64 * 25);
+        assert_eq!(least(&picture(Format::Grey, 64)), 64 * 49);
+        assert_eq!(least(&picture(Format::Mjpeg, 0)), 4);
+        assert_eq!(stride(Format::Yuyv, 64, 0), 128);
+        assert_eq!(stride(Format::Nv12, 64, 96), 96);
+    }
+}

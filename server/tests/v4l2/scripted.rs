@@ -1,0 +1,102 @@
+//! A kernel that says what its own drivers here never say: this program's `ioctl`, which stands before the C library's, tells
+//! of an error that a test has asked for in place of calling the kernel, or afterwards that nothing was written.
+
+#![expect(unsafe_code, reason = "it takes the place of a function of C")]
+
+use crate::support::TestViewer;
+use crate::{frames, serve, vivid};
+use std::ffi::{c_int, c_ulong, c_void};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How often a call fails from now on.
+#[derive(Default)]
+struct Failing(AtomicU32);
+
+impl Failing {
+    fn next_is_it(&self) -> bool {
+        let fewer = |left: u32| left.checked_sub(1);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+            .is_ok()
+    }
+
+    fn times(&self, times: u32) {
+        self.0.store(times, Ordering::Relaxed);
+    }
+}
+
+static NO_ROOM: Failing = Failing(AtomicU32::new(0));
+static BUSY: Failing = Failing(AtomicU32::new(0));
+static EMPTY: Failing = Failing(AtomicU32::new(0));
+
+/// `_IOC_NR` of `VIDIOC_S_FMT`, `_DQBUF` and `_STREAMON`, whose type is `V`.
+const S_FMT: c_ulong = 5;
+const DQBUF: c_ulong = 17;
+const STREAMON: c_ulong = 18;
+
+#[unsafe(no_mangle)]
+extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
+    let number = (request >> 8 & 0xff == c_ulong::from(b'V')).then_some(request & 0xff);
+    let error = match number {
+        Some(STREAMON) if NO_ROOM.next_is_it() => Some(libc::ENOSPC),
+        Some(S_FMT) if BUSY.next_is_it() => Some(libc::EBUSY),
+        _ => None,
+    };
+    if let Some(error) = error {
+        // SAFETY: the place is the thread's own.
+        unsafe { *libc::__errno_location() = error };
+        return -1;
+    }
+    // SAFETY: the caller's arguments, as they are.
+    let result = unsafe { libc::syscall(libc::SYS_ioctl, fd, request, argument) } as c_int;
+    if number == Some(DQBUF) && result == 0 && EMPTY.next_is_it() {
+        const BYTES_USED: usize = 2;
+        // SAFETY: the argument is a v4l2_buffer, whose third word that is.
+        unsafe { *argument.cast::<u32>().add(BYTES_USED) = 0 };
+    }
+    result
+}
+
+/// What the camera has counted as broken.
+async fn broken(server: &crate::support::TestServer) -> u64 {
+    let status = server.json("/api/v1/status").await;
+    status["cameras"][0]["broken"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn where_the_bus_has_no_room_another_mode_is_taken_and_where_for_none_it_is_told() {
+    vivid::plugged_in();
+    NO_ROOM.times(1);
+    let server = serve(&["v4l2:/dev/video0"], "640x360", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    frames(&mut viewer, 3).await;
+    server.stop().await;
+
+    NO_ROOM.times(u32::MAX);
+    let server = serve(&["v4l2:/dev/video0"], "640x360", 15.0);
+    server
+        .camera_is(|camera| {
+            let reason = camera["reason"].as_str().unwrap_or_default();
+            reason.contains("no room") && reason.contains("plug it in elsewhere")
+        })
+        .await;
+    NO_ROOM.times(0);
+    server.camera_is(|camera| camera["state"] == "live").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_camera_that_is_busy_for_a_moment_is_live_and_empty_pictures_are_broken_ones() {
+    vivid::plugged_in();
+    BUSY.times(2);
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let seen = frames(&mut viewer, 3).await;
+    assert_eq!(broken(&server).await, 0);
+    EMPTY.times(3);
+    let after = frames(&mut viewer, 10).await;
+    assert_eq!(broken(&server).await, 3);
+    let taken = after[9].stamp.seq - seen[2].stamp.seq;
+    assert!(taken >= 13, "{taken}: the gap is not counted");
+    server.stop().await;
+}

@@ -1,0 +1,178 @@
+//! vivid, the kernel's virtual camera: its colours, and everything that it can be told to do wrong.
+
+use crate::support::TestViewer;
+use crate::{decoded, frames, load, open_devices, serve, set};
+use std::fs;
+use std::process::Command;
+use std::sync::Once;
+
+const NODE: &str = "/dev/video0";
+
+/// Two cameras, once for all tests.
+pub(crate) fn plugged_in() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        load(
+            "vivid",
+            &[
+                "n_devs=2",
+                "node_types=0x1,0x1",
+                "num_inputs=1,1",
+                "input_types=0x0,0x0",
+            ],
+        );
+    });
+}
+
+/// Takes all of vivid's devices away, or brings them back.
+fn driver(what: &str) {
+    fs::write(format!("/sys/bus/platform/drivers/vivid/{what}"), "vivid.0").unwrap();
+}
+
+/// The columns of the pattern: white, yellow, cyan, green, magenta, red, blue, black; at three quarters.
+const BARS: [[u8; 3]; 8] = [
+    [191, 191, 191],
+    [191, 191, 0],
+    [0, 191, 191],
+    [0, 191, 0],
+    [191, 0, 191],
+    [191, 0, 0],
+    [0, 0, 191],
+    [0, 0, 0],
+];
+
+#[tokio::test]
+async fn its_colours_are_shown_in_the_wanted_size_and_rate_with_the_time_of_capture() {
+    plugged_in();
+    let server = serve(&["v4l2"], "640x360", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let seen = frames(&mut viewer, 20).await;
+    let (width, height, rgb) = decoded(&seen[19].jpeg);
+    assert_eq!((width, height), (640, 360));
+    // Its own text stands above.
+    for (number, bar) in BARS.iter().enumerate() {
+        let at = (height * 9 / 10 * width + width * (2 * number + 1) / 16) * 3;
+        let pixel = &rgb[at..at + 3];
+        let near = pixel
+            .iter()
+            .zip(bar)
+            .all(|(is, wanted)| is.abs_diff(*wanted) <= 12);
+        assert!(near, "column {number} is {pixel:?} instead of {bar:?}");
+    }
+    let times: Vec<_> = seen.iter().map(|frame| frame.stamp.captured_us).collect();
+    let span = (times[19] - times[0]) as f64 / 1e6;
+    let taken = (seen[19].stamp.seq - seen[0].stamp.seq) as f64;
+    assert!((taken / span - 15.0).abs() < 1.5, "{} fps", taken / span);
+    let camera = server.camera().await;
+    assert_eq!(camera["state"], "live", "{camera}");
+    assert_eq!(camera["name"], "vivid", "{camera}");
+    assert_eq!(camera["source"], "v4l2", "{camera}");
+    server.stop().await;
+    assert_eq!(open_devices(), 0);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_told_and_the_camera_is_live_again() {
+    plugged_in();
+    let server = serve(&["v4l2"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let mut last = frames(&mut viewer, 3).await[2].stamp.seq;
+    for (control, reason) in [
+        (
+            "inject_fatal_streaming_error=1",
+            Some("the camera's stream has ended"),
+        ),
+        ("disconnect=1", Some("unplugged")),
+        ("inject_v4l2_buf_flag_error=1", None),
+    ] {
+        set(NODE, control);
+        if let Some(reason) = reason {
+            server
+                .camera_is(|camera| {
+                    let told = camera["reason"].as_str().unwrap_or_default();
+                    camera["state"] == "no-signal" && told.contains(reason)
+                })
+                .await;
+        }
+        if control.starts_with("disconnect") {
+            driver("unbind");
+            driver("bind");
+        }
+        server.camera_is(|camera| camera["state"] == "live").await;
+        let seen = frames(&mut viewer, 5).await;
+        assert!(seen[0].stamp.seq > last, "the seq falls after {control}");
+        last = seen[4].stamp.seq;
+    }
+    server.stop().await;
+    assert_eq!(open_devices(), 0);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_once_is_tried_again() {
+    plugged_in();
+    for control in ["vidioc_reqbufs", "vidioc_qbuf", "vidioc_streamon"] {
+        set(NODE, &format!("inject_{control}_error=1"));
+        let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+        let mut viewer = TestViewer::connect(&server).await;
+        frames(&mut viewer, 3).await;
+        server.stop().await;
+        assert_eq!(open_devices(), 0, "after {control}");
+    }
+}
+
+#[tokio::test]
+async fn a_camera_in_use_says_by_whom_and_is_live_once_it_is_free() {
+    plugged_in();
+    let mut other = Command::new("v4l2-ctl")
+        .args([
+            "--device",
+            NODE,
+            "--stream-mmap",
+            "--stream-count",
+            "100000",
+        ])
+        .spawn()
+        .unwrap();
+    let holds = format!("/proc/{}/fd", other.id());
+    let is_open = || {
+        let links = fs::read_dir(&holds).unwrap().flatten();
+        links
+            .filter_map(|link| fs::read_link(link.path()).ok())
+            .any(|path| path.ends_with("video0"))
+    };
+    while !is_open() {}
+    // It has the buffers a moment later.
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let by = format!("v4l2-ctl (process {})", other.id());
+    server
+        .camera_is(|camera| {
+            let reason = camera["reason"].as_str().unwrap_or_default();
+            reason.contains(&by) && reason.contains("end that first")
+        })
+        .await;
+    other.kill().unwrap();
+    other.wait().unwrap();
+    server.camera_is(|camera| camera["state"] == "live").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn two_cameras_are_two_and_one_that_is_not_there_says_which_ones_are() {
+    plugged_in();
+    let sources = ["v4l2:/dev/video0", "v4l2:/dev/video1", "v4l2:/dev/video7"];
+    let server = serve(&sources, "320x180", 10.0);
+    let cameras = server.json("/api/v1/cameras").await;
+    for number in [0, 1] {
+        let id = cameras["cameras"][number]["id"].as_str().unwrap();
+        let path = format!("/ws?camera={id}");
+        let mut viewer = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
+        frames(&mut viewer, 3).await;
+    }
+    let missing = &cameras["cameras"][2];
+    let reason = missing["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("there is no camera at /dev/video7") && reason.contains("(vivid)"),
+        "{reason}"
+    );
+    server.stop().await;
+}
