@@ -37,7 +37,7 @@ pub struct Options {
     /// Whether viewers on a WebSocket acknowledge, as the viewer in the browser does
     #[arg(long)]
     ack: bool,
-    /// What to measure: floor, packed, jpeg, mjpeg
+    /// What to measure: floor, floor-packed, packed, jpeg, mjpeg
     #[arg(long, value_delimiter = ',', default_value = "floor,jpeg,packed,mjpeg")]
     targets: Vec<String>,
     /// The program
@@ -104,10 +104,13 @@ impl Options {
             let jpeg = Wire::WebSocket(WireFormat::Jpeg);
             let (from, wire) = match name.as_str() {
                 "floor" => (From::Printed(floor.clone(), ""), jpeg),
+                "floor-packed" => (From::Printed(format!("{floor} --packed"), ""), packed),
                 "packed" => (From::Printed(server.clone(), "ws"), packed),
                 "jpeg" => (From::Printed(server.clone(), "ws"), jpeg),
                 "mjpeg" => (From::Printed(server.clone(), "stream.mjpg"), Wire::Mjpeg),
-                _ => bail!("there is no target {name}: choose from floor, packed, jpeg, mjpeg"),
+                _ => bail!(
+                    "there is no target {name}: choose from floor, floor-packed, packed, jpeg, mjpeg"
+                ),
             };
             targets.push(Target {
                 name: name.clone(),

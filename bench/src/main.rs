@@ -31,6 +31,9 @@ enum Command {
         /// Frames a second
         #[arg(long, default_value_t = 30.0)]
         fps: f64,
+        /// Pack each frame
+        #[arg(long)]
+        packed: bool,
     },
 }
 
@@ -41,10 +44,10 @@ fn main() -> anyhow::Result<()> {
         Command::Demand(options) => demand::run(&options),
         Command::Abuse(options) => abuse::run(&options),
         Command::Relay(options) => relay::run(&options),
-        Command::Floor { bytes, fps } => {
+        Command::Floor { bytes, fps, packed } => {
             let listener = TcpListener::bind("127.0.0.1:0")?;
             println!("http://{}/", listener.local_addr()?);
-            floor::serve(&listener, bytes, fps)
+            floor::serve(&listener, bytes, fps, packed)
         }
     }
 }
