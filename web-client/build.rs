@@ -1,5 +1,5 @@
 //! Makes the download smaller: leaves function names, a third of it, out of optimized WebAssembly, and comments and
-//! indentation out of the style sheet.
+//! spaces out of the style sheet.
 
 use std::path::Path;
 use std::{env, fs, io};
@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     )
 }
 
-/// A style sheet without comments, indentation and empty lines. No text in it looks like a comment.
+/// A style sheet without comments, and spaces only where they part something. No text in it looks like a comment.
 fn tight(style: &str) -> String {
     let mut bare = String::new();
     let mut rest = style;
@@ -31,6 +31,14 @@ fn tight(style: &str) -> String {
         rest = comment.split_once("*/").map_or("", |(_, after)| after);
     }
     bare.push_str(rest);
-    let lines = bare.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join("\n")
+    let mut tight = String::new();
+    for word in bare.split_whitespace() {
+        // Before a colon, a space makes another selector.
+        let is_parted = word.starts_with(['{', '}']) || tight.ends_with(['{', '}', ';', ',', ':']);
+        if !tight.is_empty() && !is_parted {
+            tight.push(' ');
+        }
+        tight.push_str(word);
+    }
+    tight.replace(";}", "}")
 }

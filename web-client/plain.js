@@ -5,7 +5,7 @@ const LOOK = 4000;
 /** ms between two pictures where they are fetched one by one. */
 const PACE = 150;
 
-/** The stream's address, found as src/address.rs finds the WebSocket's. Throws where there is none. */
+/** The stream's address, found as src/browser.js finds the WebSocket's. Throws where there is none. */
 function address(element, script) {
   const url = new URL((element.getAttribute("src") || ".").replace(/^ws(?=s?:)/i, "http"), script);
   if (!/^https?:/.test(url) || !["", "camera"].includes(url.username)) throw new Error("src is not an address");

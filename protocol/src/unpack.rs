@@ -6,8 +6,7 @@
 use crate::buffer::grow;
 use crate::pack::text_len;
 use crate::{crc, inverse, jpeg};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::{AsOut, STANDARD};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
@@ -132,8 +131,9 @@ impl Unpacker {
         // At most two bytes more than decoding fills, and inflate() bounded the text.
         grow(&mut self.jpeg, text_len / 4 * 3);
         let len = STANDARD
-            .decode_slice(text, &mut self.jpeg)
-            .map_err(|_| UnpackError::NotBase64)?;
+            .decode(text, self.jpeg.as_out())
+            .map_err(|_| UnpackError::NotBase64)?
+            .len();
         if len > self.limit {
             return Err(UnpackError::TooLarge { limit: self.limit });
         }

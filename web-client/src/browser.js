@@ -7,6 +7,36 @@ export function asked_camera(url) {
   return /\D/.test(camera ?? "") ? camera : undefined;
 }
 
+/** The WebSocket's schemes for an address with these: what comes over https comes over wss. */
+const SCHEMES = { "http:": "ws", "ws:": "ws", "https:": "wss", "wss:": "wss" };
+
+/** The WebSocket's address for an element's `src`, which is relative to the program's script, with what else its query is to
+ * say, for a page of that origin. Throws why there is none, for the author of the page. */
+export function socket_url(src, script, camera, ticket, wire, width, page = origin) {
+  let url = {};
+  try {
+    url = new URL(src ?? ".", script);
+  } catch {}
+  const { hostname, pathname, searchParams: query } = url;
+  const scheme = SCHEMES[url.protocol];
+  if (!scheme) throw "src is not an address: it begins with http:// or https://";
+  // Browsers open it for no page that came over https, but where it is on their own machine.
+  if (scheme === "ws" && page.startsWith("https:") && !/^((.*\.)?localhost|127\.[\d.]+|\[::1\])$/.test(hostname))
+    throw "this page came over https and the camera's address is http: start pistreamer with --tls, or open the page over http";
+  // ?key= takes no user name.
+  if (!["", "camera"].includes(url.username)) throw 'src has another user than camera: give a key as src="…?key=KEY"';
+  let key = url.password || /^#key=(.*)/.exec(url.hash)?.[1];
+  try {
+    // A literal percent sign stays as it is.
+    key = decodeURIComponent(key ?? "");
+  } catch {}
+  if (key && !query.has("key")) query.set("key", key);
+  for (const [name, value] of Object.entries({ camera, ticket, wire, width })) if (value != null) query.set(name, value);
+  // What is beside the stream names no folder above it.
+  const path = pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "");
+  return `${scheme}://${url.host}${path}/ws${String(query) && "?" + query}`;
+}
+
 /** Whether this is a phone or a tablet. */
 export function touch() {
   return matchMedia("(pointer: coarse)").matches;

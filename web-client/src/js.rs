@@ -1,6 +1,5 @@
 //! Browser resources as values: listeners and timers end when they drop. Nothing here knows about video.
 
-use crate::address::{self, Unusable};
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::closure::{Closure, IntoWasmClosure, WasmClosure};
 use wasm_bindgen::prelude::*;
@@ -41,6 +40,19 @@ pub fn answer(promise: &Promise) -> JsFuture {
 extern "C" {
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;
+    /// The WebSocket's address for an element's `src`, relative to that script, with what else its query is to say.
+    ///
+    /// # Errors
+    /// Why there is none, in words, for the author of the page.
+    #[wasm_bindgen(catch)]
+    pub fn socket_url(
+        src: Option<&str>,
+        script: &str,
+        camera: Option<&str>,
+        ticket: Option<&str>,
+        wire: Option<&str>,
+        width: Option<u32>,
+    ) -> Result<String, JsValue>;
 }
 
 #[wasm_bindgen]
@@ -84,43 +96,6 @@ pub fn script_url() -> String {
 pub fn beside_script(name: &str) -> Option<String> {
     let url = web_sys::Url::new_with_base(name, &script_url()).ok()?;
     Some(url.href())
-}
-
-/// The origin of the page, that of the page around it where it has none of its own, or `null`.
-pub fn origin() -> String {
-    get(&js_sys::global(), "origin")
-        .as_string()
-        .unwrap_or_default()
-}
-
-/// The WebSocket's address for an element's `src`, with what else its query is to say; what is relative is so to the
-/// program's script.
-///
-/// # Errors
-/// Why it leads to no stream, in words.
-pub fn socket_url(src: Option<&str>, said: &[(&str, Option<&str>)]) -> Result<String, JsValue> {
-    let words = |why: Unusable| JsValue::from(why.words());
-    let url = web_sys::Url::new_with_base(src.unwrap_or("."), &script_url())
-        .map_err(|_| words(Unusable::NoAddress))?;
-    let scheme = address::socket_scheme(&url.protocol()).map_err(words)?;
-    address::check_mixed(&origin(), scheme, &url.hostname()).map_err(words)?;
-    let path = address::socket_path(&url.pathname());
-    let query = url.search_params();
-    let (password, fragment) = (url.password(), url.hash());
-    let key = address::key(&url.username(), &password, &fragment).map_err(words)?;
-    if let Some(key) = key.filter(|_| !query.has("key")) {
-        // A literal percent sign stays as it is.
-        let key = js_sys::decode_uri_component(key).map_or_else(|_| key.to_owned(), String::from);
-        query.set("key", &key);
-    }
-    for (name, value) in said {
-        if let Some(value) = value {
-            query.set(name, value);
-        }
-    }
-    let query = query.to_string().as_string().unwrap_or_default();
-    let mark = if query.is_empty() { "" } else { "?" };
-    Ok(format!("{scheme}://{}{path}{mark}{query}", url.host()))
 }
 
 /// What a thrown value says.

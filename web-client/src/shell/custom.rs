@@ -60,14 +60,14 @@ impl Attributes {
         wire: Option<&str>,
         max_width: Option<u32>,
     ) -> Result<String, JsValue> {
-        let width = max_width.map(|width| width.to_string());
-        let said = [
-            ("camera", self.camera.as_deref()),
-            ("ticket", self.ticket.as_deref()),
-            ("wire", wire),
-            ("width", width.as_deref()),
-        ];
-        js::socket_url(self.src.as_deref(), &said)
+        js::socket_url(
+            self.src.as_deref(),
+            &js::script_url(),
+            self.camera.as_deref(),
+            self.ticket.as_deref(),
+            wire,
+            max_width,
+        )
     }
 
     /// Reads them.

@@ -174,9 +174,7 @@ impl Shell {
         };
         // Trackpads send a pinch as a wheel with ctrl, in much smaller steps.
         let unit = if event.ctrl_key() { unit * 3.0 } else { unit };
-        let by = (-event.delta_y() * unit / WHEEL_ZOOM)
-            .clamp(-1.0, 1.0)
-            .exp();
+        let by = js_sys::Math::exp((-event.delta_y() * unit / WHEEL_ZOOM).clamp(-1.0, 1.0));
         self.send(event::Event::Wheel(self.point(event), by));
     }
 

@@ -485,27 +485,3 @@ fn messages_are_read_as_the_protocol_writes_them() {
         assert_eq!(message::read(bad), None, "{bad}");
     }
 }
-
-#[wasm_bindgen_test]
-fn addresses_are_relative_to_the_script() {
-    let host = web_sys::window().unwrap().location().host().unwrap();
-    let url = |src, camera| js::socket_url(src, &[("camera", camera), ("ticket", None)]).unwrap();
-    assert_eq!(url(None, None), format!("ws://{host}/ws"));
-    assert_eq!(
-        url(Some("https://pi.local/cam/"), Some("front door")),
-        "wss://pi.local/cam/ws?camera=front+door"
-    );
-    assert_eq!(
-        url(Some("ws://pi.local:8000/ws?camera=1"), None),
-        "ws://pi.local:8000/ws?camera=1"
-    );
-    assert!(js::socket_url(Some("http://"), &[("camera", None), ("ticket", None)]).is_err());
-    // As programs have it, with what is escaped and with a percent sign that isn't.
-    for (password, key) in [("a%2Fb", "a%2Fb"), ("100%", "100%25")] {
-        let src = format!("http://camera:{password}@pi.local/");
-        assert_eq!(
-            js::socket_url(Some(&src), &[]).unwrap(),
-            format!("ws://pi.local/ws?key={key}")
-        );
-    }
-}

@@ -6,6 +6,7 @@
     reason = "a test fails where there is nothing to unwrap"
 )]
 
+mod address;
 mod attributes;
 mod camera;
 mod element;

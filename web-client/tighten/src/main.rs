@@ -1,9 +1,11 @@
 //! Makes what wasm-bindgen has written smaller. Trunk runs this after each build (`hooks` in Trunk.toml).
 //!
 //! A WebAssembly module and its script name each function that crosses between them by its name and a hash of 16 digits,
-//! hashes that gzip cannot shorten: here they become short names, on both sides. Custom sections, comments and
-//! indentation go. How the modules are compiled is decided in the workspace's `profile.viewer`.
+//! hashes that gzip cannot shorten: here they become short names, on both sides. So do the names that a script has for
+//! itself. Custom sections, comments and spaces go. How the modules are compiled is decided in the workspace's `profile.viewer`.
 
+mod lexer;
+mod locals;
 mod script;
 mod wasm;
 
@@ -36,7 +38,7 @@ fn tighten(folder: &Path) -> io::Result<()> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "js") {
             let text = fs::read_to_string(&path)?;
-            fs::write(&path, script::without_comments(&text))?;
+            fs::write(&path, locals::shorten(&text))?;
         }
     }
     Ok(())
@@ -49,7 +51,7 @@ fn rename(module: &Path, script: &Path) -> io::Result<()> {
         Error::new(ErrorKind::InvalidData, text)
     };
     let (tight, names) = wasm::tighten(&fs::read(module)?).map_err(because)?;
-    let renamed = script::rename(&fs::read_to_string(script)?, &names);
+    let renamed = script::plainer(&script::rename(&fs::read_to_string(script)?, &names));
     fs::write(module, tight)?;
     fs::write(script, renamed)
 }

@@ -1,10 +1,10 @@
 //! JavaScript, as wasm-bindgen and people write it: line by line, without understanding it.
 
+use crate::lexer::is_word;
 use std::collections::HashMap;
 
 /// The text with other names: of whole words, and of those alone.
 pub(crate) fn rename(text: &str, names: &HashMap<String, String>) -> String {
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
     let mut renamed = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(is_word) {
@@ -18,30 +18,34 @@ pub(crate) fn rename(text: &str, names: &HashMap<String, String>) -> String {
     renamed + rest
 }
 
-/// The text without indentation, empty lines, and comments that fill lines. What stands in a template that spans lines
-/// stays as it is.
-pub(crate) fn without_comments(text: &str) -> String {
-    let (mut kept, mut in_comment, mut in_template) = (String::new(), false, false);
-    for line in text.lines() {
-        let bare = if in_template { line } else { line.trim() };
-        if in_comment {
-            in_comment = !bare.ends_with("*/");
+/// What wasm-bindgen has written, in fewer words: without a variable for what is returned at once, and without a second way
+/// to start the program, which nothing takes.
+pub(crate) fn plainer(text: &str) -> String {
+    let (mut kept, mut lines) = (String::new(), text.lines().peekable());
+    while let Some(line) = lines.next() {
+        if line.starts_with("function initSync(") {
+            lines.by_ref().find(|line| *line == "}");
             continue;
         }
-        if !in_template {
-            if bare.starts_with("/*") {
-                in_comment = !bare.ends_with("*/");
-                continue;
-            }
-            if bare.is_empty() || bare.starts_with("//") {
-                continue;
-            }
+        let value =
+            (line.trim().strip_prefix("const ret = ")).and_then(|line| line.strip_suffix(';'));
+        let returned = lines
+            .peek()
+            .and_then(|next| next.trim().strip_prefix("return ")?.strip_suffix(';'));
+        let joined = match (value, returned) {
+            (Some(value), Some("ret")) => Some(format!("return {value};")),
+            (Some(value), Some(call)) => (call.strip_suffix("(ret)"))
+                .filter(|name| name.chars().all(is_word))
+                .map(|name| format!("return {name}({value});")),
+            _ => None,
+        };
+        if joined.is_some() {
+            lines.next();
         }
-        in_template ^= bare.matches('`').count() % 2 == 1;
-        kept.push_str(bare);
+        kept.push_str(joined.as_deref().unwrap_or(line));
         kept.push('\n');
     }
-    kept
+    kept.replace("export { initSync, ", "export { ")
 }
 
 #[cfg(test)]
@@ -62,12 +66,10 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_indentation_go_and_code_and_templates_stay() {
-        let text = "/** What\n * it does. */\n// why\nexport function f() {\n    /* one line */\n    \
-                    return `a\n      // no comment\n\n  b`; // because\n}\n";
-        assert_eq!(
-            without_comments(text),
-            "export function f() {\nreturn `a\n      // no comment\n\n  b`; // because\n}\n"
-        );
+    fn what_is_returned_at_once_is_no_variable_and_there_is_one_way_to_start() {
+        let text = "  const ret = a(b);\n  return f(ret);\nconst ret = 1;\nreturn ret;\nconst ret = 2;\nreturn ret + 1;\n\
+                    function initSync(module) {\n    x();\n}\nexport { initSync, init as default };\n";
+        let plain = "return f(a(b));\nreturn 1;\nconst ret = 2;\nreturn ret + 1;\nexport { init as default };\n";
+        assert_eq!(plainer(text), plain);
     }
 }
