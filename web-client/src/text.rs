@@ -32,6 +32,15 @@ pub fn tenths(value: f64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// An age in ms: `12 ms`, `1.2 s`.
+pub fn age(ms: f64) -> String {
+    if ms < 999.5 {
+        format!("{} ms", ms.round() as u64)
+    } else {
+        format!("{} s", tenths(ms / 1000.0))
+    }
+}
+
 /// A length of time in whole seconds: `7 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
 pub fn duration(ms: f64) -> String {
     let s = (ms.max(0.0) / 1000.0) as u64;
@@ -114,6 +123,10 @@ mod tests {
         assert_eq!(duration(200_000.0), "3 min 20 s");
         assert_eq!(duration(7_500_000.0), "2 h 5 min");
         assert_eq!(duration(356_400_000.0), "4 d 3 h");
+        assert_eq!(age(0.4), "0 ms");
+        assert_eq!(age(999.4), "999 ms");
+        assert_eq!(age(999.5), "1.0 s");
+        assert_eq!(age(12_340.0), "12.3 s");
         assert_eq!(stopwatch(7_000.0), "0:07");
         assert_eq!(stopwatch(3_723_000.0), "1:02:03");
     }

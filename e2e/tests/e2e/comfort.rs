@@ -47,6 +47,31 @@ async fn text_is_as_large_as_the_browser_is_set_to() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_badge_says_how_old_the_picture_is_quietly_and_keeps_its_width() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = open_live(&browser, &server).await?;
+    page.wait_for("/^\\d+ ms$/.test(part('#age').textContent)")
+        .await?;
+    // Nobody has it read out each second.
+    ensure!(page.eval("part('#age').ariaHidden").await? == "true");
+    ensure!(page.eval("part('#say').textContent").await? == "Live");
+    let width = "(text => {
+        part('#age').textContent = text;
+        return part('#badge').offsetWidth;
+    })";
+    let widths = format!("new Set(['7 ms', '42 ms', '888 ms', '1.2 s'].map({width})).size");
+    ensure!(
+        page.eval(&widths).await? == 1,
+        "the badge changes its width"
+    );
+    page.eval_clicked("part('#b-pause').click()").await?;
+    page.wait_state("paused").await?;
+    ensure!(page.eval("part('#age').textContent").await? == "");
+    Ok(())
+}
+
+#[tokio::test]
 async fn around_the_picture_it_is_dark_in_every_scheme() -> Result<()> {
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;

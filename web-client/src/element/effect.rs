@@ -27,6 +27,8 @@ pub enum Effect {
     Panels(Pane),
     /// Show the state.
     Show(Shown),
+    /// Show the age of the picture; nothing where that is not known.
+    Age(String),
     /// Show the camera's name.
     Name(String),
     /// Lay the picture onto the stage.

@@ -267,8 +267,9 @@ impl Element {
         }
     }
 
-    fn show_numbers(&self, now: f64, out: &mut Effects) {
+    fn show_numbers(&mut self, now: f64, out: &mut Effects) {
         let figures = self.picture.figures(now, self.status.is_live(), out);
+        self.status.show_age(now, figures.age, out);
         if let Some(ms) = self.capture.recorded(now) {
             out.push(Effect::RecordingTime(ms));
         }

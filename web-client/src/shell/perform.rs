@@ -38,6 +38,7 @@ impl Shell {
                     self.set_data("state", shown.kind.name());
                 }
             }
+            Effect::Age(age) => chrome.write("age", &age),
             Effect::Name(name) => chrome.show_name(&name),
             Effect::Layout(layout, zoom) => chrome.show_picture(&layout, zoom),
             Effect::Settings(settings, controls) => chrome.show_settings(&settings, controls),

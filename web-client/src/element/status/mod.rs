@@ -9,12 +9,14 @@ mod machine;
 pub use kind::Kind;
 
 use super::effect::{Effect, Effects, Order, Tell};
-use crate::text::words;
+use crate::text::{self, words};
 use machine::Machine;
 use pistreamer_protocol::message::Hello;
 
 pub(super) use machine::Action;
 
+/// The shortest time in ms for which an age is shown.
+const AGE: f64 = 1000.0;
 /// The longest delay of a check for staleness, in ms.
 const LONGEST_WAIT: f64 = 60_000.0;
 
@@ -60,6 +62,8 @@ pub struct Status {
     connection: u32,
     /// Whether the server has let this connection in.
     greeted: bool,
+    /// The age that is shown, and since when.
+    age: (String, f64),
     name: String,
 }
 
@@ -78,6 +82,7 @@ impl Status {
             awaits_stale: false,
             connection: 0,
             greeted: false,
+            age: (String::new(), now),
             name: String::new(),
         }
     }
@@ -160,6 +165,18 @@ impl Status {
         }
     }
 
+    /// Shows how old a live picture is, in ms, where that is known and makes sense. Its number changes once a second.
+    pub(super) fn show_age(&mut self, now: f64, age: Option<f64>, out: &mut Effects) {
+        let known = age.filter(|age| self.is_live() && *age >= 0.0);
+        let words = known.map_or_else(String::new, text::age);
+        let (shown, since) = &self.age;
+        let is_due = words.is_empty() || shown.is_empty() || now - since >= AGE;
+        if is_due && *shown != words {
+            out.push(Effect::Age(words.clone()));
+            self.age = (words, now);
+        }
+    }
+
     /// Shows the state where it has changed, and tells it where that is news.
     pub(super) fn show(&mut self, now: f64, has_picture: bool, out: &mut Effects) {
         let state = self.machine.state(now);
@@ -192,6 +209,9 @@ impl Status {
             let reason = state.reason.to_owned();
             out.push(Effect::Tell(Tell::State(state.kind.name(), reason.clone())));
             (self.told, self.reason) = (Some(face.kind), reason);
+        }
+        if !live {
+            self.show_age(now, None, out);
         }
         if !self.awaits_stale
             && let Some(at) = self.machine.stale_at(now)

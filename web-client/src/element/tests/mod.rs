@@ -1,5 +1,6 @@
 //! What [`Element::update`] promises, without a browser.
 
+mod age;
 #[cfg(not(target_family = "wasm"))]
 mod any;
 mod choosing;
