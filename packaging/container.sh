@@ -3,12 +3,17 @@
 # their own loopback. Sourced, by a script that has set $here, $directory and $package.
 mkdir -p "$directory"
 
-# debian SUITE WITH PACKAGES: a fresh one with the package in it, in $root. It is kept under a name that says with what.
+# debian SUITE WITH PACKAGES [ARCHITECTURE]: a fresh one with the package in it, in $root. It is kept under a name that says with
+# what, and starts with systemd where it is this machine's architecture.
 debian() {
     made=$directory/$1-with-$2.tar
     if [ ! -e "$made" ]; then
-        echo "making a Debian ($1) ..."
-        mmdebstrap --quiet --format=tar --variant=minbase --include="systemd,systemd-sysv,curl,$3" "$1" "$made.new"
+        echo "making a Debian ($1${4:+ for $4}) ..."
+        # An emulated one takes seconds for each package more.
+        if [ "${4:-}" ]; then how="--architectures=$4 --variant=essential" includes=curl,$3
+        else how=--variant=minbase includes=curl,systemd,systemd-sysv,$3; fi
+        # shellcheck disable=SC2086 # one option or two
+        mmdebstrap --quiet --format=tar $how --include="$includes" "$1" "$made.new"
         mv "$made.new" "$made"
     fi
     root=$directory/root
@@ -73,4 +78,11 @@ finished() {
 boot() {
     start "$1" --private-network
     finished
+}
+
+# run SCRIPT: has it run in $root without starting that, and says how it went.
+run() {
+    put_inside "$1"
+    timeout 900 systemd-nspawn --register=no --keep-unit --quiet --private-network --as-pid2 --pipe --directory="$root" \
+        /usr/local/bin/test-inside
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # by whom it is sourced
 # What the scripts begin with that look at a package inside a container.
-set -euo pipefail
-trap 'echo "FAILED at line $LINENO: $BASH_COMMAND"; log' ERR
+set -Eeuo pipefail
+trap 'echo "FAILED at line $LINENO, called from ${BASH_LINENO[*]}: $BASH_COMMAND"; log' ERR
 say() { printf '\n== %s\n' "$*"; }
 log() { journalctl --no-pager -u pistreamer | tail -n 40; }
 # until_true COMMAND...: within half a minute.
