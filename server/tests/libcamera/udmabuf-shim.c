@@ -108,7 +108,8 @@ int ioctl(int fd, unsigned long request, ...)
 	void *argument = va_arg(arguments, void *);
 	va_end(arguments);
 	int result = REAL(int (*)(int, unsigned long, ...))(fd, request, argument);
-	if (result >= 0 || errno != ENOTTY)
+	/* What has no driver. An emulator answers what it does not know with ENOSYS. */
+	if (result >= 0 || (errno != ENOTTY && errno != ENOSYS))
 		return result;
 	if (request == UDMABUF_CREATE)
 		return fcntl(((struct udmabuf_create *)argument)->memfd, F_DUPFD_CLOEXEC, 0);
