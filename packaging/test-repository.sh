@@ -29,6 +29,10 @@ if "$here/repository.sh" "$packages" "$directory/served" nobody@pistreamer.examp
     echo "a repository is made without a key"
     exit 1
 fi
+if PISTREAMER_SIGNING_KEY=nobody@pistreamer.example "$here/../dev" package repository; then
+    echo "./dev says that a repository is made without a key"
+    exit 1
+fi
 apt update
 sed -i 's/^Description: .*/Description: another program/' "$directory"/served/dists/stable/main/binary-amd64/Packages
 rm "$directory"/served/dists/stable/main/binary-amd64/Packages.gz
