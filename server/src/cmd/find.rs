@@ -3,7 +3,7 @@
 use super::process::{finish, one_core, shutdown_signal};
 use crate::lan::{self, Found};
 use crate::{cli, stdout};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Prints the list.
 ///
@@ -14,20 +14,19 @@ pub(super) fn run(typed: &cli::Find) -> anyhow::Result<()> {
     if !(0.1..=60.0).contains(&seconds) {
         anyhow::bail!("--seconds of {seconds} is not possible: choose one from 0.1 to 60");
     }
+    let asked = Instant::now();
     let found = finish(one_core()?, async {
         let stop = shutdown_signal()?;
-        tokio::select! {
-            found = lan::find(Duration::from_secs_f64(seconds)) => Ok(found?),
-            () = stop => Ok(Vec::new()),
-        }
+        Ok(lan::find(Duration::from_secs_f64(seconds), stop).await?)
     })?;
     if typed.json {
         return Ok(stdout::print(&(serde_json::to_string(&found)? + "\n"))?);
     }
     if found.is_empty() {
         anyhow::bail!(
-            "no server was found in {seconds} s: those that have  announce = true  or --announce are, on this network, where \
-             it lets multicast through"
+            "no server was found in {:.1} s: those that have  announce = true  or --announce are, on this network, where \
+             it lets multicast through, and this machine's firewall the answers: UDP from port 5353",
+            asked.elapsed().as_secs_f64()
         );
     }
     Ok(stdout::print(&found.iter().map(line).collect::<String>())?)

@@ -15,11 +15,11 @@ const ASK: Duration = Duration::from_secs(1);
 const MOST: usize = 256;
 const MOST_AT_ONE: usize = 16;
 
-/// Asks each network of this machine for that long.
+/// Asks each network of this machine for that long, or until told to stop: what was found by then.
 ///
 /// # Errors
 /// Where this machine is on none.
-pub(crate) async fn find(time: Duration) -> io::Result<Vec<Found>> {
+pub(crate) async fn find(time: Duration, stop: impl Future<Output = ()>) -> io::Result<Vec<Found>> {
     let links = links().await;
     if links.is_empty() {
         let text = "this machine is on no network: it has no IPv4 address but its own";
@@ -29,9 +29,11 @@ pub(crate) async fn find(time: Duration) -> io::Result<Vec<Found>> {
     let (mut ask, end) = (interval(ASK), Instant::now() + time);
     let mut found: Vec<(Ipv4Addr, Found)> = Vec::new();
     let mut bytes = vec![0; LARGEST];
+    let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             () = sleep_until(end) => break,
+            () = &mut stop => break,
             _ = ask.tick() => {
                 for link in &links {
                     if let Err(error) = send(&socket, link, &search).await {
