@@ -31,7 +31,8 @@ pub(crate) async fn announce(offer: Offer, until: CancellationToken) {
                 tracing::debug!(%error, "avahi-daemon does not announce this server any more");
                 // Where it has gone, this server does it itself.
                 match error {
-                    CallError::Refused(error) if !is_gone(&error) => {
+                    // What was this server's once is refused to it where another avahi-daemon gave it to another program.
+                    CallError::Refused(error) if !is_gone(&error) && !avahi.is_others(&error) => {
                         format!("avahi-daemon refuses: {error}")
                     }
                     _ => {
@@ -42,7 +43,7 @@ pub(crate) async fn announce(offer: Offer, until: CancellationToken) {
                     }
                 }
             }
-            Some(Err(_)) => {
+            Some(Err(no_avahi)) => {
                 let comes = until.child_token();
                 let (announced, ()) = tokio::join!(
                     async {
@@ -59,7 +60,9 @@ pub(crate) async fn announce(offer: Offer, until: CancellationToken) {
                     Ok(()) if until.is_cancelled() => return,
                     Ok(()) => continue,
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                        "another program has port 5353, and it is no avahi-daemon".into()
+                        format!(
+                            "another program has port 5353, and avahi-daemon cannot be asked: {no_avahi}"
+                        )
                     }
                     Err(error) => error.to_string(),
                 }

@@ -26,6 +26,8 @@ const FAILURE: u32 = 4;
 pub(super) struct Avahi {
     bus: Bus,
     group: String,
+    /// Whether the group was this server's so far.
+    is_own: bool,
 }
 
 impl Avahi {
@@ -36,7 +38,16 @@ impl Avahi {
         let method = method("/", "org.freedesktop.Avahi.Server", "EntryGroupNew");
         let answer = bus.call(&method, "", &Fields::default()).await?;
         let group = answer.text().unwrap_or_default().to_owned();
-        Ok(Self { bus, group })
+        Ok(Self {
+            bus,
+            group,
+            is_own: false,
+        })
+    }
+
+    /// Whether an error says that the group, which was this server's, is another program's by now.
+    pub(super) fn is_others(&self, error: &str) -> bool {
+        self.is_own && error.ends_with(".AccessDenied")
     }
 
     /// Announces, and keeps up with what there is to tell. Ends where avahi-daemon does not have it any more.
@@ -131,7 +142,9 @@ impl Avahi {
         body: &Fields,
     ) -> Result<Answer, CallError> {
         let method = method(&self.group, "org.freedesktop.Avahi.EntryGroup", name);
-        self.bus.call(&method, signature, body).await
+        let answer = self.bus.call(&method, signature, body).await?;
+        self.is_own = true;
+        Ok(answer)
     }
 }
 

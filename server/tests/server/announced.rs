@@ -13,11 +13,11 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// A machine: a network of its own, which ends with this.
-struct Machine(Running);
+pub(crate) struct Machine(pub(crate) Running);
 
 impl Machine {
     /// `None` where this is not root's machine: only root makes networks.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let mut holder = Command::new("unshare");
         holder.args([
             "--net",
@@ -34,9 +34,15 @@ impl Machine {
     }
 
     /// Two of them with a wire between, on which they are 10.77.0.1 and 10.77.0.2.
-    fn two() -> Option<[Self; 2]> {
+    pub(crate) fn two() -> Option<[Self; 2]> {
         let two = [Self::new()?, Self::new()?];
-        let [one, other] = two.each_ref().map(|machine| machine.0.0.id().to_string());
+        Self::join(two.each_ref());
+        Some(two)
+    }
+
+    /// Plugs the wire in.
+    pub(crate) fn join(two: [&Self; 2]) {
+        let [one, other] = two.map(|machine| machine.0.0.id().to_string());
         let wire = ["link", "add", "wire", "netns", &one, "type", "veth"];
         let far = ["peer", "name", "wire", "netns", &other];
         let made = Command::new("ip").args(wire).args(far).status().unwrap();
@@ -45,11 +51,10 @@ impl Machine {
             machine.run(&["ip", "addr", "add", address, "dev", "wire"]);
             machine.run(&["ip", "link", "set", "wire", "up"]);
         }
-        Some(two)
     }
 
     /// A command on it, without a system bus unless one is given.
-    fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--net=/proc/{}/ns/net", self.0.0.id()))
@@ -61,13 +66,13 @@ impl Machine {
         command
     }
 
-    fn run(&self, command: &[&str]) {
+    pub(crate) fn run(&self, command: &[&str]) {
         let status = self.command(command[0]).args(&command[1..]).status();
         assert!(status.unwrap().success(), "{command:?}");
     }
 
     /// A server that announces itself, with what it logs, line by line.
-    fn serve(&self, bus: Option<&Path>, flags: &[&str]) -> (Running, Receiver<String>) {
+    pub(crate) fn serve(&self, bus: Option<&Path>, flags: &[&str]) -> (Running, Receiver<String>) {
         let mut command = self.command(env!("CARGO_BIN_EXE_pistreamer"));
         command.args(["--source", "pattern", "--no-auth", "--announce"]);
         if let Some(bus) = bus {
@@ -83,7 +88,7 @@ impl Machine {
     }
 
     /// What `pistreamer find` lists here, once it lists as many as that.
-    fn find(&self, count: usize) -> Vec<Value> {
+    pub(crate) fn find(&self, count: usize) -> Vec<Value> {
         let asked = Instant::now();
         loop {
             let mut find = self.command(env!("CARGO_BIN_EXE_pistreamer"));
@@ -99,7 +104,7 @@ impl Machine {
     }
 }
 
-const BUS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
+pub(crate) const BUS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
 
 fn log_of(child: &mut Child) -> Receiver<String> {
     let (send, lines) = channel();
@@ -115,7 +120,7 @@ fn log_of(child: &mut Child) -> Receiver<String> {
 }
 
 /// The line of a log that has this in it.
-fn until(log: &Receiver<String>, said: &str) -> String {
+pub(crate) fn until(log: &Receiver<String>, said: &str) -> String {
     let mut lines = Vec::new();
     loop {
         let line = log.recv_timeout(PATIENCE);
@@ -171,6 +176,10 @@ fn a_port_that_another_program_has_keeps_a_server_from_nothing_but_being_announc
     let (mut second, log) = machine.serve(None, &["--listen", "8001"]);
     let said = until(&log, "not announced on the local network");
     assert!(said.contains("another program has port 5353"), "{said}");
+    assert!(
+        said.contains("avahi-daemon cannot be asked: D-Bus: "),
+        "{said}"
+    );
     let mut grab = machine.command(env!("CARGO_BIN_EXE_pistreamer"));
     let grabbed = grab
         .args(["grab", "ws://127.0.0.1:8001", "--count", "1"])
@@ -275,14 +284,14 @@ fn a_flood_of_questions_is_not_remembered_and_does_not_stop_the_pictures() {
 }
 
 /// The system's bus of a machine, and its avahi-daemon.
-struct Avahi {
-    directory: TempDir,
-    daemon: Running,
+pub(crate) struct Avahi {
+    pub(crate) directory: TempDir,
+    pub(crate) daemon: Running,
     _bus: Running,
 }
 
 impl Avahi {
-    fn start(machine: &Machine) -> Self {
+    pub(crate) fn start(machine: &Machine) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().display();
         let bus = format!(
@@ -312,7 +321,7 @@ impl Avahi {
     }
 
     /// The daemon, once it has looked at its networks. Its files are its own.
-    fn daemon(machine: &Machine, directory: &Path) -> Running {
+    pub(crate) fn daemon(machine: &Machine, directory: &Path) -> Running {
         let own =
             "mount -t tmpfs none /run && mount -t tmpfs none /etc/avahi/services && exec \"$@\"";
         let mut daemon = machine.command("unshare");
@@ -335,7 +344,7 @@ impl Avahi {
         Running(daemon)
     }
 
-    fn bus(&self) -> PathBuf {
+    pub(crate) fn bus(&self) -> PathBuf {
         self.directory.path().join("bus")
     }
 
