@@ -15,9 +15,8 @@ use tokio::time::timeout;
 pub(super) struct Link {
     /// The interface's number.
     pub(super) index: u32,
-    /// The address from which is sent: multicast goes over IPv4 here.
-    pub(super) from: Ipv4Addr,
-    netmask: Ipv4Addr,
+    /// An address of this machine and the netmask, for each network there: multicast goes over IPv4 here.
+    nets: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// All addresses that this machine has there.
     pub(super) addresses: Vec<IpAddr>,
 }
@@ -25,7 +24,8 @@ pub(super) struct Link {
 impl Link {
     /// Whether an address is on it.
     pub(super) fn has(&self, address: Ipv4Addr) -> bool {
-        (self.from.to_bits() ^ address.to_bits()) & self.netmask.to_bits() == 0
+        let mut nets = self.nets.iter();
+        nets.any(|(own, netmask)| (own.to_bits() ^ address.to_bits()) & netmask.to_bits() == 0)
     }
 }
 
@@ -41,16 +41,22 @@ fn of(interfaces: &[Interface]) -> Vec<Link> {
         if interface.is_loopback() || interface.is_p2p() {
             continue;
         }
-        if let (IfAddr::V4(address), Some(index)) = (&interface.addr, interface.index)
-            && !links.iter().any(|link| link.index == index)
-        {
-            let on_it = interfaces.iter().filter(|other| other.index == Some(index));
-            links.push(Link {
-                index,
-                from: address.ip,
-                netmask: address.netmask,
-                addresses: on_it.map(Interface::ip).collect(),
-            });
+        let (IfAddr::V4(address), Some(index)) = (&interface.addr, interface.index) else {
+            continue;
+        };
+        let net = (address.ip, address.netmask);
+        match links.iter_mut().find(|link| link.index == index) {
+            // Another address of the same network is heard by the same machines.
+            Some(link) if link.has(address.ip) => {}
+            Some(link) => link.nets.push(net),
+            None => {
+                let on_it = interfaces.iter().filter(|other| other.index == Some(index));
+                links.push(Link {
+                    index,
+                    nets: vec![net],
+                    addresses: on_it.map(Interface::ip).collect(),
+                });
+            }
         }
     }
     links
@@ -74,12 +80,28 @@ pub(super) fn join(socket: &UdpSocket, link: &Link) -> io::Result<()> {
     SockRef::from(socket).join_multicast_v4_n(&GROUP, &interface)
 }
 
+/// Has them come no more. The system keeps that up, and few of those, also where the interface is gone.
+pub(super) fn leave(socket: &UdpSocket, index: u32) -> io::Result<()> {
+    let interface = InterfaceIndexOrAddress::Index(index);
+    SockRef::from(socket).leave_multicast_v4_n(&GROUP, &interface)
+}
+
 /// Longest wait for room in the socket's buffer.
 const SENT: Duration = Duration::from_millis(200);
 
-/// Sends to the group on that link.
+/// Sends to the group on that link, from an address of each network there: others take what comes from their own (RFC 6762
+/// §11). The first error, where there is one.
 pub(super) async fn send(socket: &UdpSocket, link: &Link, message: &[u8]) -> io::Result<()> {
-    SockRef::from(socket).set_multicast_if_v4(&link.from)?;
+    let mut sent = Ok(());
+    for (from, _) in &link.nets {
+        let this = send_from(socket, *from, message).await;
+        sent = sent.and(this);
+    }
+    sent
+}
+
+async fn send_from(socket: &UdpSocket, from: Ipv4Addr, message: &[u8]) -> io::Result<()> {
+    SockRef::from(socket).set_multicast_if_v4(&from)?;
     timeout(SENT, socket.send_to(message, (GROUP, PORT))).await??;
     Ok(())
 }

@@ -116,7 +116,9 @@ impl<'a> Told<'a> {
     pub(super) fn to_one(&self, query: &Packet<'a>) -> Vec<u8> {
         let mut packet = Packet::new_reply(query.id());
         packet.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
-        packet.questions = query.questions.iter().take(1).cloned().collect();
+        // Those who ask look for their own question, wherever it stood.
+        let questions = query.questions.iter().take(MOST_RECORDS);
+        packet.questions = questions.cloned().collect();
         packet.answers = self.records();
         for record in &mut packet.answers {
             record.ttl = REMEMBERED_SHORTLY;
@@ -158,6 +160,21 @@ fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     }
     Packet::parse(bytes).ok()
 }
+
+/// Whether a message may be a query for one of these labels, without reading it: most of what is said on a network is not.
+pub(super) fn may_ask(bytes: &[u8], labels: &[&str]) -> bool {
+    let is_query = bytes.get(2).is_some_and(|flags| flags & 0x80 == 0);
+    let asks = bytes.get(4..6).is_some_and(|count| count != [0, 0]);
+    let mut labels = labels.iter().map(|label| label.as_bytes());
+    let has = |label: &[u8]| {
+        let mut places = bytes.windows(label.len());
+        places.any(|place| place.eq_ignore_ascii_case(label))
+    };
+    is_query && asks && labels.any(has)
+}
+
+/// Labels that are in each query for any server.
+pub(super) const LABELS: [&str; 3] = ["_pistreamer", "_http", "_services"];
 
 /// A query.
 pub(super) fn query(bytes: &[u8]) -> Option<Packet<'_>> {
@@ -337,6 +354,30 @@ mod tests {
         assert!(told.is_asked_for(&query));
         query.questions[0].qname = Name::new_unchecked("_ipp._tcp.local");
         assert!(!told.is_asked_for(&query));
+    }
+
+    #[test]
+    fn one_that_asks_several_things_finds_its_questions_in_the_answer() {
+        let (texts, bytes) = (texts(&["id=door"]), search());
+        let mut packet = query(&bytes).unwrap();
+        let mut other = packet.questions[0].clone();
+        other.qname = Name::new_unchecked("_ipp._tcp.local");
+        packet.questions.insert(0, other);
+        let asked = written(&packet);
+        let answer = told(&texts).to_one(&query(&asked).unwrap());
+        let answer = Packet::parse(&answer).unwrap();
+        let names = answer.questions.iter().map(|it| it.qname.to_string());
+        assert_eq!(names.collect::<Vec<_>>(), ["_ipp._tcp.local", PISTREAMER]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_question_for_a_server_is_known_without_being_read() {
+        let (texts, search) = (texts(&["id=door"]), search());
+        assert!(may_ask(&search, &LABELS));
+        assert!(may_ask(&search.to_ascii_uppercase(), &LABELS));
+        assert!(!may_ask(&search, &["_ipp"]));
+        assert!(!may_ask(&told(&texts).to_all(false), &LABELS));
+        assert!((0..12).all(|length| !may_ask(&search[..length], &LABELS)));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! Nothing is kept of what others send, so that no one can fill this machine's memory, and there is no name to defend: the
 //! names have a random part, so that no other machine has them (RFC 6762 §8.1).
 
-use super::links::{Link, join, links, send, socket};
-use super::message::{PORT, Told, query};
+use super::links::{Link, join, leave, links, send, socket};
+use super::message::{LABELS, PORT, Told, may_ask, query};
 use super::offer::Offer;
 use crate::util::token_bucket::TokenBucket;
+use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket as StdUdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket as StdUdpSocket};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
@@ -23,9 +24,13 @@ const APART: Duration = Duration::from_secs(1);
 /// Up to which a shared answer is delayed, so that those of several machines do not meet, in milliseconds.
 const DELAY: std::ops::Range<u64> = 20..120;
 
-/// Queries that are read in a second, and at once. A network of people asks a few times in a minute.
-const RATE: u32 = 20;
-const BURST: u32 = 40;
+/// Queries that are read in a second, and at once, of those that share a bucket. A network of people asks a few times in a
+/// minute.
+const RATE: u32 = 4;
+const BURST: u32 = 16;
+
+/// Buckets, by the sender's address: one that asks all the time leaves room for most others.
+const BUCKETS: usize = 32;
 
 /// Largest query that is read: none goes in pieces.
 const LARGEST_QUERY: usize = 1500;
@@ -43,6 +48,8 @@ pub(super) async fn announce(offer: &Offer, until: &CancellationToken) -> io::Re
         name: String::new(),
         host: String::new(),
         links: Vec::new(),
+        joined: BTreeSet::new(),
+        is_full: false,
         texts: Vec::new(),
     };
     let tag = format!("{:06x}", fastrand::u32(..1 << 24));
@@ -63,6 +70,10 @@ struct Responder<'a> {
     name: String,
     host: String,
     links: Vec<Link>,
+    /// Those whose queries come.
+    joined: BTreeSet<u32>,
+    /// Whether it was said that there are too many.
+    is_full: bool,
     texts: Vec<String>,
 }
 
@@ -70,39 +81,37 @@ impl Responder<'_> {
     async fn serve(&mut self) -> io::Result<std::convert::Infallible> {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut allowance = TokenBucket::new(RATE, BURST);
-        let (mut again, mut told, mut is_said) = (None, Instant::now(), false);
+        let mut allowances: Vec<_> = (0..BUCKETS)
+            .map(|_| TokenBucket::new(RATE, BURST))
+            .collect();
+        let (mut again, mut told, mut said) = (None, Instant::now(), None);
         let mut bytes = [0; LARGEST_QUERY];
         loop {
-            let wait = allowance.wait(Instant::now());
-            let received = async {
-                sleep(wait).await;
-                self.socket.recv_from(&mut bytes).await
-            };
             tokio::select! {
                 _ = look.tick() => {
                     if self.look().await {
                         self.tell(false).await;
                         told = Instant::now();
                         again = Some(told + APART);
-                        if !is_said && !self.links.is_empty() {
-                            is_said = true;
-                            tracing::info!(
-                                name = self.name,
-                                port = self.offer.port,
-                                "announced on the local network, as {}.local", self.host
-                            );
-                        }
                     }
+                    self.say(&mut said);
                 }
                 () = async { sleep_until(again.unwrap_or(told)).await }, if again.is_some() => {
                     self.tell(false).await;
                     (told, again) = (Instant::now(), None);
                 }
-                received = received => {
-                    allowance.spend(Instant::now());
+                received = self.socket.recv_from(&mut bytes) => {
                     // What a datagram of ours met is no reason to end.
-                    let Ok((length, from)) = received else { continue };
+                    let Ok((length, SocketAddr::V4(from))) = received else { continue };
+                    // What is not for this server is read and costs nothing, so that it is not in the way of what is.
+                    if !self.may_ask(&bytes[..length]) {
+                        continue;
+                    }
+                    let allowance = &mut allowances[from.ip().to_bits() as usize % BUCKETS];
+                    if allowance.is_spent(Instant::now()) {
+                        continue;
+                    }
+                    allowance.spend(Instant::now());
                     let is_new = told.elapsed() >= APART;
                     if self.answer(&bytes[..length], from, is_new).await {
                         told = Instant::now();
@@ -112,14 +121,63 @@ impl Responder<'_> {
         }
     }
 
+    /// Says, once for each, that it is announced, or that there is nowhere to.
+    fn say(&self, said: &mut Option<bool>) {
+        let is_told = self
+            .links
+            .iter()
+            .any(|link| self.told(link, |_| ()).is_some());
+        if *said == Some(true) || *said == Some(is_told) {
+            return;
+        }
+        *said = Some(is_told);
+        if is_told {
+            tracing::info!(
+                name = self.name,
+                port = self.offer.port,
+                "announced on the local network, as {}.local",
+                self.host
+            );
+        } else {
+            tracing::info!(
+                "not announced on the local network so far: there is none with an IPv4 address at which the server listens"
+            );
+        }
+    }
+
+    fn may_ask(&self, bytes: &[u8]) -> bool {
+        let [one, two, three] = LABELS;
+        may_ask(bytes, &[one, two, three, &self.host])
+    }
+
     /// Whether the networks or the texts are others than before.
     async fn look(&mut self) -> bool {
         let (links, texts) = (links().await, self.offer.texts());
+        self.joined.retain(|index| {
+            let is_there = links.iter().any(|link| link.index == *index);
+            if !is_there && let Err(error) = leave(&self.socket, *index) {
+                tracing::debug!(%error, link = index, "it is not left");
+            }
+            is_there
+        });
         for link in &links {
-            if !self.links.iter().any(|known| known.index == link.index)
-                && let Err(error) = join(&self.socket, link)
-            {
-                tracing::debug!(%error, link = link.index, "its queries are not heard");
+            if self.joined.contains(&link.index) {
+                continue;
+            }
+            match join(&self.socket, link) {
+                Ok(()) => drop(self.joined.insert(link.index)),
+                Err(error) if !self.is_full && error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    self.is_full = true;
+                    tracing::warn!(
+                        heard = self.joined.len(),
+                        networks = links.len(),
+                        "queries of some networks are not heard: the system grants no more memberships \
+                         (net.ipv4.igmp_max_memberships)"
+                    );
+                }
+                Err(error) => {
+                    tracing::debug!(%error, link = link.index, "its queries are not heard");
+                }
             }
         }
         let is_new = links != self.links || texts != self.texts;
@@ -161,10 +219,7 @@ impl Responder<'_> {
 
     /// Answers a query: all, where they were told nothing for a while, or the one that asked from a port of its own. Whether
     /// all were told.
-    async fn answer(&self, bytes: &[u8], from: SocketAddr, is_new: bool) -> bool {
-        let SocketAddr::V4(from) = from else {
-            return false;
-        };
+    async fn answer(&self, bytes: &[u8], from: SocketAddrV4, is_new: bool) -> bool {
         // Where it came from, an answer can go only if that is here.
         let Some(link) = self.links.iter().find(|link| link.has(*from.ip())) else {
             return false;

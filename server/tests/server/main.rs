@@ -32,6 +32,7 @@ mod languages;
 mod lifecycle;
 mod logged;
 mod login;
+mod networks;
 mod passwords;
 mod peers;
 mod places;
