@@ -54,7 +54,7 @@ pub struct Mode {
 pub const WEDGED: Duration = Duration::from_secs(5);
 
 /// Why a source stopped. The text stands in the log and in the viewer's badge.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(pub String);
 

@@ -18,6 +18,9 @@ use tokio_util::task::TaskTracker;
 /// How long viewers and connections get to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
 
+/// How long cameras get to close: longer than it takes to end a process that does not close its own.
+const CLOSES: Duration = Duration::from_secs(4);
+
 /// A server whose sockets are bound and whose cameras run.
 #[derive(Debug)]
 pub struct App {
@@ -230,7 +233,7 @@ impl App {
                 "some connections did not close in time"
             );
         }
-        if tokio::time::timeout(GOODBYE, closed).await.is_err() {
+        if tokio::time::timeout(CLOSES, closed).await.is_err() {
             tracing::warn!("a camera did not close in time");
         }
     }
@@ -270,7 +273,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
     camera.end();
     let thread = camera.take_thread();
     let closed = tokio::task::spawn_blocking(move || thread.map(std::thread::JoinHandle::join));
-    if tokio::time::timeout(GOODBYE, closed).await.is_err() {
+    if tokio::time::timeout(CLOSES, closed).await.is_err() {
         tracing::warn!("the camera did not close in time");
     }
     let (frames, problem) = (progress.delivered(), problem.flatten());

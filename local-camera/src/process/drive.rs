@@ -98,7 +98,8 @@ impl Server {
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes orders until the server is gone, and ends the process soon afterwards.
+    /// Takes orders until the server is gone, and ends the process soon afterwards: at once, as an ordinary exit crashes or
+    /// hangs where a thread is in libcamera.
     fn take(&self) {
         loop {
             match self.socket.receive() {
@@ -109,7 +110,11 @@ impl Server {
         }
         self.obey(Order::Stop);
         std::thread::sleep(STOPS);
-        std::process::exit(1);
+        #[expect(unsafe_code, reason = "std destroys what the camera's thread uses")]
+        // SAFETY: it does not return, and the system takes back all that is open.
+        unsafe {
+            libc::_exit(1);
+        }
     }
 
     fn obey(&self, order: Order) {

@@ -5,6 +5,7 @@
 
 use super::control::Accepted;
 use super::{CommandError, Settings, StateCell};
+use crate::demand::Demand;
 use crate::hub::Feed;
 use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
@@ -12,6 +13,7 @@ use crate::source::spec::Ends;
 use crate::source::{Commands, Pauses, Port, Source, SourceError, supervise};
 use crate::util::exit::Busy;
 use crate::via::Via;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,10 +34,12 @@ pub(super) struct Lifecycle {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A source that has been made, with the settings it was made for.
-pub(super) struct Made {
-    settings: Settings,
-    source: Box<dyn Source>,
+/// Tells the one that starts a camera whether its source could be made, the first time.
+pub(super) struct First {
+    /// One without room is received from by the time that something is sent, or not at all.
+    pub(super) told: SyncSender<Result<(), SourceError>>,
+    /// Whether the camera is not to be where its source cannot be made, and that could be told.
+    pub(super) is_needed: bool,
 }
 
 #[derive(Debug)]
@@ -85,22 +89,11 @@ impl Lifecycle {
         }
     }
 
-    /// Makes the source, to be handed to [`Self::start`].
-    ///
-    /// # Errors
-    /// Where it cannot be made.
-    pub(super) fn make(&self) -> Result<Made, SourceError> {
-        let settings = self.settings();
-        let source = self.shared.make(&settings)?;
-        Ok(Made { settings, source })
-    }
-
-    /// Starts the source: the one that has been made, if its settings still hold, else one that is made as soon as it can
-    /// be.
+    /// Starts the source, once it is made. Doesn't wait for that: it may take as long as a driver does.
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub(super) fn start(&self, port: Port, made: Option<Made>) -> std::io::Result<()> {
+    pub(super) fn start(&self, port: Port, first: First) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let port = port
             .with_commands(shared.commands.clone())
@@ -108,7 +101,7 @@ impl Lifecycle {
         let name = format!("source-{}", self.settings().id);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let _busy = Busy::new();
-            shared.run(&port, made);
+            shared.run(&port, first);
         })?;
         *self.thread() = Some(thread);
         Ok(())
@@ -205,14 +198,22 @@ impl Shared {
     }
 
     /// Runs the source, and after each change of settings that needs it a new one, until the camera ends.
-    fn run(&self, port: &Port, mut made: Option<Made>) {
+    fn run(&self, port: &Port, first: First) {
+        let mut first = Some(first);
         while let Some((settings, port)) = self.next_run(port) {
             let span = tracing::info_span!("camera", id = %settings.id);
             let _entered = span.enter();
-            let make = || match made.take() {
-                // Other settings may have been applied before this thread started.
-                Some(made) if !settings.needs_restart(&made.settings) => Ok(made.source),
-                _ => self.make(&settings),
+            let make = || {
+                let made = self.make(&settings, port.demand());
+                if let Some(first) = first.take() {
+                    let result = made.as_ref().map(drop).map_err(Clone::clone);
+                    let is_told = first.told.send(result).is_ok();
+                    if is_told && first.is_needed && made.is_err() {
+                        self.wanted().ended = true;
+                        port.demand().stop();
+                    }
+                }
+                made
             };
             supervise(make, &port, self.context.pauses);
         }
@@ -234,8 +235,9 @@ impl Shared {
         Some((wanted.settings.clone(), port))
     }
 
-    fn make(&self, settings: &Settings) -> Result<Box<dyn Source>, SourceError> {
+    fn make(&self, settings: &Settings, demand: &Demand) -> Result<Box<dyn Source>, SourceError> {
         let ends = Ends {
+            demand,
             camera: &settings.id,
             via: self.context.via.as_ref(),
             slot: &self.slot,
@@ -297,23 +299,29 @@ mod tests {
         )
     }
 
+    fn first() -> First {
+        First {
+            told: mpsc::sync_channel(0).0,
+            is_needed: false,
+        }
+    }
+
     fn end(lifecycle: &Lifecycle) {
         lifecycle.end();
         lifecycle.take_thread().unwrap().join().unwrap();
     }
 
     #[test]
-    fn a_source_that_was_made_for_other_settings_is_not_run() {
+    fn a_source_is_made_with_the_settings_that_hold_once_it_is_its_turn() {
         let mut settings = settings(Spec::parse("pattern").unwrap());
         let feed = Arc::new(Feed::new(RENDITIONS));
         let lifecycle = lifecycle(&settings, &feed);
-        let made = lifecycle.make().unwrap();
         (settings.capture.width, settings.capture.height) = (640, 480);
         lifecycle.configure(settings);
         let (sender, widths) = mpsc::channel();
         let port = Port::new(Arc::new(Widths(sender)), feed.demand().clone());
         let _view = feed.view(hub::Limits::default());
-        lifecycle.start(port, Some(made)).unwrap();
+        lifecycle.start(port, first()).unwrap();
         assert_eq!(widths.recv(), Ok(640));
         end(&lifecycle);
     }
@@ -323,7 +331,8 @@ mod tests {
         let before = settings(Spec::parse("pattern").unwrap());
         let lifecycle = lifecycle(&before, &Arc::new(Feed::new(RENDITIONS)));
         lifecycle.configure(settings(Spec::parse("ingest").unwrap()));
-        lifecycle.shared.make(&before).unwrap();
+        let demand = Demand::default();
+        lifecycle.shared.make(&before, &demand).unwrap();
         let state = lifecycle.shared.state.get();
         assert_eq!((&*state.source, state.test_pattern), ("ingest", false));
     }
@@ -412,12 +421,11 @@ mod tests {
     fn no_picture_of_a_source_that_was_replaced_comes_behind_that() {
         let feed = Arc::new(Feed::new(RENDITIONS));
         let lifecycle = lifecycle(&settings(Spec::given(Box::new(Once))), &feed);
-        let made = lifecycle.make().unwrap();
         let ((came, coming), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
         let slow = Slow(Arc::clone(&feed), came, Mutex::new(goes_on));
         let port = Port::new(Arc::new(slow), feed.demand().clone());
         let mut view = feed.view(hub::Limits::default());
-        lifecycle.start(port, Some(made)).unwrap();
+        lifecycle.start(port, first()).unwrap();
         coming.recv().unwrap();
         let (configured, is_configured) = mpsc::channel();
         std::thread::scope(|scope| {

@@ -33,20 +33,25 @@ pub(crate) use target::{Place, Target};
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
 use crate::source::push_slot::PushSlot;
-use crate::source::{Port, Report};
+use crate::source::{Port, Report, SourceError};
 use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
 use crate::via::Via;
 use anyhow::Context as _;
 use intake::{Encoding, Intake};
-use lifecycle::{Lifecycle, Made};
+use lifecycle::{First, Lifecycle};
 use no_signal::NoSignal;
 use pushes::Pushes;
 use state::StateCell;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use stuck::Before;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+/// How long a start waits for sources to be made: usually that takes no time, and a camera whose driver hangs comes later.
+const MAKES: Duration = Duration::from_secs(5);
 
 /// A camera. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -67,33 +72,47 @@ struct Inner {
 }
 
 impl Camera {
-    /// Makes the camera's source and starts it.
+    /// Starts the camera, and waits a little for its source to be made.
     ///
     /// # Errors
     /// Where the source cannot be made, or the system gives no threads.
     pub fn start(settings: Settings, context: &Context) -> anyhow::Result<Self> {
-        let camera = Self::new(settings, context);
-        let source = camera.0.lifecycle.make()?;
-        camera.run(Some(source), context)
+        // The camera goes on where this does not wait for what it tells.
+        let (camera, made) = Self::new(settings, context).run(true, context)?;
+        if let Ok(Err(error)) = made.recv_timeout(MAKES) {
+            camera.join();
+            return Err(error.into());
+        }
+        camera.log_start();
+        Ok(camera)
     }
 
-    /// Starts the camera. Where its source cannot be made, its state says why, and that is tried again.
+    /// Starts several cameras, and waits a little for their sources to be made. Where one cannot be made, the camera's state
+    /// says why, and that is tried again.
     ///
     /// # Errors
     /// Where the system gives no threads.
-    fn start_with_or_without(settings: Settings, context: &Context) -> anyhow::Result<Self> {
-        let camera = Self::new(settings, context);
-        // The camera's thread says why, when it tries again.
-        let source = camera.0.lifecycle.make().ok();
-        camera.run(source, context)
+    fn start_all(settings: &[Settings], context: &Context) -> anyhow::Result<Vec<Self>> {
+        let start = |settings: &Settings| Self::new(settings.clone(), context).run(false, context);
+        let started: Vec<_> = settings.iter().map(start).collect::<Result<_, _>>()?;
+        let deadline = Instant::now() + MAKES;
+        let cameras = started.into_iter().map(|(camera, made)| {
+            // The camera itself says what is wrong.
+            let _ = made.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            camera.log_start();
+            camera
+        });
+        Ok(cameras.collect())
     }
 
-    /// The same, and doesn't wait for its source to be made.
+    /// Starts the camera, and doesn't wait for its source to be made.
     ///
     /// # Errors
     /// Where the system gives no threads.
     pub fn start_anyway(settings: Settings, context: &Context) -> anyhow::Result<Self> {
-        Self::new(settings, context).run(None, context)
+        let (camera, _) = Self::new(settings, context).run(false, context)?;
+        camera.log_start();
+        Ok(camera)
     }
 
     /// A camera without a source: what is published to its feed and reported of it is up to the caller.
@@ -133,7 +152,12 @@ impl Camera {
         }))
     }
 
-    fn run(self, source: Option<Made>, context: &Context) -> anyhow::Result<Self> {
+    /// Starts its threads. What is returned besides tells whether its source could be made.
+    fn run(
+        self,
+        is_needed: bool,
+        context: &Context,
+    ) -> anyhow::Result<(Self, Receiver<Result<(), SourceError>>)> {
         let Inner {
             id,
             feed,
@@ -157,13 +181,29 @@ impl Camera {
             opened: ConnectionThrottle::new(),
         };
         let port = Port::new(Arc::new(intake), feed.demand().clone());
-        // The source's own name, where its owner gave none and it is made.
-        let name = state.get().name;
-        tracing::info!(%id, name, source = %lifecycle.settings().source, "camera");
+        // One of several does not wait until it is its turn to be heard.
+        let (told, made) = sync_channel(if is_needed { 0 } else { 1 });
+        let first = First { told, is_needed };
         lifecycle
-            .start(port, source)
+            .start(port, first)
             .context("cannot start the source")?;
-        Ok(self)
+        Ok((self, made))
+    }
+
+    fn log_start(&self) {
+        // The source's own name, where its owner gave none and it is made.
+        let (id, name) = (self.id(), self.state().name);
+        tracing::info!(%id, name, source = %self.settings().source, "camera");
+    }
+
+    /// Waits until its thread has ended.
+    fn join(&self) {
+        if self
+            .take_thread()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("a camera's thread had panicked");
+        }
     }
 
     /// Its id.

@@ -54,17 +54,15 @@ pub(crate) enum ChangeError {
 
 impl Registry {
     /// Starts every camera. One of several whose source cannot be made, such as one for which a port is taken, says so by
-    /// itself, and that is tried again.
+    /// itself, and that is tried again. None holds up the start for long.
     ///
     /// # Errors
     /// Where the source of the only one cannot be made, or the system gives no threads.
     pub(crate) fn start(cameras: &[Settings], context: Context) -> anyhow::Result<Self> {
-        let is_alone = cameras.len() == 1;
-        let start = |settings: &Settings| match is_alone {
-            true => Camera::start(settings.clone(), &context),
-            false => Camera::start_with_or_without(settings.clone(), &context),
+        let cameras = match cameras {
+            [alone] => vec![Camera::start(alone.clone(), &context)?],
+            cameras => Camera::start_all(cameras, &context)?,
         };
-        let cameras: Vec<_> = cameras.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self::of(cameras, context))
     }
 

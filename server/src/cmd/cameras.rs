@@ -1,5 +1,6 @@
 //! `pistreamer cameras`: what can be captured from, for people.
 
+use crate::demand::Demand;
 use crate::source::no_libcamera::not_built;
 use crate::source::v4l2::{self, Described};
 use crate::source::{SourceError, libcamera, modules};
@@ -22,12 +23,13 @@ pub(super) fn run() -> anyhow::Result<()> {
 fn listing() -> Result<String, SourceError> {
     const WITHOUT: &str = "--source pattern and --source files:PATH work without a camera\n";
     let webcams = v4l2::list();
-    let (modules, why) = match libcamera::is_possible().then(libcamera::list) {
-        Some(Ok(cameras)) => (modules(cameras), no_camera().to_string()),
-        Some(Err(error)) if webcams.is_empty() => return Err(error),
-        Some(Err(error)) => (Vec::new(), error.to_string()),
-        None => (Vec::new(), not_built()),
-    };
+    let (modules, why) =
+        match libcamera::is_possible().then(|| libcamera::list(None, &Demand::default())) {
+            Some(Ok(cameras)) => (modules(cameras), no_camera().to_string()),
+            Some(Err(error)) if webcams.is_empty() => return Err(error),
+            Some(Err(error)) => (Vec::new(), error.to_string()),
+            None => (Vec::new(), not_built()),
+        };
     let mut text = of_libcamera(&modules);
     for webcam in &webcams {
         text += &of_v4l2(webcam);

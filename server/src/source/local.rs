@@ -69,11 +69,12 @@ impl Kind for Auto {
     }
 
     fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        let (modules, why) = match libcamera::is_possible().then(libcamera::list) {
-            Some(Ok(cameras)) => (modules(cameras), "libcamera finds no camera".to_owned()),
-            Some(Err(error)) => (Vec::new(), error.to_string()),
-            None => (Vec::new(), "built without libcamera".to_owned()),
-        };
+        let (modules, why) =
+            match libcamera::is_possible().then(|| libcamera::list(None, ends.demand)) {
+                Some(Ok(cameras)) => (modules(cameras), "libcamera finds no camera".to_owned()),
+                Some(Err(error)) => (Vec::new(), error.to_string()),
+                None => (Vec::new(), "built without libcamera".to_owned()),
+            };
         if let Some(first) = modules.first() {
             let which = Some(first.id.clone());
             let config = capture.clone();
@@ -138,10 +139,11 @@ impl Kind for Libcamera {
         ALL
     }
 
-    fn build(&self, capture: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+    fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
         Ok(Box::new(LibcameraSource::new(
             capture.clone(),
             self.0.clone(),
+            ends.demand,
         )))
     }
 }

@@ -6,6 +6,7 @@ use super::absent::Absent;
 use super::no_libcamera;
 use super::push_slot::PushSlot;
 use super::{Config, Source, SourceError};
+use crate::demand::Demand;
 use crate::placeholders::PlaceholderError;
 use crate::via::Via;
 use pistreamer_client::{Endpoint, UrlError, without_credentials};
@@ -167,6 +168,8 @@ pub(crate) struct Options {
 
 /// What the camera that a source belongs to has at its ends.
 pub(crate) struct Ends<'a> {
+    /// That of the run that the source is made for. Where it stops, nothing waits for the source.
+    pub demand: &'a Demand,
     /// The camera's id.
     pub camera: &'a str,
     /// The servers that look at this one; `None` where this program serves nothing.

@@ -53,7 +53,8 @@ pub(crate) fn supervise(
             source.run(port)
         });
         let reason = match ran {
-            Ok(Ok(())) if port.demand().stopping() => break,
+            // What goes wrong while it is closed is no reason to open it again.
+            Ok(_) if port.demand().stopping() => break,
             Ok(Ok(())) => "the source ended".to_owned(),
             Ok(Err(error)) => error.to_string(),
             Err(panic) => format!("a bug in this source ended it: {panic}"),

@@ -1,14 +1,18 @@
 //! Which of the programs beside it a server takes for its cameras, by the libcamera that the system has, and what it does where
-//! none fits. The libraries here are empty, and the programs tell of one camera each; the dynamic linker is the real one.
+//! none fits, or one hangs. The libraries here are empty, and the programs tell of one camera each; the dynamic linker is the
+//! real one.
 
-use crate::process::{pistreamer, started};
-use crate::support::{Running, TestViewer};
+use crate::process::{pistreamer, started, terminate};
+use crate::support::{PATIENCE, Running, TestViewer};
 use pistreamer_local_camera::CameraDescription;
 use pistreamer_local_camera::process::{News, VERSION};
+use pistreamer_protocol::message::ServerMessage;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// A system with the server installed, and no libcamera yet.
@@ -34,51 +38,52 @@ impl System {
         self.0.path().join(path)
     }
 
-    fn compile(&self, source: &str, to: &Path, more: &[&str]) {
-        let file = self.path("a.c");
-        std::fs::write(&file, source).unwrap();
-        let mut command = Command::new("cc");
-        command.arg(file).arg("-o").arg(to).args(more);
-        assert!(command.status().unwrap().success());
-    }
-
     /// A program that tells of a camera whose model is its version.
     fn add_part(&self, version: &str) {
-        self.add(version, "");
+        self.add_part_that(version, &[], VERSION);
     }
 
-    /// The same, which does that first, once it is asked for its cameras.
-    fn add(&self, version: &str, first: &str) {
+    /// One that does something wrong besides, with its version of what is said.
+    fn add_part_that(&self, version: &str, does: &[&str], of: &str) {
         let library = self.path(&format!("headers/libcamera-{version}.so"));
         self.compile_library(version, &library);
-        let version_told = News::Hello {
-            version: VERSION.into(),
-        };
-        let camera = News::Camera(CameraDescription {
+        let camera = CameraDescription {
             id: "fake".into(),
             model: Some(format!("of {version}")),
             location: None,
             formats: Vec::new(),
             controls: Vec::new(),
+        };
+        let hello = News::Hello { version: of.into() };
+        let said = [
+            ("HELLO", hello),
+            ("CAMERA", News::Camera(camera)),
+            ("LISTED", News::Listed),
+            ("FAILED", News::Failed("it failed".into())),
+        ];
+        let said = said.map(|(name, news)| (name, serde_json::to_string(&news).unwrap()));
+        let paths = ["STARTS", "RELEASE"].map(|name| {
+            let path = self.path(name).into_os_string().into_string();
+            (name, path.unwrap())
         });
-        let messages = [version_told, camera, News::Listed];
-        let sends = messages.map(|message| {
-            let json = serde_json::to_string(&message).unwrap();
-            format!("send(0, {json:?}, {}, 0);", json.len())
-        });
-        let source = format!(
-            "#include <signal.h>\n#include <stdio.h>\n#include <sys/socket.h>\n#include <unistd.h>\nint camera(void);\nint main(void) {{ char order[4096]; {} recv(0, order, sizeof order, 0); \
-             {first} {} {} return camera(); }}\n",
-            sends[0], sends[1], sends[2]
-        );
+        let macros = said.iter().chain(&paths);
+        let macros = macros.map(|(name, text)| format!("-D{name}={text:?}"));
         let part = self.path(&format!("lib/pistreamer/camera-{version}"));
-        self.compile(&source, &part, &[library.to_str().unwrap()]);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/camera-part.c");
+        let mut command = Command::new("cc");
+        command.args(["-Wall", "-Wextra"]).args(macros).args(does);
+        command.arg(source).arg(library).arg("-o").arg(part);
+        assert!(command.status().unwrap().success());
     }
 
     fn compile_library(&self, version: &str, to: &Path) {
         let soname = format!("-Wl,-soname,libcamera.so.{version}");
-        let source = "int camera(void) { return 0; }\n";
-        self.compile(source, to, &["-shared", "-fPIC", &soname]);
+        let source = self.path("library.c");
+        std::fs::write(&source, "int camera(void) { return 0; }\n").unwrap();
+        let mut command = Command::new("cc");
+        command.args(["-shared", "-fPIC", &soname]);
+        command.arg(source).arg("-o").arg(to);
+        assert!(command.status().unwrap().success());
     }
 
     /// Installs that version of libcamera.
@@ -116,6 +121,35 @@ impl System {
         command
     }
 
+    /// A server with these cameras, and its address.
+    fn serve(&self, cameras: &[&str]) -> (Child, SocketAddr) {
+        let more = ["--listen", "127.0.0.1:0", "--no-auth"];
+        let (child, url) = started(self.command(&[cameras, &more].concat()));
+        let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+        (child, address.parse().unwrap())
+    }
+
+    /// A program by the name of Raspberry Pi's.
+    fn add_rpicam_vid(&self, script: &str) {
+        let program = self.path("bin/rpicam-vid");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// The processes that were noted, once there are as many.
+    fn starts(&self, count: usize) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = std::fs::read_to_string(self.path("STARTS")).unwrap_or_default();
+            let processes: Vec<_> = text.lines().map(str::to_owned).collect();
+            if processes.len() >= count && text.ends_with('\n') {
+                return processes;
+            }
+            assert!(Instant::now() < deadline, "{processes:?} are too few");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     /// What `pistreamer cameras` says.
     fn cameras(&self) -> (bool, String) {
         self.said(&["cameras"])
@@ -126,6 +160,26 @@ impl System {
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
     }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(test);
+}
+
+/// Waits until a viewer is told of that reason.
+async fn is_told(address: SocketAddr, part: &str) {
+    let mut viewer = TestViewer::connect(address).await;
+    let mut reason = viewer.hello().await.status.reason;
+    while !reason.contains(part) {
+        if let ServerMessage::State(status) = viewer.told().await {
+            reason = status.reason;
+        }
+    }
+}
+
+fn runs(process: &str) -> bool {
+    Path::new("/proc").join(process).exists()
 }
 
 #[test]
@@ -168,7 +222,7 @@ fn doctor_ends_with_the_whole_report_where_a_driver_hangs_and_leaves_no_process(
         .custom_flags(libc::O_NONBLOCK)
         .open(&lock)
         .unwrap();
-    system.add("0.4", &hangs);
+    system.add_part_that("0.4", &[&format!("-DFIRST={hangs}")], VERSION);
     system.install("0.4");
     let (right, text) = system.said(&["doctor", "--seconds", "0"]);
     assert!(!right, "{text}");
@@ -190,30 +244,20 @@ fn where_none_fits_rpicam_vid_brings_the_pictures() {
     system.install("0.99");
     let picture =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/pictures/quarters.jpg");
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = --list-cameras ]; then\n    \
+    system.add_rpicam_vid(&format!(
+        "if [ \"$1\" = --list-cameras ]; then\n    \
          echo '0 : imx219 [3280x2464 10-bit RGGB] (/base/imx219@10)'\nelse\n    \
-         echo \"$*\" >'{}'\n    while cat '{}'; do sleep 0.05; done\nfi\n",
+         echo \"$*\" >'{}'\n    while cat '{}'; do sleep 0.05; done\nfi",
         system.path("asked").display(),
         picture.display()
-    );
-    let program = system.path("bin/rpicam-vid");
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    ));
     let (right, text) = system.cameras();
     assert!(right && text.contains("0: imx219"), "{text}");
-    let arguments = ["--source", "libcamera", "--size", "320x240", "--fps", "20"];
-    let more = ["--listen", "127.0.0.1:0", "--no-auth"];
-    let (child, url) = started(system.command(&[&arguments[..], &more].concat()));
+    let (child, address) =
+        system.serve(&["--source", "libcamera", "--size", "320x240", "--fps", "20"]);
     let _server = Running(child);
-    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut viewer =
-            TestViewer::connect(address.parse::<std::net::SocketAddr>().unwrap()).await;
+    run(async {
+        let mut viewer = TestViewer::connect(address).await;
         assert_eq!(viewer.hello().await.camera.name, "imx219");
         for _ in 0..5 {
             viewer.frame().await;
@@ -225,4 +269,78 @@ fn where_none_fits_rpicam_vid_brings_the_pictures() {
             && asked.contains("--width 320 --height 240 --framerate 20"),
         "{asked}"
     );
+}
+
+#[test]
+fn one_that_may_be_right_at_the_next_attempt_is_not_replaced_by_rpicam_vid() {
+    let system = System::new(&[]);
+    system.add_part_that("0.4", &[], "of another package");
+    system.install("0.4");
+    system.add_rpicam_vid("echo '0 : imx219 [3280x2464 10-bit RGGB] (/base/imx219@10)'");
+    let (right, text) = system.cameras();
+    assert!(!right && text.contains("install it again"), "{text}");
+}
+
+#[test]
+fn rpicam_vid_that_hangs_while_it_lists_its_cameras_ends_with_the_server() {
+    let system = System::new(&["0.4"]);
+    system.install("0.99");
+    system.add_rpicam_vid(&format!(
+        "echo $$ >>'{}'; exec sleep 120",
+        system.path("STARTS").display()
+    ));
+    let (mut child, _) = system.serve(&["--source", "pattern", "--source", "libcamera"]);
+    let processes = system.starts(1);
+    assert!(runs(&processes[0]));
+    assert!(terminate(&mut child).success());
+    assert!(!runs(&processes[0]));
+}
+
+#[test]
+fn a_process_that_cannot_be_ended_gets_no_other_one_beside_it() {
+    let system = System::new(&[]);
+    system.add_part_that("0.4", &["-DCANNOT_BE_ENDED"], VERSION);
+    system.install("0.4");
+    let release = system.path("RELEASE");
+    let made = Command::new("mkfifo").arg(&release).status();
+    assert!(made.unwrap().success());
+    let (child, address) = system.serve(&["--source", "libcamera"]);
+    let _server = Running(child);
+    // As the next attempt says, in place of starting one.
+    run(is_told(address, "cannot be ended"));
+    let processes = system.starts(1);
+    assert!(runs(&processes[0]));
+    assert_eq!(processes.len(), 1);
+    // Its driver comes back.
+    std::fs::File::options().write(true).open(release).unwrap();
+    system.starts(2);
+    assert!(!runs(&processes[0]), "it is left behind");
+}
+
+#[test]
+fn a_server_that_ends_leaves_no_process_behind_that_does_not_stop() {
+    let system = System::new(&[]);
+    system.add_part_that("0.4", &["-DIS_DEAF"], VERSION);
+    system.install("0.4");
+    let (mut child, _) = system.serve(&["--source", "libcamera"]);
+    let processes = system.starts(1);
+    assert!(runs(&processes[0]));
+    assert!(terminate(&mut child).success());
+    assert!(!runs(&processes[0]));
+}
+
+#[test]
+fn a_process_that_hangs_at_the_start_holds_up_no_other_camera() {
+    let system = System::new(&[]);
+    system.add_part_that("0.4", &["-DHANGS_WHILE_IT_LISTS"], VERSION);
+    system.install("0.4");
+    let (child, address) = system.serve(&["--source", "pattern", "--source", "libcamera:fake"]);
+    let _server = Running(child);
+    run(async {
+        TestViewer::connect(address).await.frame().await;
+    });
+    // It is the first one, whose time is not over.
+    let processes = system.starts(1);
+    assert!(runs(&processes[0]));
+    assert_eq!(processes.len(), 1);
 }

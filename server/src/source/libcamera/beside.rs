@@ -7,6 +7,8 @@
 
 use super::installed::{self, Version};
 use super::log;
+use super::process::{self, Process};
+use crate::demand::Demand;
 use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Port, SourceError, WEDGED};
 use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
@@ -16,7 +18,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,8 +39,11 @@ const STUCK: Duration = WEDGED.saturating_mul(2);
 /// The same while the camera is opened, or its process starts, which may take long on a machine that starts itself.
 const STUCK_OPENING: Duration = WEDGED.saturating_mul(4);
 
-/// How long a camera may take to stop.
-const STOPS: Duration = Duration::from_secs(3);
+/// How long a camera may take to stop. A server that ends waits longer than that, and kills what does not.
+const STOPS: Duration = Duration::from_secs(2);
+
+/// How long a process may take to end by itself once its camera is closed.
+const ENDS: Duration = Duration::from_millis(200);
 
 /// The programs beside this one.
 #[derive(Debug)]
@@ -61,14 +66,15 @@ impl Parts {
         (!parts.is_empty()).then_some(Self(parts))
     }
 
-    /// Starts the newest one that this system has the libcamera for.
+    /// Starts the newest one that this system has the libcamera for, for the camera with that id or index.
     ///
     /// # Errors
-    /// Where it has none. What is said says what to do.
-    pub(super) fn start(&self) -> Result<Part, SourceError> {
+    /// Where it has none, or the one that fits does not start. What is said says what to do.
+    pub(super) fn start(&self, which: Option<&str>, demand: &Demand) -> Result<Part, Unfit> {
+        process::check(which).map_err(|error| Unfit::Broken(error.to_string()))?;
         let mut why = None;
         for (version, path) in self.0.iter().rev() {
-            match Part::start(path) {
+            match Part::start(path, which, demand) {
                 Ok(part) => return Ok(part),
                 Err(Unfit::Lacks(text)) => {
                     tracing::debug!(text, "libcamera {}.{} is not here", version.0, version.1);
@@ -78,13 +84,13 @@ impl Parts {
                     }
                 }
                 Err(Unfit::Broken(text)) => {
-                    return Err(SourceError::new(format!("{}: {text}", path.display())));
+                    return Err(Unfit::Broken(format!("{}: {text}", path.display())));
                 }
             }
         }
         let known: Vec<_> = self.0.iter().map(|(version, _)| *version).collect();
         let text = installed::explain(&known, installed::newest());
-        Err(SourceError::new(match why {
+        Err(Unfit::Lacks(match why {
             Some(why) => format!("{text}: {why}"),
             None => text,
         }))
@@ -92,25 +98,32 @@ impl Parts {
 }
 
 /// Why a program cannot be used.
-enum Unfit {
-    /// A library is missing, as the dynamic linker says.
+pub(super) enum Unfit {
+    /// A library is missing, as the dynamic linker says. That stays so until another is installed.
     Lacks(String),
-    /// Something else.
+    /// Something else, which may be over at the next attempt.
     Broken(String),
+}
+
+impl From<Unfit> for SourceError {
+    fn from(unfit: Unfit) -> Self {
+        let (Unfit::Lacks(text) | Unfit::Broken(text)) = unfit;
+        Self::new(text)
+    }
 }
 
 /// A process that drives a camera. It ends when this drops.
 pub(super) struct Part {
     path: PathBuf,
     socket: Arc<Socket>,
-    child: Child,
+    process: Process,
 }
 
 impl Part {
-    fn start(path: &PathBuf) -> Result<Self, Unfit> {
+    fn start(path: &PathBuf, which: Option<&str>, demand: &Demand) -> Result<Self, Unfit> {
         let broken = |error: io::Error| Unfit::Broken(error.to_string());
         let (ours, theirs) = Socket::pair().map_err(broken)?;
-        ours.set_patience(STUCK_OPENING).map_err(broken)?;
+        ours.set_patience(LOOK).map_err(broken)?;
         let child = Command::new(path)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
@@ -123,10 +136,10 @@ impl Part {
         let mut part = Self {
             path: path.clone(),
             socket: Arc::new(ours),
-            child: child.map_err(broken)?,
+            process: Process::new(child.map_err(broken)?, which),
         };
-        let stderr = part.child.stderr.take();
-        match part.socket.receive() {
+        let stderr = part.process.take_stderr();
+        match part.hear(demand) {
             Ok(Some((News::Hello { version }, _))) if version == VERSION => {
                 part.take_log(stderr).map_err(broken)?;
                 Ok(part)
@@ -136,7 +149,7 @@ impl Part {
             ))),
             Ok(None) => Err(Unfit::Broken("it does not answer".into())),
             _ => {
-                let status = part.end();
+                let status = part.process.end(ENDS);
                 let mut text = String::new();
                 if let (Some(_), Some(stderr)) = (status, stderr) {
                     // Whatever can be read of what it said.
@@ -165,12 +178,23 @@ impl Part {
         Ok(())
     }
 
+    /// What it says next; `None` where that takes too long, or nothing waits for it any more.
+    fn hear(&self, demand: &Demand) -> io::Result<Option<(News, Vec<OwnedFd>)>> {
+        let deadline = Instant::now() + STUCK_OPENING;
+        loop {
+            match self.socket.receive()? {
+                None if !demand.stopping() && Instant::now() < deadline => {}
+                received => return Ok(received),
+            }
+        }
+    }
+
     /// Every camera, in libcamera's order.
-    pub(super) fn list(mut self) -> Result<Vec<CameraDescription>, SourceError> {
+    pub(super) fn list(mut self, demand: &Demand) -> Result<Vec<CameraDescription>, SourceError> {
         self.socket.send(&Order::List);
         let mut cameras = Vec::new();
         loop {
-            match self.socket.receive() {
+            match self.hear(demand) {
                 Ok(Some((News::Camera(camera), _))) => cameras.push(camera),
                 Ok(Some((News::Listed, _))) => return Ok(cameras),
                 Ok(Some((News::Log { level, text }, _))) => tell(&level, &text),
@@ -196,7 +220,7 @@ impl Part {
         result
     }
 
-    /// Has the camera stop, and waits a little for that.
+    /// Has the camera stop, and waits a little for that. A process that does not is ended.
     fn stop(&mut self) {
         self.socket.send(&Order::Stop);
         // Where that fails, it is looked more often.
@@ -213,6 +237,7 @@ impl Part {
                 Err(_) => return,
             }
         }
+        self.process.end(Duration::ZERO);
     }
 
     /// Why there is no process any more at the other end.
@@ -222,42 +247,15 @@ impl Part {
         }
         SourceError::new(format!(
             "libcamera's process has ended ({}); the log says more",
-            told(self.end())
+            told(self.process.end(ENDS))
         ))
-    }
-
-    /// Ends the process, if it runs. `None` where it does not end, as in a driver that does not come back.
-    fn end(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + Duration::from_millis(200);
-        let mut killed = false;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Err(_) => return None,
-                Ok(None) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(5))
-                }
-                Ok(None) if killed => return None,
-                Ok(None) => {
-                    // It may have ended just now.
-                    let _ = self.child.kill();
-                    killed = true;
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-            }
-        }
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // It has nothing left to do but to end, and a camera that stays open cannot be opened again.
-        if self.end().is_none() {
-            tracing::warn!(
-                process = self.child.id(),
-                "libcamera's process does not end: its driver does not come back"
-            );
-        }
+        // It has nothing left to do but to end.
+        self.process.end(ENDS);
     }
 }
 

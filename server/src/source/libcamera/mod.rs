@@ -12,13 +12,15 @@ mod linked;
 #[cfg(feature = "libcamera")]
 mod linked_log;
 mod log;
+mod process;
 mod rpicam;
 #[cfg(test)]
 #[cfg(feature = "libcamera")]
 mod tests;
 
 use super::{Config, Port, Source, SourceError, no_libcamera};
-use beside::Parts;
+use crate::demand::Demand;
+use beside::{Parts, Unfit};
 use pistreamer_local_camera::{CameraDescription, find};
 use pistreamer_protocol::message;
 
@@ -57,10 +59,10 @@ pub(crate) fn is_possible() -> bool {
 /// Where there is none, with what to do.
 pub(crate) fn way() -> Result<String, SourceError> {
     match Way::find() {
-        Some(Way::Beside(parts)) => match parts.start() {
+        Some(Way::Beside(parts)) => match parts.start(None, &Demand::default()) {
             Ok(part) => Ok(part.name().into()),
-            Err(unfit) if rpicam::is_there() => Ok(format!("rpicam-vid: {unfit}")),
-            Err(unfit) => Err(unfit),
+            Err(Unfit::Lacks(why)) if rpicam::is_there() => Ok(format!("rpicam-vid: {why}")),
+            Err(unfit) => Err(unfit.into()),
         },
         #[cfg(feature = "libcamera")]
         Some(Way::Linked) => Ok("pistreamer itself, which is linked to libcamera".into()),
@@ -70,17 +72,20 @@ pub(crate) fn way() -> Result<String, SourceError> {
     }
 }
 
-/// Every camera that libcamera finds, in its order.
+/// Every camera that libcamera finds, in its order, for one that looks for that camera until the demand stops.
 ///
 /// # Errors
 /// Where there is no libcamera that can be used, or it does not start.
-pub(crate) fn list() -> Result<Vec<CameraDescription>, SourceError> {
+pub(crate) fn list(
+    which: Option<&str>,
+    demand: &Demand,
+) -> Result<Vec<CameraDescription>, SourceError> {
     match Way::find() {
-        Some(Way::Beside(parts)) => match parts.start() {
-            Ok(part) => part.list(),
-            Err(unfit) if rpicam::is_there() => rpicam::list()
-                .map_err(|error| SourceError::new(format!("{unfit}; and by rpicam-vid: {error}"))),
-            Err(unfit) => Err(unfit),
+        Some(Way::Beside(parts)) => match parts.start(which, demand) {
+            Ok(part) => part.list(demand),
+            Err(Unfit::Lacks(why)) if rpicam::is_there() => rpicam::list(which, demand)
+                .map_err(|error| SourceError::new(format!("{why}; and by rpicam-vid: {error}"))),
+            Err(unfit) => Err(unfit.into()),
         },
         #[cfg(feature = "libcamera")]
         Some(Way::Linked) => {
@@ -88,7 +93,7 @@ pub(crate) fn list() -> Result<Vec<CameraDescription>, SourceError> {
             pistreamer_local_camera::libcamera::list()
         }
         #[cfg(not(feature = "libcamera"))]
-        Some(Way::Rpicam) => rpicam::list(),
+        Some(Way::Rpicam) => rpicam::list(which, demand),
         None => Err(SourceError::new(no_libcamera::not_built())),
     }
 }
@@ -105,8 +110,9 @@ impl LibcameraSource {
     /// The camera with that id or index in [`list`], or the first one.
     ///
     /// Asks libcamera for its name, but does not open it; it may be plugged in later.
-    pub(crate) fn new(config: Config, which: Option<String>) -> Self {
-        Self::among(&list().unwrap_or_default(), config, which)
+    pub(crate) fn new(config: Config, which: Option<String>, demand: &Demand) -> Self {
+        let cameras = list(which.as_deref(), demand).unwrap_or_default();
+        Self::among(&cameras, config, which)
     }
 
     /// The same, where it is known which cameras there are.
@@ -141,13 +147,13 @@ impl Source for LibcameraSource {
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         let which = self.which.as_deref();
         match Way::find() {
-            Some(Way::Beside(parts)) => match parts.start() {
+            Some(Way::Beside(parts)) => match parts.start(which, port.demand()) {
                 Ok(part) => part.capture(&self.config, which, port),
-                Err(unfit) if rpicam::is_there() => {
-                    tracing::warn!("{unfit}; until then its pictures come by rpicam-vid");
+                Err(Unfit::Lacks(why)) if rpicam::is_there() => {
+                    tracing::warn!("{why}; until then its pictures come by rpicam-vid");
                     rpicam::capture(&self.config, which, port)
                 }
-                Err(unfit) => Err(unfit),
+                Err(unfit) => Err(unfit.into()),
             },
             #[cfg(feature = "libcamera")]
             Some(Way::Linked) => {

@@ -3,6 +3,8 @@
 //! It offers no controls, and says of no picture when it was captured.
 
 use super::log;
+use super::process::{self, Process};
+use crate::demand::Demand;
 use crate::source::remote::{self, Intake};
 use crate::source::{Config, Port, SourceError, WEDGED};
 use bytes::Bytes;
@@ -10,11 +12,12 @@ use pistreamer_local_camera::{CameraDescription, find};
 use pistreamer_network_camera::bare::Bare;
 use pistreamer_network_camera::multipart::Part;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::timeout;
@@ -24,19 +27,62 @@ const PROGRAM: &str = "rpicam-vid";
 /// It has to send a picture within this, and its first one within twice as long.
 const SILENCE: Duration = WEDGED.saturating_mul(2);
 
+/// It has to tell its cameras within this, also while the machine starts.
+const LISTS: Duration = WEDGED.saturating_mul(4);
+
+/// How often is looked whether they are still asked for.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long it may take to end by itself once it has closed its output.
+const ENDS: Duration = Duration::from_millis(200);
+
 /// Whether it is installed.
 pub(super) fn is_there() -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders).any(|folder| folder.join(PROGRAM).is_file())
 }
 
-/// Every camera, in its order.
-pub(super) fn list() -> Result<Vec<CameraDescription>, SourceError> {
+/// Every camera, in its order, for one that looks for that camera until the demand stops.
+pub(super) fn list(
+    which: Option<&str>,
+    demand: &Demand,
+) -> Result<Vec<CameraDescription>, SourceError> {
+    process::check(which)?;
+    let (mut output, told) = io::pipe().map_err(failed)?;
     let mut command = Command::new(PROGRAM);
-    command.arg("--list-cameras").stdin(Stdio::null());
-    let output = command.output().map_err(failed)?;
-    let text = [output.stdout, output.stderr].concat();
-    Ok(cameras(&String::from_utf8_lossy(&text)))
+    command
+        .arg("--list-cameras")
+        .stdin(Stdio::null())
+        .stdout(told.try_clone().map_err(failed)?)
+        .stderr(told)
+        .process_group(0);
+    let _process = Process::new(command.spawn().map_err(failed)?, which);
+    // Its end is seen once no one else has the other one.
+    drop(command);
+    let (sender, text) = mpsc::channel();
+    let read = move || {
+        let mut bytes = Vec::new();
+        let read = output.read_to_end(&mut bytes).map(|_| bytes);
+        // Where it took too long, nothing waits for it.
+        let _ = sender.send(read);
+    };
+    let thread = std::thread::Builder::new().name("rpicam-list".into());
+    thread.spawn(read).map_err(failed)?;
+    let deadline = Instant::now() + LISTS;
+    loop {
+        match text.recv_timeout(LOOK) {
+            Ok(bytes) => {
+                return Ok(cameras(&String::from_utf8_lossy(&bytes.map_err(failed)?)));
+            }
+            Err(RecvTimeoutError::Timeout) if !demand.stopping() && Instant::now() < deadline => {}
+            Err(_) => {
+                return Err(SourceError::new(format!(
+                    "{PROGRAM} has not told its cameras for {} s",
+                    LISTS.as_secs()
+                )));
+            }
+        }
+    }
 }
 
 /// Reads `0 : imx219 [3280x2464 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx219@10)`.
@@ -67,7 +113,8 @@ pub(super) fn capture(
     which: Option<&str>,
     port: &Port,
 ) -> Result<(), SourceError> {
-    let ids: Vec<_> = list()?.into_iter().map(|camera| camera.id).collect();
+    let cameras = list(which, port.demand())?;
+    let ids: Vec<_> = cameras.into_iter().map(|camera| camera.id).collect();
     let number = find(&ids, which)?;
     if !config.transform.rotate.is_multiple_of(180) {
         tracing::warn!(
@@ -77,7 +124,7 @@ pub(super) fn capture(
     }
     let mut intake = Intake::new(port, config.fps);
     remote::run(port, async {
-        let watch = watch(config, number, port, &mut intake);
+        let watch = watch(config, (which, number), port, &mut intake);
         watch
             .await
             .map_or_else(|error| error, |never| match never {})
@@ -87,12 +134,12 @@ pub(super) fn capture(
 /// Hands on pictures while they are wanted. The first one is fetched in any case: it shows that the camera is there.
 async fn watch(
     config: &Config,
-    number: usize,
+    camera: (Option<&str>, usize),
     port: &Port,
     intake: &mut Intake,
 ) -> Result<std::convert::Infallible, SourceError> {
     loop {
-        let mut running = Running::start(config, number)?;
+        let mut running = Running::start(config, camera)?;
         running.hand_on(2 * SILENCE, intake).await?;
         let pictures = async {
             loop {
@@ -106,7 +153,7 @@ async fn watch(
             () = remote::unwanted(port.demand()) => {}
         }
         drop(running);
-        port.demand().until(crate::demand::Demand::wanted).await;
+        port.demand().until(Demand::wanted).await;
     }
 }
 
@@ -132,13 +179,14 @@ fn arguments(config: &Config, number: usize) -> Vec<String> {
 
 /// The program. It ends when this drops.
 struct Running {
-    child: Child,
+    process: Process,
     stdout: Receiver,
     pictures: Bare,
 }
 
 impl Running {
-    fn start(config: &Config, number: usize) -> Result<Self, SourceError> {
+    fn start(config: &Config, (which, number): (Option<&str>, usize)) -> Result<Self, SourceError> {
+        process::check(which)?;
         let mut child = Command::new(PROGRAM)
             .args(arguments(config, number))
             .stdin(Stdio::null())
@@ -150,8 +198,9 @@ impl Running {
             .map_err(failed)?;
         let stderr = child.stderr.take().expect("it is piped");
         let stdout = child.stdout.take().expect("it is piped");
+        let process = Process::new(child, which);
         let running = Receiver::from_owned_fd(OwnedFd::from(stdout)).map(|stdout| Self {
-            child,
+            process,
             stdout,
             pictures: Bare::new(DEFAULT_FRAME_LIMIT),
         });
@@ -193,8 +242,9 @@ impl Running {
             }
             match self.stdout.read(&mut bytes).await {
                 Ok(0) => {
-                    let status = self.child.wait();
-                    let status = status.map_or_else(|error| error.to_string(), |it| it.to_string());
+                    let status = self.process.end(ENDS);
+                    let status =
+                        status.map_or_else(|| "it does not end".into(), |it| it.to_string());
                     return Err(SourceError::new(format!(
                         "{PROGRAM} has ended ({status}); the log says more"
                     )));
@@ -203,14 +253,6 @@ impl Running {
                 Err(error) => return Err(SourceError::new(format!("{PROGRAM}: {error}"))),
             }
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself. Its camera is free once it is gone.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -76,7 +76,7 @@ impl Camera {
     fn start(config: Config, which: &str) -> Self {
         let (port, frames, sink) = port();
         let hold = port.demand().hold();
-        let mut source = LibcameraSource::new(config, Some(which.to_owned()));
+        let mut source = LibcameraSource::new(config, Some(which.to_owned()), port.demand());
         let thread = std::thread::spawn({
             let port = port.clone();
             move || source.run(&port)
@@ -297,7 +297,7 @@ fn two_cameras_run_in_one_process_and_can_be_listed_meanwhile() {
                 bars.next();
                 lines.next();
             }
-            let listed = list().unwrap();
+            let listed = list(None, &Demand::default()).unwrap();
             let ids: Vec<_> = listed.iter().map(|camera| camera.id.as_str()).collect();
             assert_eq!(ids, ["Bars", "Lines"]);
             assert_eq!(listed[0].model.as_deref(), Some("Test bars"));
@@ -345,8 +345,11 @@ fn a_camera_that_is_not_there_is_named_with_those_that_are() {
         "source::libcamera::tests::a_camera_that_is_not_there_is_named_with_those_that_are",
         || {
             let (port, ..) = port();
-            let mut source =
-                LibcameraSource::new(config(320, 240, 30.0), Some("imx999".to_owned()));
+            let mut source = LibcameraSource::new(
+                config(320, 240, 30.0),
+                Some("imx999".to_owned()),
+                &Demand::default(),
+            );
             assert_eq!(source.camera().name, "imx999");
             let error = source.run(&port).unwrap_err().to_string();
             assert_eq!(error, "libcamera has no camera imx999; it has Bars, Lines");
