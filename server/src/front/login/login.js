@@ -6,6 +6,13 @@ const message = document.getElementById("message");
 const words = message.dataset;
 const button = form.querySelector("button");
 
+/** Why what was shown is refused, where the page has words for that. */
+function refusal(answer, shown) {
+  const seconds = answer.headers.get("Retry-After");
+  if (answer.status === 429 && seconds) return words.wait.replace("{seconds}", seconds);
+  if (answer.status === 401) return shown.key ? words.wrong : words.used;
+}
+
 async function trade(shown) {
   button.disabled = true;
   message.textContent = "";
@@ -22,7 +29,7 @@ async function trade(shown) {
     }
     if (answer.ok) {
       message.textContent = words.kept;
-    } else message.textContent = answer.status === 401 && shown.key ? words.wrong : (await answer.text()).trim();
+    } else message.textContent = refusal(answer, shown) ?? (await answer.text()).trim();
   } catch {
     message.textContent = words.silent;
   }
