@@ -1,8 +1,9 @@
 //! Pictures of the viewer in each state, size, colour scheme and engine, to be looked at: target/screenshots.
 //!
-//!     ./dev screenshots [ENGINE]
+//!     ./dev screenshots [ENGINE | sheets]
 //!
-//! Whether what they show is right is tested in `tests/e2e/`. This is for eyes.
+//! Whether what they show is right is tested in `tests/e2e/`. This is for eyes. A sheet has all of one state, small, for
+//! `docs/looks/`.
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -15,6 +16,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SIZES: [(u32, u32); 3] = [(390, 844), (844, 390), (1280, 720)];
+const ENGINES: [&str; 3] = ["chromium", "firefox", "webkit"];
+const SCHEMES: [&str; 2] = ["dark", "light"];
+const STATES: [&str; 8] = [
+    "live",
+    "stale",
+    "no-signal",
+    "lost",
+    "refused",
+    "login",
+    "menu",
+    "statistics",
+];
+/// How many pixels of a screenshot are one on a sheet.
+const SMALLER: f64 = 2.5;
+/// Of 100: what is still sharp enough to read the badge.
+const QUALITY: u32 = 70;
 const PATTERN: [&str; 6] = ["--source", "pattern", "--size", "1280x720", "--fps", "15"];
 const PART: &str = "(window.part = selector => document.querySelector('pi-camera').shadowRoot.querySelector(selector), 0)";
 
@@ -25,7 +42,7 @@ const STILL: Duration = Duration::from_millis(700);
 async fn main() -> Result<()> {
     let only = std::env::args().nth(1);
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    for scheme in ["light", "dark"] {
+    for scheme in SCHEMES {
         if wanted("chromium") {
             let browser = Browser::start().await?;
             let page = browser.open("").await?;
@@ -50,8 +67,62 @@ async fn main() -> Result<()> {
             .await?;
         }
     }
+    if wanted("sheets") {
+        sheets().await?;
+    }
     Ok(())
 }
+
+/// Puts all screenshots of each state onto one sheet: engines beside each other, dark above light.
+async fn sheets() -> Result<()> {
+    let folder = folder("sheets")?;
+    let browser = Browser::with_window(1800, 1000).await?;
+    for state in STATES {
+        let figure = |engine: &str, scheme: &str| {
+            let picture = |(width, height): &(u32, u32)| {
+                let small = f64::from(*width) / SMALLER;
+                format!(
+                    "<img src=\"../{engine}/{state}-{width}x{height}-{scheme}.png\" style=\"width: {small}px\">"
+                )
+            };
+            let pictures: String = SIZES.iter().map(picture).collect();
+            format!(
+                "<figure><figcaption>{engine}, {scheme}</figcaption><div>{pictures}</div></figure>"
+            )
+        };
+        let rows = SCHEMES
+            .iter()
+            .flat_map(|scheme| ENGINES.iter().map(|engine| figure(engine, scheme)));
+        let page = folder.join("sheet.html");
+        let figures: String = rows.collect();
+        std::fs::write(
+            &page,
+            format!(
+                "<!doctype html><meta charset=utf-8><style>{SHEET}</style><main>{figures}</main>"
+            ),
+        )?;
+        let page = browser.open(&format!("file://{}", page.display())).await?;
+        page.activate().await?;
+        page.wait_for("document.readyState === 'complete'").await?;
+        page.eval("Promise.all([...document.images].map(image => image.decode())).then(() => 0)")
+            .await?;
+        let size = page.eval("({width: document.querySelector('main').offsetWidth, height: document.querySelector('main').offsetHeight})").await?;
+        let clip =
+            json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let asked = json!({"format": "webp", "quality": QUALITY, "clip": clip, "captureBeyondViewport": true});
+        let shot = page.call("Page.captureScreenshot", asked).await?;
+        let webp = BASE64_STANDARD.decode(shot["data"].as_str().context("no picture")?)?;
+        std::fs::write(folder.join(format!("{state}.webp")), webp)?;
+    }
+    println!("{}", folder.display());
+    Ok(())
+}
+
+const SHEET: &str = "body { margin: 0; background: #8a93a0; } \
+    main { display: grid; grid-template-columns: repeat(3, max-content); gap: 12px; padding: 12px; width: max-content; } \
+    figure { margin: 0; font: 13px sans-serif; } figcaption { padding-bottom: 4px; } \
+    div { display: grid; grid-template-columns: max-content max-content; gap: 4px; } \
+    img { display: block; } img:first-child { grid-row: 1 / 3; grid-column: 2; } img:last-child { grid-row: 1; grid-column: 1; }";
 
 fn folder(engine: &str) -> Result<PathBuf> {
     let program = std::env::current_exe()?;

@@ -72,6 +72,23 @@ async fn the_badge_says_how_old_the_picture_is_quietly_and_keeps_its_width() -> 
 }
 
 #[tokio::test]
+async fn on_a_phone_on_its_side_the_menu_leaves_the_badge_in_sight() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = open_live(&browser, &server).await?;
+    page.emulate(844, 390, true, "dark").await?;
+    page.eval_clicked("part('#b-more').click()").await?;
+    page.wait_for("part('#menu')?.hidden === false").await?;
+    // Its size follows a style sheet that is loaded with it.
+    page.wait_for(
+        "part('#menu').offsetWidth > 600 &&
+            part('#menu').getBoundingClientRect().top > part('#badge').getBoundingClientRect().bottom",
+    )
+    .await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn around_the_picture_it_is_dark_in_every_scheme() -> Result<()> {
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;
