@@ -11,7 +11,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -122,11 +122,11 @@ impl System {
     }
 
     /// A server with these cameras, and its address.
-    fn serve(&self, cameras: &[&str]) -> (Child, SocketAddr) {
+    fn serve(&self, cameras: &[&str]) -> (Running, SocketAddr) {
         let more = ["--listen", "127.0.0.1:0", "--no-auth"];
         let (child, url) = started(self.command(&[cameras, &more].concat()));
         let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
-        (child, address.parse().unwrap())
+        (Running(child), address.parse().unwrap())
     }
 
     /// A program by the name of Raspberry Pi's.
@@ -253,9 +253,8 @@ fn where_none_fits_rpicam_vid_brings_the_pictures() {
     ));
     let (right, text) = system.cameras();
     assert!(right && text.contains("0: imx219"), "{text}");
-    let (child, address) =
+    let (_server, address) =
         system.serve(&["--source", "libcamera", "--size", "320x240", "--fps", "20"]);
-    let _server = Running(child);
     run(async {
         let mut viewer = TestViewer::connect(address).await;
         assert_eq!(viewer.hello().await.camera.name, "imx219");
@@ -289,10 +288,10 @@ fn rpicam_vid_that_hangs_while_it_lists_its_cameras_ends_with_the_server() {
         "echo $$ >>'{}'; exec sleep 120",
         system.path("STARTS").display()
     ));
-    let (mut child, _) = system.serve(&["--source", "pattern", "--source", "libcamera"]);
+    let (mut server, _) = system.serve(&["--source", "pattern", "--source", "libcamera"]);
     let processes = system.starts(1);
     assert!(runs(&processes[0]));
-    assert!(terminate(&mut child).success());
+    assert!(terminate(&mut server.0).success());
     assert!(!runs(&processes[0]));
 }
 
@@ -304,8 +303,7 @@ fn a_process_that_cannot_be_ended_gets_no_other_one_beside_it() {
     let release = system.path("RELEASE");
     let made = Command::new("mkfifo").arg(&release).status();
     assert!(made.unwrap().success());
-    let (child, address) = system.serve(&["--source", "libcamera"]);
-    let _server = Running(child);
+    let (_server, address) = system.serve(&["--source", "libcamera"]);
     // As the next attempt says, in place of starting one.
     run(is_told(address, "cannot be ended"));
     let processes = system.starts(1);
@@ -322,10 +320,10 @@ fn a_server_that_ends_leaves_no_process_behind_that_does_not_stop() {
     let system = System::new(&[]);
     system.add_part_that("0.4", &["-DIS_DEAF"], VERSION);
     system.install("0.4");
-    let (mut child, _) = system.serve(&["--source", "libcamera"]);
+    let (mut server, _) = system.serve(&["--source", "libcamera"]);
     let processes = system.starts(1);
     assert!(runs(&processes[0]));
-    assert!(terminate(&mut child).success());
+    assert!(terminate(&mut server.0).success());
     assert!(!runs(&processes[0]));
 }
 
@@ -334,8 +332,7 @@ fn a_process_that_hangs_at_the_start_holds_up_no_other_camera() {
     let system = System::new(&[]);
     system.add_part_that("0.4", &["-DHANGS_WHILE_IT_LISTS"], VERSION);
     system.install("0.4");
-    let (child, address) = system.serve(&["--source", "pattern", "--source", "libcamera:fake"]);
-    let _server = Running(child);
+    let (_server, address) = system.serve(&["--source", "pattern", "--source", "libcamera:fake"]);
     run(async {
         TestViewer::connect(address).await.frame().await;
     });
