@@ -134,8 +134,8 @@ fn folder(engine: &str) -> Result<PathBuf> {
 }
 
 async fn all(engine: &impl Engine, folder: &Path, scheme: &str) -> Result<()> {
-    let shoot = async |state: &str, wake: &str| -> Result<()> {
-        for (width, height) in SIZES {
+    let shoot_in = async |sizes: &[(u32, u32)], state: &str, wake: &str| -> Result<()> {
+        for &(width, height) in sizes {
             engine.resize(width, height).await?;
             engine.eval(wake).await?;
             tokio::time::sleep(STILL).await;
@@ -146,6 +146,7 @@ async fn all(engine: &impl Engine, folder: &Path, scheme: &str) -> Result<()> {
         println!("{}: {state}, {scheme}", folder.display());
         Ok(())
     };
+    let shoot = async |state: &str, wake: &str| shoot_in(&SIZES, state, wake).await;
     // The controls go after a while.
     let wake =
         "(document.querySelector('pi-camera').dispatchEvent(new PointerEvent('pointermove')), 0)";
@@ -167,9 +168,14 @@ async fn all(engine: &impl Engine, folder: &Path, scheme: &str) -> Result<()> {
     engine
         .eval("(part('#menu [data-do=overlay]').click(), 0)")
         .await?;
-    server.signal("STOP")?;
-    engine.wait_for(&is("stale")).await?;
-    shoot("stale", wake).await?;
+    // Each time anew: to take another size may last longer than a silent server is waited for.
+    for size in SIZES {
+        server.signal("STOP")?;
+        engine.wait_for(&is("stale")).await?;
+        shoot_in(&[size], "stale", wake).await?;
+        server.signal("CONT")?;
+        engine.wait_for(&is("live")).await?;
+    }
     drop(server);
     engine.wait_for(&is("lost")).await?;
     shoot("lost", wake).await?;
