@@ -1,10 +1,10 @@
 # shellcheck shell=sh disable=SC2154 # by whom it is sourced
-# What the tests of packages start: small Debians in $directory, each made once and copied from there. They have no network but
-# their own loopback. Sourced, by a script that has set $here, $directory and $package.
+# What the tests of packages start: small Debians in $directory, each made once and copied from there. They have no network
+# but their own loopback. Sourced, by a script that has set $here, $directory and $package.
 mkdir -p "$directory"
 
-# debian SUITE WITH PACKAGES [ARCHITECTURE]: a fresh one with the package in it, in $root. It is kept under a name that says with
-# what, and starts with systemd where it is this machine's architecture.
+# debian SUITE WITH PACKAGES [ARCHITECTURE]: a fresh one with the package in it, in $root. It is kept under a name that says
+# with what, and starts with systemd where it is this machine's architecture.
 debian() {
     made=$directory/$1-with-$2.tar
     if [ ! -e "$made" ]; then
