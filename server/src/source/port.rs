@@ -98,11 +98,10 @@ impl Port {
         self.driver.calls()
     }
 
-    /// A port for another run of the same camera: its seqs continue, and what was set holds. Nothing of a run that has been
+    /// A port for another run of the same camera: its seqs continue. Nothing of a run that has been
     /// stopped passes any more once this returns.
     pub fn for_run(&self) -> Self {
         drop(self.gate());
-        self.commands.begin_anew();
         Self {
             demand: self.demand.for_run(),
             ..self.clone()
@@ -211,6 +210,11 @@ impl Port {
     /// Reports the controls with their present values. Call it at the start of a run and after each change.
     pub fn controls(&self, controls: &[Control]) {
         self.report(Report::Controls(controls));
+    }
+
+    /// Has [`Self::commands`] give everything that was set once more: a device that is opened again has forgotten it.
+    pub(super) fn command_anew(&self) {
+        self.commands.begin_anew();
     }
 
     /// Takes the values that were set since the last call; a pressed button has 1. Cheap if there are none.

@@ -44,6 +44,7 @@ pub(crate) fn supervise(
     let mut last_reason = String::new();
     while !port.demand().stopping() {
         let pictures = port.pictures();
+        port.command_anew();
         // A panic closes what the source had open, as an error does.
         let ran = panics::caught(|| {
             let source = match &mut source {
@@ -78,7 +79,7 @@ pub(crate) fn supervise(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Image, Mode, RawFrame, Report, Sink};
+    use super::super::{Commands, Image, Mode, RawFrame, Report, Sink};
     use super::*;
     use crate::demand::Demand;
     use bytes::Bytes;
@@ -140,6 +141,46 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Tells what it is to set, and fails.
+    struct Forgetful(mpsc::Sender<Vec<(String, f64)>>);
+
+    impl Source for Forgetful {
+        fn camera(&self) -> Camera {
+            Camera::default()
+        }
+
+        fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+            self.0.send(port.commands().into_iter().collect()).unwrap();
+            Err(SourceError::new("unplugged"))
+        }
+    }
+
+    #[test]
+    fn what_was_set_is_set_again_each_time_and_what_was_pressed_is_not() {
+        let commands = Commands::default();
+        let (sender, _events) = mpsc::sync_channel(100);
+        let port = Port::new(Arc::new(Events(sender)), Demand::default());
+        let port = port.with_commands(commands.clone());
+        commands.set("Brightness", 0.5);
+        commands.press("Focus");
+        let pauses = Pauses {
+            first: Duration::from_millis(1),
+            ..Pauses::default()
+        };
+        let (tells, told) = mpsc::channel();
+        let supervised = std::thread::spawn({
+            let port = port.clone();
+            move || supervise(|| Ok(Box::new(Forgetful(tells.clone()))), &port, pauses)
+        });
+        for set in told.iter().take(3) {
+            assert_eq!(set, [("Brightness".to_owned(), 0.5)]);
+        }
+        port.demand().stop();
+        drop(told);
+        // It may have been told to in the middle of a run.
+        let _ = supervised.join();
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! vivid, the kernel's virtual camera: its colours, and everything that it can be told to do wrong.
 
-use crate::support::TestViewer;
+use crate::support::{PATIENCE, Running, TestServer, TestViewer};
 use crate::{decoded, frames, load, open_devices, serve, set};
+use pistreamer_protocol::message::ViewerMessage;
 use std::fs;
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
 use std::sync::Once;
 
 const NODE: &str = "/dev/video0";
@@ -107,6 +109,72 @@ async fn what_goes_wrong_is_told_and_the_camera_is_live_again() {
     assert_eq!(open_devices(), 0);
 }
 
+/// The brightness of the white column.
+fn white(jpeg: &[u8]) -> u8 {
+    let (width, height, rgb) = decoded(jpeg);
+    rgb[(height * 9 / 10 * width + width / 16) * 3]
+}
+
+/// The brightness of the white column in a frame of now.
+async fn brightness_now(server: &TestServer) -> u8 {
+    let mut viewer = TestViewer::connect(server).await;
+    white(&frames(&mut viewer, 4).await[3].jpeg)
+}
+
+/// Waits until a control has that value, or until it is not offered.
+async fn becomes(server: &TestServer, name: &str, wanted: Option<f64>) {
+    let mut last = None;
+    let wait = async {
+        loop {
+            let controls = TestViewer::connect(server).await.hello().await.controls;
+            let control = controls.iter().find(|control| control.name == name);
+            last = control.map(|control| control.value);
+            if !controls.is_empty() && last == wanted {
+                break;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, wait).await;
+    assert!(
+        waited.is_ok(),
+        "{name} does not become {wanted:?}, but {last:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_set_shows_in_the_picture_and_holds_when_the_camera_comes_back() {
+    plugged_in();
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let before = white(&frames(&mut viewer, 2).await[1].jpeg);
+    // What is automatic hides what it decides.
+    becomes(&server, "GainAutomatic", Some(1.0)).await;
+    becomes(&server, "Gain", None).await;
+    for (name, value) in [("GainAutomatic", 0.0), ("Gain", 42.0), ("Brightness", 0.0)] {
+        let name = name.to_owned();
+        viewer
+            .say(ViewerMessage::Control {
+                name: name.clone(),
+                value,
+            })
+            .await;
+        becomes(&server, &name, Some(value)).await;
+    }
+    let dark = brightness_now(&server).await;
+    assert!(dark + 40 < before, "{dark} where it was {before}");
+    // It forgets that meanwhile, as many do.
+    set(NODE, "brightness=128");
+    set(NODE, "inject_fatal_streaming_error=1");
+    server.camera_is(|camera| camera["state"] != "live").await;
+    server.camera_is(|camera| camera["state"] == "live").await;
+    becomes(&server, "Brightness", Some(0.0)).await;
+    assert!(brightness_now(&server).await.abs_diff(dark) <= 8);
+    server.stop().await;
+    for control in ["gain_automatic=1", "brightness=128"] {
+        set(NODE, control);
+    }
+}
+
 #[tokio::test]
 async fn a_start_that_fails_once_is_tried_again() {
     plugged_in();
@@ -123,35 +191,24 @@ async fn a_start_that_fails_once_is_tried_again() {
 #[tokio::test]
 async fn a_camera_in_use_says_by_whom_and_is_live_once_it_is_free() {
     plugged_in();
-    let mut other = Command::new("v4l2-ctl")
-        .args([
-            "--device",
-            NODE,
-            "--stream-mmap",
-            "--stream-count",
-            "100000",
-        ])
-        .spawn()
-        .unwrap();
-    let holds = format!("/proc/{}/fd", other.id());
-    let is_open = || {
-        let links = fs::read_dir(&holds).unwrap().flatten();
-        links
-            .filter_map(|link| fs::read_link(link.path()).ok())
-            .any(|path| path.ends_with("video0"))
-    };
-    while !is_open() {}
-    // It has the buffers a moment later.
+    let other = Command::new("v4l2-ctl")
+        .args(["--device", NODE, "--stream-mmap"])
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut other = Running(other.unwrap());
+    // It says so for each frame.
+    let mut first = [0];
+    let mut said = other.0.stderr.take().unwrap();
+    said.read_exact(&mut first).unwrap();
     let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
-    let by = format!("v4l2-ctl (process {})", other.id());
+    let by = format!("v4l2-ctl (process {})", other.0.id());
     server
         .camera_is(|camera| {
             let reason = camera["reason"].as_str().unwrap_or_default();
             reason.contains(&by) && reason.contains("end that first")
         })
         .await;
-    other.kill().unwrap();
-    other.wait().unwrap();
+    drop(other);
     server.camera_is(|camera| camera["state"] == "live").await;
     server.stop().await;
 }
@@ -168,11 +225,16 @@ async fn two_cameras_are_two_and_one_that_is_not_there_says_which_ones_are() {
         let mut viewer = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
         frames(&mut viewer, 3).await;
     }
-    let missing = &cameras["cameras"][2];
-    let reason = missing["reason"].as_str().unwrap();
-    assert!(
-        reason.contains("there is no camera at /dev/video7") && reason.contains("(vivid)"),
-        "{reason}"
-    );
+    let told = async {
+        loop {
+            let cameras = server.json("/api/v1/cameras").await;
+            let reason = cameras["cameras"][2]["reason"].as_str().unwrap().to_owned();
+            if reason.contains("there is no camera at /dev/video7") && reason.contains("(vivid)") {
+                break;
+            }
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, told).await;
+    assert!(told.is_ok(), "it is not told that it is missing");
     server.stop().await;
 }

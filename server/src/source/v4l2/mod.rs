@@ -2,6 +2,7 @@
 //!
 //! The Raspberry Pi's camera modules are none of them: what V4L2 shows of those are parts, which libcamera puts together.
 
+mod controls;
 mod modes;
 mod nodes;
 mod stream;
@@ -287,9 +288,22 @@ impl Source for V4l2Source {
         );
         self.known = Some(camera);
         port.open(stream.mode.clone());
-        let result = stream.run(port);
-        let _call = port.calls_driver();
-        drop(stream);
-        result
+        // Where the node cannot be opened once more, it has pictures and no controls.
+        let device = self
+            .known
+            .as_ref()
+            .map(|known| self.system.open(&known.node));
+        let (wanted, wants) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            if let Some(Ok(device)) = device {
+                scope.spawn(move || controls::attend(&device, &wants, port));
+            }
+            let result = stream.run(port, &wanted);
+            // Which ends the other thread.
+            drop(wanted);
+            let _call = port.calls_driver();
+            drop(stream);
+            result
+        })
     }
 }

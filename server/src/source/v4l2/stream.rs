@@ -12,8 +12,10 @@ use crate::util::clock;
 use pistreamer_local_camera::{Filled, Format, Picture};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// Two stay with the camera, one is encoded, and one waits for that.
@@ -145,11 +147,15 @@ impl Stream {
         })
     }
 
-    /// Hands on frames until the port's run is to end.
+    /// Hands on frames until the port's run is to end, and what is to be set to `wanted`.
     ///
     /// # Errors
     /// Where the camera is unplugged, fails, or is silent.
-    pub(super) fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+    pub(super) fn run(
+        &mut self,
+        port: &Port,
+        wanted: &Sender<BTreeMap<String, f64>>,
+    ) -> Result<(), SourceError> {
         let device = Arc::clone(&self.buffers.0);
         let patience = WEDGED.max(Duration::from_secs_f64(3.0 / self.mode.fps));
         let mut sign = Instant::now();
@@ -159,6 +165,11 @@ impl Stream {
                     "the camera has delivered nothing for {} s",
                     patience.as_secs()
                 )));
+            }
+            let commands = port.commands();
+            if !commands.is_empty() {
+                // Nothing is set where there is nothing that sets.
+                let _ = wanted.send(commands);
             }
             if !is_ready(&device)? {
                 continue;

@@ -156,6 +156,41 @@ union BufferUnion {
     _pointer: usize,
 }
 
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct QueryControl {
+    id: u32,
+    kind: u32,
+    name: [u8; 32],
+    minimum: i64,
+    maximum: i64,
+    step: u64,
+    default: i64,
+    flags: u32,
+    elem_size: u32,
+    elems: u32,
+    dimensions: [u32; 5],
+    reserved: [u32; 32],
+}
+
+/// Packed, so that it is no more than four bytes aligned.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct QueryMenu {
+    id: u32,
+    index: u32,
+    /// A text, or a number of 64 bits.
+    item: [u8; 32],
+    reserved: u32,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ControlValue {
+    id: u32,
+    value: i32,
+}
+
 const READ: u32 = 2;
 const WRITE: u32 = 1;
 
@@ -176,6 +211,10 @@ const STREAMON: libc::Ioctl = number::<libc::c_int>(WRITE, 18);
 const STREAMOFF: libc::Ioctl = number::<libc::c_int>(WRITE, 19);
 const G_PARM: libc::Ioctl = number::<StreamParameters>(READ | WRITE, 21);
 const S_PARM: libc::Ioctl = number::<StreamParameters>(READ | WRITE, 22);
+const G_CTRL: libc::Ioctl = number::<ControlValue>(READ | WRITE, 27);
+const S_CTRL: libc::Ioctl = number::<ControlValue>(READ | WRITE, 28);
+const QUERYMENU: libc::Ioctl = number::<QueryMenu>(READ | WRITE, 37);
+const QUERY_EXT_CTRL: libc::Ioctl = number::<QueryControl>(READ | WRITE, 103);
 const ENUM_FRAMESIZES: libc::Ioctl = number::<FrameSize>(READ | WRITE, 74);
 const ENUM_FRAMEINTERVALS: libc::Ioctl = number::<FrameInterval>(READ | WRITE, 75);
 
@@ -234,6 +273,24 @@ pub(super) struct Taken {
     pub sequence: u32,
     /// CLOCK_MONOTONIC in µs, where the device tells it.
     pub timestamp_us: Option<u64>,
+}
+
+/// Something of a device that can be set, as its driver describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Described {
+    pub id: u32,
+    /// `V4L2_CTRL_TYPE_…`.
+    pub kind: u32,
+    /// For people.
+    pub name: String,
+    pub minimum: i64,
+    pub maximum: i64,
+    pub step: u64,
+    pub default: i64,
+    /// `V4L2_CTRL_FLAG_…`.
+    pub flags: u32,
+    /// More than one where it is an array.
+    pub elems: u32,
 }
 
 impl Device {
@@ -320,6 +377,66 @@ impl Device {
                 _ => Rates::Range([per_second(c, d), per_second(a, b)]),
             })
         })
+    }
+
+    /// Everything that can be set or read, by its id.
+    pub(super) fn controls(&self) -> impl Iterator<Item = Described> {
+        /// `V4L2_CTRL_FLAG_NEXT_CTRL`: the first one after the id.
+        const NEXT: u32 = 0x8000_0000;
+        const MOST: usize = 256;
+        let mut last = 0;
+        let next = move || {
+            let mut control: QueryControl = zeroed();
+            control.id = last | NEXT;
+            self.call(QUERY_EXT_CTRL, &mut control).ok()?;
+            // A driver whose ids do not rise would be asked for ever.
+            let rises = control.id > last;
+            last = control.id;
+            rises.then(|| Described {
+                id: control.id,
+                kind: control.kind,
+                name: text(&control.name),
+                minimum: control.minimum,
+                maximum: control.maximum,
+                step: control.step,
+                default: control.default,
+                flags: control.flags,
+                elems: control.elems,
+            })
+        };
+        std::iter::from_fn(next).take(MOST)
+    }
+
+    /// The text of a menu's item, or the number of one that has numbers; `None` where there is no such item.
+    pub(super) fn menu_item(&self, id: u32, index: u32, is_number: bool) -> Option<String> {
+        let mut menu: QueryMenu = zeroed();
+        (menu.id, menu.index) = (id, index);
+        self.call(QUERYMENU, &mut menu).ok()?;
+        Some(if is_number {
+            let mut number = [0; 8];
+            number.copy_from_slice(&menu.item[..8]);
+            i64::from_ne_bytes(number).to_string()
+        } else {
+            text(&menu.item)
+        })
+    }
+
+    /// What a control is set to.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(super) fn value(&self, id: u32) -> io::Result<i32> {
+        let mut control = ControlValue { id, value: 0 };
+        self.call(G_CTRL, &mut control)?;
+        Ok(control.value)
+    }
+
+    /// Sets a control. The device takes what is nearest.
+    ///
+    /// # Errors
+    /// Where it refuses.
+    pub(super) fn set_value(&self, id: u32, value: i32) -> io::Result<()> {
+        self.call(S_CTRL, &mut ControlValue { id, value })
     }
 
     /// Asks for one after the other, until there is none. What is a range is listed once.
@@ -491,6 +608,8 @@ impl Plain for Pix {}
 impl Plain for StreamParameters {}
 impl Plain for RequestBuffers {}
 impl Plain for Buffer {}
+impl Plain for QueryControl {}
+impl Plain for QueryMenu {}
 
 /// Text up to its first 0, whatever it is made of.
 fn text(bytes: &[u8]) -> String {
@@ -521,6 +640,10 @@ mod tests {
             S_PARM as usize,
             ENUM_FRAMESIZES as usize,
             ENUM_FRAMEINTERVALS as usize,
+            G_CTRL as usize,
+            S_CTRL as usize,
+            QUERYMENU as usize,
+            QUERY_EXT_CTRL as usize,
             offset_of!(Capability, device_caps),
             offset_of!(FormatDescription, pixel_format),
             offset_of!(FrameSize, values),
@@ -534,6 +657,9 @@ mod tests {
             offset_of!(Buffer, sequence),
             offset_of!(Buffer, at),
             offset_of!(Buffer, length),
+            offset_of!(QueryControl, minimum),
+            offset_of!(QueryControl, flags),
+            offset_of!(QueryMenu, item),
         ];
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("sizes");
@@ -547,12 +673,15 @@ int main(void) {
     const unsigned long numbers[] = {
         VIDIOC_QUERYCAP, VIDIOC_ENUM_FMT, VIDIOC_S_FMT, VIDIOC_REQBUFS, VIDIOC_QUERYBUF, VIDIOC_QBUF, VIDIOC_DQBUF,
         VIDIOC_STREAMON, VIDIOC_STREAMOFF, VIDIOC_G_PARM, VIDIOC_S_PARM, VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS,
+        VIDIOC_G_CTRL, VIDIOC_S_CTRL, VIDIOC_QUERYMENU, VIDIOC_QUERY_EXT_CTRL,
         offsetof(struct v4l2_capability, device_caps), offsetof(struct v4l2_fmtdesc, pixelformat),
         offsetof(struct v4l2_frmsizeenum, discrete), offsetof(struct v4l2_frmivalenum, discrete),
         offsetof(struct v4l2_format, fmt), offsetof(struct v4l2_pix_format, quantization),
         offsetof(struct v4l2_streamparm, parm.capture.timeperframe), offsetof(struct v4l2_requestbuffers, capabilities),
         offsetof(struct v4l2_buffer, bytesused), offsetof(struct v4l2_buffer, timestamp),
         offsetof(struct v4l2_buffer, sequence), offsetof(struct v4l2_buffer, m), offsetof(struct v4l2_buffer, length),
+        offsetof(struct v4l2_query_ext_ctrl, minimum), offsetof(struct v4l2_query_ext_ctrl, flags),
+        offsetof(struct v4l2_querymenu, name),
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) printf("%lu ", numbers[i]);
 }
