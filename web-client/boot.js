@@ -27,8 +27,11 @@ async function view() {
     camera.toggleAttribute(name, query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
   // What the address says counts more than what was chosen on an earlier visit.
   camera.setAttribute("pinned", [...query.keys()].join(" "));
-  // It knows one address; without it, this one goes onto the home screen.
-  if (location.search) document.querySelector("link[rel=manifest]")?.remove();
+  // It knows one address; with another one, that goes onto the home screen. Chromium may go on with a manifest that is taken out.
+  if (!location.search) {
+    const manifest = { rel: "manifest", crossOrigin: "use-credentials", href: "manifest.webmanifest" };
+    document.head.append(Object.assign(document.createElement("link"), manifest));
+  }
   const { title } = document;
   camera.addEventListener("namechange", ({ detail }) => (document.title = detail.name ? `${detail.name} – ${title}` : title));
   camera.addEventListener("error", async () => {
