@@ -40,7 +40,7 @@ async fn a_small_element_pulls_a_small_picture_and_a_pinned_one_what_it_is_pinne
     wait_width(&page, "#auto", 320).await?;
     wait_width(&page, "#full", 1280).await?;
     page.wait_for(
-        "document.querySelector('#auto').shadowRoot.querySelector('#o-why').textContent === 'automatic: fits the screen'",
+        "document.querySelector('#auto').shadowRoot.querySelector('#o-why')?.textContent === 'automatic: fits the screen'",
     )
     .await?;
     page.eval("document.querySelector('#auto').style.width = '600px'; document.querySelector('#auto').style.height = '400px'")
