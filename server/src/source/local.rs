@@ -6,7 +6,7 @@ use super::libcamera::{self, LibcameraSource};
 use super::pattern::Pattern;
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use super::v4l2::{self, V4l2Source};
-use super::{Config, Source, SourceError};
+use super::{Config, Source, SourceError, Transform};
 use crate::called;
 use pistreamer_local_camera::CameraDescription;
 use std::sync::Arc;
@@ -81,6 +81,11 @@ impl Kind for Auto {
             return Ok(Box::new(LibcameraSource::among(&modules, config, which)));
         }
         if v4l2::is_there() {
+            if capture.transform != Transform::default() {
+                tracing::warn!(
+                    "the picture is not turned or mirrored: that takes a camera of libcamera"
+                );
+            }
             return Ok(Box::new(V4l2Source::new(capture.clone(), None)));
         }
         let why = format!("{why}, and V4L2 has none");

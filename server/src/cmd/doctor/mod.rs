@@ -133,15 +133,38 @@ fn cameras() -> Told {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = bounded::output(Command::new(program).arg("cameras"), CAMERAS)?;
     if output.success {
-        Ok(output.stdout)
+        Ok(without_serials(&output.stdout))
     } else {
-        Err(output.stdout + &output.stderr)
+        Err(without_serials(&(output.stdout + &output.stderr)))
     }
+}
+
+/// The list without the serial numbers that USB cameras are selected by.
+fn without_serials(listed: &str) -> String {
+    const SELECTED: &str = "v4l2:usb:";
+    /// Numbers of the vendor and the product.
+    const MODEL: usize = "046d:0825".len();
+    let line = |line: &str| match line.split_once(SELECTED) {
+        Some((before, key)) => {
+            let model: String = key.chars().take(MODEL).collect();
+            format!("{before}{SELECTED}{model}:…'\n")
+        }
+        None => format!("{line}\n"),
+    };
+    listed.lines().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_serial_number_of_a_camera_is_told() {
+        let listed =
+            "/dev/video0: C920\n   --source 'v4l2:usb:046d:0825:AB12#1'\n   MJPG: 640x480\n";
+        let told = "/dev/video0: C920\n   --source 'v4l2:usb:046d:0825:…'\n   MJPG: 640x480\n";
+        assert_eq!(without_serials(listed), told);
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_not_printed_and_what_is_endless_is_cut() {

@@ -70,7 +70,7 @@ impl Scale {
 
 /// Sets what is wanted of a camera until nobody can want anything any more, and reports what holds then.
 pub(super) fn attend(device: &Device, wanted: &Receiver<BTreeMap<String, f64>>, port: &Port) {
-    let mut offered = offer(device);
+    let mut offered = offer(device, port);
     report(&offered, port);
     while let Ok(mut values) = wanted.recv() {
         // The newest value of each.
@@ -90,7 +90,7 @@ pub(super) fn attend(device: &Device, wanted: &Receiver<BTreeMap<String, f64>>, 
                     tracing::warn!("the camera does not take {value} for {name}: {error}");
                 }
             }
-            offered = offer(device);
+            offered = offer(device, port);
         }
         report(&offered, port);
     }
@@ -102,10 +102,11 @@ fn report(offered: &[Offered], port: &Port) {
 }
 
 /// What can be set now.
-fn offer(device: &Device) -> Vec<Offered> {
+fn offer(device: &Device, port: &Port) -> Vec<Offered> {
     let mut offered: Vec<Offered> = Vec::new();
     for described in device.controls() {
-        if offered.len() == MOST {
+        // Each question may take a camera seconds.
+        if offered.len() == MOST || port.demand().stopping() {
             break;
         }
         let item = |index, is_number| device.menu_item(described.id, index, is_number);
@@ -192,7 +193,9 @@ fn understood(
     let can_be_set = control.min <= control.value && control.value <= control.max;
     can_be_set.then_some(Offered {
         id: described.id,
-        decides: described.flags & UPDATE != 0 || control.kind == ControlKind::Bool,
+        // uvcvideo does not say so of its automatic modes, which are switches and menus.
+        decides: described.flags & UPDATE != 0
+            || matches!(control.kind, ControlKind::Bool | ControlKind::Choice),
         control,
         to_driver,
     })

@@ -178,8 +178,7 @@ impl V4l2Source {
     fn start(&self, node: &Node, port: &Port) -> Result<(Stream, Offer), SourceError> {
         let began = Instant::now();
         loop {
-            let call = port.calls_driver();
-            let busy = match self.try_to_start(node) {
+            let busy = match self.try_to_start(node, port) {
                 Ok(started) => return Ok(started),
                 Err(Refusal::Busy(error)) => error,
                 Err(Refusal::NoRoom) => {
@@ -190,14 +189,14 @@ impl V4l2Source {
                 }
                 Err(Refusal::Failed(error)) => return Err(error),
             };
-            drop(call);
             if began.elapsed() > SETTLING || port.demand().sleep(LOOK / 2) {
                 return Err(SourceError::new(self.system.why_not(node, &busy)));
             }
         }
     }
 
-    fn try_to_start(&self, node: &Node) -> Result<(Stream, Offer), Refusal> {
+    fn try_to_start(&self, node: &Node, port: &Port) -> Result<(Stream, Offer), Refusal> {
+        let call = port.calls_driver();
         let open = || match self.system.open(node) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(Refusal::Busy(error)),
             Err(error) => Err(Refusal::Failed(SourceError::new(
@@ -217,9 +216,12 @@ impl V4l2Source {
                 theirs.join(", ")
             ))));
         };
-        drop(device);
-        let mut last = Refusal::NoRoom;
+        drop((device, call));
         for offer in &offers {
+            if port.demand().stopping() {
+                break;
+            }
+            let _call = port.calls_driver();
             match Stream::start(open()?, offer, &self.config) {
                 Ok(stream) => {
                     if *offer != best {
@@ -231,11 +233,11 @@ impl V4l2Source {
                     }
                     return Ok((stream, *offer));
                 }
-                Err(Refusal::NoRoom) => last = Refusal::NoRoom,
+                Err(Refusal::NoRoom) => {}
                 Err(refusal) => return Err(refusal),
             }
         }
-        Err(last)
+        Err(Refusal::NoRoom)
     }
 }
 
@@ -294,16 +296,20 @@ impl Source for V4l2Source {
             .as_ref()
             .map(|known| self.system.open(&known.node));
         let (wanted, wants) = std::sync::mpsc::channel();
-        std::thread::scope(|scope| {
+        let mut ending = None;
+        let result = std::thread::scope(|scope| {
             if let Some(Ok(device)) = device {
                 scope.spawn(move || controls::attend(&device, &wants, port));
             }
             let result = stream.run(port, &wanted);
             // Which ends the other thread.
             drop(wanted);
-            let _call = port.calls_driver();
+            // Until it has, which a camera that answers no question of it delays.
+            ending = Some(port.calls_driver());
             drop(stream);
             result
-        })
+        });
+        drop(ending);
+        result
     }
 }

@@ -126,7 +126,7 @@ impl System {
             Which::Node(path) => self.node_at(path).is_some_and(|name| name == node.name),
             Which::Key(key) => node.key == *key || node.serial.as_deref() == Some(key),
         };
-        let mut refused = None;
+        let (mut refused, mut no_camera) = (None, None);
         for node in self.nodes().into_iter().filter(is_meant) {
             let about = self.open(&node).and_then(|device| device.about());
             match about {
@@ -137,7 +137,7 @@ impl System {
                     }));
                 }
                 Ok(about) => {
-                    refused.get_or_insert(format!(
+                    no_camera.get_or_insert(format!(
                         "/dev/{} is no camera, but a part of one or something else (driver {})",
                         node.name, about.driver
                     ));
@@ -148,7 +148,8 @@ impl System {
             }
         }
         // Of any that is no camera nothing has to be told.
-        refused.filter(|_| !matches!(which, Which::Any)).map(Err)
+        let no_camera = no_camera.filter(|_| !matches!(which, Which::Any));
+        refused.or(no_camera).map(Err)
     }
 
     /// Why a camera cannot be opened, and what to do.

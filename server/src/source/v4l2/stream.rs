@@ -24,6 +24,9 @@ const BUFFERS: u32 = 5;
 /// How often the thread looks whether it is to stop, where nothing else wakes it.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// No camera is waited for longer, however slow it says that it is.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// How long stopping waits for pictures that are still being encoded: a descriptor that stays open keeps the node's number
 /// from the camera that comes back.
 const LAST_PICTURES: Duration = Duration::from_secs(1);
@@ -104,19 +107,19 @@ impl Stream {
             format: offer.format,
             limited: !set.full_range,
         };
-        let device = Arc::new(device);
         let count = device
             .request_buffers(BUFFERS)
             .map_err(failed("allocating the camera's buffers"))?;
-        let buffers = Buffers(Arc::clone(&device));
+        let buffers = Buffers(Arc::new(device));
+        let device = &buffers.0;
         let memories: Vec<_> = (0..count as usize)
             .map(|number| {
                 let (offset, len) = device.buffer(number)?;
-                Memory::of_device(&*device, offset, len)
+                Memory::of_device(&**device, offset, len)
             })
             .collect::<io::Result<_>>()
             .map_err(failed("mapping the camera's buffers"))?;
-        let home = Arc::clone(&device);
+        let home = Arc::clone(device);
         let pictures = Pictures::new(
             picture,
             memories,
@@ -157,7 +160,8 @@ impl Stream {
         wanted: &Sender<BTreeMap<String, f64>>,
     ) -> Result<(), SourceError> {
         let device = Arc::clone(&self.buffers.0);
-        let patience = WEDGED.max(Duration::from_secs_f64(3.0 / self.mode.fps));
+        let patience = Duration::try_from_secs_f64(3.0 / self.mode.fps).unwrap_or(WEDGED);
+        let patience = patience.clamp(WEDGED, LONGEST);
         let mut sign = Instant::now();
         while !port.demand().stopping() {
             if sign.elapsed() > patience {
@@ -222,7 +226,11 @@ impl Stream {
                 let too_many = |thinning: &mut Thinning| !thinning.keeps(Instant::now());
                 let thinned = self.thinning.as_mut().is_some_and(too_many);
                 // Without consumers nothing is copied.
-                !thinned && port.demand().wanted() && self.hand_on(&taken, port)
+                let wanted = port.demand().wanted();
+                if !wanted {
+                    port.probed();
+                }
+                !thinned && wanted && self.hand_on(&taken, port)
             }
             false => {
                 port.broken(&if taken.damaged {

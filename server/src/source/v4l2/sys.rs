@@ -28,6 +28,9 @@ const TIMESTAMP: u32 = 0xe000;
 const MONOTONIC: u32 = 0x2000;
 /// `V4L2_QUANTIZATION_FULL_RANGE`.
 const FULL_RANGE: u32 = 1;
+/// `V4L2_QUANTIZATION_DEFAULT`, and `V4L2_COLORSPACE_JPEG`, whose default is the full range.
+const BY_COLORSPACE: u32 = 0;
+const JPEG: u32 = 7;
 
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -477,7 +480,8 @@ impl Device {
             height: pix.height,
             pixel_format: pix.pixel_format,
             stride: pix.bytes_per_line,
-            full_range: pix.quantization == FULL_RANGE,
+            full_range: pix.quantization == FULL_RANGE
+                || (pix.quantization == BY_COLORSPACE && pix.colorspace == JPEG),
         })
     }
 
