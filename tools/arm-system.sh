@@ -11,9 +11,13 @@ mkdir -p "$directory"
 # shellcheck disable=SC2016 # the fields are apt's
 archive=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
     awk '$2 == "Debian" && $3 == "Debian" && !found { print $1; found = 1 }')
+if [ -z "$archive" ]; then
+    echo "apt knows no Debian archive on this machine, which libcamera for ARM would come from" >&2
+    exit 1
+fi
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 for suite in trixie trixie-backports; do
-    echo "deb [signed-by=$keyring] ${archive:-http://deb.debian.org/debian} $suite main"
+    echo "deb [signed-by=$keyring] $archive $suite main"
 done >"$directory/sources.list"
 mmdebstrap --arch=arm64 --variant=extract --include=libcamera0.4,libcamera0.7 \
     --aptopt='APT::Install-Recommends "false"' trixie "$directory/system.tar" - <"$directory/sources.list"

@@ -81,8 +81,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Those that libcamera's cameras are asked for, the best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer Motion-JPEG and YUYV; over USB 2 only
-    /// the former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
+    /// Those that libcamera's cameras are asked for, the best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer
+    /// Motion-JPEG and YUYV; over USB 2 only the former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
     pub const ALL: [Self; 4] = [Self::Yuv420, Self::Nv12, Self::Mjpeg, Self::Yuyv];
 
     /// Its four characters in DRM, which is what libcamera calls it.

@@ -106,7 +106,9 @@ async fn sheets() -> Result<()> {
         page.wait_for("document.readyState === 'complete'").await?;
         page.eval("Promise.all([...document.images].map(image => image.decode())).then(() => 0)")
             .await?;
-        let size = page.eval("({width: document.querySelector('main').offsetWidth, height: document.querySelector('main').offsetHeight})").await?;
+        let size = page
+            .eval("(({offsetWidth: width, offsetHeight: height}) => ({width, height}))(document.querySelector('main'))")
+            .await?;
         let clip =
             json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
         let asked = json!({"format": "webp", "quality": QUALITY, "clip": clip, "captureBeyondViewport": true});

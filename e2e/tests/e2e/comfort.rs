@@ -53,7 +53,7 @@ async fn the_badge_says_how_old_the_picture_is_quietly_and_keeps_its_width() -> 
     let page = open_live(&browser, &server).await?;
     page.wait_for("/^\\d+ ms$/.test(part('#age').textContent)")
         .await?;
-    // Nobody has it read out each second.
+    // Screen readers do not announce it each second.
     ensure!(page.eval("part('#age').ariaHidden").await? == "true");
     ensure!(page.eval("part('#say').textContent").await? == "Live");
     let width = "(text => {

@@ -1,6 +1,6 @@
 //! Configuration files: found, merged, checked and shown by the program itself.
 
-use crate::process::{pistreamer, refused, started};
+use crate::process::{pistreamer, refused, said, started};
 use crate::reloaded::{HEAD, Server, camera};
 use crate::support::{Running, TestServer, TestViewer};
 use std::ffi::OsStr;
@@ -8,23 +8,13 @@ use std::fs::Permissions;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// The program in a directory, with no configuration from elsewhere.
 fn there(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = pistreamer(arguments);
     command.current_dir(directory);
     command
-}
-
-fn said(mut command: Command) -> (bool, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
-    (status.success(), text)
 }
 
 #[test]

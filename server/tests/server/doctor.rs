@@ -1,7 +1,7 @@
 //! `pistreamer doctor`: what it tells of a board and of a server, that it tells no secret, and that it ends whatever the files
 //! are that it reads. A driver that hangs is tested among the programs beside the server.
 
-use crate::process::{pistreamer, started};
+use crate::process::{pistreamer, said, started};
 use crate::support::Running;
 use pistreamer::access::Store;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A system's files.
@@ -38,16 +38,6 @@ impl System {
         assert!(right, "{text}");
         text
     }
-}
-
-fn said(mut command: Command) -> (bool, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
-    (status.success(), text)
 }
 
 /// The command with that configuration, and what it says.
@@ -127,7 +117,7 @@ fn doctor_ends_whatever_the_files_are_that_it_reads() {
     ] {
         assert!(bare.contains(line), "{line}: {bare}");
     }
-    // One that nobody writes into.
+    // A pipe without a writer.
     let pipe = system.path("proc/device-tree/model");
     assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
     system.write(

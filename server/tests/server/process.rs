@@ -19,6 +19,17 @@ pub(crate) fn pistreamer(arguments: &[&str]) -> Command {
     command
 }
 
+/// Whether a command succeeds, and all that it prints.
+pub(crate) fn said(mut command: Command) -> (bool, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
+    (status.success(), text)
+}
+
 /// A library to be preloaded into the program, made in that directory from the C source of that name.
 pub(crate) fn shim(name: &str, directory: &Path) -> PathBuf {
     let shim = directory.join(format!("{name}.so"));

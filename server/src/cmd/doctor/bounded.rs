@@ -1,4 +1,4 @@
-//! What is waited for no longer than so long, because it may never come: a hanging disk or driver is what is to be told of.
+//! Calls with a time limit: a disk or driver that hangs is what doctor has to report.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;

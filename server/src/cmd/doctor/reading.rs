@@ -17,7 +17,7 @@ const MOST_NAMES: usize = 10_000;
 pub(super) fn text(path: &Path) -> Option<String> {
     let file = OpenOptions::new()
         .read(true)
-        // What is no file may make whoever opens it wait.
+        // Opening anything but a regular file may block.
         .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32)
         .open(path)
         .ok()?;

@@ -68,7 +68,7 @@ impl Scale {
     }
 }
 
-/// Sets what is wanted of a camera until nobody can want anything any more, and reports what holds then.
+/// Applies the values that viewers set until the sender is dropped, and reports what the camera has after each change.
 pub(super) fn attend(device: &Device, wanted: &Receiver<BTreeMap<String, f64>>, port: &Port) {
     let mut offered = offer(device, port);
     report(&offered, port);
