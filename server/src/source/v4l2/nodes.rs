@@ -43,8 +43,15 @@ pub(super) struct Node {
     pub name: String,
     /// What it is, wherever it is plugged in; where it is plugged in, if nothing else tells it from others.
     pub key: String,
-    /// Its own serial number.
-    serial: Option<String>,
+    /// Whatever its key was or will be with other cameras plugged in, and its serial number.
+    names: Vec<String>,
+}
+
+impl Node {
+    /// Whether that is its key or its serial number.
+    fn is_called(&self, key: &str) -> bool {
+        self.key == key || self.names.iter().any(|name| name == key)
+    }
 }
 
 /// A camera.
@@ -75,17 +82,21 @@ impl System {
             }
         }
         let node = |(_, place, name): (u32, Place, String)| {
-            let unique = place
-                .by_serial()
-                .filter(|_| with_serial.get(&place.by_serial()) == Some(&1));
-            let mut key = unique.unwrap_or_else(|| place.by_port());
-            if place.index > 0 {
-                key += &format!("#{}", place.index);
-            }
+            let numbered = |key: String| match place.index {
+                0 => key,
+                index => format!("{key}#{index}"),
+            };
+            let is_unique = with_serial.get(&place.by_serial()) == Some(&1);
+            let by_serial = place.by_serial().map(numbered);
+            let by_port = numbered(place.by_port());
+            let key = by_serial.clone().filter(|_| is_unique);
             Node {
                 name,
-                key,
-                serial: place.serial,
+                key: key.unwrap_or_else(|| by_port.clone()),
+                names: [Some(by_port), by_serial, place.serial]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
             }
         };
         let mut nodes: Vec<_> = found.into_iter().map(node).collect();
@@ -124,7 +135,7 @@ impl System {
         let is_meant = |node: &Node| match which {
             Which::Any => true,
             Which::Node(path) => self.node_at(path).is_some_and(|name| name == node.name),
-            Which::Key(key) => node.key == *key || node.serial.as_deref() == Some(key),
+            Which::Key(key) => node.is_called(key),
         };
         let (mut refused, mut no_camera) = (None, None);
         for node in self.nodes().into_iter().filter(is_meant) {
@@ -397,6 +408,21 @@ mod tests {
                 "video10 usb-port:1-1.1",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_holds_whatever_else_is_plugged_in() {
+        let (alone, beside) = (Sys::new(), Sys::new());
+        for sys in [&alone, &beside] {
+            sys.node(0, 0, &sys.usb("1-1.1", Some("200901010001")));
+        }
+        beside.node(1, 0, &beside.usb("1-1.2", Some("200901010001")));
+        let [alone, beside] = [alone, beside].map(|sys| sys.system().nodes().remove(0));
+        assert_ne!(alone.key, beside.key);
+        for (one, other) in [(&alone, &beside), (&beside, &alone)] {
+            assert!(one.is_called(&other.key) && one.is_called("200901010001"));
+        }
+        assert!(!alone.is_called("usb-port:1-1.2"));
     }
 
     #[test]
