@@ -1,11 +1,12 @@
 //! Announcing by the server itself, where no avahi-daemon runs.
 //!
 //! Nothing is kept of what others send, so that no one can fill this machine's memory, and there is no name to defend: the
-//! names have a random part, so that no other machine has them (RFC 6762 §8.1).
+//! names have a part that no other machine has (RFC 6762 §8.1), and the same one after each start, so that a bookmark lasts.
 
 use super::links::{Link, join, leave, links, send, socket};
 use super::message::{LABELS, PORT, Told, may_ask, query};
 use super::offer::Offer;
+use crate::util::host;
 use crate::util::token_bucket::TokenBucket;
 use std::collections::BTreeSet;
 use std::io;
@@ -52,7 +53,8 @@ pub(super) async fn announce(offer: &Offer, until: &CancellationToken) -> io::Re
         is_full: false,
         texts: Vec::new(),
     };
-    let tag = format!("{:06x}", fastrand::u32(..1 << 24));
+    let tag = host::tag(offer.port).unwrap_or_else(|| fastrand::u32(..));
+    let tag = format!("{:06x}", tag >> 8);
     responder.name = format!("{} {tag}", Offer::name());
     responder.host = format!("pistreamer-{tag}");
     let served = until.run_until_cancelled(responder.serve()).await;

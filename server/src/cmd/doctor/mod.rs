@@ -101,11 +101,26 @@ impl Report {
 fn lines(text: &str) -> String {
     let line = |line: &str| {
         let indented = line.len() - line.trim_start_matches(' ').len();
-        format!("  {:indented$}{}\n", "", plain(line))
+        format!("  {:indented$}{}\n", "", plain(&without_homes(line)))
     };
     let mut told: String = text.lines().take(LINES).map(line).collect();
     if text.lines().nth(LINES).is_some() {
         told += "  …\n";
+    }
+    told
+}
+
+/// The text without the names of home directories, which are those of people: a program that was built in one, and libcamera's log,
+/// name files there.
+fn without_homes(text: &str) -> String {
+    const HOMES: &str = "/home/";
+    let mut parts = text.split(HOMES);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_in_name = |c: char| c.is_alphanumeric() || "._-$@".contains(c);
+        told += HOMES;
+        told += "…";
+        told += part.trim_start_matches(is_in_name);
     }
     told
 }
@@ -164,6 +179,14 @@ mod tests {
             "/dev/video0: C920\n   --source 'v4l2:usb:046d:0825:AB12#1'\n   MJPG: 640x480\n";
         let told = "/dev/video0: C920\n   --source 'v4l2:usb:046d:0825:…'\n   MJPG: 640x480\n";
         assert_eq!(without_serials(listed), told);
+    }
+
+    #[test]
+    fn no_name_of_a_home_directory_is_told() {
+        assert_eq!(
+            lines("INFO IPAProxy in /home/jane.doe/pistreamer/target/ipa, /home/x: no"),
+            "  INFO IPAProxy in /home/…/pistreamer/target/ipa, /home/…: no\n"
+        );
     }
 
     #[test]

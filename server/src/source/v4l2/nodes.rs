@@ -4,7 +4,7 @@
 
 use super::sys::{About, Device};
 use pistreamer_protocol::text;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,18 +75,28 @@ impl System {
             .collect();
         found.sort_by_key(|(number, ..)| *number);
         // Cheap cameras all have the same serial number.
-        let mut with_serial = HashMap::new();
+        let mut with_serial: HashMap<_, BTreeSet<_>> = HashMap::new();
+        // Two cameras may be one device, as one for colours and one for infrared: each has an interface of its own.
+        let mut first_interface = HashMap::new();
         for (_, place, _) in &found {
-            if place.index == 0 {
-                *with_serial.entry(place.by_serial()).or_insert(0) += 1;
-            }
+            let devices = with_serial.entry(place.by_serial()).or_default();
+            devices.insert(place.parent.clone());
+            let first = first_interface.entry(place.parent.clone());
+            let first: &mut u32 = first.or_insert(place.interface);
+            *first = place.interface.min(*first);
         }
         let node = |(_, place, name): (u32, Place, String)| {
-            let numbered = |key: String| match place.index {
-                0 => key,
-                index => format!("{key}#{index}"),
+            let is_first = first_interface.get(&place.parent) == Some(&place.interface);
+            let numbered = |mut key: String| {
+                if !is_first {
+                    key += &format!("+{}", place.interface);
+                }
+                match place.index {
+                    0 => key,
+                    index => format!("{key}#{index}"),
+                }
             };
-            let is_unique = with_serial.get(&place.by_serial()) == Some(&1);
+            let is_unique = with_serial[&place.by_serial()].len() == 1;
             let by_serial = place.by_serial().map(numbered);
             let by_port = numbered(place.by_port());
             let key = by_serial.clone().filter(|_| is_unique);
@@ -172,7 +182,12 @@ impl System {
                 format!("this user may not open {path}: add it to the group video")
             }
             Some(libc::EBUSY) => match holder(&self.dev.join(&node.name)) {
-                Some(program) => format!("{path} is in use by {program}: end that first"),
+                Some(Holder::Other(program)) => {
+                    format!("{path} is in use by {program}: end that first")
+                }
+                Some(Holder::Own) => {
+                    format!("{path} is in use by another camera of this server")
+                }
                 None => format!(
                     "{path} is in use by another program: `sudo fuser -v {path}` says which one"
                 ),
@@ -257,6 +272,8 @@ struct Place {
     vendor: String,
     product: String,
     serial: Option<String>,
+    /// The number of a USB device's interface.
+    interface: u32,
     /// Which of the devices of the same parent.
     index: u32,
 }
@@ -276,6 +293,10 @@ impl Place {
         let port = port.map(|port| port.to_string_lossy().into_owned());
         let of_usb = |file: &str| usb.and_then(|usb| read(usb.join(file)));
         let index = read(entry.join("index"));
+        // 2 in 1-1.4:1.2, where 1 is the configuration.
+        let interface = device.file_name().and_then(|name| name.to_str());
+        let interface = interface.and_then(|name| name.rsplit_once(':')?.1.split_once('.'));
+        let interface = interface.and_then(|(_, number)| number.parse().ok());
         Self {
             parent: port
                 .or_else(|| read(entry.join("name")))
@@ -284,6 +305,7 @@ impl Place {
             vendor: of_usb("idVendor").unwrap_or_default(),
             product: of_usb("idProduct").unwrap_or_default(),
             serial: of_usb("serial"),
+            interface: interface.filter(|_| usb.is_some()).unwrap_or(0),
             index: index.and_then(|index| index.parse().ok()).unwrap_or(0),
         }
     }
@@ -299,8 +321,16 @@ impl Place {
     }
 }
 
-/// The program that has the node open, as far as this user may see that.
-fn holder(path: &Path) -> Option<String> {
+/// What has a node open.
+enum Holder {
+    /// This program.
+    Own,
+    /// The name and number of another one.
+    Other(String),
+}
+
+/// What has the node open, as far as this user may see that.
+fn holder(path: &Path) -> Option<Holder> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let own = std::process::id().to_string();
     for process in processes {
@@ -308,10 +338,14 @@ fn holder(path: &Path) -> Option<String> {
         let descriptors = fs::read_dir(process.path().join("fd"));
         let mut descriptors = descriptors.into_iter().flatten().flatten();
         let has_it = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|to| to == path);
-        if number != own && descriptors.any(has_it) {
-            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {number})", name.trim()));
+        if !descriptors.any(has_it) {
+            continue;
         }
+        if number == own {
+            return Some(Holder::Own);
+        }
+        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        return Some(Holder::Other(format!("{} (process {number})", name.trim())));
     }
     None
 }
@@ -355,6 +389,12 @@ mod tests {
             if let Some(serial) = serial {
                 fs::write(device.join("serial"), serial).unwrap();
             }
+            interface
+        }
+
+        fn interface(&self, port: &str, number: u32) -> PathBuf {
+            let interface = self.0.path().join(port).join(format!("{port}:1.{number}"));
+            fs::create_dir_all(&interface).unwrap();
             interface
         }
 
@@ -408,6 +448,32 @@ mod tests {
                 "video10 usb-port:1-1.1",
             ]
         );
+    }
+
+    #[test]
+    fn two_cameras_in_one_device_are_known_by_their_interfaces() {
+        for (port, serial, key) in [
+            ("1-1.4", Some("AB12"), "usb:046d:0825:AB12"),
+            ("3-2", None, "usb-port:3-2"),
+        ] {
+            for numbers in [[0, 1, 2], [7, 8, 3]] {
+                let sys = Sys::new();
+                let colours = sys.usb(port, serial);
+                sys.node(numbers[0], 0, &colours);
+                sys.node(numbers[1], 1, &colours);
+                sys.node(numbers[2], 0, &sys.interface(port, 2));
+                let mut expected = [
+                    (numbers[0], key.to_owned()),
+                    (numbers[1], format!("{key}#1")),
+                    (numbers[2], format!("{key}+2")),
+                ];
+                expected.sort();
+                assert_eq!(
+                    sys.keys(),
+                    expected.map(|(number, key)| format!("video{number} {key}"))
+                );
+            }
+        }
     }
 
     #[test]
