@@ -8,6 +8,7 @@
 pub mod libcamera;
 pub mod process;
 
+use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::text;
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
@@ -37,6 +38,15 @@ pub struct Transform {
     pub vflip: bool,
     /// Clockwise, in degrees: 0, 90, 180 or 270.
     pub rotate: u16,
+}
+
+impl Transform {
+    /// Both in one.
+    pub fn orientation(&self) -> Orientation {
+        // Top and bottom changing places is left and right changing places, turned by 180 degrees.
+        let mirrored = Orientation::of(self.hflip != self.vflip, if self.vflip { 2 } else { 0 });
+        mirrored.then(Orientation::of(false, (self.rotate / 90) as u8))
+    }
 }
 
 /// What a source actually delivers, known once it is open.

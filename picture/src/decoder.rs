@@ -1,45 +1,25 @@
-//! libjpeg-turbo's decoder as browsers use it: what it only warns of is a picture, and what asks for too much is none.
+//! libjpeg-turbo's decoder, to samples or pixels, scaled or not.
 //!
-//! The one of the crate `turbojpeg` takes each warning for an error, and has no limit on memory.
+//! What it takes for a picture belongs to [`crate::instance`].
 
 #![expect(unsafe_code, reason = "the decoder is C")]
 
-use std::ffi::{CStr, c_int, c_void};
-use std::ptr::NonNull;
+use crate::instance::Instance;
+use std::ffi::c_int;
 use turbojpeg::{Error, PixelFormat, ScalingFactor, Subsamp, raw, yuv_pixels_len};
-
-/// Progressive JPEGs with more scans are refused: each is a pass over the whole picture, and 16 MiB can hold a hundred thousand.
-/// Usual ones have ten.
-const MOST_SCANS: i32 = 100;
-
-/// MiB that libjpeg may use for one picture: enough for all coefficients of one of 22 million pixels in 4:4:4. A sequential one
-/// needs a few lines.
-const MOST_MEMORY: i32 = 128;
 
 /// Bytes that lines of samples begin at multiples of, for libjpeg-turbo's vector code.
 pub(crate) const ALIGN: usize = 4;
 
-/// How libjpeg's warnings begin: what it writes after them, where it gives up all the same, begins otherwise.
-const WARNINGS: [&str; 6] = [
-    "Corrupt JPEG data: ",
-    "Premature end of JPEG file",
-    "Inconsistent progression sequence",
-    "Unknown Adobe color transform",
-    "Warning: unknown JFIF revision",
-    "Invalid SOS parameters for sequential",
-];
-
 /// The warning that picture data ends before the picture does.
 const ENDS_EARLY: &str = "Corrupt JPEG data: premature end of data segment";
 
-/// Decodes one JPEG. A used decoder keeps tables, which a picture that lacks some would be decoded with.
+/// Decodes one JPEG.
 #[derive(Debug)]
 pub(crate) struct Decoder<'a> {
-    handle: NonNull<c_void>,
+    instance: Instance,
     jpeg: &'a [u8],
     factor: ScalingFactor,
-    /// What is wrong with the picture, though there is one.
-    warning: Option<String>,
 }
 
 /// What a JPEG says about itself.
@@ -70,25 +50,18 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// Where libjpeg-turbo has no memory.
     pub(crate) fn new(jpeg: &'a [u8], halvings: u8) -> Result<Self, Error> {
-        // SAFETY: it takes a number and gives a new handle or null.
-        let handle = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_DECOMPRESS as c_int) };
-        let handle = NonNull::new(handle).ok_or(Error::Null)?;
-        let factor = ScalingFactor::new(1, 1 << halvings.min(3));
         let mut decoder = Self {
-            handle,
+            instance: Instance::new(raw::TJINIT_TJINIT_DECOMPRESS)?,
             jpeg,
-            factor,
-            warning: None,
+            factor: ScalingFactor::new(1, 1 << halvings.min(3)),
         };
-        decoder.set(raw::TJPARAM_TJPARAM_SCANLIMIT, MOST_SCANS)?;
-        decoder.set(raw::TJPARAM_TJPARAM_MAXMEMORY, MOST_MEMORY)?;
         let factor = raw::tjscalingfactor {
             num: 1,
             denom: 1 << halvings.min(3),
         };
         // SAFETY: the handle is valid until drop.
-        let done = unsafe { raw::tj3SetScalingFactor(decoder.handle.as_ptr(), factor) };
-        decoder.accept(done)?;
+        let done = unsafe { raw::tj3SetScalingFactor(decoder.instance.handle(), factor) };
+        decoder.instance.accept(done)?;
         Ok(decoder)
     }
 
@@ -100,14 +73,14 @@ impl<'a> Decoder<'a> {
         // SAFETY: the handle is valid until drop, and the bytes are as many as that.
         let done = unsafe {
             raw::tj3DecompressHeader(
-                self.handle.as_ptr(),
+                self.instance.handle(),
                 self.jpeg.as_ptr(),
                 self.jpeg.len() as _,
             )
         };
-        self.accept(done)?;
-        let side = |param| usize::try_from(self.get(param)).unwrap_or(0);
-        let subsamp = match self.get(raw::TJPARAM_TJPARAM_SUBSAMP) {
+        self.instance.accept(done)?;
+        let side = |param| usize::try_from(self.instance.get(param)).unwrap_or(0);
+        let subsamp = match self.instance.get(raw::TJPARAM_TJPARAM_SUBSAMP) {
             raw::TJSAMP_TJSAMP_444 => Some(Subsamp::None),
             raw::TJSAMP_TJSAMP_422 => Some(Subsamp::Sub2x1),
             raw::TJSAMP_TJSAMP_420 => Some(Subsamp::Sub2x2),
@@ -116,7 +89,7 @@ impl<'a> Decoder<'a> {
             // Scaled as samples, some of the others' pixels have another brightness.
             _ => None,
         };
-        let colours = match u32::try_from(self.get(raw::TJPARAM_TJPARAM_COLORSPACE)) {
+        let colours = match u32::try_from(self.instance.get(raw::TJPARAM_TJPARAM_COLORSPACE)) {
             Ok(raw::TJCS_TJCS_CMYK | raw::TJCS_TJCS_YCCK) => Colours::Inks,
             Ok(raw::TJCS_TJCS_YCbCr | raw::TJCS_TJCS_GRAY) => {
                 subsamp.map_or(Colours::Pixels, Colours::Samples)
@@ -146,14 +119,14 @@ impl<'a> Decoder<'a> {
         // libjpeg-turbo computes from the same header and factor.
         let done = unsafe {
             raw::tj3DecompressToYUV8(
-                self.handle.as_ptr(),
+                self.instance.handle(),
                 self.jpeg.as_ptr(),
                 self.jpeg.len() as _,
                 out.as_mut_ptr(),
                 ALIGN as c_int,
             )
         };
-        self.accept(done)
+        self.instance.accept(done)
     }
 
     /// Decodes to pixels without gaps. `out` becomes as long as they are.
@@ -172,7 +145,7 @@ impl<'a> Decoder<'a> {
         // scaled picture.
         let done = unsafe {
             raw::tj3Decompress8(
-                self.handle.as_ptr(),
+                self.instance.handle(),
                 self.jpeg.as_ptr(),
                 self.jpeg.len() as _,
                 out.as_mut_ptr(),
@@ -180,48 +153,7 @@ impl<'a> Decoder<'a> {
                 format as i32 as c_int,
             )
         };
-        self.accept(done)
-    }
-
-    fn set(&mut self, param: raw::TJPARAM, value: i32) -> Result<(), Error> {
-        // SAFETY: the handle is valid until drop.
-        let done = unsafe { raw::tj3Set(self.handle.as_ptr(), param as c_int, value) };
-        self.accept(done)
-    }
-
-    fn get(&self, param: raw::TJPARAM) -> i32 {
-        // SAFETY: the handle is valid until drop.
-        unsafe { raw::tj3Get(self.handle.as_ptr(), param as c_int) }
-    }
-
-    fn accept(&mut self, done: c_int) -> Result<(), Error> {
-        if done == 0 {
-            return Ok(());
-        }
-        // SAFETY: the handle is valid until drop, and the text until the next call.
-        let (text, code) = unsafe {
-            let text = CStr::from_ptr(raw::tj3GetErrorStr(self.handle.as_ptr()));
-            (
-                text.to_string_lossy().into_owned(),
-                raw::tj3GetErrorCode(self.handle.as_ptr()),
-            )
-        };
-        // After a warning, an error counts as a warning, too.
-        let is_warning = code == raw::TJERR_TJERR_WARNING as i32
-            && WARNINGS.iter().any(|warning| text.starts_with(warning));
-        if is_warning {
-            self.warning.get_or_insert(text);
-            Ok(())
-        } else {
-            Err(Error::TurboJpegError(text))
-        }
-    }
-}
-
-impl Drop for Decoder<'_> {
-    fn drop(&mut self) {
-        // SAFETY: it is valid, and not used after this.
-        unsafe { raw::tj3Destroy(self.handle.as_ptr()) };
+        self.instance.accept(done)
     }
 }
 
@@ -235,7 +167,7 @@ pub(crate) fn is_complete(jpeg: &[u8]) -> bool {
             _ => PixelFormat::GRAY,
         };
         decoder.pixels(&header, format, &mut Vec::new())?;
-        Ok(decoder.warning.as_deref() != Some(ENDS_EARLY))
+        Ok(decoder.instance.warning.as_deref() != Some(ENDS_EARLY))
     };
     decoded().unwrap_or(false)
 }

@@ -23,6 +23,15 @@ pub struct Whole {
 }
 
 impl Whole {
+    /// A JPEG that is whole, after `start` free bytes.
+    pub(crate) fn new(memory: Bytes, start: usize, info: Info) -> Self {
+        Self {
+            memory,
+            start,
+            info,
+        }
+    }
+
     /// The JPEG: the bytes as received, if nothing was wrong with them.
     pub fn jpeg(&self) -> &[u8] {
         &self.memory[self.start..]
@@ -159,11 +168,7 @@ impl Mended {
     }
 
     fn of(memory: Bytes, start: usize, info: Info, was_open: bool) -> Self {
-        let whole = Whole {
-            memory,
-            start,
-            info,
-        };
+        let whole = Whole::new(memory, start, info);
         if was_open {
             Self::Open(Open(whole))
         } else {

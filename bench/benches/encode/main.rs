@@ -14,6 +14,7 @@ use pistreamer::stages::hub::{self, Feed, Limits};
 use pistreamer_bench::crowd::now_us;
 use pistreamer_bench::stats::median;
 use pistreamer_pattern::Picture;
+use pistreamer_protocol::jpeg::Orientation;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -86,6 +87,7 @@ fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
         pool.submit(RawFrame {
             seq,
             captured_us: now_us(),
+            turn: Orientation::UPRIGHT,
             image: Image::Yuv(Box::new(Lent(Arc::clone(picture)))),
         });
         let frame = runtime.block_on(viewer.newest());

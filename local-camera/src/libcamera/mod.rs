@@ -16,6 +16,7 @@ pub use list::{available, list};
 pub use manager::Lease;
 
 use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, find};
+use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::message::Control;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub struct Opened {
     pub mode: Mode,
     /// How its pictures lie in memory.
     pub picture: Picture,
+    /// How they are still to be turned, where the camera cannot do all of it.
+    pub turn: Orientation,
     /// Where they are.
     pub buffers: Vec<Buffer>,
     /// Where buffers that were kept go back to.

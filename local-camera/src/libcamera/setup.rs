@@ -8,6 +8,7 @@ use libcamera::camera::{Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{ColorSpace, Range};
 use libcamera::geometry::Size;
 use libcamera::stream::StreamRole;
+use pistreamer_protocol::jpeg::Orientation as Turn;
 
 /// Buffers to ask for: two that the camera fills, and one each for a picture that waits and three that are being encoded.
 /// Cameras give what they can, libcamera's virtual ones four.
@@ -119,7 +120,7 @@ fn attempt(
             stream.set_color_space(Some(ColorSpace::sycc()));
         }
     }
-    configuration.set_orientation(orientation(transform));
+    configuration.set_orientation(orientation(transform.orientation()));
     // Adjusted is the rule rather than an error; what was adjusted is read back.
     if configuration.validate().is_invalid() {
         return None;
@@ -157,22 +158,31 @@ fn no_stream(camera: &Camera<'_>) -> SourceError {
     SourceError::new(format!("camera {} gives no video", camera.id()))
 }
 
-/// Mirroring first and rotation second → libcamera's orientations, whose names have it the other way round.
-fn orientation(transform: Transform) -> Orientation {
-    // Top and bottom changing places is left and right changing places, turned by 180 degrees.
-    let mirror = transform.hflip != transform.vflip;
-    let turn = (transform.rotate + if transform.vflip { 180 } else { 0 }) % 360;
-    match (mirror, turn) {
-        (false, 90) => Orientation::Rotate90,
-        (false, 180) => Orientation::Rotate180,
-        (false, 270) => Orientation::Rotate270,
+/// libcamera's orientation, whose names have rotation first and mirroring second.
+fn orientation(turn: Turn) -> Orientation {
+    match turn.parts() {
+        (false, 1) => Orientation::Rotate90,
+        (false, 2) => Orientation::Rotate180,
+        (false, 3) => Orientation::Rotate270,
         (false, _) => Orientation::Rotate0,
         // Turned by 90 degrees after mirroring is turned by 270 before.
-        (true, 90) => Orientation::Rotate270Mirror,
-        (true, 180) => Orientation::Rotate180Mirror,
-        (true, 270) => Orientation::Rotate90Mirror,
+        (true, 1) => Orientation::Rotate270Mirror,
+        (true, 2) => Orientation::Rotate180Mirror,
+        (true, 3) => Orientation::Rotate90Mirror,
         (true, _) => Orientation::Rotate0Mirror,
     }
+}
+
+/// What is left to be done with the pictures of a camera that was configured so.
+pub(super) fn left_to_turn(wanted: Transform, configuration: &CameraConfiguration) -> Turn {
+    left(wanted.orientation(), configuration.orientation())
+}
+
+fn left(wanted: Turn, given: Orientation) -> Turn {
+    let given = (1..=8)
+        .filter_map(Turn::new)
+        .find(|turn| orientation(*turn) == given);
+    given.unwrap_or(Turn::UPRIGHT).inverse().then(wanted)
 }
 
 fn tell_differences(wanted: &Config, configuration: &CameraConfiguration, picture: &Picture) {
@@ -185,11 +195,8 @@ fn tell_differences(wanted: &Config, configuration: &CameraConfiguration, pictur
             picture.height
         );
     }
-    let (asked, given) = (orientation(wanted.transform), configuration.orientation());
-    if asked != given {
-        tracing::warn!(
-            "the camera cannot turn its picture as asked ({asked:?}): it gives {given:?}"
-        );
+    if !left_to_turn(wanted.transform, configuration).is_upright() {
+        tracing::info!("the camera cannot turn its picture as asked, so the server does");
     }
     if let Some(stream) = configuration.get(0) {
         tracing::info!(
@@ -254,7 +261,13 @@ mod tests {
                         vflip,
                         rotate,
                     };
-                    assert_eq!(turned(orientation(transform)), picture, "{transform:?}");
+                    let wanted = transform.orientation();
+                    assert_eq!(turned(orientation(wanted)), picture, "{transform:?}");
+                    // As much as the camera leaves of it.
+                    for given in (1..=8).filter_map(Turn::new) {
+                        let left = left(wanted, orientation(given));
+                        assert_eq!(given.then(left), wanted, "{transform:?} {given:?}");
+                    }
                 }
             }
         }

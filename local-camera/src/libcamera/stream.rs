@@ -77,6 +77,7 @@ impl Running {
         };
         let mut camera = lease.acquire(id)?;
         let (mut configuration, picture) = setup::choose(&camera, wanted)?;
+        let turn = setup::left_to_turn(wanted.transform, &configuration);
         camera
             .configure(&mut configuration)
             .map_err(|error| failed("configuring it", error))?;
@@ -144,6 +145,7 @@ impl Running {
                 fps,
             },
             picture,
+            turn,
             buffers,
             home: Home(sender),
         };

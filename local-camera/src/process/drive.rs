@@ -177,8 +177,11 @@ impl Owner for Server {
                 .send_with(&News::Buffer(buffer.planes), &buffer.regions)
                 .map_err(failed)?;
         }
-        let (mode, picture) = (opened.mode, opened.picture);
-        let open = News::Open { mode, picture };
+        let open = News::Open {
+            mode: opened.mode,
+            picture: opened.picture,
+            turn: opened.turn,
+        };
         self.socket.send_with(&open, &[]).map_err(failed)
     }
 

@@ -10,13 +10,14 @@ pub use drive::main;
 pub use socket::Socket;
 
 use crate::{CameraDescription, Config, Filled, Mode, Picture, Place};
+use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::message::Control;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Both ends are of one package, and have the same.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 /// How often a process whose camera runs says something, at least.
 pub const SIGN: Duration = Duration::from_secs(1);
@@ -63,6 +64,8 @@ pub enum News {
         mode: Mode,
         /// How its pictures lie in each buffer.
         picture: Picture,
+        /// How they are still to be turned, where the camera cannot do all of it.
+        turn: Orientation,
     },
     /// The controls with their values.
     Controls(Vec<Control>),

@@ -228,7 +228,8 @@ impl Shared {
         if wanted.ended {
             return None;
         }
-        let port = port.for_run();
+        let turn = wanted.settings.capture.transform.orientation();
+        let port = port.for_run().with_turn(turn);
         // The last run may have published frames until it ended.
         self.stop(&wanted);
         wanted.run = Some(port.clone());

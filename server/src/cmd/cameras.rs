@@ -54,9 +54,9 @@ fn of_v4l2(camera: &Described) -> String {
     text
 }
 
-fn of_libcamera(cameras: &[CameraDescription]) -> String {
+fn of_libcamera(cameras: &[(usize, CameraDescription)]) -> String {
     let mut text = String::new();
-    for (index, camera) in cameras.iter().enumerate() {
+    for (index, camera) in cameras {
         let model = camera.model.as_deref().unwrap_or("camera of unknown model");
         let location = camera.location.as_ref().map(|at| format!(" ({at})"));
         let location = location.unwrap_or_default();

@@ -118,6 +118,13 @@ pub(crate) struct Given {
     pub origin: Origin,
 }
 
+impl Given {
+    /// Whether a person has given it.
+    pub(super) fn is_typed(&self) -> bool {
+        !matches!(self.origin, Origin::Default | Origin::SmallBoard)
+    }
+}
+
 /// Values by their settings' paths.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Values {

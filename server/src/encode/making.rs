@@ -1,4 +1,4 @@
-//! Turns one frame into its renditions: scales, encodes and stamps each one, and publishes it as soon as it is ready.
+//! Turns one frame into its renditions: mirrors and rotates where the source has not, scales, encodes and stamps each one, and publishes it as soon as it is ready.
 //!
 //! Scheduling this on threads belongs to [`super::pool`].
 
@@ -9,6 +9,7 @@ use crate::source::{Image, Pixels, RawFrame, Yuv};
 use crate::util::handover::publishing;
 use bytes::Bytes;
 use pistreamer_picture::{RescaleError, Rescaler, Whole};
+use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +31,10 @@ impl Maker {
         }
     }
 
+    pub(super) fn camera(&self) -> &str {
+        &self.camera
+    }
+
     pub(super) fn feed(&self) -> &Feed {
         &self.feed
     }
@@ -39,6 +44,7 @@ impl Maker {
         let RawFrame {
             seq,
             captured_us,
+            turn,
             image,
         } = frame;
         let stamp = Stamp {
@@ -47,11 +53,15 @@ impl Maker {
             camera: self.camera.clone(),
         };
         match image {
-            Image::Yuv(pixels) => self.encode_samples(pixels, &stamp, tools),
-            Image::Jpeg(picture) => self.rescale_jpeg(picture.with(&stamp)?, &stamp, None, tools),
+            Image::Yuv(pixels) => self.encode_samples(pixels, turn, &stamp, tools),
+            Image::Jpeg(picture) => {
+                let picture = turned(picture, turn)?.with(&stamp)?;
+                self.rescale_jpeg(picture, &stamp, None, tools)
+            }
             Image::Stamped(picture) => {
                 let stamp = Stamp::read(picture.jpeg()).unwrap_or(stamp);
-                self.rescale_jpeg(picture, &stamp, Some(Instant::now()), tools)
+                let arrived = Some(Instant::now());
+                self.rescale_jpeg(turned(picture, turn)?, &stamp, arrived, tools)
             }
         }
     }
@@ -59,15 +69,25 @@ impl Maker {
     fn encode_samples(
         &self,
         pixels: Box<dyn Pixels>,
+        turn: Orientation,
         stamp: &Stamp,
         tools: &mut Tools,
     ) -> Result<Made, FrameError> {
         let Tools {
-            encoder, levels, ..
+            encoder,
+            turned,
+            levels,
+            ..
         } = tools;
         let encoder = match encoder {
             Some(encoder) => encoder,
             None => encoder.insert(JpegEncoder::new()?),
+        };
+        let pixels = if turn.is_upright() {
+            Samples::Lent(pixels)
+        } else {
+            turned.turn(&pixels.yuv(), turn)?;
+            Samples::Turned(turned)
         };
         let yuv = pixels.yuv();
         let full = (yuv.width, yuv.height);
@@ -175,6 +195,30 @@ fn rescale<'a>(
     Ok((size, &tools.rescaled))
 }
 
+/// The picture as it is shown.
+fn turned(picture: Whole, turn: Orientation) -> Result<Whole, FrameError> {
+    if turn.is_upright() {
+        return Ok(picture);
+    }
+    Ok(picture.turned(turn)?)
+}
+
+/// The samples that are encoded.
+enum Samples<'a> {
+    /// The source's own.
+    Lent(Box<dyn Pixels>),
+    Turned(&'a Planes),
+}
+
+impl Samples<'_> {
+    fn yuv(&self) -> Yuv<'_> {
+        match self {
+            Self::Lent(pixels) => pixels.yuv(),
+            Self::Turned(planes) => planes.yuv(),
+        }
+    }
+}
+
 /// Checks that receivers accept a JPEG of this length.
 fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
     if jpeg.len() > DEFAULT_FRAME_LIMIT {
@@ -188,6 +232,7 @@ fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
 pub(super) struct Tools {
     encoder: Option<JpegEncoder>,
     rescaler: Option<Rescaler>,
+    turned: Planes,
     /// The picture at half its width, a quarter, …
     levels: [Planes; MOST_HALVINGS as usize],
     rescaled: Vec<u8>,

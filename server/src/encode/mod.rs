@@ -8,6 +8,7 @@ mod making;
 mod placard;
 mod pool;
 mod scale;
+mod turn;
 
 pub(crate) use jpeg::EncodeError;
 pub use jpeg::JpegEncoder;
@@ -15,6 +16,7 @@ pub(crate) use placard::{has_letters_for, placard};
 pub use pool::Pool;
 
 use crate::source::Pauses;
+use pistreamer_picture::TurnError;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::jpeg::JpegError;
 
@@ -34,6 +36,8 @@ enum FrameError {
     Encode(#[from] EncodeError),
     #[error("the jpeg cannot be used: {0}")]
     Jpeg(#[from] JpegError),
+    #[error("the jpeg cannot be turned: {0}")]
+    Turn(#[from] TurnError),
     #[error("its jpeg has {0} bytes, and {DEFAULT_FRAME_LIMIT} are the most that receivers take")]
     TooLarge(usize),
     #[error("a bug in the encoder: {0}")]

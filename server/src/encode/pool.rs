@@ -81,7 +81,7 @@ impl Pool {
         if !self.shared.feed().demand().wanted() {
             return;
         }
-        if self.shared.goes_on_whole(&frame.image) {
+        if self.shared.goes_on_whole(&frame) {
             if let Err(panic) = self.shared.handle(frame, &mut Tools::default()) {
                 self.shared.panicked(&panic);
             }
@@ -131,10 +131,11 @@ impl Shared {
     }
 
     /// Whether there is nothing to be made of a picture but its stamp.
-    fn goes_on_whole(&self, image: &Image) -> bool {
+    fn goes_on_whole(&self, frame: &RawFrame) -> bool {
         let width = self.feed().width();
         let is_whole = |rendition: &Rendition| *rendition == Rendition::FULL;
-        !matches!(image, Image::Yuv(_)) && self.feed().plan(width).renditions().iter().all(is_whole)
+        let is_ready = !matches!(frame.image, Image::Yuv(_)) && frame.turn.is_upright();
+        is_ready && self.feed().plan(width).renditions().iter().all(is_whole)
     }
 
     fn work(&self) {
@@ -170,8 +171,11 @@ impl Shared {
             }
             Err(error) => error,
         };
-        counters.broken.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(%error, "dropped a frame");
+        let times = counters.broken.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            let camera = self.maker.camera();
+            tracing::warn!(camera, times, "a picture cannot be used: {error}");
+        }
         match error {
             FrameError::Panic(_) => Err(error),
             _ => Ok(()),
@@ -212,6 +216,7 @@ mod tests {
     use super::*;
     use crate::hub::{Config as Renditions, Limits};
     use crate::source::{Layout, Pixels, Plane, Yuv};
+    use pistreamer_protocol::jpeg::Orientation;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     /// Why the camera fails, while it does.
@@ -277,6 +282,7 @@ mod tests {
             pool.submit(RawFrame {
                 seq,
                 captured_us: 1,
+                turn: Orientation::UPRIGHT,
                 image: Image::Yuv(Box::new(Samples(is_lost))),
             });
             while is_lost && feed.counters.broken.load(Ordering::Relaxed) == before {
@@ -331,6 +337,7 @@ mod tests {
         pool.submit(RawFrame {
             seq: 1,
             captured_us: 1,
+            turn: Orientation::UPRIGHT,
             image: Image::Yuv(Box::new(Withheld(begin, Mutex::new(goes_on)))),
         });
         begun.recv().unwrap();

@@ -12,10 +12,20 @@ use crate::source::{Layout, Plane, Yuv};
 pub(super) struct Planes {
     size: (usize, usize),
     /// Y, Cb, Cr without gaps between their lines.
-    samples: [Vec<u8>; 3],
+    pub(super) samples: [Vec<u8>; 3],
 }
 
 impl Planes {
+    /// Makes room for a picture of that size; the width is even.
+    pub(super) fn resize(&mut self, size @ (width, height): (usize, usize)) {
+        self.size = size;
+        let chroma = width / 2 * height.div_ceil(2);
+        let lens = [width * height, chroma, chroma];
+        for (samples, len) in self.samples.iter_mut().zip(lens) {
+            samples.resize(len, 0);
+        }
+    }
+
     /// The picture.
     pub(super) fn yuv(&self) -> Yuv<'_> {
         let (width, height) = self.size;
@@ -47,12 +57,9 @@ impl Planes {
                 height: yuv.height,
             });
         }
-        let chroma @ (cw, ch) = (w / 2, h.div_ceil(2));
-        self.size = size;
+        let chroma @ (cw, _) = (w / 2, h.div_ceil(2));
+        self.resize(size);
         let [y_out, u_out, v_out] = &mut self.samples;
-        y_out.resize(w * h, 0);
-        u_out.resize(cw * ch, 0);
-        v_out.resize(cw * ch, 0);
         let half = (width / 2, height.div_ceil(2));
         match yuv.layout {
             Layout::I420([y, u, v]) => {

@@ -6,7 +6,7 @@ use super::libcamera::{self, LibcameraSource};
 use super::pattern::Pattern;
 use super::spec::{Ends, Entry, Identity, Kind, Options, SpecError};
 use super::v4l2::{self, V4l2Source};
-use super::{Config, Source, SourceError, Transform};
+use super::{Config, Source, SourceError};
 use crate::called;
 use pistreamer_local_camera::CameraDescription;
 use std::sync::Arc;
@@ -17,7 +17,6 @@ const ONLY: &str = "camera";
 const ALL: Options = Options {
     size: true,
     fps: true,
-    transform: true,
 };
 
 /// A camera if there is one, else the test pattern.
@@ -62,7 +61,8 @@ impl Kind for Auto {
     }
 
     fn check(&self, capture: &Config) -> Result<(), SourceError> {
-        if libcamera::is_possible() || v4l2::is_there() {
+        // Which of the devices is a camera shows when it is opened, by a thread that may wait for its driver.
+        if libcamera::is_possible() || v4l2::may_be_there() {
             return Ok(());
         }
         Pattern.check(capture)
@@ -75,17 +75,13 @@ impl Kind for Auto {
                 Some(Err(error)) => (Vec::new(), error.to_string()),
                 None => (Vec::new(), "built without libcamera".to_owned()),
             };
-        if let Some(first) = modules.first() {
+        if let Some((_, first)) = modules.first() {
             let which = Some(first.id.clone());
             let config = capture.clone();
-            return Ok(Box::new(LibcameraSource::among(&modules, config, which)));
+            let among = std::slice::from_ref(first);
+            return Ok(Box::new(LibcameraSource::among(among, config, which)));
         }
         if v4l2::is_there() {
-            if capture.transform != Transform::default() {
-                tracing::warn!(
-                    "the picture is not turned or mirrored: that takes a camera of libcamera"
-                );
-            }
             return Ok(Box::new(V4l2Source::new(capture.clone(), None)));
         }
         let why = format!("{why}, and V4L2 has none");
@@ -95,10 +91,13 @@ impl Kind for Auto {
     }
 }
 
-/// Those of libcamera's cameras that V4L2 does not show better: it has a webcam's JPEGs and all of its controls.
-pub(crate) fn modules(mut cameras: Vec<CameraDescription>) -> Vec<CameraDescription> {
-    cameras.retain(|camera| !is_webcam(&camera.id));
-    cameras
+/// Those of libcamera's cameras that V4L2 does not show better, which has a webcam's JPEGs and all of its controls, each with its
+/// number in libcamera.
+pub(crate) fn modules(cameras: Vec<CameraDescription>) -> Vec<(usize, CameraDescription)> {
+    let numbered = cameras.into_iter().enumerate();
+    numbered
+        .filter(|(_, camera)| !is_webcam(&camera.id))
+        .collect()
 }
 
 /// libcamera's id of a webcam ends in the numbers of its vendor and its product, as in `…-1.2:1.0-046d:0825`.

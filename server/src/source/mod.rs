@@ -36,6 +36,7 @@ pub use supervise::Pauses;
 pub(crate) use supervise::supervise;
 
 use pistreamer_picture::Whole;
+use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::message::Camera;
 
 /// Something that delivers pictures.
@@ -57,6 +58,8 @@ pub struct RawFrame {
     pub seq: u64,
     /// Unix time in µs of the start of exposure where the camera tells it, else of arrival.
     pub captured_us: u64,
+    /// How it is to be turned before anything else is made of it.
+    pub turn: Orientation,
     /// The picture.
     pub image: Image,
 }

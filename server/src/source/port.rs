@@ -9,7 +9,7 @@ use crate::demand::Demand;
 use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
-use pistreamer_protocol::jpeg::JpegError;
+use pistreamer_protocol::jpeg::{JpegError, Orientation};
 use pistreamer_protocol::message::Control;
 use pistreamer_protocol::text;
 use std::collections::BTreeMap;
@@ -57,6 +57,8 @@ pub struct Port {
     numbering: Arc<Mutex<Numbering>>,
     commands: Commands,
     driver: Driver,
+    /// How pictures are to be turned that the source has not turned itself, of one run.
+    turn: Arc<Mutex<Orientation>>,
     /// Held while something passes, so that nothing of one run passes during the next.
     gate: Arc<Mutex<()>>,
 }
@@ -79,6 +81,7 @@ impl Port {
             numbering: Arc::default(),
             commands: Commands::default(),
             driver: Driver::default(),
+            turn: Arc::new(Mutex::new(Orientation::UPRIGHT)),
             gate: Arc::default(),
         }
     }
@@ -91,6 +94,22 @@ impl Port {
     /// The same, with its calls of the driver noted there.
     pub(crate) fn with_driver(self, driver: Driver) -> Self {
         Self { driver, ..self }
+    }
+
+    /// The same, with its pictures to be turned like that.
+    pub(crate) fn with_turn(self, turn: Orientation) -> Self {
+        let turn = Arc::new(Mutex::new(turn));
+        Self { turn, ..self }
+    }
+
+    /// Notes how pictures are still to be turned by a source that does some of it itself. Call it before [`Self::open`].
+    pub(super) fn leaves_to_turn(&self, turn: Orientation) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
+    fn turn(&self) -> Orientation {
+        // Nothing panics while it holds this lock.
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a call of the device's driver begins, until what is returned is dropped. Such a call may never come back.
@@ -156,6 +175,7 @@ impl Port {
         let frame = RawFrame {
             seq,
             captured_us,
+            turn: self.turn(),
             image,
         };
         self.pass(|sink| sink.frame(frame));
@@ -194,6 +214,7 @@ impl Port {
         let frame = RawFrame {
             seq,
             captured_us,
+            turn: self.turn(),
             image: Image::Stamped(picture),
         };
         match kept {
@@ -222,9 +243,14 @@ impl Port {
         self.commands.take()
     }
 
-    /// Reports that the device is open and delivers in this mode.
+    /// Reports that the device is open and delivers in this mode, before its pictures are turned.
     pub fn open(&self, mode: Mode) {
-        self.report(Report::Open(&mode));
+        let (width, height) = self.turn().displayed((mode.width, mode.height));
+        self.report(Report::Open(&Mode {
+            width,
+            height,
+            ..mode
+        }));
     }
 
     /// Reports that the device has stopped delivering. The reason is cut to what is fit to be shown.

@@ -162,8 +162,6 @@ pub(crate) struct Options {
     pub size: bool,
     /// The frame rate.
     pub fps: bool,
-    /// Mirroring and rotation.
-    pub transform: bool,
 }
 
 /// What the camera that a source belongs to has at its ends.
@@ -305,9 +303,9 @@ impl Spec {
         self.kind.takes_pushes()
     }
 
-    /// Whether its pictures can be mirrored and turned.
-    pub(crate) fn takes_transform(&self) -> bool {
-        self.kind.takes().transform
+    /// Which options mean something to it.
+    pub(crate) fn takes(&self) -> Options {
+        self.kind.takes()
     }
 
     /// What it opens for itself alone.

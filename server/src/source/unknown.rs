@@ -33,7 +33,6 @@ impl Kind for Unknown {
         Options {
             size: true,
             fps: true,
-            transform: true,
         }
     }
 

@@ -309,10 +309,10 @@ fn config_check_tells_what_fails_at_a_start_and_what_does_nothing() {
             "{text}"
         );
     }
-    let (right, text) = check("[[camera]]\nsource = \"pattern\"\ntransform.rotate = 90\n");
+    let (right, text) = check("[[camera]]\nsource = \"http://cam/\"\nsize = \"640x480\"\n");
     assert!(right, "{text}");
     assert!(
-        text.starts_with("a.toml:3:20: warning: transform.rotate does nothing here")
+        text.starts_with("a.toml:3:8: warning: size does nothing here: http://cam/ decides")
             && text.ends_with("a.toml: no errors, 1 camera\n"),
         "{text}"
     );

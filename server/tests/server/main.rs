@@ -61,6 +61,7 @@ mod terminal;
 mod texts;
 mod tickets;
 mod tls;
+mod turned;
 mod undecodable;
 mod unusable;
 mod vanished;

@@ -135,17 +135,13 @@ impl Check {
                 rotate: rotate?,
             },
         };
-        if !source.takes_transform() {
-            for setting in [&setting::HFLIP, &setting::VFLIP, &setting::ROTATE] {
-                let given = values.get(setting);
-                let moves = |given: &Given| Some(&given.value) != setting.default_value().as_ref();
-                if let Some(Given { origin, .. }) = given.filter(moves) {
-                    let what = setting.key;
-                    let text = format!(
-                        "{what} does nothing here: the pictures of {source} go on as they are"
-                    );
-                    self.useless.push(Problem { origin, text });
-                }
+        let takes = source.takes();
+        for (setting, matters) in [(&setting::SIZE, takes.size), (&setting::FPS, takes.fps)] {
+            let given = values.get(setting).filter(|given| given.is_typed());
+            if let (false, Some(Given { origin, .. })) = (matters, given) {
+                let what = setting.key;
+                let text = format!("{what} does nothing here: {source} decides that itself");
+                self.useless.push(Problem { origin, text });
             }
         }
         if let Err(error) = source.check(&capture) {

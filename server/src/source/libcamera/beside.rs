@@ -359,11 +359,16 @@ impl<'a> Capture<'a> {
     fn hear(&mut self, news: News, regions: Vec<OwnedFd>) -> Result<(), SourceError> {
         match news {
             News::Buffer(planes) => self.buffers.push(Buffer { regions, planes }),
-            News::Open { mode, picture } => {
+            News::Open {
+                mode,
+                picture,
+                turn,
+            } => {
                 let socket = Arc::clone(&self.socket);
                 let give_back = Arc::new(move |number| socket.send(&Order::Home(number)));
                 let buffers = std::mem::take(&mut self.buffers);
                 self.pictures = Some(Pictures::map(picture, buffers, give_back)?);
+                self.port.leaves_to_turn(turn);
                 self.port.open(mode);
             }
             News::Controls(controls) => self.port.controls(&controls),

@@ -67,6 +67,7 @@ impl Owner for PortOwner<'_> {
         }
         // An owner has one camera.
         let _ = self.pictures.set(pictures);
+        self.port.leaves_to_turn(opened.turn);
         self.port.open(opened.mode);
         Ok(())
     }

@@ -12,6 +12,7 @@ use pistreamer_local_camera::{CameraDescription, find};
 use pistreamer_network_camera::bare::Bare;
 use pistreamer_network_camera::multipart::Part;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
+use pistreamer_protocol::jpeg::Orientation;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -116,12 +117,7 @@ pub(super) fn capture(
     let cameras = list(which, port.demand())?;
     let ids: Vec<_> = cameras.into_iter().map(|camera| camera.id).collect();
     let number = find(&ids, which)?;
-    if !config.transform.rotate.is_multiple_of(180) {
-        tracing::warn!(
-            "{PROGRAM} cannot turn its picture by {}°",
-            config.transform.rotate
-        );
-    }
+    port.leaves_to_turn(left_to_turn(config));
     let mut intake = Intake::new(port, config.fps);
     remote::run(port, async {
         let watch = watch(config, (which, number), port, &mut intake);
@@ -154,6 +150,14 @@ async fn watch(
         }
         drop(running);
         port.demand().until(Demand::wanted).await;
+    }
+}
+
+/// How its pictures are still to be turned: it mirrors, and turns by half.
+fn left_to_turn(config: &Config) -> Orientation {
+    match config.transform.rotate {
+        90 | 270 => Orientation::of(false, (config.transform.rotate / 90) as u8),
+        _ => Orientation::UPRIGHT,
     }
 }
 

@@ -46,7 +46,6 @@ impl Kind for Pattern {
         Options {
             size: true,
             fps: true,
-            transform: false,
         }
     }
 

@@ -54,7 +54,6 @@ impl Kind for V4l2 {
         Options {
             size: true,
             fps: true,
-            ..Options::default()
         }
     }
 
@@ -80,6 +79,11 @@ pub(crate) struct Described {
 /// Whether any camera is plugged in.
 pub(crate) fn is_there() -> bool {
     !System::default().cameras().is_empty()
+}
+
+/// Whether anything is plugged in that may be a camera. Opens nothing.
+pub(crate) fn may_be_there() -> bool {
+    !System::default().nodes().is_empty()
 }
 
 /// Every camera that is plugged in.
@@ -149,6 +153,8 @@ impl V4l2Source {
     /// Waits for the camera; `None` where the run is to end.
     fn wait(&self, port: &Port) -> Option<Camera> {
         let mut told = None;
+        // What is told of a camera that is not plugged in. Others are opened to tell which there are.
+        let mut missing = None;
         loop {
             let found = {
                 let _call = port.calls_driver();
@@ -157,11 +163,9 @@ impl V4l2Source {
             let reason = match found {
                 Some(Ok(camera)) => return Some(camera),
                 Some(Err(reason)) => reason,
-                // Others are opened to tell which there are.
-                None => match &told {
-                    Some(told) => String::clone(told),
-                    None => self.system.missing(&self.typed),
-                },
+                None => missing
+                    .get_or_insert_with(|| self.system.missing(&self.typed))
+                    .clone(),
             };
             if told.as_ref() != Some(&reason) {
                 port.lost(&reason);
