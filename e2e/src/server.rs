@@ -19,6 +19,8 @@ pub const PATTERN: [&str; 6] = ["--source", "pattern", "--size", "640x480", "--f
 pub struct Server {
     child: Child,
     port: u16,
+    /// What it keeps, where no other place is named: nothing of a test is left for the next one.
+    _state: TempDir,
 }
 
 impl Server {
@@ -36,7 +38,9 @@ impl Server {
     /// Where it does not say that it listens.
     pub fn start_on(port: u16, args: &[&str]) -> Result<Self> {
         let program = program()?;
+        let state = tempfile::tempdir()?;
         let mut child = Command::new(&program)
+            .env("XDG_STATE_HOME", state.path())
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(open_unless_keyed(args))
             .args(args)
@@ -53,7 +57,11 @@ impl Server {
             forward(stderr, lines);
         }
         // From here on, an early return kills it.
-        let mut server = Self { child, port };
+        let mut server = Self {
+            child,
+            port,
+            _state: state,
+        };
         server.port = listening_port(&said)?;
         Ok(server)
     }

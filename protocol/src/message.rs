@@ -4,8 +4,10 @@
 //! them on. Only their shape stands here; when they are sent is the server's and the viewer's business.
 
 mod control;
+mod value;
 
-pub use control::{Control, ControlKind};
+pub use control::{Control, ControlKind, Group, Place, Scale};
+pub use value::{ControlValue, ControlValues};
 
 use crate::text;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,11 @@ pub enum ServerMessage {
         id: Option<u64>,
         /// The server's Unix time in µs.
         time_us: u64,
+    },
+    /// Values of controls that change by themselves, for a viewer that asked for them.
+    Controls {
+        /// Those that changed.
+        values: ControlValues,
     },
     /// The server's configuration file cannot be applied, or can be again. Only administrators are told.
     Configuration {
@@ -94,7 +101,7 @@ pub enum ViewerMessage {
         /// Its name in `hello`.
         name: String,
         /// Its new value; 1 for a button.
-        value: f64,
+        value: ControlValue,
     },
     /// A type that this version does not know. Ignored.
     #[serde(other)]
@@ -116,6 +123,9 @@ pub struct Want {
     /// Whether a frame that repeats the last one sent may be told by [`ServerMessage::Unchanged`] instead.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
+    /// Whether values of controls that change by themselves are told, by [`ServerMessage::Controls`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readings: bool,
 }
 
 /// The size in which a viewer gets the picture.

@@ -4,6 +4,7 @@ use crate::access::{Access, Code, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Tls};
+use crate::kept::Kept;
 use crate::lan::{self, Offer};
 use crate::push;
 use crate::session::Roster;
@@ -28,6 +29,8 @@ pub struct App {
     listeners: Vec<Listener>,
     /// What is announced, where it is to be.
     offer: Option<Offer>,
+    /// What was set on the cameras.
+    kept: Kept,
     state: front::State,
 }
 
@@ -47,7 +50,9 @@ impl App {
         let context = camera::Context {
             via: Some(via.clone()),
             pauses: config.pauses,
+            kept: Kept::open(config.state_dir.clone()),
         };
+        let kept = context.kept.clone();
         let cameras = Registry::start(&config.cameras, context)?;
         let ids = cameras.list();
         access.renew_keys(ids.iter().map(|camera| camera.id().to_string()).collect());
@@ -79,6 +84,7 @@ impl App {
             cameras,
             listeners,
             offer: offer.flatten(),
+            kept,
             state,
         };
         if let Some(store) = &config.keys {
@@ -193,6 +199,7 @@ impl App {
             cameras,
             listeners,
             offer,
+            kept,
             state,
         } = self;
         for listener in listeners {
@@ -207,6 +214,8 @@ impl App {
         state.tasks.spawn(async move { access.follow(until).await });
         let until = state.shutdown.clone();
         state.tasks.spawn(follow_interfaces(until));
+        let until = state.shutdown.clone();
+        state.tasks.spawn(kept.follow(until));
         let until = state.shutdown.clone();
         state.tasks.spawn(push::follow(cameras.clone(), until));
         let (drivers, until) = (cameras.clone(), state.shutdown.clone());

@@ -7,6 +7,7 @@
 pub mod access;
 pub(crate) mod called;
 pub mod demand;
+mod kept;
 pub mod log;
 mod state_dir;
 pub mod stdout;

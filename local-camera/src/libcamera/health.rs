@@ -12,6 +12,8 @@ pub(super) struct Health {
     sign: Instant,
     /// Maximum silence.
     patience: Duration,
+    /// The patience to come, and after how many frames.
+    settles: Option<(Duration, usize)>,
     /// Requests that it has now.
     queued: usize,
     /// Requests that it gave back cancelled since the last complete one.
@@ -25,12 +27,20 @@ impl Health {
     pub(super) fn new(requests: usize, fps: f64, now: Instant) -> Self {
         Self {
             sign: now,
-            // Where one frame takes longer than that, silence between frames is no failure.
-            patience: WEDGED.max(Duration::from_secs_f64(3.0 / fps)),
+            patience: patience(fps),
+            settles: None,
             queued: 0,
             cancelled: 0,
             most_cancelled: 2 * requests,
         }
+    }
+
+    /// Its rate is another one from here on.
+    pub(super) fn expect(&mut self, fps: f64) {
+        let patience = patience(fps);
+        self.patience = self.patience.max(patience);
+        // What is under way is of the rate before.
+        self.settles = Some((patience, self.queued + self.most_cancelled));
     }
 
     /// Returns true if the camera has a request.
@@ -51,6 +61,13 @@ impl Health {
         self.queued = self.queued.saturating_sub(1);
         self.cancelled = 0;
         self.sign = now;
+        if let Some((patience, left)) = &mut self.settles {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.patience = *patience;
+                self.settles = None;
+            }
+        }
     }
 
     /// It gave one back without a picture.
@@ -73,6 +90,11 @@ impl Health {
         }
         Ok(())
     }
+}
+
+/// How long a camera of that rate may be silent. Where one frame takes longer than most, silence between frames is no failure.
+fn patience(fps: f64) -> Duration {
+    WEDGED.max(Duration::try_from_secs_f64(3.0 / fps).unwrap_or(Duration::MAX))
 }
 
 #[cfg(test)]
@@ -102,6 +124,22 @@ mod tests {
         health.queued(start);
         assert!(health.check(start + SECOND * 29).is_ok());
         assert!(health.check(start + SECOND * 31).is_err());
+    }
+
+    #[test]
+    fn a_camera_that_becomes_slower_or_faster_is_given_the_time_for_what_is_under_way() {
+        let start = Instant::now();
+        let mut health = Health::new(2, 30.0, start);
+        health.queued(start);
+        health.expect(0.1);
+        assert!(health.check(start + SECOND * 29).is_ok());
+        health.expect(30.0);
+        assert!(health.check(start + SECOND * 29).is_ok());
+        for _ in 0..5 {
+            health.completed(start);
+            health.queued(start);
+        }
+        assert!(health.check(start + SECOND * 6).is_err());
     }
 
     #[test]

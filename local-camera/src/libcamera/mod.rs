@@ -17,8 +17,7 @@ pub use manager::Lease;
 
 use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, find};
 use pistreamer_protocol::jpeg::Orientation;
-use pistreamer_protocol::message::Control;
-use std::collections::BTreeMap;
+use pistreamer_protocol::message::{Control, ControlValues};
 use std::time::Duration;
 use stream::Running;
 
@@ -38,16 +37,22 @@ pub trait Owner {
     fn wait_wanted(&self, timeout: Duration);
 
     /// Takes the values that were set since the last call. Cheap if there are none.
-    fn commands(&self) -> BTreeMap<String, f64>;
+    fn commands(&self) -> ControlValues;
 
     /// The controls have these values, from the start and after each change.
     fn controls(&self, controls: &[Control]);
+
+    /// Controls have changed to these values by themselves.
+    fn readings(&self, values: &ControlValues);
 
     /// The camera is open.
     ///
     /// # Errors
     /// Where the owner cannot use its buffers.
     fn open(&self, opened: Opened) -> Result<(), SourceError>;
+
+    /// The camera delivers in another mode from here on.
+    fn mode(&self, mode: &Mode);
 
     /// A picture is there. Returns true if the owner keeps its buffer until it sends it home.
     fn filled(&self, filled: Filled) -> bool;

@@ -57,6 +57,8 @@ pub(super) struct Running {
     _home: Home,
     pace: Pace,
     controls: Controls,
+    /// As it was opened.
+    mode: Mode,
     /// Requests that may be queued.
     idle: VecDeque<usize>,
     lent: usize,
@@ -109,7 +111,16 @@ impl Running {
             }
         });
 
-        let (duration, fps) = frame_duration(&camera, wanted.fps);
+        let Rate {
+            duration,
+            longest,
+            fps,
+        } = rate(&camera, wanted.fps);
+        let mode = Mode {
+            width: picture.width,
+            height: picture.height,
+            fps,
+        };
         let cameras = lease.count();
         let now = Instant::now();
         let mut running = Self {
@@ -120,7 +131,8 @@ impl Running {
             stream,
             _home: Home(sender.clone()),
             pace: Pace::new(fps, count, now),
-            controls: Controls::new(camera.controls(), fps),
+            controls: Controls::new(camera.controls(), 1e6 / fps, longest, turn),
+            mode: mode.clone(),
             idle: (0..count).collect(),
             lent: 0,
             health: Health::new(count, fps, now),
@@ -139,11 +151,7 @@ impl Running {
             .start(controls.as_deref())
             .map_err(|error| failed("starting it", error))?;
         let opened = Opened {
-            mode: Mode {
-                width: picture.width,
-                height: picture.height,
-                fps,
-            },
+            mode,
             picture,
             turn,
             buffers,
@@ -182,9 +190,21 @@ impl Running {
     /// Takes what viewers set. The next request tells the camera.
     fn take_commands(&mut self, owner: &impl Owner) {
         let commands = owner.commands();
-        if !commands.is_empty() {
-            self.controls.set(&commands);
-            owner.controls(&self.controls.list());
+        if commands.is_empty() {
+            return;
+        }
+        let before = self.controls.frame_duration();
+        self.controls.set(&commands);
+        owner.controls(&self.controls.list());
+        let after = self.controls.frame_duration();
+        if after.to_bits() != before.to_bits() {
+            let fps = self.mode.fps.min(1e6 / after);
+            tracing::info!("the exposure time makes it {fps:.2} frames per second");
+            self.health.expect(fps);
+            owner.mode(&Mode {
+                fps,
+                ..self.mode.clone()
+            });
         }
     }
 
@@ -251,11 +271,15 @@ impl Running {
         if request.status() != RequestStatus::Complete {
             self.keep(number, request);
             self.idle.push_back(number);
+            self.controls.cancelled();
             return self.health.cancelled();
         }
         self.health.completed(now);
-        if self.controls.learn(request.metadata()) {
+        let learned = self.controls.learn(request.metadata(), now);
+        if learned.is_more {
             owner.controls(&self.controls.list());
+        } else if !learned.values.is_empty() {
+            owner.readings(&learned.values);
         }
         if self.pace.arrived(now) {
             tracing::info!("the camera delivers faster than asked, so its requests are paced");
@@ -374,22 +398,38 @@ fn memory(buffer: &impl AsFrameBuffer) -> io::Result<Buffer> {
     })
 }
 
-/// The frame duration in µs to ask the camera for, where it has that control, and the rate that comes of it.
-fn frame_duration(camera: &ActiveCamera<'_>, fps: f64) -> (Option<i64>, f64) {
+/// What a camera makes of a rate.
+struct Rate {
+    /// The frame duration in µs to ask it for, where it has that control.
+    duration: Option<i64>,
+    /// The longest that it has.
+    longest: Option<f64>,
+    /// Frames per second that come of it.
+    fps: f64,
+}
+
+fn rate(camera: &ActiveCamera<'_>, fps: f64) -> Rate {
     let limits = camera.controls().find(FrameDurationLimits::ID).ok();
     let limits = limits.and_then(|info| {
         let (min, max) = (i64::try_from(info.min()), i64::try_from(info.max()));
         Some((min.ok()?, max.ok()?)).filter(|(min, max)| 0 < *min && min <= max)
     });
     let Some((min, max)) = limits else {
-        return (None, fps);
+        return Rate {
+            duration: None,
+            longest: None,
+            fps,
+        };
     };
     let duration = (1e6 / fps).round() as i64;
+    let fastest = 1e6 / min as f64;
     if duration < min {
-        let fastest = 1e6 / min as f64;
         tracing::warn!("the camera gives at most {fastest:.1} frames per second in this mode");
-        return (Some(min), fastest);
     }
-    // A camera that doesn't go so slow is paced.
-    (Some(duration.min(max)), fps)
+    Rate {
+        // A camera that doesn't go so slow is paced.
+        duration: Some(duration.clamp(min, max)),
+        longest: Some(max as f64),
+        fps: if duration < min { fastest } else { fps },
+    }
 }

@@ -2,10 +2,9 @@
 
 use super::{News, Order, SIGN, Socket, VERSION};
 use crate::libcamera::{Home, Opened, Owner, capture, list};
-use crate::{Filled, SourceError};
-use pistreamer_protocol::message::Control;
+use crate::{Filled, Mode, SourceError};
+use pistreamer_protocol::message::{Control, ControlValues};
 use rustix::io::{FdFlags, fcntl_setfd};
-use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io;
 use std::os::fd::AsFd;
@@ -79,7 +78,7 @@ struct Server {
 struct State {
     wanted: bool,
     stopping: bool,
-    values: BTreeMap<String, f64>,
+    values: ControlValues,
     /// `None` until the camera is open.
     home: Option<Home>,
     signed: Option<Instant>,
@@ -161,12 +160,16 @@ impl Owner for Server {
         );
     }
 
-    fn commands(&self) -> BTreeMap<String, f64> {
+    fn commands(&self) -> ControlValues {
         std::mem::take(&mut self.state().values)
     }
 
     fn controls(&self, controls: &[Control]) {
         self.socket.send(&News::Controls(controls.to_vec()));
+    }
+
+    fn readings(&self, values: &ControlValues) {
+        self.socket.send(&News::Readings(values.clone()));
     }
 
     fn open(&self, opened: Opened) -> Result<(), SourceError> {
@@ -183,6 +186,10 @@ impl Owner for Server {
             turn: opened.turn,
         };
         self.socket.send_with(&open, &[]).map_err(failed)
+    }
+
+    fn mode(&self, mode: &Mode) {
+        self.socket.send(&News::Mode(mode.clone()));
     }
 
     fn filled(&self, filled: Filled) -> bool {

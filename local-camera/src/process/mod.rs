@@ -11,13 +11,12 @@ pub use socket::Socket;
 
 use crate::{CameraDescription, Config, Filled, Mode, Picture, Place};
 use pistreamer_protocol::jpeg::Orientation;
-use pistreamer_protocol::message::Control;
+use pistreamer_protocol::message::{Control, ControlValues};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Both ends are of one package, and have the same.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
 
 /// How often a process whose camera runs says something, at least.
 pub const SIGN: Duration = Duration::from_secs(1);
@@ -37,7 +36,7 @@ pub enum Order {
     /// Whether frames are wanted.
     Wanted(bool),
     /// Values for controls.
-    Set(BTreeMap<String, f64>),
+    Set(ControlValues),
     /// The buffer with this number is free again.
     Home(usize),
     /// Stop the camera, and end.
@@ -67,8 +66,12 @@ pub enum News {
         /// How they are still to be turned, where the camera cannot do all of it.
         turn: Orientation,
     },
+    /// The camera delivers in another mode from here on.
+    Mode(Mode),
     /// The controls with their values.
     Controls(Vec<Control>),
+    /// Values of controls that changed by themselves.
+    Readings(ControlValues),
     /// A picture is there. Its buffer stays as it is until it is sent home.
     Filled(Filled),
     /// A picture was dropped, with the reason.

@@ -1,10 +1,11 @@
-//! What can be set on a camera, as `hello` and `state` list it.
+//! What can be set on a camera and what it measures, as `hello` and `state` list it.
 //!
-//! Setting it is the message [`super::ViewerMessage::Control`].
+//! Setting it is the message [`super::ViewerMessage::Control`]; what its values are, [`ControlValue`].
 
+use super::ControlValue;
 use crate::text;
 use serde::{Deserialize, Serialize};
-use std::ops::RangeInclusive;
+use std::ops::{Not, RangeInclusive};
 
 /// One of a camera's controls. Every kind has a smallest and a largest value, so that a program that knows none of the
 /// kinds can offer the numbers between.
@@ -13,6 +14,19 @@ pub struct Control {
     /// Its name, as in the `control` message.
     #[serde(deserialize_with = "text::deserialize")]
     pub name: String,
+    /// What people call it, in English; empty where the name says it.
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "text::deserialize"
+    )]
+    pub label: String,
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Group::is_other")]
+    pub group: Group,
+    /// How near at hand it should be.
+    #[serde(default, skip_serializing_if = "Place::is_main")]
+    pub place: Place,
     /// What its values mean.
     #[serde(default, skip_serializing_if = "ControlKind::is_range")]
     pub kind: ControlKind,
@@ -34,6 +48,15 @@ pub struct Control {
         deserialize_with = "text::deserialize"
     )]
     pub unit: String,
+    /// How a slider for a range should divide its length.
+    #[serde(default, skip_serializing_if = "Scale::is_linear")]
+    pub scale: Scale,
+    /// Where a slider for a range should end, as values above are rarely wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_max: Option<f64>,
+    /// Values above have the camera deliver fewer frames than it is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slows_above: Option<f64>,
     /// What the values 0, 1, 2 … of a choice are called.
     #[serde(
         default,
@@ -41,6 +64,22 @@ pub struct Control {
         deserialize_with = "text::deserialize_list"
     )]
     pub choices: Vec<String>,
+    /// The part of the picture that is chosen now: left, top, width and height; `None` where none is, and for other kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rect: Option<[f64; 4]>,
+    /// Whether it is measured, and cannot be set.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub readonly: bool,
+    /// Whether it cannot be set now, because something else decides it.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub inactive: bool,
+    /// The name of the control that decides whether it can be set; empty where none does, or that is not known.
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "text::deserialize"
+    )]
+    pub owner: String,
 }
 
 /// What the values of a control mean.
@@ -57,6 +96,8 @@ pub enum ControlKind {
     Choice,
     /// 1 sets something off. Nothing stays set.
     Button,
+    /// A part of the picture as it is shown: [`Control::rect`].
+    Rect,
     /// A kind that this version does not know.
     #[serde(other)]
     Unknown,
@@ -65,6 +106,71 @@ pub enum ControlKind {
 impl ControlKind {
     fn is_range(&self) -> bool {
         *self == Self::Range
+    }
+}
+
+/// What a control belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Group {
+    /// How much light makes the picture.
+    Exposure,
+    /// White balance and colours.
+    Colour,
+    /// Focus.
+    Focus,
+    /// What is shown and how it is rendered: zoom, contrast, sharpness.
+    Image,
+    /// Anything else.
+    #[default]
+    Other,
+    /// A group that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Group {
+    fn is_other(&self) -> bool {
+        *self == Self::Other
+    }
+}
+
+/// How near at hand a control should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Place {
+    /// In view.
+    #[default]
+    Main,
+    /// Where people look who miss something. Also what this version does not know.
+    #[serde(other)]
+    More,
+}
+
+impl Place {
+    fn is_main(&self) -> bool {
+        *self == Self::Main
+    }
+}
+
+/// How a slider for a range should divide its length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Scale {
+    /// Evenly by the value's logarithm. The smallest value is above 0.
+    Log,
+    /// Evenly by the value. Also what this version does not know.
+    #[default]
+    #[serde(other)]
+    Linear,
+}
+
+impl Scale {
+    fn is_linear(&self) -> bool {
+        *self == Self::Linear
     }
 }
 
@@ -125,11 +231,68 @@ impl Control {
         }
     }
 
-    /// The value that the control gets where it is to have that one: the nearest one where it has steps; `None` where it
-    /// has no such value.
-    pub fn taken(&self, value: f64) -> Option<f64> {
+    /// A part of the picture, of which that one is chosen.
+    pub fn part(name: &str, rect: Option<[f64; 4]>) -> Self {
+        Self {
+            kind: ControlKind::Rect,
+            rect,
+            ..Self::range(name, 0.0..=1.0, 0.0, 0.0)
+        }
+    }
+
+    /// What people call it.
+    pub fn shown(&self) -> &str {
+        match self.label.as_str() {
+            "" => &self.name,
+            label => label,
+        }
+    }
+
+    /// The value now, as in the `control` message.
+    pub fn present(&self) -> ControlValue {
+        match self.rect {
+            Some(rect) => ControlValue::Numbers(rect.into()),
+            None => ControlValue::Number(self.value),
+        }
+    }
+
+    /// The value that the camera starts with; `None` of what has none, as a button.
+    pub fn initial(&self) -> Option<ControlValue> {
+        match self.kind {
+            ControlKind::Button => None,
+            // Only what shows a part of the picture all the time has one.
+            ControlKind::Rect => self.rect.map(|_| ControlValue::Numbers(WHOLE.into())),
+            _ => Some(ControlValue::Number(self.default)),
+        }
+    }
+
+    /// Returns true if something stays set: neither is it set off nor measured.
+    pub fn is_kept(&self) -> bool {
+        !self.readonly && self.initial().is_some()
+    }
+
+    /// Takes that value as the one that it has now.
+    pub fn adopt(&mut self, value: &ControlValue) {
+        match value {
+            ControlValue::Number(number) => self.value = *number,
+            ControlValue::Numbers(numbers) => self.rect = numbers.as_slice().try_into().ok(),
+            ControlValue::Text(_) => {}
+        }
+    }
+
+    /// The value that the control gets where it is to have that one: the nearest one where it has steps, and a number where it
+    /// is named in words; `None` where it has no such value.
+    pub fn taken(&self, value: &ControlValue) -> Option<ControlValue> {
+        match value {
+            ControlValue::Number(number) => self.nearest(*number).map(ControlValue::Number),
+            ControlValue::Numbers(numbers) => self.part_of(numbers).map(ControlValue::Numbers),
+            ControlValue::Text(text) => self.taken(&self.said(text.trim())?),
+        }
+    }
+
+    fn nearest(&self, value: f64) -> Option<f64> {
         // Not so where it is no number.
-        if !(self.min..=self.max).contains(&value) {
+        if self.kind == ControlKind::Rect || !(self.min..=self.max).contains(&value) {
             return None;
         }
         match (self.kind, self.step) {
@@ -141,7 +304,42 @@ impl Control {
             _ => Some(value),
         }
     }
+
+    fn part_of(&self, numbers: &[f64]) -> Option<Vec<f64>> {
+        // Sums of decimal fractions are not exact.
+        const CLOSE: f64 = 1.0 + 1e-6;
+        let [left, top, width, height]: [f64; 4] = numbers.try_into().ok()?;
+        let is_inside = |start: f64, length: f64| {
+            (0.0..1.0).contains(&start) && length > 0.0 && start + length <= CLOSE
+        };
+        let is_part = is_inside(left, width) && is_inside(top, height);
+        (self.kind == ControlKind::Rect && is_part).then(|| numbers.to_vec())
+    }
+
+    /// The value that is said in words: what a choice is called, on or off, or a number.
+    fn said(&self, text: &str) -> Option<ControlValue> {
+        let is = |word: &&str| word.eq_ignore_ascii_case(text);
+        let number = match self.kind {
+            ControlKind::Bool if ["on", "true", "yes"].iter().any(is) => Some(1.0),
+            ControlKind::Bool if ["off", "false", "no"].iter().any(is) => Some(0.0),
+            ControlKind::Button if is(&"press") => Some(1.0),
+            ControlKind::Choice => {
+                let mut choices = self.choices.iter();
+                let at = choices.position(|choice| choice.to_lowercase() == text.to_lowercase());
+                at.map(|at| at as f64)
+            }
+            _ => None,
+        };
+        if let Some(number) = number.or_else(|| text.parse().ok()) {
+            return Some(ControlValue::Number(number));
+        }
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|one| one.trim().parse()).collect();
+        numbers.ok().map(ControlValue::Numbers)
+    }
 }
+
+/// All of the picture.
+const WHOLE: [f64; 4] = [0.0, 0.0, 1.0, 1.0];
 
 #[cfg(test)]
 mod tests {
@@ -187,10 +385,10 @@ mod tests {
     fn only_values_of_the_control_are_taken_and_steps_by_the_nearest() {
         let speed = Control::range("Speed", 0.0..=4.1, 1.0, 1.0).in_steps(0.25);
         for (given, taken) in [(0.3, 0.25), (0.4, 0.5), (4.1, 4.0), (4.0, 4.0), (0.0, 0.0)] {
-            assert_eq!(speed.taken(given), Some(taken));
+            assert_eq!(speed.taken(&given.into()), Some(taken.into()));
         }
         let free = Control::range("Gain", -1.0..=1.0, 0.0, 0.0);
-        assert_eq!(free.taken(0.3), Some(0.3));
+        assert_eq!(free.taken(&0.3.into()), Some(0.3.into()));
         let scene = Control::choice("Scene", &["Lake", "Grey"], 0, 0);
         let noise = Control::switch("Noise", true, true);
         let rewind = Control::button("Rewind");
@@ -204,9 +402,80 @@ mod tests {
             (&noise, -1.0),
             (&rewind, 0.0),
         ] {
-            assert_eq!(control.taken(bad), None, "{control:?} took {bad}");
+            assert_eq!(control.taken(&bad.into()), None, "{control:?} took {bad}");
         }
-        assert_eq!(scene.taken(1.0), Some(1.0));
-        assert_eq!(rewind.taken(1.0), Some(1.0));
+        for control in [&scene, &rewind] {
+            assert_eq!(control.taken(&1.0.into()), Some(1.0.into()));
+        }
+    }
+
+    #[test]
+    fn values_are_taken_in_words_as_people_say_them() {
+        let scene = Control::choice("Scene", &["Lake", "Grey", "0"], 0, 0);
+        let noise = Control::switch("Noise", true, true);
+        let free = Control::range("Gain", -1.0..=1.0, 0.0, 0.0);
+        let rewind = Control::button("Rewind");
+        for (control, said, taken) in [
+            (&scene, "grey", Some(1.0)),
+            (&scene, "1", Some(1.0)),
+            (&scene, "0", Some(2.0)),
+            (&scene, "Sea", None),
+            (&noise, "Off", Some(0.0)),
+            (&noise, "1", Some(1.0)),
+            (&noise, "maybe", None),
+            (&free, " -0.5 ", Some(-0.5)),
+            (&free, "NaN", None),
+            (&free, "on", None),
+            (&rewind, "press", Some(1.0)),
+        ] {
+            let given = ControlValue::Text(said.into());
+            assert_eq!(control.taken(&given), taken.map(Into::into), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_picture_lies_within_it() {
+        let zoom = Control::part("ScalerCrop", Some(WHOLE));
+        for (numbers, is_one) in [
+            (&[0.0, 0.0, 1.0, 1.0][..], true),
+            (&[0.7, 0.1, 0.3, 0.2], true),
+            (&[0.8, 0.1, 0.3, 0.2], false),
+            (&[0.0, 0.0, 0.0, 1.0], false),
+            (&[-0.1, 0.0, 0.5, 0.5], false),
+            (&[f64::NAN, 0.0, 0.5, 0.5], false),
+            (&[0.0, 0.0, 1.0], false),
+        ] {
+            let value = ControlValue::Numbers(numbers.to_vec());
+            assert_eq!(zoom.taken(&value).is_some(), is_one, "{numbers:?}");
+        }
+        let said = ControlValue::Text("0.25, 0.25, 0.5, 0.5".into());
+        let middle = ControlValue::Numbers(vec![0.25, 0.25, 0.5, 0.5]);
+        assert_eq!(zoom.taken(&said), Some(middle.clone()));
+        assert_eq!(zoom.taken(&0.5.into()), None);
+        let gain = Control::range("Gain", 0.0..=1.0, 0.0, 0.0);
+        assert_eq!(gain.taken(&middle), None);
+        assert_eq!(zoom.initial(), Some(ControlValue::Numbers(WHOLE.into())));
+        assert_eq!(Control::part("AfWindow", None).initial(), None);
+    }
+
+    #[test]
+    fn what_is_usual_is_left_out_and_what_is_not_known_is_read() {
+        let exposure = Control {
+            label: "Exposure time".into(),
+            group: Group::Exposure,
+            place: Place::More,
+            scale: Scale::Log,
+            slows_above: Some(33_333.0),
+            inactive: true,
+            owner: "AeEnable".into(),
+            ..Control::range("ExposureTime", 13.0..=100_000.0, 9_987.0, 20_000.0)
+        };
+        let json = r#"{"name":"ExposureTime","label":"Exposure time","group":"exposure","place":"more","min":13.0,"max":100000.0,"value":9987.0,"default":20000.0,"scale":"log","slows_above":33333.0,"inactive":true,"owner":"AeEnable"}"#;
+        assert_eq!(serde_json::to_string(&exposure).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Control>(json).unwrap(), exposure);
+        let new = r#"{"name":"Tint","group":"mood","place":"attic","scale":"cubic","min":0,"max":8,"value":2,"default":1}"#;
+        let new: Control = serde_json::from_str(new).unwrap();
+        let read = (new.group, new.place, new.scale);
+        assert_eq!(read, (Group::Unknown, Place::More, Scale::Linear));
     }
 }

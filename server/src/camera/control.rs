@@ -1,28 +1,26 @@
 //! Commands to a camera: checked, handed to its source, the newest value of each control winning.
 //!
-//! Permissions belong to `front`. The source applies a value and reports the one that holds then.
+//! Permissions belong to `front`. The source applies values and reports those that hold then, which [`super::answer`] waits
+//! for.
 
-use super::{Camera, CameraState, Settings};
-use pistreamer_protocol::message::{Control, ControlKind};
+use super::{Camera, CameraState};
+use pistreamer_protocol::message::{Control, ControlKind, ControlValue, ControlValues};
+use std::collections::BTreeMap;
 
-/// A command to a camera.
+/// A command to a camera, the same one from a viewer, the API and the command line.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Sets a control, or presses it where it is a button.
-    Set {
-        /// Its name, as the camera's state lists it.
-        control: String,
-        /// The value that it is to have; 1 for a button.
-        value: f64,
-    },
-    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting,
-    /// and the seqs of its frames go on.
-    Reconfigure(Box<Settings>),
+pub(crate) enum Command {
+    /// Sets controls to these values, and presses those that are buttons: all of them, or none where one is refused.
+    Set(ControlValues),
+    /// Has the controls with these names as the camera starts with them.
+    Reset(Vec<String>),
+    /// Has everything as the camera starts with it.
+    ResetAll,
 }
 
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CommandError {
+pub(crate) enum CommandError {
     /// The consumer may only watch.
     #[error("commands to a camera need the role operate: give a key that has it")]
     Forbidden,
@@ -35,18 +33,39 @@ pub enum CommandError {
         /// The control.
         control: Box<Control>,
         /// The value.
-        given: f64,
+        given: ControlValue,
     },
+    /// It is measured.
+    #[error("{0} is what the camera measures, and cannot be set")]
+    ReadOnly(String),
+    /// Something else decides it.
+    #[error("{}", why_inactive(.0))]
+    Inactive(Box<Control>),
 }
+
+/// Refused controls by their names.
+pub(crate) type Refused = BTreeMap<String, CommandError>;
 
 impl CommandError {
     /// The error in a word, for programs.
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Forbidden => "forbidden",
             Self::Unknown(_) => "unknown-control",
             Self::BadValue { .. } => "bad-value",
+            Self::ReadOnly(_) => "read-only-control",
+            Self::Inactive(_) => "inactive-control",
         }
+    }
+}
+
+/// Why a control cannot be set now, and what to do about it.
+pub(super) fn why_inactive(control: &Control) -> String {
+    let Control { name, owner, .. } = control;
+    if owner.is_empty() {
+        format!("{name} cannot be set now: the camera decides it in the mode that it is in")
+    } else {
+        format!("{name} cannot be set now: {owner} decides it; change that first")
     }
 }
 
@@ -61,38 +80,116 @@ fn values(control: &Control) -> String {
             let choices = choices.map(|(number, choice)| format!("{number} ({choice})"));
             choices.collect::<Vec<_>>().join(", ")
         }
+        ControlKind::Rect => {
+            "left, top, width and height of a part of the picture, each 0 to 1".into()
+        }
         _ => format!("{min} to {max}"),
     }
 }
 
-/// A control with the value that it is to have.
-#[derive(Debug, PartialEq)]
-pub(super) enum Accepted {
-    /// It holds from then on.
-    Value(f64),
-    /// Something is set off, once.
-    Press,
+/// What a command means to a camera in the state that it is in.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Accepted {
+    /// Values that hold from then on.
+    pub(super) set: ControlValues,
+    /// What is set off, once.
+    pub(super) once: ControlValues,
 }
 
 impl Accepted {
-    /// What setting that control means to a camera in that state.
-    pub(super) fn of(state: &CameraState, name: &str, given: f64) -> Result<Self, CommandError> {
-        let control = state.controls.iter().find(|known| known.name == name);
-        let control = control.ok_or_else(|| CommandError::Unknown(name.into()))?;
-        match control.taken(given) {
-            Some(_) if control.kind == ControlKind::Button => Ok(Self::Press),
-            Some(value) => Ok(Self::Value(value)),
-            None => Err(CommandError::BadValue {
-                control: Box::new(control.clone()),
-                given,
-            }),
+    /// What setting these controls means.
+    ///
+    /// # Errors
+    /// With each that cannot be set.
+    pub(super) fn of(state: &CameraState, given: &ControlValues) -> Result<Self, Refused> {
+        let (mut accepted, mut refused) = (Self::default(), Refused::new());
+        for (name, value) in given {
+            match accept(state, name, value, given) {
+                Ok((control, value)) if control.is_kept() => {
+                    accepted.set.insert(name.clone(), value);
+                }
+                Ok((_, value)) => {
+                    accepted.once.insert(name.clone(), value);
+                }
+                Err(error) => {
+                    refused.insert(name.clone(), error);
+                }
+            }
+        }
+        if refused.is_empty() {
+            Ok(accepted)
+        } else {
+            Err(refused)
         }
     }
 }
 
+fn accept<'a>(
+    state: &'a CameraState,
+    name: &str,
+    given: &ControlValue,
+    together: &ControlValues,
+) -> Result<(&'a Control, ControlValue), CommandError> {
+    let control = find(state, name)?;
+    // Where its owner is set at the same time, the camera decides.
+    if control.inactive && !together.contains_key(&control.owner) {
+        return Err(CommandError::Inactive(Box::new(control.clone())));
+    }
+    let value = control.taken(given).ok_or_else(|| CommandError::BadValue {
+        control: Box::new(control.clone()),
+        given: given.clone(),
+    })?;
+    Ok((control, value))
+}
+
+/// The control by that name, unless it is measured.
+fn find<'a>(state: &'a CameraState, name: &str) -> Result<&'a Control, CommandError> {
+    match state.controls.iter().find(|known| known.name == name) {
+        None => Err(CommandError::Unknown(name.into())),
+        Some(control) if control.readonly => Err(CommandError::ReadOnly(name.into())),
+        Some(control) => Ok(control),
+    }
+}
+
+/// What the controls with these names have at the camera's start.
+///
+/// # Errors
+/// With each that there is not, or that stays as it is.
+pub(super) fn initial(state: &CameraState, names: &[String]) -> Result<ControlValues, Refused> {
+    let (mut values, mut refused) = (ControlValues::new(), Refused::new());
+    for name in names {
+        match find(state, name) {
+            Ok(control) => values.extend(control.initial().map(|value| (name.clone(), value))),
+            Err(error) => {
+                refused.insert(name.clone(), error);
+            }
+        }
+    }
+    if refused.is_empty() {
+        Ok(values)
+    } else {
+        Err(refused)
+    }
+}
+
+/// What all controls have at the camera's start that stay set.
+pub(super) fn all_initial(state: &CameraState) -> ControlValues {
+    let kept = state.controls.iter().filter(|control| control.is_kept());
+    kept.filter_map(|control| Some((control.name.clone(), control.initial()?)))
+        .collect()
+}
+
+/// What can be set now and stays set, with its values: what makes the picture that it is.
+pub(super) fn present(state: &CameraState) -> ControlValues {
+    let controls = state.controls.iter();
+    let set = controls.filter(|control| control.is_kept() && !control.inactive);
+    set.map(|control| (control.name.clone(), control.present()))
+        .collect()
+}
+
 /// One consumer's access to a camera's controls.
 #[derive(Clone, Debug)]
-pub struct Operator {
+pub(crate) struct Operator {
     camera: Camera,
     may: bool,
 }
@@ -106,11 +203,16 @@ impl Operator {
     ///
     /// # Errors
     /// If the consumer may not, or the control has no such value.
-    pub fn set(&self, control: String, value: f64) -> Result<(), CommandError> {
+    pub(crate) fn set(&self, control: String, value: ControlValue) -> Result<(), CommandError> {
         if !self.may {
             return Err(CommandError::Forbidden);
         }
-        self.camera.send(Command::Set { control, value })
+        let command = Command::Set(ControlValues::from([(control, value)]));
+        match self.camera.send(command) {
+            Ok(_) => Ok(()),
+            // It is the only one.
+            Err(refused) => refused.into_values().next().map_or(Ok(()), Err),
+        }
     }
 }
 
@@ -118,29 +220,90 @@ impl Operator {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_value_that_is_none_of_the_controls_is_refused_with_those_that_are() {
-        let state = CameraState {
+    fn state() -> CameraState {
+        CameraState {
             controls: vec![
                 Control::range("Speed", 0.0..=4.0, 1.0, 1.0).in_steps(0.25),
                 Control::switch("Noise", true, true),
                 Control::choice("Scene", &["Lake", "Grey"], 0, 0),
                 Control::button("Rewind"),
+                Control::switch("Automatic", true, true),
+                Control {
+                    inactive: true,
+                    owner: "Automatic".into(),
+                    ..Control::range("Gain", 1.0..=8.0, 3.0, 1.0)
+                },
+                Control {
+                    readonly: true,
+                    ..Control::range("Lux", 0.0..=100_000.0, 312.0, 0.0)
+                },
             ],
             ..CameraState::default()
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_none_of_the_controls_is_refused_with_those_that_are() {
+        let state = state();
+        let of = |name: &str, value: f64| {
+            let given = ControlValues::from([(name.to_owned(), value.into())]);
+            let accepted = Accepted::of(&state, &given);
+            accepted.map_err(|refused| refused[name].to_string())
         };
-        let of = |name: &str, value| Accepted::of(&state, name, value);
-        assert_eq!(of("Speed", 0.3), Ok(Accepted::Value(0.25)));
-        assert_eq!(of("Scene", 1.0), Ok(Accepted::Value(1.0)));
-        assert_eq!(of("Rewind", 1.0), Ok(Accepted::Press));
+        let one = |name: &str, value: f64| ControlValues::from([(name.to_owned(), value.into())]);
+        assert_eq!(of("Speed", 0.3).unwrap().set, one("Speed", 0.25));
+        assert_eq!(of("Scene", 1.0).unwrap().set, one("Scene", 1.0));
+        assert_eq!(of("Rewind", 1.0).unwrap().once, one("Rewind", 1.0));
         for (name, value, said) in [
             ("Speed", 4.5, "Speed takes 0 to 4, and not 4.5"),
             ("Noise", 0.5, "Noise takes 0 (off) or 1 (on), and not 0.5"),
             ("Scene", 2.0, "Scene takes 0 (Lake), 1 (Grey), and not 2"),
             ("Rewind", 0.0, "Rewind takes 1, which presses it, and not 0"),
             ("Focus", 1.0, "this camera has no control named \"Focus\""),
+            (
+                "Lux",
+                1.0,
+                "Lux is what the camera measures, and cannot be set",
+            ),
+            (
+                "Gain",
+                2.0,
+                "Gain cannot be set now: Automatic decides it; change that first",
+            ),
         ] {
-            assert_eq!(of(name, value).unwrap_err().to_string(), said);
+            assert_eq!(of(name, value).unwrap_err(), said);
         }
+    }
+
+    #[test]
+    fn what_is_decided_by_another_is_taken_with_that_one_and_of_several_all_or_none() {
+        let state = state();
+        let given = |values: &[(&str, f64)]| {
+            let values = values.iter();
+            let values = values.map(|(name, value)| ((*name).to_owned(), (*value).into()));
+            values.collect::<ControlValues>()
+        };
+        let both = given(&[("Automatic", 0.0), ("Gain", 2.0)]);
+        assert_eq!(Accepted::of(&state, &both).unwrap().set, both);
+        let wrong = given(&[("Automatic", 0.0), ("Speed", 9.0), ("Lux", 1.0)]);
+        let refused = Accepted::of(&state, &wrong).unwrap_err();
+        let codes = refused.values().map(CommandError::code);
+        assert_eq!(
+            codes.collect::<Vec<_>>(),
+            ["read-only-control", "bad-value"]
+        );
+        assert_eq!(
+            present(&state),
+            given(&[
+                ("Automatic", 1.0),
+                ("Noise", 1.0),
+                ("Scene", 0.0),
+                ("Speed", 1.0)
+            ])
+        );
+        let names = ["Gain", "Rewind"].map(str::to_owned);
+        assert_eq!(initial(&state, &names), Ok(given(&[("Gain", 1.0)])));
+        let names = ["Focus".to_owned()];
+        assert!(initial(&state, &names).unwrap_err().contains_key("Focus"));
     }
 }

@@ -45,7 +45,10 @@ impl Sink for Intake {
             }
             // A consumer that stays, such as a push, must not keep the last picture available to others.
             Report::Lost(_) | Report::Starting(_) => self.feed.forget(),
-            Report::Named(_) | Report::TestPattern(_) | Report::Controls(_) => {}
+            Report::Named(_)
+            | Report::TestPattern(_)
+            | Report::Controls(_)
+            | Report::Readings(_) => {}
         }
         self.state.report(&report);
     }

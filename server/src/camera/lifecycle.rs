@@ -3,16 +3,18 @@
 //! Consumers, the newest frames, seqs and the encoder outlive a restart. What a source does while it runs belongs to
 //! [`crate::source`].
 
-use super::control::Accepted;
-use super::{CommandError, Settings, StateCell};
+use super::control::{Accepted, Command, Refused, all_initial, initial};
+use super::{Settings, StateCell};
 use crate::demand::Demand;
 use crate::hub::Feed;
+use crate::kept::{Kept, Memory};
 use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
-use crate::source::{Commands, Pauses, Port, Source, SourceError, supervise};
+use crate::source::{Commands, Pauses, Port, Source, SourceError, Spec, supervise};
 use crate::util::exit::Busy;
 use crate::via::Via;
+use pistreamer_protocol::message::ControlValues;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -25,6 +27,8 @@ pub struct Context {
     pub via: Option<Via>,
     /// When a camera that failed is tried again.
     pub pauses: Pauses,
+    /// What was set on the cameras.
+    pub(crate) kept: Kept,
 }
 
 /// A camera's source: the settings it is to have, and the run. Dropping it ends the source.
@@ -70,6 +74,8 @@ impl Lifecycle {
         slot: PushSlot,
         context: Context,
     ) -> Self {
+        let memory = context.kept.of(&settings.id);
+        let commands = Commands::new(memory, device(&settings.source));
         let wanted = Wanted {
             settings,
             run: None,
@@ -81,7 +87,7 @@ impl Lifecycle {
                 feed,
                 state,
                 slot,
-                commands: Commands::default(),
+                commands,
                 driver: Driver::default(),
                 wanted: Mutex::new(wanted),
             }),
@@ -107,19 +113,43 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Hands the source a value for one of its controls.
+    /// Hands the source values for its controls. Returns those that hold from then on, as they are taken.
     ///
     /// # Errors
-    /// Where it has no such control, or that has no such value.
-    pub(super) fn set(&self, control: &str, value: f64) -> Result<(), CommandError> {
+    /// Where it has no such control, or that has no such value: nothing has changed then.
+    pub(super) fn command(&self, command: &Command) -> Result<ControlValues, Refused> {
         // Another camera that replaces this one meanwhile may have a control by that name.
         let _wanted = self.shared.wanted();
         let commands = &self.shared.commands;
-        match Accepted::of(&self.shared.state.get(), control, value)? {
-            Accepted::Value(value) => commands.set(control, value),
-            Accepted::Press => commands.press(control),
-        }
-        Ok(())
+        let state = self.shared.state.get();
+        Ok(match command {
+            Command::Set(values) => {
+                let Accepted { set, once } = Accepted::of(&state, values)?;
+                if !once.is_empty() {
+                    commands.press(&once);
+                }
+                if !set.is_empty() {
+                    commands.set(&set);
+                }
+                set
+            }
+            Command::Reset(names) => {
+                let values = initial(&state, names)?;
+                commands.reset(&values);
+                values
+            }
+            Command::ResetAll => {
+                let values = all_initial(&state);
+                commands.reset_all(&values);
+                values
+            }
+        })
+    }
+
+    /// What is kept of it, and of which device.
+    pub(super) fn memory(&self) -> (Memory, String) {
+        let commands = &self.shared.commands;
+        (commands.memory().clone(), commands.device())
     }
 
     /// As [`Driver::in_call_for`].
@@ -147,7 +177,8 @@ impl Lifecycle {
             self.shared.stop(&wanted);
             if !is_same {
                 self.shared.state.replaced(wanted.settings.source.word());
-                self.shared.commands.forget();
+                let device = device(&wanted.settings.source);
+                self.shared.commands.opened(&device);
             }
         } else {
             let name = wanted.settings.name.as_deref();
@@ -173,6 +204,13 @@ impl Lifecycle {
         // Nothing panics while it holds this lock.
         self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What stands for the device of a source that does not say which one it opens.
+fn device(source: &Spec) -> String {
+    let identity = source.identity();
+    let (word, rest) = (identity.word, identity.rest);
+    format!("{} {word} {rest}", source.word()).trim_end().into()
 }
 
 impl Drop for Lifecycle {
@@ -256,7 +294,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::Id;
+    use crate::camera::{CommandError, Id};
     use crate::hub;
     use crate::source::{RawFrame, Report, Sink, Spec};
     use bytes::Bytes;
@@ -298,6 +336,10 @@ mod tests {
             PushSlot::default(),
             Context::default(),
         )
+    }
+
+    fn focus_at(value: f64) -> ControlValues {
+        ControlValues::from([("Focus".to_owned(), value.into())])
     }
 
     fn first() -> First {
@@ -343,7 +385,7 @@ mod tests {
         let http = |url: &str| settings(Spec::parse(url).unwrap());
         let feed = Arc::new(Feed::new(RENDITIONS));
         let lifecycle = lifecycle(&http("http://me:old@cam/video"), &feed);
-        lifecycle.shared.commands.set("Focus", 2.0);
+        lifecycle.shared.commands.set(&focus_at(2.0));
         let holds = |url: &str| {
             lifecycle.configure(http(url));
             lifecycle.shared.commands.begin_anew();
@@ -366,20 +408,22 @@ mod tests {
         };
         let state = &lifecycle.shared.state;
         state.report(&Report::Controls(&[focus]));
-        lifecycle.set("Focus", 1.0).unwrap();
+        let set = |lifecycle: &Lifecycle, value| lifecycle.command(&Command::Set(focus_at(value)));
+        set(&lifecycle, 1.0).unwrap();
         std::thread::scope(|scope| {
             // Another camera is about to take its place.
             let replacing = lifecycle.shared.wanted();
             let (end, ended) = mpsc::channel();
             let lifecycle = &lifecycle;
-            scope.spawn(move || end.send(lifecycle.set("Focus", 2.0)));
+            scope.spawn(move || end.send(set(lifecycle, 2.0)));
             // Where it waits for that, no time is too long.
             let early = ended.recv_timeout(Duration::from_millis(200));
             state.replaced("ingest");
-            lifecycle.shared.commands.forget();
+            lifecycle.shared.commands.opened("ingest");
             drop(replacing);
             let said = early.or_else(|_| ended.recv()).unwrap();
-            assert_eq!(said, Err(CommandError::Unknown("Focus".into())));
+            let unknown = CommandError::Unknown("Focus".into());
+            assert_eq!(said, Err(Refused::from([("Focus".to_owned(), unknown)])));
         });
         assert!(lifecycle.shared.commands.take().is_empty());
     }

@@ -4,6 +4,7 @@
 //! [`Camera`] is the only handle that anything else holds. Fetching pictures belongs to [`crate::source`], keeping the
 //! newest to [`crate::hub`], and which cameras there are to [`Registry`].
 
+mod answer;
 mod control;
 mod health;
 mod id;
@@ -18,7 +19,8 @@ mod stuck;
 mod subscription;
 mod target;
 
-pub(crate) use control::{Command, CommandError, Operator};
+pub(crate) use answer::Answer;
+pub(crate) use control::{Command, CommandError, Operator, Refused};
 pub(crate) use id::{Id, IdError, identify};
 pub(crate) use lifecycle::Context;
 pub(crate) use no_signal::NO_SIGNAL_INTERVAL;
@@ -32,6 +34,7 @@ pub(crate) use target::{Place, Target};
 
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};
+use crate::kept::PresetError;
 use crate::source::push_slot::PushSlot;
 use crate::source::{Port, Report, SourceError};
 use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
@@ -40,8 +43,10 @@ use anyhow::Context as _;
 use intake::{Encoding, Intake};
 use lifecycle::{First, Lifecycle};
 use no_signal::NoSignal;
+use pistreamer_protocol::message::ControlValues;
 use pushes::Pushes;
 use state::StateCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -52,6 +57,28 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a start waits for sources to be made: usually that takes no time, and a camera whose driver hangs comes later.
 const MAKES: Duration = Duration::from_secs(5);
+
+/// Why a preset is not saved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotSaved {
+    /// The camera has no such controls or values.
+    #[error("{}", refusals(.0))]
+    Refused(Refused),
+    /// It cannot be kept.
+    #[error(transparent)]
+    NotKept(#[from] PresetError),
+}
+
+impl From<Refused> for NotSaved {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+fn refusals(refused: &Refused) -> String {
+    let refused: Vec<_> = refused.values().map(ToString::to_string).collect();
+    refused.join("; ")
+}
 
 /// A camera. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -239,6 +266,11 @@ impl Camera {
         self.0.state.report(report);
     }
 
+    /// News of controls that change by themselves: each with its newest value.
+    fn readings(&self) -> watch::Receiver<ControlValues> {
+        self.0.state.readings()
+    }
+
     /// Its state, and news of it.
     fn news(&self) -> watch::Receiver<CameraState> {
         self.0.state.news()
@@ -254,24 +286,51 @@ impl Camera {
         Subscription::new(self.clone(), limits)
     }
 
-    /// Carries out a command. Doesn't wait for the source.
+    /// Carries out a command. Doesn't wait for the source. Returns the values that hold from then on, as they are taken.
     ///
     /// # Errors
     /// Where it has no such control, or that has no such value.
-    pub fn send(&self, command: Command) -> Result<(), CommandError> {
-        let Inner {
-            feed, lifecycle, ..
-        } = &*self.0;
-        match command {
-            Command::Set { control, value } => lifecycle.set(&control, value)?,
-            Command::Reconfigure(settings) => {
-                feed.configure(settings.renditions());
-                // It goes by its id for good.
-                let id = self.id().clone();
-                lifecycle.configure(Settings { id, ..*settings });
-            }
-        }
-        Ok(())
+    pub(crate) fn send(&self, command: Command) -> Result<ControlValues, Refused> {
+        self.0.lifecycle.command(&command)
+    }
+
+    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting,
+    /// and the seqs of its frames go on.
+    pub fn reconfigure(&self, settings: Settings) {
+        self.0.feed.configure(settings.renditions());
+        // It goes by its id for good.
+        let id = self.id().clone();
+        self.0.lifecycle.configure(Settings { id, ..settings });
+    }
+
+    /// The presets of the device that it shows, by their names.
+    pub(crate) fn presets(&self) -> BTreeMap<String, ControlValues> {
+        let (memory, device) = self.0.lifecycle.memory();
+        memory.presets(&device)
+    }
+
+    /// Keeps these values as a preset, or without any all that can be set now. Blocks until it is written down.
+    ///
+    /// # Errors
+    /// Where the camera has no such controls or values, that is no name, or it cannot be written.
+    pub(crate) fn save_preset(
+        &self,
+        name: &str,
+        values: Option<&ControlValues>,
+    ) -> Result<ControlValues, NotSaved> {
+        let values = match values {
+            Some(given) => control::Accepted::of(&self.state(), given)?.set,
+            None => control::present(&self.state()),
+        };
+        let (memory, device) = self.0.lifecycle.memory();
+        memory.save(&device, name, values.clone())?;
+        Ok(values)
+    }
+
+    /// Removes a preset. Returns whether there was one.
+    pub(crate) fn remove_preset(&self, name: &str) -> bool {
+        let (memory, device) = self.0.lifecycle.memory();
+        memory.remove(&device, name)
     }
 
     /// Counts a request for it by its place in the order. Returns how many there were lately if this one is to be logged.

@@ -2,7 +2,7 @@
 //!
 //! Detecting changes belongs to [`crate::config`]; applying them to a camera, to [`Camera`].
 
-use super::{Camera, Command, Context, Id, Settings};
+use super::{Camera, Context, Id, Settings};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -142,9 +142,7 @@ impl Registry {
                 let camera = &cameras[known(&settings.id)?];
                 let changed = settings.changed_since(&camera.settings()).join(", ");
                 tracing::info!(id = %settings.id, changed, "camera settings changed");
-                camera
-                    .send(Command::Reconfigure(Box::new(settings)))
-                    .expect("only what controls are set to can be refused");
+                camera.reconfigure(settings);
             }
             Change::Reorder(order) => {
                 for id in &order {

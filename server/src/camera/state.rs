@@ -4,7 +4,7 @@
 
 use crate::source::Report;
 use crate::util::clock::{self, Moment};
-use pistreamer_protocol::message::{self, CameraStatus, Control, Hello, Mode};
+use pistreamer_protocol::message::{self, CameraStatus, Control, ControlValues, Hello, Mode};
 use pistreamer_protocol::{VERSION, WireFormat};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -30,6 +30,8 @@ pub struct CameraState {
     pub source: String,
     /// The controls.
     pub controls: Vec<Control>,
+    /// Rises with each change of them that did not come by itself.
+    pub controls_revision: u64,
 }
 
 impl CameraState {
@@ -72,11 +74,44 @@ impl CameraState {
         }
     }
 
+    /// The same with newer values of controls that change by themselves.
+    pub(super) fn with_readings(mut self, readings: &ControlValues) -> Self {
+        for control in &mut self.controls {
+            if let Some(value) = readings.get(&control.name) {
+                control.adopt(value);
+            }
+        }
+        self
+    }
+
     fn turn(&mut self, phase: Phase, reason: &str) {
         self.phase = phase;
         self.reason = reason.into();
         self.since_us = clock::now_us();
     }
+}
+
+/// Longest list of controls, in bytes of JSON: it is part of a message that has to arrive.
+const LONGEST_LIST: usize = message::LONGEST_MESSAGE * 3 / 4;
+
+/// As many of the controls as fit into a message.
+fn fitting(controls: &[Control]) -> Vec<Control> {
+    let mut left = LONGEST_LIST;
+    let fits = |control: &&Control| {
+        let len = serde_json::to_string(control).map_or(usize::MAX, |json| json.len() + 1);
+        left = left.saturating_sub(len);
+        left > 0
+    };
+    let fitting: Vec<_> = controls.iter().take_while(fits).cloned().collect();
+    if fitting.len() < controls.len() {
+        let (offered, all) = (fitting.len(), controls.len());
+        tracing::debug!(
+            offered,
+            all,
+            "the camera has more controls than fit into a message"
+        );
+    }
+    fitting
 }
 
 impl Names {
@@ -90,6 +125,8 @@ impl Names {
 #[derive(Debug)]
 pub(super) struct StateCell {
     state: watch::Sender<CameraState>,
+    /// Values of controls that have changed by themselves since the controls were reported. They are told to few.
+    readings: watch::Sender<ControlValues>,
     turned_at: Moment,
     names: Mutex<Names>,
 }
@@ -117,6 +154,7 @@ impl StateCell {
                 source: kind.into(),
                 ..CameraState::default()
             }),
+            readings: watch::Sender::default(),
             turned_at: Moment::now(),
             names: Mutex::new(names),
         }
@@ -128,7 +166,12 @@ impl StateCell {
     }
 
     pub(super) fn get(&self) -> CameraState {
-        self.state.borrow().clone()
+        let state = self.state.borrow().clone();
+        state.with_readings(&self.readings.borrow())
+    }
+
+    pub(super) fn readings(&self) -> watch::Receiver<ControlValues> {
+        self.readings.subscribe()
     }
 
     pub(super) fn news(&self) -> watch::Receiver<CameraState> {
@@ -198,6 +241,7 @@ impl StateCell {
             state.name = names.shown().into();
             // The new source reports its own.
             state.controls.clear();
+            state.controls_revision += 1;
         });
     }
 
@@ -230,7 +274,23 @@ impl StateCell {
                 self.change(|state| state.test_pattern = *made_up);
             }
             Report::Controls(controls) => {
-                self.change(|state| state.controls = controls.to_vec());
+                self.readings.send_replace(ControlValues::new());
+                let controls = fitting(controls);
+                self.change(|state| {
+                    if state.controls != controls {
+                        state.controls = controls;
+                        state.controls_revision += 1;
+                    }
+                });
+            }
+            Report::Readings(values) => {
+                self.readings.send_modify(|readings| {
+                    readings.extend(
+                        values
+                            .iter()
+                            .map(|(name, value)| (name.clone(), value.clone())),
+                    );
+                });
             }
             Report::Broken(_) => {}
         }

@@ -4,6 +4,7 @@
 
 use super::{Camera, CameraState, Operator};
 use crate::hub::{Frame, Limits, View};
+use pistreamer_protocol::message::ControlValues;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -15,7 +16,38 @@ pub struct Subscription {
     camera: Camera,
     frames: View,
     state: States,
+    /// `None` where they are not asked for.
+    readings: Option<Readings>,
     may_operate: bool,
+}
+
+/// The values that change by themselves, and those that were told.
+#[derive(Debug)]
+struct Readings {
+    news: watch::Receiver<ControlValues>,
+    told: ControlValues,
+}
+
+impl Readings {
+    /// Waits for values that were not told. Cancel-safe.
+    async fn next(&mut self) -> ControlValues {
+        loop {
+            if self.news.changed().await.is_err() {
+                // The camera is gone, and whatever holds this one with it.
+                std::future::pending::<()>().await;
+            }
+            let now = self.news.borrow_and_update().clone();
+            let newer: ControlValues = now
+                .iter()
+                .filter(|(name, value)| self.told.get(*name) != Some(value))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            self.told = now;
+            if !newer.is_empty() {
+                return newer;
+            }
+        }
+    }
 }
 
 /// The states of a camera whose pictures may differ in size from one to the next: each says so itself, and the size that the
@@ -87,6 +119,8 @@ pub enum Event {
     Frame(Arc<Frame>),
     /// The camera's state changed.
     State(CameraState),
+    /// Controls have changed to these values by themselves.
+    Readings(ControlValues),
 }
 
 impl Subscription {
@@ -96,6 +130,7 @@ impl Subscription {
             frames: camera.feed().view(limits),
             camera,
             state,
+            readings: None,
             may_operate: false,
         }
     }
@@ -117,12 +152,30 @@ impl Subscription {
     pub fn told(&self, mut state: CameraState) -> CameraState {
         if !self.may_operate {
             state.controls.clear();
+            return state;
         }
-        state
+        state.with_readings(&self.camera.readings().borrow())
+    }
+
+    /// Whether this consumer is told the values that change by themselves, where it may see the controls.
+    pub fn read(&mut self, reads: bool) {
+        match &self.readings {
+            None if reads && self.may_operate => {
+                let mut news = self.camera.readings();
+                // What there is already is new to it.
+                news.mark_changed();
+                self.readings = Some(Readings {
+                    news,
+                    told: ControlValues::new(),
+                });
+            }
+            Some(_) if !reads => self.readings = None,
+            _ => {}
+        }
     }
 
     /// This consumer's access to the controls.
-    pub fn operator(&self) -> Operator {
+    pub(crate) fn operator(&self) -> Operator {
         Operator::new(self.camera.clone(), self.may_operate)
     }
 
@@ -147,6 +200,7 @@ impl Subscription {
             // State first, so that a viewer knows of a test pattern before its first frame.
             biased;
             state = self.state.next() => Event::State(state),
+            values = next_reading(&mut self.readings) => Event::Readings(values),
             frame = self.frames.newest(), if frames => Event::Frame(frame),
         }
     }
@@ -164,5 +218,12 @@ impl Subscription {
     /// Waits for a frame that this subscription hasn't returned yet, and returns the newest one. Cancel-safe.
     pub async fn newest(&mut self) -> Arc<Frame> {
         self.frames.newest().await
+    }
+}
+
+async fn next_reading(readings: &mut Option<Readings>) -> ControlValues {
+    match readings {
+        Some(readings) => readings.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -145,6 +145,9 @@ impl Check {
             listen: listen?,
             announce: announce?,
             keys: keys?,
+            state_dir: store(path(server, &setting::STATE_DIR).as_deref())
+                .ok()
+                .map(|store| store.directory().to_owned()),
             certificate: certificate?,
             limits: limits?,
             origins: origins?,

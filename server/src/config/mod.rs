@@ -50,6 +50,8 @@ pub struct Config {
     pub announce: bool,
     /// Where the access keys are kept; `None` if no key is needed.
     pub keys: Option<Store>,
+    /// Where what was set on the cameras is kept; `None` where there is no place.
+    pub state_dir: Option<PathBuf>,
     /// The certificate; `None` encrypts nothing.
     pub certificate: Option<Certificate>,
     /// How many may be connected.

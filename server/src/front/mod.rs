@@ -10,6 +10,7 @@ mod body;
 mod certificate;
 mod cipher;
 mod configuration;
+mod controls;
 mod crowd;
 mod device;
 mod figures;

@@ -2,20 +2,24 @@
 //!
 //! `docs/security.md` has the same table for people, and a test compares the two. Judging a request belongs to [`super::admit`].
 
+use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
-use super::{State, api, assets, ingest, live, login, login_page, metrics, sessions, upgrade};
+use super::{
+    State, api, assets, controls, ingest, live, login, login_page, metrics, sessions, upgrade,
+};
 use crate::access::Role;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 23] = {
-    use Method::{Delete, Get, Post};
+pub(super) static ROUTES: [Route; 33] = {
+    use Method::{Delete, Get, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
     const VIEW: Needs = Needs::Role(Role::View);
+    const OPERATE: Needs = Needs::Role(COMMANDS);
     const PUBLISH: Needs = Needs::Role(Role::Publish);
     const ADMIN: Needs = Needs::Role(Role::Admin);
     [
@@ -32,6 +36,16 @@ pub(super) static ROUTES: [Route; 23] = {
         route(Get, "/api/v1/session", Picture, Words, || get(login::session)),
         route(Get, "/api/v1/status", VIEW, Challenge, || get(api::status)),
         route(Get, "/api/v1/cameras", VIEW, Challenge, || get(api::cameras)),
+        route(Get, "/api/v1/cameras/{id}/controls", VIEW, Words, || get(controls::list)),
+        route(Put, "/api/v1/cameras/{id}/controls", OPERATE, Words, || put(controls::set)),
+        route(Delete, "/api/v1/cameras/{id}/controls", OPERATE, Words, || delete(controls::reset)),
+        route(Get, "/api/v1/cameras/{id}/controls/{name}", VIEW, Words, || get(controls::one)),
+        route(Put, "/api/v1/cameras/{id}/controls/{name}", OPERATE, Words, || put(controls::set_one)),
+        route(Delete, "/api/v1/cameras/{id}/controls/{name}", OPERATE, Words, || delete(controls::reset_one)),
+        route(Get, "/api/v1/cameras/{id}/presets/{name}", VIEW, Words, || get(controls::preset)),
+        route(Put, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || put(controls::save_preset)),
+        route(Post, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || post(controls::apply_preset)),
+        route(Delete, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || delete(controls::remove_preset)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),
         route(Get, "/ingest", PUBLISH, Words, || get(ingest::upgrade)),
@@ -59,6 +73,7 @@ pub(super) fn allowed(path: &str) -> Option<String> {
     let methods = ROUTES.iter().filter(|route| route.is_at(path));
     let methods = methods.map(|route| match route.method {
         Method::Get => "GET, HEAD, ",
+        Method::Put => "PUT, ",
         Method::Post => "POST, ",
         Method::Delete => "DELETE, ",
     });
@@ -68,7 +83,7 @@ pub(super) fn allowed(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::admit::{COMMANDS, CONFIGURATION};
+    use super::super::admit::CONFIGURATION;
     use super::*;
     use pistreamer_protocol::message::{ViewerMessage, Want};
     use std::fmt::Write as _;
@@ -81,6 +96,7 @@ mod tests {
         for route in &ROUTES {
             let method = match route.method {
                 Method::Get => "GET",
+                Method::Put => "PUT",
                 Method::Post => "POST",
                 Method::Delete => "DELETE",
             };
@@ -90,7 +106,7 @@ mod tests {
             };
             let ticket = !matches!(route.needs, Needs::Role(_));
             let open = route.needs == Needs::Nothing;
-            let path = route.path.replace("{id}", "ID");
+            let path = route.path.replace("{id}", "ID").replace("{name}", "NAME");
             row(
                 &mut text,
                 &format!("`{method} {path}`"),
@@ -107,7 +123,7 @@ mod tests {
             ViewerMessage::Resume,
             ViewerMessage::Control {
                 name: String::new(),
-                value: 0.0,
+                value: 0.0.into(),
             },
         ] {
             let json: serde_json::Value = serde_json::from_str(&message.to_json()).unwrap();
@@ -150,6 +166,17 @@ mod tests {
             ("/api/v1/tickets", Some("POST, OPTIONS")),
             ("/api/v1/sessions/abc", Some("DELETE, OPTIONS")),
             ("/api/v1/sessions/", None),
+            (
+                "/api/v1/cameras/door/controls",
+                Some("GET, HEAD, PUT, DELETE, OPTIONS"),
+            ),
+            (
+                "/api/v1/cameras/door/presets/day",
+                Some("GET, HEAD, PUT, POST, DELETE, OPTIONS"),
+            ),
+            ("/api/v1/cameras//controls", None),
+            ("/api/v1/cameras/door/controls/", None),
+            ("/api/v1/cameras/door", None),
             ("/viewer.js", None),
         ] {
             assert_eq!(allowed(path).as_deref(), methods, "{path}");

@@ -64,6 +64,8 @@ async fn feed(
                     sending.sent(&frame);
                 }
                 Event::State(state) => publisher.status(state.message()).await?,
+                // It asked for none.
+                Event::Readings(_) => {}
             },
         }
         push.count_delivered(publisher.accepted() - *counted);

@@ -49,6 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.count_left_out(missed);
                 self.pace.limit(want.max_fps);
                 self.beats = want.unchanged;
+                subscription.read(want.readings);
                 subscription.limit(Limits {
                     max_width: want.max_width,
                     quality: want.quality,
@@ -69,14 +70,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 subscription.resume();
             }
             ViewerMessage::Control { name, value } => {
-                match subscription.operator().set(name.clone(), value) {
+                match subscription.operator().set(name.clone(), value.clone()) {
                     // A drag of a slider sends dozens.
                     Ok(()) => match self.commanded.again() {
                         Some(left_out) => {
                             let left_out = (left_out > 0).then_some(left_out);
-                            tracing::info!(control = name, value, left_out, "viewer set a control");
+                            tracing::info!(control = name, %value, left_out, "viewer set a control");
                         }
-                        None => tracing::debug!(control = name, value, "viewer set a control"),
+                        None => tracing::debug!(control = name, %value, "viewer set a control"),
                     },
                     Err(error) => self.say(ServerMessage::Error {
                         code: error.code().into(),

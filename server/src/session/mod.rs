@@ -25,7 +25,7 @@ use crate::util::log_throttle::ConnectionThrottle;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
-use pistreamer_protocol::message::{Rendition, ServerMessage};
+use pistreamer_protocol::message::{ControlValues, Rendition, ServerMessage};
 use skips::Skips;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -121,6 +121,8 @@ struct Session<S> {
 enum Wake {
     Frame(Arc<Frame>),
     State(CameraState),
+    /// Controls that have changed by themselves.
+    Readings(ControlValues),
     /// What is wrong with the server's configuration.
     Problem(Option<String>),
     Heard(Message),
@@ -171,6 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     event = subscription.next(frames) => match event {
                         Event::Frame(frame) => Wake::Frame(frame),
                         Event::State(state) => Wake::State(state),
+                        Event::Readings(values) => Wake::Readings(values),
                     },
                     stop = &mut stop => Wake::End(stop.into()),
                     heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
@@ -188,6 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     let state = subscription.told(state);
                     self.say(ServerMessage::State(state.message()))?;
                 }
+                Wake::Readings(values) => self.say(ServerMessage::Controls { values })?,
                 Wake::Problem(problem) => self.say(ServerMessage::Configuration { problem })?,
                 Wake::Heard(message) => self.hear(message, subscription)?,
                 Wake::Sent => {}

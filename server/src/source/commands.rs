@@ -1,8 +1,10 @@
 //! Values for a camera's controls on their way to its source: the newest of each, until the source takes it.
 //!
-//! Checking them belongs to [`crate::camera`]; applying them, to the source.
+//! Checking them belongs to [`crate::camera`]; applying them, to the source; keeping them beyond the end of the program, to
+//! [`crate::kept`].
 
-use std::collections::BTreeMap;
+use crate::kept::Memory;
+use pistreamer_protocol::message::ControlValues;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +14,7 @@ pub(crate) struct Commands(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    memory: Memory,
     /// Checked for every frame, and therefore without the lock.
     waiting: AtomicBool,
     values: Mutex<Values>,
@@ -19,36 +22,77 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Values {
+    /// Which device they are for.
+    device: String,
     /// What each control was set to, for a new run. Bounded by the number of controls.
-    set: BTreeMap<String, f64>,
+    set: ControlValues,
     /// Values that the source has not taken yet.
-    waiting: BTreeMap<String, f64>,
+    waiting: ControlValues,
 }
 
 impl Commands {
+    /// Those of a camera with what is kept of it, whose source is that device until it says that it is another one.
+    pub(crate) fn new(memory: Memory, device: String) -> Self {
+        let set = memory.values(&device);
+        Self(Arc::new(Shared {
+            memory,
+            waiting: AtomicBool::default(),
+            values: Mutex::new(Values {
+                device,
+                set,
+                waiting: ControlValues::new(),
+            }),
+        }))
+    }
+
     fn values(&self) -> MutexGuard<'_, Values> {
         // Nothing panics while it holds this lock, and the maps are valid at every point.
         self.0.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets a control.
-    pub(crate) fn set(&self, control: &str, value: f64) {
-        let mut values = self.values();
-        values.set.insert(control.into(), value);
-        values.waiting.insert(control.into(), value);
-        self.0.waiting.store(true, Ordering::Release);
+    fn note(&self, values: &Values) {
+        let is_waiting = !values.waiting.is_empty();
+        self.0.waiting.store(is_waiting, Ordering::Release);
     }
 
-    /// Presses a button. A new run does not repeat that.
-    pub(crate) fn press(&self, button: &str) {
-        self.values().waiting.insert(button.into(), 1.0);
-        self.0.waiting.store(true, Ordering::Release);
+    /// Sets controls.
+    pub(crate) fn set(&self, new: &ControlValues) {
+        let mut values = self.values();
+        values.set.extend(new.clone());
+        values.waiting.extend(new.clone());
+        self.note(&values);
+        self.0.memory.keep(&values.device, &values.set);
+    }
+
+    /// Presses buttons, or chooses a part of the picture once. A new run does not repeat that.
+    pub(crate) fn press(&self, new: &ControlValues) {
+        let mut values = self.values();
+        values.waiting.extend(new.clone());
+        self.note(&values);
+    }
+
+    /// Has these controls as the device starts with them, and forgets what they were set to.
+    pub(crate) fn reset(&self, initial: &ControlValues) {
+        let mut values = self.values();
+        values.set.retain(|name, _| !initial.contains_key(name));
+        values.waiting.extend(initial.clone());
+        self.note(&values);
+        self.0.memory.keep(&values.device, &values.set);
+    }
+
+    /// Forgets everything that was set, also of controls that the device does not have now.
+    pub(crate) fn reset_all(&self, initial: &ControlValues) {
+        let mut values = self.values();
+        values.set.clear();
+        values.waiting.clone_from(initial);
+        self.note(&values);
+        self.0.memory.keep(&values.device, &values.set);
     }
 
     /// Takes the newest value of each control that was set since the last call.
-    pub(crate) fn take(&self) -> BTreeMap<String, f64> {
+    pub(crate) fn take(&self) -> ControlValues {
         if !self.0.waiting.load(Ordering::Acquire) {
-            return BTreeMap::new();
+            return ControlValues::new();
         }
         let mut values = self.values();
         self.0.waiting.store(false, Ordering::Release);
@@ -59,42 +103,95 @@ impl Commands {
     pub(crate) fn begin_anew(&self) {
         let mut values = self.values();
         values.waiting = values.set.clone();
-        let some = !values.waiting.is_empty();
-        self.0.waiting.store(some, Ordering::Release);
+        self.note(&values);
     }
 
-    /// Forgets everything, for another source.
-    pub(crate) fn forget(&self) {
-        *self.values() = Values::default();
-        self.0.waiting.store(false, Ordering::Release);
+    /// Has everything that was set taken once more in this run: some devices forget it while they start.
+    pub(crate) fn repeat(&self) {
+        let mut values = self.values();
+        let set = values.set.clone();
+        for (name, value) in set {
+            values.waiting.entry(name).or_insert(value);
+        }
+        self.note(&values);
+    }
+
+    /// Notes which device is open: another one gets what was set on it, and nothing else.
+    pub(crate) fn opened(&self, device: &str) {
+        let mut values = self.values();
+        if values.device != device {
+            let set = self.0.memory.values(device);
+            *values = Values {
+                device: device.into(),
+                waiting: set.clone(),
+                set,
+            };
+            self.note(&values);
+        }
+    }
+
+    /// Which device they are for.
+    pub(crate) fn device(&self) -> String {
+        self.values().device.clone()
+    }
+
+    /// What is kept of the camera.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kept::Kept;
+
+    fn some<const N: usize>(values: [(&str, f64); N]) -> ControlValues {
+        let values = values.map(|(name, value)| (name.to_owned(), value.into()));
+        ControlValues::from(values)
+    }
 
     #[test]
     fn the_newest_value_of_each_control_is_taken_once_and_again_by_a_new_run() {
         let commands = Commands::default();
         assert!(commands.take().is_empty());
-        for (control, value) in [("Speed", 1.0), ("Gain", 2.0), ("Speed", 3.0)] {
-            commands.set(control, value);
+        commands.set(&some([("Speed", 1.0), ("Gain", 2.0)]));
+        commands.set(&some([("Speed", 3.0)]));
+        let newest = some([("Gain", 2.0), ("Speed", 3.0)]);
+        assert_eq!(commands.take(), newest);
+        assert!(commands.take().is_empty());
+        for _ in 0..2 {
+            commands.press(&some([("Rewind", 1.0)]));
         }
-        let newest = BTreeMap::from([("Gain".to_owned(), 2.0), ("Speed".to_owned(), 3.0)]);
-        assert_eq!(commands.take(), newest);
-        assert!(commands.take().is_empty());
-        commands.press("Rewind");
-        commands.press("Rewind");
-        assert_eq!(
-            commands.take(),
-            BTreeMap::from([("Rewind".to_owned(), 1.0)])
-        );
+        assert_eq!(commands.take(), some([("Rewind", 1.0)]));
         assert!(commands.take().is_empty());
         commands.begin_anew();
         assert_eq!(commands.take(), newest);
-        commands.forget();
+        commands.reset(&some([("Gain", 0.5)]));
+        assert_eq!(commands.take(), some([("Gain", 0.5)]));
+        commands.begin_anew();
+        assert_eq!(commands.take(), some([("Speed", 3.0)]));
+        commands.reset_all(&ControlValues::new());
         commands.begin_anew();
         assert!(commands.take().is_empty());
+    }
+
+    #[test]
+    fn another_device_gets_what_was_set_on_it_and_nothing_else() {
+        let kept = Kept::default();
+        let commands = Commands::new(kept.of("door"), "any".into());
+        commands.opened("usb:1");
+        commands.set(&some([("Gain", 2.0)]));
+        commands.opened("usb:2");
+        assert!(commands.take().is_empty());
+        commands.set(&some([("Gain", 5.0)]));
+        commands.opened("usb:1");
+        assert_eq!(commands.take(), some([("Gain", 2.0)]));
+        commands.opened("usb:1");
+        assert!(commands.take().is_empty());
+        // After a restart.
+        let again = Commands::new(kept.of("door"), "usb:2".into());
+        again.begin_anew();
+        assert_eq!(again.take(), some([("Gain", 5.0)]));
     }
 }

@@ -10,9 +10,8 @@ use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{JpegError, Orientation};
-use pistreamer_protocol::message::Control;
+use pistreamer_protocol::message::{Control, ControlValues};
 use pistreamer_protocol::text;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Receives everything that a source delivers.
@@ -46,6 +45,8 @@ pub enum Report<'a> {
     TestPattern(bool),
     /// The controls with their present values.
     Controls(&'a [Control]),
+    /// Values of controls that changed by themselves.
+    Readings(&'a ControlValues),
 }
 
 /// The ends of a running source: frames and reports go out, demand and commands come in. Once its run is to end, everything
@@ -233,13 +234,32 @@ impl Port {
         self.report(Report::Controls(controls));
     }
 
+    /// Reports values of controls that changed by themselves: those that are measured, and those that something automatic
+    /// chooses. Call it four times a second at most.
+    pub fn readings(&self, values: &ControlValues) {
+        if !values.is_empty() {
+            self.report(Report::Readings(values));
+        }
+    }
+
+    /// Notes which device is open, by what is the same wherever it is plugged in: [`Self::commands`] gives what was set on it.
+    /// Where a source doesn't say it, it is always the same one.
+    pub fn opened_device(&self, device: &str) {
+        self.commands.opened(device);
+    }
+
     /// Has [`Self::commands`] give everything that was set once more: a device that is opened again has forgotten it.
     pub(super) fn command_anew(&self) {
         self.commands.begin_anew();
     }
 
+    /// Has [`Self::commands`] give everything that was set once more, for a device that forgets it while it starts.
+    pub(super) fn repeat_commands(&self) {
+        self.commands.repeat();
+    }
+
     /// Takes the values that were set since the last call; a pressed button has 1. Cheap if there are none.
-    pub fn commands(&self) -> BTreeMap<String, f64> {
+    pub fn commands(&self) -> ControlValues {
         self.commands.take()
     }
 

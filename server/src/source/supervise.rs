@@ -84,7 +84,7 @@ mod tests {
     use crate::demand::Demand;
     use bytes::Bytes;
     use pistreamer_picture::{Mended, Whole};
-    use pistreamer_protocol::message::Camera;
+    use pistreamer_protocol::message::{Camera, ControlValues};
     use std::sync::{Arc, mpsc};
 
     struct Events(mpsc::SyncSender<String>);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     /// Tells what it is to set, and fails.
-    struct Forgetful(mpsc::Sender<Vec<(String, f64)>>);
+    struct Forgetful(mpsc::Sender<ControlValues>);
 
     impl Source for Forgetful {
         fn camera(&self) -> Camera {
@@ -152,7 +152,7 @@ mod tests {
         }
 
         fn run(&mut self, port: &Port) -> Result<(), SourceError> {
-            self.0.send(port.commands().into_iter().collect()).unwrap();
+            self.0.send(port.commands()).unwrap();
             Err(SourceError::new("unplugged"))
         }
     }
@@ -163,8 +163,9 @@ mod tests {
         let (sender, _events) = mpsc::sync_channel(100);
         let port = Port::new(Arc::new(Events(sender)), Demand::default());
         let port = port.with_commands(commands.clone());
-        commands.set("Brightness", 0.5);
-        commands.press("Focus");
+        let value = |name: &str, value: f64| ControlValues::from([(name.to_owned(), value.into())]);
+        commands.set(&value("Brightness", 0.5));
+        commands.press(&value("Focus", 1.0));
         let pauses = Pauses {
             first: Duration::from_millis(1),
             ..Pauses::default()
@@ -175,7 +176,7 @@ mod tests {
             move || supervise(|| Ok(Box::new(Forgetful(tells.clone()))), &port, pauses)
         });
         for set in told.iter().take(3) {
-            assert_eq!(set, [("Brightness".to_owned(), 0.5)]);
+            assert_eq!(set, value("Brightness", 0.5));
         }
         port.demand().stop();
         drop(told);

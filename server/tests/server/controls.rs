@@ -10,7 +10,7 @@ use std::net::TcpListener;
 fn set(name: &str, value: f64) -> ViewerMessage {
     ViewerMessage::Control {
         name: name.into(),
-        value,
+        value: value.into(),
     }
 }
 
@@ -83,7 +83,7 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
     }
     driver.frame().await;
 
-    // What was set holds for the same source, and not for another one.
+    // What was set holds for the same source, whenever it is shown again.
     server.configure(&camera("pattern", "fps = 20")).await;
     // A camera that is opened again has no controls for a moment, so that they alone do not tell which one it is.
     loop {
@@ -101,7 +101,7 @@ async fn a_command_reaches_the_source_and_every_viewer_is_told_the_value_that_ho
             break control.value;
         }
     };
-    assert_eq!(back, 1.0);
+    assert_eq!(back, 2.5, "the same camera has what was set on it");
     server.stop().await;
 }
 

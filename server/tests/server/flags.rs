@@ -53,7 +53,13 @@ impl Flags {
 
     /// What the program makes of them.
     pub fn configured(self) -> Config {
-        Config::from_flags(self.typed()).unwrap()
+        let is_kept = self.state_dir.is_some();
+        let mut config = Config::from_flags(self.typed()).unwrap();
+        if !is_kept {
+            // What a test sets on a camera is none of the next one's business.
+            config.state_dir = None;
+        }
+        config
     }
 
     fn typed(self) -> Vec<OsString> {

@@ -50,6 +50,7 @@ mod roles;
 mod scarce;
 mod service;
 mod sessions;
+mod set;
 mod shown;
 mod sign_in;
 mod silent;

@@ -249,6 +249,7 @@ const BEATS: ViewerMessage = ViewerMessage::Want(Want {
     max_width: None,
     quality: None,
     unchanged: true,
+    readings: false,
 });
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,7 +87,10 @@ impl Row {
                 let request = cells.next().unwrap().trim_matches('`');
                 let (method, path) = request.split_once(' ').unwrap();
                 let enough = std::array::from_fn(|_| cells.next().unwrap() == "yes");
-                let (method, path) = (method.into(), path.replace("ID", "aaaaaaaa"));
+                let (method, path) = (
+                    method.into(),
+                    path.replace("sessions/ID", "sessions/aaaaaaaa"),
+                );
                 Self {
                     method,
                     path,
@@ -117,7 +120,15 @@ impl Row {
 
     /// Whether it is about one camera.
     fn has_camera(&self) -> bool {
-        let of_a_camera = ["stream", "snapshot", "video", "/ws", "/ingest"];
+        let of_a_camera = [
+            "stream",
+            "snapshot",
+            "video",
+            "/ws",
+            "/ingest",
+            "/controls",
+            "/presets",
+        ];
         of_a_camera.iter().any(|part| self.path.contains(part))
     }
 
@@ -128,6 +139,12 @@ impl Row {
             ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
             ("POST", "/api/v1/session") => 400,
             ("DELETE", "/api/v1/session") => 204,
+            ("DELETE", path) if path.contains("/presets/") => 204,
+            // There is no control of that name, and nothing that it is to have.
+            ("DELETE", path) if path.ends_with("/controls") => 200,
+            ("DELETE", path) if path.contains("/controls/") => 422,
+            ("PUT", path) if path.contains("/controls") => 400,
+            ("GET", path) if path.ends_with("NAME") => 404,
             ("DELETE", _) => 404,
             // Nothing is pushed to the second camera.
             ("GET", "/healthz") => 503,
@@ -264,7 +281,8 @@ async fn every_route_answers_each_role_and_credential_as_the_table_says() {
                 &looked_at
             };
             let separator = if row.path.contains('?') { '&' } else { '?' };
-            let path = format!("{}{separator}camera={camera}&{}", row.path, shown.query);
+            let path = row.path.replace("/ID/", &format!("/{camera}/"));
+            let path = format!("{path}{separator}camera={camera}&{}", shown.query);
             // Who pushes elsewhere may look there all the same, and who looks elsewhere pushes nowhere.
             let for_camera = shown.for_camera
                 || !row.has_camera()
@@ -287,7 +305,7 @@ async fn commanded(server: &TestServer, path: &str, headers: &[(&'static str, &s
     let mut viewer = viewer.unwrap();
     let command = ViewerMessage::Control {
         name: "no such".into(),
-        value: 1.0,
+        value: 1.0.into(),
     };
     viewer.say(command).await;
     loop {
@@ -364,7 +382,7 @@ async fn a_command_needs_the_role_for_it() {
         viewer
             .say(ViewerMessage::Control {
                 name: "ExposureValue".into(),
-                value: 1.0,
+                value: 1.0.into(),
             })
             .await;
         let (code, message) = loop {

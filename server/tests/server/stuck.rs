@@ -240,7 +240,7 @@ async fn a_command_reaches_the_camera_while_a_frame_is_stuck() {
         let mut viewer = house.stuck().await;
         let stop = ViewerMessage::Control {
             name: "Speed".into(),
-            value: 0.0,
+            value: 0.0.into(),
         };
         say(&mut viewer, stop).await;
         let holds = async { while house.first_control().await != 0.0 {} };

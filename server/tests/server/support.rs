@@ -66,7 +66,9 @@ impl ConfigFile {
     /// Replaces it in one step.
     fn write(&self, rest: &str) {
         let next = self.directory.path().join("next");
-        std::fs::write(&next, Self::HEAD.to_owned() + rest).unwrap();
+        let state = self.directory.path().join("state");
+        let state = format!("server.state_dir = {:?}\n", state.to_str().unwrap());
+        std::fs::write(&next, Self::HEAD.to_owned() + &state + rest).unwrap();
         std::fs::rename(next, self.path()).unwrap();
     }
 }
@@ -147,10 +149,15 @@ impl TestServer {
 
     /// A whole answer, headers and body, to a request on a connection of its own.
     pub async fn request(&self, method: &str, path: &str, headers: &str) -> Vec<u8> {
+        self.send(method, path, headers, "").await
+    }
+
+    /// The same for a request with a body.
+    pub async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n{body}",
             self.address
         );
         stream.write_all(request.as_bytes()).await.unwrap();

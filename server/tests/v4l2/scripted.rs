@@ -29,16 +29,37 @@ static NO_ROOM: Failing = Failing(AtomicU32::new(0));
 static BUSY: Failing = Failing(AtomicU32::new(0));
 static EMPTY: Failing = Failing(AtomicU32::new(0));
 
+/// The control of which nothing is told but an error, as of a webcam whose firmware lies; 0 is none.
+static BROKEN: AtomicU32 = AtomicU32::new(0);
+
+/// Has nothing told of that control but an error, from now on.
+pub(crate) fn break_control(id: u32) {
+    BROKEN.store(id, Ordering::Relaxed);
+}
+
 /// `_IOC_NR` of `VIDIOC_S_FMT`, `_DQBUF` and `_STREAMON`, whose type is `V`.
 const S_FMT: c_ulong = 5;
 const DQBUF: c_ulong = 17;
 const STREAMON: c_ulong = 18;
+const QUERY_EXT_CTRL: c_ulong = 103;
+
+/// Whether a question about a control is about the broken one, or would be answered with it.
+fn is_about_broken(argument: *mut c_void) -> bool {
+    /// `V4L2_CTRL_FLAG_NEXT_CTRL`.
+    const NEXT: u32 = 0x8000_0000;
+    let broken = BROKEN.load(Ordering::Relaxed);
+    // SAFETY: the argument is a v4l2_query_ext_ctrl, whose first word that is.
+    let asked = unsafe { *argument.cast::<u32>() };
+    // The one before it is the brightness.
+    broken != 0 && (asked == broken || asked == NEXT | (broken - 1))
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
     let number = (request >> 8 & 0xff == c_ulong::from(b'V')).then_some(request & 0xff);
     let error = match number {
         Some(STREAMON) if NO_ROOM.next_is_it() => Some(libc::ENOSPC),
+        Some(QUERY_EXT_CTRL) if is_about_broken(argument) => Some(libc::EIO),
         Some(S_FMT) if BUSY.next_is_it() => Some(libc::EBUSY),
         _ => None,
     };

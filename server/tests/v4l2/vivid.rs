@@ -2,13 +2,16 @@
 
 use crate::support::{PATIENCE, Running, TestServer, TestViewer};
 use crate::{decoded, frames, load, open_devices, serve, set};
-use pistreamer_protocol::message::ViewerMessage;
+use pistreamer_protocol::message::{Control, ServerMessage, ViewerMessage, Want};
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
 const NODE: &str = "/dev/video0";
+
+/// `V4L2_CID_CONTRAST`.
+const CONTRAST: u32 = 0x0098_0901;
 
 /// Two cameras, once for all tests.
 pub(crate) fn plugged_in() {
@@ -121,24 +124,25 @@ async fn brightness_now(server: &TestServer) -> u8 {
     white(&frames(&mut viewer, 4).await[3].jpeg)
 }
 
-/// Waits until a control has that value, or until it is not offered.
-async fn becomes(server: &TestServer, name: &str, wanted: Option<f64>) {
+/// Waits until a control is as wanted.
+async fn is(server: &TestServer, name: &str, such: impl Fn(&Control) -> bool) {
     let mut last = None;
     let wait = async {
         loop {
             let controls = TestViewer::connect(server).await.hello().await.controls;
-            let control = controls.iter().find(|control| control.name == name);
-            last = control.map(|control| control.value);
-            if !controls.is_empty() && last == wanted {
+            last = controls.into_iter().find(|control| control.name == name);
+            if last.as_ref().is_some_and(&such) {
                 break;
             }
         }
     };
     let waited = tokio::time::timeout(PATIENCE, wait).await;
-    assert!(
-        waited.is_ok(),
-        "{name} does not become {wanted:?}, but {last:?}"
-    );
+    assert!(waited.is_ok(), "{name} stays {last:?}");
+}
+
+/// Waits until a control has that value.
+async fn becomes(server: &TestServer, name: &str, wanted: f64) {
+    is(server, name, |control| control.value == wanted).await;
 }
 
 #[tokio::test]
@@ -147,18 +151,18 @@ async fn what_is_set_shows_in_the_picture_and_holds_when_the_camera_comes_back()
     let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
     let mut viewer = TestViewer::connect(&server).await;
     let before = white(&frames(&mut viewer, 2).await[1].jpeg);
-    // What is automatic hides what it decides.
-    becomes(&server, "GainAutomatic", Some(1.0)).await;
-    becomes(&server, "Gain", None).await;
+    becomes(&server, "GainAutomatic", 1.0).await;
+    let is_decided = |gain: &Control| gain.inactive && gain.owner == "GainAutomatic";
+    is(&server, "Gain", is_decided).await;
     for (name, value) in [("GainAutomatic", 0.0), ("Gain", 42.0), ("Brightness", 0.0)] {
         let name = name.to_owned();
         viewer
             .say(ViewerMessage::Control {
                 name: name.clone(),
-                value,
+                value: value.into(),
             })
             .await;
-        becomes(&server, &name, Some(value)).await;
+        becomes(&server, &name, value).await;
     }
     let dark = brightness_now(&server).await;
     assert!(dark + 40 < before, "{dark} where it was {before}");
@@ -167,12 +171,67 @@ async fn what_is_set_shows_in_the_picture_and_holds_when_the_camera_comes_back()
     set(NODE, "inject_fatal_streaming_error=1");
     server.camera_is(|camera| camera["state"] != "live").await;
     server.camera_is(|camera| camera["state"] == "live").await;
-    becomes(&server, "Brightness", Some(0.0)).await;
+    becomes(&server, "Brightness", 0.0).await;
     assert!(brightness_now(&server).await.abs_diff(dark) <= 8);
     server.stop().await;
     for control in ["gain_automatic=1", "brightness=128"] {
         set(NODE, control);
     }
+}
+
+#[tokio::test]
+async fn what_other_programs_set_is_seen_and_so_is_what_changes_by_itself() {
+    plugged_in();
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    frames(&mut viewer, 2).await;
+    set(NODE, "brightness=77");
+    becomes(&server, "Brightness", 77.0).await;
+    set(NODE, "gain_automatic=0");
+    is(&server, "Gain", |gain| !gain.inactive).await;
+    set(NODE, "gain_automatic=1");
+    is(&server, "Gain", |gain| gain.inactive).await;
+    // The gain that it chooses counts seconds.
+    let want = Want {
+        readings: true,
+        ..Want::default()
+    };
+    viewer.say(ViewerMessage::Want(want)).await;
+    let mut seen = Vec::new();
+    let read = async {
+        while seen.len() < 2 {
+            if let Ok(ServerMessage::Controls { values }) = viewer.heard().await {
+                seen.extend(values.get("Gain").and_then(|gain| gain.number()));
+            }
+        }
+    };
+    let read = tokio::time::timeout(PATIENCE, read).await;
+    assert!(read.is_ok() && seen[0] != seen[1], "{seen:?}");
+    server.stop().await;
+    set(NODE, "brightness=128");
+}
+
+#[tokio::test]
+async fn a_control_of_which_the_driver_answers_with_an_error_hides_no_other() {
+    plugged_in();
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let names = async |server: &TestServer| {
+        let mut names = Vec::new();
+        while names.is_empty() {
+            let hello = TestViewer::connect(server).await.hello().await;
+            names.extend(hello.controls.into_iter().map(|control| control.name));
+        }
+        names
+    };
+    let all = names(&server).await;
+    server.stop().await;
+    crate::scripted::break_control(CONTRAST);
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let others = names(&server).await;
+    server.stop().await;
+    crate::scripted::break_control(0);
+    let missing: Vec<_> = all.iter().filter(|name| !others.contains(name)).collect();
+    assert_eq!(missing, ["Contrast"]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::access::{Grant, Role, Via};
 use crate::front::State;
 use axum::routing::MethodRouter;
 
-/// The role that commands to a camera need: `control` messages of viewers.
+/// The role that commands to a camera need: `control` messages of viewers, and the API's.
 pub(in crate::front) const COMMANDS: Role = Role::Operate;
 
 /// The role that is told what is wrong with the configuration, as `/api/v1/status` tells it.
@@ -26,6 +26,7 @@ pub(in crate::front) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::front) enum Method {
     Get,
+    Put,
     Post,
     Delete,
 }
@@ -89,11 +90,14 @@ pub(in crate::front) const fn route(
 impl Route {
     /// Whether that is one of its paths.
     pub(crate) fn is_at(&self, path: &str) -> bool {
-        match self.path.split_once('{') {
-            Some((directory, _)) => path
-                .strip_prefix(directory)
-                .is_some_and(|name| !name.is_empty() && !name.contains('/')),
-            None => self.path == path,
+        let (mut parts, mut given) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (parts.next(), given.next()) {
+                (None, None) => return true,
+                (Some(part), Some(given)) if part.starts_with('{') && !given.is_empty() => {}
+                (Some(part), Some(given)) if part == given => {}
+                _ => return false,
+            }
         }
     }
 }

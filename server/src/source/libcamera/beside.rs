@@ -371,7 +371,9 @@ impl<'a> Capture<'a> {
                 self.port.leaves_to_turn(turn);
                 self.port.open(mode);
             }
+            News::Mode(mode) => self.port.open(mode),
             News::Controls(controls) => self.port.controls(&controls),
+            News::Readings(values) => self.port.readings(&values),
             News::Filled(filled) => {
                 let pictures = self.pictures.as_ref();
                 let lent = self.port.demand().wanted()

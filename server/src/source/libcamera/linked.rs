@@ -1,12 +1,11 @@
 //! The libcamera that this program is linked to, driven by a source's own thread.
 
 use crate::source::device::pictures::Pictures;
-use crate::source::{Port, SourceError};
+use crate::source::{Mode, Port, SourceError};
 use pistreamer_local_camera::Filled;
 use pistreamer_local_camera::libcamera::{Opened, Owner};
-use pistreamer_protocol::message::Control;
+use pistreamer_protocol::message::{Control, ControlValues};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,12 +47,16 @@ impl Owner for PortOwner<'_> {
         self.port.demand().wait_wanted(timeout);
     }
 
-    fn commands(&self) -> BTreeMap<String, f64> {
+    fn commands(&self) -> ControlValues {
         self.port.commands()
     }
 
     fn controls(&self, controls: &[Control]) {
         self.port.controls(controls);
+    }
+
+    fn readings(&self, values: &ControlValues) {
+        self.port.readings(values);
     }
 
     fn open(&self, opened: Opened) -> Result<(), SourceError> {
@@ -70,6 +73,10 @@ impl Owner for PortOwner<'_> {
         self.port.leaves_to_turn(opened.turn);
         self.port.open(opened.mode);
         Ok(())
+    }
+
+    fn mode(&self, mode: &Mode) {
+        self.port.open(mode.clone());
     }
 
     fn filled(&self, filled: Filled) -> bool {

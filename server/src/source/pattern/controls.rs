@@ -1,8 +1,7 @@
 //! What can be set on the test pattern: one control of each kind, all of which change what is painted.
 
 use pistreamer_pattern::{Look, Motif};
-use pistreamer_protocol::message::Control;
-use std::collections::BTreeMap;
+use pistreamer_protocol::message::{Control, ControlValues};
 
 /// 0 lets the scene stand still, while time and number go on.
 const SPEED: &str = "Speed";
@@ -56,13 +55,16 @@ impl Setup {
     }
 
     /// Takes values of [`Self::controls`], which hold from that frame on.
-    pub(super) fn set(&mut self, values: &BTreeMap<String, f64>, seq: u64, fps: f64) {
+    pub(super) fn set(&mut self, values: &ControlValues, seq: u64, fps: f64) {
         for (name, value) in values {
+            let Some(value) = value.number() else {
+                continue;
+            };
             match name.as_str() {
-                SPEED => self.motion.set_speed(*value, seq, fps),
-                NOISE => self.look.noise = *value != 0.0,
+                SPEED => self.motion.set_speed(value, seq, fps),
+                NOISE => self.look.noise = value != 0.0,
                 SCENE => {
-                    if let Some((_, motif)) = SCENES.get(*value as usize) {
+                    if let Some((_, motif)) = SCENES.get(value as usize) {
                         self.look.motif = *motif;
                     }
                 }

@@ -130,6 +130,8 @@ impl Source for PatternSource {
         let renderer = self
             .renderer
             .get_or_insert_with(|| Refined::new(width, height, fps, self.seed));
+        // What was set before shows from the first picture on.
+        self.setup.set(&port.commands(), port.next_seq(), fps);
         port.controls(&self.setup.controls());
         port.open(self.mode.clone());
         let mut pace = Pace::new(port.demand(), fps);

@@ -292,6 +292,7 @@ impl Source for V4l2Source {
             "the camera sends {}",
             words(&offer)
         );
+        port.opened_device(&camera.node.key);
         self.known = Some(camera);
         port.open(stream.mode.clone());
         // Where the node cannot be opened once more, it has pictures and no controls.

@@ -10,9 +10,9 @@ use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Mode, Port, SourceError, WEDGED};
 use crate::util::clock;
 use pistreamer_local_camera::{Filled, Format, Picture};
+use pistreamer_protocol::message::ControlValues;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -157,12 +157,13 @@ impl Stream {
     pub(super) fn run(
         &mut self,
         port: &Port,
-        wanted: &Sender<BTreeMap<String, f64>>,
+        wanted: &Sender<ControlValues>,
     ) -> Result<(), SourceError> {
         let device = Arc::clone(&self.buffers.0);
         let patience = Duration::try_from_secs_f64(3.0 / self.mode.fps).unwrap_or(WEDGED);
         let patience = patience.clamp(WEDGED, LONGEST);
         let mut sign = Instant::now();
+        let mut has_begun = false;
         while !port.demand().stopping() {
             if sign.elapsed() > patience {
                 return Err(SourceError::new(format!(
@@ -185,6 +186,10 @@ impl Stream {
                 Ok(taken) => {
                     if self.done(taken, port) {
                         sign = Instant::now();
+                        if !std::mem::replace(&mut has_begun, true) {
+                            // Many webcams start with settings of their own.
+                            port.repeat_commands();
+                        }
                     }
                 }
                 Err(error) => match error.raw_os_error() {

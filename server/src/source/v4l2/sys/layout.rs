@@ -165,6 +165,32 @@ pub(super) struct ControlValue {
     pub(super) value: i32,
 }
 
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct EventSubscription {
+    pub(super) kind: u32,
+    pub(super) id: u32,
+    pub(super) flags: u32,
+    pub(super) reserved: [u32; 5],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Event {
+    pub(super) kind: u32,
+    pub(super) what: EventData,
+    pub(super) pending: u32,
+    pub(super) sequence: u32,
+    pub(super) timestamp: libc::timespec,
+    pub(super) id: u32,
+    pub(super) reserved: [u32; 8],
+}
+
+/// A union of which one member has a number of 64 bits.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct EventData([u64; 8]);
+
 const READ: u32 = 2;
 const WRITE: u32 = 1;
 
@@ -188,6 +214,8 @@ pub(super) const S_PARM: libc::Ioctl = number::<StreamParameters>(READ | WRITE, 
 pub(super) const G_CTRL: libc::Ioctl = number::<ControlValue>(READ | WRITE, 27);
 pub(super) const S_CTRL: libc::Ioctl = number::<ControlValue>(READ | WRITE, 28);
 pub(super) const QUERYMENU: libc::Ioctl = number::<QueryMenu>(READ | WRITE, 37);
+pub(super) const DQEVENT: libc::Ioctl = number::<Event>(READ, 89);
+pub(super) const SUBSCRIBE_EVENT: libc::Ioctl = number::<EventSubscription>(WRITE, 90);
 pub(super) const QUERY_EXT_CTRL: libc::Ioctl = number::<QueryControl>(READ | WRITE, 103);
 pub(super) const ENUM_FRAMESIZES: libc::Ioctl = number::<FrameSize>(READ | WRITE, 74);
 pub(super) const ENUM_FRAMEINTERVALS: libc::Ioctl = number::<FrameInterval>(READ | WRITE, 75);
@@ -224,6 +252,8 @@ impl Plain for RequestBuffers {}
 impl Plain for Buffer {}
 impl Plain for QueryControl {}
 impl Plain for QueryMenu {}
+impl Plain for EventSubscription {}
+impl Plain for Event {}
 
 #[cfg(test)]
 mod tests {
@@ -252,6 +282,8 @@ mod tests {
             S_CTRL as usize,
             QUERYMENU as usize,
             QUERY_EXT_CTRL as usize,
+            DQEVENT as usize,
+            SUBSCRIBE_EVENT as usize,
             offset_of!(Capability, device_caps),
             offset_of!(FormatDescription, pixel_format),
             offset_of!(FrameSize, values),
@@ -268,6 +300,8 @@ mod tests {
             offset_of!(QueryControl, minimum),
             offset_of!(QueryControl, flags),
             offset_of!(QueryMenu, item),
+            offset_of!(Event, id),
+            offset_of!(EventSubscription, id),
         ];
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("sizes");
@@ -281,7 +315,8 @@ int main(void) {
     const unsigned long numbers[] = {
         VIDIOC_QUERYCAP, VIDIOC_ENUM_FMT, VIDIOC_S_FMT, VIDIOC_REQBUFS, VIDIOC_QUERYBUF, VIDIOC_QBUF, VIDIOC_DQBUF,
         VIDIOC_STREAMON, VIDIOC_STREAMOFF, VIDIOC_G_PARM, VIDIOC_S_PARM, VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS,
-        VIDIOC_G_CTRL, VIDIOC_S_CTRL, VIDIOC_QUERYMENU, VIDIOC_QUERY_EXT_CTRL,
+        VIDIOC_G_CTRL, VIDIOC_S_CTRL, VIDIOC_QUERYMENU, VIDIOC_QUERY_EXT_CTRL, VIDIOC_DQEVENT,
+        VIDIOC_SUBSCRIBE_EVENT,
         offsetof(struct v4l2_capability, device_caps), offsetof(struct v4l2_fmtdesc, pixelformat),
         offsetof(struct v4l2_frmsizeenum, discrete), offsetof(struct v4l2_frmivalenum, discrete),
         offsetof(struct v4l2_format, fmt), offsetof(struct v4l2_pix_format, quantization),
@@ -289,7 +324,8 @@ int main(void) {
         offsetof(struct v4l2_buffer, bytesused), offsetof(struct v4l2_buffer, timestamp),
         offsetof(struct v4l2_buffer, sequence), offsetof(struct v4l2_buffer, m), offsetof(struct v4l2_buffer, length),
         offsetof(struct v4l2_query_ext_ctrl, minimum), offsetof(struct v4l2_query_ext_ctrl, flags),
-        offsetof(struct v4l2_querymenu, name),
+        offsetof(struct v4l2_querymenu, name), offsetof(struct v4l2_event, id),
+        offsetof(struct v4l2_event_subscription, id),
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) printf("%lu ", numbers[i]);
 }

@@ -7,10 +7,11 @@
 mod layout;
 
 use layout::{
-    Buffer, Capability, ControlValue, DQBUF, ENUM_FMT, ENUM_FRAMEINTERVALS, ENUM_FRAMESIZES,
-    Format, FormatDescription, FormatUnion, FrameInterval, FrameSize, G_CTRL, G_PARM, Pix, Plain,
-    QBUF, QUERY_EXT_CTRL, QUERYBUF, QUERYCAP, QUERYMENU, QueryControl, QueryMenu, REQBUFS,
-    RequestBuffers, S_CTRL, S_FMT, S_PARM, STREAMOFF, STREAMON, StreamParameters, zeroed,
+    Buffer, Capability, ControlValue, DQBUF, DQEVENT, ENUM_FMT, ENUM_FRAMEINTERVALS,
+    ENUM_FRAMESIZES, Event, EventSubscription, Format, FormatDescription, FormatUnion,
+    FrameInterval, FrameSize, G_CTRL, G_PARM, Pix, Plain, QBUF, QUERY_EXT_CTRL, QUERYBUF, QUERYCAP,
+    QUERYMENU, QueryControl, QueryMenu, REQBUFS, RequestBuffers, S_CTRL, S_FMT, S_PARM, STREAMOFF,
+    STREAMON, SUBSCRIBE_EVENT, StreamParameters, zeroed,
 };
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -203,32 +204,90 @@ impl Device {
         })
     }
 
-    /// Everything that can be set or read, by its id.
+    /// Everything that can be set or read, by its id. Controls of which the driver answers with an error are left out.
     pub(in crate::source::v4l2) fn controls(&self) -> impl Iterator<Item = Described> {
-        /// `V4L2_CTRL_FLAG_NEXT_CTRL`: the first one after the id.
-        const NEXT: u32 = 0x8000_0000;
         const MOST: usize = 256;
         let mut last = 0;
         let next = move || {
-            let mut control: QueryControl = zeroed();
-            control.id = last | NEXT;
-            self.call(QUERY_EXT_CTRL, &mut control).ok()?;
-            // A driver whose ids do not rise would be asked for ever.
-            let rises = control.id > last;
-            last = control.id;
-            rises.then(|| Described {
-                id: control.id,
-                kind: control.kind,
-                name: text(&control.name),
-                minimum: control.minimum,
-                maximum: control.maximum,
-                step: control.step,
-                default: control.default,
-                flags: control.flags,
-                elems: control.elems,
-            })
+            loop {
+                let control = match self.control_after(last) {
+                    Ok(control) => control,
+                    // There are no more, or no device.
+                    Err(error) if is_end(&error) => return None,
+                    Err(_) => match self.one_by_one(last)? {
+                        Ok(control) => control,
+                        Err(broken) => {
+                            last = broken;
+                            continue;
+                        }
+                    },
+                };
+                // A driver whose ids do not rise would be asked for ever.
+                let rises = control.id > last;
+                last = control.id;
+                return rises.then_some(control);
+            }
         };
         std::iter::from_fn(next).take(MOST)
+    }
+
+    /// The first control after that id.
+    fn control_after(&self, id: u32) -> io::Result<Described> {
+        /// `V4L2_CTRL_FLAG_NEXT_CTRL`.
+        const NEXT: u32 = 0x8000_0000;
+        self.control(id | NEXT)
+    }
+
+    fn control(&self, id: u32) -> io::Result<Described> {
+        let mut control: QueryControl = zeroed();
+        control.id = id;
+        self.call(QUERY_EXT_CTRL, &mut control)?;
+        Ok(Described {
+            id: control.id,
+            kind: control.kind,
+            name: text(&control.name),
+            minimum: control.minimum,
+            maximum: control.maximum,
+            step: control.step,
+            default: control.default,
+            flags: control.flags,
+            elems: control.elems,
+        })
+    }
+
+    /// The first control after that id among the usual ones, where the driver's own walk ends in an error: the control, or the
+    /// id of the one of which it tells that error.
+    fn one_by_one(&self, last: u32) -> Option<Result<Described, u32>> {
+        /// `V4L2_CID_USER_BASE` and `V4L2_CID_CAMERA_CLASS_BASE`, with what follows.
+        const USUAL: [std::ops::Range<u32>; 2] =
+            [0x0098_0900..0x0098_0940, 0x009a_0900..0x009a_0940];
+        let ids = USUAL.into_iter().flatten().filter(|id| *id > last);
+        let mut there = ids.filter_map(|id| match self.control(id) {
+            Ok(control) => Some(Ok(control)),
+            Err(error) if is_end(&error) => None,
+            Err(_) => Some(Err(id)),
+        });
+        there.next()
+    }
+
+    /// Has the device tell of changes of that control that other programs make.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub(in crate::source::v4l2) fn subscribe_control(&self, id: u32) -> io::Result<()> {
+        /// `V4L2_EVENT_CTRL`.
+        const CONTROL: u32 = 3;
+        let mut subscription: EventSubscription = zeroed();
+        (subscription.kind, subscription.id) = (CONTROL, id);
+        self.call(SUBSCRIBE_EVENT, &mut subscription)
+    }
+
+    /// Takes what the device has told since the last call. Returns whether there was anything. Doesn't wait.
+    pub(in crate::source::v4l2) fn take_events(&self) -> bool {
+        // A driver that never ends is not followed for ever.
+        const MOST: usize = 256;
+        let taken = || self.call(DQEVENT, &mut zeroed::<Event>()).is_ok();
+        (0..MOST).take_while(|_| taken()).count() > 0
     }
 
     /// The text of a menu's item, or the number of one that has numbers; `None` where there is no such item.
@@ -406,6 +465,14 @@ impl AsFd for Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Whether there is no such control, and none behind it; or no device any more, or none that has any.
+fn is_end(error: &io::Error) -> bool {
+    let ends = [libc::EINVAL, libc::ENODEV, libc::ENOTTY, libc::ENOSYS];
+    error
+        .raw_os_error()
+        .is_some_and(|error| ends.contains(&error))
 }
 
 /// Text up to its first 0, whatever it is made of.

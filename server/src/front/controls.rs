@@ -1,0 +1,285 @@
+//! `/api/v1/cameras/ID/controls` and `/api/v1/cameras/ID/presets`: a camera's controls for programs and scripts.
+//!
+//! What a command means is the camera's business, the same as for one that comes over a WebSocket.
+
+use super::admit::Admitted;
+use super::{State, refusal};
+use crate::camera::{Answer, Camera, Command, CommandError, NotSaved, Refused};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{self, Path};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::{ControlValue, ControlValues};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+type Shared = extract::State<State>;
+
+/// What a handler answers where it can.
+type Answered = Result<Response, Box<Response>>;
+
+/// `GET …/controls`: all of them, with the presets' names.
+pub(super) async fn list(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path(id): Path<String>,
+) -> Response {
+    let list = || {
+        let camera = state.cameras.get(&grant, &id)?;
+        let now = camera.state();
+        let presets: Vec<_> = camera.presets().into_keys().collect();
+        Ok(Json(json!({
+            "camera": **camera.id(),
+            "revision": now.controls_revision,
+            "controls": now.controls,
+            "presets": presets,
+        }))
+        .into_response())
+    };
+    answered(list())
+}
+
+/// `GET …/controls/NAME`.
+pub(super) async fn one(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+) -> Response {
+    let one = || {
+        let camera = state.cameras.get(&grant, &id)?;
+        let controls = camera.state().controls;
+        let control = controls.iter().find(|control| control.name == name);
+        let control = control.ok_or_else(|| unknown(&camera, &name))?;
+        Ok(Json(control).into_response())
+    };
+    answered(one())
+}
+
+/// `PUT …/controls`: sets those that are named.
+pub(super) async fn set(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    let set = async {
+        let camera = state.cameras.get(&grant, &id)?;
+        let values: ControlValues = read(&body, r#"{"Brightness": 0.2}"#)?;
+        Ok(commanded(&camera, Command::Set(values)).await)
+    };
+    answered(set.await)
+}
+
+/// `PUT …/controls/NAME`.
+pub(super) async fn set_one(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let set = async {
+        let camera = state.cameras.get(&grant, &id)?;
+        let value: ControlValue = read(&body, "0.2")?;
+        let values = ControlValues::from([(name, value)]);
+        Ok(commanded(&camera, Command::Set(values)).await)
+    };
+    answered(set.await)
+}
+
+/// `DELETE …/controls`: everything as the camera starts with it.
+pub(super) async fn reset(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path(id): Path<String>,
+) -> Response {
+    let reset = async {
+        let camera = state.cameras.get(&grant, &id)?;
+        Ok(commanded(&camera, Command::ResetAll).await)
+    };
+    answered(reset.await)
+}
+
+/// `DELETE …/controls/NAME`.
+pub(super) async fn reset_one(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+) -> Response {
+    let reset = async {
+        let camera = state.cameras.get(&grant, &id)?;
+        Ok(commanded(&camera, Command::Reset(vec![name])).await)
+    };
+    answered(reset.await)
+}
+
+/// `GET …/presets/NAME`: its values.
+pub(super) async fn preset(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+) -> Response {
+    let preset = || {
+        let camera = state.cameras.get(&grant, &id)?;
+        let values = camera.presets().remove(&name);
+        let values = values.ok_or_else(|| no_preset(&camera, &name))?;
+        Ok(Json(values).into_response())
+    };
+    answered(preset())
+}
+
+/// `PUT …/presets/NAME`: keeps these values, or, without any, those that the camera has now.
+pub(super) async fn save_preset(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let save = async {
+        let camera = state.cameras.get(&grant, &id)?;
+        let values: Option<ControlValues> = match body.trim_ascii() {
+            [] => None,
+            body => Some(read(body, r#"{"Brightness": 0.2}"#)?),
+        };
+        // The disk may take its time.
+        let saved =
+            tokio::task::spawn_blocking(move || camera.save_preset(&name, values.as_ref())).await;
+        match saved {
+            Ok(Ok(values)) => Ok(Json(values).into_response()),
+            Ok(Err(NotSaved::Refused(refused))) => Ok(not_taken(&refused)),
+            Ok(Err(NotSaved::NotKept(error))) => {
+                let status = match error.is_about_disk() {
+                    true => StatusCode::INSUFFICIENT_STORAGE,
+                    false => StatusCode::UNPROCESSABLE_ENTITY,
+                };
+                Err(Box::new(refusal(status, error.to_string())))
+            }
+            Err(error) => Err(Box::new(refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                error.to_string(),
+            ))),
+        }
+    };
+    answered(save.await)
+}
+
+/// `POST …/presets/NAME`: sets its values, as far as the camera has the controls.
+pub(super) async fn apply_preset(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+) -> Response {
+    let apply = async {
+        let camera = state.cameras.get(&grant, &id)?;
+        let values = camera.presets().remove(&name);
+        let mut values = values.ok_or_else(|| no_preset(&camera, &name))?;
+        // One of another mode is no reason to leave out the others.
+        let mut left_out = Refused::new();
+        let taken = loop {
+            match camera.send(Command::Set(values.clone())) {
+                Ok(taken) => break taken,
+                Err(refused) => {
+                    values.retain(|name, _| !refused.contains_key(name));
+                    left_out.extend(refused);
+                }
+            }
+        };
+        let mut answer = camera.answer(&taken).await;
+        answer.refused.extend(words(&left_out));
+        Ok(told(&answer))
+    };
+    answered(apply.await)
+}
+
+/// `DELETE …/presets/NAME`.
+pub(super) async fn remove_preset(
+    extract::State(state): Shared,
+    grant: Admitted,
+    Path((id, name)): Path<(String, String)>,
+) -> Response {
+    let remove = || {
+        let camera = state.cameras.get(&grant, &id)?;
+        if camera.remove_preset(&name) {
+            Ok(StatusCode::NO_CONTENT.into_response())
+        } else {
+            Err(no_preset(&camera, &name))
+        }
+    };
+    answered(remove())
+}
+
+/// Carries out a command, and tells what the camera has then.
+async fn commanded(camera: &Camera, command: Command) -> Response {
+    match camera.send(command) {
+        Ok(taken) => {
+            let id = camera.id();
+            tracing::info!(%id, controls = taken.len(), "controls set by a program");
+            told(&camera.answer(&taken).await)
+        }
+        Err(refused) => not_taken(&refused),
+    }
+}
+
+fn told(answer: &Answer) -> Response {
+    Json(json!({
+        "values": answer.values,
+        "refused": answer.refused,
+        "pending": answer.pending,
+    }))
+    .into_response()
+}
+
+/// Nothing was set.
+fn not_taken(refused: &Refused) -> Response {
+    let answer = Answer {
+        refused: words(refused).collect(),
+        ..Answer::default()
+    };
+    (StatusCode::UNPROCESSABLE_ENTITY, told(&answer)).into_response()
+}
+
+fn words(refused: &Refused) -> impl Iterator<Item = (String, String)> {
+    refused
+        .iter()
+        .map(|(name, why)| (name.clone(), why.to_string()))
+}
+
+fn unknown(camera: &Camera, name: &str) -> Box<Response> {
+    let controls = camera.state().controls;
+    let names: Vec<_> = controls.iter().map(|control| &*control.name).collect();
+    let text = format!(
+        "{}; it has {}",
+        CommandError::Unknown(name.into()),
+        listed(&names)
+    );
+    Box::new(refusal(StatusCode::NOT_FOUND, text))
+}
+
+fn no_preset(camera: &Camera, name: &str) -> Box<Response> {
+    let presets = camera.presets();
+    let names: Vec<_> = presets.keys().map(String::as_str).collect();
+    let text = format!(
+        "this camera has no preset {name:?}; it has {}",
+        listed(&names)
+    );
+    Box::new(refusal(StatusCode::NOT_FOUND, text))
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".into(),
+        names => names.join(", "),
+    }
+}
+
+/// What a body says, or the refusal of one that is no such JSON.
+fn read<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Box<Response>> {
+    serde_json::from_slice(body).map_err(|error| {
+        let text = format!("the body has to be JSON such as {example}: {error}");
+        Box::new(refusal(StatusCode::BAD_REQUEST, text))
+    })
+}
+
+fn answered(answer: Answered) -> Response {
+    answer.unwrap_or_else(|refusal| *refusal)
+}

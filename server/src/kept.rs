@@ -1,0 +1,411 @@
+//! What was set on each camera, and its presets: in memory, and in `controls.json` of the state directory.
+//!
+//! Values go by the names of controls, whose numbers differ between versions of libcamera, and belong to the device on which
+//! they were set: another one under the same id gets none of them. Giving them to a source belongs to [`crate::source`].
+
+use crate::state_dir;
+use pistreamer_protocol::message::ControlValues;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+const FILE: &str = "controls.json";
+
+/// Where a file is kept that cannot be read.
+const ASIDE: &str = "controls-unreadable.json";
+
+/// How long changes are gathered before they are written: a slider that is dragged makes dozens.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// How long the next attempt waits where the disk takes nothing.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Most devices of one camera that are remembered: those whose values were changed last.
+const MOST_DEVICES: usize = 8;
+
+/// Most presets of one device.
+const MOST_PRESETS: usize = 32;
+
+/// Longest name of a preset, in characters.
+const LONGEST_NAME: usize = 40;
+
+/// What is kept of all cameras. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// `None` keeps it in memory alone.
+    directory: Option<PathBuf>,
+    content: Mutex<Content>,
+    changed: Notify,
+    /// Held while the file is written, so that an older content never replaces a newer one.
+    writing: Mutex<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    cameras: Cameras,
+    /// Rises with each change.
+    version: u64,
+}
+
+/// By the cameras' ids, the device first that was changed last.
+type Cameras = BTreeMap<String, Vec<Device>>;
+
+#[derive(Debug, Default)]
+struct Written {
+    version: u64,
+    /// Whether it was told that it cannot be written.
+    is_told: bool,
+}
+
+/// What is kept of one device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Device {
+    device: String,
+    #[serde(default)]
+    values: ControlValues,
+    #[serde(default)]
+    presets: BTreeMap<String, ControlValues>,
+}
+
+/// What the file holds.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    cameras: Cameras,
+}
+
+/// Why a preset is not saved.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum PresetError {
+    /// Its name is none.
+    #[error(
+        "{0:?} is no name for a preset: write 1 to {LONGEST_NAME} letters, digits, spaces and - _ . only, beginning with a letter or digit"
+    )]
+    BadName(String),
+    /// There are too many.
+    #[error("this camera has {MOST_PRESETS} presets already: remove one first")]
+    TooMany,
+    /// It is not written.
+    #[error("the preset is there until the server stops, because it cannot be written down: {0}")]
+    NotWritten(String),
+}
+
+impl PresetError {
+    /// Whether it is there all the same, until the server stops.
+    pub(crate) fn is_about_disk(&self) -> bool {
+        matches!(self, Self::NotWritten(_))
+    }
+}
+
+impl Kept {
+    /// What is kept in that directory. What cannot be read is moved aside; without a directory, all is forgotten at the end.
+    pub(crate) fn open(directory: Option<PathBuf>) -> Self {
+        let cameras = match directory.as_deref().map(read) {
+            None => Cameras::new(),
+            Some(Ok(cameras)) => cameras,
+            Some(Err(error)) => {
+                let aside = directory.as_deref().unwrap_or(Path::new("")).join(ASIDE);
+                tracing::error!(
+                    %error,
+                    aside = %aside.display(),
+                    "what was set on the cameras cannot be read, so they start as they are: the file is moved aside"
+                );
+                let from = aside.with_file_name(FILE);
+                if let Err(error) = std::fs::rename(from, aside) {
+                    tracing::debug!("moving it aside: {error}");
+                }
+                Cameras::new()
+            }
+        };
+        Self(Arc::new(Shared {
+            directory,
+            content: Mutex::new(Content {
+                cameras,
+                version: 0,
+            }),
+            ..Shared::default()
+        }))
+    }
+
+    /// The part of one camera.
+    pub(crate) fn of(&self, camera: &str) -> Memory {
+        Memory {
+            kept: self.clone(),
+            camera: camera.into(),
+        }
+    }
+
+    /// Writes changes down until the token is cancelled, and then the last ones.
+    pub(crate) async fn follow(self, until: CancellationToken) {
+        let mut pause = GATHER;
+        while until
+            .run_until_cancelled(self.0.changed.notified())
+            .await
+            .is_some()
+        {
+            until.run_until_cancelled(tokio::time::sleep(pause)).await;
+            let kept = self.clone();
+            let written = tokio::task::spawn_blocking(move || kept.write()).await;
+            pause = match written {
+                Ok(Ok(())) => GATHER,
+                _ => {
+                    // It is tried again without another change.
+                    self.0.changed.notify_one();
+                    AGAIN
+                }
+            };
+        }
+        let kept = self.clone();
+        // Where that fails, it is told.
+        drop(tokio::task::spawn_blocking(move || kept.write()).await);
+    }
+
+    /// Writes it down, unless nothing has changed.
+    ///
+    /// # Errors
+    /// Where it cannot be written. That is also logged, once.
+    fn write(&self) -> io::Result<()> {
+        // Nothing panics while it holds this lock.
+        let writing = self.0.writing.lock();
+        let mut written = writing.unwrap_or_else(PoisonError::into_inner);
+        let (text, version) = {
+            let content = self.content();
+            if content.version == written.version {
+                return Ok(());
+            }
+            let file = File {
+                cameras: content.cameras.clone(),
+            };
+            (serde_json::to_vec_pretty(&file)?, content.version)
+        };
+        let result = match &self.0.directory {
+            Some(directory) => state_dir::make(directory)
+                .and_then(|()| state_dir::replace(directory, FILE, &text))
+                .map_err(|error| {
+                    let place = directory.display();
+                    io::Error::new(error.kind(), format!("{place}: {error}"))
+                }),
+            None => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no state directory, because HOME is not set: give one with --state-dir",
+            )),
+        };
+        match &result {
+            Ok(()) => {
+                if written.is_told {
+                    tracing::info!("what was set on the cameras is written down again");
+                }
+                *written = Written {
+                    version,
+                    is_told: false,
+                };
+            }
+            Err(error) if !written.is_told => {
+                written.is_told = true;
+                tracing::error!(
+                    %error,
+                    "what was set on the cameras holds until the server stops, because it cannot be written down"
+                );
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        // Nothing panics while it holds this lock, and the content is valid at every point.
+        self.0
+            .content
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the file in that directory holds; nothing where there is none.
+fn read(directory: &Path) -> io::Result<Cameras> {
+    match state_dir::read(&directory.join(FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Cameras::new()),
+        text => Ok(serde_json::from_str::<File>(&text?)?.cameras),
+    }
+}
+
+/// What is kept of one camera.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    kept: Kept,
+    camera: String,
+}
+
+impl Memory {
+    /// What was set on that device.
+    pub(crate) fn values(&self, device: &str) -> ControlValues {
+        self.look(device, |kept| kept.values.clone())
+    }
+
+    /// The presets of that device.
+    pub(crate) fn presets(&self, device: &str) -> BTreeMap<String, ControlValues> {
+        self.look(device, |kept| kept.presets.clone())
+    }
+
+    /// Keeps what is set on that device. It is written down soon.
+    pub(crate) fn keep(&self, device: &str, values: &ControlValues) {
+        if self.values(device) != *values {
+            self.change(device, |kept| kept.values.clone_from(values));
+        }
+    }
+
+    /// Keeps a preset of that device, and writes it down at once. Blocks.
+    ///
+    /// # Errors
+    /// Where its name is none, there are too many, or it is not written.
+    pub(crate) fn save(
+        &self,
+        device: &str,
+        name: &str,
+        values: ControlValues,
+    ) -> Result<(), PresetError> {
+        if !is_name(name) {
+            return Err(PresetError::BadName(name.into()));
+        }
+        let presets = self.presets(device);
+        if presets.len() >= MOST_PRESETS && !presets.contains_key(name) {
+            return Err(PresetError::TooMany);
+        }
+        self.change(device, |kept| {
+            kept.presets.insert(name.into(), values);
+        });
+        let written = self.kept.write();
+        written.map_err(|error| PresetError::NotWritten(error.to_string()))
+    }
+
+    /// Removes a preset of that device. Returns whether there was one.
+    pub(crate) fn remove(&self, device: &str, name: &str) -> bool {
+        let is_there = self.presets(device).contains_key(name);
+        if is_there {
+            self.change(device, |kept| {
+                kept.presets.remove(name);
+            });
+        }
+        is_there
+    }
+
+    fn look<T: Default>(&self, device: &str, at: impl FnOnce(&Device) -> T) -> T {
+        let content = self.kept.content();
+        let devices = content.cameras.get(&self.camera);
+        let mut devices = devices.into_iter().flatten();
+        let kept = devices.find(|kept| kept.device == device);
+        kept.map(at).unwrap_or_default()
+    }
+
+    fn change(&self, device: &str, change: impl FnOnce(&mut Device)) {
+        let mut content = self.kept.content();
+        let devices = content.cameras.entry(self.camera.clone()).or_default();
+        let at = devices.iter().position(|kept| kept.device == device);
+        let mut kept = at.map(|at| devices.remove(at)).unwrap_or_default();
+        kept.device = device.into();
+        change(&mut kept);
+        if !kept.values.is_empty() || !kept.presets.is_empty() {
+            devices.insert(0, kept);
+            devices.truncate(MOST_DEVICES);
+        }
+        if devices.is_empty() {
+            content.cameras.remove(&self.camera);
+        }
+        content.version += 1;
+        drop(content);
+        self.kept.0.changed.notify_one();
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |letter: char| letter.is_alphanumeric() || " -_.".contains(letter);
+    (1..=LONGEST_NAME).contains(&name.chars().count())
+        && name.starts_with(char::is_alphanumeric)
+        && !name.ends_with(' ')
+        && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(number: f64) -> ControlValues {
+        ControlValues::from([("Gain".to_owned(), number.into())])
+    }
+
+    #[test]
+    fn what_is_set_comes_back_for_the_same_device_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Some(parent.path().join("state"));
+        let kept = Kept::open(directory.clone());
+        let door = kept.of("door");
+        door.keep("usb:1", &values(2.0));
+        door.save("usb:1", "night", values(8.0)).unwrap();
+        kept.of("yard").keep("usb:1", &values(4.0));
+        kept.write().unwrap();
+        let again = Kept::open(directory).of("door");
+        assert_eq!(again.values("usb:1"), values(2.0));
+        assert_eq!(again.presets("usb:1")["night"], values(8.0));
+        assert_eq!(again.values("usb:2"), ControlValues::new());
+        assert!(again.remove("usb:1", "night") && !again.remove("usb:1", "night"));
+        again.keep("usb:1", &ControlValues::new());
+        assert!(!again.kept.content().cameras.contains_key("door"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_holds_in_memory_and_is_written_once_it_can_be() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("state");
+        std::fs::write(&directory, "in the way").unwrap();
+        let kept = Kept::open(Some(directory.clone()));
+        let door = kept.of("door");
+        door.keep("usb:1", &values(2.0));
+        assert!(kept.write().is_err());
+        let said = door.save("usb:1", "night", values(8.0)).unwrap_err();
+        assert!(said.to_string().contains("cannot be written"), "{said}");
+        assert_eq!(door.values("usb:1"), values(2.0));
+        std::fs::remove_file(&directory).unwrap();
+        kept.write().unwrap();
+        let again = Kept::open(Some(directory)).of("door");
+        assert_eq!(again.values("usb:1"), values(2.0));
+        assert_eq!(again.presets("usb:1").len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_moved_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(FILE), "{").unwrap();
+        let kept = Kept::open(Some(directory.path().into()));
+        assert_eq!(kept.of("door").values(""), ControlValues::new());
+        let aside = std::fs::read_to_string(directory.path().join(ASIDE));
+        assert_eq!(aside.unwrap(), "{");
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_names_are_plain() {
+        let door = Kept::default().of("door");
+        for number in 0..20 {
+            door.keep(&format!("usb:{number}"), &values(1.0));
+        }
+        assert_eq!(door.kept.content().cameras["door"].len(), MOST_DEVICES);
+        assert_eq!(door.values("usb:19"), values(1.0));
+        // Without a directory none is written down.
+        for number in 0..MOST_PRESETS {
+            drop(door.save("usb:19", &format!("preset {number}"), values(1.0)));
+        }
+        let more = door.save("usb:19", "one more", values(1.0));
+        assert_eq!(more, Err(PresetError::TooMany));
+        for bad in ["", " day", "day ", "a/b", "..", "\u{1b}", &"x".repeat(41)] {
+            let refused = door.save("usb:0", bad, values(1.0));
+            assert_eq!(refused, Err(PresetError::BadName(bad.into())), "{bad:?}");
+        }
+        assert!(is_name("Mond & Sterne".replace(" &", "").as_str()) && is_name("夜"));
+    }
+}
