@@ -2,11 +2,13 @@
 //!
 //!     ./dev bench encode
 //!
-//! The picture is the test pattern. `tjbench` compresses the same picture, from planes as well (`-yuv`), on one core.
+//! The picture is the test pattern. `tjbench` compresses the same picture, from planes as well (`-yuv`), on one core. A second
+//! table has what turning by 90° takes: of samples, with what is encoded then, and of a JPEG, beside decoding and encoding it.
 
 mod picture;
 
 use anyhow::{Context as _, ensure};
+use bytes::Bytes;
 use picture::Lent;
 use pistreamer::source::{Image, Pauses, Pixels, RawFrame};
 use pistreamer::stages::encode::{self, Health, JpegEncoder, Pool};
@@ -14,6 +16,7 @@ use pistreamer::stages::hub::{self, Feed, Limits};
 use pistreamer_bench::crowd::now_us;
 use pistreamer_bench::stats::median;
 use pistreamer_pattern::Picture;
+use pistreamer_picture::{Mended, Rescaler};
 use pistreamer_protocol::jpeg::Orientation;
 use std::process::Command;
 use std::sync::Arc;
@@ -35,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for size in SIZES {
         let picture = Arc::new(picture::pattern(size));
-        let (encoded, bytes, published) = measure(&picture)?;
+        let (encoded, bytes, published) = measure(&picture, Orientation::UPRIGHT)?;
         let limit = tjbench(&picture)?;
         println!(
             "| {}x{} | {:.0} | {encoded:.2} | {limit:.2} | {:.2} | {published:.2} | {:.2} |",
@@ -46,7 +49,39 @@ fn main() -> anyhow::Result<()> {
             published - encoded
         );
     }
+    println!(
+        "\n| size | samples to viewer's task, upright, ms | turned, ms | JPEG turned, ms | decoded and encoded, ms |"
+    );
+    println!("|---|--:|--:|--:|--:|");
+    let quarter = Orientation::of(false, 1);
+    for size in SIZES {
+        let picture = Arc::new(picture::pattern(size));
+        let (_, _, upright) = measure(&picture, Orientation::UPRIGHT)?;
+        let (_, _, turned) = measure(&picture, quarter)?;
+        let (jpeg, again) = turn_jpeg(&picture, quarter)?;
+        let (width, height) = size;
+        println!("| {width}x{height} | {upright:.2} | {turned:.2} | {jpeg:.2} | {again:.2} |");
+    }
     Ok(())
+}
+
+/// Median time in ms to turn a JPEG, and to decode and encode it instead. The two are measured by turns.
+fn turn_jpeg(picture: &Picture, turn: Orientation) -> anyhow::Result<(f64, f64)> {
+    let jpeg = Bytes::copy_from_slice(JpegEncoder::new()?.encode(&picture.yuv(), QUALITY)?);
+    let whole = Mended::new(jpeg.clone()).and_then(Mended::whole)?;
+    let (mut rescaler, mut out) = (Rescaler::new()?, Vec::new());
+    let (mut turned, mut again) = (Vec::new(), Vec::new());
+    for _ in 0..FRAMES / 3 {
+        std::thread::sleep(PAUSE);
+        let began = Instant::now();
+        whole.turned(turn)?;
+        turned.push(began.elapsed().as_secs_f64() * 1e3);
+        std::thread::sleep(PAUSE);
+        let began = Instant::now();
+        rescaler.rescale(&jpeg, 0, QUALITY, &mut out)?;
+        again.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok((median(turned), median(again)))
 }
 
 /// Nothing fails here.
@@ -61,7 +96,7 @@ impl Health for Healthy {
 
 /// Median time to encode in ms, bytes of the JPEG, and median time from the capture until a viewer's task has the frame. The
 /// two are measured by turns.
-fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
+fn measure(picture: &Arc<Picture>, turn: Orientation) -> anyhow::Result<(f64, usize, f64)> {
     let feed = Arc::new(Feed::new(hub::Config {
         most: 1,
         quality: QUALITY,
@@ -87,7 +122,7 @@ fn measure(picture: &Arc<Picture>) -> anyhow::Result<(f64, usize, f64)> {
         pool.submit(RawFrame {
             seq,
             captured_us: now_us(),
-            turn: Orientation::UPRIGHT,
+            turn,
             image: Image::Yuv(Box::new(Lent(Arc::clone(picture)))),
         });
         let frame = runtime.block_on(viewer.newest());
