@@ -4,6 +4,12 @@ const camera = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
 
+// What stands in the page in several languages is shown in the one that the browser asks for.
+const languages = ["en", "de", "es", "fr"];
+const language = navigator.languages.map((tag) => tag.split("-")[0]).find((name) => languages.includes(name)) ?? "en";
+for (const text of document.querySelectorAll(".fallback [lang]")) text.hidden = text.lang !== language;
+for (const link of document.querySelectorAll("#late a")) link.search = location.search;
+
 // Shows the sign-in page in place of this one and under its address. It trades what is behind # for a session.
 async function signIn() {
   const answer = await fetch("login.html").catch(() => null);
@@ -44,10 +50,12 @@ async function view() {
     await init({ module_or_path: program });
   } catch (error) {
     console.error(error);
-    document.getElementById("fallback-text").textContent = "The viewer cannot run in this browser. This is the plain stream.";
+    document.getElementById("loading").hidden = true;
+    document.getElementById("failed").hidden = false;
     const stream = document.createElement("img");
     stream.src = "stream.mjpg" + location.search;
-    stream.alt = "The camera's picture";
+    stream.alt = "";
+    stream.setAttribute("aria-labelledby", "failed");
     document.querySelector(".fallback").append(stream);
   }
 }

@@ -47,8 +47,9 @@ const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <form method="dialog"><button part="button close">Close</button></form>
 </dialog>`;
 
+const CROSS = icon('<path d="M6 6l12 12M18 6 6 18"/>');
 const PROBLEM = `<div id="problem" part="problem" role="alert" hidden><span></span>
-<button data-do="dismiss" part="button dismiss" aria-label="Dismiss">${icon('<path d="M6 6l12 12M18 6 6 18"/>')}</button></div>`;
+<button data-do="dismiss" part="button dismiss" aria-label="Dismiss">${CROSS}</button></div>`;
 
 const STYLE = new URL("panels.css", import.meta.url).href;
 const answer = await fetch(STYLE);
@@ -152,23 +153,51 @@ async function still(shadow) {
   return end;
 }
 
+const fragment = (html) => document.createRange().createContextualFragment(html);
+
+/** The newest clip of each element: what becomes of one before is no news. */
+const clips = new WeakMap();
+
+/** Offers a clip to be shared. It cannot be taken once more as a snapshot can: so it is kept until it is shared, the user
+ * throws it away, or there is another one. */
+async function shareClip(shadow, files, speak) {
+  const share = () => navigator.share({ files });
+  clips.set(shadow, files);
+  shadow.getElementById("clip")?.remove();
+  const shared = await share().then(() => true, () => false);
+  if (shared || clips.get(shadow) !== files) return;
+  const html = `<div id="clip" part="clip" role="alert"><span>${words("The clip is not saved yet")}</span>
+<button part="button save-clip">${words("Save the clip")}</button><button part="button discard" aria-label="${words("Discard the clip")}">${CROSS}</button></div>`;
+  shadow.getElementById("top").append(fragment(html));
+  speak(shadow);
+  const clip = shadow.getElementById("clip");
+  const [save, discard] = clip.querySelectorAll("button");
+  save.addEventListener("click", () => share().then(() => clip.remove(), () => {}));
+  discard.addEventListener("click", () => clip.remove());
+}
+
 /** Offers a file to be shared, and otherwise shows it. In an app on iOS's home screen, a download has no way back. */
 export async function handOver(shadow, file, name, speak) {
   const files = [new File([file], name, { type: file.type })];
   const able = navigator.canShare?.({ files });
+  if (able && file.type.startsWith("video/")) {
+    await shareClip(shadow, files, speak);
+    return false;
+  }
   const share = () => navigator.share({ files });
   if (able) {
     const error = await share().then(() => null, (error) => error);
-    // The tap may have been too long ago. The user has decided otherwise where it is an AbortError.
-    if (error?.name !== "NotAllowedError") return false;
+    // The user has decided otherwise where it is an AbortError. The tap may have been too long ago, or another sheet is open.
+    if (!error || error.name === "AbortError") return false;
   }
   const url = URL.createObjectURL(file);
   const shown = file.type.startsWith("image/") ? `<img src="${url}" alt="${words("The snapshot")}">` : `<video src="${url}" controls muted playsinline></video>`;
   const button = able ? `<button type="button" part="button share">${words("Share")}</button>` : `<p>${words("Press and hold the picture to save it.")}</p>`;
   const html = `<dialog id="file" part="file" aria-label="${able ? words("Share") : words("Save")}">${shown}<form method="dialog">${button}<button part="button close">${words("Close")}</button></form></dialog>`;
-  shadow.getElementById("root").append(document.createRange().createContextualFragment(html));
+  // Another one may be open.
+  const dialog = fragment(html).firstElementChild;
+  shadow.getElementById("root").append(dialog);
   speak(shadow);
-  const dialog = shadow.getElementById("file");
   dialog.querySelector("[type=button]")?.addEventListener("click", () => share().then(() => dialog.close(), () => {}));
   dialog.addEventListener("close", () => {
     URL.revokeObjectURL(url);
@@ -198,11 +227,10 @@ export default class Panels {
     this.#put = put;
     this.#part = (id) => shadow.getElementById(id);
     addStyle(shadow);
-    const parsed = (html) => document.createRange().createContextualFragment(html);
-    this.#part("notice").after(parsed(OVERLAY));
-    this.#part("toolbar").after(parsed(MENU));
-    this.#part("root").append(parsed(HELP));
-    this.#part("top").append(parsed(PROBLEM));
+    this.#part("notice").after(fragment(OVERLAY));
+    this.#part("toolbar").after(fragment(MENU));
+    this.#part("root").append(fragment(HELP));
+    this.#part("top").append(fragment(PROBLEM));
     speak(shadow);
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))

@@ -1,9 +1,15 @@
 // Says the viewer's texts in another language than English, by a table: English text → text. Values stand in both as {name}.
+// What servers say is said by its code, of which another table has the texts.
 //
 // Loaded by src/browser.js, and only where the browser or the page asks for another language.
 
-/** What says an English text in the table's language. `locale` is for numbers. */
-export default function speaker(table, locale) {
+/** Stands for a server's words while what is around them is said. */
+const HELD = "\ue000";
+
+/** What says an English text in the table's language. `locale` is for numbers. `causes` has what servers have said: English
+ * text → its code and values; `load` gives a promise of the table: code → text. Until that is there, such a text stays English,
+ * and whoever asked for it is called to ask again. */
+export default function speaker(table, locale, causes, load) {
   const escaped = (text) => text.replace(/[.*+?^$()[\]\\|]/g, "\\$&");
   /** What the texts with values look like once the values are in them. */
   const patterns = Object.entries(table).flatMap(([text, said]) => {
@@ -22,8 +28,32 @@ export default function speaker(table, locale) {
   };
   /** Values that are texts themselves are called so, and numbers too. Others, such as the names of cameras, stay. */
   const put = (name, value) => (name.startsWith("text") ? say(value) : name.startsWith("number") ? number(value) : value);
-  const say = (text) => {
+
+  let [reasons, loading] = [null, null];
+  const because = (reason, again) => {
+    if (!reasons) {
+      loading ??= load().then((table) => (reasons = table), () => (loading = null));
+      loading.then(() => reasons && again?.());
+      return reason;
+    }
+    const [code, values = {}] = causes.get(reason);
+    // A newer server may know more.
+    if (!Object.hasOwn(reasons, code)) return reason;
+    let isWhole = true;
+    const said = reasons[code].replace(/\{(\w+)\}/g, (_, name) => {
+      isWhole = isWhole && Object.hasOwn(values, name);
+      return typeof values[name] === "number" ? number(String(values[name])) : values[name];
+    });
+    return isWhole ? said : reason;
+  };
+
+  const say = (text, again) => {
+    if (causes.has(text)) return because(text, again);
     if (Object.hasOwn(table, text)) return table[text];
+    // Nothing in a server's words is taken for what puts texts together.
+    const isHeld = (reason) => text.endsWith(`: ${reason}`) || text.startsWith(`${reason} · `);
+    const [held] = [...causes.keys()].filter(isHeld).sort((one, other) => other.length - one.length);
+    if (held) return say(text.replace(held, HELD)).replace(HELD, () => because(held, again));
     for (const { pattern, names, said } of patterns) {
       const values = pattern.exec(text);
       if (values) return said.replace(/\{(\w+)\}/g, (_, name) => put(name, values[names.indexOf(name) + 1]));

@@ -9,7 +9,7 @@ pub mod libcamera;
 pub mod process;
 
 use pistreamer_protocol::jpeg::Orientation;
-use pistreamer_protocol::text;
+use pistreamer_protocol::message::{Cause, Reason};
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -63,15 +63,21 @@ pub struct Mode {
 /// Silence after which a camera is closed and opened again.
 pub const WEDGED: Duration = Duration::from_secs(5);
 
-/// Why a source stopped. The text stands in the log and in the viewer's badge.
+/// Why a source stopped. The reason stands in the log and in the viewer's badge.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct SourceError(pub String);
+pub struct SourceError(pub Reason);
 
 impl SourceError {
-    /// An error with that text, cut to what is fit to be shown: it may quote what a server sent.
+    /// An error in these words alone, cut to what is fit to be shown. Where a viewer may see it, a [`Cause`] is better.
     pub fn new(text: impl AsRef<str>) -> Self {
-        Self(text::plain(text.as_ref()))
+        Self(text.as_ref().into())
+    }
+}
+
+impl From<Cause> for SourceError {
+    fn from(cause: Cause) -> Self {
+        Self(cause.into())
     }
 }
 
@@ -218,10 +224,8 @@ pub fn find<T: AsRef<str>>(ids: &[T], which: Option<&str>) -> Result<usize, Sour
         .ok_or_else(|| match which {
             Some(which) if !ids.is_empty() => {
                 let ids: Vec<_> = ids.iter().map(AsRef::as_ref).collect();
-                SourceError::new(format!(
-                    "libcamera has no camera {which}; it has {}",
-                    ids.join(", ")
-                ))
+                let (camera, cameras) = (which.into(), ids.join(", "));
+                Cause::OthersOfLibcamera { camera, cameras }.into()
             }
             _ => no_camera(),
         })
@@ -235,10 +239,9 @@ pub fn no_camera() -> SourceError {
             let opened = OpenOptions::new().read(true).write(true).open(path);
             opened.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
         });
-    SourceError::new(match locked {
-        Some(path) => format!(
-            "libcamera finds no camera: this user may not open {path}; add it to the group video"
-        ),
-        None => "libcamera finds no camera: check the cable at both ends; this user must be in the group video to open /dev/media*".into(),
-    })
+    let cause = match locked {
+        Some(device) => Cause::NoneOfLibcameraAllowed { device },
+        None => Cause::NoneOfLibcamera,
+    };
+    cause.into()
 }

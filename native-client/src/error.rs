@@ -2,6 +2,7 @@
 
 use crate::Endpoint;
 use pistreamer_protocol::jpeg;
+use pistreamer_protocol::message::{Cause, Reason};
 use std::io;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite;
@@ -73,7 +74,7 @@ pub enum Error {
         reason: String,
     },
     /// Nothing arrived in time.
-    #[error("{address} has been silent for {silence:?}")]
+    #[error("{address} has been silent for {} s", .silence.as_secs_f64())]
     Silent {
         /// Host and port.
         address: String,
@@ -101,8 +102,61 @@ impl Error {
         }
     }
 
+    /// The same as a camera's reason has it, with its code.
+    pub fn reason(&self) -> Reason {
+        let cause = match self {
+            Self::Unreachable { address, error } => Cause::OriginUnreachable {
+                address: address.clone(),
+                error: error.to_string(),
+            },
+            Self::Refused {
+                address,
+                status,
+                text,
+            } => Cause::OriginRefused {
+                address: address.clone(),
+                status: (*status).into(),
+                answer: text.clone(),
+            },
+            Self::CodeRefused {
+                address,
+                status,
+                text,
+            } => Cause::OriginRefusedCode {
+                address: address.clone(),
+                status: (*status).into(),
+                answer: text.clone(),
+            },
+            Self::Elsewhere { address, location } => Cause::OriginElsewhere {
+                address: address.clone(),
+                location: location.clone(),
+            },
+            Self::Encrypts { address } => Cause::OriginEncrypts {
+                address: address.clone(),
+            },
+            Self::NotWebSocket { address } => Cause::OriginNoWebSocket {
+                address: address.clone(),
+            },
+            Self::Closed { address, reason } => Cause::OriginClosed {
+                address: address.clone(),
+                why: reason.clone(),
+            },
+            Self::Silent { address, silence } => Cause::OriginSilent {
+                address: address.clone(),
+                seconds: silence.as_secs_f64(),
+            },
+            Self::Broken { address, error } => Cause::OriginBroke {
+                address: address.clone(),
+                error: error.to_string(),
+            },
+            // No camera's reason.
+            Self::NotJpeg(_) => return self.to_string().into(),
+        };
+        cause.into()
+    }
+
     /// What broke the connection.
-    pub(crate) fn cause(&self) -> Option<&tungstenite::Error> {
+    pub(crate) fn broke(&self) -> Option<&tungstenite::Error> {
         match self {
             Self::Broken { error, .. } => error.downcast_ref(),
             _ => None,
@@ -134,6 +188,55 @@ impl Error {
             },
             Self::NotWebSocket { .. } | Self::Elsewhere { .. } | Self::Encrypts { .. } => is_first,
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_has_the_words_of_the_error() {
+        let address = || "cam:8000".to_owned();
+        let errors = [
+            Error::Unreachable {
+                address: address(),
+                error: io::Error::other("no route"),
+            },
+            Error::Refused {
+                address: address(),
+                status: 503,
+                text: "full".into(),
+            },
+            Error::CodeRefused {
+                address: address(),
+                status: 401,
+                text: "used".into(),
+            },
+            Error::Elsewhere {
+                address: address(),
+                location: "/there".into(),
+            },
+            Error::Encrypts { address: address() },
+            Error::NotWebSocket { address: address() },
+            Error::Closed {
+                address: address(),
+                reason: "1001".into(),
+            },
+            Error::Silent {
+                address: address(),
+                silence: Duration::from_secs(10),
+            },
+            Error::Broken {
+                address: address(),
+                error: "reset".into(),
+            },
+        ];
+        for error in errors {
+            let reason = error.reason();
+            assert_eq!(reason.text, error.to_string());
+            assert!(reason.cause.starts_with("origin-"), "{reason:?}");
         }
     }
 }

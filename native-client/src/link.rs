@@ -204,7 +204,7 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
                     None => return Err(Error::closed(endpoint, "it went without a word".into())),
                 };
                 if let Err(error) = hear(message, &mut decoder, inbox, endpoint) {
-                    if let Some(cause) = error.cause() {
+                    if let Some(cause) = error.broke() {
                         violation::close(&mut socket, cause).await;
                     }
                     return Err(error);

@@ -258,7 +258,7 @@ impl Publisher {
 
     /// Tells the server what it did wrong, where that broke the connection.
     async fn reproach(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
-        if let Some(cause) = outcome.as_ref().err().and_then(Error::cause) {
+        if let Some(cause) = outcome.as_ref().err().and_then(Error::broke) {
             violation::close(&mut self.socket, cause).await;
         }
         outcome

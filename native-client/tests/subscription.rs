@@ -5,7 +5,7 @@
 
 use futures::{SinkExt, StreamExt};
 use pistreamer_client::protocol::message::{
-    CameraState, CameraStatus, ServerMessage, ViewerMessage,
+    CameraState, CameraStatus, Reason, ServerMessage, ViewerMessage,
 };
 use pistreamer_client::protocol::{Stamp, WireFormat, pack};
 use pistreamer_client::{Config, Error, Event, Reconnect, Subscription};
@@ -322,7 +322,10 @@ async fn a_servers_texts_are_short_and_plain_and_a_message_too_long_ends_the_con
     let state = |reason: String| {
         let status = CameraStatus {
             state: CameraState::NoSignal,
-            reason,
+            reason: Reason {
+                text: reason,
+                ..Reason::default()
+            },
             ..CameraStatus::default()
         };
         Message::text(ServerMessage::State(status).to_json())
@@ -332,9 +335,10 @@ async fn a_servers_texts_are_short_and_plain_and_a_message_too_long_ends_the_con
     let Event::Status(status) = event(&mut subscription).await else {
         panic!("no status");
     };
-    assert!(status.reason.chars().count() <= 300, "{}", status.reason);
-    assert!(status.reason.contains("lens cap"));
-    assert!(!status.reason.contains(['\u{1b}', '\n', '\u{202e}']));
+    let reason = &status.reason.text;
+    assert!(reason.chars().count() <= 300, "{reason}");
+    assert!(reason.contains("lens cap"));
+    assert!(!reason.contains(['\u{1b}', '\n', '\u{202e}']));
     socket.send(state("x".repeat(70_000))).await.unwrap();
     let ended = timeout(PATIENCE, subscription.event()).await.unwrap();
     assert!(

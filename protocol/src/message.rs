@@ -3,10 +3,14 @@
 //! Texts in what a server says are cut as they are read ([`crate::text`]), so that each receiver may show, log and pass
 //! them on. Only their shape stands here; when they are sent is the server's and the viewer's business.
 
+mod cause;
 mod control;
+mod reason;
 mod value;
 
+pub use cause::{Cause, Words};
 pub use control::{Control, ControlKind, Group, Place, Scale};
+pub use reason::{Reason, Value, Values};
 pub use value::{ControlValue, ControlValues};
 
 use crate::text;
@@ -68,6 +72,9 @@ pub enum ServerMessage {
         /// A sentence for people.
         #[serde(deserialize_with = "text::deserialize")]
         message: String,
+        /// What stands in it for this viewer alone.
+        #[serde(default, skip_serializing_if = "Values::is_empty")]
+        values: Values,
     },
     /// A type that this version does not know. Ignored.
     #[serde(other)]
@@ -159,7 +166,7 @@ pub struct Hello {
     pub height: u32,
     /// Frames per second that the camera is asked for.
     pub fps: f64,
-    /// The camera's state, and why, in the fields `state`, `reason` and `since_us`.
+    /// The camera's state, and why, in the fields `state`, `reason`, `cause`, `values` and `since_us`.
     #[serde(flatten)]
     pub status: CameraStatus,
     /// Subprotocol of the frames that follow.
@@ -209,13 +216,9 @@ pub enum CameraState {
 pub struct CameraStatus {
     /// The state.
     pub state: CameraState,
-    /// Why, for people; empty where there is nothing to explain.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "text::deserialize"
-    )]
-    pub reason: String,
+    /// Why, in the fields `reason`, `cause` and `values`.
+    #[serde(flatten)]
+    pub reason: Reason,
     /// Unix time in µs since which it holds.
     #[serde(default)]
     pub since_us: u64,
@@ -263,12 +266,23 @@ pub const CLOSE_CAMERA_REMOVED: u16 = 4404;
 
 /// Why a text message could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message is not understood: {reason}")]
+#[error("the message is not understood: {problem}")]
 pub struct MessageError {
-    reason: String,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 impl ServerMessage {
+    /// An `error` for that cause.
+    pub fn error(cause: Cause) -> Self {
+        let reason = Reason::from(cause);
+        Self::Error {
+            code: reason.cause,
+            message: reason.text,
+            values: reason.values,
+        }
+    }
+
     /// Reads a server's message. One of an unknown type is [`Self::Unknown`].
     pub fn from_json(text: &str) -> Result<Self, MessageError> {
         from_json(text)
@@ -294,7 +308,7 @@ impl ViewerMessage {
 
 fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
     serde_json::from_str(text).map_err(|error| MessageError {
-        reason: error.to_string(),
+        problem: error.to_string(),
     })
 }
 
@@ -368,6 +382,20 @@ mod tests {
             ServerMessage::State(lost).to_json(),
             r#"{"type":"state","state":"no-signal","reason":"unplugged","since_us":4}"#
         );
+        let known = CameraStatus {
+            state: CameraState::NoSignal,
+            reason: Cause::Silent { seconds: 5 }.into(),
+            ..CameraStatus::default()
+        };
+        assert_eq!(
+            ServerMessage::State(known).to_json(),
+            r#"{"type":"state","state":"no-signal","reason":"the camera has delivered nothing for 5 s","cause":"silent","values":{"seconds":5},"since_us":0}"#
+        );
+        let problem = "missing field `seq`".into();
+        assert_eq!(
+            ServerMessage::error(Cause::BadMessage { problem }).to_json(),
+            r#"{"type":"error","code":"bad-message","message":"the message is not understood: missing field `seq`","values":{"problem":"missing field `seq`"}}"#
+        );
     }
 
     #[test]
@@ -386,7 +414,11 @@ mod tests {
             height: 720,
             fps: 30.0,
             status: CameraStatus {
-                state: CameraState::Live,
+                state: CameraState::NoSignal,
+                reason: Cause::DeviceUnplugged {
+                    device: "/dev/video0".into(),
+                }
+                .into(),
                 ..CameraStatus::default()
             },
             wire: "pistreamer.jpeg.v1".into(),
@@ -401,17 +433,19 @@ mod tests {
     #[test]
     fn texts_of_others_are_cut_as_they_are_read() {
         let reason = format!("\u{1b}[2J\u{202e}{}", "x".repeat(70_000));
-        let status = |reason| {
-            ServerMessage::State(CameraStatus {
-                reason,
-                ..CameraStatus::default()
-            })
-        };
-        let read = ServerMessage::from_json(&status(reason).to_json()).unwrap();
+        let status = ServerMessage::State(CameraStatus {
+            reason: Reason {
+                text: reason,
+                ..Reason::default()
+            },
+            ..CameraStatus::default()
+        });
+        let read = ServerMessage::from_json(&status.to_json()).unwrap();
         let ServerMessage::State(CameraStatus { reason, .. }) = read else {
             panic!("{read:?}");
         };
-        assert!(reason.starts_with("[2Jxxx") && reason.chars().count() == text::LONGEST);
+        let text = reason.text;
+        assert!(text.starts_with("[2Jxxx") && text.chars().count() == text::LONGEST);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{Cause, ServerMessage, ViewerMessage, Words};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, VERSION, WireFormat, jpeg, pack};
 
 const DOCUMENT: &str = include_str!("../../PROTOCOL.md");
@@ -46,7 +46,7 @@ fn the_documented_packed_frames_are_what_pack_writes() {
 #[test]
 fn the_documented_messages_are_understood_and_written_like_that() {
     let server = messages("### From the server");
-    assert_eq!(server.len(), 9);
+    assert_eq!(server.len(), 10);
     for text in server {
         let message = ServerMessage::from_json(text).unwrap();
         assert_ne!(message, ServerMessage::Unknown, "{text}");
@@ -85,4 +85,17 @@ fn the_documented_names_and_numbers_are_the_codes() {
     }
     assert_eq!(format!("{} MiB", DEFAULT_FRAME_LIMIT >> 20), "16 MiB");
     assert!(DOCUMENT.contains("protocol, version 1") && VERSION == 1);
+}
+
+#[test]
+fn the_documented_causes_are_those_of_the_code() {
+    let (_, section) = DOCUMENT.split_once("\n## Causes\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let documented: Vec<_> = section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    let row = |Words { code, text }: &Words| format!("| `{code}` | `` {text} `` |");
+    let rows: Vec<_> = Cause::ALL.iter().map(row).collect();
+    assert_eq!(documented, rows);
 }

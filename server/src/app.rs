@@ -288,7 +288,7 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
     let (frames, problem) = (progress.delivered(), problem.flatten());
     if frames == 0 {
         let state = camera.state();
-        let reason = problem.or((!state.reason.is_empty()).then_some(state.reason));
+        let reason = problem.or((!state.reason.is_empty()).then_some(state.reason.text));
         anyhow::bail!(
             "nothing was delivered to {target}: {}",
             reason.as_deref().unwrap_or("no frame came in time")

@@ -85,7 +85,7 @@ fn status(cameras: &Registry) -> String {
         let reason = if state.reason.is_empty() {
             String::new()
         } else {
-            format!(": {}", escaped(&state.reason))
+            format!(": {}", escaped(&state.reason.text))
         };
         format!("{} {phase}{reason}", camera.id())
     });

@@ -60,10 +60,24 @@ const language = (element) =>
   navigator.languages.map((tag) => tag.split("-")[0]).find((name) => LANGUAGES.includes(name)) ??
   "en";
 
+/** What servers have said of late, in English → its code and values, by which it is said in other languages. */
+const causes = new Map();
+
+/** Notes the code of what a server says. */
+export function told({ reason, cause, values }) {
+  if (!reason || !cause) return;
+  // The latest stands last.
+  causes.delete(reason);
+  causes.set(reason, [cause, values]);
+  if (causes.size > 64) causes.delete(causes.keys().next().value);
+}
+
 async function load_speaker(name) {
   const beside = (file) => new URL(`../../../${file}`, import.meta.url).href;
-  const [{ default: speaker }, answer] = await Promise.all([import(beside("words.js")), fetch(beside(`words/${name}.json`))]);
-  speakers[name] = speaker(await answer.json(), navigator.languages.find((tag) => tag.startsWith(name)) ?? name);
+  const table = async (path) => (await fetch(beside(`words/${path}.json`))).json();
+  const [{ default: speaker }, texts] = await Promise.all([import(beside("words.js")), table(name)]);
+  const locale = navigator.languages.find((tag) => tag.startsWith(name)) ?? name;
+  speakers[name] = speaker(texts, locale, causes, () => table(`causes/${name}`));
 }
 
 /** It stays English where the table is not to be had. */
@@ -74,7 +88,8 @@ const learn = (name) =>
 if (globalThis.document) learn(language(document.querySelector("pi-camera") ?? document.documentElement));
 
 function show(node, attribute, text, own) {
-  const said = (!own && speakers[spoken.get(node.getRootNode())]?.(text)) || text;
+  const again = () => node.english[attribute] === text && show(node, attribute, text);
+  const said = (!own && speakers[spoken.get(node.getRootNode())]?.(text, again)) || text;
   if (!attribute) node.textContent === said || (node.textContent = said);
   else node.getAttribute(attribute) === said || node.setAttribute(attribute, said);
 }
@@ -133,6 +148,7 @@ export async function refusal(socket) {
         return ["the server answers, but no WebSocket gets through: a proxy on the way has to pass on Upgrade"];
       if (!plain || ![401, 403, 404, 421, 429, 503].includes(answer.status)) continue;
       const said = (await answer.text()).trim();
+      told({ reason: said, ...JSON.parse(answer.headers.get("pistreamer-cause")) });
       return answer.status === 401 ? [said, url.origin !== origin, url.searchParams.has("ticket")] : [said];
     }
   } catch {}

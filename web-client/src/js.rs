@@ -38,6 +38,8 @@ pub fn answer(promise: &Promise) -> JsFuture {
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
+    /// Notes the code that a server's message has for its `reason`, by which that is said in other languages.
+    pub fn told(message: &JsValue);
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;
     /// The WebSocket's address for an element's `src`, relative to that script, with what else its query is to say.

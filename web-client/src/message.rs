@@ -7,7 +7,7 @@ use crate::js;
 use crate::steer::Want;
 use js_sys::JSON;
 use pistreamer_protocol::message::{
-    Camera, CameraState, CameraStatus, Hello, Rendition, ServerMessage,
+    Camera, CameraState, CameraStatus, Hello, Reason, Rendition, ServerMessage, Values,
 };
 use wasm_bindgen::JsValue;
 
@@ -41,6 +41,7 @@ pub fn read(text: &str) -> Option<ServerMessage> {
         "error" => ServerMessage::Error {
             code: string(&message, "code")?,
             message: string(&message, "message")?,
+            values: Values::default(),
         },
         _ => ServerMessage::Unknown,
     })
@@ -98,6 +99,8 @@ fn hello(message: &JsValue) -> Option<Hello> {
 }
 
 fn status(message: &JsValue) -> Option<CameraStatus> {
+    // It is said in other languages by its code, where it is shown.
+    js::told(message);
     Some(CameraStatus {
         state: match string(message, "state")?.as_str() {
             "starting" => CameraState::Starting,
@@ -105,7 +108,10 @@ fn status(message: &JsValue) -> Option<CameraStatus> {
             "no-signal" => CameraState::NoSignal,
             _ => CameraState::Unknown,
         },
-        reason: string(message, "reason").unwrap_or_default(),
+        reason: Reason {
+            text: string(message, "reason").unwrap_or_default(),
+            ..Reason::default()
+        },
         since_us: whole(message, "since_us").unwrap_or_default(),
         test_pattern: js::get(message, "test_pattern").as_bool(),
         name: string(message, "name"),

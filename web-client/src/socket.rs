@@ -5,7 +5,7 @@
 use crate::js::{self, Held, Listener};
 use crate::text::words;
 use js_sys::ArrayBuffer;
-use pistreamer_protocol::message::CLOSE_BAD_MESSAGE;
+use pistreamer_protocol::message::{CLOSE_BAD_MESSAGE, CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT};
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
@@ -88,17 +88,21 @@ fn is_refusal(code: u16) -> bool {
     code == 1013 || code >= CLOSE_BAD_MESSAGE
 }
 
-/// A close code in words (RFC 6455 §7.4.1).
+/// A close code in words (RFC 6455 §7.4.1), in the server's own where it has more to say than its code.
 fn explain(code: u16, reason: &str) -> String {
-    if !reason.is_empty() {
-        return reason.to_owned();
-    }
-    match code {
-        1000 | 1005 => String::from(words!("the server ended the stream")),
-        1001 => String::from(words!("the server is shutting down")),
-        1006 => String::from(words!("no connection")),
-        1011 => String::from(words!("the server met an error")),
-        1012 | 1013 => String::from(words!("the server asks to come back later")),
-        code => words!("the server closed with code {code}", code = code),
-    }
+    String::from(match code {
+        CLOSE_BAD_MESSAGE => {
+            words!("the server does not understand this viewer: load the page again")
+        }
+        CLOSE_SIGNED_OUT => words!("signed out"),
+        CLOSE_CAMERA_REMOVED => words!("the camera was removed"),
+        1001 => words!("the server is shutting down"),
+        1013 if !reason.is_empty() => words!("another viewer got this place"),
+        _ if !reason.is_empty() => reason,
+        1000 | 1005 => words!("the server ended the stream"),
+        1006 => words!("no connection"),
+        1011 => words!("the server met an error"),
+        1012 | 1013 => words!("the server asks to come back later"),
+        code => return words!("the server closed with code {code}", code = code),
+    })
 }

@@ -18,6 +18,7 @@ use pistreamer_bench::stats::median;
 use pistreamer_pattern::Picture;
 use pistreamer_picture::{Mended, Rescaler};
 use pistreamer_protocol::jpeg::Orientation;
+use pistreamer_protocol::message::Reason;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -88,10 +89,10 @@ fn turn_jpeg(picture: &Picture, turn: Orientation) -> anyhow::Result<(f64, f64)>
 struct Healthy;
 
 impl Health for Healthy {
-    fn fail(&self, _: &str) -> bool {
+    fn fail(&self, _: &Reason) -> bool {
         false
     }
-    fn mend(&self, _: &str) {}
+    fn mend(&self, _: &Reason) {}
 }
 
 /// Median time to encode in ms, bytes of the JPEG, and median time from the capture until a viewer's task has the frame. The

@@ -1,6 +1,6 @@
 //! The viewer's texts in the language that the browser or the page asks for.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{PATTERN, Server};
 use pistreamer_e2e::site::Site;
@@ -24,12 +24,22 @@ const LOOK: &str = "
 
 /// Opens a page in a browser whose user prefers these languages.
 async fn open<'a>(browser: &'a Browser, url: &str, languages: &str) -> Result<Page<'a>> {
+    open_in("live", browser, url, languages).await
+}
+
+/// The same of a page that comes to be in that state.
+async fn open_in<'a>(
+    state: &str,
+    browser: &'a Browser,
+    url: &str,
+    languages: &str,
+) -> Result<Page<'a>> {
     let page = browser.open("").await?;
     let agent = page.eval("navigator.userAgent").await?;
     let asked = json!({"userAgent": agent, "acceptLanguage": languages});
     page.call("Network.setUserAgentOverride", asked).await?;
     page.call("Page.navigate", json!({"url": url})).await?;
-    page.wait_state("live").await?;
+    page.wait_state(state).await?;
     page.eval(LOOK).await?;
     Ok(page)
 }
@@ -197,6 +207,87 @@ async fn the_language_of_the_page_counts_more_than_the_browsers_and_may_change()
     )
     .await?;
     page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn why_there_is_no_picture_is_said_in_the_browsers_language() -> Result<()> {
+    // Nothing listens there once it is dropped.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let camera = format!("http://{closed}/video");
+    let server = Server::start(&["--source", &camera])?;
+    let browser = Browser::start().await?;
+    let page = open_in("no-signal", &browser, &server.url(), "de-DE,de").await?;
+    let german = format!(
+        "von {closed} können keine Bilder geholt werden: Connection refused (os error 111)"
+    );
+    page.wait_for(&format!("part('notice-text').textContent === '{german}'"))
+        .await?;
+    page.wait_for(&format!(
+        "part('say').textContent === 'Kein Signal: {german}'"
+    ))
+    .await?;
+    page.screenshot("german_no_signal").await?;
+    let shown = page.eval("part('root').textContent").await?;
+    let shown = shown.as_str().unwrap_or_default();
+    ensure!(!shown.contains("cannot fetch"), "{shown}");
+    // Scripts of the page are told the same in each language.
+    let told = page.eval("camera.reason").await?;
+    ensure!(
+        told.as_str()
+            .is_some_and(|told| told.starts_with("cannot fetch pictures from")),
+        "{told}"
+    );
+    page.eval("camera.lang = 'fr'").await?;
+    page.wait_for("part('notice-text').textContent.startsWith('les images de')")
+        .await?;
+    page.eval("camera.lang = 'en'").await?;
+    page.wait_for("part('notice-text').textContent.startsWith('cannot fetch')")
+        .await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn why_a_viewer_is_refused_is_said_in_the_browsers_language() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let url = format!("{}?camera=garden", server.url());
+    let page = open_in("refused", &browser, &url, "es").await?;
+    page.wait_for(
+        "part('notice-text').textContent.startsWith('en este servidor no hay ninguna cámara «garden»; sus cámaras: pattern')",
+    )
+    .await?;
+    let shown = page.eval("part('root').textContent").await?;
+    ensure!(!shown.to_string().contains("there is no camera"), "{shown}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_read_before_the_program_is_there_is_in_the_browsers_language() -> Result<()> {
+    const SEEN: &str = "[...document.querySelectorAll('.fallback p')].filter(p => p.checkVisibility({visibilityProperty: true})).map(p => p.textContent)";
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let blocked = json!({"urls": ["*/viewer.js"]});
+    page.call("Network.setBlockedURLs", blocked).await?;
+    let agent = page.eval("navigator.userAgent").await?;
+    let asked = json!({"userAgent": agent, "acceptLanguage": "de-AT"});
+    page.call("Network.setUserAgentOverride", asked).await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    page.wait_for("document.querySelector('.fallback img')?.naturalWidth > 0")
+        .await?;
+    let seen = page.eval(SEEN).await?;
+    let failed = "Der Viewer läuft in diesem Browser nicht. Dies ist der einfache Stream.";
+    ensure!(seen == json!([failed]), "{seen}");
+    // Where not even the script runs, it is said in all of them.
+    let blocked = json!({"urls": ["*/boot.js"]});
+    page.call("Network.setBlockedURLs", blocked).await?;
+    page.reload().await?;
+    page.wait_for(&format!("{SEEN}.length === 5")).await?;
+    let seen = page.eval(SEEN).await?;
+    ensure!(seen[0] == "Loading the viewer …", "{seen}");
+    page.screenshot("scriptless").await?;
+    Ok(())
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Acting on that belongs to [`super::stream`].
 
 use crate::{SourceError, WEDGED};
+use pistreamer_protocol::message::Cause;
 use std::time::{Duration, Instant};
 
 /// A camera's record with its requests.
@@ -75,7 +76,7 @@ impl Health {
         self.queued = self.queued.saturating_sub(1);
         self.cancelled += 1;
         if self.cancelled > self.most_cancelled {
-            return Err(SourceError::new("the camera cancels every request"));
+            return Err(Cause::RequestsCancelled.into());
         }
         Ok(())
     }
@@ -83,10 +84,8 @@ impl Health {
     /// Fails if the camera has been silent for too long.
     pub(super) fn check(&self, now: Instant) -> Result<(), SourceError> {
         if self.busy() && now.saturating_duration_since(self.sign) > self.patience {
-            return Err(SourceError::new(format!(
-                "the camera has delivered nothing for {} s",
-                self.patience.as_secs()
-            )));
+            let seconds = self.patience.as_secs();
+            return Err(Cause::Silent { seconds }.into());
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::SourceError;
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
 use libcamera::properties::{Location, Model};
+use pistreamer_protocol::message::Cause;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A second manager beside a living one aborts the process, so the first lease makes it and the last one ends it.
@@ -43,8 +44,9 @@ impl Lease {
         if let Some(manager) = &*shared {
             return Ok(Self(Some(Arc::clone(manager))));
         }
-        let manager = CameraManager::new()
-            .map_err(|error| SourceError::new(format!("libcamera does not start: {error}")))?;
+        let manager = CameraManager::new().map_err(|error| Cause::LibcameraNotStarted {
+            error: error.to_string(),
+        })?;
         tracing::debug!(version = manager.version(), "libcamera started");
         Ok(Self(Some(Arc::clone(
             shared.insert(Arc::new(Manager(manager))),
@@ -77,12 +79,11 @@ impl Lease {
         let camera: Camera<'static> = self
             .manager()
             .get(id)
-            .ok_or_else(|| SourceError::new(format!("camera {id} is gone")))?;
-        camera.acquire().map_err(|error| {
-            SourceError::new(format!(
-                "camera {id} cannot be had, perhaps another program uses it: {error}"
-            ))
-        })
+            .ok_or_else(|| Cause::CameraGone { camera: id.into() })?;
+        Ok(camera.acquire().map_err(|error| Cause::CameraTaken {
+            camera: id.into(),
+            error: error.to_string(),
+        })?)
     }
 }
 

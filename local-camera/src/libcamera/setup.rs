@@ -9,6 +9,7 @@ use libcamera::color_space::{ColorSpace, Range};
 use libcamera::geometry::Size;
 use libcamera::stream::StreamRole;
 use pistreamer_protocol::jpeg::Orientation as Turn;
+use pistreamer_protocol::message::Cause;
 
 /// Buffers to ask for: two that the camera fills, and one each for a picture that waits and three that are being encoded.
 /// Cameras give what they can, libcamera's virtual ones four.
@@ -41,12 +42,9 @@ pub(super) fn choose(
             break;
         }
     }
-    let (configuration, picture) = best.ok_or_else(|| {
-        SourceError::new(format!(
-            "camera {} accepts no configuration with {}",
-            camera.id(),
-            pixel_format(format)
-        ))
+    let (configuration, picture) = best.ok_or_else(|| Cause::NoConfiguration {
+        camera: camera.id().into(),
+        format: pixel_format(format).to_string(),
     })?;
     tell_differences(wanted, &configuration, &picture);
     Ok((configuration, picture))
@@ -61,10 +59,11 @@ fn choose_format(camera: &Camera<'_>) -> Result<Format, SourceError> {
         .into_iter()
         .find(|format| offered.contains(&pixel_format(*format)))
         .ok_or_else(|| {
-            SourceError::new(format!(
-                "camera {} offers {offered:?}, none of which can be made a JPEG of: YUV420, NV12, MJPEG or YUYV is needed",
-                camera.id()
-            ))
+            let cause = Cause::NoUsableFormat {
+                camera: camera.id().into(),
+                formats: format!("{offered:?}"),
+            };
+            cause.into()
         })
 }
 
@@ -155,7 +154,8 @@ fn generate(camera: &Camera<'_>) -> Result<CameraConfiguration, SourceError> {
 }
 
 fn no_stream(camera: &Camera<'_>) -> SourceError {
-    SourceError::new(format!("camera {} gives no video", camera.id()))
+    let camera = camera.id().into();
+    Cause::NoVideo { camera }.into()
 }
 
 /// libcamera's orientation, whose names have rotation first and mirroring second.

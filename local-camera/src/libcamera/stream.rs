@@ -17,7 +17,7 @@ use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataStatus};
 use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
-use pistreamer_protocol::message::Control;
+use pistreamer_protocol::message::{Cause, Control};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -74,32 +74,38 @@ impl Running {
         id: &str,
         wanted: &Config,
     ) -> Result<(Self, Opened), SourceError> {
-        let failed = |what: &str, error: io::Error| {
-            SourceError::new(format!("camera {id}: {what} failed: {error}"))
-        };
         let mut camera = lease.acquire(id)?;
         let (mut configuration, picture) = setup::choose(&camera, wanted)?;
         let turn = setup::left_to_turn(wanted.transform, &configuration);
         camera
             .configure(&mut configuration)
-            .map_err(|error| failed("configuring it", error))?;
+            .map_err(|error| Cause::CameraNotConfigured {
+                camera: id.into(),
+                error: error.to_string(),
+            })?;
         let stream = configuration
             .get(0)
             .and_then(|stream| stream.stream())
-            .ok_or_else(|| SourceError::new(format!("camera {id} gives no stream")))?;
+            .ok_or_else(|| Cause::NoVideo { camera: id.into() })?;
         drop(configuration);
 
         let mut allocator = FrameBufferAllocator::new(&camera);
         let buffers = allocator
             .alloc(&stream)
-            .map_err(|error| failed("allocating its buffers", error))?;
+            .map_err(|error| Cause::CameraNotAllocated {
+                camera: id.into(),
+                error: error.to_string(),
+            })?;
         let count = buffers.len();
         let (slots, buffers) = buffers
             .into_iter()
             .enumerate()
             .map(|(number, buffer)| slot(&mut camera, &stream, number, buffer))
             .collect::<Result<(Vec<_>, Vec<_>), _>>()
-            .map_err(|error| failed("preparing its buffers", error))?;
+            .map_err(|error| Cause::CameraNotPrepared {
+                camera: id.into(),
+                error: error.to_string(),
+            })?;
 
         let (sender, events) = sync_channel(2 * count);
         let done = sender.clone();
@@ -149,7 +155,10 @@ impl Running {
         running
             .camera
             .start(controls.as_deref())
-            .map_err(|error| failed("starting it", error))?;
+            .map_err(|error| Cause::CameraNotStarted {
+                camera: id.into(),
+                error: error.to_string(),
+            })?;
         let opened = Opened {
             mode,
             picture,
@@ -253,9 +262,8 @@ impl Running {
             self.controls.tell(request.controls_mut());
             if let Err((request, error)) = self.camera.queue_request(request) {
                 self.slots[number] = Some(request);
-                return Err(SourceError::new(format!(
-                    "the camera takes no requests any more: {error}"
-                )));
+                let error = error.to_string();
+                return Err(Cause::RequestsRefused { error }.into());
             }
             self.idle.pop_front();
             self.pace.queued(now);
@@ -336,7 +344,7 @@ impl Running {
         let cameras = self.lease.count();
         self.cameras = (cameras, now);
         if cameras != before && self.lease.camera(self.camera.id()).is_none() {
-            return Err(SourceError::new("the camera was unplugged"));
+            return Err(Cause::Unplugged.into());
         }
         Ok(())
     }

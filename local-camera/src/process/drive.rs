@@ -3,7 +3,7 @@
 use super::{News, Order, SIGN, Socket, VERSION};
 use crate::libcamera::{Home, Opened, Owner, capture, list};
 use crate::{Filled, Mode, SourceError};
-use pistreamer_protocol::message::{Control, ControlValues};
+use pistreamer_protocol::message::{Cause, Control, ControlValues};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::fmt::{self, Write as _};
 use std::io;
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
         }
     };
     if let Err(error) = done {
-        socket.send(&News::Failed(error.to_string()));
+        socket.send(&News::Failed(error.0));
     }
     ExitCode::SUCCESS
 }
@@ -173,7 +173,9 @@ impl Owner for Server {
     }
 
     fn open(&self, opened: Opened) -> Result<(), SourceError> {
-        let failed = |error| SourceError::new(format!("cannot hand its buffers over: {error}"));
+        let failed = |error: io::Error| Cause::BuffersNotHandedOver {
+            error: error.to_string(),
+        };
         self.state().home = Some(opened.home);
         for buffer in opened.buffers {
             self.socket
@@ -185,7 +187,7 @@ impl Owner for Server {
             picture: opened.picture,
             turn: opened.turn,
         };
-        self.socket.send_with(&open, &[]).map_err(failed)
+        Ok(self.socket.send_with(&open, &[]).map_err(failed)?)
     }
 
     fn mode(&self, mode: &Mode) {

@@ -11,12 +11,12 @@ pub use socket::Socket;
 
 use crate::{CameraDescription, Config, Filled, Mode, Picture, Place};
 use pistreamer_protocol::jpeg::Orientation;
-use pistreamer_protocol::message::{Control, ControlValues};
+use pistreamer_protocol::message::{Control, ControlValues, Reason};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Both ends are of one package, and have the same.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
 
 /// How often a process whose camera runs says something, at least.
 pub const SIGN: Duration = Duration::from_secs(1);
@@ -86,5 +86,5 @@ pub enum News {
     /// The camera's thread is not stuck.
     Alive,
     /// Why the camera, or the listing, has ended.
-    Failed(String),
+    Failed(Reason),
 }

@@ -35,6 +35,7 @@ use crate::util::log_throttle::ConnectionThrottle;
 use book::Book;
 use held::Held;
 use passwords::Passwords;
+use pistreamer_protocol::message::Cause;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,27 +105,37 @@ pub enum Credential {
 }
 
 /// Why a client is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// No credential came.
-    #[error("this camera needs an access key")]
     Nothing,
     /// The key or password is wrong.
-    #[error("this access key is wrong")]
     Wrong,
     /// Too many wrong ones came from that address, or for that name.
-    #[error("too many wrong keys came from this address or for this name: try again in {} s", .0.as_secs().max(1))]
     Throttled(Duration),
     /// The one-time code is none, too old, or used up.
-    #[error(
-        "this link was used already or is older than {} minutes: run `{}` for a new one",
-        CODE.as_secs() / 60,
-        crate::called::command_for_anyone("key")
-    )]
     UsedUp,
     /// The session or ticket is over, or its key was changed.
-    #[error("this session is over")]
     Expired,
+}
+
+impl Refused {
+    /// What the client is told, with what to do.
+    pub fn cause(&self) -> Cause {
+        let command = crate::called::command_for_anyone("key");
+        match self {
+            Self::Nothing => Cause::NeedsKey { command },
+            Self::Wrong => Cause::KeyWrong { command },
+            Self::Throttled(wait) => Cause::TooManyWrong {
+                seconds: wait.as_secs().max(1),
+            },
+            Self::UsedUp => Cause::CodeUsedUp {
+                minutes: CODE.as_secs() / 60,
+                command,
+            },
+            Self::Expired => Cause::SessionOver { command },
+        }
+    }
 }
 
 impl Access {

@@ -7,6 +7,7 @@ use crate::encode::{self, Pool};
 use crate::hub::Feed;
 use crate::source::{Mode, RawFrame, Report, Sink};
 use crate::util::log_throttle::ConnectionThrottle;
+use pistreamer_protocol::message::Reason;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -74,7 +75,7 @@ pub(super) struct Encoding {
 }
 
 impl encode::Health for Encoding {
-    fn fail(&self, reason: &str) -> bool {
+    fn fail(&self, reason: &Reason) -> bool {
         let is_shown = self.state.fail(reason);
         if is_shown {
             self.feed.forget();
@@ -82,7 +83,7 @@ impl encode::Health for Encoding {
         is_shown
     }
 
-    fn mend(&self, reason: &str) {
+    fn mend(&self, reason: &Reason) {
         self.state.mend(reason);
     }
 }
@@ -142,7 +143,7 @@ mod tests {
         };
         assert_eq!([arrive(), arrive()], [7, 7]);
         assert_eq!(view.newer().unwrap().seq, 7);
-        assert!(encoding.fail("no memory"));
+        assert!(encoding.fail(&"no memory".into()));
         assert!(view.newer().is_none());
         assert_eq!(arrive(), 8);
         assert_eq!(view.newer().unwrap().seq, 8);

@@ -453,7 +453,7 @@ mod tests {
         fn frame(&self, _: RawFrame) {}
         fn again(&self, _: RawFrame) {}
         fn report(&self, report: Report<'_>) {
-            if report == Report::Lost("the picture") {
+            if matches!(report, Report::Lost(reason) if reason.text == "the picture") {
                 self.1.send(()).unwrap();
                 self.2.lock().unwrap().recv().unwrap();
                 let picture = hub::Frame::new(1, 1, (320, 240), Bytes::new());

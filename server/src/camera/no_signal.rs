@@ -95,7 +95,7 @@ fn words(camera: &Camera) -> Option<Words> {
         } else {
             camera.id().to_string()
         },
-        reason: state.reason,
+        reason: state.reason.text,
         since,
     })
 }
@@ -113,7 +113,7 @@ mod tests {
             quality: 80,
         };
         let camera = Camera::idle("c0", config).unwrap();
-        camera.report(&Report::Lost(reason));
+        camera.report(&Report::Lost(&reason.into()));
         camera
     }
 
@@ -150,7 +150,7 @@ mod tests {
         let first = camera.no_signal().await.unwrap();
         for number in 1..100 {
             let reason = format!("reason {number}");
-            camera.report(&Report::Lost(&reason));
+            camera.report(&Report::Lost(&reason.into()));
             assert!(Arc::ptr_eq(&camera.no_signal().await.unwrap(), &first));
         }
         tokio::time::advance(NO_SIGNAL_INTERVAL).await;

@@ -4,7 +4,9 @@
 
 use crate::source::Report;
 use crate::util::clock::{self, Moment};
-use pistreamer_protocol::message::{self, CameraStatus, Control, ControlValues, Hello, Mode};
+use pistreamer_protocol::message::{
+    self, CameraStatus, Control, ControlValues, Hello, Mode, Reason,
+};
 use pistreamer_protocol::{VERSION, WireFormat};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -16,8 +18,8 @@ pub(crate) use message::CameraState as Phase;
 pub struct CameraState {
     /// Whether it delivers.
     pub phase: Phase,
-    /// Why not, for people; empty where there is nothing to explain.
-    pub reason: String,
+    /// Why not; empty where there is nothing to explain.
+    pub reason: Reason,
     /// Unix time in µs of the last change of phase or reason.
     pub since_us: u64,
     /// Size and rate of its pictures; zeros until its source is open.
@@ -84,9 +86,9 @@ impl CameraState {
         self
     }
 
-    fn turn(&mut self, phase: Phase, reason: &str) {
+    fn turn(&mut self, phase: Phase, reason: &Reason) {
         self.phase = phase;
-        self.reason = reason.into();
+        self.reason.clone_from(reason);
         self.since_us = clock::now_us();
     }
 }
@@ -195,9 +197,9 @@ impl StateCell {
         })
     }
 
-    fn turn(&self, phase: Phase, reason: &str) {
+    fn turn(&self, phase: Phase, reason: &Reason) {
         self.change(|state| {
-            if state.phase != phase || state.reason != reason {
+            if state.phase != phase || state.reason != *reason {
                 state.turn(phase, reason);
             }
         });
@@ -210,7 +212,7 @@ impl StateCell {
         self.change(|state| {
             state.name = names.shown().into();
             if starts && (state.phase != Phase::Starting || !state.reason.is_empty()) {
-                state.turn(Phase::Starting, "");
+                state.turn(Phase::Starting, &Reason::default());
             }
         });
     }
@@ -258,7 +260,7 @@ impl StateCell {
                 };
                 self.change(|state| {
                     if state.phase != Phase::Live {
-                        state.turn(Phase::Live, "");
+                        state.turn(Phase::Live, &Reason::default());
                     }
                     state.mode = mode;
                 });
@@ -298,7 +300,7 @@ impl StateCell {
 
     /// Notes that nothing can be encoded. Ignored unless the camera is live: the source's own reason is the better one.
     /// Returns true if this reason is shown.
-    pub(super) fn fail(&self, reason: &str) -> bool {
+    pub(super) fn fail(&self, reason: &Reason) -> bool {
         self.change(|state| {
             if state.phase == Phase::Live {
                 state.turn(Phase::NoSignal, reason);
@@ -307,16 +309,16 @@ impl StateCell {
     }
 
     /// Notes that encoding works again after it failed for that reason.
-    pub(super) fn mend(&self, reason: &str) {
-        self.leave(reason, Phase::Live, "");
+    pub(super) fn mend(&self, reason: &Reason) {
+        self.leave(reason, Phase::Live, &Reason::default());
     }
 
     /// Notes that there is no picture for a reason that the source cannot know. Returns phase and reason of before, unless
     /// this one is shown already.
-    pub(super) fn enter(&self, reason: &str) -> Option<(Phase, String)> {
+    pub(super) fn enter(&self, reason: &Reason) -> Option<(Phase, Reason)> {
         let mut before = None;
         self.change(|state| {
-            if state.phase != Phase::NoSignal || state.reason != reason {
+            if state.phase != Phase::NoSignal || state.reason != *reason {
                 before = Some((state.phase, state.reason.clone()));
                 state.turn(Phase::NoSignal, reason);
             }
@@ -325,9 +327,9 @@ impl StateCell {
     }
 
     /// Notes that this reason is gone, unless the source has said something else since.
-    pub(super) fn leave(&self, reason: &str, phase: Phase, its_reason: &str) {
+    pub(super) fn leave(&self, reason: &Reason, phase: Phase, its_reason: &Reason) {
         self.change(|state| {
-            if state.phase == Phase::NoSignal && state.reason == reason {
+            if state.phase == Phase::NoSignal && state.reason == *reason {
                 state.turn(phase, its_reason);
             }
         });

@@ -4,6 +4,7 @@
 
 use super::{Camera, Phase, Registry};
 use crate::source::WEDGED;
+use pistreamer_protocol::message::{Cause, Reason};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -14,13 +15,9 @@ pub(crate) const STUCK: Duration = WEDGED.saturating_mul(4);
 /// How often the drivers are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What viewers and status are told.
-const REASON: &str =
-    "the camera's driver hangs: restart pistreamer, or the machine where that does not help";
-
 /// What the camera's state was before; `None` while its driver is not stuck.
 #[derive(Debug, Default)]
-pub(super) struct Before(Mutex<Option<(Phase, String)>>);
+pub(super) struct Before(Mutex<Option<(Phase, Reason)>>);
 
 impl Camera {
     /// Returns true if its thread has been in a driver's call for longer than that.
@@ -35,12 +32,13 @@ impl Camera {
         let before = self.0.before_stuck.0.lock();
         let mut before = before.unwrap_or_else(PoisonError::into_inner);
         let (state, id) = (&self.0.state, self.id());
+        let stuck = Cause::DriverHangs.into();
         if !self.is_stuck(bound) {
             if let Some((phase, reason)) = before.take() {
                 tracing::info!(camera = %id, "the call of the camera's driver has returned");
-                state.leave(REASON, phase, &reason);
+                state.leave(&stuck, phase, &reason);
             }
-        } else if let Some(state) = state.enter(REASON) {
+        } else if let Some(state) = state.enter(&stuck) {
             self.feed().forget();
             if before.replace(state).is_none() {
                 tracing::error!(
@@ -146,13 +144,13 @@ mod tests {
         door_is_back.send(()).unwrap();
         calls_of_door.recv().unwrap();
         assert!(!cameras.are_stuck(Duration::ZERO));
-        assert_eq!(state("door"), (Phase::Live, String::new()));
+        assert_eq!(state("door"), (Phase::Live, Reason::default()));
         for _ in 0..2 {
-            assert_eq!(state("yard"), (Phase::NoSignal, REASON.into()));
+            assert_eq!(state("yard"), (Phase::NoSignal, Cause::DriverHangs.into()));
         }
         yard_is_back.send(()).unwrap();
         calls_of_yard.recv().unwrap();
-        assert_eq!(state("yard"), (Phase::Live, String::new()));
+        assert_eq!(state("yard"), (Phase::Live, Reason::default()));
         cameras.end();
     }
 }

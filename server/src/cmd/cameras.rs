@@ -28,7 +28,7 @@ fn listing() -> Result<String, SourceError> {
             Some(Ok(cameras)) => (modules(cameras), no_camera().to_string()),
             Some(Err(error)) if webcams.is_empty() => return Err(error),
             Some(Err(error)) => (Vec::new(), error.to_string()),
-            None => (Vec::new(), not_built()),
+            None => (Vec::new(), not_built().to_string()),
         };
     let mut text = of_libcamera(&modules);
     for webcam in &webcams {

@@ -19,6 +19,7 @@ use crate::source::Pauses;
 use pistreamer_picture::TurnError;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::jpeg::JpegError;
+use pistreamer_protocol::message::Reason;
 
 /// How frames are encoded. Sizes and qualities come from the feed's plan.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +48,7 @@ enum FrameError {
 /// Receives whether encoding works.
 pub trait Health: Send + Sync {
     /// Encoding fails, with the reason. Returns true if this reason is shown.
-    fn fail(&self, reason: &str) -> bool;
+    fn fail(&self, reason: &Reason) -> bool;
     /// Encoding works again, after it failed for that reason.
-    fn mend(&self, reason: &str);
+    fn mend(&self, reason: &Reason);
 }

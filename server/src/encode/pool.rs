@@ -9,6 +9,7 @@ use super::{Config, FrameError, Health};
 use crate::hub::{Feed, Rendition};
 use crate::source::{Image, Pauses, RawFrame};
 use crate::util::panics;
+use pistreamer_protocol::message::{Cause, Reason};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,7 +30,7 @@ struct Shared {
     /// Panics since the last frame that was encoded.
     panics: AtomicU32,
     /// What the camera is said to fail for.
-    failure: Mutex<String>,
+    failure: Mutex<Reason>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -83,7 +84,7 @@ impl Pool {
         }
         if self.shared.goes_on_whole(&frame) {
             if let Err(panic) = self.shared.handle(frame, &mut Tools::default()) {
-                self.shared.panicked(&panic);
+                self.shared.panicked(panic);
             }
             return;
         }
@@ -147,7 +148,7 @@ impl Shared {
                 Err(panic) => {
                     // Whatever the panic left them in.
                     tools = Tools::default();
-                    self.panicked(&panic);
+                    self.panicked(panic);
                     self.rest(backoff.pause(fastrand::f64()));
                 }
             }
@@ -157,8 +158,8 @@ impl Shared {
     /// Encodes and publishes a frame, or counts it as broken.
     ///
     /// # Errors
-    /// Where that panicked.
-    fn handle(&self, frame: RawFrame, tools: &mut Tools) -> Result<(), FrameError> {
+    /// What it says where that panicked.
+    fn handle(&self, frame: RawFrame, tools: &mut Tools) -> Result<(), String> {
         let counters = &self.feed().counters;
         let encoded = panics::caught(|| self.maker.make(frame, tools));
         let error = match encoded.unwrap_or_else(|panic| Err(FrameError::Panic(panic))) {
@@ -177,16 +178,16 @@ impl Shared {
             tracing::warn!(camera, times, "a picture cannot be used: {error}");
         }
         match error {
-            FrameError::Panic(_) => Err(error),
+            FrameError::Panic(panic) => Err(panic),
             _ => Ok(()),
         }
     }
 
     /// One panic costs one frame. Where nothing can be encoded between two, the camera has no picture to show.
-    fn panicked(&self, panic: &FrameError) {
+    fn panicked(&self, panic: String) {
         if self.panics.fetch_add(1, Ordering::Relaxed) > 0 {
             let mut failure = self.failure();
-            let reason = panic.to_string();
+            let reason = Cause::EncoderBug { panic }.into();
             if self.health.fail(&reason) {
                 *failure = reason;
             }
@@ -206,7 +207,7 @@ impl Shared {
         }
     }
 
-    fn failure(&self) -> MutexGuard<'_, String> {
+    fn failure(&self) -> MutexGuard<'_, Reason> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -221,20 +222,22 @@ mod tests {
 
     /// Why the camera fails, while it does.
     #[derive(Default)]
-    struct Failing(Mutex<Option<String>>);
+    struct Failing(Mutex<Option<Reason>>);
 
     impl Failing {
         fn why(&self) -> Option<String> {
-            self.0.lock().unwrap().clone()
+            let reason = self.0.lock().unwrap();
+            reason.as_ref().map(Reason::to_string)
         }
     }
 
     impl Health for Failing {
-        fn fail(&self, reason: &str) -> bool {
-            self.0.lock().unwrap().replace(reason.into()).is_none()
+        fn fail(&self, reason: &Reason) -> bool {
+            let before = self.0.lock().unwrap().replace(reason.clone());
+            before.is_none()
         }
-        fn mend(&self, reason: &str) {
-            assert_eq!(self.0.lock().unwrap().take().as_deref(), Some(reason));
+        fn mend(&self, reason: &Reason) {
+            assert_eq!(self.0.lock().unwrap().take().as_ref(), Some(reason));
         }
     }
 

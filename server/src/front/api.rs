@@ -90,7 +90,9 @@ fn describe(camera: &Camera) -> Value {
         "source": state.source,
         "test_pattern": state.test_pattern,
         "state": state.phase,
-        "reason": state.reason,
+        "reason": state.reason.text,
+        "cause": state.reason.cause,
+        "values": state.reason.values,
         "since_us": state.since_us,
         "width": state.mode.width,
         "height": state.mode.height,
@@ -175,7 +177,7 @@ fn ailment(camera: &Camera, ahead: Duration) -> Option<String> {
         let reason = if state.reason.is_empty() {
             "not open yet"
         } else {
-            &state.reason
+            &state.reason.text
         };
         return Some(format!("camera {id}: {reason}"));
     }

@@ -101,7 +101,7 @@ pub(super) async fn snapshot(
         let reason = if state.reason.is_empty() {
             "no frame came in time"
         } else {
-            &state.reason
+            &state.reason.text
         };
         return refusal(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -51,10 +51,13 @@ use crate::via::Via;
 use axum::Router;
 use axum::extract::{self, DefaultBodyLimit, Request};
 use axum::handler::Handler;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::{Cause, Reason};
+use pistreamer_protocol::text;
 use place::{Full, Place};
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,7 +130,7 @@ fn seat(
 
 /// Why there is no place.
 fn no_place(full: Full) -> Response {
-    refusal(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
+    refused(StatusCode::SERVICE_UNAVAILABLE, full.cause())
 }
 
 /// Done when a viewer has to be disconnected.
@@ -207,4 +210,36 @@ fn refusal(status: StatusCode, text: impl Into<String>) -> Response {
         text,
     )
         .into_response()
+}
+
+/// The cause of a refusal and its values, as JSON, for viewers that say it in other languages.
+const CAUSE: HeaderName = HeaderName::from_static("pistreamer-cause");
+
+/// The same with a code.
+fn refused(status: StatusCode, cause: Cause) -> Response {
+    let mut response = refusal(status, text::escaped(&cause.to_string()));
+    let reason = Reason {
+        text: String::new(),
+        ..cause.into()
+    };
+    let json = serde_json::to_string(&reason).unwrap_or_default();
+    // Headers are ASCII.
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
+        }
+    }
+    let headers = response.headers_mut();
+    if let Ok(cause) = HeaderValue::from_str(&ascii) {
+        headers.insert(CAUSE, cause);
+        let readable = HeaderValue::from_name(CAUSE);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
+    }
+    response
 }

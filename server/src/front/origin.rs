@@ -5,12 +5,13 @@
 
 use super::peer::Secure;
 use super::query::Query;
-use super::{METHODS, State, refusal};
+use super::{METHODS, State, refusal, refused};
 use crate::util::log_throttle::{EventThrottle, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use pistreamer_protocol::message::Cause;
 use std::sync::Arc;
 
 /// Other origins whose pages may use the cameras, such as `https://home.example:8123`.
@@ -211,17 +212,13 @@ pub(super) async fn check(
             let (origin, path) = (short(text), short(request.uri().path()));
             tracing::warn!(origin, path, times, "refused a page of another origin");
         }
-        let text = if text == "null" {
-            "a page that was opened from a file, or in a sandboxed frame without allow-same-origin, may not use this \
-             camera: serve it from an address that --allow-origin can name"
-                .into()
+        let cause = if text == "null" {
+            Cause::PageWithoutAddress
         } else {
-            format!(
-                "pages of {text} may not use this camera: start pistreamer with --allow-origin {text} to let them"
-            )
+            Cause::PageNotAllowed { page: text.into() }
         };
         // The page may read this much: its viewer shows why there is no picture.
-        return readable(refusal(StatusCode::FORBIDDEN, text), origin);
+        return readable(refused(StatusCode::FORBIDDEN, cause), origin);
     }
     let preflight = request.method() == Method::OPTIONS;
     let mut response = readable(next.run(request).await, origin);

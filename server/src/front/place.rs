@@ -6,6 +6,7 @@ use super::crowd::{Crowd, Guest, Member};
 use super::shares::{Claim, Credential, Own};
 use crate::access::{Grant, Role, Via, neighbourhood};
 use crate::session::Viewer;
+use pistreamer_protocol::message::Cause;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,22 +32,48 @@ pub(super) struct Place {
 pub(super) struct Busy(Arc<Place>);
 
 /// Why there is no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
-    #[error(
-        "all {0} connections that this server takes are in use{1}: close some, or start it with more --max-connections"
-    )]
+    /// As many connections as may be.
     Connections(usize, Own),
-    #[error(
-        "all {0} viewers that this server takes are looking{1}: close one, or start it with more --max-viewers"
-    )]
+    /// As many viewers as may be.
     Viewers(usize, Own),
-    #[error(
-        "all {0} connections that one address may have are in use: close some, or start it with more --max-per-address"
-    )]
+    /// As many connections from one address as may be.
     Address(usize),
-    #[error("this connection's place went to another one")]
+    /// The place went to another connection.
     Evicted,
+}
+
+impl Full {
+    /// What the client is told.
+    pub(super) fn cause(self) -> Cause {
+        match self {
+            Self::Connections(most, own) => {
+                let (most, address) = (most as u64, own.address as u64);
+                match own.credential.map(|of_key| of_key as u64) {
+                    Some(credential) => Cause::AllConnectionsOfKey {
+                        most,
+                        credential,
+                        address,
+                    },
+                    None => Cause::AllConnections { most, address },
+                }
+            }
+            Self::Viewers(most, own) => {
+                let (most, address) = (most as u64, own.address as u64);
+                match own.credential.map(|of_key| of_key as u64) {
+                    Some(credential) => Cause::AllViewersOfKey {
+                        most,
+                        credential,
+                        address,
+                    },
+                    None => Cause::AllViewers { most, address },
+                }
+            }
+            Self::Address(most) => Cause::AllOfAddress { most: most as u64 },
+            Self::Evicted => Cause::Evicted,
+        }
+    }
 }
 
 impl Claim {

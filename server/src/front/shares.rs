@@ -4,7 +4,6 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt::{self, Display, Formatter};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,19 +15,6 @@ pub(super) struct Own {
     pub credential: Option<usize>,
     /// Of these, from the same address.
     pub address: usize,
-}
-
-impl Display for Own {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let address = self.address;
-        match self.credential {
-            Some(credential) => write!(
-                formatter,
-                ", {credential} of them with the same key or ticket as you, and {address} of those from your address"
-            ),
-            None => write!(formatter, ", {address} of them from your address"),
-        }
-    }
 }
 
 /// What let a client in: tickets count apart from the key that they were made with.

@@ -5,7 +5,7 @@ use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
-use super::{State, no_place, refusal, seat, stop};
+use super::{State, no_place, refusal, refused, seat, stop};
 use crate::session::{self, Link};
 use crate::util::handover::near;
 use axum::extract::{self, Extension, Request};
@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pistreamer_protocol::WireFormat;
+use pistreamer_protocol::message::Cause;
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
@@ -107,11 +108,7 @@ pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Respons
 
 /// The refusal of a relay that would get this server's own pictures back.
 fn own_relay() -> Response {
-    refusal(
-        StatusCode::LOOP_DETECTED,
-        "a camera would show itself: its source names the server that it belongs to, or one that gets its pictures from \
-         there; give it the address of another server",
-    )
+    refused(StatusCode::LOOP_DETECTED, Cause::Circle)
 }
 
 /// The answer to the viewer's key, the wire format, and whether the viewer offered any as a subprotocol. Only then one is

@@ -6,12 +6,13 @@
 use super::origin::{FORWARDED_HOST, forwarded_hosts, is_plain, without_port};
 use super::peer::{Peer, Secure};
 use super::place::Place;
-use super::{State, refusal};
+use super::{State, refusal, refused};
 use crate::util::log_throttle::{EventThrottle, short};
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::Cause;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -133,12 +134,8 @@ pub(super) async fn identify(
         if let Some(times) = REFUSED.again() {
             tracing::warn!(host = name, times, "refused a request for another host");
         }
-        return refusal(
-            StatusCode::MISDIRECTED_REQUEST,
-            format!(
-                "this server does not go by the name {name:?}: start pistreamer with --host {name} if it should"
-            ),
-        );
+        let name = name.into();
+        return refused(StatusCode::MISDIRECTED_REQUEST, Cause::HostUnknown { name });
     }
     let mut secure = request.extensions().get().copied().unwrap_or(Secure(false));
     if state.proxies.contains(&peer.ip().to_canonical()) {

@@ -3,7 +3,7 @@
 use super::link::Link;
 use pistreamer_client::violation;
 use pistreamer_protocol::message::{
-    self, CLOSE_BAD_MESSAGE, CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT, ServerMessage,
+    self, CLOSE_BAD_MESSAGE, CLOSE_CAMERA_REMOVED, CLOSE_SIGNED_OUT, Cause, ServerMessage,
 };
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -107,20 +107,19 @@ pub(super) async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Li
         if !matches!(timeout(patience, link.finish()).await, Ok(Ok(()))) {
             return false;
         }
-        let code = match end {
+        let cause = match end {
             End::Violation(error) => {
                 link.reproach(error).await;
                 return true;
             }
-            End::BadMessage(_) => Some("bad-message"),
-            End::Removed => Some("camera-removed"),
+            End::BadMessage(error) => Some(Cause::BadMessage {
+                problem: error.problem.clone(),
+            }),
+            End::Removed => Some(Cause::CameraRemoved),
             _ => None,
         };
-        if let Some(code) = code {
-            let error = ServerMessage::Error {
-                code: code.into(),
-                message: end.to_string(),
-            };
+        if let Some(cause) = cause {
+            let error = ServerMessage::error(cause);
             if link.say(Message::text(error.to_json())).is_err() {
                 return false;
             }

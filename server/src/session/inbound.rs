@@ -6,7 +6,7 @@ use super::{End, Session};
 use crate::camera::Subscription;
 use crate::hub::Limits;
 use crate::util::clock;
-use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
+use pistreamer_protocol::message::{ServerMessage, Values, ViewerMessage};
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -82,6 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     Err(error) => self.say(ServerMessage::Error {
                         code: error.code().into(),
                         message: error.to_string(),
+                        values: Values::default(),
                     })?,
                 }
             }

@@ -225,7 +225,7 @@ async fn of_many_states_while_a_frame_is_stuck_the_newest_is_told() {
     let mut stage = Stage::stuck().await;
     for number in 0..100 {
         let reason = format!("reason {number}");
-        stage.camera.report(&Report::Lost(&reason));
+        stage.camera.report(&Report::Lost(&reason.into()));
         sleep(Duration::from_millis(1)).await;
     }
     let came = stage.rest().await;

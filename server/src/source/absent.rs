@@ -3,7 +3,7 @@
 //! Noticing that the file is there belongs to [`crate::config`], which makes another [`super::Spec`] then.
 
 use super::{Port, Source, SourceError};
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Cause};
 
 /// A camera without its secret.
 pub(super) struct Absent {
@@ -32,6 +32,7 @@ impl Source for Absent {
     }
 
     fn run(&mut self, _: &Port) -> Result<(), SourceError> {
-        Err(SourceError::new(&self.why))
+        let problem = self.why.clone();
+        Err(Cause::SecretMissing { problem }.into())
     }
 }

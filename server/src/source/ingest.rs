@@ -7,7 +7,7 @@ use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Port, Source, SourceError};
 use crate::util::handover::publishing;
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Cause};
 use std::sync::Arc;
 
 /// What is pushed to `/ingest`.
@@ -77,7 +77,7 @@ impl Source for IngestSource {
         publishing(|| {
             // Reported under the lock, so that a pusher that learns of it finds the slot free.
             let mut state = self.slot.state();
-            intake.lost("nobody pushes pictures to /ingest yet");
+            intake.lost(Cause::NothingPushed);
             state.intake = Some((intake, port.demand().clone()));
         });
         let result = remote::run(port, std::future::pending());

@@ -1,10 +1,12 @@
 //! Why this build captures from no camera of this machine, and what to do about it.
 
+use pistreamer_protocol::message::Cause;
+
 /// The oldest libcamera whose interface is known, as `./dev` has it too.
 const LEAST_LIBCAMERA: &str = "0.4";
 
 /// Why a build without libcamera captures from no camera, and what to do about it.
-pub(crate) fn not_built() -> String {
+pub(crate) fn not_built() -> Cause {
     let asked = std::process::Command::new("apt-cache")
         .args(["policy", "libcamera-dev"])
         .env("LC_ALL", "C")
@@ -22,26 +24,22 @@ fn offered(policy: &str) -> Option<&str> {
     (version != "(none)").then_some(version)
 }
 
-fn explain(offered: Option<&str>) -> String {
+fn explain(offered: Option<&str>) -> Cause {
     let numbers = |version: &str| -> Vec<u32> {
         let parts = version.split(|c: char| !c.is_ascii_digit());
         parts.take(2).filter_map(|part| part.parse().ok()).collect()
     };
-    let what = "this pistreamer was built without libcamera";
+    let least = LEAST_LIBCAMERA.into();
     match offered {
         Some(version) if numbers(version) >= numbers(LEAST_LIBCAMERA) => {
-            format!(
-                "{what}: install libcamera-dev, of which this system has {version}, and build it again with ./dev build"
-            )
+            let version = version.into();
+            Cause::BuiltWithoutInstallable { version }
         }
-        Some(version) => format!(
-            "{what}, which has to be {LEAST_LIBCAMERA} or newer, and this system has {version}: a camera of this machine \
-             needs Raspberry Pi OS or Debian 13, and ./dev build there"
-        ),
-        None => format!(
-            "{what}: install libcamera {LEAST_LIBCAMERA} or newer with its headers, as Raspberry Pi OS and Debian 13 have it \
-             in libcamera-dev, and build it again with ./dev build"
-        ),
+        Some(version) => {
+            let version = version.into();
+            Cause::BuiltWithoutTooOld { least, version }
+        }
+        None => Cause::BuiltWithout { least },
     }
 }
 
@@ -56,19 +54,19 @@ mod tests {
                 "libcamera-dev:\n  Installed: (none)\n  Candidate: {candidate}\n  Version table:\n"
             )
         };
-        let bookworm = explain(offered(&policy("0.0.3-6")));
+        let bookworm = explain(offered(&policy("0.0.3-6"))).to_string();
         assert!(
             bookworm.contains("0.4 or newer") && bookworm.contains("this system has 0.0.3-6"),
             "{bookworm}"
         );
         assert!(!bookworm.contains("install libcamera-dev"), "{bookworm}");
         for enough in ["0.4.0-7", "1:0.5.2+rpt20250903-1", "0.10.0-1", "1.0-1"] {
-            let text = explain(offered(&policy(enough)));
+            let text = explain(offered(&policy(enough))).to_string();
             assert!(text.contains("install libcamera-dev"), "{text}");
         }
         for unknown in [policy("(none)"), String::new()] {
             assert_eq!(offered(&unknown), None);
         }
-        assert!(explain(None).contains("0.4 or newer"));
+        assert!(explain(None).to_string().contains("0.4 or newer"));
     }
 }

@@ -4,6 +4,7 @@
 
 use super::SourceError;
 use crate::demand::Demand;
+use pistreamer_protocol::message::Cause;
 use std::time::{Duration, Instant};
 
 /// Holds a source back until the next frame is due and wanted.
@@ -60,9 +61,7 @@ pub(super) fn rate(fps: f64) -> Result<f64, SourceError> {
     if fps > 0.0 && fps <= FASTEST {
         return Ok(fps);
     }
-    Err(SourceError::new(format!(
-        "{fps} frames per second cannot be kept; give more than 0 and at most {FASTEST}"
-    )))
+    Err(Cause::RateImpossible { fps, most: FASTEST }.into())
 }
 
 /// Highest rate, in frames per second.

@@ -10,7 +10,7 @@ use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{JpegError, Orientation};
-use pistreamer_protocol::message::{Control, ControlValues};
+use pistreamer_protocol::message::{Control, ControlValues, Reason};
 use pistreamer_protocol::text;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,9 +34,9 @@ pub enum Report<'a> {
     /// The device is open and delivers in this mode.
     Open(&'a Mode),
     /// The device has stopped delivering, with the reason.
-    Lost(&'a str),
+    Lost(&'a Reason),
     /// The device is being opened or made anew, as another server tells it.
-    Starting(&'a str),
+    Starting(&'a Reason),
     /// A broken picture was dropped, with the reason.
     Broken(&'a str),
     /// The camera's name, as another server tells it.
@@ -273,14 +273,14 @@ impl Port {
         }));
     }
 
-    /// Reports that the device has stopped delivering. The reason is cut to what is fit to be shown.
-    pub fn lost(&self, reason: &str) {
-        self.report(Report::Lost(&text::plain(reason)));
+    /// Reports that the device has stopped delivering.
+    pub fn lost(&self, reason: impl Into<Reason>) {
+        self.report(Report::Lost(&reason.into()));
     }
 
     /// Reports that the device is being opened at the server that captures the pictures.
-    pub fn starting(&self, reason: &str) {
-        self.report(Report::Starting(&text::plain(reason)));
+    pub fn starting(&self, reason: impl Into<Reason>) {
+        self.report(Report::Starting(&reason.into()));
     }
 
     /// Reports the camera's name, as the server that captures the pictures tells it. Until then it is that of

@@ -2,17 +2,14 @@
 //!
 //! HTTP, WebSocket and permissions belong to `front`.
 
-use super::remote::{self, Intake};
+use super::remote::{self, End, Intake};
 use crate::demand::Demand;
 use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::JpegError;
-use pistreamer_protocol::message::CameraStatus;
+use pistreamer_protocol::message::{CameraStatus, Cause};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// The other camera in reasons.
-const PUSHER: &str = "the pusher's camera";
 
 /// The slot. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -89,8 +86,8 @@ impl PushSession {
     }
 
     /// Reports a message without a whole JPEG.
-    pub fn left_out(&mut self, reason: &str) {
-        self.intake().left_out(PUSHER, reason);
+    pub fn left_out(&mut self, problem: &str) {
+        self.intake().left_out(End::Pusher, problem);
     }
 
     /// Notes that the pusher is about to send again.
@@ -100,7 +97,7 @@ impl PushSession {
 
     /// Passes on the state of the pusher's camera.
     pub fn status(&mut self, status: &CameraStatus) {
-        self.intake().follow(status, PUSHER);
+        self.intake().follow(status, End::Pusher);
     }
 
     /// Returns true if a picture has arrived since the camera was lost.
@@ -138,7 +135,7 @@ impl Drop for PushSession {
             if !self.demand.stopping()
                 && let Some(mut intake) = left.take()
             {
-                intake.lost("whoever pushed pictures left; waiting for the next");
+                intake.lost(Cause::PusherLeft);
                 state.intake = Some((intake, self.demand.clone()));
             }
         });

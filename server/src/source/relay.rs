@@ -2,13 +2,13 @@
 //!
 //! The connection is the business of `pistreamer_client`.
 
-use super::remote::{self, Intake};
+use super::remote::{self, End, Intake};
 use super::spec::{Ends, Entry, Identity, Kind};
 use super::{Config, Port, Source, SourceError};
 use crate::demand::Demand;
 use crate::via::Via;
 use pistreamer_client::protocol::WireFormat;
-use pistreamer_client::protocol::message::{Camera, CameraStatus, Hello, Mode};
+use pistreamer_client::protocol::message::{Camera, CameraStatus, Cause, Hello, Mode};
 use pistreamer_client::{Endpoint, Event, Reconnect, Subscription, is_link};
 use std::pin::pin;
 use std::sync::Arc;
@@ -107,9 +107,6 @@ impl Source for RelaySource {
     }
 }
 
-/// The other camera in reasons.
-const ORIGIN: &str = "the origin's camera";
-
 const NO_FRAME: &str = "its messages hold no whole frame with a stamp";
 
 /// One connection, until it ends, or until another relay connects while no pictures come: `None` then. Without viewers it
@@ -154,26 +151,26 @@ async fn relay(
         match event {
             Some(Ok(Event::Frame(frame))) => match intake.picture(frame.jpeg) {
                 Ok(_) => awaits_picture = false,
-                Err(error) => intake.left_out(ORIGIN, &error.to_string()),
+                Err(error) => intake.left_out(End::Origin, &error.to_string()),
             },
             Some(Ok(Event::Hello(hello))) => {
                 intake.named(&hello.camera.name);
-                awaits_picture = intake.follow(&told_at_first(*hello), ORIGIN);
+                awaits_picture = intake.follow(&told_at_first(*hello), End::Origin);
             }
             Some(Ok(Event::Status(status))) => {
                 intake.named(status.name.as_deref().unwrap_or_default());
-                awaits_picture = intake.follow(&status, ORIGIN);
+                awaits_picture = intake.follow(&status, End::Origin);
             }
             Some(Ok(Event::Corrupt)) => {
                 let counted = subscription.stats().corrupt;
                 for _ in corrupt..counted {
-                    intake.left_out(ORIGIN, NO_FRAME);
+                    intake.left_out(End::Origin, NO_FRAME);
                 }
                 corrupt = counted;
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Some(SourceError::new(error.to_string())),
-            None => return Some(SourceError::new("the subscription ended")),
+            Some(Err(error)) => return Some(SourceError(error.reason())),
+            None => return Some(Cause::OriginEnded.into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::demand::Demand;
 use bytes::Bytes;
 use pistreamer_picture::{Mended, Whole};
 use pistreamer_protocol::jpeg::JpegError;
-use pistreamer_protocol::message::{CameraState, CameraStatus};
+use pistreamer_protocol::message::{CameraState, CameraStatus, Cause, Reason};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -19,7 +19,9 @@ pub(super) fn run(port: &Port, task: impl Future<Output = SourceError>) -> Resul
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| SourceError::new(format!("cannot start a runtime: {error}")))?;
+        .map_err(|error| Cause::NoRuntime {
+            error: error.to_string(),
+        })?;
     let end = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -56,6 +58,39 @@ pub(crate) struct Intake {
     last_size: Option<(u32, u32)>,
     /// When the sender began to send no whole picture.
     none_since: Option<Instant>,
+}
+
+/// The other end of a connection, where another pistreamer is there, or a program that speaks like one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is looked at.
+    Origin,
+    /// It pushes.
+    Pusher,
+}
+
+impl End {
+    fn starting(self) -> Cause {
+        match self {
+            Self::Origin => Cause::OriginStarting,
+            Self::Pusher => Cause::PusherStarting,
+        }
+    }
+
+    fn sent_none(self) -> Cause {
+        match self {
+            Self::Origin => Cause::OriginSentNone,
+            Self::Pusher => Cause::PusherSentNone,
+        }
+    }
+
+    fn sends_no_whole(self, problem: &str) -> Cause {
+        let problem = problem.into();
+        match self {
+            Self::Origin => Cause::OriginSendsNoWhole { problem },
+            Self::Pusher => Cause::PusherSendsNoWhole { problem },
+        }
+    }
 }
 
 /// Pixels that a side of a JPEG can have.
@@ -97,9 +132,9 @@ impl Intake {
         self.open(size);
     }
 
-    /// Passes on the state of the camera at the other end. `camera` is what reasons call it. A live camera is open once its
-    /// size is known, with its first picture at the latest. Returns true if that picture is needed.
-    pub(crate) fn follow(&mut self, status: &CameraStatus, camera: &str) -> bool {
+    /// Passes on the state of the camera at that other end. A live camera is open once its size is known, with its first
+    /// picture at the latest. Returns true if that picture is needed.
+    pub(crate) fn follow(&mut self, status: &CameraStatus, end: End) -> bool {
         if let Some(made_up) = status.test_pattern {
             self.test_pattern(made_up);
         }
@@ -112,9 +147,9 @@ impl Intake {
         }
         match (status.state, self.last_size) {
             (CameraState::Live, Some(size)) => self.open(size),
-            (CameraState::Live, None) => self.lost(&format!("{camera} has sent no picture yet")),
-            (CameraState::NoSignal, _) => self.lost(&status.reason),
-            (CameraState::Starting, _) => self.starting(&format!("{camera} is being opened")),
+            (CameraState::Live, None) => self.lost(end.sent_none()),
+            (CameraState::NoSignal, _) => self.lost(status.reason.clone()),
+            (CameraState::Starting, _) => self.starting(end.starting()),
             // A state of a newer server, in which there may be pictures.
             _ => {}
         }
@@ -122,14 +157,14 @@ impl Intake {
     }
 
     /// Reports that the pictures have stopped, with the reason.
-    pub(crate) fn lost(&mut self, reason: &str) {
+    pub(crate) fn lost(&mut self, reason: impl Into<Reason>) {
         self.open = None;
         self.port.lost(reason);
     }
 
-    fn starting(&mut self, reason: &str) {
+    fn starting(&mut self, cause: Cause) {
         self.open = None;
-        self.port.starting(reason);
+        self.port.starting(cause);
     }
 
     /// Reports the camera's name, if there is one.
@@ -157,13 +192,13 @@ impl Intake {
         self.port.broken(reason);
     }
 
-    /// Reports something that was dropped, on a connection that stays. The camera is lost once nothing good has been sent
-    /// for [`WEDGED`], or at once if it is not open. `sender` is what the reason calls the other end.
-    pub(crate) fn left_out(&mut self, sender: &str, reason: &str) {
-        self.broken(reason);
+    /// Reports something that was dropped, on a connection to that end that stays. The camera is lost once nothing good has
+    /// been sent for [`WEDGED`], or at once if it is not open.
+    pub(crate) fn left_out(&mut self, end: End, problem: &str) {
+        self.broken(problem);
         let none_for = self.none_since.get_or_insert_with(Instant::now).elapsed();
         if none_for >= WEDGED || !self.is_open() {
-            self.lost(&format!("{sender} sends no whole picture: {reason}"));
+            self.lost(end.sends_no_whole(problem));
         }
     }
 

@@ -5,6 +5,7 @@
 use super::{Port, Source, SourceError};
 use crate::util::panics;
 use pistreamer_protocol::Backoff;
+use pistreamer_protocol::message::{Cause, Reason};
 use std::time::Duration;
 
 /// Pauses between attempts, doubling from the first up to the longest.
@@ -41,7 +42,7 @@ pub(crate) fn supervise(
 ) {
     let mut source = None;
     let mut backoff = pauses.backoff();
-    let mut last_reason = String::new();
+    let mut last = Reason::default();
     while !port.demand().stopping() {
         let pictures = port.pictures();
         port.command_anew();
@@ -56,20 +57,20 @@ pub(crate) fn supervise(
         let reason = match ran {
             // What goes wrong while it is closed is no reason to open it again.
             Ok(_) if port.demand().stopping() => break,
-            Ok(Ok(())) => "the source ended".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(panic) => format!("a bug in this source ended it: {panic}"),
+            Ok(Ok(())) => Cause::SourceEnded.into(),
+            Ok(Err(error)) => error.0,
+            Err(panic) => Cause::SourceBug { panic }.into(),
         };
         if port.pictures() > pictures {
             backoff.reset();
-            last_reason.clear();
+            last = Reason::default();
         }
-        port.lost(&reason);
-        if reason == last_reason {
-            tracing::debug!(reason, "still no picture");
+        port.lost(reason.clone());
+        if reason == last {
+            tracing::debug!(%reason, "still no picture");
         } else {
-            tracing::warn!(reason, "no picture; retrying");
-            last_reason = reason;
+            tracing::warn!(%reason, "no picture; retrying");
+            last = reason;
         }
         if port.demand().sleep(backoff.pause(fastrand::f64())) {
             break;

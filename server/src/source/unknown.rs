@@ -4,6 +4,7 @@
 
 use super::spec::{Ends, Identity, Kind, Options};
 use super::{Config, Source, SourceError};
+use pistreamer_protocol::message::Cause;
 
 /// A source of which not even the kind is known.
 #[derive(Debug)]
@@ -37,6 +38,6 @@ impl Kind for Unknown {
     }
 
     fn build(&self, _: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        Err(SourceError::new("it is not known what this source is"))
+        Err(Cause::SourceUnknown.into())
     }
 }

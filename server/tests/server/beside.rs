@@ -171,7 +171,7 @@ fn run(test: impl Future<Output = ()>) {
 async fn is_told(address: SocketAddr, part: &str) {
     let mut viewer = TestViewer::connect(address).await;
     let mut reason = viewer.hello().await.status.reason;
-    while !reason.contains(part) {
+    while !reason.text.contains(part) {
         if let ServerMessage::State(status) = viewer.told().await {
             reason = status.reason;
         }

@@ -47,7 +47,15 @@ fn pushing(
 async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks() {
     let server = ingest().await;
     let mut viewer = TestViewer::connect(&server).await;
-    assert!(viewer.hello().await.status.reason.contains("nobody pushes"));
+    assert!(
+        viewer
+            .hello()
+            .await
+            .status
+            .reason
+            .text
+            .contains("nobody pushes")
+    );
     let (stop, push) = pushing(&server);
     let first = viewer.frame().await;
     for seq in first.stamp.seq + 1..first.stamp.seq + 20 {

@@ -175,7 +175,7 @@ async fn a_source_that_cannot_be_made_is_told_and_the_next_one_is_shown() {
             && status.state == CameraState::NoSignal
         {
             let said = format!("cannot listen on {address}");
-            assert!(status.reason.contains(&said), "{status:?}");
+            assert!(status.reason.text.contains(&said), "{status:?}");
             break;
         }
     }

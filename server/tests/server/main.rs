@@ -9,6 +9,7 @@ mod access;
 mod announced;
 mod beside;
 mod cameras;
+mod causes;
 mod clock;
 mod codes;
 mod configured;

@@ -27,7 +27,7 @@ pub(crate) async fn address(server: &TestServer) -> String {
 pub(crate) async fn state(viewer: &mut TestViewer) -> (CameraState, String) {
     loop {
         if let ServerMessage::State(status) = viewer.told().await {
-            return (status.state, status.reason);
+            return (status.state, status.reason.text);
         }
     }
 }

@@ -386,7 +386,7 @@ async fn a_command_needs_the_role_for_it() {
             })
             .await;
         let (code, message) = loop {
-            if let ServerMessage::Error { code, message } = viewer.told().await {
+            if let ServerMessage::Error { code, message, .. } = viewer.told().await {
                 break (code, message);
             }
         };

@@ -5,7 +5,7 @@ use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use futures::StreamExt;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::{
-    CameraState, CameraStatus, LONGEST_MESSAGE, ServerMessage, ViewerMessage,
+    CameraState, CameraStatus, LONGEST_MESSAGE, Reason, ServerMessage, ViewerMessage,
 };
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -14,7 +14,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 fn no_signal(reason: String) -> Message {
     let status = CameraStatus {
         state: CameraState::NoSignal,
-        reason,
+        reason: Reason {
+            text: reason,
+            ..Reason::default()
+        },
         ..CameraStatus::default()
     };
     Message::text(ServerMessage::State(status).to_json())
@@ -59,9 +62,9 @@ async fn a_pushers_long_and_odd_reason_reaches_viewers_short_and_plain() {
     pusher.say_raw(no_signal(odd)).await;
     let reason = loop {
         if let ServerMessage::State(status) = viewer.told().await
-            && status.reason.contains("lens cap")
+            && status.reason.text.contains("lens cap")
         {
-            break status.reason;
+            break status.reason.text;
         }
     };
     assert!(reason.chars().count() <= 300, "{reason}");

@@ -1,6 +1,7 @@
 //! The viewer's texts: each language's table has every text that people see, and no other.
 
 use crate::project;
+use pistreamer_protocol::message::Cause;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,18 +9,14 @@ use std::path::Path;
 
 const LANGUAGES: [&str; 3] = ["de", "es", "fr"];
 
-/// What is said word for word elsewhere, and where: as the state of a camera or of a connection it comes to be seen.
-const ELSEWHERE: [(&str, &str); 8] = [
+/// What is said word for word elsewhere, and where: as the state of a connection it comes to be seen.
+const ELSEWHERE: [(&str, &str); 4] = [
     (
-        "server/src/access/mod.rs",
+        "protocol/src/message/cause.rs",
         "this camera needs an access key",
     ),
-    ("server/src/access/mod.rs", "this access key is wrong"),
-    ("server/src/access/mod.rs", "this session is over"),
-    ("server/src", "the camera was removed"),
-    ("server/src", "the camera was unplugged"),
-    ("server/src", "the camera delivers nothing any more"),
-    ("server/src", "the camera ended its stream"),
+    ("protocol/src/message/cause.rs", "this access key is wrong"),
+    ("protocol/src/message/cause.rs", "this session is over"),
     (
         "web-client/src/browser.js",
         "the server answers, but no WebSocket gets through: a proxy on the way has to pass on Upgrade",
@@ -128,5 +125,50 @@ fn each_language_has_every_text_of_the_viewer_and_no_other() {
             assert!(!said.trim().is_empty(), "{language}: {text}");
             assert_eq!(values(said), values(text), "{language}: {said}");
         }
+    }
+}
+
+#[test]
+fn each_language_says_every_cause_that_a_server_gives() {
+    for language in LANGUAGES {
+        let path = format!("web-client/words/causes/{language}.json");
+        let table: Map<String, Value> =
+            serde_json::from_str(&content(&project().join(&path))).unwrap();
+        let known: BTreeSet<&str> = table.keys().map(String::as_str).collect();
+        let codes: BTreeSet<&str> = Cause::ALL.iter().map(|words| words.code).collect();
+        let missing: Vec<_> = codes.difference(&known).collect();
+        let unused: Vec<_> = known.difference(&codes).collect();
+        assert!(
+            missing.is_empty() && unused.is_empty(),
+            "{path}: missing {missing:#?}, unused {unused:#?}"
+        );
+        for words in Cause::ALL {
+            let said = table[words.code].as_str().unwrap();
+            assert_eq!(values(said), values(words.text), "{path}: {}", words.code);
+            // What names nothing but a program and its words is the same everywhere.
+            let letters = |text: &str| text.split(['{', '}']).step_by(2).collect::<String>();
+            let is_name = letters(words.text).split_whitespace().count() < 2;
+            assert!(is_name || said != words.text, "{path}: {}", words.code);
+        }
+    }
+}
+
+#[test]
+fn the_page_says_in_each_language_what_is_read_before_the_program_is_there() {
+    let page = content(&project().join("index.html"));
+    let said = |language: &str| page.matches(&format!("<p lang=\"{language}\"")).count();
+    assert!(said("en") >= 4);
+    for language in LANGUAGES {
+        assert_eq!(said(language), said("en"), "{language}");
+    }
+    let mut texts = BTreeSet::new();
+    texts_of(&page, &mut texts);
+    for text in texts.iter().filter(|text| *text != "pistreamer") {
+        let before = page.split(text).next().unwrap();
+        let tag = before.rsplit('<').next().unwrap();
+        assert!(
+            tag.contains("lang=") || before.ends_with("</a> ") || tag.starts_with("a "),
+            "{text:?} has no language"
+        );
     }
 }

@@ -101,7 +101,7 @@ impl Element {
                         let problem = problem.filter(|_| self.has_controls());
                         self.controls.configuration(problem, out);
                     }
-                    ServerMessage::Error { code, message } => {
+                    ServerMessage::Error { code, message, .. } => {
                         let words = format!("{message} ({code})");
                         out.push(Effect::Tell(Tell::Error(words)));
                     }

@@ -120,8 +120,8 @@ async fn grab(config: Config, stop: impl Future<Output = ()>) -> Result<(), Grab
             Some(Ok(Event::Lost { error, .. })) => {
                 progress.note(&format!("{error}; connecting again"))
             }
-            Some(Ok(Event::Status(status))) => reason = status.reason,
-            Some(Ok(Event::Hello(hello))) => reason = hello.status.reason,
+            Some(Ok(Event::Status(status))) => reason = status.reason.text,
+            Some(Ok(Event::Hello(hello))) => reason = hello.status.reason.text,
             Some(Ok(_)) => {}
         }
     };

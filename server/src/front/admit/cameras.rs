@@ -4,12 +4,13 @@ use super::extract::Admitted;
 use crate::access::Grant;
 use crate::camera::{Camera, Registry};
 use crate::front::query::Query;
-use crate::front::{State, refusal};
+use crate::front::{State, refusal, refused};
 use crate::source::push_slot::PushSlot;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use pistreamer_protocol::message::Cause;
 
 /// The server's cameras, as a grant sees them. Clones share them.
 #[derive(Clone, Debug)]
@@ -58,22 +59,19 @@ impl Cameras {
     fn refusal(&self, grant: &Grant, id: Option<&str>) -> Response {
         // Whether there is one is none of this grant's business.
         if let Some(id) = id.filter(|id| !grant.sees(id)) {
-            return refusal(
-                StatusCode::FORBIDDEN,
-                format!("this key or ticket is not for the camera {id:?}"),
-            );
+            let camera = id.into();
+            return refused(StatusCode::FORBIDDEN, Cause::CameraNotForYou { camera });
         }
         let cameras = self.all(grant);
         let known: Vec<&str> = cameras.iter().map(|camera| &**camera.id()).collect();
-        let text = match (id, known.is_empty()) {
-            (_, true) => "this server has none of the cameras that you may see".into(),
-            (id, false) => format!(
-                "there is no camera {:?} on this server; its cameras: {}",
-                id.unwrap_or_default(),
-                known.join(", ")
-            ),
+        let cause = match (id, known.is_empty()) {
+            (_, true) => Cause::NoCameraForYou,
+            (id, false) => Cause::NoSuchCamera {
+                camera: id.unwrap_or_default().into(),
+                cameras: known.join(", "),
+            },
         };
-        refusal(StatusCode::NOT_FOUND, text)
+        refused(StatusCode::NOT_FOUND, cause)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::access::{Refused, Role};
 use crate::called;
-use crate::front::refusal;
+use crate::front::refused;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use pistreamer_protocol::message::Cause;
 
 /// Why a request is denied what it asks for.
 #[derive(Debug)]
@@ -24,40 +25,28 @@ impl Denied {
     /// The refusal in words.
     pub(crate) fn response(self) -> Response {
         match self {
-            Self::Unauthenticated(Refused::Throttled(wait)) => {
-                let seconds = wait.as_secs() + 1;
-                let mut response = refusal(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    Refused::Throttled(wait).to_string(),
-                );
+            Self::Unauthenticated(why) => {
+                let Refused::Throttled(wait) = why else {
+                    return refused(StatusCode::UNAUTHORIZED, why.cause());
+                };
+                let mut response = refused(StatusCode::TOO_MANY_REQUESTS, why.cause());
                 response
                     .headers_mut()
-                    .insert(header::RETRY_AFTER, seconds.into());
+                    .insert(header::RETRY_AFTER, (wait.as_secs() + 1).into());
                 response
             }
-            Self::Unauthenticated(why @ Refused::UsedUp) => {
-                refusal(StatusCode::UNAUTHORIZED, why.to_string())
-            }
-            Self::Unauthenticated(why) => refusal(
-                StatusCode::UNAUTHORIZED,
-                format!(
-                    "{why}: open the server's page and show the key there, or send it as password of the user camera; \
-                     `{}` shows it",
-                    called::command_for_anyone("key")
-                ),
-            ),
             Self::Forbidden { needs, has } => {
-                let has = match has {
-                    Some(role) => format!("the key that you showed has the role {role}"),
-                    None => "a ticket only shows pictures".into(),
+                let command = called::command_for_anyone(&format!("key add NAME --role {needs}"));
+                let needs = needs.to_string();
+                let cause = match has {
+                    Some(role) => Cause::RoleTooLow {
+                        has: role.to_string(),
+                        needs,
+                        command,
+                    },
+                    None => Cause::TicketOnlyShows { needs, command },
                 };
-                refusal(
-                    StatusCode::FORBIDDEN,
-                    format!(
-                        "{has}, and this needs a key with the role {needs}: `{}` makes one",
-                        called::command_for_anyone(&format!("key add NAME --role {needs}"))
-                    ),
-                )
+                refused(StatusCode::FORBIDDEN, cause)
             }
         }
     }

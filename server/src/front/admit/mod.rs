@@ -20,13 +20,14 @@ pub(super) use route::{COMMANDS, CONFIGURATION, Method, Needs, Refusal, Route, r
 use super::peer::{Peer, Secure};
 use super::place::Place;
 use super::query::Query;
-use super::{State, login_page, no_place, origin, refusal};
+use super::{State, login_page, no_place, origin, refused};
 use crate::access::{Credential, Grant, Refused, Via};
 use axum::extract::{Request, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use credentials::credentials;
+use pistreamer_protocol::message::Cause;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -99,21 +100,18 @@ pub(super) fn admit(
 fn foreign_page(grant: &Grant, request: &Request) -> Option<Response> {
     let origin = grant.ticket.as_ref()?.origin.as_deref()?;
     let Some(asks) = request.headers().get(header::ORIGIN) else {
-        return Some(refusal(
-            StatusCode::FORBIDDEN,
-            format!(
-                "this ticket is for pages of {origin}, and the request does not say which page it is of: use <pi-camera>, \
-                 /embed in an iframe, or <img crossorigin=\"anonymous\">"
-            ),
-        ));
+        let page = origin.into();
+        let cause = Cause::TicketOfUnknownPage { page };
+        return Some(refused(StatusCode::FORBIDDEN, cause));
     };
     let asks = asks.to_str().unwrap_or_default();
     let is_its =
         origin::is_same(origin, asks) || origin::is_own(asks, request.headers(), secure(request));
     (!is_its).then(|| {
-        refusal(
+        let (page, asks) = (origin.into(), asks.into());
+        refused(
             StatusCode::FORBIDDEN,
-            format!("this ticket is for pages of {origin}, and not for those of {asks}"),
+            Cause::TicketOfOtherPage { page, asks },
         )
     })
 }

@@ -8,6 +8,7 @@ use super::loan::{GiveBack, Loan};
 use super::memory::Memory;
 use crate::source::{Image, Port, SourceError};
 use pistreamer_local_camera::{Buffer, Filled, Format, Picture};
+use pistreamer_protocol::message::Cause;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -37,9 +38,12 @@ impl Pictures {
         give_back: GiveBack,
     ) -> Result<Self, SourceError> {
         let buffers = buffers.into_iter().map(Memory::map);
-        let buffers = buffers.collect::<Result<_, _>>().map_err(|error| {
-            SourceError::new(format!("the camera's buffers cannot be read: {error}"))
-        })?;
+        let buffers =
+            buffers
+                .collect::<std::io::Result<_>>()
+                .map_err(|error| Cause::BuffersUnreadable {
+                    error: error.to_string(),
+                })?;
         Ok(Self::new(picture, buffers, give_back))
     }
 

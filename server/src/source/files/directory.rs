@@ -2,11 +2,12 @@
 //!
 //! Many pictures in one file belong to [`pistreamer_picture::reel`].
 
-use super::{LARGEST, WHAT_TO_GIVE, unreadable};
+use super::{LARGEST, unreadable};
 use crate::source::SourceError;
 use bytes::Bytes;
 use pistreamer_picture::reel::Found;
 use pistreamer_picture::{HEADROOM, Mended};
+use pistreamer_protocol::message::Cause;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::cmp::Ordering;
@@ -36,10 +37,8 @@ impl Directory {
             }
         }
         if names.is_empty() {
-            return Err(SourceError::new(format!(
-                "no .jpg file is in {}; {WHAT_TO_GIVE}",
-                path.display()
-            )));
+            let path = path.display().to_string();
+            return Err(Cause::DirectoryWithoutJpeg { path }.into());
         }
         names.sort_by(|a, b| natural(a.as_encoded_bytes(), b.as_encoded_bytes()));
         Ok(Self {

@@ -13,7 +13,7 @@ use directory::Directory;
 use pistreamer_picture::Whole;
 use pistreamer_picture::reel::{Found, Reel};
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Cause};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,10 +153,8 @@ impl Pass {
             let file = std::fs::File::open(path).map_err(failed)?;
             Ok(Self::Reel(Reel::new(file, LARGEST)))
         } else {
-            Err(SourceError::new(format!(
-                "{} is neither a directory nor a file; {WHAT_TO_GIVE}",
-                path.display()
-            )))
+            let path = path.display().to_string();
+            Err(Cause::FilesOfNoKind { path }.into())
         }
     }
 
@@ -168,16 +166,14 @@ impl Pass {
     }
 }
 
-const WHAT_TO_GIVE: &str =
-    "give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
-
 fn unreadable(path: &Path, error: &io::Error) -> SourceError {
-    let advice = match error.kind() {
-        io::ErrorKind::NotFound => WHAT_TO_GIVE,
-        io::ErrorKind::PermissionDenied => "let the user that pistreamer runs as read it",
-        _ => "check the path and the disk",
+    let (kind, path, error) = (error.kind(), path.display().to_string(), error.to_string());
+    let cause = match kind {
+        io::ErrorKind::NotFound => Cause::FilesMissing { path, error },
+        io::ErrorKind::PermissionDenied => Cause::FilesNotAllowed { path, error },
+        _ => Cause::FilesUnreadable { path, error },
     };
-    SourceError::new(format!("cannot read {}: {error}; {advice}", path.display()))
+    cause.into()
 }
 
 /// Pass after pass, without end.
@@ -292,11 +288,12 @@ impl<'a> Reader<'a> {
 
     /// The error of a pass without pictures.
     fn nothing(&self) -> SourceError {
-        let path = self.path.display();
-        SourceError::new(match &self.why {
-            Some(why) => format!("nothing at {path} can be shown: {why}; {WHAT_TO_GIVE}"),
-            None => format!("no JPEG is at {path}; {WHAT_TO_GIVE}"),
-        })
+        let path = self.path.display().to_string();
+        let cause = match self.why.clone() {
+            Some(problem) => Cause::FilesBroken { path, problem },
+            None => Cause::FilesWithoutJpeg { path },
+        };
+        cause.into()
     }
 }
 

@@ -8,7 +8,8 @@ use super::{Known, SourceError};
 use axum::http::{HeaderValue, StatusCode, header};
 use pistreamer_client::{Endpoint, dial};
 use pistreamer_network_camera::head::HeadError;
-use pistreamer_network_camera::login::{self, Asked};
+use pistreamer_network_camera::login::{self, Asked, Denied};
+use pistreamer_protocol::message::Cause;
 use std::fmt::Write as _;
 
 /// Maximum number of redirects.
@@ -56,7 +57,7 @@ impl<'a> Connection<'a> {
                 _ => return Err(self.refused_with(response).await),
             }
         }
-        Err(SourceError::new("the camera redirects in a circle"))
+        Err(Cause::RedirectsInCircle.into())
     }
 
     /// Takes the connection back from a response that has been read.
@@ -83,7 +84,7 @@ impl<'a> Connection<'a> {
                 .known
                 .login
                 .challenged(&response.head.headers, &self.endpoint);
-            let asked = asked.map_err(|advice| advised(StatusCode::UNAUTHORIZED, advice))?;
+            let asked = asked.map_err(|why| denied(StatusCode::UNAUTHORIZED, why))?;
             // The connection can be reused once the error page has been read.
             self.wire = response.passed_over(REFUSAL).await;
             response = self.request().await?;
@@ -121,10 +122,11 @@ impl<'a> Connection<'a> {
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> SourceError {
-        SourceError::new(format!(
-            "cannot fetch pictures from {}: {error}",
-            self.endpoint,
-        ))
+        let cause = Cause::NotFetched {
+            address: self.endpoint.to_string(),
+            error: error.to_string(),
+        };
+        cause.into()
     }
 
     /// The request as bytes.
@@ -154,8 +156,11 @@ impl<'a> Connection<'a> {
     }
 
     fn redirect(&mut self, location: &str) -> Result<(), SourceError> {
-        let mut target = location::resolve(&self.endpoint, location)
-            .map_err(|error| SourceError::new(format!("the camera redirects wrongly: {error}")))?;
+        let mut target = location::resolve(&self.endpoint, location).map_err(|error| {
+            Cause::RedirectsWrongly {
+                error: error.to_string(),
+            }
+        })?;
         let place = |endpoint: &Endpoint| (endpoint.host.clone(), endpoint.port, endpoint.tls);
         if place(&self.endpoint) != place(&target) {
             self.wire = None;
@@ -182,22 +187,26 @@ impl<'a> Connection<'a> {
     }
 
     fn refused(&self, status: StatusCode) -> SourceError {
-        let advice = match status {
+        let status_text = status.to_string();
+        let cause = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.withheld => {
-                return SourceError::new(format!(
-                    "the camera redirects to {}, which was not given the password",
-                    self.endpoint
-                ));
+                Cause::PasswordWithheld {
+                    address: self.endpoint.to_string(),
+                }
             }
-            StatusCode::UNAUTHORIZED => login::WRONG,
-            StatusCode::FORBIDDEN if self.endpoint.credentials.is_some() => {
-                "this user may not see it"
-            }
-            StatusCode::FORBIDDEN => login::MISSING,
-            StatusCode::NOT_FOUND => "check the path of the URL",
-            _ => return SourceError::new(format!("the camera answers with status {status}")),
+            StatusCode::UNAUTHORIZED => denied(status, Denied::Wrong),
+            StatusCode::FORBIDDEN if self.endpoint.credentials.is_some() => Cause::UserNotAllowed {
+                status: status_text,
+            },
+            StatusCode::FORBIDDEN => denied(status, Denied::Missing),
+            StatusCode::NOT_FOUND => Cause::PathWrong {
+                status: status_text,
+            },
+            _ => Cause::CameraStatus {
+                status: status_text,
+            },
         };
-        advised(status, advice)
+        cause.into()
     }
 }
 
@@ -211,8 +220,15 @@ fn is_same_place(from: &Endpoint, to: &Endpoint) -> bool {
         && (place(from) == place(to) || (place(from), place(to)) == ((false, 80), (true, 443)))
 }
 
-fn advised(status: StatusCode, advice: &str) -> SourceError {
-    SourceError::new(format!("the camera answers with status {status}; {advice}"))
+/// Why the camera does not let this server in.
+fn denied(status: StatusCode, why: Denied) -> Cause {
+    let status = status.to_string();
+    match why {
+        Denied::Missing => Cause::PasswordMissing { status },
+        Denied::Wrong => Cause::PasswordWrong { status },
+        Denied::Unsafe => Cause::PasswordUnsafe { status },
+        Denied::Unknown => Cause::AuthenticationUnknown { status },
+    }
 }
 
 /// How a body is encoded that is sent as it is.

@@ -20,7 +20,7 @@ use pistreamer_client::Endpoint;
 use pistreamer_network_camera::cookies::Jar;
 use pistreamer_network_camera::login::Login;
 use pistreamer_network_camera::multipart;
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Cause};
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, jpeg};
 use splitter::Splitter;
 use std::cell::{Cell, RefCell};
@@ -248,9 +248,8 @@ enum Shape {
 /// Examines the first bytes of a body, which tell more than its headers: cameras get those wrong.
 async fn shape(response: &mut Response, pictures: &mut Pictures<'_>) -> Result<Shape, SourceError> {
     if let Some(packing) = packing(&response.head.headers) {
-        return Err(SourceError::new(format!(
-            "the response has the Content-Encoding {packing:?}, and pictures are only taken as they are"
-        )));
+        let encoding = format!("{packing:?}");
+        return Err(Cause::ContentEncoded { encoding }.into());
     }
     let kind = response.head.headers.get(header::CONTENT_TYPE);
     let kind = kind.map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
@@ -276,11 +275,13 @@ async fn shape(response: &mut Response, pictures: &mut Pictures<'_>) -> Result<S
     if is_jpeg(&kind) {
         return Ok(Shape::Snapshot);
     }
-    Err(SourceError::new(if kind.is_empty() {
-        "the response has no Content-Type and does not begin as a JPEG does".to_owned()
+    let cause = if kind.is_empty() {
+        Cause::ContentUnknown
     } else {
-        format!("the response is {kind:?}, which is neither an MJPEG stream nor a JPEG")
-    }))
+        let kind = format!("{kind:?}");
+        Cause::ContentOther { kind }
+    };
+    Err(cause.into())
 }
 
 /// How a body is packed, where it is.
@@ -344,7 +345,7 @@ async fn stream(
     if count == 1 {
         return Ok(!pictures.are_watched());
     }
-    Err(SourceError::new("the camera ended its stream"))
+    Err(Cause::CameraEndedStream.into())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use pistreamer_network_camera::multipart::Part;
 use pistreamer_picture::Mended;
 use pistreamer_protocol::jpeg::JpegError;
+use pistreamer_protocol::message::Cause;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -220,8 +221,8 @@ impl<'a> Pictures<'a> {
                 }
                 Err(_) if told.is_some() => {
                     let reason = self.missing();
-                    tracing::debug!(reason, "still waiting");
-                    self.intake.lost(&reason);
+                    tracing::debug!(%reason, "still waiting");
+                    self.intake.lost(reason);
                 }
                 Err(_) => return Err(self.wedged()),
             }
@@ -248,18 +249,16 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    fn missing(&self) -> String {
-        let why = self.problem.as_ref().map(|problem| format!(": {problem}"));
-        let waited = Instant::now() - self.since;
-        format!(
-            "the camera has sent no whole picture for {}s{}",
-            waited.as_secs(),
-            why.unwrap_or_default()
-        )
+    fn missing(&self) -> Cause {
+        let seconds = (Instant::now() - self.since).as_secs();
+        match self.problem.clone() {
+            Some(problem) => Cause::PicturesBroken { seconds, problem },
+            None => Cause::NoWholePicture { seconds },
+        }
     }
 
     fn wedged(&mut self) -> SourceError {
         self.patience.ended(self.any_came);
-        SourceError::new(self.missing())
+        self.missing().into()
     }
 }

@@ -142,7 +142,7 @@ async fn a_camera_that_stalls_is_said_after_five_seconds_or_three_frame_times_an
     ] {
         for (fps, patience) in [(30.0, 10), (1.0, 10), (0.1, 60)] {
             let (error, seconds, seen) = outcome(answer.as_bytes(), fps).await;
-            let expected = format!("no whole picture for {patience}s");
+            let expected = format!("no whole picture for {patience} s");
             assert!(error.ends_with(&expected), "{error}");
             assert_eq!((seconds, seen), (patience, vec!["lost"]));
         }
@@ -163,7 +163,7 @@ async fn a_camera_whose_pictures_are_all_broken_is_an_error_that_says_why() {
     ] {
         for (fps, patience) in [(30.0, 5), (0.1, 30)] {
             let (error, seconds, seen) = outcome(&answer, fps).await;
-            let expected = format!("no whole picture for {patience}s: {why}");
+            let expected = format!("no whole picture for {patience} s: {why}");
             assert!(error.ends_with(&expected), "{error}");
             assert_eq!(seconds, patience);
             assert!(seen.iter().all(|it| *it == "broken"), "{seen:?}");
@@ -176,7 +176,7 @@ async fn an_mjpeg_stream_without_a_boundary_is_said_where_none_is_found() {
     let answer = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x\r\n\r\nno boundary\r\n";
     let (error, ..) = outcome(answer, 30.0).await;
     assert!(
-        error.ends_with("for 10s: its Content-Type names no boundary"),
+        error.ends_with("for 10 s: its Content-Type names no boundary"),
         "{error}"
     );
 }

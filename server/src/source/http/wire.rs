@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use pistreamer_client::dial::Stream;
 use pistreamer_network_camera::body::{Body, Piece};
 use pistreamer_network_camera::head::{Found, Framing, Head, HeadError};
+use pistreamer_protocol::message::Cause;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -142,8 +143,8 @@ impl Response {
     }
 
     async fn next_piece(&mut self) -> Result<Option<Bytes>, SourceError> {
-        let broke = |error: &dyn std::fmt::Display| {
-            SourceError::new(format!("the camera's connection broke: {error}"))
+        let broke = |error: &dyn std::fmt::Display| Cause::ConnectionBroke {
+            error: error.to_string(),
         };
         loop {
             let piece = self.body.take(&mut self.wire.came);
@@ -167,9 +168,8 @@ impl Response {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit {
-                return Err(SourceError::new(format!(
-                    "the camera's picture has more than {limit} bytes"
-                )));
+                let most = limit as u64;
+                return Err(Cause::PictureTooLarge { most }.into());
             }
             body.extend_from_slice(&chunk);
         }

@@ -13,6 +13,7 @@ use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Port, SourceError, WEDGED};
 use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
 use pistreamer_local_camera::{Buffer, CameraDescription};
+use pistreamer_protocol::message::Cause;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
@@ -71,44 +72,39 @@ impl Parts {
     /// # Errors
     /// Where it has none, or the one that fits does not start. What is said says what to do.
     pub(super) fn start(&self, which: Option<&str>, demand: &Demand) -> Result<Part, Unfit> {
-        process::check(which).map_err(|error| Unfit::Broken(error.to_string()))?;
+        process::check(which).map_err(Unfit::Broken)?;
         let mut why = None;
         for (version, path) in self.0.iter().rev() {
             match Part::start(path, which, demand) {
                 Ok(part) => return Ok(part),
-                Err(Unfit::Lacks(text)) => {
-                    tracing::debug!(text, "libcamera {}.{} is not here", version.0, version.1);
+                Err(Unfit::Lacks(why_not)) => {
+                    tracing::debug!(%why_not, "libcamera {}.{} is not here", version.0, version.1);
                     // The newest one's, but where its library is there and another is not.
                     if installed::newest() == Some(*version) {
-                        why = Some(text);
+                        why = Some(why_not.to_string());
                     }
                 }
-                Err(Unfit::Broken(text)) => {
-                    return Err(Unfit::Broken(format!("{}: {text}", path.display())));
-                }
+                Err(unfit) => return Err(unfit),
             }
         }
         let known: Vec<_> = self.0.iter().map(|(version, _)| *version).collect();
-        let text = installed::explain(&known, installed::newest());
-        Err(Unfit::Lacks(match why {
-            Some(why) => format!("{text}: {why}"),
-            None => text,
-        }))
+        let why = installed::explain(&known, installed::newest(), why);
+        Err(Unfit::Lacks(why.into()))
     }
 }
 
 /// Why a program cannot be used.
 pub(super) enum Unfit {
     /// A library is missing, as the dynamic linker says. That stays so until another is installed.
-    Lacks(String),
+    Lacks(SourceError),
     /// Something else, which may be over at the next attempt.
-    Broken(String),
+    Broken(SourceError),
 }
 
 impl From<Unfit> for SourceError {
     fn from(unfit: Unfit) -> Self {
-        let (Unfit::Lacks(text) | Unfit::Broken(text)) = unfit;
-        Self::new(text)
+        let (Unfit::Lacks(error) | Unfit::Broken(error)) = unfit;
+        error
     }
 }
 
@@ -121,7 +117,12 @@ pub(super) struct Part {
 
 impl Part {
     fn start(path: &PathBuf, which: Option<&str>, demand: &Demand) -> Result<Self, Unfit> {
-        let broken = |error: io::Error| Unfit::Broken(error.to_string());
+        let program = path.display().to_string();
+        let failed = |problem: String| {
+            let program = program.clone();
+            Unfit::Broken(Cause::PartFailed { program, problem }.into())
+        };
+        let broken = |error: io::Error| failed(error.to_string());
         let (ours, theirs) = Socket::pair().map_err(broken)?;
         ours.set_patience(LOOK).map_err(broken)?;
         let child = Command::new(path)
@@ -144,10 +145,15 @@ impl Part {
                 part.take_log(stderr).map_err(broken)?;
                 Ok(part)
             }
-            Ok(Some((News::Hello { version }, _))) => Err(Unfit::Broken(format!(
-                "it is {version}'s, and this pistreamer is {VERSION}: install it again"
-            ))),
-            Ok(None) => Err(Unfit::Broken("it does not answer".into())),
+            Ok(Some((News::Hello { version }, _))) => {
+                let cause = Cause::PartOfAnother {
+                    program,
+                    version,
+                    own: VERSION.into(),
+                };
+                Err(Unfit::Broken(cause.into()))
+            }
+            Ok(None) => Err(Unfit::Broken(Cause::PartSilent { program }.into())),
             _ => {
                 let status = part.process.end(ENDS);
                 let mut text = String::new();
@@ -157,8 +163,10 @@ impl Part {
                 }
                 let text = text.trim().to_owned();
                 Err(match status {
-                    Some(status) if status.code() == Some(LACKS_LIBRARY) => Unfit::Lacks(text),
-                    status => Unfit::Broken(format!("{}: {text}", told(status))),
+                    Some(status) if status.code() == Some(LACKS_LIBRARY) => {
+                        Unfit::Lacks(SourceError::new(text))
+                    }
+                    status => failed(format!("{}: {text}", told(status))),
                 })
             }
         }
@@ -198,9 +206,12 @@ impl Part {
                 Ok(Some((News::Camera(camera), _))) => cameras.push(camera),
                 Ok(Some((News::Listed, _))) => return Ok(cameras),
                 Ok(Some((News::Log { level, text }, _))) => tell(&level, &text),
-                Ok(Some((News::Failed(why), _))) => return Err(SourceError::new(why)),
+                Ok(Some((News::Failed(why), _))) => return Err(SourceError(why)),
                 Ok(Some(_)) => {}
-                Ok(None) => return Err(stuck("while it looks for cameras", STUCK_OPENING)),
+                Ok(None) => {
+                    let seconds = STUCK_OPENING.as_secs();
+                    return Err(Cause::DriverHangsLooking { seconds }.into());
+                }
                 Err(error) => return Err(self.gone(&error)),
             }
         }
@@ -243,12 +254,11 @@ impl Part {
     /// Why there is no process any more at the other end.
     fn gone(&mut self, error: &io::Error) -> SourceError {
         if error.kind() != ErrorKind::UnexpectedEof && error.kind() != ErrorKind::ConnectionReset {
-            return SourceError::new(format!("libcamera's process cannot be understood: {error}"));
+            let error = error.to_string();
+            return Cause::ProcessNotUnderstood { error }.into();
         }
-        SourceError::new(format!(
-            "libcamera's process has ended ({}); the log says more",
-            told(self.process.end(ENDS))
-        ))
+        let status = told(self.process.end(ENDS));
+        Cause::ProcessEnded { status }.into()
     }
 }
 
@@ -261,13 +271,6 @@ impl Drop for Part {
 
 fn told(status: Option<ExitStatus>) -> String {
     status.map_or_else(|| "it does not end".into(), |status| status.to_string())
-}
-
-fn stuck(when: &str, patience: Duration) -> SourceError {
-    SourceError::new(format!(
-        "the camera's driver has not come back for {} s {when}: its process was ended",
-        patience.as_secs()
-    ))
 }
 
 /// Writes a line of the process's own.
@@ -326,7 +329,9 @@ impl<'a> Capture<'a> {
                 self.tell_wanted();
                 Duration::from_millis(1)
             };
-            let failed = |error| SourceError::new(format!("libcamera's process: {error}"));
+            let failed = |error: io::Error| Cause::ProcessFailed {
+                error: error.to_string(),
+            };
             self.socket.set_patience(patience).map_err(failed)?;
             match self.socket.receive() {
                 Ok(Some((news, descriptors))) => {
@@ -334,12 +339,17 @@ impl<'a> Capture<'a> {
                     self.hear(news, descriptors)?;
                 }
                 Ok(None) => {
-                    let (when, patience) = match self.pictures {
-                        Some(_) => ("while its camera ran", STUCK),
-                        None => ("while its camera was opened", STUCK_OPENING),
+                    let patience = match self.pictures {
+                        Some(_) => STUCK,
+                        None => STUCK_OPENING,
                     };
                     if sign.elapsed() > patience {
-                        return Err(stuck(when, patience));
+                        let seconds = patience.as_secs();
+                        let cause = match self.pictures {
+                            Some(_) => Cause::DriverHangsRunning { seconds },
+                            None => Cause::DriverHangsOpening { seconds },
+                        };
+                        return Err(cause.into());
                     }
                 }
                 Err(error) => return Err(part.gone(&error)),
@@ -384,7 +394,7 @@ impl<'a> Capture<'a> {
             }
             News::Broken(reason) => self.port.broken(&reason),
             News::Log { level, text } => tell(&level, &text),
-            News::Failed(why) => return Err(SourceError::new(why)),
+            News::Failed(why) => return Err(SourceError(why)),
             News::Hello { .. } | News::Camera(_) | News::Listed | News::Alive => {}
         }
         Ok(())

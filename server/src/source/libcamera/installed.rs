@@ -1,5 +1,7 @@
 //! Which libcamera this system has, to say so where none of ours fits it.
 
+use pistreamer_protocol::message::Cause;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -62,31 +64,36 @@ fn folders(root: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// What to do where none of these, the oldest first, fits the one that is installed.
-pub(super) fn explain(known: &[Version], installed: Option<Version>) -> String {
+/// What to do where none of these, the oldest first, fits the one that is installed. `problem` is why the one that should
+/// does not.
+pub(super) fn explain(
+    known: &[Version],
+    installed: Option<Version>,
+    problem: Option<String>,
+) -> Cause {
     let text = |(major, minor): Version| format!("{major}.{minor}");
     let (Some(oldest), Some(newest)) = (known.first(), known.last()) else {
-        return "this pistreamer's part for libcamera is missing: install it again".into();
+        return Cause::PartMissing;
     };
-    let range = format!("{} to {}", text(*oldest), text(*newest));
-    match installed {
-        None => format!(
-            "no libcamera is installed; this pistreamer knows {range}: install libcamera-ipa, which brings it on Raspberry Pi OS \
-             and Debian 13"
-        ),
-        Some(version) if version > *newest => format!(
-            "libcamera {} is installed; this pistreamer knows {range}: update it",
-            text(version)
-        ),
-        Some(version) if version < *oldest => format!(
-            "libcamera {} is installed; this pistreamer knows {range}: a camera of this machine needs a newer system, such as \
-             Raspberry Pi OS or Debian 13",
-            text(version)
-        ),
-        Some(version) => format!(
-            "libcamera {} is installed, but cannot be used",
-            text(version)
-        ),
+    let is = |version: &Version| installed.map(|installed| installed.cmp(version));
+    let (too_old, too_new) = (is(oldest), is(newest));
+    let (oldest, newest) = (text(*oldest), text(*newest));
+    let Some(version) = installed.map(text) else {
+        return Cause::NoLibcamera { oldest, newest };
+    };
+    match problem {
+        _ if too_new == Some(Ordering::Greater) => Cause::LibcameraTooNew {
+            version,
+            oldest,
+            newest,
+        },
+        _ if too_old == Some(Ordering::Less) => Cause::LibcameraTooOld {
+            version,
+            oldest,
+            newest,
+        },
+        Some(problem) => Cause::LibcameraBroken { version, problem },
+        None => Cause::LibcameraUnusable { version },
     }
 }
 
@@ -96,6 +103,7 @@ mod tests {
 
     #[test]
     fn what_to_do_follows_from_what_is_installed() {
+        let explain = |known: &[Version], installed| explain(known, installed, None).to_string();
         let known = [(0, 4), (0, 5), (0, 6), (0, 7)];
         assert_eq!(
             explain(&known, Some((0, 8))),

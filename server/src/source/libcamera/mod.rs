@@ -68,7 +68,7 @@ pub(crate) fn way() -> Result<String, SourceError> {
         Some(Way::Linked) => Ok("pistreamer itself, which is linked to libcamera".into()),
         #[cfg(not(feature = "libcamera"))]
         Some(Way::Rpicam) => Ok(format!("rpicam-vid: {}", no_libcamera::not_built())),
-        None => Ok(no_libcamera::not_built()),
+        None => Ok(no_libcamera::not_built().to_string()),
     }
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn list(
         }
         #[cfg(not(feature = "libcamera"))]
         Some(Way::Rpicam) => rpicam::list(which, demand),
-        None => Err(SourceError::new(no_libcamera::not_built())),
+        None => Err(no_libcamera::not_built().into()),
     }
 }
 
@@ -170,7 +170,7 @@ impl Source for LibcameraSource {
             }
             #[cfg(not(feature = "libcamera"))]
             Some(Way::Rpicam) => rpicam::capture(&self.config, which, port),
-            None => Err(SourceError::new(no_libcamera::not_built())),
+            None => Err(no_libcamera::not_built().into()),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! is started beside them.
 
 use crate::source::SourceError;
+use pistreamer_protocol::message::Cause;
 use std::process::{Child, ChildStderr, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -29,9 +30,7 @@ pub(super) fn check(which: Option<&str>) -> Result<(), SourceError> {
     let mut left = left();
     left.retain_mut(|(_, child)| matches!(child.try_wait(), Ok(None)));
     match left.iter().any(|(other, _)| other.as_deref() == which) {
-        true => Err(SourceError::new(
-            "the camera's driver hangs, and the process that is in it cannot be ended: unplug the camera, or restart the machine",
-        )),
+        true => Err(Cause::DriverHangsForGood.into()),
         false => Ok(()),
     }
 }

@@ -13,6 +13,7 @@ use pistreamer_network_camera::bare::Bare;
 use pistreamer_network_camera::multipart::Part;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::jpeg::Orientation;
+use pistreamer_protocol::message::Cause;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -77,10 +78,8 @@ pub(super) fn list(
             }
             Err(RecvTimeoutError::Timeout) if !demand.stopping() && Instant::now() < deadline => {}
             Err(_) => {
-                return Err(SourceError::new(format!(
-                    "{PROGRAM} has not told its cameras for {} s",
-                    LISTS.as_secs()
-                )));
+                let seconds = LISTS.as_secs();
+                return Err(Cause::RpicamListsNothing { seconds }.into());
             }
         }
     }
@@ -105,7 +104,8 @@ fn cameras(text: &str) -> Vec<CameraDescription> {
 }
 
 fn failed(error: io::Error) -> SourceError {
-    SourceError::new(format!("{PROGRAM} cannot be started: {error}"))
+    let error = error.to_string();
+    Cause::RpicamNotStarted { error }.into()
 }
 
 /// Runs the camera with that id or index in [`list`], or the first one, until the port's run is to end.
@@ -223,10 +223,9 @@ impl Running {
         intake: &mut Intake,
     ) -> Result<(), SourceError> {
         let picture = timeout(patience, self.next()).await.map_err(|_| {
-            SourceError::new(format!(
-                "{PROGRAM} has sent no picture for {} s",
-                patience.as_secs()
-            ))
+            SourceError::from(Cause::RpicamSilent {
+                seconds: patience.as_secs(),
+            })
         })??;
         if let Err(error) = intake.picture(picture) {
             intake.broken(&format!("{PROGRAM} sent a broken JPEG: {error}"));
@@ -249,12 +248,13 @@ impl Running {
                     let status = self.process.end(ENDS);
                     let status =
                         status.map_or_else(|| "it does not end".into(), |it| it.to_string());
-                    return Err(SourceError::new(format!(
-                        "{PROGRAM} has ended ({status}); the log says more"
-                    )));
+                    return Err(Cause::RpicamEnded { status }.into());
                 }
                 Ok(count) => self.pictures.feed(&bytes[..count]),
-                Err(error) => return Err(SourceError::new(format!("{PROGRAM}: {error}"))),
+                Err(error) => {
+                    let error = error.to_string();
+                    return Err(Cause::RpicamFailed { error }.into());
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::source::{Config, Image, Mode, Port, Source, SourceError};
 use crate::util::clock;
 use controls::Setup;
 use pistreamer_pattern::{LARGEST, SMALLEST};
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Cause};
 use pool::Pool;
 use refined::Refined;
 use std::sync::Arc;
@@ -74,16 +74,18 @@ fn mode(config: &Config) -> Result<Mode, SourceError> {
         width, height, fps, ..
     } = *config;
     if width < SMALLEST.0 || height < SMALLEST.1 {
-        return Err(SourceError::new(format!(
-            "the test pattern cannot be read at {width}x{height}; its smallest size is {}x{}",
-            SMALLEST.0, SMALLEST.1
-        )));
+        let cause = Cause::PatternTooSmall {
+            size: format!("{width}x{height}"),
+            smallest: format!("{}x{}", SMALLEST.0, SMALLEST.1),
+        };
+        return Err(cause.into());
     }
     if width > LARGEST.0 || height > LARGEST.1 {
-        return Err(SourceError::new(format!(
-            "the test pattern is not made at {width}x{height}; its largest size is {}x{}",
-            LARGEST.0, LARGEST.1
-        )));
+        let cause = Cause::PatternTooLarge {
+            size: format!("{width}x{height}"),
+            largest: format!("{}x{}", LARGEST.0, LARGEST.1),
+        };
+        return Err(cause.into());
     }
     Ok(Mode {
         width: width / 2 * 2,

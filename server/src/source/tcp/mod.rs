@@ -8,7 +8,7 @@ use super::{Config, Port, Source, SourceError, WEDGED};
 use crate::util::log_throttle::EventThrottle;
 use pistreamer_network_camera::picamera::{Item, Reader};
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
-use pistreamer_protocol::message::Camera;
+use pistreamer_protocol::message::{Camera, Cause};
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
@@ -118,11 +118,10 @@ impl TcpSource {
             listener.set_nonblocking(true)?;
             Ok((listener.local_addr()?, listener))
         };
-        let (address, listener) = bind().map_err(|error: std::io::Error| {
-            SourceError::new(format!(
-                "cannot listen on {address} for pictures: {error}; choose another port with tcp-listen:{}:PORT",
-                address.ip()
-            ))
+        let (address, listener) = bind().map_err(|error: std::io::Error| Cause::NotListening {
+            address: address.to_string(),
+            error: error.to_string(),
+            host: address.ip().to_string(),
         })?;
         Ok(Self {
             listener,
@@ -149,17 +148,18 @@ impl Source for TcpSource {
                 "any client that reaches this address may push pictures: picamera's stream has no keys"
             );
         }
-        let failed = |error| SourceError::new(format!("cannot listen for pictures: {error}"));
+        let failed = |error: std::io::Error| Cause::ListeningFailed {
+            error: error.to_string(),
+        };
         let listener = self.listener.try_clone().map_err(failed)?;
         let mut intake = Intake::new(port, self.fps);
-        intake.lost(&format!(
-            "no camera pushes pictures to {} yet",
-            self.address
-        ));
+        intake.lost(Cause::NothingPushedTo {
+            address: self.address.to_string(),
+        });
         remote::run(port, async {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => listen(&listener, &mut intake).await,
-                Err(error) => failed(error),
+                Err(error) => failed(error).into(),
             }
         })
     }
@@ -172,7 +172,7 @@ async fn listen(listener: &tokio::net::TcpListener, intake: &mut Intake) -> Sour
         next = match attend(listener, next, intake).await {
             Ok(successor) => successor,
             Err(end) => {
-                intake.lost(&format!("{end}; waiting for the next camera"));
+                intake.lost(end);
                 accept(listener).await
             }
         };
@@ -186,7 +186,7 @@ async fn attend(
     listener: &tokio::net::TcpListener,
     (mut stream, peer): Arrival,
     intake: &mut Intake,
-) -> Result<Arrival, End> {
+) -> Result<Arrival, Cause> {
     static CAME: EventThrottle = EventThrottle::new();
     if let Some(times) = CAME.again() {
         tracing::info!(%peer, times, "a camera started pushing");
@@ -198,7 +198,7 @@ async fn attend(
             biased;
             end = &mut reading => {
                 end.log(peer);
-                return Err(end);
+                return Err(end.cause());
             }
             other = accept(listener) => {
                 if rhythm.get().is_stale() {
@@ -253,6 +253,25 @@ enum End {
 }
 
 impl End {
+    /// What viewers are told until another camera comes.
+    fn cause(self) -> Cause {
+        match self {
+            Self::Ended => Cause::TcpEnded,
+            Self::Left => Cause::TcpLeft,
+            Self::Half => Cause::TcpCutOff,
+            Self::Silent => Cause::TcpSilent {
+                seconds: SILENCE.as_secs(),
+            },
+            Self::Slow => Cause::TcpSlow {
+                seconds: PATIENCE.as_secs(),
+            },
+            Self::Broke(error) => Cause::TcpBroke {
+                error: error.to_string(),
+            },
+            Self::Broken { number, problem } => Cause::TcpPictureBroken { number, problem },
+        }
+    }
+
     fn log(&self, peer: SocketAddr) {
         static ENDS: EventThrottle = EventThrottle::new();
         let Some(times) = ENDS.again() else { return };
@@ -341,7 +360,7 @@ mod tests {
         let (listener, _camera, arrival, mut intake) = arrival().await;
         let began = Instant::now();
         let end = attend(&listener, arrival, &mut intake).await;
-        assert!(matches!(end, Err(End::Silent)), "{end:?}");
+        assert!(matches!(end, Err(Cause::TcpSilent { .. })), "{end:?}");
         assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
     }
 
@@ -361,7 +380,7 @@ mod tests {
             end = attend(&listener, arrival, &mut intake) => end,
             () = drip => unreachable!("it has no end"),
         };
-        assert!(matches!(end, Err(End::Slow)), "{end:?}");
+        assert!(matches!(end, Err(Cause::TcpSlow { .. })), "{end:?}");
         assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
     }
 
@@ -386,7 +405,7 @@ mod tests {
             other
         };
         let (end, _other) = tokio::join!(attend(&listener, arrival, &mut intake), pictures);
-        assert!(matches!(end, Err(End::Left)), "{end:?}");
+        assert!(matches!(end, Err(Cause::TcpLeft)), "{end:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Port, Source, SourceError};
 use modes::Offer;
 use nodes::{Camera, Node, System, Which};
-use pistreamer_protocol::message;
+use pistreamer_protocol::message::{self, Cause};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stream::{Refusal, Stream};
@@ -143,7 +143,7 @@ impl V4l2Source {
     }
 
     /// The camera, where it is plugged in now; the same one as before, if that is.
-    fn find(&self) -> Option<Result<Camera, String>> {
+    fn find(&self) -> Option<Result<Camera, Cause>> {
         let known = self.known.as_ref().map(|known| known.node.key.clone());
         known
             .and_then(|key| self.system.find(&Which::Key(key)))
@@ -160,17 +160,17 @@ impl V4l2Source {
                 let _call = port.calls_driver();
                 self.find()
             };
-            let reason = match found {
+            let cause = match found {
                 Some(Ok(camera)) => return Some(camera),
-                Some(Err(reason)) => reason,
+                Some(Err(cause)) => cause,
                 None => missing
                     .get_or_insert_with(|| self.system.missing(&self.typed))
                     .clone(),
             };
-            if told.as_ref() != Some(&reason) {
-                port.lost(&reason);
-                tracing::warn!(reason, "no picture; looking for the camera");
-                told = Some(reason);
+            if told.as_ref() != Some(&cause) {
+                port.lost(cause.clone());
+                tracing::warn!(reason = %cause, "no picture; looking for the camera");
+                told = Some(cause);
             }
             if port.demand().sleep(LOOK) {
                 return None;
@@ -186,15 +186,12 @@ impl V4l2Source {
                 Ok(started) => return Ok(started),
                 Err(Refusal::Busy(error)) => error,
                 Err(Refusal::NoRoom) => {
-                    return Err(SourceError::new(
-                        "there is no room for any of the camera's modes on its USB bus: plug it in elsewhere, not beside another \
-                         camera on one hub, or give a smaller --size or --fps",
-                    ));
+                    return Err(Cause::NoRoomOnBus.into());
                 }
                 Err(Refusal::Failed(error)) => return Err(error),
             };
             if began.elapsed() > SETTLING || port.demand().sleep(LOOK / 2) {
-                return Err(SourceError::new(self.system.why_not(node, &busy)));
+                return Err(self.system.why_not(node, &busy).into());
             }
         }
     }
@@ -203,9 +200,7 @@ impl V4l2Source {
         let call = port.calls_driver();
         let open = || match self.system.open(node) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(Refusal::Busy(error)),
-            Err(error) => Err(Refusal::Failed(SourceError::new(
-                self.system.why_not(node, &error),
-            ))),
+            Err(error) => Err(Refusal::Failed(self.system.why_not(node, &error).into())),
             Ok(device) => Ok(device),
         };
         let device = open()?;
@@ -215,10 +210,8 @@ impl V4l2Source {
                 .formats()
                 .map(|fourcc| fourcc.escape_ascii().to_string())
                 .collect();
-            return Err(Refusal::Failed(SourceError::new(format!(
-                "the camera offers no format that can be used, which are MJPG, NV12, YU12, YUYV and GREY; it has {}",
-                theirs.join(", ")
-            ))));
+            let formats = theirs.join(", ");
+            return Err(Refusal::Failed(Cause::NoFormat { formats }.into()));
         };
         drop((device, call));
         for offer in &offers {

@@ -3,6 +3,7 @@
 //! A node's number proves nothing: it changes with what is plugged in first. What does is in sysfs, which needs no udev.
 
 use super::sys::{About, Device};
+use pistreamer_protocol::message::Cause;
 use pistreamer_protocol::text;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -141,7 +142,7 @@ impl System {
     }
 
     /// The first camera that is meant by that, or why it is none that can be used; `None` where none is plugged in.
-    pub(super) fn find(&self, which: &Which) -> Option<Result<Camera, String>> {
+    pub(super) fn find(&self, which: &Which) -> Option<Result<Camera, Cause>> {
         let is_meant = |node: &Node| match which {
             Which::Any => true,
             Which::Node(path) => self.node_at(path).is_some_and(|name| name == node.name),
@@ -158,10 +159,10 @@ impl System {
                     }));
                 }
                 Ok(about) => {
-                    no_camera.get_or_insert(format!(
-                        "/dev/{} is no camera, but a part of one or something else (driver {})",
-                        node.name, about.driver
-                    ));
+                    no_camera.get_or_insert(Cause::DeviceNoCamera {
+                        device: format!("/dev/{}", node.name),
+                        driver: about.driver,
+                    });
                 }
                 Err(error) => {
                     refused = Some(self.why_not(&node, &error));
@@ -174,47 +175,49 @@ impl System {
     }
 
     /// Why a camera cannot be opened, and what to do.
-    pub(super) fn why_not(&self, node: &Node, error: &io::Error) -> String {
+    pub(super) fn why_not(&self, node: &Node, error: &io::Error) -> Cause {
         let path = self.dev.join(&node.name);
-        let path = path.display();
+        let device = path.display().to_string();
         match error.raw_os_error() {
-            Some(libc::EACCES | libc::EPERM) => {
-                format!("this user may not open {path}: add it to the group video")
-            }
-            Some(libc::EBUSY) => match holder(&self.dev.join(&node.name)) {
-                Some(Holder::Other(program)) => {
-                    format!("{path} is in use by {program}: end that first")
-                }
-                Some(Holder::Own) => {
-                    format!("{path} is in use by another camera of this server")
-                }
-                None => format!(
-                    "{path} is in use by another program: `sudo fuser -v {path}` says which one"
-                ),
+            Some(libc::EACCES | libc::EPERM) => Cause::DeviceNotAllowed { device },
+            Some(libc::EBUSY) => match holder(&path) {
+                Some(Holder::Other(by)) => Cause::DeviceBusy { device, by },
+                Some(Holder::Own) => Cause::DeviceBusyHere { device },
+                None => Cause::DeviceBusyByAnother { device },
             },
-            Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => {
-                format!("{path} was unplugged")
-            }
-            _ => format!("{path} cannot be opened: {error}"),
+            Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => Cause::DeviceUnplugged { device },
+            _ => Cause::DeviceNotOpened {
+                device,
+                error: error.to_string(),
+            },
         }
     }
 
     /// What is said where [`Self::find`] finds none, with the cameras that there are.
-    pub(super) fn missing(&self, which: &Which) -> String {
+    pub(super) fn missing(&self, which: &Which) -> Cause {
         let cameras = self.cameras();
-        let what = match which {
-            Which::Any => "no camera that V4L2 knows is plugged in".into(),
-            Which::Node(path) => format!("there is no camera at {}", path.display()),
-            Which::Key(key) => format!("no camera {key} is plugged in"),
-        };
         let keys: Vec<_> = cameras
             .iter()
             .map(|camera| format!("{} ({})", camera.node.key, camera.name))
             .collect();
-        if keys.is_empty() {
-            format!("{what}: check its cable")
-        } else {
-            format!("{what}; there are {}", keys.join(", "))
+        let cameras = (!keys.is_empty()).then(|| keys.join(", "));
+        match which {
+            // One that is there now was not a moment ago, and is found at the next look.
+            Which::Any => Cause::NoneOfV4l2,
+            Which::Node(path) => {
+                let device = path.display().to_string();
+                match cameras {
+                    Some(cameras) => Cause::OthersThanDevice { device, cameras },
+                    None => Cause::NoneAtDevice { device },
+                }
+            }
+            Which::Key(key) => {
+                let camera = key.clone();
+                match cameras {
+                    Some(cameras) => Cause::OthersPluggedIn { camera, cameras },
+                    None => Cause::NotPluggedIn { camera },
+                }
+            }
         }
     }
 
@@ -500,7 +503,7 @@ mod tests {
         assert!(sys.keys().is_empty());
         assert_eq!(sys.system().find(&Which::Any), None);
         let missing = sys.system().missing(&Which::Any);
-        assert!(missing.contains("check its cable"), "{missing}");
+        assert_eq!(missing, Cause::NoneOfV4l2);
         let nowhere = System {
             class: "/nowhere".into(),
             ..System::default()

@@ -10,7 +10,7 @@ use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Mode, Port, SourceError, WEDGED};
 use crate::util::clock;
 use pistreamer_local_camera::{Filled, Format, Picture};
-use pistreamer_protocol::message::ControlValues;
+use pistreamer_protocol::message::{Cause, ControlValues};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
@@ -79,24 +79,23 @@ impl Stream {
     /// # Errors
     /// Where it refuses.
     pub(super) fn start(device: Device, offer: &Offer, wanted: &Config) -> Result<Self, Refusal> {
-        let failed = |what: &str| {
-            let what = what.to_owned();
+        let failed = |cause: fn(String) -> Cause| {
             move |error: io::Error| match error.raw_os_error() {
                 Some(libc::ENOSPC) => Refusal::NoRoom,
                 Some(libc::EBUSY) => Refusal::Busy(error),
-                Some(libc::ENODEV) => Refusal::Failed(SourceError::new("the camera was unplugged")),
-                _ => Refusal::Failed(SourceError::new(format!("{what} failed: {error}"))),
+                Some(libc::ENODEV) => Refusal::Failed(Cause::Unplugged.into()),
+                _ => Refusal::Failed(cause(error.to_string()).into()),
             }
         };
         let set = device
             .set_format(offer.fourcc, offer.size)
-            .map_err(failed("setting the camera's format"))?;
+            .map_err(failed(|error| Cause::FormatFailed { error }))?;
         if set.pixel_format != offer.fourcc {
-            return Err(Refusal::Failed(SourceError::new(format!(
-                "the camera offers {} and gives {}",
-                offer.fourcc.escape_ascii(),
-                set.pixel_format.escape_ascii()
-            ))));
+            let cause = Cause::OtherFormat {
+                offered: offer.fourcc.escape_ascii().to_string(),
+                given: set.pixel_format.escape_ascii().to_string(),
+            };
+            return Err(Refusal::Failed(cause.into()));
         }
         let fps = device.set_rate(offer.fps.unwrap_or(wanted.fps));
         let fps = fps.or(offer.fps).unwrap_or(wanted.fps);
@@ -109,7 +108,7 @@ impl Stream {
         };
         let count = device
             .request_buffers(BUFFERS)
-            .map_err(failed("allocating the camera's buffers"))?;
+            .map_err(failed(|error| Cause::AllocatingFailed { error }))?;
         let buffers = Buffers(Arc::new(device));
         let device = &buffers.0;
         let memories: Vec<_> = (0..count as usize)
@@ -118,7 +117,7 @@ impl Stream {
                 Memory::of_device(&**device, offset, len)
             })
             .collect::<io::Result<_>>()
-            .map_err(failed("mapping the camera's buffers"))?;
+            .map_err(failed(|error| Cause::MappingFailed { error }))?;
         let home = Arc::clone(device);
         let pictures = Pictures::new(
             picture,
@@ -133,9 +132,11 @@ impl Stream {
         for number in 0..count as usize {
             device
                 .queue(number)
-                .map_err(failed("giving the camera a buffer"))?;
+                .map_err(failed(|error| Cause::QueuingFailed { error }))?;
         }
-        device.start().map_err(failed("starting the camera"))?;
+        device
+            .start()
+            .map_err(failed(|error| Cause::StartingFailed { error }))?;
         Ok(Self {
             pictures,
             buffers,
@@ -166,10 +167,8 @@ impl Stream {
         let mut has_begun = false;
         while !port.demand().stopping() {
             if sign.elapsed() > patience {
-                return Err(SourceError::new(format!(
-                    "the camera has delivered nothing for {} s",
-                    patience.as_secs()
-                )));
+                let seconds = patience.as_secs();
+                return Err(Cause::Silent { seconds }.into());
             }
             let commands = port.commands();
             if !commands.is_empty() {
@@ -198,12 +197,11 @@ impl Stream {
                         port.demand().sleep(Duration::from_millis(10));
                     }
                     Some(libc::ENODEV) => {
-                        return Err(SourceError::new("the camera was unplugged"));
+                        return Err(Cause::Unplugged.into());
                     }
                     _ => {
-                        return Err(SourceError::new(format!(
-                            "the camera's stream has ended: {error}"
-                        )));
+                        let error = error.to_string();
+                        return Err(Cause::StreamEnded { error }.into());
                     }
                 },
             }
@@ -275,9 +273,10 @@ fn is_ready(device: &Device) -> Result<bool, SourceError> {
     match poll(&mut ready, Some(&wait)) {
         Ok(ready) => Ok(ready > 0),
         Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(SourceError::new(format!(
-            "waiting for the camera failed: {error}"
-        ))),
+        Err(error) => {
+            let error = error.to_string();
+            Err(Cause::WaitingFailed { error }.into())
+        }
     }
 }
 

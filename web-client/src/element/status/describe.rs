@@ -66,7 +66,7 @@ impl Machine {
         }
         let (camera_since, camera) = &self.camera;
         if camera.state == CameraState::NoSignal {
-            return (Kind::NoSignal, &camera.reason, *camera_since);
+            return (Kind::NoSignal, &camera.reason.text, *camera_since);
         }
         let stale_after = self.stale_after();
         match self.drawn.filter(|drawn| drawn.at >= self.waiting_since) {
@@ -80,14 +80,14 @@ impl Machine {
             ),
             Some(drawn) => (Kind::Live, "", drawn.at),
             None if camera.state == CameraState::Starting => {
-                (Kind::Starting, &camera.reason, *camera_since)
+                (Kind::Starting, &camera.reason.text, *camera_since)
             }
             None if now - self.waiting_since > stale_after => (
                 Kind::Stale,
                 words!("no picture has come yet"),
                 self.waiting_since,
             ),
-            None if self.starts => (Kind::Starting, &camera.reason, *camera_since),
+            None if self.starts => (Kind::Starting, &camera.reason.text, *camera_since),
             None => (Kind::Connecting, "", self.waiting_since),
         }
     }

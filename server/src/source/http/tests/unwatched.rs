@@ -82,7 +82,7 @@ async fn a_probe_of_a_camera_whose_pictures_are_broken_asks_once_a_second_and_sa
     assert!(
         error
             .to_string()
-            .ends_with("for 5s: it does not start with FF D8"),
+            .ends_with("for 5 s: it does not start with FF D8"),
         "{error}"
     );
     assert!(camera.asked() <= 6);
