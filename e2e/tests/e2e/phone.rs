@@ -271,3 +271,57 @@ async fn in_the_app_on_the_home_screen_a_file_is_shared_or_shown_with_a_way_back
     ensure!(page.eval("saved.length").await? == 0);
     page.expect_no_complaints(&[])
 }
+
+#[tokio::test]
+async fn in_the_app_a_clip_that_was_not_shared_is_kept_until_it_is_or_until_there_is_another_one()
+-> Result<()> {
+    const RECORD: &str = "part('#b-record').click()";
+    const SAVE: &str = "part('#clip [part~=save-clip]').click()";
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = phone(&browser, &server, &format!("{RECORDER}{APP}{SHARES}")).await?;
+    let records = async || {
+        page.eval_clicked(RECORD).await?;
+        page.wait_for("part('#rec').checkVisibility()").await?;
+        page.eval("recorder.gives(1)").await?;
+        page.eval_clicked(RECORD).await
+    };
+    // Who closes the sheet of a clip has it still.
+    page.eval("void (window.refuses = 'AbortError')").await?;
+    records().await?;
+    page.wait_for("part('#clip')?.textContent.includes('not saved yet')")
+        .await?;
+    page.screenshot("phone_clip").await?;
+    page.eval_clicked(SAVE).await?;
+    page.eval("void (window.refuses = undefined)").await?;
+    ensure!(page.eval("shared.length === 0 && Boolean(part('#clip'))").await? == true);
+    page.eval_clicked(SAVE).await?;
+    page.wait_for("!part('#clip') && shared.length === 1").await?;
+    ensure!(page.eval("shared[0].endsWith('.mp4 video/mp4')").await? == true);
+    // While the sheet of one clip is open, there can be no other: the newer one is kept, and the older one is not brought back.
+    page.eval("const {share} = Navigator.prototype;
+        Navigator.prototype.share = (files) => new Promise((_, reject) => {
+            window.dismiss = () => reject(new DOMException('', 'AbortError'));
+            Navigator.prototype.share = async () => { throw new DOMException('', 'InvalidStateError'); };
+            window.back = () => { Navigator.prototype.share = share; };
+        });
+        shared.length = 0")
+        .await?;
+    records().await?;
+    page.wait_for("Boolean(window.dismiss)").await?;
+    records().await?;
+    page.wait_for("Boolean(part('#clip'))").await?;
+    page.eval("dismiss(); back()").await?;
+    page.eval_clicked(SAVE).await?;
+    page.wait_for("!part('#clip') && shared.length === 1").await?;
+    // Or it is thrown away.
+    page.eval("shared.length = 0, window.refuses = 'NotAllowedError'")
+        .await?;
+    records().await?;
+    page.wait_for("Boolean(part('#clip'))").await?;
+    page.eval_clicked("part('#clip [part~=discard]').click()")
+        .await?;
+    page.wait_for("!part('#clip')").await?;
+    ensure!(page.eval("shared.length + saved.length").await? == 0);
+    page.expect_no_complaints(&[])
+}
