@@ -294,9 +294,14 @@ async fn in_the_app_a_clip_that_was_not_shared_is_kept_until_it_is_or_until_ther
     page.screenshot("phone_clip").await?;
     page.eval_clicked(SAVE).await?;
     page.eval("void (window.refuses = undefined)").await?;
-    ensure!(page.eval("shared.length === 0 && Boolean(part('#clip'))").await? == true);
+    ensure!(
+        page.eval("shared.length === 0 && Boolean(part('#clip'))")
+            .await?
+            == true
+    );
     page.eval_clicked(SAVE).await?;
-    page.wait_for("!part('#clip') && shared.length === 1").await?;
+    page.wait_for("!part('#clip') && shared.length === 1")
+        .await?;
     ensure!(page.eval("shared[0].endsWith('.mp4 video/mp4')").await? == true);
     // While the sheet of one clip is open, there can be no other: the newer one is kept, and the older one is not brought back.
     page.eval("const {share} = Navigator.prototype;
@@ -313,7 +318,8 @@ async fn in_the_app_a_clip_that_was_not_shared_is_kept_until_it_is_or_until_ther
     page.wait_for("Boolean(part('#clip'))").await?;
     page.eval("dismiss(); back()").await?;
     page.eval_clicked(SAVE).await?;
-    page.wait_for("!part('#clip') && shared.length === 1").await?;
+    page.wait_for("!part('#clip') && shared.length === 1")
+        .await?;
     // Or it is thrown away.
     page.eval("shared.length = 0, window.refuses = 'NotAllowedError'")
         .await?;

@@ -45,7 +45,6 @@ macro_rules! causes {
 
             /// The values by their names.
             pub fn values(&self) -> Values {
-                #[allow(unused_mut, reason = "some causes have no values")]
                 let mut values = Values::default();
                 match self {
                     $(Self::$variant $({ $($value),+ })? => {

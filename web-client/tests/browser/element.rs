@@ -6,7 +6,7 @@ use crate::camera::{
 };
 use crate::server::{Server, colour_of, hello_json, jpeg, replace_socket};
 use js_sys::{Function, Promise};
-use pistreamer_protocol::message::{CameraState, CameraStatus, Hello, ServerMessage};
+use pistreamer_protocol::message::{CameraState, CameraStatus, Hello, ServerMessage, Values};
 use pistreamer_protocol::{Stamp, pack};
 use pistreamer_viewer::link::{Drawn, Report};
 use pistreamer_viewer::{js, message, shell};
@@ -476,6 +476,7 @@ fn messages_are_read_as_the_protocol_writes_them() {
         ServerMessage::Error {
             code: "bad-message".into(),
             message: "no".into(),
+            values: Values::default(),
         },
         ServerMessage::Unknown,
     ] {
