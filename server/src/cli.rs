@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Key(Key),
     /// Take a server's frames into files, or to standard output for another program
     Grab(Grab),
+    /// List a camera's controls, such as exposure and focus, and set them while the server runs
+    Control(Control),
     /// List the servers of the local network that are announced
     Find(Find),
     /// Check and show configuration files
@@ -196,6 +198,40 @@ impl std::str::FromStr for Lifetime {
     }
 }
 
+/// Flags of `control`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Control {
+    /// What to print, by its name, or to set: NAME=VALUE, as in AeEnable=off ExposureTime=20000; a button is pressed by NAME=press
+    /// [default: print all]
+    #[arg(value_name = "NAME[=VALUE]")]
+    pub(crate) what: Vec<String>,
+
+    /// URL of the server, as it opens in a browser, with a key: http://camera:KEY@HOST:PORT/. In it, ${NAME} stands for a variable of
+    /// the environment and ${file:PATH} for what a file holds [default: the server of this machine]
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// Id of the camera, as /api/v1/cameras lists them [default: the first one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) camera: Option<String>,
+
+    /// Have everything as the camera starts with it, before anything else
+    #[arg(long)]
+    pub(crate) reset: bool,
+
+    /// Set the values of this preset
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+
+    /// Keep the values that the camera has in the end as this preset
+    #[arg(long, value_name = "NAME")]
+    pub(crate) save: Option<String>,
+
+    /// Print all controls as JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Flags of `find`.
 #[derive(Debug, Args)]
 pub(crate) struct Find {
@@ -290,8 +326,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) no_auth: bool,
 
-    /// Directory in which the access keys are kept [default: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or
-    /// ~/.local/state/pistreamer]
+    /// Directory in which the access keys are kept, and what is set on cameras [default: $STATE_DIRECTORY,
+    /// $XDG_STATE_HOME/pistreamer or ~/.local/state/pistreamer]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 

@@ -6,7 +6,7 @@
 use crate::state_dir;
 use pistreamer_protocol::message::ControlValues;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,6 +51,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Content {
     cameras: Cameras,
+    /// Those that have changed here. Others of the file may be another server's.
+    changed: BTreeSet<String>,
     /// Rises with each change.
     version: u64,
 }
@@ -128,7 +130,7 @@ impl Kept {
             directory,
             content: Mutex::new(Content {
                 cameras,
-                version: 0,
+                ..Content::default()
             }),
             ..Shared::default()
         }))
@@ -175,23 +177,20 @@ impl Kept {
         // Nothing panics while it holds this lock.
         let writing = self.0.writing.lock();
         let mut written = writing.unwrap_or_else(PoisonError::into_inner);
-        let (text, version) = {
+        let (changed, version) = {
             let content = self.content();
             if content.version == written.version {
                 return Ok(());
             }
-            let file = File {
-                cameras: content.cameras.clone(),
-            };
-            (serde_json::to_vec_pretty(&file)?, content.version)
+            let changed = content.changed.iter();
+            let changed = changed.map(|id| (id.clone(), content.cameras.get(id).cloned()));
+            (changed.collect::<Vec<_>>(), content.version)
         };
         let result = match &self.0.directory {
-            Some(directory) => state_dir::make(directory)
-                .and_then(|()| state_dir::replace(directory, FILE, &text))
-                .map_err(|error| {
-                    let place = directory.display();
-                    io::Error::new(error.kind(), format!("{place}: {error}"))
-                }),
+            Some(directory) => write(directory, changed).map_err(|error| {
+                let place = directory.display();
+                io::Error::new(error.kind(), format!("{place}: {error}"))
+            }),
             None => Err(io::Error::new(
                 io::ErrorKind::NotFound,
                 "there is no state directory, because HOME is not set: give one with --state-dir",
@@ -226,6 +225,22 @@ impl Kept {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Replaces what the file holds of these cameras, and leaves that of others as it is.
+fn write(directory: &Path, changed: Vec<(String, Option<Vec<Device>>)>) -> io::Result<()> {
+    state_dir::make(directory)?;
+    let _lock = state_dir::lock(directory)?;
+    // One that cannot be read was moved aside at the start.
+    let mut cameras = read(directory).unwrap_or_default();
+    for (id, devices) in changed {
+        match devices {
+            Some(devices) => cameras.insert(id, devices),
+            None => cameras.remove(&id),
+        };
+    }
+    let text = serde_json::to_vec_pretty(&File { cameras })?;
+    state_dir::replace(directory, FILE, &text)
 }
 
 /// What the file in that directory holds; nothing where there is none.
@@ -318,6 +333,7 @@ impl Memory {
         if devices.is_empty() {
             content.cameras.remove(&self.camera);
         }
+        content.changed.insert(self.camera.clone());
         content.version += 1;
         drop(content);
         self.kept.0.changed.notify_one();
@@ -376,6 +392,21 @@ mod tests {
         let again = Kept::open(Some(directory)).of("door");
         assert_eq!(again.values("usb:1"), values(2.0));
         assert_eq!(again.presets("usb:1").len(), 1);
+    }
+
+    #[test]
+    fn servers_that_share_a_directory_keep_each_others_cameras() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Kept::open(Some(directory.path().into()));
+        let (one, other) = (open(), open());
+        one.of("door").keep("usb:1", &values(1.0));
+        other.of("yard").keep("usb:2", &values(2.0));
+        for kept in [&one, &other, &one] {
+            kept.write().unwrap();
+        }
+        let again = open();
+        assert_eq!(again.of("door").values("usb:1"), values(1.0));
+        assert_eq!(again.of("yard").values("usb:2"), values(2.0));
     }
 
     #[test]

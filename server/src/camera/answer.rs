@@ -70,9 +70,10 @@ impl Answer {
     }
 }
 
+/// Whether a control has what is wanted, or never will while something else decides it.
 fn holds(state: &CameraState, (name, value): (&String, &ControlValue)) -> bool {
     let mut controls = state.controls.iter();
-    controls.any(|control| control.name == *name && is_it(control, value))
+    controls.any(|control| control.name == *name && (control.inactive || is_it(control, value)))
 }
 
 /// Whether a control has that value, as nearly as single precision and the control's own steps tell.

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod config;
+mod control;
 mod doctor;
 mod find;
 mod generate;
@@ -48,6 +49,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Key(typed)) => key::run(typed),
         Some(Command::Push(typed)) => push::run(typed),
         Some(Command::Grab(typed)) => grab::run(typed),
+        Some(Command::Control(typed)) => control::run(typed),
         Some(Command::Find(typed)) => find::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
         Some(Command::Doctor(typed)) => doctor::run(typed),

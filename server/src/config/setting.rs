@@ -284,8 +284,8 @@ settings! {
         "Addresses of reverse proxies whose X-Forwarded-For, -Host and -Proto are believed.")
         .flag("trusted-proxy").default("[]");
     STATE_DIR = setting("server", "state_dir", Kind::Path,
-        "Directory for the access keys. If unset: $STATE_DIRECTORY, $XDG_STATE_HOME/pistreamer or \
-         ~/.local/state/pistreamer.")
+        "Directory for the access keys and what is set on cameras. If unset: $STATE_DIRECTORY, \
+         $XDG_STATE_HOME/pistreamer or ~/.local/state/pistreamer.")
         .flag("state-dir").sample(r#""/var/lib/pistreamer""#);
 
     NO_AUTH = setting("access", "no_auth", Kind::Switch,

@@ -5,6 +5,7 @@
 use super::admit::Admitted;
 use super::{State, refusal};
 use crate::camera::{Answer, Camera, Command, CommandError, NotSaved, Refused};
+use crate::util::log_throttle::EventThrottle;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{self, Path};
@@ -184,6 +185,7 @@ pub(super) async fn apply_preset(
                 }
             }
         };
+        log_set(&camera, &taken);
         let mut answer = camera.answer(&taken).await;
         answer.refused.extend(words(&left_out));
         Ok(told(&answer))
@@ -210,13 +212,28 @@ pub(super) async fn remove_preset(
 
 /// Carries out a command, and tells what the camera has then.
 async fn commanded(camera: &Camera, command: Command) -> Response {
+    let resets = !matches!(command, Command::Set(_));
     match camera.send(command) {
         Ok(taken) => {
-            let id = camera.id();
-            tracing::info!(%id, controls = taken.len(), "controls set by a program");
-            told(&camera.answer(&taken).await)
+            log_set(camera, &taken);
+            let mut answer = camera.answer(&taken).await;
+            if resets {
+                // What something automatic decides then is as the camera starts with it.
+                answer.refused.clear();
+            }
+            told(&answer)
         }
         Err(refused) => not_taken(&refused),
+    }
+}
+
+/// Programs may set them at any rate.
+fn log_set(camera: &Camera, taken: &ControlValues) {
+    static SET: EventThrottle = EventThrottle::new();
+    if let Some(times) = SET.again() {
+        let names: Vec<_> = taken.keys().map(String::as_str).collect();
+        let (id, controls) = (camera.id(), names.join(", "));
+        tracing::info!(%id, controls, times, "a program set controls");
     }
 }
 

@@ -13,6 +13,7 @@ mod causes;
 mod clock;
 mod codes;
 mod configured;
+mod control_command;
 mod controls;
 mod cost;
 mod crashed;

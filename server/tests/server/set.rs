@@ -227,6 +227,10 @@ async fn what_something_automatic_decides_is_refused_and_what_the_camera_makes_o
     let (status, answer) = ask(&server, "PUT", "controls", set).await;
     assert_eq!(status, 200);
     assert!(answer["refused"]["Gain"].is_string(), "{answer}");
+    // It is no reproach to a reset.
+    let (status, answer) = ask(&server, "DELETE", "controls", "").await;
+    assert_eq!((status, &answer["refused"]), (200, &json!({})));
+    assert_eq!(answer["values"]["Automatic"], 1.0);
     server.stop().await;
 }
 

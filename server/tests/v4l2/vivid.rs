@@ -180,6 +180,37 @@ async fn what_is_set_shows_in_the_picture_and_holds_when_the_camera_comes_back()
 }
 
 #[tokio::test]
+async fn what_is_set_is_visible_within_a_few_frames() {
+    plugged_in();
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let seen = frames(&mut viewer, 15).await;
+    let before = white(&seen[14].jpeg);
+    let mut latest = seen[14].stamp.seq;
+    let mut took = Vec::new();
+    for (value, is_dark) in [(0.0, true), (128.0, false), (0.0, true), (128.0, false)] {
+        let name = "Brightness".to_owned();
+        let value = value.into();
+        viewer.say(ViewerMessage::Control { name, value }).await;
+        let at = latest;
+        loop {
+            let frame = viewer.frame().await;
+            latest = frame.stamp.seq;
+            if (white(&frame.jpeg) + 40 < before) == is_dark {
+                break;
+            }
+        }
+        took.push(latest - at);
+        // What is under way is let through.
+        latest = frames(&mut viewer, 5).await[4].stamp.seq;
+    }
+    println!("visible after {took:?} frames");
+    // Two as a rule. Some more may be under way to the viewer on a slow machine.
+    assert!(took.iter().all(|frames| *frames <= 6), "{took:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_other_programs_set_is_seen_and_so_is_what_changes_by_itself() {
     plugged_in();
     let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
