@@ -71,7 +71,7 @@ export function define_element(name, observed, make, script, version) {
       const { run } = program;
       const failed = (words, stack) => this.#fail(words, stack);
       run.elements.add(failed);
-      const view = program.make(this, this.#paused);
+      const view = program.make(this, this.#paused, (words) => queueMicrotask(() => this.#giveUp(view, words)));
       // It failed, and has said so.
       if (run.failed) return;
       const one = { view, run, failed };
@@ -104,6 +104,15 @@ export function define_element(name, observed, make, script, version) {
     #ask(question) {
       const one = this.#view;
       return one ? (one.run.call(() => question(one.view)) ?? null) : null;
+    }
+
+    /** The program goes on, but not for this element. */
+    #giveUp(view, words) {
+      const one = this.#view;
+      if (one?.view !== view) return;
+      this.#view = null;
+      this.#end(one);
+      this.#fail(words, "");
     }
 
     #fail(words, stack) {
@@ -196,7 +205,8 @@ export function define_element(name, observed, make, script, version) {
     reflect(name, name, (value) => value ?? "", text);
   for (const name of ["controls", "overlay", "mirror"])
     reflect(name, name, (value) => value !== null && !saysOff(value), (value) => (value && !saysOff(value) ? "" : null));
-  const ms = (value) => (Number.isFinite(parseFloat(value)) ? parseFloat(value) : null);
-  reflect("staleAfter", "stale-after", ms, text);
+  const number = (value) => (Number.isFinite(parseFloat(value)) ? parseFloat(value) : null);
+  reflect("staleAfter", "stale-after", number, text);
+  reflect("maxFps", "max-fps", number, text);
   customElements.define(name, PiCamera);
 }

@@ -5,9 +5,10 @@ const inPage = typeof document === "object";
 /** The run that has panicked, until its trap is seen. */
 let panicking;
 
-/** One run of the program, for all of the page's elements. `elements` are told when it fails: in words, and where. */
+/** One run of the program, for all of the page's elements. `elements` are told when it fails: in words, and where. `feed` is
+ * the number of the pipeline that it is at work for. */
 function run() {
-  const own = { failed: false, words: "", held: new Set(), elements: new Set() };
+  const own = { failed: false, words: "", held: new Set(), elements: new Set(), feed: 0 };
   own.call = (f) => guarded(own, f, []);
   /** Calls into the program come through this: with what one of them throws, it has failed. */
   own.guard = (f) => (...given) => guarded(own, f, given);
@@ -48,6 +49,9 @@ function fail(own, error) {
   console.error("pi-camera: the viewer has failed", error);
   for (const element of own.elements) element(words, String(error?.stack ?? ""));
 }
+
+// A worker says at work for which pipeline it fails: the page ends it, and starts another one.
+if (!inPage) for (const name of ["error", "unhandledrejection"]) addEventListener(name, () => postMessage([program.feed, ["failed"]]));
 
 // What it traps in on its own account, such as the answer to a promise.
 if (inPage) {

@@ -1,14 +1,15 @@
 //! The pipeline: WebSocket → unpack → check → decode → canvas → ack, the same in a worker and in the page.
 //!
-//! At most one frame is being decoded and at most one waits; newer ones take its place. When to connect, and what to
-//! say about it, belongs to [`crate::shell`]; crossing to the page belongs to [`crate::worker`].
+//! At most one frame is being decoded and at most one waits; newer ones take its place. All pipelines in one place take
+//! turns in decoding and in connecting. When to connect, and what to say about it, belongs to [`crate::shell`]; crossing to
+//! the page belongs to [`crate::worker`].
 
 mod connection;
 mod jpegs;
 mod left_out;
 mod show;
 
-use crate::js;
+use crate::js::{self, Line, Turn};
 use crate::link::{Command, Drawn, Report};
 use crate::message;
 use crate::painter::{Canvas, Painter};
@@ -25,21 +26,29 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
+thread_local! {
+    /// Memory to unpack in serves all pipelines, one after the other.
+    static JPEGS: RefCell<Jpegs> = RefCell::default();
+}
+
 /// The pipeline of one element. Dropping it closes the socket; a decode under way ends in nothing.
 pub struct Feed {
     shared: Rc<Shared>,
 }
 
 struct Shared {
+    /// Of the pipeline, where there are several.
+    number: u32,
     report: Box<dyn Fn(Report)>,
     painter: RefCell<Option<Painter>>,
-    jpegs: RefCell<Jpegs>,
     slot: RefCell<Slot<Message>>,
     corrupt: Cell<u64>,
     tap: Cell<bool>,
     /// What is on the canvas.
     shown: RefCell<Option<Picture>>,
     connection: RefCell<Option<Connection>>,
+    /// Counts up with each end: what waits to connect then is not wanted any more.
+    ended: Cell<u32>,
     /// What the server is told first on each connection.
     want: RefCell<String>,
     /// The last frame drawn on this connection.
@@ -58,18 +67,20 @@ struct Message {
 }
 
 impl Feed {
-    /// A pipeline that tells everything to `report`, which is never called from within a method of this type.
-    pub fn new(report: impl Fn(Report) + 'static) -> Self {
+    /// A pipeline that tells everything to `report`, which is never called from within a method of this type. If the
+    /// program fails at work for it, its number is told.
+    pub fn new(number: u32, report: impl Fn(Report) + 'static) -> Self {
         Self {
             shared: Rc::new_cyclic(|this| Shared {
+                number,
                 report: Box::new(report),
                 painter: RefCell::default(),
-                jpegs: RefCell::default(),
                 slot: RefCell::default(),
                 corrupt: Cell::new(0),
                 tap: Cell::new(false),
                 shown: RefCell::default(),
                 connection: RefCell::default(),
+                ended: Cell::new(0),
                 want: RefCell::new(message::want(Want::default())),
                 drawn: Cell::new(None),
                 left_out: LeftOut::default(),
@@ -90,18 +101,20 @@ impl Feed {
     /// Does what the page asks for.
     pub fn command(&self, command: Command) {
         let shared = &self.shared;
+        js::work_for(shared.number);
         match command {
             Command::Canvas(canvas) => {
                 if let Err(error) = self.set_canvas(Canvas::Worker(canvas)) {
                     web_sys::console::error_1(&error);
                 }
             }
-            Command::Connect { connection, url } => Shared::connect(shared, connection, &url),
+            Command::Connect { connection, url } => Shared::connect(shared, connection, url),
             Command::Want(want) => {
                 shared.want.replace(want);
                 shared.tell_want();
             }
-            Command::Close => shared.close(),
+            // Dropping it does the rest.
+            Command::Close | Command::Leave => shared.close(),
             Command::Pause => shared.pause(),
             Command::Resume => shared.resume(),
             Command::Clear => shared.clear(),
@@ -121,8 +134,21 @@ impl Drop for Feed {
 }
 
 impl Shared {
-    fn connect(this: &Rc<Self>, number: u32, url: &str) {
+    fn connect(this: &Rc<Self>, number: u32, url: String) {
         this.close();
+        let (weak, ended) = (Rc::downgrade(this), this.ended.get());
+        spawn_local(async move {
+            let turn = js::turn(Line::Connecting).await;
+            if let Some(this) = weak.upgrade()
+                && this.ended.get() == ended
+            {
+                js::work_for(this.number);
+                Self::open(&this, number, &url, turn);
+            }
+        });
+    }
+
+    fn open(this: &Rc<Self>, number: u32, url: &str, turn: Turn) {
         let weak = Rc::downgrade(this);
         let socket = Socket::open(url, move |event| {
             if let Some(this) = weak.upgrade() {
@@ -131,8 +157,8 @@ impl Shared {
         });
         match socket {
             Ok(socket) => {
-                *this.connection.borrow_mut() =
-                    Some(Connection::new(number, socket, js::asked_camera(url)));
+                let asked = js::asked_camera(url);
+                *this.connection.borrow_mut() = Some(Connection::new(number, socket, asked, turn));
             }
             Err(reason) => {
                 let this = Rc::clone(this);
@@ -148,6 +174,7 @@ impl Shared {
     }
 
     fn close(&self) {
+        self.ended.set(self.ended.get() + 1);
         self.slot.borrow_mut().clear();
         self.left_out.forget();
         self.drawn.set(None);
@@ -181,12 +208,13 @@ impl Shared {
         };
         // Too old to be drawn, but the server counts it as on its way until it is acknowledged.
         let seq = held
-            .and_then(|data| self.unpack(&data).ok())
+            .and_then(|data| unpack(&data).ok())
             .and_then(|picture| picture.seq());
         self.acknowledge(seq);
     }
 
     fn on_event(this: &Rc<Self>, number: u32, event: SocketEvent) {
+        js::work_for(this.number);
         let report = match event {
             SocketEvent::Open => {
                 this.opened(Rc::downgrade(this));
@@ -313,21 +341,21 @@ impl Shared {
     }
 
     fn offer(this: &Rc<Self>, message: Message) {
-        let first = this.slot.borrow_mut().offer(message);
-        if let Some(first) = first {
+        let is_first = this.slot.borrow_mut().offer(message);
+        if is_first {
             let this = Rc::clone(this);
             spawn_local(async move {
-                let mut next = Some(first);
-                while let Some(message) = next {
+                loop {
+                    // Of those that wait for it, each pipeline's newest is decoded.
+                    let turn = js::turn(Line::Decoding).await;
+                    js::work_for(this.number);
+                    let next = this.slot.borrow_mut().take_next();
+                    let Some(message) = next else { break };
                     this.show(message).await;
-                    next = this.slot.borrow_mut().take_next();
+                    drop(turn);
                 }
             });
         }
-    }
-
-    fn unpack(&self, data: &ArrayBuffer) -> Result<Picture, String> {
-        self.jpegs.borrow_mut().read(data)
     }
 
     fn acknowledge(&self, seq: Option<u64>) {
@@ -346,4 +374,8 @@ impl Shared {
             captured_us: shown.and_then(Picture::captured_us),
         }
     }
+}
+
+fn unpack(data: &ArrayBuffer) -> Result<Picture, String> {
+    JPEGS.with_borrow_mut(|jpegs| jpegs.read(data))
 }

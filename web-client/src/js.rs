@@ -24,6 +24,8 @@ extern "C" {
     fn hold(this: &Run, thing: &JsValue, held: bool);
     #[wasm_bindgen(method)]
     fn panicked(this: &Run, words: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_feed(this: &Run, feed: u32);
 }
 
 /// Every call from JavaScript comes through this: with what it throws, the program has failed.
@@ -36,10 +38,18 @@ pub fn answer(promise: &Promise) -> JsFuture {
     RUN.with(|run| run.answer(promise)).into()
 }
 
+/// Notes for which pipeline the program is at work from here on, until it waits again.
+pub fn work_for(feed: u32) {
+    RUN.with(|run| run.set_feed(feed));
+}
+
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
     /// Notes the code that a server's message has for its `reason`, by which that is said in other languages.
     pub fn told(message: &JsValue);
+    #[wasm_bindgen(js_name = turn)]
+    fn ask_for_turn(line: u32) -> Promise;
+    fn give_back(line: u32);
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;
     /// The WebSocket's address for an element's `src`, relative to that script, with what else its query is to say.
@@ -137,6 +147,31 @@ pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         RUN.with(|run| run.panicked(&panic.to_string()));
     }));
+}
+
+/// What all pipelines in one place do a few at a time.
+#[derive(Clone, Copy)]
+pub enum Line {
+    /// Open sockets.
+    Connecting,
+    /// Decode pictures.
+    Decoding,
+}
+
+/// A turn. Dropping it gives it to the next one in line.
+pub struct Turn(Line);
+
+/// Waits for a turn. Nothing is queued in it but those that wait.
+pub async fn turn(line: Line) -> Turn {
+    // It is never refused.
+    let _ = answer(&ask_for_turn(line as u32)).await;
+    Turn(line)
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        give_back(self.0 as u32);
+    }
 }
 
 /// A worker or a socket, which ends with this value, and also where the program fails and no value is dropped any more.

@@ -1,7 +1,7 @@
 //! The viewer: WebSocket → inflate → base64 → JPEG → canvas, inside a custom element `<pi-camera>`.
 //!
 //! A map, not a place for code. Modules that need no browser come first and are tested natively; the rest is glue around
-//! them. The same module runs twice: in the page, where it is the element, and in a worker, where it is the [`feed`].
+//! them. The same module runs twice: in the page, where it is the elements, and in a worker, where it is the [`feed`] of each.
 
 pub mod address;
 pub mod backoff;

@@ -1,10 +1,22 @@
 //! What the page and the pipeline say to each other, and how it crosses `postMessage`.
 //!
-//! Each message is an array: a tag, then the fields. Acting on them belongs to [`crate::feed`] and [`crate::shell`].
+//! Each message is an array: a tag, then the fields. Between the page and a worker it travels with the number of the feed
+//! that it is for or from. Acting on them belongs to [`crate::feed`] and [`crate::shell`].
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, ImageBitmap, OffscreenCanvas};
+
+/// A message with the number of the feed that it is for or from.
+pub fn envelope(feed: u32, message: &JsValue) -> JsValue {
+    Array::of2(&feed.into(), message).into()
+}
+
+/// What is in an envelope.
+pub fn open(envelope: &JsValue) -> Option<(u32, JsValue)> {
+    let fields = Fields(envelope.dyn_ref::<Array>()?.clone());
+    Some((fields.u32(0)?, fields.0.get(1)))
+}
 
 /// From the page to the pipeline.
 #[derive(Debug)]
@@ -35,13 +47,17 @@ pub enum Command {
     },
     /// Whether a copy of each picture is wanted in the page, for recording.
     Tap(bool),
+    /// The element has gone: end the pipeline. Last.
+    Leave,
 }
 
 /// From the pipeline to the page.
 #[derive(Debug)]
 pub enum Report {
-    /// The pipeline can take commands.
+    /// The worker can take commands.
     Ready,
+    /// The worker has failed, at work for this feed.
+    Failed,
     /// The server spoke for itself: a text message other than a pong.
     Text {
         /// Of which connection.
@@ -167,6 +183,7 @@ impl Command {
             Self::Clear => array(["clear".into()]),
             Self::Snapshot { id } => array(["snapshot".into(), (*id).into()]),
             Self::Tap(on) => array(["tap".into(), (*on).into()]),
+            Self::Leave => array(["leave".into()]),
         };
         (message, transfer)
     }
@@ -187,6 +204,7 @@ impl Command {
             "clear" => Self::Clear,
             "snapshot" => Self::Snapshot { id: fields.u32(1)? },
             "tap" => Self::Tap(fields.0.get(1).is_truthy()),
+            "leave" => Self::Leave,
             _ => return None,
         })
     }
@@ -198,6 +216,7 @@ impl Report {
         let transfer = Array::new();
         let message = match self {
             Self::Ready => array(["ready".into()]),
+            Self::Failed => array(["failed".into()]),
             Self::Text { connection, text } => {
                 array(["text".into(), (*connection).into(), text.into()])
             }
@@ -264,6 +283,7 @@ impl Report {
         let connection = || fields.u32(1);
         Some(match fields.text(0)?.as_str() {
             "ready" => Self::Ready,
+            "failed" => Self::Failed,
             "text" => Self::Text {
                 connection: connection()?,
                 text: fields.text(2)?,

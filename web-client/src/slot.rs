@@ -21,16 +21,11 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Offers a new item. It is returned if no work is in progress; the caller then works until [`Self::take_next`] returns
-    /// `None`.
-    pub fn offer(&mut self, item: T) -> Option<T> {
-        if self.busy {
-            self.replaced += u64::from(self.waiting.replace(item).is_some());
-            None
-        } else {
-            self.busy = true;
-            Some(item)
-        }
+    /// Offers a new item. Returns true if no work is in progress; the caller then works on what [`Self::take_next`] returns,
+    /// until that is `None`.
+    pub fn offer(&mut self, item: T) -> bool {
+        self.replaced += u64::from(self.waiting.replace(item).is_some());
+        !std::mem::replace(&mut self.busy, true)
     }
 
     /// What to work on next.
@@ -40,7 +35,7 @@ impl<T> Slot<T> {
         next
     }
 
-    /// Returns true while work is in progress.
+    /// Returns true while work is in progress, or about to begin.
     pub fn is_busy(&self) -> bool {
         self.busy
     }
@@ -74,23 +69,30 @@ mod tests {
     #[test]
     fn the_newest_waits_and_the_others_are_counted() {
         let mut slot = Slot::default();
-        assert_eq!(slot.offer(1), Some(1));
-        assert_eq!(
-            (slot.offer(2), slot.offer(3), slot.offer(4)),
-            (None, None, None)
-        );
+        assert!(slot.offer(1));
+        assert_eq!(slot.take_next(), Some(1));
+        assert!(!slot.offer(2) && !slot.offer(3) && !slot.offer(4));
         assert_eq!(slot.replaced(), 2);
         assert_eq!(slot.take_next(), Some(4));
-        assert_eq!(slot.offer(5), None);
+        assert!(!slot.offer(5));
         assert_eq!((slot.take_next(), slot.take_next()), (Some(5), None));
-        assert_eq!(slot.offer(6), Some(6));
+        assert!(slot.offer(6));
         assert_eq!(slot.replaced(), 2);
+    }
+
+    #[test]
+    fn until_the_work_begins_a_newer_one_takes_the_place_of_the_first() {
+        let mut slot = Slot::default();
+        assert!(slot.offer(1));
+        assert!(!slot.offer(2));
+        assert_eq!((slot.take_next(), slot.replaced()), (Some(2), 1));
     }
 
     #[test]
     fn clearing_forgets_what_waits_and_counts_nothing() {
         let mut slot = Slot::default();
         slot.offer(1);
+        slot.take_next();
         slot.offer(2);
         slot.clear();
         assert_eq!((slot.take_next(), slot.replaced()), (None, 0));
@@ -100,10 +102,12 @@ mod tests {
     fn a_reset_leaves_whoever_is_at_work_there_and_counts_anew() {
         let mut slot = Slot::default();
         slot.offer(1);
+        slot.take_next();
         slot.offer(2);
         slot.offer(3);
         slot.reset();
-        assert_eq!((slot.offer(4), slot.replaced()), (None, 0));
+        assert!(!slot.offer(4));
+        assert_eq!(slot.replaced(), 0);
         assert_eq!(slot.take_next(), Some(4));
     }
 }

@@ -119,6 +119,8 @@ type Rung = (u8, u32);
 #[derive(Debug)]
 pub struct Steering {
     size: Size,
+    /// Frames a second that the page has use for.
+    cap: Option<u32>,
     /// Width of the camera's picture; 0 while it isn't known.
     full: u32,
     /// Halvings after which the picture still fills its place on the screen.
@@ -162,6 +164,7 @@ impl Default for Steering {
     fn default() -> Self {
         Self {
             size: Size::Auto,
+            cap: None,
             full: 0,
             screen: None,
             pending: None,
@@ -185,6 +188,15 @@ impl Steering {
             self.size = size;
             self.limit = None;
             self.hold = FIRST_HOLD;
+            self.forget(now);
+        }
+    }
+
+    /// Sets how many frames a second the page has use for; `None` is all of them.
+    pub fn cap(&mut self, now: f64, fps: Option<u32>) {
+        if self.cap != fps {
+            self.cap = fps;
+            self.limit = None;
             self.forget(now);
         }
     }
@@ -319,7 +331,8 @@ impl Steering {
     }
 
     fn step_down(&mut self, now: f64, produced: f64, steps: usize) {
-        let fps = self.limit.map_or(produced, |(_, fps)| fps);
+        let most = self.cap.map_or(f64::INFINITY, f64::from);
+        let fps = self.limit.map_or(produced.min(most), |(_, fps)| fps);
         let rungs = self.rungs(fps);
         let at = (self.position(&rungs) + steps).min(rungs.len() - 1);
         self.limit = Some((rungs[at], fps));
@@ -346,7 +359,7 @@ impl Steering {
         let useful = self.size == Size::Auto && pixels.is_finite() && pixels >= 1.0;
         Want {
             max_width: useful.then_some((pixels / STRETCH).ceil() as u32),
-            max_fps: None,
+            max_fps: self.cap,
         }
     }
 
@@ -354,7 +367,7 @@ impl Steering {
     pub fn want(&self) -> Want {
         let pinned = |halvings: u8| Want {
             max_width: self.narrowed(halvings),
-            max_fps: None,
+            max_fps: self.cap,
         };
         match self.size {
             Size::Full => pinned(0),
@@ -367,8 +380,11 @@ impl Steering {
                     let (halvings, divisor) = rungs[self.position(&rungs)];
                     Want {
                         max_width: self.narrowed(halvings),
-                        max_fps: (divisor > 1)
-                            .then(|| ((fps / f64::from(divisor)).round() as u32).max(1)),
+                        max_fps: if divisor > 1 {
+                            Some(((fps / f64::from(divisor)).round() as u32).max(1))
+                        } else {
+                            self.cap
+                        },
                     }
                 }
             },

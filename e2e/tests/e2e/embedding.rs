@@ -489,7 +489,7 @@ async fn on_a_page_elsewhere_it_says_how_a_page_shows_the_key() -> Result<()> {
 }
 
 #[tokio::test]
-async fn three_elements_load_the_program_once() -> Result<()> {
+async fn three_elements_load_the_program_once_and_share_a_worker() -> Result<()> {
     let mut site = Site::reserve().await?;
     let server = server_for(&site, &[])?;
     let url = server.url();
@@ -503,16 +503,44 @@ async fn three_elements_load_the_program_once() -> Result<()> {
     wait_live(&page, "pi-camera").await?;
     let loaded = "performance.getEntriesByType('resource').filter(({name}) => name.endsWith('.wasm')).length";
     assert_eq!(page.eval(loaded).await?, 1);
-    let workers = poll("each has its worker", async || {
-        Ok(Some(page.workers()).filter(|workers| workers.len() == 3))
-    })
-    .await?;
+    let workers = page.workers();
+    assert_eq!(workers.len(), 1);
     for worker in workers {
         let params = json!({"expression": loaded, "returnByValue": true});
         let devtools = browser.devtools();
         let answer = devtools.call(&worker, "Runtime.evaluate", params).await?;
         assert_eq!(answer["result"]["value"], 0, "{answer}");
     }
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn twelve_elements_open_three_connections_at_a_time_and_all_are_live() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let server = server_for(&site, &[])?;
+    let url = server.url();
+    // In the page, where its sockets can be counted.
+    let page = site.serve(&format!(
+        "<!doctype html><script>
+            delete HTMLCanvasElement.prototype.transferControlToOffscreen;
+            window.counts = [0, 0, 0];
+            const Real = WebSocket;
+            window.WebSocket = class extends Real {{
+                constructor(...all) {{
+                    super(...all);
+                    counts[0] += 1;
+                    counts[1] = Math.max(counts[1], counts[0]);
+                    this.addEventListener('open', () => {{ counts[0] -= 1; counts[2] += 1; }});
+                }}
+            }};
+        </script>
+        <script type=module src='{url}embed.js'></script>{}",
+        "<pi-camera style='width: 100px; display: inline-block'></pi-camera>".repeat(12)
+    ));
+    let browser = Browser::start().await?;
+    let page = browser.open(&page).await?;
+    wait_live(&page, "pi-camera").await?;
+    assert_eq!(page.eval("counts").await?, json!([0, 3, 12]));
     page.expect_no_complaints(&[])
 }
 

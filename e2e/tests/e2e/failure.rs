@@ -313,28 +313,94 @@ async fn every_element_of_a_program_that_fails_gives_up_and_lives_again_when_it_
     page.expect_no_complaints(&["the viewer has failed"])
 }
 
+/// Two elements of one page, for two cameras.
+const TWO: &str = "window.camera = document.querySelector('pi-camera');
+    window.other = document.createElement('pi-camera');
+    Object.assign(camera, {camera: 'door', size: 'full'});
+    Object.assign(other, {camera: 'yard', size: 'full'});
+    document.body.append(other);";
+
 #[tokio::test]
-async fn a_worker_that_traps_gives_way_to_the_page() -> Result<()> {
-    let server = Server::start(&PATTERN)?;
+async fn a_worker_that_traps_is_started_again_for_all_of_its_elements() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = two_cameras(&folder.path().join("pistreamer.toml"))?;
     let browser = Browser::start().await?;
-    let page = browser.open(&server.url()).await?;
+    let page = browser
+        .open(&format!("{}?camera=door", server.url()))
+        .await?;
     page.wait_state("live").await?;
-    page.eval(WATCH).await?;
+    page.eval(TWO).await?;
+    let live = "[camera, other].every(({state}) => state === 'live')";
+    page.wait_for(live).await?;
+    page.eval(
+        "window.told = [];
+        for (const element of [camera, other])
+            element.addEventListener('error', ({detail}) => told.push(detail.message));",
+    )
+    .await?;
     let workers = page.workers();
     let worker = workers.first().context("no worker")?;
     let sabotage = "Performance.prototype.now = () => { throw new TypeError('no clock'); }";
     let params = json!({"expression": sabotage});
     let devtools = browser.devtools();
     devtools.call(worker, "Runtime.evaluate", params).await?;
-    page.wait_for("told.some(({name}) => name === 'error')")
+    page.wait_for("told.length === 2").await?;
+    page.wait_for(live).await?;
+    page.eval("window.before = [camera, other].map(({seq}) => seq)")
+        .await?;
+    page.wait_for("camera.seq > before[0] + 5 && other.seq > before[1] + 5")
+        .await?;
+    let now = page.workers();
+    assert!(now.len() == 1 && now != workers, "{now:?}");
+    let told = page.eval("told").await?;
+    assert!(
+        told.to_string().contains("another worker, because one"),
+        "{told}"
+    );
+    page.expect_no_complaints(&["no clock"])
+}
+
+#[tokio::test]
+async fn an_element_that_every_worker_traps_for_shows_the_plain_stream_and_the_others_go_on()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = two_cameras(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = browser
+        .open(&format!("{}?camera=door", server.url()))
         .await?;
     page.wait_state("live").await?;
-    page.wait_drawn(5).await?;
-    assert!(page.workers().is_empty());
-    let told = page
-        .eval("told.find(({name}) => name === 'error').message")
+    // No worker from now on draws a picture that is 320 pixels wide.
+    page.eval(
+        "const poison = `const draws = ImageBitmapRenderingContext.prototype, draw = draws.transferFromImageBitmap;
+            draws.transferFromImageBitmap = function (bitmap) {
+                if (bitmap.width === 320) throw new TypeError('no such picture');
+                draw.call(this, bitmap);
+            };\n`;
+        const Real = Blob;
+        window.Blob = function (parts, options) {
+            return new Real(options?.type === 'text/javascript' ? [poison, ...parts] : parts, options);
+        };
+        window.Blob.prototype = Real.prototype;
+        const first = document.querySelector('pi-camera');
+        first.remove();
+        document.body.prepend(first);",
+    )
+    .await?;
+    page.eval(TWO).await?;
+    page.wait_for(
+        "other.state === 'failed' && other.shadowRoot.querySelector('img')?.naturalWidth === 320",
+    )
+    .await?;
+    assert_eq!(
+        page.eval("other.reason.includes('no such picture')")
+            .await?,
+        true
+    );
+    page.wait_for("camera.state === 'live'").await?;
+    page.eval("window.before = camera.seq").await?;
+    page.wait_for("camera.seq > before + 10 && camera.state === 'live'")
         .await?;
-    let told = told.as_str().context("no message")?;
-    assert!(told.contains("because of the worker"), "{told}");
-    page.expect_no_complaints(&["no clock"])
+    assert_eq!(page.workers().len(), 1);
+    page.expect_no_complaints(&["no such picture"])
 }

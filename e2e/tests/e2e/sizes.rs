@@ -230,3 +230,26 @@ async fn where_two_of_three_frames_are_missing_fewer_are_asked_for_and_the_reaso
         .await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn an_element_with_use_for_few_pictures_asks_for_no_more() -> Result<()> {
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    let mut asks = async |fps: Option<f64>| -> Result<()> {
+        let asked = |message: &ViewerMessage| matches!(message, ViewerMessage::Want(want) if want.max_fps == fps);
+        viewer.until(asked).await.map(drop)
+    };
+    asks(None).await?;
+    page.eval("document.querySelector('pi-camera').setAttribute('max-fps', '5')")
+        .await?;
+    asks(Some(5.0)).await?;
+    page.eval("document.querySelector('pi-camera').maxFps = 2.5")
+        .await?;
+    asks(Some(2.0)).await?;
+    page.eval("document.querySelector('pi-camera').maxFps = null")
+        .await?;
+    asks(None).await
+}

@@ -28,6 +28,8 @@ pub struct Attributes {
     pub settings: Settings,
     /// Names of the settings that count more than what the user chose before, with spaces between them.
     pub pinned: String,
+    /// Frames a second that there is use for.
+    pub max_fps: Option<u32>,
     /// ms without a new frame until the picture is stale.
     pub stale_after: Option<f64>,
 }

@@ -57,6 +57,8 @@ pub enum Effect {
     ToggleFullscreen,
     /// The element is not over everything else any more.
     LeaveFilled,
+    /// Show the plain stream from now on, for that reason.
+    GiveUp(String),
     /// Write down the user's choices under that key.
     Remember(String, String),
     /// Send [`super::event::Event::StaleDue`] after this many ms.

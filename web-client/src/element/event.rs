@@ -3,6 +3,7 @@
 use super::choices::Attributes;
 use super::intent::Intent;
 use crate::link::Drawn;
+use crate::worker::Culprit;
 use pistreamer_protocol::message::ServerMessage;
 
 /// One thing that happened.
@@ -36,8 +37,10 @@ pub enum Event {
     Wheel((f64, f64), f64),
     /// The pipeline that was asked for cannot be had.
     NoPipeline(String),
-    /// The pipeline's worker cannot be had, or died.
+    /// The pipeline's worker cannot be had.
     NoWorker(String),
+    /// The pipeline's worker has failed, and for which pipeline.
+    WorkerFailed(String, Culprit),
     /// Something about a connection, by its number. What is said about an older one is no news.
     Connection(u32, News),
     /// The panels are loaded, or cannot be.

@@ -20,6 +20,7 @@ mod tests;
 
 use crate::geometry::Zoom;
 use crate::text::{self, words};
+use crate::worker::Culprit;
 use capture::Capture;
 use choices::{Attributes, Changed, Choices};
 use controls::{Abilities, Controls, Panels};
@@ -30,6 +31,8 @@ use intent::Intent;
 use picture::Picture;
 use status::{Action, Status};
 
+/// A worker that fails for the same element again within this many ms will fail the next time, too.
+const FAILS_AGAIN: f64 = 60_000.0;
 /// A step of the zoom keys.
 const KEY_ZOOM: f64 = 1.25;
 
@@ -50,6 +53,8 @@ pub struct Element {
     alone: bool,
     /// Whether the screen is kept on.
     keeps_awake: bool,
+    /// When a worker failed for this element.
+    worker_failed: Option<f64>,
 }
 
 impl Element {
@@ -70,6 +75,7 @@ impl Element {
             visible: true,
             alone: false,
             keeps_awake: false,
+            worker_failed: None,
         }
     }
 
@@ -124,6 +130,9 @@ impl Element {
             Event::Pointer(pointer) => self.pointer(now, pointer, effects),
             Event::Wheel(at, by) => self.picture.zoom_by(Some(at), by, effects),
             Event::NoWorker(words) => self.without_worker(now, &words, effects),
+            Event::WorkerFailed(words, culprit) => {
+                self.worker_failed(now, words, culprit, effects);
+            }
             Event::Connection(number, news) if self.status.is_current(number) => {
                 self.news(now, number, news, effects);
             }
@@ -220,7 +229,9 @@ impl Element {
     }
 
     fn steer(&mut self, now: f64, out: &mut Effects) {
-        self.picture.steer(now, self.choices.settings.size, out);
+        let most = self.choices.attributes().max_fps;
+        self.picture
+            .steer(now, self.choices.settings.size, most, out);
     }
 
     fn lay_out(&mut self, out: &mut Effects) {
@@ -325,10 +336,35 @@ impl Element {
     fn without_worker(&mut self, now: f64, words: &str, out: &mut Effects) {
         let words = format!("drawing in the page, because of the worker: {words}");
         out.push(Effect::Tell(Tell::Error(words)));
+        self.start_pipeline(now, false, out);
+    }
+
+    /// The worker is started again, for all of its elements. What fails for this one time and again takes the others with it no
+    /// more.
+    fn worker_failed(&mut self, now: f64, words: String, culprit: Culprit, out: &mut Effects) {
+        let is_ours = culprit != Culprit::Another;
+        let again = is_ours && (self.worker_failed).is_some_and(|at| now - at < FAILS_AGAIN);
+        if is_ours {
+            self.worker_failed = Some(now);
+        }
+        match culprit {
+            Culprit::This if again => out.push(Effect::GiveUp(words)),
+            Culprit::Unknown if again => self.without_worker(now, &words, out),
+            _ => {
+                let words =
+                    format!("drawing goes on in another worker, because one has failed: {words}");
+                out.push(Effect::Tell(Tell::Error(words)));
+                self.start_pipeline(now, true, out);
+            }
+        }
+    }
+
+    /// Starts another pipeline in the place of one that is gone, and the picture with it.
+    fn start_pipeline(&mut self, now: f64, may_be_worker: bool, out: &mut Effects) {
         let gone = words!("the worker is gone, and the picture with it");
         out.push(Effect::RejectSnapshots(gone));
         self.picture.forget_want();
-        out.push(Effect::StartPipeline(false));
+        out.push(Effect::StartPipeline(may_be_worker));
         // A recording or the small window goes on.
         if self.capture.stage().is_some() {
             out.push(Effect::Pipeline(Order::Tap(true)));

@@ -175,9 +175,10 @@ impl Picture {
         self.layout.picture = (0.0, 0.0);
     }
 
-    /// Asks the server for the picture that screen, link and user want.
-    pub(super) fn steer(&mut self, now: f64, size: Size, out: &mut Effects) {
+    /// Asks the server for the picture that screen, link and user want, and for no more frames a second than the page wants.
+    pub(super) fn steer(&mut self, now: f64, size: Size, cap: Option<u32>, out: &mut Effects) {
         self.steering.choose(now, size);
+        self.steering.cap(now, cap);
         let (width, height) = self.seen.full;
         let want = if width == 0 {
             let line = self.layout.longest_line() * self.zoom.factor;

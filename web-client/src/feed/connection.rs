@@ -3,15 +3,18 @@
 //! What comes through it belongs to [`super`].
 
 use crate::clock::Clock;
-use crate::js::{self, Interval};
+use crate::js::{self, Interval, Timeout, Turn};
 use crate::message;
 use crate::socket::Socket;
 use js_sys::ArrayBuffer;
 use pistreamer_protocol::{HeldUp, Stamp};
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 /// ms from one ping to the next.
 const PING_INTERVAL: i32 = 2000;
+/// A socket that is not open after this many ms, such as one to a server that is gone, lets others begin.
+const PATIENCE: i32 = 1000;
 /// Pings whose pong is awaited; older ones are forgotten.
 const PINGS_KEPT: usize = 4;
 
@@ -28,11 +31,14 @@ pub(super) struct Connection {
     pings: VecDeque<(u64, f64)>,
     next_ping: u64,
     timer: Option<Interval>,
+    /// As long as the socket is being opened.
+    opening: Option<Timeout>,
 }
 
 impl Connection {
     /// With a socket that is being opened.
-    pub(super) fn new(number: u32, socket: Socket, asked: Option<String>) -> Self {
+    pub(super) fn new(number: u32, socket: Socket, asked: Option<String>, turn: Turn) -> Self {
+        let turn = Cell::new(Some(turn));
         Self {
             number,
             socket,
@@ -43,11 +49,13 @@ impl Connection {
             pings: VecDeque::new(),
             next_ping: 0,
             timer: None,
+            opening: Some(Timeout::new(PATIENCE, move || drop(turn.take()))),
         }
     }
 
     /// The socket is open: calls `ping` from time to time from now on.
     pub(super) fn opened(&mut self, ping: impl FnMut() + 'static) {
+        self.opening = None;
         self.timer = Some(Interval::new(PING_INTERVAL, ping));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Which message is next belongs to [`super`].
 
-use super::{Message, Shared};
+use super::{Message, Shared, unpack};
 use crate::js;
 use crate::link::{Drawn, Report};
 use js_sys::Promise;
@@ -48,9 +48,7 @@ impl Shared {
 
     /// `None` where a newer frame is on its way, and where the connection is gone or paused by the time the picture is decoded.
     async fn try_show(&self, message: Message) -> Result<Option<Drawn>, (String, Option<u64>)> {
-        let picture = self
-            .unpack(&message.data)
-            .map_err(|reason| (reason, None))?;
+        let picture = unpack(&message.data).map_err(|reason| (reason, None))?;
         let seq = picture.seq();
         if !message.needed && self.is_held_up(message.arrived, picture.stamp.as_ref()) {
             self.acknowledge(seq);
@@ -62,12 +60,12 @@ impl Shared {
         self.left_out.forget();
         let because = |error: JsValue| (js::error_text(&error), seq);
         let decoded = decode(&picture.jpeg).map_err(because)?;
-        let bitmap: ImageBitmap = js::answer(&decoded)
-            .await
-            .map_err(because)?
-            .unchecked_into();
+        let decoded = js::answer(&decoded).await;
+        js::work_for(self.number);
+        let bitmap: ImageBitmap = decoded.map_err(because)?.unchecked_into();
         if self.tap.get() && self.wants(message.connection) {
             self.hand_out_copy(&bitmap).await;
+            js::work_for(self.number);
         }
         if !self.wants(message.connection) {
             bitmap.close();

@@ -9,14 +9,14 @@ use crate::element::settings::Settings;
 use crate::geometry::Fit;
 use crate::js;
 use crate::steer::Size;
-use js_sys::Promise;
+use js_sys::{Function, Promise};
 use pistreamer_protocol::WireFormat;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, ShadowRootInit, ShadowRootMode};
 
 /// The attributes that the element follows while it runs.
-const OBSERVED: [&str; 11] = [
+const OBSERVED: [&str; 12] = [
     "src",
     "camera",
     "ticket",
@@ -27,6 +27,7 @@ const OBSERVED: [&str; 11] = [
     "wire",
     "size",
     "pinned",
+    "max-fps",
     "stale-after",
 ];
 
@@ -43,7 +44,7 @@ extern "C" {
 
 /// Registers `<pi-camera>`. Where that is done already, this run of the program takes the place of one that has failed.
 pub fn define() {
-    let make = js::permanent::<dyn Fn(HtmlElement, bool) -> View, _>(View::new);
+    let make = js::permanent::<dyn Fn(HtmlElement, bool, Function) -> View, _>(View::new);
     let observed = OBSERVED.map(str::to_owned).to_vec();
     let version = env!("CARGO_PKG_VERSION");
     define_element("pi-camera", observed, &make, &js::script_url(), version);
@@ -104,6 +105,7 @@ impl Attributes {
             controls: is_on("controls"),
             settings,
             pinned,
+            max_fps: (js::get(host, "maxFps").as_f64()).map(|fps| (fps as u32).max(1)),
             stale_after: js::get(host, "staleAfter").as_f64(),
         };
         let url = attributes.socket_url(None, None);
@@ -122,13 +124,13 @@ pub struct View {
 }
 
 impl View {
-    fn new(host: HtmlElement, paused: bool) -> Self {
+    fn new(host: HtmlElement, paused: bool, give_up: Function) -> Self {
         let shadow = host.shadow_root().unwrap_or_else(|| {
             let init = ShadowRootInit::new(ShadowRootMode::Open);
             js::sure(host.attach_shadow(&init), "it has no shadow root yet")
         });
         Self {
-            shell: Shell::new(&host, &shadow, paused),
+            shell: Shell::new(&host, &shadow, paused, give_up),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::element::intent::Intent;
 use crate::js::{self, Listener};
 use crate::text::words;
 use wasm_bindgen::prelude::*;
-use web_sys::{Element, Event, EventTarget, HtmlElement, KeyboardEvent, PointerEvent, WheelEvent};
+use web_sys::{Element, Event, EventTarget, KeyboardEvent, PointerEvent, WheelEvent};
 
 /// Pixels of the wheel for a zoom by e.
 const WHEEL_ZOOM: f64 = 400.0;
@@ -231,11 +231,8 @@ impl Shell {
     }
 
     pub(super) fn is_full_screen(&self) -> bool {
-        let host: &HtmlElement = &self.host;
-        host.has_attribute("data-filled")
-            || document()
-                .fullscreen_element()
-                .is_some_and(|element| element == **host)
+        // In another element's shadow root, the document names that one. Older browsers have no such selector, and no full screen.
+        self.host.has_attribute("data-filled") || self.host.matches(":fullscreen").unwrap_or(false)
     }
 
     /// Whether the keyboard's focus is on a button.

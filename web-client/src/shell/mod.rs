@@ -19,6 +19,7 @@ use crate::js::{self, Interval, Listener, SightObserver, SizeObserver, Timeout};
 use crate::link::{Command, Report};
 use crate::message;
 use crate::worker::{PipelineEvent, Runner};
+use js_sys::Function;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -44,6 +45,8 @@ const TICK: i32 = 250;
 pub struct Shell {
     this: Weak<Shell>,
     host: HtmlElement,
+    /// Has the element show the plain stream from now on, for a reason in words.
+    give_up: Function,
     chrome: Chrome,
     element: RefCell<Element>,
     /// What is still to be done; while something is being done, more may come.
@@ -75,8 +78,13 @@ struct Held {
 }
 
 impl Shell {
-    /// Builds the chrome and starts a pipeline.
-    pub fn new(host: &HtmlElement, shadow: &ShadowRoot, paused: bool) -> Rc<Self> {
+    /// Builds the chrome and starts a pipeline. `give_up` takes a reason, in words, and has the element show the plain stream.
+    pub fn new(
+        host: &HtmlElement,
+        shadow: &ShadowRoot,
+        paused: bool,
+        give_up: Function,
+    ) -> Rc<Self> {
         let attributes = Attributes::read(host);
         let stored = recall(&attributes);
         let abilities = Abilities {
@@ -87,6 +95,7 @@ impl Shell {
         let shell = Rc::new_cyclic(|this| Self {
             this: this.clone(),
             host: host.clone(),
+            give_up,
             chrome: Chrome::build(shadow, abilities),
             element: RefCell::new(Element::new(
                 js::now(),
@@ -223,6 +232,7 @@ impl Shell {
         match event {
             PipelineEvent::Report(report) => self.report(report),
             PipelineEvent::NoWorker(words) => self.send(Event::NoWorker(words)),
+            PipelineEvent::Failed(words, culprit) => self.send(Event::WorkerFailed(words, culprit)),
         }
     }
 
@@ -266,7 +276,7 @@ impl Shell {
                 captured_us,
             } => return self.hand_out_snapshot(id, jpeg, seq, captured_us),
             Report::Picture(bitmap) => return self.picture(&bitmap),
-            Report::Ready => return,
+            Report::Ready | Report::Failed => return,
         };
         self.send(Event::Connection(connection, news));
     }

@@ -66,6 +66,10 @@ impl Shell {
                 let due = self.weakly(|shell| shell.send(Event::StaleDue));
                 *self.stale.borrow_mut() = Some(Timeout::new(ms as i32, due));
             }
+            Effect::GiveUp(words) => {
+                // Nothing of ours is in it: it tells the element later.
+                let _ = self.give_up.call1(&JsValue::NULL, &words.into());
+            }
             Effect::Warn(words) => warn(&words),
             Effect::Tell(tell) => self.tells.borrow_mut().push_back(tell),
         }

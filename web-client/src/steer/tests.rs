@@ -210,3 +210,17 @@ fn at_first_the_place_on_the_screen_alone_decides() {
     steering.choose(0.0, Size::Full);
     assert_eq!(steering.first_want(440.0), Want::default());
 }
+
+#[test]
+fn where_few_frames_are_of_use_no_more_are_asked_for_and_none_are_missed() {
+    let mut world = World::new(2000.0);
+    world.steering.cap(0.0, Some(5));
+    world.run(120.0, WHOLE * 0.3, 0.1);
+    assert_eq!(world.changes, []);
+    assert_eq!(world.steering.want(), want(None, Some(5)));
+    // Too little for these as well.
+    world.run(30.0, WHOLE * 0.05, 0.1);
+    assert_eq!(world.steering.want(), want(Some(640), Some(5)));
+    world.steering.cap(world.now, None);
+    assert_eq!(world.steering.want(), Want::default());
+}

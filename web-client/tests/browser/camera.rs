@@ -105,10 +105,12 @@ pub(crate) async fn snapshot(camera: &HtmlElement) -> Result<String, String> {
     }
 }
 
-/// What changed attributes lead to happens after everything that is under way.
+/// What changed attributes lead to happens after everything that is under way, and a socket is opened in its turn.
 pub(crate) async fn settled() {
-    let promise = Promise::resolve(&JsValue::NULL);
-    JsFuture::from(promise).await.unwrap();
+    for _ in 0..10 {
+        let promise = Promise::resolve(&JsValue::NULL);
+        JsFuture::from(promise).await.unwrap();
+    }
 }
 
 /// An element in the page, live with frame 1 of a server that tells its time.

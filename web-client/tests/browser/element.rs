@@ -8,7 +8,7 @@ use crate::server::{Server, colour_of, hello_json, jpeg, replace_socket};
 use js_sys::{Function, Promise};
 use pistreamer_protocol::message::{CameraState, CameraStatus, Hello, ServerMessage, Values};
 use pistreamer_protocol::{Stamp, pack};
-use pistreamer_viewer::link::{Drawn, Report};
+use pistreamer_viewer::link::{self, Drawn, Report};
 use pistreamer_viewer::{js, message, shell};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -202,12 +202,18 @@ async fn a_listener_that_takes_the_element_away_ends_it() {
                 }
             }
         });
+        let opened = || run("return WebSocket.opened").as_f64().unwrap();
+        let before = opened();
         body().append_child(&camera).unwrap();
         if state == "live" {
             greet(&mut server).await;
             server.send_bytes(&pack(&jpeg(1, "#336699").await));
+            server.hears("close").await;
+        } else {
+            // When it was its turn to connect, it was gone already.
+            settled().await;
+            assert_eq!(opened(), before);
         }
-        server.hears("close").await;
         assert!(!camera.is_connected());
         assert_eq!(data(&camera), [""; 0]);
         assert_eq!(told.so_far(), until_then);
@@ -304,6 +310,7 @@ async fn a_worker_that_dies_leaves_no_snapshot_waiting_and_the_recording_goes_on
         },
     ] {
         let (report, _) = report.to_js();
+        let report = link::envelope(1, &report);
         let tell = Function::new_with_args(
             "data",
             "worker.dispatchEvent(new MessageEvent('message', { data }))",
@@ -316,6 +323,8 @@ async fn a_worker_that_dies_leaves_no_snapshot_waiting_and_the_recording_goes_on
     let asked: Promise = call(&camera, "snapshot").unchecked_into();
     run(
         "worker.dispatchEvent(new ErrorEvent('error', { message: 'gone' }));
+        // The one that is started in its place never gets so far.
+        worker.dispatchEvent(new ErrorEvent('error', { message: 'none' }));
         globalThis.Worker = RealWorker;",
     );
     let why = JsFuture::from(asked).await.unwrap_err();
@@ -325,7 +334,10 @@ async fn a_worker_that_dies_leaves_no_snapshot_waiting_and_the_recording_goes_on
     );
     assert_eq!(
         errors.so_far(),
-        ["drawing in the page, because of the worker: gone"]
+        [
+            "drawing goes on in another worker, because one has failed: gone",
+            "drawing in the page, because of the worker: none"
+        ]
     );
     greet(&mut server).await;
     show(&camera, &server, 1, "#336699").await;

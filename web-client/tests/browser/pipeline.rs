@@ -6,7 +6,7 @@ use futures::channel::mpsc;
 use js_sys::Array;
 use pistreamer_protocol::pack;
 use pistreamer_viewer::js::{self, Listener};
-use pistreamer_viewer::link::{Command, Report};
+use pistreamer_viewer::link::{self, Command, Report};
 use pistreamer_viewer::worker::{self, PipelineEvent};
 use std::cell::RefCell;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -50,14 +50,15 @@ impl Pipeline {
         let worker = Worker::new_with_options(&url, &options).unwrap();
         let (mut tell, mut reports) = mpsc::channel(ROOM);
         let listener = Listener::new(&worker, "message", move |event: MessageEvent| {
-            tell.try_send(Report::from_js(&event.data()).unwrap())
-                .unwrap();
+            let (_, report) = link::open(&event.data()).unwrap();
+            tell.try_send(Report::from_js(&report).unwrap()).unwrap();
         });
         worker.post_message(&wasm_bindgen::module()).unwrap();
         assert!(matches!(reports.next().await, Some(Report::Ready)));
         let send = move |command: Command| {
             let _ = &listener;
             let (message, transfer) = command.to_js();
+            let message = link::envelope(1, &message);
             worker
                 .post_message_with_transfer(&message, &transfer)
                 .unwrap();

@@ -20,6 +20,7 @@ enum Happens {
     Camera(bool),
     Unusable,
     NoWorker,
+    WorkerFailed(Culprit),
     Panels(bool),
     Recording(bool),
     Recorded(bool),
@@ -51,6 +52,8 @@ fn happens() -> impl Strategy<Value = Happens> {
         Intent::Retry,
     ];
     let age = prop::option::of(prop::sample::select(vec![5.0, 900.0, 5000.0]));
+    let culprits = vec![Culprit::This, Culprit::Another, Culprit::Unknown];
+    let culprit = prop::sample::select(culprits);
     let waits = prop::sample::select(vec![16.0, 400.0, 2100.0, 9000.0, 31_000.0]);
     prop_oneof![
         6 => waits.prop_map(Happens::Waits),
@@ -65,6 +68,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<bool>().prop_map(Happens::Camera),
         1 => Just(Happens::Unusable),
         1 => Just(Happens::NoWorker),
+        1 => culprit.prop_map(Happens::WorkerFailed),
         2 => any::<bool>().prop_map(Happens::Panels),
         1 => any::<bool>().prop_map(Happens::Recording),
         1 => any::<bool>().prop_map(Happens::Recorded),
@@ -152,6 +156,7 @@ impl Checked {
                 )
             }
             Happens::NoWorker => Event::NoWorker("gone".into()),
+            Happens::WorkerFailed(culprit) => Event::WorkerFailed("trapped".into(), culprit),
             Happens::Panels(there) if self.page.element.controls.panels == Panels::Loading => {
                 self.panels = there;
                 Event::Panels(there)

@@ -13,8 +13,9 @@ use super::event::{Event, News, Place};
 use super::intent::Intent;
 use super::settings::Settings;
 use super::status::{Kind, Shown};
-use super::{Element, Panels};
+use super::{Element, FAILS_AGAIN, Panels};
 use crate::link::Drawn;
+use crate::worker::Culprit;
 use pistreamer_protocol::message::{Camera, CameraState, CameraStatus, Hello, ServerMessage};
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ fn attributes() -> Attributes {
         controls: true,
         settings: Settings::default(),
         pinned: String::new(),
+        max_fps: None,
         stale_after: None,
     }
 }

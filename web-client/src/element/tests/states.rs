@@ -379,6 +379,38 @@ fn a_worker_that_dies_gives_way_to_the_page_which_wants_the_same() {
 }
 
 #[test]
+fn a_worker_that_fails_is_started_again_and_one_that_fails_for_this_element_twice_is_left() {
+    let mut page = Page::live();
+    let mut fails = |after: f64, culprit| {
+        page.now += after;
+        page.does(Event::WorkerFailed("trapped".into(), culprit))
+    };
+    let again = |effects: &[Effect]| effects.contains(&Effect::StartPipeline(true));
+    // For others, however often.
+    for _ in 0..3 {
+        assert!(again(&fails(1000.0, Culprit::Another)));
+    }
+    assert!(again(&fails(1000.0, Culprit::This)));
+    assert!(again(&fails(FAILS_AGAIN, Culprit::This)));
+    assert!(again(&fails(1000.0, Culprit::Another)));
+    let effects = fails(1000.0, Culprit::This);
+    assert!(
+        effects.contains(&Effect::GiveUp("trapped".into())),
+        "{effects:?}"
+    );
+    // Where it is not known for whom, the page may do better.
+    assert!(again(&fails(FAILS_AGAIN, Culprit::Unknown)));
+    let effects = fails(1000.0, Culprit::Unknown);
+    assert!(
+        effects.contains(&Effect::StartPipeline(false)),
+        "{effects:?}"
+    );
+    page.hears(hello());
+    page.draws(1);
+    assert_eq!(page.kind(), Kind::Live);
+}
+
+#[test]
 fn what_is_left_out_is_counted_over_all_connections() {
     let mut page = Page::live();
     let skipped = |page: &mut Page, total| {
