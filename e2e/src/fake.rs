@@ -306,6 +306,11 @@ async fn serve(mut stream: TcpStream, viewers: mpsc::Sender<Viewer>) -> Result<(
             format!("200 OK\r\nContent-Type: {}", media_type(&file)),
             std::fs::read(&file)?,
         ),
+        // The viewer asks whether there are several.
+        None if path == "/api/v1/cameras" => (
+            "200 OK\r\nContent-Type: application/json".into(),
+            br#"{"cameras":[]}"#.to_vec(),
+        ),
         None => ("404 Not Found".into(), Vec::new()),
     };
     let head = format!(

@@ -13,6 +13,15 @@ pub struct Memory {
     pub renderer: u64,
 }
 
+/// What all of a browser's processes have taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Of the processor, since they began.
+    pub cpu_seconds: f64,
+    /// Anonymous and shared memory, in bytes.
+    pub memory: u64,
+}
+
 impl Page<'_> {
     /// Collects garbage, then measures. Meant for a browser with one page.
     ///
@@ -36,6 +45,26 @@ impl Page<'_> {
 }
 
 impl Browser {
+    /// What it has taken so far.
+    ///
+    /// # Errors
+    /// Where Chromium or Linux does not tell.
+    pub async fn cost(&self) -> Result<Cost> {
+        let info = self.call("SystemInfo.getProcessInfo", json!({})).await?;
+        let processes = info["processInfo"].as_array().context("no processes")?;
+        let cpu = processes
+            .iter()
+            .filter_map(|process| process["cpuTime"].as_f64());
+        let memory = processes
+            .iter()
+            .filter_map(|process| process["id"].as_u64())
+            .map(own_memory);
+        Ok(Cost {
+            cpu_seconds: cpu.sum(),
+            memory: memory.sum::<Result<u64>>()?,
+        })
+    }
+
     /// Memory of every process that shows a page.
     async fn renderers(&self) -> Result<u64> {
         let info = self.call("SystemInfo.getProcessInfo", json!({})).await?;

@@ -1,9 +1,9 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
-use crate::access::{Access, Code, follow_interfaces};
+use crate::access::{Access, Code, Store, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config, Loaded, Reload};
-use crate::front::{self, Configuration, Crowd, Listener, Tls};
+use crate::front::{self, Configuration, Crowd, Listener, Tls, Walls};
 use crate::kept::Kept;
 use crate::lan::{self, Offer};
 use crate::push;
@@ -68,6 +68,7 @@ impl App {
             proxies: config.proxies.as_slice().into(),
             via,
             configuration: Configuration::default(),
+            walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),

@@ -29,6 +29,8 @@ export function define_element(name, observed, make, script, version) {
 
   class PiCamera extends HTMLElement {
     static observedAttributes = [...observed, "lang"];
+    /** What says texts, for <pi-wall>. */
+    static texts = { put, speak };
     /** The running view, while the element is in a document. */
     #view = null;
     #paused = false;

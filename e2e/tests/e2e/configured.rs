@@ -79,7 +79,7 @@ async fn a_camera_that_is_taken_out_of_the_file_is_not_called_a_lost_server() ->
     let asks = browser
         .open(&format!("{}?camera=door", server.url()))
         .await?;
-    let first = browser.open(&server.url()).await?;
+    let first = browser.open(&format!("{}embed", server.url())).await?;
     let watch = "window.camera = document.querySelector('pi-camera');
         window.told = [];
         for (const name of ['statechange', 'namechange', 'error'])

@@ -38,6 +38,12 @@ macro_rules! engine {
                 $($start)*
                 is_embedded(&$engine).await
             }
+
+            #[tokio::test]
+            async fn several_cameras_are_live_on_one_page_and_one_of_them_in_full() -> Result<()> {
+                $($start)*
+                is_a_wall(&$engine, stringify!($module)).await
+            }
         }
     };
 }
@@ -69,6 +75,38 @@ async fn shows_the_pattern(engine: &impl Engine) -> Result<()> {
         Ok(engine.picture().await?.painted().map(drop))
     })
     .await
+}
+
+async fn is_a_wall(engine: &impl Engine, name: &str) -> Result<()> {
+    let source = ["--source", "pattern"];
+    let args = [
+        &source[..],
+        &source,
+        &source,
+        &["--size", "320x180", "--fps", "5"],
+    ]
+    .concat();
+    let server = Server::start(&args)?;
+    engine.navigate(&server.url()).await?;
+    let live =
+        "[...document.querySelector('pi-wall')?.cameras ?? []].map(({state}) => state).join()";
+    engine
+        .wait_for(&format!("{live} === 'live,live,live'"))
+        .await?;
+    engine.screenshot(&format!("{name}_wall")).await?;
+    engine
+        .eval("void document.querySelector('pi-wall').shadowRoot.querySelectorAll('.open')[1].click()")
+        .await?;
+    engine
+        .wait_for(&format!(
+            "{live} === 'hidden,live,hidden' && /^#camera=/.test(location.hash)"
+        ))
+        .await?;
+    engine.eval("void history.back()").await?;
+    engine
+        .wait_for(&format!("{live} === 'live,live,live' && !location.hash"))
+        .await?;
+    Ok(())
 }
 
 async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {

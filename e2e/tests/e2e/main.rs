@@ -20,3 +20,4 @@ mod proxies;
 mod sizes;
 mod stream;
 mod trouble;
+mod wall;

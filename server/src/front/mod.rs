@@ -32,6 +32,7 @@ mod shares;
 mod tls;
 mod upgrade;
 mod visitor;
+mod wall;
 
 pub(crate) use admit::Cameras;
 pub(crate) use certificate::Certificate;
@@ -42,6 +43,7 @@ pub(crate) use listen::{Listener, serve, urls};
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
+pub(crate) use wall::Walls;
 
 use crate::access::{Access, Grant};
 use crate::camera::Camera;
@@ -89,6 +91,8 @@ pub(crate) struct State {
     pub via: Via,
     /// What is known about the configuration that the server follows.
     pub configuration: Configuration,
+    /// How walls of cameras are arranged.
+    pub walls: Walls,
     /// When the server started.
     pub started: Instant,
     /// Every connection and session, which the end of the server waits for.

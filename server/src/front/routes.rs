@@ -5,7 +5,7 @@
 use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, api, assets, controls, ingest, live, login, login_page, metrics, sessions, upgrade,
+    State, api, assets, controls, ingest, live, login, login_page, metrics, sessions, upgrade, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -14,7 +14,7 @@ use axum::routing::{delete, get, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 33] = {
+pub(super) static ROUTES: [Route; 35] = {
     use Method::{Delete, Get, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -46,6 +46,8 @@ pub(super) static ROUTES: [Route; 33] = {
         route(Put, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || put(controls::save_preset)),
         route(Post, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || post(controls::apply_preset)),
         route(Delete, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || delete(controls::remove_preset)),
+        route(Get, "/api/v1/wall", VIEW, Words, || get(wall::get)),
+        route(Put, "/api/v1/wall", VIEW, Words, || put(wall::put)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),
         route(Get, "/ingest", PUBLISH, Words, || get(ingest::upgrade)),

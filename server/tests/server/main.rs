@@ -70,4 +70,5 @@ mod unusable;
 mod vanished;
 mod viewers;
 mod violations;
+mod wall;
 mod words;

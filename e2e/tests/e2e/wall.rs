@@ -1,0 +1,502 @@
+//! Several cameras on one page: which there are, how they lie, and the one that is looked at.
+
+use anyhow::{Context as _, Result, ensure};
+use pistreamer_e2e::axe::Axe;
+use pistreamer_e2e::browser::{Browser, Page, poll};
+use pistreamer_e2e::server::{Locked, PATTERN, Server};
+use pistreamer_e2e::site::Site;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What the tests look at.
+const LOOK: &str = "window.wall = document.querySelector('pi-wall');
+    window.tiles = () => [...(wall.shadowRoot?.querySelectorAll('.tile') ?? [])];
+    window.cameras = () => tiles().map(tile => tile.querySelector('pi-camera'));
+    window.states = () => cameras().map(({state}) => state).join();
+    window.names = () => tiles().map(tile => tile.querySelector('.name').textContent).join();
+    window.part = selector => wall.shadowRoot.querySelector(selector);
+    0";
+
+/// A camera in a configuration file.
+fn camera(id: &str, name: &str, more: &str) -> String {
+    format!("[[camera]]\nid = \"{id}\"\nname = \"{name}\"\nfps = 10\n{more}\n")
+}
+
+fn pattern(id: &str, name: &str) -> String {
+    camera(id, name, "source = \"pattern\"\nsize = \"320x180\"")
+}
+
+const SIX: [(&str, &str); 6] = [
+    ("door", "Front door"),
+    ("yard", "Yard"),
+    ("garage", "Garage"),
+    ("hall", "Hall"),
+    ("attic", "Attic"),
+    ("lane", "Lane"),
+];
+
+/// A server with six cameras, by that file.
+fn six(file: &Path) -> Result<Server> {
+    let cameras: String = SIX.map(|(id, name)| pattern(id, name)).concat();
+    std::fs::write(file, cameras)?;
+    Server::start(&["--config", &file.display().to_string()])
+}
+
+/// Opens a page with a wall on it.
+async fn open<'a>(browser: &'a Browser, url: &str) -> Result<Page<'a>> {
+    let page = browser.open(url).await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    Ok(page)
+}
+
+/// Waits until all of them are live.
+async fn wait_live(page: &Page<'_>, count: usize) -> Result<()> {
+    let live = vec!["live"; count].join(",");
+    page.wait_for(&format!("states() === '{live}'")).await?;
+    Ok(())
+}
+
+/// Presses a key.
+async fn press(page: &Page<'_>, key: &str) -> Result<()> {
+    for kind in ["rawKeyDown", "keyUp"] {
+        let params = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code(key)});
+        page.call("Input.dispatchKeyEvent", params).await?;
+    }
+    Ok(())
+}
+
+fn code(key: &str) -> u32 {
+    match key {
+        "Enter" => 13,
+        "Escape" => 27,
+        "ArrowLeft" => 37,
+        "ArrowUp" => 38,
+        "ArrowRight" => 39,
+        "ArrowDown" => 40,
+        _ => 9,
+    }
+}
+
+#[tokio::test]
+async fn six_cameras_are_live_on_one_page_by_one_worker_each_in_the_size_of_its_tile() -> Result<()>
+{
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    assert_eq!(page.workers().len(), 1);
+    assert_eq!(
+        page.eval("names()").await?,
+        "Front door,Yard,Garage,Hall,Attic,Lane"
+    );
+    // More would not be seen, and many pictures a second are for the one that is looked at.
+    let wanted = page
+        .eval("cameras().map(({maxFps, inert}) => `${maxFps} ${inert}`).join()")
+        .await?;
+    assert_eq!(wanted, ["10 true"; 6].join(","));
+    page.emulate(340, 330, false, "dark").await?;
+    page.wait_for(
+        "cameras().every(camera => camera.shadowRoot.querySelector('canvas').width === 160)",
+    )
+    .await?;
+    page.expect_no_complaints(&[])
+}
+
+/// How the tiles lie: columns, rows, and whether all of them are in the window, without one over another.
+const LIE: &str = "(() => {
+    const boxes = tiles().map(tile => tile.getBoundingClientRect());
+    const count = (edge) => new Set(boxes.map(box => Math.round(box[edge]))).size;
+    const apart = boxes.every((one, at) => boxes.slice(at + 1).every(other =>
+        one.right <= other.left || other.right <= one.left || one.bottom <= other.top || other.bottom <= one.top));
+    const inside = boxes.every(({left, top, right, bottom}) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight);
+    const narrowest = Math.min(...boxes.map(({width}) => width));
+    return [count('left'), count('top'), apart, inside, narrowest >= 160];
+})()";
+
+#[tokio::test]
+async fn the_tiles_are_as_large_as_the_screen_lets_them_be() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    for (name, width, height, phone, columns, rows) in [
+        ("desk", 1280, 720, false, 3, 2),
+        ("phone-upright", 390, 844, true, 1, 6),
+        ("phone-on-its-side", 844, 390, true, 3, 2),
+        ("tablet-upright", 800, 1000, true, 2, 3),
+    ] {
+        for scheme in ["dark", "light"] {
+            page.emulate(width, height, phone, scheme).await?;
+            let lie = json!([columns, rows, true, true, true]);
+            poll(&format!("{name}: {lie}"), async || {
+                let now: Value = page.eval(LIE).await?;
+                Ok((now == lie).then_some(()))
+            })
+            .await?;
+            page.screenshot(&format!("wall-{name}-{scheme}")).await?;
+        }
+    }
+    // Where there is no room for all, the rest is scrolled to, and what is not seen asks for nothing.
+    page.emulate(400, 200, false, "dark").await?;
+    page.wait_for("states().includes('hidden') && states().includes('live')")
+        .await?;
+    page.eval("part('#root').scrollTo(0, 10000)").await?;
+    page.wait_for("cameras().at(-1).state === 'live' && cameras()[0].state === 'hidden'")
+        .await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_tap_shows_one_in_full_arrows_the_next_and_escape_or_the_button_back_all_of_them()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    page.eval_clicked("tiles()[1].querySelector('button').click()")
+        .await?;
+    let shows = |id: &str, title: &str| {
+        format!(
+            "wall.opened?.camera === '{id}' && wall.opened.state === 'live' && location.hash === '#camera={id}'
+                && document.title === '{title} – pistreamer'
+                && wall.opened.getBoundingClientRect().width === innerWidth
+                && wall.opened.shadowRoot.querySelector('#toolbar').checkVisibility()
+                && cameras().filter(camera => camera !== wall.opened).every(({{state}}) => state === 'hidden')"
+        )
+    };
+    page.wait_for(&shows("yard", "Yard")).await?;
+    // Full speed for the one that is looked at.
+    assert_eq!(page.eval("wall.opened.maxFps").await?, Value::Null);
+    page.screenshot("wall-full").await?;
+    press(&page, "ArrowRight").await?;
+    page.wait_for(&shows("garage", "Garage")).await?;
+    press(&page, "ArrowLeft").await?;
+    press(&page, "ArrowLeft").await?;
+    page.wait_for(&shows("door", "Front door")).await?;
+    press(&page, "ArrowLeft").await?;
+    page.wait_for(&shows("lane", "Lane")).await?;
+    press(&page, "Escape").await?;
+    wait_live(&page, 6).await?;
+    page.wait_for("!wall.opened && !location.hash && document.title === 'pistreamer'")
+        .await?;
+    // The browser's own button, and a page that is loaded anew.
+    page.eval_clicked("tiles()[3].querySelector('button').click()")
+        .await?;
+    page.wait_for(&shows("hall", "Hall")).await?;
+    page.reload().await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    page.wait_for(&shows("hall", "Hall")).await?;
+    page.eval("history.back()").await?;
+    page.wait_for("!wall.opened && !location.hash").await?;
+    wait_live(&page, 6).await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_finger_swipes_to_the_next_camera() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    page.emulate(390, 844, true, "dark").await?;
+    page.call(
+        "Emulation.setTouchEmulationEnabled",
+        json!({"enabled": true}),
+    )
+    .await?;
+    let url = format!("{}#camera=yard", server.url());
+    page.call("Page.navigate", json!({"url": url})).await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    page.wait_for("wall.opened?.state === 'live'").await?;
+    let swipe = async |from: u32, to: u32| -> Result<()> {
+        for (kind, x) in [
+            ("touchStart", Some(from)),
+            ("touchMove", Some(to)),
+            ("touchEnd", None),
+        ] {
+            let points: Vec<Value> = x.iter().map(|x| json!({"x": x, "y": 400})).collect();
+            let params = json!({"type": kind, "touchPoints": points});
+            page.call("Input.dispatchTouchEvent", params).await?;
+        }
+        Ok(())
+    };
+    swipe(300, 80).await?;
+    page.wait_for("wall.opened?.camera === 'garage'").await?;
+    swipe(80, 300).await?;
+    page.wait_for("wall.opened?.camera === 'yard'").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_go_from_tile_to_tile_and_nothing_keeps_people_out() -> Result<()> {
+    let axe = Axe::installed()?;
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    for scheme in ["light", "dark"] {
+        page.emulate(1280, 720, false, scheme).await?;
+        axe.judge(&page, "the wall").await?;
+    }
+    page.eval("tiles()[0].querySelector('button').focus()")
+        .await?;
+    let focused = "wall.shadowRoot.activeElement.ariaLabel";
+    assert_eq!(page.eval(focused).await?, "Front door, Live");
+    press(&page, "ArrowDown").await?;
+    assert_eq!(page.eval(focused).await?, "Hall, Live");
+    press(&page, "ArrowRight").await?;
+    assert_eq!(page.eval(focused).await?, "Attic, Live");
+    page.eval_clicked("wall.shadowRoot.activeElement.click()")
+        .await?;
+    page.wait_for("wall.opened?.camera === 'attic'").await?;
+    axe.judge(&page, "one in full").await?;
+    press(&page, "Escape").await?;
+    page.wait_for("!wall.opened").await?;
+    // Where it was opened.
+    assert_eq!(page.eval(focused).await?, "Attic, Live");
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("part('#panel')?.open").await?;
+    axe.judge(&page, "the panel to arrange it in").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_camera_that_is_lost_takes_only_its_own_tile() -> Result<()> {
+    let (folder, far) = (tempfile::tempdir()?, Server::start(&PATTERN)?);
+    let port = far.port();
+    let file = folder.path().join("pistreamer.toml");
+    let source = format!("source = \"ws://127.0.0.1:{port}\"");
+    let lost = camera("far", "Far away", &source);
+    std::fs::write(
+        &file,
+        lost + &pattern("door", "Door") + &pattern("yard", "Yard"),
+    )?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 3).await?;
+    drop(far);
+    page.wait_for("states() === 'no-signal,live,live'").await?;
+    page.wait_for("tiles()[0].querySelector('.state').textContent === 'No signal'")
+        .await?;
+    page.eval("window.before = cameras().map(({seq}) => seq)")
+        .await?;
+    page.wait_for("[1, 2].every(at => cameras()[at].seq > before[at] + 5)")
+        .await?;
+    page.screenshot("wall-lost").await?;
+    let _far = Server::start_on(port, &PATTERN)?;
+    wait_live(&page, 3).await
+}
+
+#[tokio::test]
+async fn cameras_come_and_go_with_the_servers_configuration_and_the_others_stay() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let (door, yard) = (pattern("door", "Door"), pattern("yard", "Yard"));
+    std::fs::write(&file, format!("{door}{yard}"))?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 2).await?;
+    page.eval(
+        "window.kept = cameras()[1];
+        window.told = [];
+        kept.addEventListener('statechange', ({detail}) => told.push(detail.state)); 0",
+    )
+    .await?;
+    std::fs::write(&file, format!("{}{door}{yard}", pattern("lane", "Lane")))?;
+    page.wait_for("names() === 'Lane,Door,Yard'").await?;
+    wait_live(&page, 3).await?;
+    std::fs::write(&file, format!("{}{yard}", pattern("lane", "Lane")))?;
+    page.wait_for("names() === 'Lane,Yard'").await?;
+    wait_live(&page, 2).await?;
+    ensure!(page.eval("kept === cameras()[1] && told.length").await? == 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_camera_or_a_link_to_one_is_shown_as_ever_and_loads_no_wall() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let several = six(&folder.path().join("pistreamer.toml"))?;
+    let one = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    for url in [
+        one.url(),
+        format!("{}?camera=yard", several.url()),
+        format!("{}embed", several.url()),
+    ] {
+        let page = browser.open(&url).await?;
+        page.wait_state("live").await?;
+        let loaded =
+            "performance.getEntriesByType('resource').some(({name}) => name.includes('wall'))";
+        ensure!(page.eval(loaded).await? == false, "{url}");
+        page.expect_no_complaints(&[])?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_it_is_arranged_is_kept_for_the_key_and_for_no_other() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let cameras: String = SIX[..3]
+        .iter()
+        .map(|(id, name)| pattern(id, name))
+        .collect();
+    std::fs::write(&file, cameras)?;
+    let locked = Locked::start(&["--config", &file.display().to_string()])?;
+    locked.run_key(&["add", "guest", "--role", "view"])?;
+    let kept = std::fs::read_to_string(locked.state.path().join("keys.json"))?;
+    let kept: Value = serde_json::from_str(&kept)?;
+    let guest = kept["keys"][1]["secret"]["key"].as_str();
+    let guest = guest.context("no key for the guest")?.to_owned();
+    let browser = Browser::start().await?;
+    let page = open(&browser, &locked.link()?).await?;
+    wait_live(&page, 3).await?;
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("part('#panel')?.open").await?;
+    page.screenshot("wall-arrange").await?;
+    // The last one to the top, and the one that is second then away.
+    for _ in 0..2 {
+        page.eval_clicked(
+            "part(`#up-${wall.known.findIndex(({key}) => key === 'garage')}`).click()",
+        )
+        .await?;
+    }
+    page.eval_clicked("part('#panel').querySelectorAll('input[type=checkbox]')[1].click()")
+        .await?;
+    page.wait_for("names() === 'Garage,Yard'").await?;
+    let kept = "fetch('api/v1/wall').then(answer => answer.json())";
+    page.wait_for(&format!(
+        "{kept}.then(({{hidden}}) => hidden.join() === 'door')"
+    ))
+    .await?;
+    page.reload().await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    page.wait_for("names() === 'Garage,Yard'").await?;
+    wait_live(&page, 2).await?;
+    page.expect_no_complaints(&["401"])?;
+    let other = Browser::start().await?;
+    let page = open(&other, &format!("{}#key={guest}", locked.server.url())).await?;
+    page.wait_for("names() === 'Front door,Yard,Garage'")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_servers_cameras_are_added_by_its_link_and_go_alone() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let origin = server.url().trim_end_matches('/').to_owned();
+    let far = Locked::start(&[&PATTERN[..], &["--allow-origin", &origin]].concat())?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("part('#panel')?.open").await?;
+    let add = |src: &str| {
+        format!(
+            "(() => {{
+                const input = part('#panel input[type=url]');
+                input.value = '{src}';
+                input.form.requestSubmit();
+            }})()"
+        )
+    };
+    let link = format!("{}#key={}", far.server.url(), far.key);
+    page.eval_clicked(&add(&link)).await?;
+    wait_live(&page, 7).await?;
+    // Without its key it would be refused, and says so; another one in its place is no second one.
+    page.eval_clicked(&add(&far.server.url())).await?;
+    page.wait_for("cameras().at(-1).state === 'refused' && cameras().length === 7")
+        .await?;
+    page.eval_clicked(&add(&link)).await?;
+    wait_live(&page, 7).await?;
+    drop(far);
+    page.wait_for("states().endsWith('live,lost')").await?;
+    page.eval("window.before = cameras()[0].seq").await?;
+    page.wait_for("cameras()[0].seq > before + 5").await?;
+    page.eval_clicked("part('#remove-0').click()").await?;
+    wait_live(&page, 6).await
+}
+
+#[tokio::test]
+async fn another_page_shows_the_cameras_of_two_servers_on_one_wall() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let origin = site.origin();
+    let allowed = [&PATTERN[..], &["--allow-origin", &origin]].concat();
+    let (one, other) = (Server::start(&allowed)?, Locked::start(&allowed)?);
+    let page = site.serve(&format!(
+        "<!doctype html><script type=module src='{0}embed.js'></script>
+        <pi-wall style='width: 640px; height: 360px' src='{0} {1}#key={2}'></pi-wall>",
+        one.url(),
+        other.server.url(),
+        other.key
+    ));
+    let browser = Browser::start().await?;
+    let page = open(&browser, &page).await?;
+    wait_live(&page, 2).await?;
+    page.eval_clicked("tiles()[1].querySelector('button').click()")
+        .await?;
+    page.wait_for("wall.opened === cameras()[1] && states() === 'hidden,live'")
+        .await?;
+    // The page's address is its own.
+    ensure!(page.eval("location.hash").await? == "");
+    page.eval_clicked("part('#back').click()").await?;
+    wait_live(&page, 2).await?;
+    drop(one);
+    page.wait_for("states() === 'lost,live'").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_kiosk_shows_no_cursor_burns_nothing_in_and_reconnects() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let port = server.port();
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    // Its minutes are short.
+    let short = "const real = setInterval; window.setInterval = (f, ms) => real(f, ms === 60000 ? 50 : ms);";
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        json!({"source": short}),
+    )
+    .await?;
+    let url = format!("{}?kiosk", server.url());
+    page.call("Page.navigate", json!({"url": url})).await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    wait_live(&page, 1).await?;
+    page.wait_for("part('#root').classList.contains('idle') && getComputedStyle(tiles()[0].querySelector('button')).cursor === 'none'")
+        .await?;
+    let places = page
+        .eval(
+            "new Promise(done => {
+                const seen = new Set();
+                const look = () => {
+                    seen.add(getComputedStyle(part('#root')).translate);
+                    seen.size === 4 ? done([...seen].sort()) : requestAnimationFrame(look);
+                };
+                look();
+            })",
+        )
+        .await?;
+    assert_eq!(places, json!(["0px", "0px 4px", "4px", "4px 4px"]));
+    drop(server);
+    page.wait_for("states() === 'lost'").await?;
+    let _server = Server::start_on(port, &PATTERN)?;
+    wait_live(&page, 1).await
+}

@@ -1,0 +1,236 @@
+//! `/api/v1/wall`: how the wall of cameras is arranged, kept for each key.
+//!
+//! Which cameras there are belongs to [`super::api`], and showing them to the viewer.
+
+use super::admit::Admitted;
+use super::peer::Secure;
+use super::{State, origin, refusal};
+use crate::state_dir;
+use crate::util::token_bucket::TokenBucket;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{self, Extension};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The file in the state directory.
+const FILE: &str = "walls.json";
+/// Keys whose arrangements are kept. Beyond that, the one that was changed longest ago goes.
+const MOST_KEYS: usize = 64;
+/// Entries of each list, and characters of each entry.
+const MOST: usize = 128;
+const LONGEST: usize = 300;
+/// A change every two seconds, and 20 at once: each is written to the disk.
+const CHANGES: (Duration, u32) = (Duration::from_secs(2), 20);
+
+/// An arrangement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Wall {
+    /// Cameras that come first, in this order.
+    order: Vec<String>,
+    /// Cameras that are not shown.
+    hidden: Vec<String>,
+    /// Addresses of other servers whose cameras are shown, too.
+    servers: Vec<String>,
+}
+
+/// The arrangement of one key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    key: String,
+    wall: Wall,
+}
+
+/// Where arrangements are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Walls(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` where no key is needed, and all visitors would arrange one wall.
+    directory: Option<PathBuf>,
+    /// Held while the file is read and replaced.
+    changes: Mutex<TokenBucket>,
+}
+
+/// Why an arrangement is not kept.
+enum Unkept {
+    /// Too many changes; in how many seconds the next one is taken.
+    TooMany(u64),
+    /// The disk.
+    Disk(io::Error),
+}
+
+impl Walls {
+    /// Keeps them in that directory, or nowhere.
+    pub(crate) fn new(directory: Option<&Path>) -> Self {
+        let (interval, burst) = CHANGES;
+        Self(Arc::new(Inner {
+            directory: directory.map(Path::to_owned),
+            changes: Mutex::new(TokenBucket::every(interval, burst)),
+        }))
+    }
+
+    async fn of(&self, key: String) -> io::Result<Wall> {
+        let inner = Arc::clone(&self.0);
+        on_disk(move || {
+            let kept = inner.read()?;
+            let kept = kept.into_iter().find(|kept| kept.key == key);
+            Ok(kept.map(|kept| kept.wall).unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn keep(&self, key: String, wall: Wall) -> Result<(), Unkept> {
+        let inner = Arc::clone(&self.0);
+        let written = on_disk(move || {
+            let mut changes = inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            if changes.is_spent(now) {
+                return Ok(Err(changes.wait(now).as_secs() + 1));
+            }
+            changes.spend(now);
+            inner.write(key, wall).map(Ok)
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(seconds)) => Err(Unkept::TooMany(seconds)),
+            Err(error) => Err(Unkept::Disk(error)),
+        }
+    }
+}
+
+impl Inner {
+    /// Those that were changed longest ago come first.
+    fn read(&self) -> io::Result<Vec<Kept>> {
+        let Some(directory) = &self.directory else {
+            return Ok(Vec::new());
+        };
+        match state_dir::read(&directory.join(FILE)) {
+            // What cannot be read is no loss that anything has to wait for.
+            Ok(text) => Ok(serde_json::from_str(&text).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&self, key: String, wall: Wall) -> io::Result<()> {
+        let Some(directory) = &self.directory else {
+            return Ok(());
+        };
+        let _lock = state_dir::lock(directory)?;
+        let mut kept = self.read()?;
+        kept.retain(|kept| kept.key != key);
+        if wall != Wall::default() {
+            kept.push(Kept { key, wall });
+        }
+        let first = kept.len().saturating_sub(MOST_KEYS);
+        let text = serde_json::to_vec(&kept[first..]).map_err(io::Error::other)?;
+        state_dir::replace(directory, FILE, &text)
+    }
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// `GET /api/v1/wall`. Nothing where no key is needed.
+pub(super) async fn get(
+    extract::State(state): extract::State<State>,
+    Extension(secure): Extension<Secure>,
+    grant: Admitted,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = from_elsewhere(&headers, secure) {
+        return refused;
+    }
+    let Some(key) = grant.credential() else {
+        // No failure: browsers would complain of one.
+        return StatusCode::NO_CONTENT.into_response();
+    };
+    match state.walls.of(key.to_owned()).await {
+        Ok(wall) => Json(wall).into_response(),
+        Err(error) => refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the wall's arrangement cannot be read: {error}"),
+        ),
+    }
+}
+
+/// `PUT /api/v1/wall`: an arrangement in the place of the one before.
+pub(super) async fn put(
+    extract::State(state): extract::State<State>,
+    Extension(secure): Extension<Secure>,
+    grant: Admitted,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Some(refused) = from_elsewhere(&headers, secure) {
+        return refused;
+    }
+    let Some(key) = grant.credential() else {
+        // All visitors would arrange the same one.
+        return refusal(
+            StatusCode::CONFLICT,
+            "the wall's arrangement is kept for each key, and this server needs none: keep it in the browser",
+        );
+    };
+    let object = serde_json::from_slice(&body);
+    let wall = object.and_then(|object: Map<String, Value>| serde_json::from_value(object.into()));
+    let wall: Wall = match wall {
+        Ok(wall) => wall,
+        Err(error) => {
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                format!(r#"send {{"order": […], "hidden": […], "servers": […]}}: {error}"#),
+            );
+        }
+    };
+    let is_small = |list: &Vec<String>| {
+        list.len() <= MOST && list.iter().all(|entry| entry.chars().count() <= LONGEST)
+    };
+    if ![&wall.order, &wall.hidden, &wall.servers]
+        .into_iter()
+        .all(is_small)
+    {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            format!("each list has {MOST} entries at most, of {LONGEST} characters"),
+        );
+    }
+    match state.walls.keep(key.to_owned(), wall).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(Unkept::TooMany(seconds)) => {
+            let text = format!("the wall is arranged too often: try again in {seconds} s");
+            let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, text);
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, seconds.into());
+            response
+        }
+        Err(Unkept::Disk(error)) => refusal(
+            StatusCode::INSUFFICIENT_STORAGE,
+            format!("the wall's arrangement cannot be written down: {error}"),
+        ),
+    }
+}
+
+/// It names other servers, and their keys with them: it is for those who arrange it, and not for pages that may look.
+fn from_elsewhere(headers: &HeaderMap, secure: Secure) -> Option<Response> {
+    (!origin::is_asked_from_here(headers, secure, true)).then(|| {
+        refusal(
+            StatusCode::FORBIDDEN,
+            "only this server's own pages arrange its wall of cameras",
+        )
+    })
+}

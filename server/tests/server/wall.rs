@@ -1,0 +1,113 @@
+//! How a wall of cameras is arranged: kept for each key, and small.
+
+use crate::access::{Answer, Locked};
+use crate::support::TestServer;
+use pistreamer::access::Role;
+use serde_json::{Value, json};
+
+async fn put(locked: &Locked, key: &str, more: &str, body: &str) -> Answer {
+    let headers = format!(
+        "Authorization: Bearer {key}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    locked.ask("PUT", "/api/v1/wall", &headers).await
+}
+
+async fn get(locked: &Locked, key: &str) -> Value {
+    let headers = format!("Authorization: Bearer {key}\r\n");
+    let answer = locked.get("/api/v1/wall", &headers).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_key_has_an_arrangement_of_its_own_that_survives_a_restart() {
+    let locked = Locked::start();
+    let (owner, guest) = (locked.key(), locked.add("guest", Role::View));
+    let headers = format!("Authorization: Bearer {guest}\r\n");
+    locked.until("/api/v1/wall", &headers, 200).await;
+    let none = json!({"order": [], "hidden": [], "servers": []});
+    assert_eq!(get(&locked, &owner).await, none);
+    let of_owner = json!({"order": ["yard", "door"], "hidden": ["attic"], "servers": ["http://far:8000/#key=k"]});
+    let of_guest = json!({"order": ["door"], "hidden": [], "servers": []});
+    for (key, wall) in [(&owner, &of_owner), (&guest, &of_guest)] {
+        let answer = put(&locked, key, "", &wall.to_string()).await;
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+    let locked = locked.restart().await;
+    assert_eq!(get(&locked, &owner).await, of_owner);
+    assert_eq!(get(&locked, &guest).await, of_guest);
+    // Keys of other servers are in it.
+    use std::os::unix::fs::PermissionsExt;
+    let file = locked.state().join("walls.json");
+    let mode = std::fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_arrangement_or_comes_too_often_or_from_elsewhere_is_refused() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let many = json!({"order": vec!["a"; 129]}).to_string();
+    let long = json!({"hidden": ["x".repeat(301)]}).to_string();
+    let large = json!({"hidden": vec!["x".repeat(200); 30]}).to_string();
+    for (body, status, words) in [
+        ("", 400, "\"order\""),
+        ("[]", 400, "\"order\""),
+        (r#"{"ordre":[]}"#, 400, "ordre"),
+        (&many, 400, "128 entries"),
+        (&long, 400, "300 characters"),
+        (&large, 413, "4096 bytes"),
+    ] {
+        let answer = put(&locked, &owner, "", body).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        assert!(answer.body.contains(words), "{}", answer.body);
+    }
+    let elsewhere = "Origin: http://elsewhere.example\r\n";
+    let answer = put(&locked, &owner, elsewhere, "{}").await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let mut refused = None;
+    for _ in 0..30 {
+        let answer = put(&locked, &owner, "", r#"{"order":["a"]}"#).await;
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+    let refused = refused.expect("as many changes as one likes");
+    assert!(
+        refused.header("retry-after").parse::<u64>().unwrap() > 0,
+        "{}",
+        refused.body
+    );
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_key_is_needed_nothing_is_kept() {
+    let server = TestServer::start(|_| ());
+    let got = server.get("/api/v1/wall").await;
+    assert!(got.starts_with("HTTP/1.1 204 "), "{got}");
+    let headers = "Content-Length: 2\r\n\r\n{}";
+    let put = server.request("PUT", "/api/v1/wall", headers).await;
+    let put = String::from_utf8_lossy(&put);
+    assert!(
+        put.starts_with("HTTP/1.1 409 ") && put.contains("keep it in the browser"),
+        "{put}"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_is_begun_anew() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    std::fs::write(locked.state().join("walls.json"), "{").unwrap();
+    assert_eq!(get(&locked, &owner).await["order"], json!([]));
+    let answer = put(&locked, &owner, "", r#"{"order":["a"]}"#).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    assert_eq!(get(&locked, &owner).await["order"], json!(["a"]));
+    locked.server.stop().await;
+}

@@ -1,0 +1,98 @@
+// The panel in which a wall of cameras is arranged: their order, which are shown, and those of other servers.
+//
+// Loaded by wall.js when it is first wanted.
+
+/** Marks a text that is said in the element's language. Values take the places of what is in braces. */
+const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
+
+const make = (name, properties, ...children) => {
+  const node = Object.assign(document.createElement(name), properties);
+  node.append(...children);
+  return node;
+};
+
+/** The host of an address, for people: a link has a key in it. */
+const hostOf = (src) => {
+  try {
+    return new URL(src).host;
+  } catch {
+    return src;
+  }
+};
+
+/** Opens the panel of that wall. */
+export default function arrange(wall, put, speak) {
+  const root = wall.shadowRoot.getElementById("root");
+  const said = (node, text, own) => (put(node, "", text, own), node);
+  const wordy = (name, text, properties = {}) => said(make(name, properties), text);
+  const iconic = (id, label, sign, onclick, disabled = false) => {
+    const button = make("button", { type: "button", id, onclick, disabled, textContent: sign, translate: false });
+    put(button, "aria-label", label);
+    return button;
+  };
+  const [list, servers, problem] = [make("ol", {}), make("ul", {}), make("p", { className: "problem" })];
+  problem.setAttribute("role", "alert");
+  const input = make("input", { type: "url", required: true, autocomplete: "off", placeholder: "http://192.168.1.20:8000/#key=…" });
+  put(input, "aria-label", words("Link of the server"));
+  const form = make("form", {}, input, wordy("button", words("Add")));
+  const dialog = make(
+    "dialog",
+    { id: "panel" },
+    wordy("h2", words("Arrange the cameras")),
+    list,
+    wordy("h3", words("Cameras of other servers")),
+    servers,
+    form,
+    problem,
+    make("form", { method: "dialog" }, wordy("button", words("Close"))),
+  );
+  put(dialog, "aria-label", words("Arrange the cameras"));
+
+  const change = (arrangement, focus) => {
+    said(problem, "");
+    wall.change(arrangement).catch(({ message }) => said(problem, words("This is not kept: {text}", message)));
+    draw();
+    if (focus) dialog.querySelector(`[id="${focus}"]:not(:disabled)`)?.focus();
+  };
+  const move = (at, by) => {
+    const order = wall.known.map(({ key }) => key);
+    order.splice(at + by, 0, ...order.splice(at, 1));
+    change({ order }, `${by < 0 ? "up" : "down"}-${at + by}`);
+  };
+  const draw = () => {
+    const { known, arrangement } = wall;
+    const rows = known.map(({ key, name, hidden }, at) => {
+      const shown = make("input", { type: "checkbox", checked: !hidden });
+      shown.onchange = () => {
+        const others = arrangement.hidden.filter((other) => other !== key);
+        change({ hidden: shown.checked ? others : [...others, key] });
+      };
+      const up = iconic(`up-${at}`, words("Move {camera} up", name), "\u2191", () => move(at, -1), at === 0);
+      const down = iconic(`down-${at}`, words("Move {camera} down", name), "\u2193", () => move(at, 1), at === known.length - 1);
+      return make("li", {}, make("label", {}, shown, said(make("span", { translate: false }), name, true)), up, down);
+    });
+    list.replaceChildren(...rows);
+    servers.replaceChildren(
+      ...arrangement.servers.map((src, at) => {
+        const remove = () => change({ servers: arrangement.servers.filter((other) => other !== src) });
+        const name = hostOf(src);
+        return make("li", {}, said(make("span", { translate: false }), name, true), iconic(`remove-${at}`, words("Remove {server}", name), "\u00d7", remove));
+      }),
+    );
+  };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const src = input.value.trim();
+    if (!/^https?:\/\/\S+$/.test(src)) return said(problem, words("This is not an address: it begins with http:// or https://"));
+    const others = wall.arrangement.servers.filter((other) => hostOf(other) !== hostOf(src));
+    change({ servers: [...others, src] });
+    input.value = "";
+  };
+  dialog.onclose = () => dialog.remove();
+  // Cameras come and go meanwhile.
+  const timer = setInterval(() => (dialog.isConnected ? dialog.matches(":focus-within") || draw() : clearInterval(timer)), 1000);
+  draw();
+  root.append(dialog);
+  speak(wall.shadowRoot);
+  dialog.showModal();
+}
