@@ -19,6 +19,7 @@ ${button("rotate", "rotate", "T", words("Rotate"), '<path d="M20 12a8 8 0 1 1-2.
 ${button("mirror", "mirror", "M", words("Mirror"), '<path d="M12 3v18" stroke-dasharray="2.5 3"/><path d="M9 7 3.5 17H9zM15 7l5.5 10H15z"/>', pressed)}
 ${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
 ${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
+${button("adjust", "adjust", "A", words("Adjust the camera"), '<path d="M4 7h9M19 7h1M4 17h1M11 17h9"/><circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>', "hidden")}
 ${button("pip", "picture-in-picture", "P", words("Picture in picture"), '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
 ${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
 <div class="choices" role="radiogroup" aria-label="Picture size"><span><span>Picture size</span> <kbd aria-hidden="true">Q</kbd></span>
@@ -36,10 +37,10 @@ const OVERLAY = `<dl id="overlay" part="overlay" hidden>${FIGURES.map(([id, text
 const KEYS = [
   [words("Pause or play"), words("Space")], [words("Save a snapshot"), "S"], [words("Record a clip"), "R"], [words("Rotate, mirror, fill"), "T", "M", "C"],
   [words("Zoom in, out, reset"), "+", "−", "0"], [words("Statistics"), "O"], [words("Picture size"), "Q"], [words("Full screen"), "F"],
-  [words("Picture in picture"), "P"], [words("This list"), "?"],
+  [words("Picture in picture"), "P"], [words("Adjust the camera"), "A"], [words("This list"), "?"],
 ];
 // What these do, which not every browser can.
-const ABLE = { R: ' data-do="record"', P: ' data-do="pip"' };
+const ABLE = { R: ' data-do="record"', P: ' data-do="pip"', A: ' data-do="adjust" hidden' };
 const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <h2 id="help-title">Keyboard shortcuts</h2>
 <dl>${KEYS.map(([text, ...keys]) => `<div${ABLE[keys[0]] ?? ""}><dt>${text}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
@@ -221,10 +222,19 @@ export default class Panels {
   #video = null;
   /** Ends what keeps the screen on. */
   #awake = null;
+  /** Has texts said in the element's language. */
+  #speak;
+  /** Says something to the server. */
+  #say = () => {};
+  /** What adjusts the camera, once it is loaded; whether it is shown, and what it shows. */
+  #adjust = null;
+  #adjusting = false;
+  #controls = [[], null];
 
   constructor(shadow, put, speak) {
     this.#shadow = shadow;
     this.#put = put;
+    this.#speak = speak;
     this.#part = (id) => shadow.getElementById(id);
     addStyle(shadow);
     this.#part("notice").after(fragment(OVERLAY));
@@ -264,6 +274,35 @@ export default class Panels {
 
   help_shown() {
     return this.#part("help").open;
+  }
+
+  /** What says something to the server. */
+  operate(say) {
+    this.#say = say;
+  }
+
+  /** What the server says of the camera's controls: a list of all, or values of those that change by themselves. */
+  controls(told, socket, camera) {
+    if (!Array.isArray(told)) return this.#adjust?.readings(told);
+    const api = new URL(socket.replace(/^ws/, "http"));
+    api.pathname = api.pathname.replace(/ws$/, `api/v1/cameras/${camera}`);
+    for (const name of ["camera", "wire", "width"]) api.searchParams.delete(name);
+    // Pages of other origins may only look at it.
+    this.#controls = [told, api.origin === origin && camera ? api.href : null];
+    for (const part of this.#shadow.querySelectorAll(':is(#menu, #help) [data-do="adjust"]')) part.hidden = !told.length;
+    this.#adjust?.controls(...this.#controls);
+  }
+
+  /** Shows or hides what adjusts the camera. */
+  async show_adjust(shown) {
+    this.#adjusting = shown;
+    if (shown && !this.#adjust) {
+      const { default: Adjust } = await import("./adjust.js");
+      const send = (name, value) => this.#say(JSON.stringify({ type: "control", name, value }));
+      this.#adjust ??= new Adjust(this.#shadow, this.#put, this.#speak, send);
+      this.#adjust.controls(...this.#controls);
+    }
+    this.#adjust?.open(this.#adjusting);
   }
 
   show_overlay(shown) {

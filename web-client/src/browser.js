@@ -85,6 +85,14 @@ export function told({ reason, cause, values }) {
   if (causes.size > 64) causes.delete(causes.keys().next().value);
 }
 
+/** What a server's message says of the camera's controls: a list of all, or values of those that change by themselves. */
+export function controls(message) {
+  // The other messages are many.
+  if (!message.includes('"controls"')) return;
+  const told = JSON.parse(message);
+  return told.type === "controls" ? told.values : told.controls;
+}
+
 async function load_speaker(name) {
   const beside = (file) => new URL(`../../../${file}`, import.meta.url).href;
   const table = async (path) => (await fetch(beside(`words/${path}.json`))).json();

@@ -81,7 +81,7 @@ impl Feed {
                 shown: RefCell::default(),
                 connection: RefCell::default(),
                 ended: Cell::new(0),
-                want: RefCell::new(message::want(Want::default())),
+                want: RefCell::new(message::want(Want::default(), false)),
                 drawn: Cell::new(None),
                 left_out: LeftOut::default(),
                 this: this.clone(),
@@ -113,6 +113,7 @@ impl Feed {
                 shared.want.replace(want);
                 shared.tell_want();
             }
+            Command::Say(text) => shared.say(&text),
             // Dropping it does the rest.
             Command::Close | Command::Leave => shared.close(),
             Command::Pause => shared.pause(),
@@ -253,9 +254,12 @@ impl Shared {
 
     /// Before the socket is open this does nothing, and [`Self::opened`] does it.
     fn tell_want(&self) {
-        let want = self.want.borrow();
+        self.say(&self.want.borrow());
+    }
+
+    fn say(&self, text: &str) {
         if let Some(connection) = &*self.connection.borrow() {
-            connection.socket.send(&want);
+            connection.socket.send(text);
         }
     }
 

@@ -50,6 +50,9 @@ extern "C" {
     #[wasm_bindgen(js_name = turn)]
     fn ask_for_turn(line: u32) -> Promise;
     fn give_back(line: u32);
+    /// What a server's message says of the camera's controls: a list of all, or values of those that change by themselves;
+    /// `undefined` where it says nothing.
+    pub fn controls(message: &str) -> JsValue;
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;
     /// The WebSocket's address for an element's `src`, relative to that script, with what else its query is to say.

@@ -32,6 +32,8 @@ pub enum Command {
     },
     /// Say this `want` to the server now, and on every connection that follows.
     Want(String),
+    /// Say this to the server, if it is there.
+    Say(String),
     /// Leave the connection.
     Close,
     /// Ask the server for no more frames, and draw none that are on their way.
@@ -177,6 +179,7 @@ impl Command {
                 array(["connect".into(), (*connection).into(), url.into()])
             }
             Self::Want(text) => array(["want".into(), text.into()]),
+            Self::Say(text) => array(["say".into(), text.into()]),
             Self::Close => array(["close".into()]),
             Self::Pause => array(["pause".into()]),
             Self::Resume => array(["resume".into()]),
@@ -198,6 +201,7 @@ impl Command {
                 url: fields.text(2)?,
             },
             "want" => Self::Want(fields.text(1)?),
+            "say" => Self::Say(fields.text(1)?),
             "close" => Self::Close,
             "pause" => Self::Pause,
             "resume" => Self::Resume,

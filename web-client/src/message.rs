@@ -57,8 +57,8 @@ pub fn ping(id: u64) -> String {
     format!("{{\"type\":\"ping\",\"id\":{id}}}")
 }
 
-/// A viewer's `want`.
-pub fn want(want: Want) -> String {
+/// A viewer's `want`. `readings` asks for values of controls that change by themselves.
+pub fn want(want: Want, readings: bool) -> String {
     let mut text = String::from("{\"type\":\"want\"");
     if let Some(fps) = want.max_fps {
         text.push_str(&format!(",\"max_fps\":{fps}.0"));
@@ -66,7 +66,8 @@ pub fn want(want: Want) -> String {
     if let Some(width) = want.max_width {
         text.push_str(&format!(",\"max_width\":{width}"));
     }
-    text.push_str(",\"unchanged\":true}");
+    text.push_str(",\"unchanged\":true");
+    text.push_str(if readings { ",\"readings\":true}" } else { "}" });
     text
 }
 
@@ -145,16 +146,19 @@ mod tests {
             assert_eq!(ping(seq), ViewerMessage::Ping { id: Some(seq) }.to_json());
         }
         for (max_fps, max_width) in [(None, None), (Some(15), None), (Some(7), Some(640))] {
-            let wanted = message::Want {
-                max_fps: max_fps.map(f64::from),
-                max_width,
-                unchanged: true,
-                ..message::Want::default()
-            };
-            assert_eq!(
-                want(Want { max_width, max_fps }),
-                ViewerMessage::Want(wanted).to_json()
-            );
+            for readings in [false, true] {
+                let wanted = message::Want {
+                    max_fps: max_fps.map(f64::from),
+                    max_width,
+                    unchanged: true,
+                    readings,
+                    ..message::Want::default()
+                };
+                assert_eq!(
+                    want(Want { max_width, max_fps }, readings),
+                    ViewerMessage::Want(wanted).to_json()
+                );
+            }
         }
         assert_eq!(PAUSE, ViewerMessage::Pause.to_json());
         assert_eq!(RESUME, ViewerMessage::Resume.to_json());

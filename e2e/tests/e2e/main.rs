@@ -2,6 +2,7 @@
 
 mod access;
 mod accessible;
+mod adjust;
 mod comfort;
 mod configured;
 mod embedding;

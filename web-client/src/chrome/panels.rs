@@ -29,6 +29,12 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn help_shown(this: &Panels) -> bool;
     #[wasm_bindgen(method)]
+    pub(crate) fn show_adjust(this: &Panels, shown: bool);
+    #[wasm_bindgen(method)]
+    pub(crate) fn controls(this: &Panels, told: &JsValue, socket: &str, camera: &str);
+    #[wasm_bindgen(method)]
+    pub(crate) fn operate(this: &Panels, say: &Function);
+    #[wasm_bindgen(method)]
     pub(crate) fn show_overlay(this: &Panels, shown: bool);
     #[wasm_bindgen(method)]
     pub(crate) fn keep_awake(this: &Panels, on: bool);

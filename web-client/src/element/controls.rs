@@ -38,6 +38,8 @@ pub struct Controls {
     pub(super) gestures: Gestures,
     pub(super) panels: Panels,
     pub(super) menu: bool,
+    /// Whether the camera's controls are shown.
+    adjusts: bool,
     /// What is wrong with the server's configuration.
     problem: Option<String>,
     /// The problem that the user has seen.
@@ -55,6 +57,7 @@ impl Controls {
             gestures: Gestures::default(),
             panels: Panels::Absent,
             menu: false,
+            adjusts: false,
             problem: None,
             dismissed: None,
             waiting: Vec::new(),
@@ -142,6 +145,13 @@ impl Controls {
         }
     }
 
+    fn show_adjust(&mut self, shown: bool, out: &mut Effects) {
+        if self.adjusts != shown {
+            self.adjusts = shown;
+            out.push(Effect::Panels(Pane::Adjust(shown)));
+        }
+    }
+
     /// Does what the user asks for, as far as no other part has to.
     pub(super) fn fulfil(&mut self, intent: Intent, out: &mut Effects) {
         match intent {
@@ -149,6 +159,10 @@ impl Controls {
             Intent::Help if self.need_panels(intent, out) => {
                 self.show_menu(false, out);
                 out.push(Effect::Panels(Pane::Help(true)));
+            }
+            Intent::Adjust if self.need_panels(intent, out) => {
+                self.show_menu(false, out);
+                self.show_adjust(!self.adjusts, out);
             }
             Intent::Dismiss => {
                 self.dismissed.clone_from(&self.problem);
@@ -160,6 +174,7 @@ impl Controls {
                     out.push(Effect::Panels(Pane::Help(false)));
                 }
                 self.show_menu(false, out);
+                self.show_adjust(false, out);
                 out.push(Effect::LeaveFilled);
             }
             _ => {}

@@ -111,6 +111,8 @@ pub enum Pane {
     Menu(bool),
     /// Show or close the list of keys.
     Help(bool),
+    /// Show or hide the camera's controls.
+    Adjust(bool),
     /// Show or hide the statistics.
     Overlay(bool),
     /// Keep the screen on, or let it sleep.

@@ -53,10 +53,12 @@ pub enum Intent {
     Escape,
     /// Take away what is told of the server's configuration.
     Dismiss,
+    /// Show or hide the camera's controls.
+    Adjust,
 }
 
 /// Intent, the value of its buttons' `data-do`, its keys.
-const TABLE: [(Intent, &str, &[&str]); 24] = [
+const TABLE: [(Intent, &str, &[&str]); 25] = [
     (Intent::Pause, "pause", &[" ", "k"]),
     (Intent::Snapshot, "snapshot", &["s"]),
     (Intent::Record, "record", &["r"]),
@@ -81,6 +83,7 @@ const TABLE: [(Intent, &str, &[&str]); 24] = [
     (Intent::Retry, "retry", &[]),
     (Intent::Escape, "escape", &["escape"]),
     (Intent::Dismiss, "dismiss", &[]),
+    (Intent::Adjust, "adjust", &["a"]),
 ];
 
 impl Intent {

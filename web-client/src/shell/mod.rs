@@ -18,6 +18,7 @@ use crate::element::event::{Event, News, Place};
 use crate::js::{self, Interval, Listener, SightObserver, SizeObserver, Timeout};
 use crate::link::{Command, Report};
 use crate::message;
+use crate::steer::Want;
 use crate::worker::{PipelineEvent, Runner};
 use js_sys::Function;
 use std::cell::{Cell, RefCell};
@@ -57,6 +58,10 @@ pub struct Shell {
     telling: Cell<bool>,
     runner: RefCell<Option<Runner>>,
     panels: RefCell<Option<js::Held<Panels>>>,
+    /// The camera's controls, as the server has told them last; `undefined` before.
+    controls: RefCell<JsValue>,
+    /// What the server was asked for last, and whether the camera's controls are shown.
+    want: Cell<(Want, bool)>,
     snapshots: RefCell<media::Snapshots>,
     idle: RefCell<Option<Timeout>>,
     toast: RefCell<Option<Timeout>>,
@@ -110,6 +115,8 @@ impl Shell {
             telling: Cell::new(false),
             runner: RefCell::default(),
             panels: RefCell::default(),
+            controls: RefCell::default(),
+            want: Cell::default(),
             snapshots: RefCell::default(),
             idle: RefCell::default(),
             toast: RefCell::default(),
@@ -236,12 +243,37 @@ impl Shell {
         }
     }
 
+    /// Asks the server for something, and for values that change by themselves while the camera's controls are shown.
+    fn want(&self, want: Want, readings: bool) {
+        self.want.set((want, readings));
+        self.order(Command::Want(message::want(want, readings)));
+    }
+
+    /// Hands the panels what the server says of the camera's controls.
+    fn show_controls(&self, panels: &Panels, told: &JsValue) {
+        if let Ok(socket) = self.socket_url(None, None) {
+            panels.controls(told, &socket, self.element.borrow().picture.camera());
+        }
+    }
+
     fn report(&self, report: Report) {
         let (connection, news) = match report {
-            Report::Text { connection, text } => (
-                connection,
-                News::Said(message::read(&text).map(Box::new).ok_or(text)),
-            ),
+            Report::Text { connection, text } => {
+                let controls = js::controls(&text);
+                let message = message::read(&text).map(Box::new).ok_or(text);
+                self.send(Event::Connection(connection, News::Said(message)));
+                if controls.is_undefined() {
+                    return;
+                }
+                // The camera is known from here on.
+                if let Some(panels) = self.panels() {
+                    self.show_controls(&panels, &controls);
+                }
+                if controls.is_array() {
+                    self.controls.replace(controls);
+                }
+                return;
+            }
             Report::Pong {
                 connection,
                 round_trip,
@@ -302,7 +334,7 @@ impl From<Order> for Command {
             Order::Pause => Self::Pause,
             Order::Resume => Self::Resume,
             Order::Clear => Self::Clear,
-            Order::Want(want) => Self::Want(message::want(want)),
+            Order::Want(want) => Self::Want(message::want(want, false)),
             Order::Tap(on) => Self::Tap(on),
         }
     }

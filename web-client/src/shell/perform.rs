@@ -2,14 +2,14 @@
 
 use super::{OF_CAMERA, Shell, storage};
 use crate::chrome::panels::{self, Panels};
-use crate::element::effect::{Effect, Figures, Pane, Tell};
+use crate::element::effect::{Effect, Figures, Order, Pane, Tell};
 use crate::element::event::{Event, News};
 use crate::js::{self, Timeout};
 use crate::link::Command;
 use crate::refusal::refusal;
 use crate::text;
 use crate::worker::{self, Remote, Runner};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{CustomEvent, CustomEventInit};
 
@@ -26,6 +26,7 @@ impl Shell {
         match effect {
             Effect::StartPipeline(may_be_worker) => self.start_pipeline(may_be_worker),
             Effect::Connect(connection, wire, width) => self.connect(connection, wire, width),
+            Effect::Pipeline(Order::Want(want)) => self.want(want, self.want.get().1),
             Effect::Pipeline(order) => self.order(order.into()),
             Effect::AskRefusal(connection, reason) => self.ask_refusal(connection, reason),
             Effect::RejectSnapshots(why) => self.reject_snapshots(why),
@@ -106,7 +107,11 @@ impl Shell {
         }
     }
 
-    fn socket_url(&self, wire: Option<&str>, width: Option<u32>) -> Result<String, JsValue> {
+    pub(super) fn socket_url(
+        &self,
+        wire: Option<&str>,
+        width: Option<u32>,
+    ) -> Result<String, JsValue> {
         let element = self.element.borrow();
         element.choices.attributes().socket_url(wire, width)
     }
@@ -134,6 +139,9 @@ impl Shell {
             match (shell, loaded) {
                 (Some(shell), loaded) => {
                     let there = loaded.is_some();
+                    if let Some(panels) = &loaded {
+                        shell.begin_to_operate(panels);
+                    }
                     *shell.panels.borrow_mut() = loaded;
                     shell.send(Event::Panels(there));
                 }
@@ -141,6 +149,21 @@ impl Shell {
                 (None, None) => {}
             }
         });
+    }
+
+    /// Has what the user sets on the camera said to the server.
+    fn begin_to_operate(&self, panels: &Panels) {
+        let this = self.this.clone();
+        let say = js::permanent::<dyn FnMut(String), _>(move |text| {
+            if let Some(shell) = this.upgrade() {
+                shell.order(Command::Say(text));
+            }
+        });
+        panels.operate(say.unchecked_ref());
+        let controls = self.controls.borrow().clone();
+        if !controls.is_undefined() {
+            self.show_controls(panels, &controls);
+        }
     }
 
     /// The panels, if they are there.
@@ -153,6 +176,10 @@ impl Shell {
         let Some(panels) = self.panels() else { return };
         match pane {
             Pane::Menu(shown) => panels.show_menu(shown),
+            Pane::Adjust(shown) => {
+                panels.show_adjust(shown);
+                self.want(self.want.get().0, shown);
+            }
             Pane::Help(true) => panels.show_help(),
             Pane::Help(false) => panels.close_help(),
             Pane::Overlay(shown) => panels.show_overlay(shown),

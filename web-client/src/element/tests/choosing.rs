@@ -328,3 +328,24 @@ fn fingers_are_told_how_the_controls_come_back() {
         assert_eq!(effects.contains(&Effect::Hint), touch);
     }
 }
+
+#[test]
+fn the_cameras_controls_are_shown_and_hidden_by_the_same_key_and_closed_by_escape() {
+    let mut page = Page::live();
+    let shown = |effects: &[Effect]| {
+        let adjusts = effects.iter().filter_map(|effect| match effect {
+            Effect::Panels(Pane::Adjust(shown)) => Some(*shown),
+            _ => None,
+        });
+        adjusts.collect::<Vec<_>>()
+    };
+    assert_eq!(Intent::from_key("a"), Some(Intent::Adjust));
+    // The panels come first.
+    let effects = page.intends(Intent::Adjust);
+    assert!(effects.contains(&Effect::LoadPanels) && shown(&effects).is_empty());
+    assert_eq!(shown(&page.does(Event::Panels(true))), [true]);
+    assert_eq!(shown(&page.intends(Intent::Adjust)), [false]);
+    page.intends(Intent::Adjust);
+    assert_eq!(shown(&page.intends(Intent::Escape)), [false]);
+    assert!(shown(&page.intends(Intent::Escape)).is_empty());
+}
