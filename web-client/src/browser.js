@@ -87,10 +87,8 @@ export function told({ reason, cause, values }) {
 
 /** What a server's message says of the camera's controls: a list of all, or values of those that change by themselves. */
 export function controls(message) {
-  // The other messages are many.
-  if (!message.includes('"controls"')) return;
-  const told = JSON.parse(message);
-  return told.type === "controls" ? told.values : told.controls;
+  const { type, values, controls } = JSON.parse(message);
+  return type === "controls" ? values : controls;
 }
 
 async function load_speaker(name) {

@@ -91,9 +91,6 @@ fn is_refusal(code: u16) -> bool {
 /// A close code in words (RFC 6455 §7.4.1), in the server's own where it has more to say than its code.
 fn explain(code: u16, reason: &str) -> String {
     String::from(match code {
-        CLOSE_BAD_MESSAGE => {
-            words!("the server does not understand this viewer: load the page again")
-        }
         CLOSE_SIGNED_OUT => words!("signed out"),
         CLOSE_CAMERA_REMOVED => words!("the camera was removed"),
         1001 => words!("the server is shutting down"),

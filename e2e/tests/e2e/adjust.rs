@@ -36,7 +36,7 @@ async fn adjusting<'a>(browser: &'a Browser, server: &Server) -> Result<Page<'a>
 async fn what_is_dragged_in_one_viewer_moves_in_the_other_and_ends_exactly() -> Result<()> {
     let state = tempfile::tempdir()?;
     let kept = state.path().to_string_lossy().into_owned();
-    let server = Server::start(&[&PATTERN[..], &["--state-dir", &kept]].concat())?;
+    let server = Server::start(&[&PATTERN[..], &["--no-auth", "--state-dir", &kept]].concat())?;
     let (one, other) = (Browser::start().await?, Browser::start().await?);
     let (page, seen) = (
         adjusting(&one, &server).await?,
@@ -122,7 +122,7 @@ async fn each_kind_of_control_is_shown_as_what_it_is_and_30_values_a_second_are_
     page.eval("drag('ExposureTime', 0.75), letGo('ExposureTime')")
         .await?;
     page.wait_for("sent.length === 1").await?;
-    ensure!(page.eval("sent.pop()").await? == json!(["ExposureTime", 10000.0]));
+    ensure!(page.eval("sent.pop()").await? == json!(["ExposureTime", 10_000]));
     page.eval("drag('ExposureTime', 1)").await?;
     page.wait_for(
         "part('[data-control=ExposureTime] .hint').textContent === 'This makes the camera slower'",

@@ -5,7 +5,6 @@ use pistreamer_protocol::message::{
     CameraState, CameraStatus, Cause, Reason, ServerMessage, ViewerMessage,
 };
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -38,11 +37,8 @@ async fn told(viewer: &mut TestViewer, cause: &str) -> Reason {
     last
 }
 
-/// A port on which nothing listens.
-fn closed_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
+/// Nothing listens there, and no server of another test is given it by chance.
+const CLOSED: &str = "127.0.0.1:1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_source_tells_the_code_and_the_values_of_its_reason() {
@@ -64,18 +60,17 @@ async fn each_kind_of_source_tells_the_code_and_the_values_of_its_reason() {
     assert!(listens.values.get("address").is_some(), "{listens:?}");
 
     // What the system says stays as it is.
-    let address = format!("127.0.0.1:{}", closed_port());
-    let fetched = reason(&format!("http://{address}/video"), "not-fetched").await;
+    let fetched = reason(&format!("http://{CLOSED}/video"), "not-fetched").await;
     assert_eq!(
         fetched,
         Cause::NotFetched {
-            address: address.clone(),
+            address: CLOSED.into(),
             error: "Connection refused (os error 111)".into(),
         }
         .into()
     );
-    let relayed = reason(&format!("ws://{address}/ws"), "origin-unreachable").await;
-    assert_eq!(relayed.values.get("address"), Some(&(&*address).into()));
+    let relayed = reason(&format!("ws://{CLOSED}/ws"), "origin-unreachable").await;
+    assert_eq!(relayed.values.get("address"), Some(&CLOSED.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -259,18 +259,16 @@ impl Shell {
     fn report(&self, report: Report) {
         let (connection, news) = match report {
             Report::Text { connection, text } => {
-                let controls = js::controls(&text);
-                let message = message::read(&text).map(Box::new).ok_or(text);
-                self.send(Event::Connection(connection, News::Said(message)));
-                if controls.is_undefined() {
-                    return;
-                }
-                // The camera is known from here on.
-                if let Some(panels) = self.panels() {
-                    self.show_controls(&panels, &controls);
-                }
-                if controls.is_array() {
-                    self.controls.replace(controls);
+                let message = message::read(&text).map(Box::new);
+                let controls = message.as_ref().map(|_| js::controls(&text));
+                let news = News::Said(message.ok_or(text));
+                self.send(Event::Connection(connection, news));
+                // The camera is known from here on. Before the panels are there, no values are asked for that change by themselves.
+                if let Some(controls) = controls.filter(|controls| !controls.is_undefined()) {
+                    match self.panels() {
+                        Some(panels) => self.show_controls(&panels, &controls),
+                        None => drop(self.controls.replace(controls)),
+                    }
                 }
                 return;
             }
