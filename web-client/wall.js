@@ -183,7 +183,11 @@ async function define() {
       });
       root.addEventListener("keydown", (event) => this.#roam(event));
       let from = null;
-      root.addEventListener("touchstart", ({ touches }) => (from = touches.length === 1 ? touches[0] : null), { passive: true });
+      const begin = (event) => {
+        const onPicture = event.composedPath().some(({ id }) => id === "stage");
+        from = onPicture && event.touches.length === 1 ? event.touches[0] : null;
+      };
+      root.addEventListener("touchstart", begin, { passive: true });
       root.addEventListener("touchend", ({ changedTouches: [to] }) => from && this.#swiped(to.clientX - from.clientX, to.clientY - from.clientY));
     }
 
@@ -433,7 +437,7 @@ async function define() {
     /** Whether something in the camera takes keys or fingers first. */
     #busy(more = "") {
       const { camera } = this.#open;
-      return camera.hasAttribute("data-filled") || camera === this.shadowRoot.fullscreenElement || !!camera.shadowRoot?.querySelector(`#menu:not([hidden]), dialog[open]${more}`);
+      return camera.hasAttribute("data-filled") || camera === this.shadowRoot.fullscreenElement || !!camera.shadowRoot?.querySelector(`:is(#menu, #adjust):not([hidden]), dialog[open]${more}`);
     }
 
     #key(event) {
@@ -441,8 +445,8 @@ async function define() {
       const path = event.composedPath();
       const focused = document.activeElement;
       if (!path.includes(this) && focused && focused !== document.body) return;
-      // Arrow keys go along a toolbar that has the focus.
-      if (path.some((node) => node.getAttribute?.("role") === "toolbar")) return;
+      // Arrow keys go along a toolbar that has the focus, and move what is in a field.
+      if (path.some((node) => node.matches?.('[role="toolbar"], input, select, textarea'))) return;
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (by) this.step(by);
       else if (event.key === "Escape" && !document.fullscreenElement) this.close();

@@ -180,6 +180,26 @@ async fn a_tap_shows_one_in_full_arrows_the_next_and_escape_or_the_button_back_a
     page.wait_for(&shows("door", "Front door")).await?;
     press(&page, "ArrowLeft").await?;
     page.wait_for(&shows("lane", "Lane")).await?;
+    // What the camera has open, or has the focus in it, takes the keys first.
+    page.eval_clicked("wall.opened.shadowRoot.querySelector('#b-more').click()")
+        .await?;
+    let menu = "wall.opened.shadowRoot.querySelector('#menu')?.checkVisibility()";
+    page.wait_for(menu).await?;
+    press(&page, "ArrowRight").await?;
+    press(&page, "Escape").await?;
+    page.wait_for(&format!("!({menu})")).await?;
+    page.eval(
+        "const field = Object.assign(document.createElement('input'), {type: 'range', id: 'field'});
+        wall.opened.shadowRoot.querySelector('#top').append(field);
+        field.focus(); 0",
+    )
+    .await?;
+    press(&page, "ArrowRight").await?;
+    page.wait_for("wall.opened.shadowRoot.querySelector('#field').value === '51'")
+        .await?;
+    page.eval("wall.opened.shadowRoot.querySelector('#field').remove()")
+        .await?;
+    page.wait_for(&shows("lane", "Lane")).await?;
     press(&page, "Escape").await?;
     wait_live(&page, 6).await?;
     page.wait_for("!wall.opened && !location.hash && document.title === 'pistreamer'")
