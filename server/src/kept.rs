@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 const FILE: &str = "controls.json";
 
-/// Where a file is kept that cannot be read.
-const ASIDE: &str = "controls-unreadable.json";
+/// What a file is called from then on that cannot be read.
+const ASIDE: &str = "controls-unreadable";
 
 /// How long changes are gathered before they are written: a slider that is dragged makes dozens.
 const GATHER: Duration = Duration::from_millis(500);
@@ -33,6 +33,10 @@ const MOST_PRESETS: usize = 32;
 
 /// Longest name of a preset, in characters.
 const LONGEST_NAME: usize = 40;
+
+/// What the name of a device begins with that cannot be told from others after the next start: what is kept of it ends with the
+/// program.
+pub(crate) const TRANSIENT: char = '@';
 
 /// What is kept of all cameras. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +95,11 @@ pub(crate) enum PresetError {
         "{0:?} is no name for a preset: write 1 to {LONGEST_NAME} letters, digits, spaces and - _ . only, beginning with a letter or digit"
     )]
     BadName(String),
+    /// There is nothing to keep.
+    #[error(
+        "there are no values to keep: the camera has to be live, or values have to be given, and not only of what is done once"
+    )]
+    NoValues,
     /// There are too many.
     #[error("this camera has {MOST_PRESETS} presets already: remove one first")]
     TooMany,
@@ -112,8 +121,15 @@ impl Kept {
         let cameras = match directory.as_deref().map(read) {
             None => Cameras::new(),
             Some(Ok(cameras)) => cameras,
+            Some(Err(error)) if error.kind() != io::ErrorKind::InvalidData => {
+                tracing::error!(
+                    %error,
+                    "what was set on the cameras cannot be read, so they start as they are: nothing is written until it can"
+                );
+                Cameras::new()
+            }
             Some(Err(error)) => {
-                let aside = directory.as_deref().unwrap_or(Path::new("")).join(ASIDE);
+                let aside = aside(directory.as_deref().unwrap_or(Path::new("")));
                 tracing::error!(
                     %error,
                     aside = %aside.display(),
@@ -231,9 +247,10 @@ impl Kept {
 fn write(directory: &Path, changed: Vec<(String, Option<Vec<Device>>)>) -> io::Result<()> {
     state_dir::make(directory)?;
     let _lock = state_dir::lock(directory)?;
-    // One that cannot be read was moved aside at the start.
-    let mut cameras = read(directory).unwrap_or_default();
+    let mut cameras = read(directory)?;
     for (id, devices) in changed {
+        let lasting = |device: &Device| !device.device.starts_with(TRANSIENT);
+        let devices = devices.map(|devices| devices.into_iter().filter(lasting).collect());
         match devices {
             Some(devices) => cameras.insert(id, devices),
             None => cameras.remove(&id),
@@ -243,11 +260,24 @@ fn write(directory: &Path, changed: Vec<(String, Option<Vec<Device>>)>) -> io::R
     state_dir::replace(directory, FILE, &text)
 }
 
+/// A name for a file that cannot be read, which no other one has.
+fn aside(directory: &Path) -> PathBuf {
+    let names = (2..100).map(|number| format!("{ASIDE}-{number}.json"));
+    let mut names = std::iter::once(format!("{ASIDE}.json")).chain(names);
+    let free = |name: &String| !directory.join(name).exists();
+    let name = names.find(free).unwrap_or_else(|| format!("{ASIDE}.json"));
+    directory.join(name)
+}
+
 /// What the file in that directory holds; nothing where there is none.
 fn read(directory: &Path) -> io::Result<Cameras> {
     match state_dir::read(&directory.join(FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Cameras::new()),
-        text => Ok(serde_json::from_str::<File>(&text?)?.cameras),
+        text => {
+            let file = serde_json::from_str::<File>(&text?);
+            let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+            Ok(file.map_err(invalid)?.cameras)
+        }
     }
 }
 
@@ -288,6 +318,9 @@ impl Memory {
     ) -> Result<(), PresetError> {
         if !is_name(name) {
             return Err(PresetError::BadName(name.into()));
+        }
+        if values.is_empty() {
+            return Err(PresetError::NoValues);
         }
         let presets = self.presets(device);
         if presets.len() >= MOST_PRESETS && !presets.contains_key(name) {
@@ -410,13 +443,47 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_moved_aside() {
+    fn each_file_that_makes_no_sense_is_moved_aside() {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join(FILE), "{").unwrap();
+        for (text, name) in [
+            ("{", "controls-unreadable.json"),
+            ("[", "controls-unreadable-2.json"),
+        ] {
+            std::fs::write(directory.path().join(FILE), text).unwrap();
+            let kept = Kept::open(Some(directory.path().into()));
+            assert_eq!(kept.of("door").values(""), ControlValues::new());
+            let aside = std::fs::read_to_string(directory.path().join(name));
+            assert_eq!(aside.unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_for_now_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        // As an error of the disk: it is no file.
+        std::fs::create_dir(directory.path().join(FILE)).unwrap();
         let kept = Kept::open(Some(directory.path().into()));
-        assert_eq!(kept.of("door").values(""), ControlValues::new());
-        let aside = std::fs::read_to_string(directory.path().join(ASIDE));
-        assert_eq!(aside.unwrap(), "{");
+        kept.of("door").keep("usb:1", &values(2.0));
+        assert!(kept.write().is_err());
+        assert!(directory.path().join(FILE).is_dir());
+        std::fs::remove_dir(directory.path().join(FILE)).unwrap();
+        kept.write().unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_of_a_device_that_cannot_be_told_from_others_ends_with_the_program() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Kept::open(Some(directory.path().into())).of("door");
+        let door = open();
+        door.keep("usb:1", &values(1.0));
+        door.keep("@device:grabber@video7", &values(2.0));
+        door.kept.write().unwrap();
+        assert_eq!(door.values("@device:grabber@video7"), values(2.0));
+        assert_eq!(
+            open().values("@device:grabber@video7"),
+            ControlValues::new()
+        );
+        assert_eq!(open().values("usb:1"), values(1.0));
     }
 
     #[test]
@@ -431,6 +498,8 @@ mod tests {
         for number in 0..MOST_PRESETS {
             drop(door.save("usb:19", &format!("preset {number}"), values(1.0)));
         }
+        let nothing = door.save("usb:18", "nothing", ControlValues::new());
+        assert_eq!(nothing, Err(PresetError::NoValues));
         let more = door.save("usb:19", "one more", values(1.0));
         assert_eq!(more, Err(PresetError::TooMany));
         for bad in ["", " day", "day ", "a/b", "..", "\u{1b}", &"x".repeat(41)] {

@@ -64,6 +64,8 @@ pub trait Owner {
 /// What an open camera delivers.
 #[derive(Debug)]
 pub struct Opened {
+    /// The camera's id.
+    pub id: String,
     /// What viewers are told.
     pub mode: Mode,
     /// How its pictures lie in memory.
@@ -94,8 +96,10 @@ pub fn capture(
     let id = ids.swap_remove(find(&ids, which)?);
     let (mut running, opened) = Running::start(lease, &id, config)?;
     drop(starting);
-    owner.controls(&running.controls());
-    let result = owner.open(opened).and_then(|()| running.run(owner));
+    let result = owner.open(opened).and_then(|()| {
+        owner.controls(&running.controls());
+        running.run(owner)
+    });
     let _stopping = owner.calls_driver();
     running.stop();
     result

@@ -160,6 +160,7 @@ impl Running {
                 error: error.to_string(),
             })?;
         let opened = Opened {
+            id: id.to_owned(),
             mode,
             picture,
             turn,

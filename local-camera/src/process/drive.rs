@@ -183,6 +183,7 @@ impl Owner for Server {
                 .map_err(failed)?;
         }
         let open = News::Open {
+            id: opened.id,
             mode: opened.mode,
             picture: opened.picture,
             turn: opened.turn,

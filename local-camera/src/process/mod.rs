@@ -59,6 +59,8 @@ pub enum News {
     Buffer(Vec<Place>),
     /// The camera is open.
     Open {
+        /// Its id.
+        id: String,
         /// What viewers are told.
         mode: Mode,
         /// How its pictures lie in each buffer.

@@ -3,6 +3,7 @@
 //! Which values a control has is up to [`super::Control`].
 
 use crate::text;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -60,16 +61,28 @@ impl fmt::Display for ControlValue {
     }
 }
 
+/// Most numbers of one value.
+const MOST_NUMBERS: usize = 16;
+
+/// A list that is no longer than that.
+fn few<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let numbers = Vec::deserialize(from)?;
+    if numbers.len() > MOST_NUMBERS {
+        return Err(D::Error::invalid_length(numbers.len(), &"a short list"));
+    }
+    Ok(numbers)
+}
+
 /// Programs have a type of their own for what is on or off.
 impl<'de> Deserialize<'de> for ControlValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        #[serde(expecting = "a number, true, false, a text, or a list of numbers")]
+        #[serde(expecting = "a number, true, false, a text, or a short list of numbers")]
         enum Any<'a> {
             Number(f64),
             Switch(bool),
-            Numbers(Vec<f64>),
+            Numbers(#[serde(deserialize_with = "few")] Vec<f64>),
             #[serde(borrow)]
             Text(Cow<'a, str>),
         }
@@ -107,7 +120,8 @@ mod tests {
             assert_eq!(read, value);
             assert_eq!(serde_json::to_string(&read).unwrap(), again);
         }
-        for bad in ["null", "{}", r#"["a"]"#] {
+        let endless = format!("[{}0]", "1e308,".repeat(10_000));
+        for bad in ["null", "{}", r#"["a"]"#, &endless] {
             let said = serde_json::from_str::<ControlValue>(bad).unwrap_err();
             assert!(said.to_string().contains("a number, true"), "{said}");
         }

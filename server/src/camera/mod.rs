@@ -320,7 +320,13 @@ impl Camera {
     ) -> Result<ControlValues, NotSaved> {
         let values = match values {
             Some(given) => control::Accepted::of(&self.state(), given)?.set,
-            None => control::present(&self.state()),
+            None => {
+                let state = self.state();
+                match state.phase {
+                    Phase::Live => control::present(&state),
+                    _ => ControlValues::new(),
+                }
+            }
         };
         let (memory, device) = self.0.lifecycle.memory();
         memory.save(&device, name, values.clone())?;

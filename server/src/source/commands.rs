@@ -28,6 +28,8 @@ struct Values {
     set: ControlValues,
     /// Values that the source has not taken yet.
     waiting: ControlValues,
+    /// What was reset since it took some: the device may have them as they were set.
+    reset: ControlValues,
 }
 
 impl Commands {
@@ -40,7 +42,7 @@ impl Commands {
             values: Mutex::new(Values {
                 device,
                 set,
-                waiting: ControlValues::new(),
+                ..Values::default()
             }),
         }))
     }
@@ -76,6 +78,7 @@ impl Commands {
         let mut values = self.values();
         values.set.retain(|name, _| !initial.contains_key(name));
         values.waiting.extend(initial.clone());
+        values.reset.extend(initial.clone());
         self.note(&values);
         self.0.memory.keep(&values.device, &values.set);
     }
@@ -85,24 +88,30 @@ impl Commands {
         let mut values = self.values();
         values.set.clear();
         values.waiting.clone_from(initial);
+        values.reset.clone_from(initial);
         self.note(&values);
         self.0.memory.keep(&values.device, &values.set);
     }
 
+    /// Whether there are values that were not taken. Cheap.
+    pub(crate) fn are_waiting(&self) -> bool {
+        self.0.waiting.load(Ordering::Acquire)
+    }
+
     /// Takes the newest value of each control that was set since the last call.
     pub(crate) fn take(&self) -> ControlValues {
-        if !self.0.waiting.load(Ordering::Acquire) {
-            return ControlValues::new();
-        }
         let mut values = self.values();
         self.0.waiting.store(false, Ordering::Release);
+        values.reset.clear();
         std::mem::take(&mut values.waiting)
     }
 
-    /// Starts a new run, which is given everything that was set.
+    /// Starts a new run, which is given everything that was set or reset.
     pub(crate) fn begin_anew(&self) {
         let mut values = self.values();
-        values.waiting = values.set.clone();
+        values.waiting = values.reset.clone();
+        let set = values.set.clone();
+        values.waiting.extend(set);
         self.note(&values);
     }
 
@@ -116,18 +125,21 @@ impl Commands {
         self.note(&values);
     }
 
-    /// Notes which device is open: another one gets what was set on it, and nothing else.
-    pub(crate) fn opened(&self, device: &str) {
+    /// Notes which device is open: another one gets what was set on it, and nothing else. Returns true if it is another one.
+    pub(crate) fn opened(&self, device: &str) -> bool {
         let mut values = self.values();
-        if values.device != device {
-            let set = self.0.memory.values(device);
-            *values = Values {
-                device: device.into(),
-                waiting: set.clone(),
-                set,
-            };
-            self.note(&values);
+        if values.device == device {
+            return false;
         }
+        let set = self.0.memory.values(device);
+        *values = Values {
+            device: device.into(),
+            waiting: set.clone(),
+            set,
+            ..Values::default()
+        };
+        self.note(&values);
+        true
     }
 
     /// Which device they are for.
@@ -171,6 +183,12 @@ mod tests {
         assert_eq!(commands.take(), some([("Gain", 0.5)]));
         commands.begin_anew();
         assert_eq!(commands.take(), some([("Speed", 3.0)]));
+        // Nothing has taken it.
+        commands.reset(&some([("Speed", 1.0)]));
+        commands.begin_anew();
+        assert_eq!(commands.take(), some([("Speed", 1.0)]));
+        commands.begin_anew();
+        assert!(commands.take().is_empty());
         commands.reset_all(&ControlValues::new());
         commands.begin_anew();
         assert!(commands.take().is_empty());

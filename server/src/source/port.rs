@@ -245,7 +245,12 @@ impl Port {
     /// Notes which device is open, by what is the same wherever it is plugged in: [`Self::commands`] gives what was set on it.
     /// Where a source doesn't say it, it is always the same one.
     pub fn opened_device(&self, device: &str) {
-        self.commands.opened(device);
+        self.pass(|sink| {
+            if self.commands.opened(device) {
+                // What another one had is not to be taken for its own.
+                sink.report(Report::Controls(&[]));
+            }
+        });
     }
 
     /// Has [`Self::commands`] give everything that was set once more: a device that is opened again has forgotten it.
@@ -260,6 +265,14 @@ impl Port {
 
     /// Takes the values that were set since the last call; a pressed button has 1. Cheap if there are none.
     pub fn commands(&self) -> ControlValues {
+        if !self.commands.are_waiting() {
+            return ControlValues::new();
+        }
+        let _gate = self.gate();
+        // From then on they are meant for the next run.
+        if self.demand.stopping() {
+            return ControlValues::new();
+        }
         self.commands.take()
     }
 

@@ -370,6 +370,7 @@ impl<'a> Capture<'a> {
         match news {
             News::Buffer(planes) => self.buffers.push(Buffer { regions, planes }),
             News::Open {
+                id,
                 mode,
                 picture,
                 turn,
@@ -378,6 +379,7 @@ impl<'a> Capture<'a> {
                 let give_back = Arc::new(move |number| socket.send(&Order::Home(number)));
                 let buffers = std::mem::take(&mut self.buffers);
                 self.pictures = Some(Pictures::map(picture, buffers, give_back)?);
+                self.port.opened_device(&id);
                 self.port.leaves_to_turn(turn);
                 self.port.open(mode);
             }

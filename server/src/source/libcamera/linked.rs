@@ -70,6 +70,7 @@ impl Owner for PortOwner<'_> {
         }
         // An owner has one camera.
         let _ = self.pictures.set(pictures);
+        self.port.opened_device(&opened.id);
         self.port.leaves_to_turn(opened.turn);
         self.port.open(opened.mode);
         Ok(())

@@ -103,8 +103,6 @@ pub(crate) fn list(
 pub(crate) struct LibcameraSource {
     config: Config,
     which: Option<String>,
-    /// What libcamera calls it, where it was there when this was made.
-    id: Option<String>,
     name: String,
 }
 
@@ -124,15 +122,13 @@ impl LibcameraSource {
         which: Option<String>,
     ) -> Self {
         let ids: Vec<_> = cameras.iter().map(|camera| &camera.id).collect();
-        let camera = find(&ids, which.as_deref()).map(|index| &cameras[index]);
-        let (id, name) = match camera {
-            Ok(camera) => (Some(camera.id.clone()), camera.name()),
-            Err(_) => (None, which.clone().unwrap_or_else(|| "camera".to_owned())),
+        let name = match find(&ids, which.as_deref()) {
+            Ok(index) => cameras[index].name(),
+            Err(_) => which.clone().unwrap_or_else(|| "camera".to_owned()),
         };
         Self {
             config,
             which,
-            id,
             name,
         }
     }
@@ -150,9 +146,6 @@ impl Source for LibcameraSource {
 
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
         let which = self.which.as_deref();
-        if let Some(id) = &self.id {
-            port.opened_device(id);
-        }
         match Way::find() {
             Some(Way::Beside(parts)) => match parts.start(which, port.demand()) {
                 Ok(part) => part.capture(&self.config, which, port),

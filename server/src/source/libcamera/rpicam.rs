@@ -117,6 +117,7 @@ pub(super) fn capture(
     let cameras = list(which, port.demand())?;
     let ids: Vec<_> = cameras.into_iter().map(|camera| camera.id).collect();
     let number = find(&ids, which)?;
+    port.opened_device(&ids[number]);
     port.leaves_to_turn(left_to_turn(config));
     let mut intake = Intake::new(port, config.fps);
     remote::run(port, async {

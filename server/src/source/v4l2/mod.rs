@@ -10,6 +10,7 @@ mod sys;
 
 use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Port, Source, SourceError};
+use crate::kept::TRANSIENT;
 use modes::Offer;
 use nodes::{Camera, Node, System, Which};
 use pistreamer_protocol::message::{self, Cause};
@@ -285,7 +286,11 @@ impl Source for V4l2Source {
             "the camera sends {}",
             words(&offer)
         );
-        port.opened_device(&camera.node.key);
+        match &camera.node.lasting {
+            Some(device) => port.opened_device(device),
+            // From then on it may be another one.
+            None => port.opened_device(&format!("{TRANSIENT}{}", camera.node.key)),
+        }
         self.known = Some(camera);
         port.open(stream.mode.clone());
         // Where the node cannot be opened once more, it has pictures and no controls.

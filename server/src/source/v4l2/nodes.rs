@@ -44,6 +44,9 @@ pub(super) struct Node {
     pub name: String,
     /// What it is, wherever it is plugged in; where it is plugged in, if nothing else tells it from others.
     pub key: String,
+    /// What it is to those who keep something for it: a port alone may have another model next time. `None` where nothing but its
+    /// number tells it from others.
+    pub lasting: Option<String>,
     /// Whatever its key was or will be with other cameras plugged in, and its serial number.
     names: Vec<String>,
 }
@@ -101,8 +104,13 @@ impl System {
             let by_serial = place.by_serial().map(numbered);
             let by_port = numbered(place.by_port());
             let key = by_serial.clone().filter(|_| is_unique);
+            let by_model = match place.is_usb {
+                true => format!("{by_port} {}:{}", place.vendor, place.product),
+                false => by_port.clone(),
+            };
             Node {
                 name,
+                lasting: Some(key.clone().unwrap_or(by_model)),
                 key: key.unwrap_or_else(|| by_port.clone()),
                 names: [Some(by_port), by_serial, place.serial]
                     .into_iter()
@@ -116,6 +124,7 @@ impl System {
         for node in &mut nodes {
             if keys.iter().filter(|key| **key == node.key).count() > 1 {
                 node.key = format!("{}@{}", node.key, node.name);
+                node.lasting = None;
             }
         }
         nodes
@@ -492,6 +501,9 @@ mod tests {
             assert!(one.is_called(&other.key) && one.is_called("200901010001"));
         }
         assert!(!alone.is_called("usb-port:1-1.2"));
+        // In the same port may be another model next time.
+        assert_eq!(alone.lasting.as_deref(), Some("usb:046d:0825:200901010001"));
+        assert_eq!(beside.lasting.as_deref(), Some("usb-port:1-1.1 046d:0825"));
     }
 
     #[test]
