@@ -165,16 +165,21 @@ async function shareClip(shadow, files, speak) {
   const share = () => navigator.share({ files });
   clips.set(shadow, files);
   shadow.getElementById("clip")?.remove();
-  const shared = await share().then(() => true, () => false);
-  if (shared || clips.get(shadow) !== files) return;
+  // A long one takes much memory.
+  const forget = () => clips.get(shadow) === files && clips.delete(shadow);
+  if (await share().then(() => (forget(), true), () => clips.get(shadow) !== files)) return;
   const html = `<div id="clip" part="clip" role="alert"><span>${words("The clip is not saved yet")}</span>
 <button part="button save-clip">${words("Save the clip")}</button><button part="button discard" aria-label="${words("Discard the clip")}">${CROSS}</button></div>`;
   shadow.getElementById("top").append(fragment(html));
   speak(shadow);
   const clip = shadow.getElementById("clip");
   const [save, discard] = clip.querySelectorAll("button");
-  save.addEventListener("click", () => share().then(() => clip.remove(), () => {}));
-  discard.addEventListener("click", () => clip.remove());
+  const end = () => {
+    forget();
+    clip.remove();
+  };
+  save.addEventListener("click", () => share().then(end, () => {}));
+  discard.addEventListener("click", end);
 }
 
 /** Offers a file to be shared, and otherwise shows it. In an app on iOS's home screen, a download has no way back. */

@@ -6,6 +6,10 @@
 /** Stands for a server's words while what is around them is said. */
 const HELD = "\ue000";
 
+/** Whether a server says it as the protocol has it. It may say anything. */
+const isText = (said) => typeof said === "string" && said.length <= 600 && !said.includes(HELD);
+const isValue = ([, said]) => isText(said) || Number.isFinite(said);
+
 /** What says an English text in the table's language. `locale` is for numbers. `causes` has what servers have said: English
  * text → its code and values; `load` gives a promise of the table: code → text. Until that is there, such a text stays English,
  * and whoever asked for it is called to ask again. */
@@ -23,7 +27,7 @@ export default function speaker(table, locale, causes, load) {
   // What says more comes before what only puts texts together.
   patterns.sort((one, other) => other.fixed - one.fixed);
   const number = (value) => {
-    const minimumFractionDigits = value.split(".")[1]?.length ?? 0;
+    const minimumFractionDigits = Math.min(value.split(".")[1]?.length ?? 0, 3);
     return Number(value).toLocaleString(locale, { useGrouping: false, minimumFractionDigits });
   };
   /** Values that are texts themselves are called so, and numbers too. Others, such as the names of cameras, stay. */
@@ -36,7 +40,8 @@ export default function speaker(table, locale, causes, load) {
       loading.then(() => reasons && again?.());
       return reason;
     }
-    const [code, values = {}] = causes.get(reason);
+    const [code, given] = causes.get(reason);
+    const values = Object.fromEntries(Object.entries(given ?? {}).filter(isValue));
     // A newer server may know more.
     if (!Object.hasOwn(reasons, code)) return reason;
     let isWhole = true;
@@ -48,10 +53,11 @@ export default function speaker(table, locale, causes, load) {
   };
 
   const say = (text, again) => {
-    if (causes.has(text)) return because(text, again);
+    // A server says what it likes, also what the viewer itself says.
     if (Object.hasOwn(table, text)) return table[text];
+    if (causes.has(text)) return because(text, again);
     // Nothing in a server's words is taken for what puts texts together.
-    const isHeld = (reason) => text.endsWith(`: ${reason}`) || text.startsWith(`${reason} · `);
+    const isHeld = (reason) => isText(reason) && (text.endsWith(`: ${reason}`) || text.startsWith(`${reason} · `));
     const [held] = [...causes.keys()].filter(isHeld).sort((one, other) => other.length - one.length);
     if (held) return say(text.replace(held, HELD)).replace(HELD, () => because(held, again));
     for (const { pattern, names, said } of patterns) {
@@ -60,5 +66,12 @@ export default function speaker(table, locale, causes, load) {
     }
     return text;
   };
-  return say;
+  return (text, again) => {
+    try {
+      return say(text, again);
+    } catch {
+      // English is better than nothing.
+      return text;
+    }
+  };
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
+use pistreamer_e2e::fake::{FakeServer, frame};
 use pistreamer_e2e::server::{PATTERN, Server};
 use pistreamer_e2e::site::Site;
 use serde_json::json;
@@ -241,6 +242,54 @@ async fn why_there_is_no_picture_is_said_in_the_browsers_language() -> Result<()
     page.wait_for("part('notice-text').textContent.startsWith('there is no camera')")
         .await?;
     page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn what_a_server_says_in_odd_ways_is_shown_in_english_and_ends_nothing() -> Result<()> {
+    let mut server = FakeServer::start().await?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let agent = page.eval("navigator.userAgent").await?;
+    let asked = json!({"userAgent": agent, "acceptLanguage": "de"});
+    page.call("Network.setUserAgentOverride", asked).await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    let mut viewer = server.viewer().await?;
+    viewer.hello().await?;
+    viewer.frame(&frame(1, 60)?).await?;
+    page.wait_state("live").await?;
+    page.eval(LOOK).await?;
+    for (reason, cause, values) in [
+        ("\u{e000}", json!("silent"), json!({})),
+        ("none", json!("unplugged"), json!(null)),
+        ("a list", json!(["unplugged"]), json!({})),
+        ("no such code", json!("no-such-code"), json!({"a": 1})),
+        ("no value", json!("part-silent"), json!({"other": {"a": 1}})),
+        (
+            "small",
+            json!("part-silent"),
+            json!({"program": 1.234_567_890_123_456_7e-100}),
+        ),
+        (
+            "large",
+            json!("part-silent"),
+            json!({"program": "x".repeat(50_000)}),
+        ),
+    ] {
+        let state = json!({"type": "state", "state": "no-signal", "since_us": 0, "reason": reason,
+            "cause": cause, "values": values});
+        viewer.text(&state.to_string()).await?;
+        page.wait_for(&format!("camera.reason === {}", json!(reason)))
+            .await?;
+        // It is shown in some words, and the program goes on.
+        page.wait_for("part('notice-text').textContent").await?;
+    }
+    let said = json!({"type": "state", "state": "live", "since_us": 0, "reason": "", "cause": "unplugged"});
+    viewer.text(&said.to_string()).await?;
+    viewer.frame(&frame(2, 60)?).await?;
+    page.wait_state("live").await?;
+    page.wait_for("part('root').lang === 'de'").await?;
+    Ok(())
 }
 
 #[tokio::test]
