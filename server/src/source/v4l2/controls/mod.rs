@@ -1,7 +1,7 @@
 //! What of a camera can be set, as viewers are offered it, and setting it.
 //!
 //! It has a descriptor and a thread of its own: a USB camera may take its time to answer, and its pictures go on meanwhile.
-//! What is known of a control beyond what its driver says is in [`about`].
+//! What is known of a control beyond what its driver says is in [`mod@about`].
 
 mod about;
 
