@@ -3,7 +3,7 @@
 let view = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
-const isOn = (name, usual) => (query.has(name) ? !/^(0|false|no|off)$/.test(query.get(name)) : usual);
+const isOn = (name, usual) => (query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
 
 // What stands in the page in several languages is shown in the one that the browser asks for.
 const languages = ["en", "de", "es", "fr"];
@@ -13,7 +13,7 @@ for (const link of document.querySelectorAll("#late a")) link.search = location.
 
 // Shows the sign-in page in place of this one and under its address. It trades what is behind # for a session.
 async function signIn() {
-  const answer = await fetch("login.html").catch(() => {});
+  const answer = await fetch("login.html").catch(() => null);
   if (!answer?.ok) return false;
   const page = await answer.text();
   document.open();
@@ -22,28 +22,25 @@ async function signIn() {
   return true;
 }
 
-// What the server says, or the status of its refusal; where it leaves that to the browser (204), what that one knows.
-async function ask(path) {
+// The server's cameras, where the address asks for none of them. What keeps this from being known says so itself.
+async function cameras() {
+  if (embedded || query.has("camera") || query.has("ticket")) return [];
   try {
-    const answer = await fetch(`api/v1/${path}${location.search}`, { signal: AbortSignal.timeout?.(3000) });
-    return answer.status === 204 ? JSON.parse(localStorage.getItem("pi-wall")) : answer.ok ? await answer.json() : answer.status;
-  } catch {}
-}
-
-// Several cameras, those of other servers too, are on a wall, and so is what nobody attends to: its own, as far as they are known.
-async function several() {
-  if (embedded || query.has("camera") || query.has("ticket")) return;
-  const [list, kept] = await Promise.all([ask("cameras"), ask("wall")]);
-  const first = list?.cameras;
-  if (first?.length > 1 || kept?.servers?.length || isOn("kiosk", false)) return { first };
+    const answer = await fetch("api/v1/cameras" + location.search, { cache: "no-store", signal: AbortSignal.timeout?.(3000) });
+    return answer.ok ? (await answer.json()).cameras : [];
+  } catch {
+    return [];
+  }
 }
 
 // The wall in the place of the one camera, or nothing where it cannot be loaded.
-function wall(known) {
-  const wall = Object.assign(document.createElement("pi-wall"), known);
-  for (const { name, value } of view.attributes) if (!/^(c|o|tab)/.test(name)) wall.setAttribute(name, value);
-  wall.toggleAttribute("linked");
+function wall(first) {
+  const wall = Object.assign(document.createElement("pi-wall"), { first });
+  for (const { name, value } of view.attributes) if (!/^(camera|controls|overlay|tabindex)$/.test(name)) wall.setAttribute(name, value);
+  wall.toggleAttribute("linked", true);
   wall.toggleAttribute("kiosk", isOn("kiosk", false));
+  // Where it is arranged by nobody, or for nobody in particular, the browser knows.
+  wall.kept = fetch("api/v1/wall" + location.search, { cache: "no-store" }).then((answer) => (answer.status === 200 ? answer.json() : null), () => null);
   const one = view;
   view.replaceWith(wall);
   view = wall;
@@ -68,14 +65,16 @@ async function start() {
     document.head.append(Object.assign(document.createElement("link"), manifest));
   }
   try {
-    const [{ default: init }, known] = await Promise.all([import("./viewer.js"), several()]);
+    const [{ default: init }, list] = await Promise.all([import("./viewer.js"), cameras()]);
     const { title } = document;
-    const ready = known && wall(known);
+    const isWall = list.length > 1 || (isOn("kiosk", false) && list.length);
+    const ready = isWall && wall(list);
     const listen = () => {
       view.addEventListener("namechange", ({ detail }) => (document.title = detail.name ? `${detail.name} – ${title}` : title));
       view.addEventListener("error", async () => {
         if (view.dataset.state === "live") return;
-        if ((await ask("session")) === 401) await signIn();
+        const answer = await fetch("api/v1/session" + location.search).catch(() => null);
+        if (answer?.status === 401) await signIn();
       });
     };
     listen();

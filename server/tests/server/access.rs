@@ -144,8 +144,7 @@ const GUARDED: [(&str, bool); 12] = [
     ("/snapshot.jpg", true),
     ("/snapshot", true),
     ("/api/v1/status", true),
-    // The page asks every few seconds: the browser would open a window of its own where a session ends.
-    ("/api/v1/cameras", false),
+    ("/api/v1/cameras", true),
     ("/metrics", true),
     ("/ws", false),
     ("/ingest", false),
