@@ -104,7 +104,7 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
     // The menu takes the focus, and gives it back.
     press(&page, "Enter").await?;
     is_focused(&page, "rotate").await?;
-    for expected in ["mirror", "fit", "overlay", "pip", "help", "size-auto"] {
+    for expected in ["mirror", "fit", "overlay", "pip", "adjust", "help", "size-auto"] {
         press(&page, "Tab").await?;
         is_focused(&page, expected).await?;
     }
@@ -124,7 +124,7 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
     // The list of keys, too.
     press(&page, "Enter").await?;
     is_focused(&page, "rotate").await?;
-    for _ in 0..5 {
+    for _ in 0..6 {
         press(&page, "Tab").await?;
     }
     is_focused(&page, "help").await?;
