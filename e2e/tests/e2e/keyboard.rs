@@ -104,7 +104,15 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
     // The menu takes the focus, and gives it back.
     press(&page, "Enter").await?;
     is_focused(&page, "rotate").await?;
-    for expected in ["mirror", "fit", "overlay", "pip", "adjust", "help", "size-auto"] {
+    for expected in [
+        "mirror",
+        "fit",
+        "overlay",
+        "adjust",
+        "pip",
+        "help",
+        "size-auto",
+    ] {
         press(&page, "Tab").await?;
         is_focused(&page, expected).await?;
     }
