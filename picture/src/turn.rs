@@ -108,7 +108,7 @@ impl Out {
         if self.jpeg.is_null() {
             return &[];
         }
-        // SAFETY: libjpeg-turbo has written as many bytes there, and nobody else knows of them.
+        // SAFETY: libjpeg-turbo has written that many bytes there, and nothing else refers to them until drop.
         unsafe { slice::from_raw_parts(self.jpeg, self.len as usize) }
     }
 }

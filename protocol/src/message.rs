@@ -389,12 +389,18 @@ mod tests {
         };
         assert_eq!(
             ServerMessage::State(known).to_json(),
-            r#"{"type":"state","state":"no-signal","reason":"the camera has delivered nothing for 5 s","cause":"silent","values":{"seconds":5},"since_us":0}"#
+            concat!(
+                r#"{"type":"state","state":"no-signal","reason":"the camera has delivered nothing for 5 s","#,
+                r#""cause":"silent","values":{"seconds":5},"since_us":0}"#
+            )
         );
         let problem = "missing field `seq`".into();
         assert_eq!(
             ServerMessage::error(Cause::BadMessage { problem }).to_json(),
-            r#"{"type":"error","code":"bad-message","message":"the message is not understood: missing field `seq`","values":{"problem":"missing field `seq`"}}"#
+            concat!(
+                r#"{"type":"error","code":"bad-message","message":"the message is not understood: missing field `seq`","#,
+                r#""values":{"problem":"missing field `seq`"}}"#
+            )
         );
     }
 

@@ -309,7 +309,8 @@ async fn why_a_viewer_is_refused_is_said_in_the_browsers_language() -> Result<()
 
 #[tokio::test]
 async fn what_is_read_before_the_program_is_there_is_in_the_browsers_language() -> Result<()> {
-    const SEEN: &str = "[...document.querySelectorAll('.fallback p')].filter(p => p.checkVisibility({visibilityProperty: true})).map(p => p.textContent)";
+    const SEEN: &str = "[...document.querySelectorAll('.fallback p')]
+        .filter(p => p.checkVisibility({visibilityProperty: true})).map(p => p.textContent)";
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;
     let page = browser.open("").await?;

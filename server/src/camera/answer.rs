@@ -26,7 +26,7 @@ impl Camera {
     /// Waits a little for these values to hold.
     pub(crate) async fn answer(&self, wanted: &ControlValues) -> Answer {
         let mut news = self.news();
-        // A camera that rests while nobody watches takes nothing.
+        // A camera without viewers is idle, and applies no values.
         let _awake = self.feed().demand().hold();
         let settled = async {
             loop {

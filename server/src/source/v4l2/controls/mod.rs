@@ -81,8 +81,7 @@ impl Driver {
     }
 }
 
-/// Applies the values that viewers set until the sender is dropped, and reports what the camera has after each change, whoever
-/// made it.
+/// Applies values until their sender is dropped. After each change, also one by another program, it reports what the camera has.
 pub(super) fn attend(device: &Device, wanted: &Receiver<ControlValues>, port: &Port) {
     let mut offered = offer(device, port);
     for one in &offered {
