@@ -11,22 +11,16 @@ const make = (name, properties, ...children) => {
   return node;
 };
 
-/** The host of an address, for people: a link has a key in it. */
-const hostOf = (src) => {
-  try {
-    return new URL(src).host;
-  } catch {
-    return src;
-  }
-};
-
 /** Opens the panel of that wall. */
 export default function arrange(wall, put, speak) {
   const root = wall.shadowRoot.getElementById("root");
   const said = (node, text, own) => (put(node, "", text, own), node);
   const wordy = (name, text, properties = {}) => said(make(name, properties), text);
-  const iconic = (id, label, sign, onclick, disabled = false) => {
+  // A link has a key in it: people see its host and folder.
+  const { placeOf } = wall.constructor;
+  const iconic = (id, what, label, sign, onclick, disabled = false) => {
     const button = make("button", { type: "button", id, onclick, disabled, textContent: sign, translate: false });
+    button.dataset.what = what;
     put(button, "aria-label", label);
     return button;
   };
@@ -48,51 +42,66 @@ export default function arrange(wall, put, speak) {
   );
   put(dialog, "aria-label", words("Arrange the cameras"));
 
-  const change = (arrangement, focus) => {
+  const change = (arrangement) => {
     said(problem, "");
     wall.change(arrangement).catch(({ message }) => said(problem, words("This is not kept: {text}", message)));
     draw();
-    if (focus) dialog.querySelector(`[id="${focus}"]:not(:disabled)`)?.focus();
   };
   const move = (at, by) => {
     const order = wall.known.map(({ key }) => key);
     order.splice(at + by, 0, ...order.splice(at, 1));
-    change({ order }, `${by < 0 ? "up" : "down"}-${at + by}`);
+    change({ order });
   };
+  /** What is drawn. */
+  let drawn = "";
   const draw = () => {
     const { known, arrangement } = wall;
+    const now = JSON.stringify([known, arrangement.servers]);
+    if (now === drawn) return;
+    drawn = now;
+    const focused = wall.shadowRoot.activeElement;
+    const { what } = focused?.dataset ?? {};
+    const place = what && [...dialog.querySelectorAll("[data-what]")].indexOf(focused);
     const rows = known.map(({ key, name, hidden }, at) => {
       const shown = make("input", { type: "checkbox", checked: !hidden });
+      shown.dataset.what = `show ${key}`;
       shown.onchange = () => {
         const others = arrangement.hidden.filter((other) => other !== key);
         change({ hidden: shown.checked ? others : [...others, key] });
       };
-      const up = iconic(`up-${at}`, words("Move {camera} up", name), "\u2191", () => move(at, -1), at === 0);
-      const down = iconic(`down-${at}`, words("Move {camera} down", name), "\u2193", () => move(at, 1), at === known.length - 1);
+      const up = iconic(`up-${at}`, `up ${key}`, words("Move {camera} up", name), "\u2191", () => move(at, -1), at === 0);
+      const down = iconic(`down-${at}`, `down ${key}`, words("Move {camera} down", name), "\u2193", () => move(at, 1), at === known.length - 1);
       return make("li", {}, make("label", {}, shown, said(make("span", { translate: false }), name, true)), up, down);
     });
     list.replaceChildren(...rows);
     servers.replaceChildren(
       ...arrangement.servers.map((src, at) => {
         const remove = () => change({ servers: arrangement.servers.filter((other) => other !== src) });
-        const name = hostOf(src);
-        return make("li", {}, said(make("span", { translate: false }), name, true), iconic(`remove-${at}`, words("Remove {server}", name), "\u00d7", remove));
+        const name = placeOf(src);
+        return make("li", {}, said(make("span", { translate: false }), name, true), iconic(`remove-${at}`, `remove ${name}`, words("Remove {server}", name), "\u00d7", remove));
       }),
     );
+    // In the language of the others.
+    speak(wall.shadowRoot);
+    if (!what) return;
+    // The focus stays where it was, or near it: what was first or last cannot be moved on.
+    const all = [...dialog.querySelectorAll("[data-what]")];
+    const same = all.find(({ dataset }) => dataset.what === what);
+    const other = all.find(({ dataset }) => dataset.what === what.replace(/^(up|down) /, (_, way) => (way === "up" ? "down " : "up ")));
+    [same, other, all[place], input].find((node) => node && !node.disabled)?.focus();
   };
   form.onsubmit = (event) => {
     event.preventDefault();
     const src = input.value.trim();
     if (!/^https?:\/\/\S+$/.test(src)) return said(problem, words("This is not an address: it begins with http:// or https://"));
-    const others = wall.arrangement.servers.filter((other) => hostOf(other) !== hostOf(src));
+    const others = wall.arrangement.servers.filter((other) => placeOf(other) !== placeOf(src));
     change({ servers: [...others, src] });
     input.value = "";
   };
   dialog.onclose = () => dialog.remove();
   // Cameras come and go meanwhile.
-  const timer = setInterval(() => (dialog.isConnected ? dialog.matches(":focus-within") || draw() : clearInterval(timer)), 1000);
-  draw();
+  const timer = setInterval(() => (dialog.isConnected ? draw() : clearInterval(timer)), 1000);
   root.append(dialog);
-  speak(wall.shadowRoot);
+  draw();
   dialog.showModal();
 }

@@ -3,7 +3,7 @@
 let view = document.querySelector("pi-camera");
 const query = new URLSearchParams(location.search);
 const embedded = /\/embed\/?$/.test(location.pathname);
-const isOn = (name, usual) => (query.has(name) ? !["0", "false", "no", "off"].includes(query.get(name)) : usual);
+const isOn = (name, usual) => (query.has(name) ? !/^(0|false|no|off)$/.test(query.get(name)) : usual);
 
 // What stands in the page in several languages is shown in the one that the browser asks for.
 const languages = ["en", "de", "es", "fr"];
@@ -13,7 +13,7 @@ for (const link of document.querySelectorAll("#late a")) link.search = location.
 
 // Shows the sign-in page in place of this one and under its address. It trades what is behind # for a session.
 async function signIn() {
-  const answer = await fetch("login.html").catch(() => null);
+  const answer = await fetch("login.html").catch(() => {});
   if (!answer?.ok) return false;
   const page = await answer.text();
   document.open();
@@ -22,29 +22,44 @@ async function signIn() {
   return true;
 }
 
-// The server's cameras, where the address asks for none of them. What keeps this from being known says so itself.
-async function cameras() {
-  if (embedded || query.has("camera") || query.has("ticket")) return [];
-  try {
-    const answer = await fetch("api/v1/cameras" + location.search, { cache: "no-store", signal: AbortSignal.timeout?.(3000) });
-    return answer.ok ? (await answer.json()).cameras : [];
-  } catch {
-    return [];
-  }
+const { title } = document;
+function listen() {
+  const one = view;
+  one.addEventListener("namechange", ({ detail }) => (document.title = detail.name ? `${detail.name} – ${title}` : title));
+  one.addEventListener("error", async () => {
+    if (one.dataset.state !== "live" && (await ask("session")).status === 401) await signIn();
+  });
 }
 
-// The wall in the place of the one camera, or nothing where it cannot be loaded.
-function wall(first) {
-  const wall = Object.assign(document.createElement("pi-wall"), { first });
-  for (const { name, value } of view.attributes) if (!/^(camera|controls|overlay|tabindex)$/.test(name)) wall.setAttribute(name, value);
-  wall.toggleAttribute("linked", true);
-  wall.toggleAttribute("kiosk", isOn("kiosk", false));
-  // Where it is arranged by nobody, or for nobody in particular, the browser knows.
-  wall.kept = fetch("api/v1/wall" + location.search, { cache: "no-store" }).then((answer) => (answer.status === 200 ? answer.json() : null), () => null);
+const ask = (path) => fetch(`api/v1/${path}${location.search}`).catch(() => ({}));
+
+// Several cameras, those of other servers too, are on a wall. Until that is known, the page shows one.
+async function several() {
+  if (isOn("kiosk", false)) return wall({});
+  try {
+    const kept = ask("wall");
+    const list = await ask("cameras");
+    // What is overloaded or out of reach may say it later.
+    if (!(list.status < 429)) return setTimeout(several, 5000);
+    const first = list.ok && (await list.json()).cameras;
+    if (first?.length > 1) return wall({ first, kept });
+    const answer = await kept;
+    const said = answer.status === 204 ? JSON.parse(localStorage.getItem("pi-wall")) : answer.ok && (await answer.clone().json());
+    if (said?.servers?.length) wall({ first, kept });
+  } catch {}
+}
+
+// The wall in the place of the one camera, unless it cannot be loaded.
+function wall(known) {
   const one = view;
-  view.replaceWith(wall);
-  view = wall;
-  return import("./wall.js").catch(() => wall.replaceWith((view = one)));
+  view = Object.assign(document.createElement("pi-wall"), known);
+  for (const { name, value } of one.attributes) if (/^(fit|mirror|wire|size|stale|pinned|lang)/.test(name)) view.setAttribute(name, value);
+  view.toggleAttribute("linked");
+  view.toggleAttribute("kiosk", isOn("kiosk", false));
+  listen();
+  one.replaceWith(view);
+  document.title = title;
+  import("./wall.js").catch(() => view.replaceWith(one));
 }
 
 async function start() {
@@ -64,24 +79,11 @@ async function start() {
     const manifest = { rel: "manifest", crossOrigin: "use-credentials", href: "manifest.webmanifest" };
     document.head.append(Object.assign(document.createElement("link"), manifest));
   }
+  listen();
+  if (!(embedded || query.has("camera") || query.has("ticket"))) several();
   try {
-    const [{ default: init }, list] = await Promise.all([import("./viewer.js"), cameras()]);
-    const { title } = document;
-    const isWall = list.length > 1 || (isOn("kiosk", false) && list.length);
-    const ready = isWall && wall(list);
-    const listen = () => {
-      view.addEventListener("namechange", ({ detail }) => (document.title = detail.name ? `${detail.name} – ${title}` : title));
-      view.addEventListener("error", async () => {
-        if (view.dataset.state === "live") return;
-        const answer = await fetch("api/v1/session" + location.search).catch(() => null);
-        if (answer?.status === 401) await signIn();
-      });
-    };
-    listen();
+    const { default: init } = await import("./viewer.js");
     await init({ module_or_path: program });
-    const one = view;
-    await ready;
-    if (view !== one) listen();
   } catch (error) {
     console.error(error);
     document.getElementById("loading").hidden = true;

@@ -13,8 +13,11 @@ const LOOK = 5000;
 const IDLE = 3500;
 /** In kiosk mode, ms from one small move of the whole to the next, so that nothing burns in, and how far, in pixels. */
 const [MOVE, FAR] = [60_000, 4];
-/** In kiosk mode, ms until a camera whose program has failed is started again. */
-const AGAIN = 30_000;
+/** In kiosk mode, ms until a camera that has failed is started again; each time it fails again, twice as long, up to that. One
+ * that ran for CALM ms in between begins anew. */
+const [AGAIN, RARELY, CALM] = [30_000, 30 * 60_000, 10 * 60_000];
+/** Cameras of one server that are shown, and bytes of its list. */
+const [MOST, LARGEST] = [128, 1 << 20];
 /** A tile is no narrower than that while it can be scrolled to, in CSS pixels. */
 const NARROWEST = 160;
 /** Pixels that a finger moves for the next camera. */
@@ -46,6 +49,16 @@ export function layout(count, width, height, aspect, gap = 0) {
 /** Where the browser keeps how its wall is arranged, if the server does not. */
 const KEPT = "pi-wall";
 
+/** ms that a wall waits for how it is arranged, before it shows its cameras as they come. */
+const PATIENCE = 1000;
+
+/** How the server keeps it: the status of its answer, and what it keeps. */
+async function keptByServer(asked) {
+  const answer = await (asked ?? fetch("api/v1/wall" + location.search, { cache: "no-store" }));
+  if (![200, 204].includes(answer.status)) throw new Error((await answer.text()).trim() || `HTTP ${answer.status}`);
+  return { status: answer.status, said: answer.status === 200 ? await answer.json() : null };
+}
+
 /** Frames a second that a tile has use for on a wall of so many. */
 const rate = (count) => (count > 9 ? 5 : count > 4 ? 10 : null);
 
@@ -56,32 +69,69 @@ const make = (name, properties, ...children) => {
 };
 const icon = (paths) => `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`;
 
+/** A server's address, without what is beside the stream and names no folder. */
+function addressOf(src) {
+  const url = new URL(src.replace(/^ws(?=s?:)/i, "http"), import.meta.url);
+  url.pathname = url.pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "");
+  return url;
+}
+
 /** The address of a server's list of cameras, found as src/browser.js finds the WebSocket's. */
 function listAddress(src) {
-  const url = new URL(src.replace(/^ws(?=s?:)/i, "http"), import.meta.url);
+  const url = addressOf(src);
   let key = url.password || /^#key=(.*)/.exec(url.hash)?.[1];
   try {
     key = decodeURIComponent(key ?? "");
   } catch {}
   if (key && !url.searchParams.has("key")) url.searchParams.set("key", key);
   url.username = url.password = url.hash = "";
-  url.pathname = url.pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "") + "/api/v1/cameras";
+  url.pathname = url.pathname.replace(/\/$/, "") + "/api/v1/cameras";
   return url;
 }
 
-/** A server's place among the tiles' names: nothing for the wall's own. */
-const hostOf = (src) => {
+/** A server's place among the tiles' names, its host and folder: nothing for the wall's own. */
+const placeOf = (src) => {
   try {
-    return src && !src.startsWith("?") ? new URL(src.replace(/^ws(?=s?:)/i, "http"), import.meta.url).host : "";
+    if (!src || src.startsWith("?")) return "";
+    const { host, pathname } = addressOf(src);
+    return host + pathname.replace(/\/$/, "");
   } catch {
     return src;
   }
 };
 
+/** A server's cameras, if that is a list of them. Another server may answer anything. */
+function checked(cameras) {
+  if (!Array.isArray(cameras) || cameras.length > MOST) throw new TypeError("no list of cameras");
+  const ids = new Set();
+  return cameras.map((camera) => {
+    const { id, name, width, height } = camera ?? {};
+    if (typeof id !== "string" || ids.has(id)) throw new TypeError("no list of cameras");
+    ids.add(id);
+    return { id, name: typeof name === "string" ? name : "", aspect: width > 0 && height > 0 ? width / height : 0 };
+  });
+}
+
+/** The text of an answer, if it is not too long. */
+async function textOf(answer) {
+  const [reader, decoder] = [answer.body.getReader(), new TextDecoder()];
+  let text = "";
+  for (let size = 0; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.length;
+    if (size > LARGEST) {
+      reader.cancel().catch(() => {});
+      throw new RangeError("too long a list");
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
 /** One camera on the wall. */
 class Tile {
   constructor(wall, key, src, id) {
-    Object.assign(this, { key, src, id, aspect: 0, name: "" });
+    Object.assign(this, { key, src, id, aspect: 0, name: "", isOdd: false, again: null, wait: 0, began: -Infinity });
     this.camera = document.createElement("pi-camera");
     if (src) this.camera.setAttribute("src", src);
     if (id !== null) this.camera.setAttribute("camera", id);
@@ -125,7 +175,9 @@ async function define() {
   const { put, speak } = customElements.get("pi-camera").texts;
 
   class PiWall extends HTMLElement {
-    static observedAttributes = ["src", "kiosk", ...SHARED];
+    static observedAttributes = ["src", "kiosk", "max-fps", ...SHARED];
+    /** For the panel. */
+    static placeOf = placeOf;
     #tiles = [];
     #grid = make("div", { id: "grid" });
     #root = make("div", { id: "root" });
@@ -135,14 +187,24 @@ async function define() {
     #told = new Map();
     /** Servers that have not told of any cameras, though they were asked. */
     #missed = new Set();
-    /** Whether the server keeps how it is arranged. */
-    #isKept = false;
+    /** Servers whose last answer was no list of cameras. */
+    #odd = new Set();
+    /** Who keeps how it is arranged, "server" or "browser"; null while the server has not said. */
+    #keeper = null;
+    /** Why it has not. */
+    #unread = "";
+    /** How often it was arranged otherwise here, the request that has the server keep it, and whether that failed. */
+    #changes = 0;
+    #sending = null;
+    #unkept = false;
     /** What its user wants: cameras that come first, those that are not shown, and addresses of other servers. */
     arrangement = { order: [], hidden: [], servers: [] };
     /** Every camera that is known, also hidden ones. */
     known = [];
     #running = null;
     #moved = 0;
+    /** Whether the browser is on its way back to all of them. */
+    #closing = false;
 
     constructor() {
       super();
@@ -198,7 +260,11 @@ async function define() {
       this.#resized.observe(this);
       addEventListener("keydown", (event) => this.#key(event), { signal, capture: true });
       for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) this.addEventListener(name, () => this.#wake(), { signal });
-      for (const name of ["popstate", "hashchange"]) addEventListener(name, () => this.#followAddress(), { signal });
+      for (const name of ["popstate", "hashchange"])
+        addEventListener(name, () => {
+          this.#closing = false;
+          this.#followAddress();
+        }, { signal });
       document.addEventListener("visibilitychange", () => document.hidden || this.#look(), { signal });
       speak(this.shadowRoot);
       this.#wake();
@@ -208,6 +274,10 @@ async function define() {
       this.#recall().then(() => this.#running === running && this.#follow());
     }
 
+    #fail(message) {
+      this.dispatchEvent(new CustomEvent("error", { detail: { message } }));
+    }
+
     disconnectedCallback() {
       this.#running?.abort();
       this.#running = null;
@@ -215,6 +285,7 @@ async function define() {
       clearTimeout(this.#timer);
       clearTimeout(this.#idle);
       this.#open = null;
+      this.#closing = false;
       this.#show([]);
     }
 
@@ -223,41 +294,96 @@ async function define() {
     }
 
     #resized;
-    /** Whether nothing has to be asked for the first time. */
+    /** Whether the first server has just told its cameras. */
     #fresh = false;
+    /** Whether nothing has been asked for yet. */
+    #isFirst = true;
     #timer;
     #idle;
 
-    /** The servers' addresses. The wall's own is empty where nothing else is said. */
+    /** The servers' addresses, one for each place. The wall's own is empty where nothing else is said. */
     get servers() {
       const named = (this.getAttribute("src") ?? "").split(/\s+/).filter(Boolean);
-      return [...new Set([...(named.length ? named : [""]), ...this.arrangement.servers])];
+      const places = new Map();
+      for (const src of [...(named.length ? named : [""]), ...this.arrangement.servers])
+        if (!places.has(placeOf(src))) places.set(placeOf(src), src);
+      return [...places.values()];
     }
 
     /** What the page has asked for already, and how the wall was arranged before. */
     async #recall() {
       const { first, kept } = this;
       this.first = this.kept = null;
-      this.#fresh = !!first;
-      if (first) this.#told.set(this.servers[0], first);
-      if (!this.hasAttribute("linked")) return;
-      let before = await kept;
-      this.#isKept = !!before;
+      const known = this.#reread(kept);
+      let late = false;
+      known.then((isOther) => late && isOther && this.#running && this.#follow());
+      await Promise.race([known, new Promise((then) => setTimeout(then, PATIENCE))]);
+      late = true;
       try {
-        before ??= JSON.parse(localStorage.getItem(KEPT));
+        if (first) this.#told.set(this.servers[0], checked(first));
+        this.#fresh = !!first;
       } catch {}
-      Object.assign(this.arrangement, before);
+    }
+
+    /** Asks the server how it is arranged: it may have been arranged elsewhere. Whether it is another arrangement. */
+    async #reread(asked) {
+      // What is changed here counts until it is kept.
+      if (!this.hasAttribute("linked") || this.#keeper === "browser" || this.#sending || this.#unkept) return false;
+      const changes = this.#changes;
+      try {
+        const kept = await keptByServer(asked);
+        return changes === this.#changes && this.#take(kept);
+      } catch ({ message }) {
+        // Who keeps it is not known, so that nobody does.
+        if (this.#unread !== message) this.#fail(message);
+        this.#unread = message;
+        return false;
+      }
+    }
+
+    /** Arranges it as it was kept. Whether that is otherwise than now. */
+    #take({ status, said }) {
+      this.#keeper = status === 204 ? "browser" : "server";
+      this.#unread = "";
+      try {
+        if (status === 204) said = JSON.parse(localStorage.getItem(KEPT));
+        // What is kept for a key is for nobody else at this browser.
+        else localStorage.removeItem(KEPT);
+      } catch {}
+      const before = JSON.stringify(this.arrangement);
+      for (const name of Object.keys(this.arrangement)) {
+        const list = said?.[name];
+        this.arrangement[name] = Array.isArray(list) ? list.filter((entry) => typeof entry === "string") : [];
+      }
+      return JSON.stringify(this.arrangement) !== before;
     }
 
     /** Arranges it otherwise from now on. Rejected where that cannot be kept. */
-    async change(arrangement) {
+    change(arrangement) {
       Object.assign(this.arrangement, arrangement);
+      this.#changes += 1;
       this.#fresh = false;
+      // One request at a time, so that the newest is kept last.
+      this.#sending ??= this.#send().finally(() => (this.#sending = null));
       this.#follow();
-      const body = JSON.stringify(this.arrangement);
-      if (!this.#isKept) return localStorage.setItem(KEPT, body);
-      const answer = await fetch("api/v1/wall" + location.search, { method: "PUT", body });
-      if (!answer.ok) throw new Error((await answer.text()).trim());
+      return this.#sending;
+    }
+
+    async #send() {
+      // After all changes that are made together.
+      await null;
+      if (!this.#keeper) throw new Error(this.#unread);
+      if (this.#keeper === "browser") return localStorage.setItem(KEPT, JSON.stringify(this.arrangement));
+      this.#unkept = true;
+      for (let changes = null; changes !== this.#changes; ) {
+        changes = this.#changes;
+        const answer = await fetch("api/v1/wall" + location.search, { method: "PUT", body: JSON.stringify(this.arrangement) });
+        if (answer.status === 429) {
+          changes = null;
+          await new Promise((later) => setTimeout(later, 1000 * (parseInt(answer.headers.get("retry-after")) || 5)));
+        } else if (!answer.ok) throw new Error((await answer.text()).trim());
+      }
+      this.#unkept = false;
     }
 
     get cameras() { return this.#tiles.map(({ camera }) => camera); }
@@ -277,8 +403,13 @@ async function define() {
       clearTimeout(this.#timer);
       const running = this.#running;
       if (!running) return;
-      if (this.#fresh) this.#fresh = false;
-      else if (!document.hidden) await Promise.all(this.servers.map((src) => this.#ask(src)));
+      const servers = this.#fresh ? this.servers.slice(1) : this.servers;
+      const isFirst = this.#isFirst;
+      this.#fresh = this.#isFirst = false;
+      if (!document.hidden) {
+        const [isOther] = await Promise.allSettled([!isFirst && this.#reread(), ...servers.map((src) => this.#ask(src))]);
+        if (this.#running === running && isOther.value) this.#follow();
+      }
       if (this.#running !== running) return;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#look(), LOOK);
@@ -288,11 +419,14 @@ async function define() {
       try {
         const signal = AbortSignal.timeout?.(LOOK * 2);
         const answer = await fetch(listAddress(src), { cache: "no-store", signal });
-        if (answer.status === 401) this.dispatchEvent(new CustomEvent("error", { detail: { message: "a key is needed" } }));
+        if (answer.status === 401) this.#fail("a key is needed");
         if (!answer.ok) throw answer;
-        const { cameras } = await answer.json();
-        this.#told.set(src, cameras);
-      } catch {
+        const text = await textOf(answer);
+        this.#odd.add(src);
+        this.#told.set(src, checked(JSON.parse(text)?.cameras));
+        this.#odd.delete(src);
+      } catch (error) {
+        if (error instanceof RangeError) this.#odd.add(src);
         // Its tiles say why.
         this.#missed.add(src);
       }
@@ -302,10 +436,10 @@ async function define() {
     /** Has the tiles that are wanted, and keeps those that are there. */
     #arrange() {
       const wanted = this.servers.flatMap((src) => {
-        const host = hostOf(src);
+        const place = placeOf(src);
         // Where a server does not tell, its first camera stands for all, and says why.
         const cameras = this.#told.get(src) ?? (this.#missed.has(src) ? [{ id: null }] : []);
-        return cameras.map((camera) => ({ src, camera, key: [host, camera.id].filter((part) => part || part === 0).join(" ") }));
+        return cameras.map((camera) => ({ src, camera, key: [place, camera.id].filter(Boolean).join(" ") }));
       });
       const { order, hidden } = this.arrangement;
       const place = ({ key }) => (order.includes(key) ? order.indexOf(key) : order.length);
@@ -315,8 +449,9 @@ async function define() {
         const known = this.#tiles.find((tile) => tile.key === key && tile.src === src);
         const tile = known ?? new Tile(this, key, src, camera.id);
         if (!known) this.#share(tile);
-        tile.aspect = camera.width && camera.height ? camera.width / camera.height : 0;
+        tile.aspect = camera.aspect ?? 0;
         tile.name = camera.name ?? "";
+        tile.isOdd = this.#odd.has(src);
         return tile;
       });
       this.#show(tiles);
@@ -333,7 +468,11 @@ async function define() {
     }
 
     #show(tiles) {
-      for (const tile of this.#tiles) if (!tiles.includes(tile)) tile.box.remove();
+      for (const tile of this.#tiles)
+        if (!tiles.includes(tile)) {
+          tile.box.remove();
+          clearTimeout(tile.again);
+        }
       const grid = this.#grid;
       // One that stands where it should is left alone: moved, it would connect anew.
       tiles.forEach((tile, at) => {
@@ -349,15 +488,30 @@ async function define() {
 
     /** Says what a tile shows. */
     describe(tile) {
-      const name = tile.camera.name || tile.name || tile.id || hostOf(tile.src);
+      const name = tile.camera.name || tile.name || tile.id || placeOf(tile.src);
       const state = tile.camera.state || "connecting";
       tile.box.dataset.state = state;
       put(tile.label, "", name, true);
-      put(tile.state, "", state === "live" ? "" : STATES[state]);
+      const live = tile.isOdd ? words("Its server tells no list of cameras") : "";
+      put(tile.state, "", state === "live" ? live : STATES[state]);
       put(tile.button, "aria-label", words("{camera}, {text}", name, STATES[state]));
       if (tile === this.#open) this.#entitle();
-      if (state === "failed" && this.hasAttribute("kiosk"))
-        setTimeout(() => tile.camera.state === "failed" && tile.camera.restart().catch(() => {}), AGAIN);
+      this.#startAgain(tile, state === "failed" && this.hasAttribute("kiosk"));
+    }
+
+    /** Where nobody does it, a camera that has failed is started again: by one timer, and less often the more often it fails. */
+    #startAgain(tile, isWanted) {
+      if (!isWanted) {
+        clearTimeout(tile.again);
+        tile.again = null;
+      }
+      if (!isWanted || tile.again) return;
+      tile.wait = performance.now() - tile.began > CALM ? AGAIN : Math.min(2 * tile.wait, RARELY);
+      tile.again = setTimeout(() => {
+        tile.again = null;
+        tile.began = performance.now();
+        tile.camera.restart().catch(() => {});
+      }, tile.wait);
     }
 
     #entitle() {
@@ -375,8 +529,8 @@ async function define() {
       style.setProperty("--width", `${width}px`);
       style.setProperty("--aspect", aspect);
       this.columns = columns;
-      const fps = rate(count);
-      for (const tile of this.#tiles) tile.camera.maxFps = tile === this.#open ? null : fps;
+      const fps = this.getAttribute("max-fps");
+      for (const tile of this.#tiles) tile.camera.maxFps = fps ?? (tile === this.#open ? null : rate(count));
     }
 
     /** Shows one camera in full. */
@@ -414,14 +568,17 @@ async function define() {
 
     /** Shows all of them again. */
     close() {
-      if (!this.#open) return;
-      // Back to where it was opened from, so that the button back doesn't come here again.
-      if (this.hasAttribute("linked") && history.state?.wall) history.back();
-      else this.open(null, "replaceState");
+      if (!this.#open || this.#closing) return;
+      // Back to where it was opened from, so that the button back doesn't come here again. That takes a while.
+      if (this.hasAttribute("linked") && history.state?.wall) {
+        this.#closing = true;
+        history.back();
+      } else this.open(null, "replaceState");
     }
 
     /** Shows the next one, or the one before. */
     step(by) {
+      if (this.#closing) return;
       const count = this.#tiles.length;
       const at = this.#tiles.indexOf(this.#open);
       this.open(this.#tiles[(at + by + count) % count], "replaceState");
@@ -440,11 +597,19 @@ async function define() {
       return camera.hasAttribute("data-filled") || camera === this.shadowRoot.fullscreenElement || !!camera.shadowRoot?.querySelector(`:is(#menu, #adjust):not([hidden]), dialog[open]${more}`);
     }
 
+    /** Whether it is all that is in the window: keys that are meant for nothing else are meant for it. */
+    #fills() {
+      const { width, height } = this.getBoundingClientRect();
+      const { clientWidth, clientHeight } = document.documentElement;
+      return width + 1 >= clientWidth && height + 1 >= clientHeight;
+    }
+
     #key(event) {
       if (!this.#open || event.ctrlKey || event.metaKey || event.altKey || this.#busy()) return;
       const path = event.composedPath();
       const focused = document.activeElement;
-      if (!path.includes(this) && focused && focused !== document.body) return;
+      const isElsewhere = focused && focused !== document.body;
+      if (!path.includes(this) && (isElsewhere || !this.#fills())) return;
       // Arrow keys go along a toolbar that has the focus, and move what is in a field.
       if (path.some((node) => node.matches?.('[role="toolbar"], input, select, textarea'))) return;
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

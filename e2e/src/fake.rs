@@ -50,6 +50,14 @@ impl FakeServer {
     /// # Errors
     /// Where it cannot.
     pub async fn start() -> Result<Self> {
+        Self::silent_at("").await
+    }
+
+    /// The same, which never answers at that path.
+    ///
+    /// # Errors
+    /// Where it cannot listen.
+    pub async fn silent_at(path: &'static str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let (sender, viewers) = mpsc::channel(WAITING);
@@ -57,7 +65,7 @@ impl FakeServer {
             while let Ok((stream, _)) = listener.accept().await {
                 let sender = sender.clone();
                 // A connection that breaks, or is refused, concerns only the browser, which reports it.
-                tokio::spawn(async move { drop(serve(stream, sender).await) });
+                tokio::spawn(async move { drop(serve(stream, sender, path).await) });
             }
         });
         Ok(Self {
@@ -273,7 +281,11 @@ impl Open {
 /// Longest request that a browser sends here.
 const REQUEST_LIMIT: usize = 16 << 10;
 
-async fn serve(mut stream: TcpStream, viewers: mpsc::Sender<Viewer>) -> Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    viewers: mpsc::Sender<Viewer>,
+    silent_at: &str,
+) -> Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         ensure!(request.len() < REQUEST_LIMIT, "the request is too long");
@@ -301,6 +313,9 @@ async fn serve(mut stream: TcpStream, viewers: mpsc::Sender<Viewer>) -> Result<(
         };
         return Ok(viewers.send(viewer).await?);
     }
+    if path == silent_at {
+        std::future::pending::<()>().await;
+    }
     let (head, body) = match built_file(path) {
         Some(file) => (
             format!("200 OK\r\nContent-Type: {}", media_type(&file)),
@@ -311,6 +326,8 @@ async fn serve(mut stream: TcpStream, viewers: mpsc::Sender<Viewer>) -> Result<(
             "200 OK\r\nContent-Type: application/json".into(),
             br#"{"cameras":[]}"#.to_vec(),
         ),
+        // Nobody has arranged it.
+        None if path == "/api/v1/wall" => ("204 No Content".into(), Vec::new()),
         None => ("404 Not Found".into(), Vec::new()),
     };
     let head = format!(

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page, poll};
+use pistreamer_e2e::fake::{self, FakeServer};
 use pistreamer_e2e::server::{Locked, PATTERN, Server};
 use pistreamer_e2e::site::Site;
 use serde_json::{Value, json};
@@ -216,6 +217,17 @@ async fn a_tap_shows_one_in_full_arrows_the_next_and_escape_or_the_button_back_a
     page.eval("history.back()").await?;
     page.wait_for("!wall.opened && !location.hash").await?;
     wait_live(&page, 6).await?;
+    // Pressed twice, before the browser is back.
+    page.eval_clicked(
+        "history.pushState({}, '', '?here'); tiles()[2].querySelector('button').click()",
+    )
+    .await?;
+    page.wait_for("wall.opened?.camera === 'garage'").await?;
+    page.eval_clicked("part('#back').click(); part('#back').click()")
+        .await?;
+    page.wait_for("!wall.opened && !location.hash").await?;
+    wait_live(&page, 6).await?;
+    assert_eq!(page.eval("location.search").await?, "?here");
     page.expect_no_complaints(&[])
 }
 
@@ -358,11 +370,151 @@ async fn one_camera_or_a_link_to_one_is_shown_as_ever_and_loads_no_wall() -> Res
         let page = browser.open(&url).await?;
         page.wait_state("live").await?;
         let loaded =
-            "performance.getEntriesByType('resource').some(({name}) => name.includes('wall'))";
+            "performance.getEntriesByType('resource').some(({name}) => name.includes('wall.js'))";
         ensure!(page.eval(loaded).await? == false, "{url}");
         page.expect_no_complaints(&[])?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_camera_is_shown_where_the_server_never_says_whether_there_are_others() -> Result<()> {
+    let browser = Browser::start().await?;
+    for path in ["/api/v1/wall", "/api/v1/cameras"] {
+        let mut server = FakeServer::silent_at(path).await?;
+        let page = browser.open(&server.url()).await?;
+        let mut viewer = server.viewer().await?;
+        viewer.hello().await?;
+        viewer.frame(&fake::frame(1, 128)?).await?;
+        viewer.drawn(1).await?;
+        page.wait_state("live").await?;
+        page.expect_no_complaints(&[])?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wall_takes_the_place_of_the_one_camera_when_the_server_says_so_later() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let late = "const real = window.fetch;
+        window.list = new Promise(answer => window.say = answer);
+        window.fetch = async (address, options) => {
+            if (String(address).startsWith('api/v1/cameras')) await list;
+            if (String(address).startsWith('api/v1/wall')) await new Promise(() => {});
+            return real(address, options);
+        };";
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        json!({"source": late}),
+    )
+    .await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    page.wait_state("live").await?;
+    page.wait_for("document.title === 'Front door – pistreamer'")
+        .await?;
+    page.eval("say()").await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    // Nor does it wait for how it is arranged.
+    wait_live(&page, 6).await?;
+    assert_eq!(page.eval("document.title").await?, "pistreamer");
+    assert_eq!(page.workers().len(), 1);
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn one_camera_and_those_of_another_server_are_on_a_wall_when_the_page_is_loaded_again()
+-> Result<()> {
+    let one = Server::start(&PATTERN)?;
+    let origin = one.url().trim_end_matches('/').to_owned();
+    let far = Server::start(&[&PATTERN[..], &["--allow-origin", &origin]].concat())?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&one.url()).await?;
+    page.wait_state("live").await?;
+    let kept = json!({"order": [], "hidden": [], "servers": [far.url()]}).to_string();
+    page.eval(&format!("localStorage.setItem('pi-wall', '{kept}')"))
+        .await?;
+    page.reload().await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    wait_live(&page, 2).await?;
+    page.expect_no_complaints(&[])
+}
+
+/// Has the wall ask all servers for their cameras.
+const ASK: &str = "document.dispatchEvent(new Event('visibilitychange'))";
+
+#[tokio::test]
+async fn another_servers_answer_that_is_no_list_is_told_on_its_tile_and_the_others_are_followed()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let (door, yard) = (pattern("door", "Door"), pattern("yard", "Yard"));
+    std::fs::write(&file, format!("{door}{yard}"))?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let origin = server.url().trim_end_matches('/').to_owned();
+    let far = Server::start(&[&PATTERN[..], &["--allow-origin", &origin]].concat())?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 2).await?;
+    let url = far.url();
+    page.eval(&format!(
+        "window.answer = null;
+        window.asked = 0;
+        const real = window.fetch;
+        window.fetch = (address, options) => {{
+            if (!answer || !String(address).startsWith('{url}api/v1/cameras')) return real(address, options);
+            asked += 1;
+            return Promise.resolve(new Response(answer));
+        }};
+        wall.change({{servers: ['{url}']}});
+        0"
+    ))
+    .await?;
+    wait_live(&page, 3).await?;
+    let one = json!({"id": "a", "name": "A"});
+    let many: Vec<Value> = (0..129)
+        .map(|at| json!({"id": format!("camera-{at}")}))
+        .collect();
+    page.eval(
+        "window.told = [];
+        for (const camera of cameras().slice(0, 2))
+            camera.addEventListener('statechange', ({detail}) => told.push(detail.state));",
+    )
+    .await?;
+    let said = "tiles().at(-1).querySelector('.state').textContent";
+    for answer in [
+        json!({"cameras": {}}),
+        json!({"cameras": [null]}),
+        json!({"cameras": [one, one]}),
+        json!({"cameras": [{"id": 7}]}),
+        json!({"cameras": many}),
+        json!({"cameras": [{"id": "a", "name": "x".repeat(1 << 20)}]}),
+        json!(null),
+    ] {
+        page.eval(&format!(
+            "window.answer = JSON.stringify({answer}); window.before = asked; {ASK}"
+        ))
+        .await?;
+        page.wait_for(&format!(
+            "asked > before && {said} === 'Its server tells no list of cameras' && tiles().length === 3"
+        ))
+        .await?;
+        page.eval(&format!("window.answer = null; {ASK}")).await?;
+        page.wait_for(&format!("{said} === ''")).await?;
+    }
+    page.eval("window.answer = '{}'").await?;
+    std::fs::write(&file, format!("{door}{yard}{}", pattern("lane", "Lane")))?;
+    page.wait_for("names().startsWith('Door,Yard,Lane,')")
+        .await?;
+    ensure!(page.eval("told.join()").await? == "");
+    page.expect_no_complaints(&[])
 }
 
 #[tokio::test]
@@ -416,6 +568,112 @@ async fn how_it_is_arranged_is_kept_for_the_key_and_for_no_other() -> Result<()>
 }
 
 #[tokio::test]
+async fn of_many_changes_the_newest_is_kept_and_other_pages_follow_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    std::fs::write(&file, pattern("door", "Door") + &pattern("yard", "Yard"))?;
+    let locked = Locked::start(&["--config", &file.display().to_string()])?;
+    let (browser, other) = (Browser::start().await?, Browser::start().await?);
+    let kiosk = open(&other, &locked.link()?).await?;
+    kiosk.wait_for("names() === 'Door,Yard'").await?;
+    let page = open(&browser, &locked.link()?).await?;
+    wait_live(&page, 2).await?;
+    // More than are taken at once.
+    page.eval(
+        "(async () => {
+            for (let count = 0; count < 41; count++) {
+                wall.change({order: count % 2 ? ['door', 'yard'] : ['yard', 'door']});
+                await new Promise(later => setTimeout(later, 20));
+            }
+            await wall.change({});
+        })()",
+    )
+    .await?;
+    let kept = "fetch('api/v1/wall').then(answer => answer.json())";
+    assert_eq!(
+        page.eval(&format!("{kept}.then(({{order}}) => order.join())"))
+            .await?,
+        "yard,door"
+    );
+    assert_eq!(page.eval("names()").await?, "Yard,Door");
+    kiosk.wait_for("names() === 'Yard,Door'").await?;
+    page.expect_no_complaints(&["401", "429"])
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_say_is_kept_by_nobody_until_it_does() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    std::fs::write(&file, pattern("door", "Door") + &pattern("yard", "Yard"))?;
+    let locked = Locked::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &locked.link()?).await?;
+    wait_live(&page, 2).await?;
+    page.eval("wall.change({hidden: ['door']})").await?;
+    let broken = "window.broken = true;
+        const real = window.fetch;
+        window.fetch = (address, options) => broken && String(address).includes('api/v1/wall')
+            ? Promise.resolve(new Response('the disk is gone', {status: 500}))
+            : real(address, options);";
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        json!({"source": broken}),
+    )
+    .await?;
+    page.reload().await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    page.wait_for("names() === 'Door,Yard'").await?;
+    let refused = "wall.change({hidden: ['yard']}).then(() => '', ({message}) => message)";
+    assert_eq!(page.eval(refused).await?, "the disk is gone");
+    assert_eq!(
+        page.eval("localStorage.getItem('pi-wall')").await?,
+        Value::Null
+    );
+    page.eval("window.broken = false").await?;
+    page.wait_for("names() === 'Yard'").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_panel_keeps_the_focus_and_the_language() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let agent = page.eval("navigator.userAgent").await?;
+    let german = json!({"userAgent": agent, "acceptLanguage": "de"});
+    page.call("Network.setUserAgentOverride", german).await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    wait_live(&page, 6).await?;
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("part('#panel')?.open").await?;
+    let focused = "wall.shadowRoot.activeElement.dataset.what";
+    page.eval_clicked("part('#up-1').focus(); part('#up-1').click()")
+        .await?;
+    page.wait_for("names().startsWith('Yard,Front door,')")
+        .await?;
+    // It is the first now.
+    assert_eq!(page.eval(focused).await?, "down yard");
+    page.eval_clicked(
+        "(box => { box.focus(); box.click(); })(part('#panel').querySelectorAll('[type=checkbox]')[2])",
+    )
+    .await?;
+    page.wait_for("names() === 'Yard,Front door,Hall,Attic,Lane'")
+        .await?;
+    assert_eq!(page.eval(focused).await?, "show garage");
+    page.wait_for("part('#up-1').ariaLabel === 'Front door nach oben'")
+        .await?;
+    page.screenshot("wall-arrange-de").await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
 async fn another_servers_cameras_are_added_by_its_link_and_go_alone() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let server = six(&folder.path().join("pistreamer.toml"))?;
@@ -444,6 +702,12 @@ async fn another_servers_cameras_are_added_by_its_link_and_go_alone() -> Result<
         .await?;
     page.eval_clicked(&add(&link)).await?;
     wait_live(&page, 7).await?;
+    // Two behind one host are two.
+    assert_eq!(
+        page.eval("['http://house/front/#key=k', 'http://house/yard/embed'].map(wall.constructor.placeOf).join()")
+            .await?,
+        "house/front,house/yard"
+    );
     drop(far);
     page.wait_for("states().endsWith('live,lost')").await?;
     page.eval("window.before = cameras()[0].seq").await?;
@@ -519,4 +783,61 @@ async fn a_kiosk_shows_no_cursor_burns_nothing_in_and_reconnects() -> Result<()>
     page.wait_for("states() === 'lost'").await?;
     let _server = Server::start_on(port, &PATTERN)?;
     wait_live(&page, 1).await
+}
+
+#[tokio::test]
+async fn a_kiosk_starts_a_camera_that_fails_again_less_and_less_often_and_the_others_go_on()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let large = camera("yard", "Yard", "source = \"pattern\"\nsize = \"640x360\"");
+    std::fs::write(&file, pattern("door", "Door") + &large)?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    // No worker draws a picture that is 320 pixels wide, and half a minute is half a second.
+    let poisoned = "const poison = `const draws = ImageBitmapRenderingContext.prototype, draw = draws.transferFromImageBitmap;
+            draws.transferFromImageBitmap = function (bitmap) {
+                if (bitmap.width === 320) throw new TypeError('no such picture');
+                draw.call(this, bitmap);
+            };\n`;
+        const Real = Blob;
+        window.Blob = function (parts, options) {
+            return new Real(options?.type === 'text/javascript' ? [poison, ...parts] : parts, options);
+        };
+        window.Blob.prototype = Real.prototype;
+        window.waits = [];
+        window.began = 0;
+        const wait = setTimeout;
+        window.setTimeout = (then, ms, ...more) => {
+            const isLong = ms >= 30000 && ms % 30000 === 0 && /restart/.test(then);
+            if (isLong) waits.push(ms / 1000);
+            return wait(then, isLong ? ms / 60 : ms, ...more);
+        };
+        const Runs = Worker;
+        window.Worker = class extends Runs {
+            constructor(...how) {
+                began += 1;
+                super(...how);
+            }
+        };";
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        json!({"source": poisoned}),
+    )
+    .await?;
+    let url = format!("{}?kiosk&size=full", server.url());
+    page.call("Page.navigate", json!({"url": url})).await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    page.wait_for("waits.length === 3").await?;
+    assert_eq!(page.eval("waits").await?, json!([30, 60, 120]));
+    // Twice each time that it was started.
+    let began = page.eval("began").await?;
+    ensure!(began.as_u64().is_some_and(|began| began <= 7), "{began}");
+    page.wait_for("states() === 'failed,live'").await?;
+    page.eval("window.before = cameras()[1].seq").await?;
+    page.wait_for("cameras()[1].seq > before + 5").await?;
+    Ok(())
 }

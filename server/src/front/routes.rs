@@ -35,7 +35,7 @@ pub(super) static ROUTES: [Route; 35] = {
         route(Get, "/api/v1/ws", Picture, Words, || get(upgrade::upgrade)),
         route(Get, "/api/v1/session", Picture, Words, || get(login::session)),
         route(Get, "/api/v1/status", VIEW, Challenge, || get(api::status)),
-        route(Get, "/api/v1/cameras", VIEW, Challenge, || get(api::cameras)),
+        route(Get, "/api/v1/cameras", VIEW, Words, || get(api::cameras)),
         route(Get, "/api/v1/cameras/{id}/controls", VIEW, Words, || get(controls::list)),
         route(Put, "/api/v1/cameras/{id}/controls", OPERATE, Words, || put(controls::set)),
         route(Delete, "/api/v1/cameras/{id}/controls", OPERATE, Words, || delete(controls::reset)),

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +28,10 @@ const MOST_KEYS: usize = 64;
 /// Entries of each list, and characters of each entry.
 const MOST: usize = 128;
 const LONGEST: usize = 300;
-/// A change every two seconds, and 20 at once: each is written to the disk.
+/// A change every two seconds by each key, and 20 at once: each is written to the disk.
 const CHANGES: (Duration, u32) = (Duration::from_secs(2), 20);
+/// The same for all keys together.
+const ALL_CHANGES: (Duration, u32) = (Duration::from_millis(500), 100);
 
 /// An arrangement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +60,46 @@ pub(crate) struct Walls(Arc<Inner>);
 struct Inner {
     /// `None` where no key is needed, and all visitors would arrange one wall.
     directory: Option<PathBuf>,
+    changes: Mutex<Changes>,
     /// Held while the file is read and replaced.
-    changes: Mutex<TokenBucket>,
+    writing: Mutex<()>,
+}
+
+/// How many changes are still taken.
+#[derive(Debug)]
+struct Changes {
+    all: TokenBucket,
+    /// By the name of the key: no more than there are keys.
+    each: HashMap<String, TokenBucket>,
+}
+
+impl Changes {
+    fn new() -> Self {
+        let (interval, burst) = ALL_CHANGES;
+        Self {
+            all: TokenBucket::every(interval, burst),
+            each: HashMap::new(),
+        }
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// In how many seconds there is one.
+    fn take(&mut self, key: &str, now: Instant) -> Result<(), u64> {
+        let (interval, burst) = CHANGES;
+        let own = self.each.entry(key.to_owned());
+        let own = own.or_insert_with(|| TokenBucket::every(interval, burst));
+        // What a key has no right to takes nothing from the others.
+        for bucket in [&mut *own, &mut self.all] {
+            if bucket.is_spent(now) {
+                return Err(bucket.wait(now).as_secs() + 1);
+            }
+        }
+        own.spend(now);
+        self.all.spend(now);
+        Ok(())
+    }
 }
 
 /// Why an arrangement is not kept.
@@ -72,10 +113,10 @@ enum Unkept {
 impl Walls {
     /// Keeps them in that directory, or nowhere.
     pub(crate) fn new(directory: Option<&Path>) -> Self {
-        let (interval, burst) = CHANGES;
         Self(Arc::new(Inner {
             directory: directory.map(Path::to_owned),
-            changes: Mutex::new(TokenBucket::every(interval, burst)),
+            changes: Mutex::new(Changes::new()),
+            writing: Mutex::new(()),
         }))
     }
 
@@ -91,24 +132,22 @@ impl Walls {
 
     async fn keep(&self, key: String, wall: Wall) -> Result<(), Unkept> {
         let inner = Arc::clone(&self.0);
+        self.0.take(&key).map_err(Unkept::TooMany)?;
         let written = on_disk(move || {
-            let mut changes = inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            if changes.is_spent(now) {
-                return Ok(Err(changes.wait(now).as_secs() + 1));
-            }
-            changes.spend(now);
-            inner.write(key, wall).map(Ok)
+            let _one = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.write(key, wall)
         });
-        match written.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(seconds)) => Err(Unkept::TooMany(seconds)),
-            Err(error) => Err(Unkept::Disk(error)),
-        }
+        written.await.map_err(Unkept::Disk)
     }
 }
 
 impl Inner {
+    fn take(&self, key: &str) -> Result<(), u64> {
+        let changes = self.changes.lock();
+        let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
+        changes.take(key, Instant::now())
+    }
+
     /// Those that were changed longest ago come first.
     fn read(&self) -> io::Result<Vec<Kept>> {
         let Some(directory) = &self.directory else {
@@ -128,6 +167,10 @@ impl Inner {
         };
         let _lock = state_dir::lock(directory)?;
         let mut kept = self.read()?;
+        let before = kept.iter().find(|kept| kept.key == key);
+        if before.map_or(wall == Wall::default(), |kept| kept.wall == wall) {
+            return Ok(());
+        }
         kept.retain(|kept| kept.key != key);
         if wall != Wall::default() {
             kept.push(Kept { key, wall });

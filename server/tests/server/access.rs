@@ -144,7 +144,8 @@ const GUARDED: [(&str, bool); 12] = [
     ("/snapshot.jpg", true),
     ("/snapshot", true),
     ("/api/v1/status", true),
-    ("/api/v1/cameras", true),
+    // The page asks every few seconds: the browser would open a window of its own where a session ends.
+    ("/api/v1/cameras", false),
     ("/metrics", true),
     ("/ws", false),
     ("/ingest", false),

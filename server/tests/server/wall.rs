@@ -46,7 +46,7 @@ async fn each_key_has_an_arrangement_of_its_own_that_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_arrangement_or_comes_too_often_or_from_elsewhere_is_refused() {
+async fn what_is_no_arrangement_or_comes_from_elsewhere_is_refused() {
     let locked = Locked::start();
     let owner = locked.key();
     let many = json!({"order": vec!["a"; 129]}).to_string();
@@ -67,9 +67,18 @@ async fn what_is_no_arrangement_or_comes_too_often_or_from_elsewhere_is_refused(
     let elsewhere = "Origin: http://elsewhere.example\r\n";
     let answer = put(&locked, &owner, elsewhere, "{}").await;
     assert_eq!(answer.status, 403, "{}", answer.body);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_arranges_too_often_is_refused_and_keeps_nobody_else_from_it() {
+    let locked = Locked::start();
+    let (owner, guest) = (locked.key(), locked.add("guest", Role::View));
+    let headers = format!("Authorization: Bearer {guest}\r\n");
+    locked.until("/api/v1/wall", &headers, 200).await;
     let mut refused = None;
-    for _ in 0..30 {
-        let answer = put(&locked, &owner, "", r#"{"order":["a"]}"#).await;
+    for _ in 0..500 {
+        let answer = put(&locked, &guest, "", r#"{"order":["a"]}"#).await;
         if answer.status == 429 {
             refused = Some(answer);
             break;
@@ -82,6 +91,31 @@ async fn what_is_no_arrangement_or_comes_too_often_or_from_elsewhere_is_refused(
         "{}",
         refused.body
     );
+    let answer = put(&locked, &owner, "", r#"{"order":["b"]}"#).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_arranged_as_before_is_not_written_again() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let wall = r#"{"order":["a"]}"#;
+    let answer = put(&locked, &owner, "", wall).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    // Each write makes another file.
+    use std::os::unix::fs::MetadataExt;
+    let file = locked.state().join("walls.json");
+    let written = || {
+        let file = std::fs::metadata(&file).unwrap();
+        (file.ino(), file.mtime(), file.mtime_nsec())
+    };
+    let before = written();
+    assert_eq!(put(&locked, &owner, "", wall).await.status, 204);
+    assert_eq!(written(), before);
+    let answer = put(&locked, &owner, "", r#"{"order":["b"]}"#).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    assert_ne!(written(), before);
     locked.server.stop().await;
 }
 
