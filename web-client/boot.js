@@ -35,7 +35,7 @@ const ask = (path) => fetch(`api/v1/${path}${location.search}`).catch(() => ({})
 
 // Several cameras, those of other servers too, are on a wall. Until that is known, the page shows one.
 async function several() {
-  if (isOn("kiosk", false)) return wall({});
+  if (isOn("kiosk", false) || isOn("wall", false)) return wall({});
   try {
     const kept = ask("wall");
     const list = await ask("cameras");

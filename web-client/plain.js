@@ -5,26 +5,10 @@ const LOOK = 4000;
 /** ms between two pictures where they are fetched one by one. */
 const PACE = 150;
 
-/** The stream's address, found as src/browser.js finds the WebSocket's. Throws where there is none. */
-function address(element, script) {
-  const url = new URL((element.getAttribute("src") || ".").replace(/^ws(?=s?:)/i, "http"), script);
-  if (!/^https?:/.test(url) || !["", "camera"].includes(url.username)) throw new Error("src is not an address");
-  const query = url.searchParams;
-  let key = url.password || /^#key=(.*)/.exec(url.hash)?.[1];
-  try {
-    // A literal percent sign stays as it is.
-    key = decodeURIComponent(key ?? "");
-  } catch {}
-  if (key && !query.has("key")) query.set("key", key);
-  // No more pixels than the screen has for it, as the program asks for.
-  const line = Math.max(element.clientWidth, element.clientHeight) * devicePixelRatio;
-  const width = /^(auto)?$/.test(element.size) && Math.ceil(line);
-  const asked = { camera: element.getAttribute("camera"), ticket: element.getAttribute("ticket"), width };
-  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, value);
-  url.username = url.password = url.hash = "";
-  url.pathname = url.pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "") + "/stream.mjpg";
-  return url;
-}
+/** Streams that one page shows at most, and how many there are: browsers open six connections to a server, and what starts the
+ * viewer again comes through one of them. Further cameras are shown picture by picture. */
+const MOST = 3;
+let streams = 0;
 
 /** Marks a text that is said in the element's language. Values take the places of what is in braces: those called text are
  * such texts themselves, those called number are numbers. */
@@ -37,13 +21,15 @@ const make = (name, properties, ...children) => {
 };
 
 /** Fills the element with it. `follow` is for when its attributes are changed, or it is paused; `end` takes it all away. */
-export function plainStream(element, script, report, restart, put, speak) {
+export function plainStream(element, script, report, restart, { address, put, speak }) {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const context = make("canvas", { width: 32, height: 32 }).getContext("2d", { willReadFrequently: true });
   const said = make("span", { id: "notice-text" });
   let [stream, url, shown, camera, seen, shownWords, again] = [make("img"), null, null, null, "", "", 0];
   /** Whether they are: of another origin, WebKit shows no stream to a page that asks by CORS. */
   let oneByOne = false;
+  /** Whether this is one of the page's streams. */
+  let isStream = false;
 
   const say = (now) => {
     if (now !== shownWords) put(said, "", (shownWords = now));
@@ -52,6 +38,8 @@ export function plainStream(element, script, report, restart, put, speak) {
 
   /** A picture that has loaded is replaced, and not given another address: it would be shown until the next one comes. */
   const clear = () => {
+    streams -= isStream;
+    isStream = false;
     stream.onerror = stream.onload = null;
     stream.removeAttribute("src");
     const fresh = make("img", { id: "plain", alt: "" });
@@ -66,9 +54,13 @@ export function plainStream(element, script, report, restart, put, speak) {
   const play = () => {
     // A ticket is for the pages of one origin, which the browser tells only in such requests.
     if (url.origin !== origin) stream.crossOrigin = "anonymous";
-    else oneByOne = false;
+    else oneByOne = streams >= MOST;
+    isStream = !oneByOne;
+    streams += isStream;
     stream.onerror = () => {
-      oneByOne = url.origin !== origin && !oneByOne;
+      const canBeOne = url.origin !== origin && !oneByOne;
+      clear();
+      oneByOne = canBeOne;
       if (oneByOne) play();
       else lose();
     };
@@ -109,10 +101,20 @@ export function plainStream(element, script, report, restart, put, speak) {
   };
   const timer = setInterval(look, LOOK);
 
+  /** The stream's address. Throws where there is none. */
+  const streamAddress = () => {
+    const url = address(element.getAttribute("src"), script, "/stream.mjpg");
+    // No more pixels than the screen has for it, as the program asks for.
+    const line = Math.max(element.clientWidth, element.clientHeight) * devicePixelRatio;
+    const width = /^(auto)?$/.test(element.size) && Math.ceil(line);
+    const asked = { camera: element.getAttribute("camera"), ticket: element.getAttribute("ticket"), width };
+    for (const [name, value] of Object.entries(asked)) if (value) url.searchParams.set(name, value);
+    return url;
+  };
   const follow = () => {
     let next = null;
     try {
-      next = address(element, script);
+      next = streamAddress();
     } catch {}
     const wanted = `${element.paused} ${next}`;
     const of = `${element.getAttribute("src")} ${element.getAttribute("camera")}`;

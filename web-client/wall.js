@@ -3,154 +3,26 @@
 // Loaded by boot.js and embed.js. Each tile is a <pi-camera>, which knows its own connection, state and size; what is here
 // decides which there are, where they stand, and which one is looked at.
 
-/** Marks a text that is said in the element's language. Values take the places of what is in braces: those called text are
- * such texts themselves, those called number are numbers. */
-const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
+import { Arrangement } from "./wall/arrangement.js";
+import { layout, rate } from "./wall/layout.js";
+import { Server, placeOf } from "./wall/servers.js";
+import { Tile } from "./wall/tile.js";
+import { make, words } from "./wall/words.js";
 
-/** ms from one look at which cameras there are to the next. */
-const LOOK = 5000;
+/** ms from one look at how it is arranged to the next, and for which the first one may keep the cameras from being shown. */
+const [LOOK, PATIENCE] = [5000, 1000];
 /** ms without input until what lies over the pictures hides. */
 const IDLE = 3500;
 /** In kiosk mode, ms from one small move of the whole to the next, so that nothing burns in, and how far, in pixels. */
 const [MOVE, FAR] = [60_000, 4];
-/** In kiosk mode, ms until a camera that has failed is started again; each time it fails again, twice as long, up to that. One
- * that ran for CALM ms in between begins anew. */
-const [AGAIN, RARELY, CALM] = [30_000, 30 * 60_000, 10 * 60_000];
-/** Cameras of one server that are shown, and bytes of its list. */
-const [MOST, LARGEST] = [128, 1 << 20];
-/** A tile is no narrower than that while it can be scrolled to, in CSS pixels. */
-const NARROWEST = 160;
+/** Pixels between tiles. */
+const GAP = 4;
 /** Pixels that a finger moves for the next camera. */
 const SWIPE = 60;
 /** Attributes that each tile has from the wall. */
 const SHARED = ["fit", "mirror", "wire", "size", "stale-after", "pinned", "lang"];
-/** The states of <pi-camera> as its badge has them. */
-const STATES = {
-  connecting: "Connecting", starting: "Starting", live: "Live", stale: "Stale", "no-signal": "No signal", paused: "Paused",
-  hidden: "Hidden", lost: "Server lost", refused: "Refused", failed: words("The viewer has failed"),
-};
 
-/** How many columns are best for so many tiles of that shape in so much room, and how wide each is. */
-export function layout(count, width, height, aspect, gap = 0) {
-  const most = width < height ? 2 : count;
-  let best = null;
-  for (let columns = 1; columns <= Math.min(most, count); columns++) {
-    const rows = Math.ceil(count / columns);
-    const [room, line] = [(width - (columns - 1) * gap) / columns, (height - (rows - 1) * gap) / rows];
-    const one = { columns, width: Math.floor(Math.min(room, line * aspect)), empty: columns * rows - count };
-    if (!best || one.width > best.width || (one.width === best.width && one.empty < best.empty)) best = one;
-  }
-  if (!best || best.width >= NARROWEST) return best ?? { columns: 1, width };
-  // They don't fit: as many in a row as are wide enough, and the rest is scrolled to.
-  const columns = Math.max(1, Math.min(most, count, Math.floor((width + gap) / (NARROWEST + gap))));
-  return { columns, width: Math.floor((width - (columns - 1) * gap) / columns) };
-}
-
-/** Where the browser keeps how its wall is arranged, if the server does not. */
-const KEPT = "pi-wall";
-
-/** ms that a wall waits for how it is arranged, before it shows its cameras as they come. */
-const PATIENCE = 1000;
-
-/** How the server keeps it: the status of its answer, and what it keeps. */
-async function keptByServer(asked) {
-  const answer = await (asked ?? fetch("api/v1/wall" + location.search, { cache: "no-store" }));
-  if (![200, 204].includes(answer.status)) throw new Error((await answer.text()).trim() || `HTTP ${answer.status}`);
-  return { status: answer.status, said: answer.status === 200 ? await answer.json() : null };
-}
-
-/** Frames a second that a tile has use for on a wall of so many. */
-const rate = (count) => (count > 9 ? 5 : count > 4 ? 10 : null);
-
-const make = (name, properties, ...children) => {
-  const node = Object.assign(document.createElement(name), properties);
-  node.append(...children);
-  return node;
-};
 const icon = (paths) => `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`;
-
-/** A server's address, without what is beside the stream and names no folder. */
-function addressOf(src) {
-  const url = new URL(src.replace(/^ws(?=s?:)/i, "http"), import.meta.url);
-  url.pathname = url.pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "");
-  return url;
-}
-
-/** The address of a server's list of cameras, found as src/browser.js finds the WebSocket's. */
-function listAddress(src) {
-  const url = addressOf(src);
-  let key = url.password || /^#key=(.*)/.exec(url.hash)?.[1];
-  try {
-    key = decodeURIComponent(key ?? "");
-  } catch {}
-  if (key && !url.searchParams.has("key")) url.searchParams.set("key", key);
-  url.username = url.password = url.hash = "";
-  url.pathname = url.pathname.replace(/\/$/, "") + "/api/v1/cameras";
-  return url;
-}
-
-/** A server's place among the tiles' names, its host and folder: nothing for the wall's own. */
-const placeOf = (src) => {
-  try {
-    if (!src || src.startsWith("?")) return "";
-    const { host, pathname } = addressOf(src);
-    return host + pathname.replace(/\/$/, "");
-  } catch {
-    return src;
-  }
-};
-
-/** A server's cameras, if that is a list of them. Another server may answer anything. */
-function checked(cameras) {
-  if (!Array.isArray(cameras) || cameras.length > MOST) throw new TypeError("no list of cameras");
-  const ids = new Set();
-  return cameras.map((camera) => {
-    const { id, name, width, height } = camera ?? {};
-    if (typeof id !== "string" || ids.has(id)) throw new TypeError("no list of cameras");
-    ids.add(id);
-    return { id, name: typeof name === "string" ? name : "", aspect: width > 0 && height > 0 ? width / height : 0 };
-  });
-}
-
-/** The text of an answer, if it is not too long. */
-async function textOf(answer) {
-  const [reader, decoder] = [answer.body.getReader(), new TextDecoder()];
-  let text = "";
-  for (let size = 0; ; ) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.length;
-    if (size > LARGEST) {
-      reader.cancel().catch(() => {});
-      throw new RangeError("too long a list");
-    }
-    text += decoder.decode(value, { stream: true });
-  }
-}
-
-/** One camera on the wall. */
-class Tile {
-  constructor(wall, key, src, id) {
-    Object.assign(this, { key, src, id, aspect: 0, name: "", isOdd: false, again: null, wait: 0, began: -Infinity });
-    this.camera = document.createElement("pi-camera");
-    if (src) this.camera.setAttribute("src", src);
-    if (id !== null) this.camera.setAttribute("camera", id);
-    this.camera.setAttribute("controls", "");
-    this.camera.tabIndex = 0;
-    this.camera.inert = true;
-    this.label = make("span", { className: "name", translate: false });
-    this.state = make("span", { className: "state" });
-    this.caption = make("div", { className: "caption" }, make("i", {}), this.label, this.state);
-    this.caption.setAttribute("aria-hidden", "true");
-    this.button = make("button", { type: "button", className: "open" });
-    this.box = make("div", { className: "tile" }, this.camera, this.caption, this.button);
-    for (const [node, part] of [[this.box, "tile"], [this.camera, "camera"], [this.caption, "caption"], [this.label, "name"]])
-      node.setAttribute("part", part);
-    this.box.setAttribute("role", "listitem");
-    this.tell = () => wall.describe(this);
-    for (const event of ["statechange", "namechange"]) this.camera.addEventListener(event, this.tell);
-  }
-}
 
 const STYLE = new URL("wall.css", import.meta.url).href;
 const style = fetch(STYLE).then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(`wall.css: ${answer.status}`))));
@@ -176,32 +48,22 @@ async function define() {
 
   class PiWall extends HTMLElement {
     static observedAttributes = ["src", "kiosk", "max-fps", ...SHARED];
-    /** For the panel. */
-    static placeOf = placeOf;
     #tiles = [];
     #grid = make("div", { id: "grid" });
     #root = make("div", { id: "root" });
     #bar;
     #open = null;
-    /** What the servers told last: address → cameras. */
-    #told = new Map();
-    /** Servers that have not told of any cameras, though they were asked. */
-    #missed = new Set();
-    /** Servers whose last answer was no list of cameras. */
-    #odd = new Set();
-    /** Who keeps how it is arranged, "server" or "browser"; null while the server has not said. */
-    #keeper = null;
-    /** Why it has not. */
-    #unread = "";
-    /** How often it was arranged otherwise here, the request that has the server keep it, and whether that failed. */
-    #changes = 0;
-    #sending = null;
-    #unkept = false;
-    /** What its user wants: cameras that come first, those that are not shown, and addresses of other servers. */
-    arrangement = { order: [], hidden: [], servers: [] };
+    /** By their places. The first one is the wall's own. */
+    #servers = new Map();
+    /** What its user wants. */
+    arrangement = new Arrangement((message) => this.#fail(message));
     /** Every camera that is known, also hidden ones. */
     known = [];
+    /** While it is in a document. */
     #running = null;
+    #resized;
+    #timer;
+    #idle;
     #moved = 0;
     /** Whether the browser is on its way back to all of them. */
     #closing = false;
@@ -235,8 +97,9 @@ async function define() {
       this.#bar.addEventListener("click", ({ target }) => {
         const { id } = target.closest("button") ?? {};
         if (id === "back") this.close();
-        else if (id === "full") document.fullscreenElement ? document.exitFullscreen() : this.requestFullscreen();
-        else if (id === "arrange") import(new URL("arrange.js", import.meta.url).href).then(({ default: arrange }) => arrange(this, put, speak));
+        // Where the browser lets it fill no screen, or a file is not to be had, all is as before.
+        else if (id === "full") (document.fullscreenElement ? document.exitFullscreen() : this.requestFullscreen()).catch(() => {});
+        else if (id === "arrange") import("./wall/arrange.js").then(({ default: arrange }) => arrange(this, put, speak), ({ message }) => this.#fail(message));
         else if (id) this.step(id === "next" ? 1 : -1);
       });
       this.#grid.addEventListener("click", ({ target }) => {
@@ -265,13 +128,40 @@ async function define() {
           this.#closing = false;
           this.#followAddress();
         }, { signal });
-      document.addEventListener("visibilitychange", () => document.hidden || this.#look(), { signal });
+      const seen = () => {
+        for (const server of this.#servers.values()) server.ask();
+        this.#look();
+      };
+      document.addEventListener("visibilitychange", seen, { signal });
       speak(this.shadowRoot);
       this.#wake();
       this.#keep(signal);
       this.#root.querySelector("#arrange").hidden = !this.hasAttribute("linked");
       this.#root.querySelector("#full").hidden = !document.fullscreenEnabled;
-      this.#recall().then(() => this.#running === running && this.#follow());
+      this.#begin(running);
+    }
+
+    /** Shows what the page has asked for already, as it is arranged. */
+    async #begin(running) {
+      const { first, kept } = this;
+      this.first = this.kept = null;
+      const arranged = this.#arranged(kept);
+      await Promise.race([arranged, new Promise((later) => setTimeout(later, PATIENCE))]);
+      if (this.#running !== running) return;
+      this.#follow(first);
+      arranged.then((isOther) => isOther && this.#running === running && this.#follow());
+      this.#timer = setInterval(() => this.#look(), LOOK);
+    }
+
+    /** Whether it is arranged otherwise than it was. */
+    async #arranged(asked) {
+      return this.hasAttribute("linked") && this.arrangement.read(asked);
+    }
+
+    /** Asks how it is arranged by now. */
+    async #look() {
+      const running = this.#running;
+      if (!document.hidden && (await this.#arranged()) && this.#running === running) this.#follow();
     }
 
     #fail(message) {
@@ -282,180 +172,82 @@ async function define() {
       this.#running?.abort();
       this.#running = null;
       this.#resized.disconnect();
-      clearTimeout(this.#timer);
+      clearInterval(this.#timer);
       clearTimeout(this.#idle);
       this.#open = null;
       this.#closing = false;
+      for (const server of this.#servers.values()) server.end();
+      this.#servers.clear();
       this.#show([]);
     }
 
-    attributeChangedCallback() {
-      if (this.#running) this.#follow();
+    attributeChangedCallback(name) {
+      if (!this.#running) return;
+      if (name === "lang") speak(this.shadowRoot);
+      if (name === "kiosk") this.#stayOn();
+      this.#follow();
     }
 
-    #resized;
-    /** Whether the first server has just told its cameras. */
-    #fresh = false;
-    /** Whether nothing has been asked for yet. */
-    #isFirst = true;
-    #timer;
-    #idle;
-
-    /** The servers' addresses, one for each place. The wall's own is empty where nothing else is said. */
+    /** The servers' addresses. The wall's own is empty where nothing else is said. */
     get servers() {
       const named = (this.getAttribute("src") ?? "").split(/\s+/).filter(Boolean);
-      const places = new Map();
-      for (const src of [...(named.length ? named : [""]), ...this.arrangement.servers])
-        if (!places.has(placeOf(src))) places.set(placeOf(src), src);
-      return [...places.values()];
-    }
-
-    /** What the page has asked for already, and how the wall was arranged before. */
-    async #recall() {
-      const { first, kept } = this;
-      this.first = this.kept = null;
-      const known = this.#reread(kept);
-      let late = false;
-      known.then((isOther) => late && isOther && this.#running && this.#follow());
-      await Promise.race([known, new Promise((then) => setTimeout(then, PATIENCE))]);
-      late = true;
-      try {
-        if (first) this.#told.set(this.servers[0], checked(first));
-        this.#fresh = !!first;
-      } catch {}
-    }
-
-    /** Asks the server how it is arranged: it may have been arranged elsewhere. Whether it is another arrangement. */
-    async #reread(asked) {
-      // What is changed here counts until it is kept.
-      if (!this.hasAttribute("linked") || this.#keeper === "browser" || this.#sending || this.#unkept) return false;
-      const changes = this.#changes;
-      try {
-        const kept = await keptByServer(asked);
-        return changes === this.#changes && this.#take(kept);
-      } catch ({ message }) {
-        // Who keeps it is not known, so that nobody does.
-        if (this.#unread !== message) this.#fail(message);
-        this.#unread = message;
-        return false;
-      }
-    }
-
-    /** Arranges it as it was kept. Whether that is otherwise than now. */
-    #take({ status, said }) {
-      this.#keeper = status === 204 ? "browser" : "server";
-      this.#unread = "";
-      try {
-        if (status === 204) said = JSON.parse(localStorage.getItem(KEPT));
-        // What is kept for a key is for nobody else at this browser.
-        else localStorage.removeItem(KEPT);
-      } catch {}
-      const before = JSON.stringify(this.arrangement);
-      for (const name of Object.keys(this.arrangement)) {
-        const list = said?.[name];
-        this.arrangement[name] = Array.isArray(list) ? list.filter((entry) => typeof entry === "string") : [];
-      }
-      return JSON.stringify(this.arrangement) !== before;
-    }
-
-    /** Arranges it otherwise from now on. Rejected where that cannot be kept. */
-    change(arrangement) {
-      Object.assign(this.arrangement, arrangement);
-      this.#changes += 1;
-      this.#fresh = false;
-      // One request at a time, so that the newest is kept last.
-      this.#sending ??= this.#send().finally(() => (this.#sending = null));
-      this.#follow();
-      return this.#sending;
-    }
-
-    async #send() {
-      // After all changes that are made together.
-      await null;
-      if (!this.#keeper) throw new Error(this.#unread);
-      if (this.#keeper === "browser") return localStorage.setItem(KEPT, JSON.stringify(this.arrangement));
-      this.#unkept = true;
-      for (let changes = null; changes !== this.#changes; ) {
-        changes = this.#changes;
-        const answer = await fetch("api/v1/wall" + location.search, { method: "PUT", body: JSON.stringify(this.arrangement) });
-        if (answer.status === 429) {
-          changes = null;
-          await new Promise((later) => setTimeout(later, 1000 * (parseInt(answer.headers.get("retry-after")) || 5)));
-        } else if (!answer.ok) throw new Error((await answer.text()).trim());
-      }
-      this.#unkept = false;
+      return [...(named.length ? named : [""]), ...this.arrangement.servers];
     }
 
     get cameras() { return this.#tiles.map(({ camera }) => camera); }
     /** The camera that is shown in full, or null. */
     get opened() { return this.#open?.camera ?? null; }
 
-    #follow() {
-      const servers = this.servers;
-      for (const src of this.#told.keys()) if (!servers.includes(src)) this.#told.delete(src);
+    /** Arranges it otherwise from now on. Rejected where that cannot be kept. */
+    change(lists) {
+      const kept = this.arrangement.change(lists);
+      this.#follow();
+      return kept;
+    }
+
+    /** Has the servers that are wanted, one for each place. Of the first one it may be known which cameras it has. */
+    #follow(first) {
+      const wanted = new Map();
+      for (const src of this.servers) {
+        const place = placeOf(src);
+        if (wanted.has(place)) continue;
+        const known = this.#servers.get(place);
+        // Of another one, its tiles say it.
+        const refuse = () => place === this.#servers.keys().next().value && this.#fail("a key is needed");
+        const server = known?.src === src ? known : new Server(src, () => this.#arrange(), refuse);
+        wanted.set(place, server);
+        if (server === known) continue;
+        known?.end();
+        if (first && wanted.size === 1 && server.take(first)) server.later();
+        else server.ask();
+      }
+      for (const [place, server] of this.#servers) if (!wanted.has(place)) server.end();
+      this.#servers = wanted;
       for (const tile of this.#tiles) this.#share(tile);
       this.#arrange();
-      this.#look();
-    }
-
-    /** Asks each server for its cameras, now and from time to time. */
-    async #look() {
-      clearTimeout(this.#timer);
-      const running = this.#running;
-      if (!running) return;
-      const servers = this.#fresh ? this.servers.slice(1) : this.servers;
-      const isFirst = this.#isFirst;
-      this.#fresh = this.#isFirst = false;
-      if (!document.hidden) {
-        const [isOther] = await Promise.allSettled([!isFirst && this.#reread(), ...servers.map((src) => this.#ask(src))]);
-        if (this.#running === running && isOther.value) this.#follow();
-      }
-      if (this.#running !== running) return;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#look(), LOOK);
-    }
-
-    async #ask(src) {
-      try {
-        const signal = AbortSignal.timeout?.(LOOK * 2);
-        const answer = await fetch(listAddress(src), { cache: "no-store", signal });
-        if (answer.status === 401) this.#fail("a key is needed");
-        if (!answer.ok) throw answer;
-        const text = await textOf(answer);
-        this.#odd.add(src);
-        this.#told.set(src, checked(JSON.parse(text)?.cameras));
-        this.#odd.delete(src);
-      } catch (error) {
-        if (error instanceof RangeError) this.#odd.add(src);
-        // Its tiles say why.
-        this.#missed.add(src);
-      }
-      if (this.#running && this.servers.includes(src)) this.#arrange();
     }
 
     /** Has the tiles that are wanted, and keeps those that are there. */
     #arrange() {
-      const wanted = this.servers.flatMap((src) => {
-        const place = placeOf(src);
+      const servers = [...this.#servers.values()];
+      const wanted = servers.flatMap(({ src, place, cameras, isMissed, isOdd }) => {
         // Where a server does not tell, its first camera stands for all, and says why.
-        const cameras = this.#told.get(src) ?? (this.#missed.has(src) ? [{ id: null }] : []);
-        return cameras.map((camera) => ({ src, camera, key: [place, camera.id].filter(Boolean).join(" ") }));
+        const told = cameras ?? (isMissed ? [{ id: null }] : []);
+        const host = place === servers[0].place ? "" : place;
+        return told.map((camera) => ({ src, camera, host, isOdd, key: [place, camera.id].filter(Boolean).join(" ") }));
       });
       const { order, hidden } = this.arrangement;
-      const place = ({ key }) => (order.includes(key) ? order.indexOf(key) : order.length);
-      wanted.sort((one, other) => place(one) - place(other));
+      const rank = ({ key }) => (order.includes(key) ? order.indexOf(key) : order.length);
+      wanted.sort((one, other) => rank(one) - rank(other));
       this.known = wanted.map(({ camera, key }) => ({ key, name: camera.name || key, hidden: hidden.includes(key) }));
-      const tiles = wanted.filter(({ key }) => !hidden.includes(key)).map(({ src, camera, key }) => {
+      const tiles = wanted.filter(({ key }) => !hidden.includes(key)).map(({ src, camera, host, isOdd, key }) => {
         const known = this.#tiles.find((tile) => tile.key === key && tile.src === src);
-        const tile = known ?? new Tile(this, key, src, camera.id);
+        const tile = known ?? new Tile({ key, src, id: camera.id, host }, put, () => this.hasAttribute("kiosk"), (tile) => this.#told(tile));
         if (!known) this.#share(tile);
-        tile.aspect = camera.aspect ?? 0;
-        tile.name = camera.name ?? "";
-        tile.isOdd = this.#odd.has(src);
-        return tile;
+        return Object.assign(tile, { aspect: camera.aspect ?? 0, listed: camera.name ?? "", isOdd });
       });
       this.#show(tiles);
-      this.empty.hidden = !!tiles.length || !this.#told.size;
+      this.empty.hidden = !!tiles.length || !servers.some(({ cameras }) => cameras);
       const nothing = words("No camera is there. Cameras that are added to the server appear here.");
       if (!this.empty.hidden) put(this.empty, "", wanted.length ? words("All cameras are hidden.") : nothing);
     }
@@ -468,50 +260,23 @@ async function define() {
     }
 
     #show(tiles) {
-      for (const tile of this.#tiles)
-        if (!tiles.includes(tile)) {
-          tile.box.remove();
-          clearTimeout(tile.again);
-        }
+      for (const tile of this.#tiles) if (!tiles.includes(tile)) tile.end();
       const grid = this.#grid;
-      // One that stands where it should is left alone: moved, it would connect anew.
+      // One that stands where it should is left alone: it would connect anew.
       tiles.forEach((tile, at) => {
         if (grid.children[at] !== tile.box) grid.insertBefore(tile.box, grid.children[at] ?? null);
       });
       this.#tiles = tiles;
-      tiles.forEach((tile) => this.describe(tile));
+      for (const tile of tiles) tile.describe();
       if (this.#open && !tiles.includes(this.#open)) this.open(null, "replaceState");
       this.#mark();
       this.#followAddress();
       this.#lay();
     }
 
-    /** Says what a tile shows. */
-    describe(tile) {
-      const name = tile.camera.name || tile.name || tile.id || placeOf(tile.src);
-      const state = tile.camera.state || "connecting";
-      tile.box.dataset.state = state;
-      put(tile.label, "", name, true);
-      const live = tile.isOdd ? words("Its server tells no list of cameras") : "";
-      put(tile.state, "", state === "live" ? live : STATES[state]);
-      put(tile.button, "aria-label", words("{camera}, {text}", name, STATES[state]));
+    /** A tile's camera says something new. */
+    #told(tile) {
       if (tile === this.#open) this.#entitle();
-      this.#startAgain(tile, state === "failed" && this.hasAttribute("kiosk"));
-    }
-
-    /** Where nobody does it, a camera that has failed is started again: by one timer, and less often the more often it fails. */
-    #startAgain(tile, isWanted) {
-      if (!isWanted) {
-        clearTimeout(tile.again);
-        tile.again = null;
-      }
-      if (!isWanted || tile.again) return;
-      tile.wait = performance.now() - tile.began > CALM ? AGAIN : Math.min(2 * tile.wait, RARELY);
-      tile.again = setTimeout(() => {
-        tile.again = null;
-        tile.began = performance.now();
-        tile.camera.restart().catch(() => {});
-      }, tile.wait);
     }
 
     #entitle() {
@@ -524,7 +289,7 @@ async function define() {
       if (!count) return;
       const shapes = this.#tiles.map(({ aspect }) => aspect || 16 / 9).sort((one, other) => one - other);
       const aspect = shapes[count >> 1];
-      const { columns, width } = layout(count, this.clientWidth, this.clientHeight, aspect, 4);
+      const { columns, width } = layout(count, this.clientWidth, this.clientHeight, aspect, GAP);
       style.setProperty("--columns", columns);
       style.setProperty("--width", `${width}px`);
       style.setProperty("--aspect", aspect);
@@ -650,11 +415,12 @@ async function define() {
       };
       const timer = setInterval(move, MOVE);
       signal.addEventListener("abort", () => clearInterval(timer));
-      const stayOn = () => {
-        if (this.hasAttribute("kiosk") && !document.hidden) navigator.wakeLock?.request("screen").catch(() => {});
-      };
-      document.addEventListener("visibilitychange", stayOn, { signal });
-      stayOn();
+      document.addEventListener("visibilitychange", () => this.#stayOn(), { signal });
+      this.#stayOn();
+    }
+
+    #stayOn() {
+      if (this.hasAttribute("kiosk") && !document.hidden) navigator.wakeLock?.request("screen").catch(() => {});
     }
   }
   customElements.define("pi-wall", PiWall);

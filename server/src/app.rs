@@ -3,7 +3,7 @@
 use crate::access::{Access, Code, Store, follow_interfaces};
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config, Loaded, Reload};
-use crate::front::{self, Configuration, Crowd, Listener, Tls, Walls};
+use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
 use crate::kept::Kept;
 use crate::lan::{self, Offer};
 use crate::push;
@@ -68,6 +68,7 @@ impl App {
             proxies: config.proxies.as_slice().into(),
             via,
             configuration: Configuration::default(),
+            nearby: Nearby::default(),
             walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),
@@ -88,6 +89,7 @@ impl App {
             kept,
             state,
         };
+        app.state.nearby.leave_out(app.urls());
         if let Some(store) = &config.keys {
             store.note_addresses(&app.urls());
         }

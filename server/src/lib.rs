@@ -13,6 +13,7 @@ mod state_dir;
 pub mod stdout;
 pub mod util;
 pub(crate) mod via;
+mod walls;
 
 pub(crate) mod camera;
 pub(crate) mod encode;

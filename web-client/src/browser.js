@@ -7,21 +7,18 @@ export function asked_camera(url) {
   return /\D/.test(camera ?? "") ? camera : undefined;
 }
 
-/** The WebSocket's schemes for an address with these: what comes over https comes over wss. */
-const SCHEMES = { "http:": "ws", "ws:": "ws", "https:": "wss", "wss:": "wss" };
-
-/** The WebSocket's address for an element's `src`, which is relative to the program's script, with what else its query is to
- * say, for a page of that origin. Throws why there is none, for the author of the page. */
-export function socket_url(src, script, camera, ticket, wire, width, page = origin) {
+/** The address of what a server has at that path, for an element's `src`, which is relative to the program's script, for a page of that
+ * origin; with the key in its query. Throws why there is none, for the author of the page. */
+export function address(src, script, path, page = origin) {
   let url = {};
   try {
     url = new URL(src ?? ".", script);
   } catch {}
-  const { hostname, pathname, searchParams: query } = url;
-  const scheme = SCHEMES[url.protocol];
-  if (!scheme) throw "src is not an address: it begins with http:// or https://";
-  // Browsers open it for no page that came over https, but where it is on their own machine.
-  if (scheme === "ws" && page.startsWith("https:") && !/^((.*\.)?localhost|127\.[\d.]+|\[::1\])$/.test(hostname))
+  const { hostname, searchParams: query } = url;
+  const [, , secure] = /^(http|ws)(s?):$/.exec(url.protocol) ?? [];
+  if (secure == null) throw "src is not an address: it begins with http:// or https://";
+  // Browsers ask it for no page that came over https, but where it is on their own machine.
+  if (!secure && page.startsWith("https:") && !/^((.*\.)?localhost|127\.[\d.]+|\[::1\])$/.test(hostname))
     throw "this page came over https and the camera's address is http: start pistreamer with --tls, or open the page over http";
   // ?key= takes no user name.
   if (!["", "camera"].includes(url.username)) throw 'src has another user than camera: give a key as src="…?key=KEY"';
@@ -31,10 +28,19 @@ export function socket_url(src, script, camera, ticket, wire, width, page = orig
     key = decodeURIComponent(key ?? "");
   } catch {}
   if (key && !query.has("key")) query.set("key", key);
-  for (const [name, value] of Object.entries({ camera, ticket, wire, width })) if (value != null) query.set(name, value);
+  url.protocol = "http" + secure;
+  url.username = url.password = url.hash = "";
   // What is beside the stream names no folder above it.
-  const path = pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "");
-  return `${scheme}://${url.host}${path}/ws${String(query) && "?" + query}`;
+  url.pathname = url.pathname.replace(/\/(ws|embed|stream|snapshot|webcam|[^/]*\.[^/]*)?$/, "") + path;
+  return url;
+}
+
+/** The WebSocket's address for an element's `src`, with what else its query is to say. */
+export function socket_url(src, script, camera, ticket, wire, width, page) {
+  const url = address(src, script, "/ws", page);
+  for (const [name, value] of Object.entries({ camera, ticket, wire, width })) if (value != null) url.searchParams.set(name, value);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
 }
 
 /** What is done a few at a time, by all elements together: connecting, of which Chromium has further ones wait, the more there are

@@ -1,6 +1,6 @@
 // The class of <pi-camera>: what of a custom element has to be JavaScript. What it does in a document is the view's work.
 
-import { put, speak } from "./browser.js";
+import { address, put, speak } from "./browser.js";
 import { program as current } from "./failure.js";
 
 // Frameworks write `false` where they should omit the attribute.
@@ -29,8 +29,8 @@ export function define_element(name, observed, make, script, version) {
 
   class PiCamera extends HTMLElement {
     static observedAttributes = [...observed, "lang"];
-    /** What says texts, for <pi-wall>. */
-    static texts = { put, speak };
+    /** What says texts and finds servers, for <pi-wall> too. */
+    static texts = { address, put, speak };
     /** The running view, while the element is in a document. */
     #view = null;
     #paused = false;
@@ -145,7 +145,7 @@ export function define_element(name, observed, make, script, version) {
       const { plainStream } = await import(new URL("plain.js", program.script).href);
       // It may run again by now.
       if (failure !== this.#failure || !this.isConnected) return;
-      Object.assign(failure, plainStream(this, program.script, failure.report, () => this.restart(), put, speak));
+      Object.assign(failure, plainStream(this, program.script, failure.report, () => this.restart(), PiCamera.texts));
     }
 
     /** After the program has failed: runs it anew. Rejected where it cannot be loaded, or fails at once. */

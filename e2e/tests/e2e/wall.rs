@@ -702,10 +702,26 @@ async fn another_servers_cameras_are_added_by_its_link_and_go_alone() -> Result<
         .await?;
     page.eval_clicked(&add(&link)).await?;
     wait_live(&page, 7).await?;
+    // It says whose it is.
+    let host = far.server.url();
+    let host = host.trim_start_matches("http://").trim_end_matches('/');
+    assert_eq!(
+        page.eval("tiles().map(tile => tile.querySelector('.host').textContent).join()")
+            .await?,
+        format!(",,,,,,{host}")
+    );
+    assert_eq!(
+        page.eval("tiles().at(-1).querySelector('button').ariaLabel")
+            .await?,
+        format!("Test pattern ({host}), Live")
+    );
     // Two behind one host are two.
     assert_eq!(
-        page.eval("['http://house/front/#key=k', 'http://house/yard/embed'].map(wall.constructor.placeOf).join()")
-            .await?,
+        page.eval(
+            "import('./wall/servers.js').then(({placeOf}) =>
+                ['http://house/front/#key=k', 'http://house/yard/embed'].map(placeOf).join())"
+        )
+        .await?,
         "house/front,house/yard"
     );
     drop(far);
@@ -714,6 +730,149 @@ async fn another_servers_cameras_are_added_by_its_link_and_go_alone() -> Result<
     page.wait_for("cameras()[0].seq > before + 5").await?;
     page.eval_clicked("part('#remove-0').click()").await?;
     wait_live(&page, 6).await
+}
+
+#[tokio::test]
+async fn servers_of_the_local_network_are_offered_and_added_by_a_press() -> Result<()> {
+    // One camera: a wall because the address says so.
+    let server = Server::start(&PATTERN)?;
+    let origin = server.url().trim_end_matches('/').to_owned();
+    let far = Server::start(&[&PATTERN[..], &["--allow-origin", &origin]].concat())?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &format!("{}?wall", server.url())).await?;
+    wait_live(&page, 1).await?;
+    // A test's machine may be on no network.
+    let (own, url) = (server.url(), far.url());
+    page.eval(&format!(
+        "const real = window.fetch;
+        const found = ['{own}', '{url}'].map(url => ({{url, server: 'pistreamer on far', name: 'Far'}}));
+        window.fetch = (address, options) => String(address).startsWith('api/v1/servers')
+            ? Promise.resolve(Response.json({{servers: found}}))
+            : real(address, options);
+        0"
+    ))
+    .await?;
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("!!part('#add-0')").await?;
+    let offered = page
+        .eval("[part('#add-0').ariaLabel, part('#add-0').parentNode.textContent, !!part('#add-1')]")
+        .await?;
+    let place = url.trim_start_matches("http://").trim_end_matches('/');
+    assert_eq!(
+        offered,
+        json!([
+            format!("Add {place}"),
+            format!("{place}, pistreamer on far, Far+"),
+            false
+        ])
+    );
+    page.screenshot("wall-offered").await?;
+    page.eval_clicked("part('#add-0').click()").await?;
+    wait_live(&page, 2).await?;
+    page.wait_for("!part('#add-0') && !!part('#remove-0')")
+        .await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_keeps_no_other_from_being_asked() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    page.eval(
+        "window.asked = 0;
+        const real = window.fetch;
+        window.fetch = (address, options) => {
+            const {pathname, hostname} = new URL(address, location);
+            if (hostname === 'far.invalid') return new Promise(() => {});
+            asked += pathname === '/api/v1/cameras';
+            return real(address, options);
+        };
+        wall.change({servers: ['http://far.invalid/']});
+        0",
+    )
+    .await?;
+    page.wait_for("asked >= 3").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_ends_leads_to_the_page_to_sign_in() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    std::fs::write(&file, pattern("door", "Door") + &pattern("yard", "Yard"))?;
+    let locked = Locked::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &locked.link()?).await?;
+    wait_live(&page, 2).await?;
+    locked.run_key(&["rotate"])?;
+    page.wait_for("!document.querySelector('pi-wall') && !!document.querySelector('form input')")
+        .await
+        .map(drop)
+}
+
+#[tokio::test]
+async fn failed_tiles_are_shown_by_few_streams_and_start_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let origin = server.url().trim_end_matches('/').to_owned();
+    let far = Server::start(&[&PATTERN[..], &["--allow-origin", &origin]].concat())?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    page.eval(&format!("wall.change({{servers: ['{}']}})", far.url()))
+        .await?;
+    wait_live(&page, 7).await?;
+    page.eval(
+        "window.real = ShadowRoot.prototype.getElementById;
+        ShadowRoot.prototype.getElementById = () => null;
+        cameras()[0].controls = false; 0",
+    )
+    .await?;
+    page.wait_for("cameras().every(({state}) => state === 'failed')")
+        .await?;
+    page.wait_for(
+        "cameras().every(({shadowRoot}) => shadowRoot.querySelector('#plain')?.naturalWidth > 0)",
+    )
+    .await?;
+    let streams = "cameras().filter(({shadowRoot}) => shadowRoot.querySelector('#plain').src.includes('stream.mjpg')).length";
+    assert_eq!(page.eval(streams).await?, 3);
+    page.eval(
+        "ShadowRoot.prototype.getElementById = real;
+        cameras()[0].controls = true;
+        Promise.all(cameras().map(camera => camera.restart()))",
+    )
+    .await?;
+    wait_live(&page, 7).await
+}
+
+#[tokio::test]
+async fn another_page_loads_what_a_wall_needs_where_it_has_one() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let server = Server::start(&[&PATTERN[..], &["--allow-origin", &site.origin()]].concat())?;
+    let url = server.url();
+    let page = site.serve(&format!(
+        "<!doctype html><script type=module src='{url}embed.js'></script><pi-camera src='{url}'></pi-camera>"
+    ));
+    let browser = Browser::start().await?;
+    let page = browser.open(&page).await?;
+    page.wait_state("live").await?;
+    let loaded =
+        "performance.getEntriesByType('resource').some(({name}) => name.includes('wall.js'))";
+    ensure!(page.eval(loaded).await? == false);
+    page.eval(&format!(
+        "const wall = document.createElement('pi-wall');
+        wall.setAttribute('src', '{url}');
+        wall.style.cssText = 'width: 640px; height: 360px';
+        document.body.append(wall);
+        0"
+    ))
+    .await?;
+    page.wait_for("!!document.querySelector('pi-wall').shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    wait_live(&page, 1).await
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use super::role::Role;
 use crate::state_dir;
 use crate::util::clock;
 use crate::util::file_watch::Version;
+use crate::walls;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
@@ -295,6 +296,10 @@ impl Store {
         };
         change(&mut keys);
         self.write(FILE, &keys).map_err(unwritable)?;
+        let is_there = |name: &str| keys.keys.iter().any(|entry| entry.name.as_str() == name);
+        if let Err(error) = walls::forget(&self.at, is_there) {
+            tracing::warn!(%error, "how a key that is gone had arranged the wall of cameras cannot be taken out of walls.json");
+        }
         drop(lock);
         Ok(keys)
     }

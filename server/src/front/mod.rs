@@ -21,6 +21,7 @@ mod live;
 mod login;
 mod login_page;
 mod metrics;
+mod nearby;
 mod origin;
 mod peer;
 mod place;
@@ -40,6 +41,7 @@ pub(crate) use cipher::has_fast_aes;
 pub(crate) use configuration::Configuration;
 pub(crate) use crowd::{Crowd, Limits};
 pub(crate) use listen::{Listener, serve, urls};
+pub(crate) use nearby::Nearby;
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
@@ -93,6 +95,8 @@ pub(crate) struct State {
     pub configuration: Configuration,
     /// How walls of cameras are arranged.
     pub walls: Walls,
+    /// Other servers of the local network.
+    pub nearby: Nearby,
     /// When the server started.
     pub started: Instant,
     /// Every connection and session, which the end of the server waits for.

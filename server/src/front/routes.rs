@@ -5,7 +5,8 @@
 use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, api, assets, controls, ingest, live, login, login_page, metrics, sessions, upgrade, wall,
+    State, api, assets, controls, ingest, live, login, login_page, metrics, nearby, sessions,
+    upgrade, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -14,7 +15,7 @@ use axum::routing::{delete, get, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 35] = {
+pub(super) static ROUTES: [Route; 36] = {
     use Method::{Delete, Get, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -48,6 +49,7 @@ pub(super) static ROUTES: [Route; 35] = {
         route(Delete, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || delete(controls::remove_preset)),
         route(Get, "/api/v1/wall", VIEW, Words, || get(wall::get)),
         route(Put, "/api/v1/wall", VIEW, Words, || put(wall::put)),
+        route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),
         route(Get, "/ingest", PUBLISH, Words, || get(ingest::upgrade)),

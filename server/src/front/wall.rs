@@ -1,18 +1,18 @@
 //! `/api/v1/wall`: how the wall of cameras is arranged, kept for each key.
 //!
-//! Which cameras there are belongs to [`super::api`], and showing them to the viewer.
+//! The file in which it is kept belongs to [`crate::walls`], which cameras there are to [`super::api`], and showing them to the
+//! viewer.
 
 use super::admit::Admitted;
 use super::peer::Secure;
 use super::{State, origin, refusal};
-use crate::state_dir;
 use crate::util::token_bucket::TokenBucket;
+use crate::walls::{self, Wall};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{self, Extension};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::io;
@@ -21,10 +21,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The file in the state directory.
-const FILE: &str = "walls.json";
-/// Keys whose arrangements are kept. Beyond that, the one that was changed longest ago goes.
-const MOST_KEYS: usize = 64;
 /// Entries of each list, and characters of each entry.
 const MOST: usize = 128;
 const LONGEST: usize = 300;
@@ -32,25 +28,6 @@ const LONGEST: usize = 300;
 const CHANGES: (Duration, u32) = (Duration::from_secs(2), 20);
 /// The same for all keys together.
 const ALL_CHANGES: (Duration, u32) = (Duration::from_millis(500), 100);
-
-/// An arrangement.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Wall {
-    /// Cameras that come first, in this order.
-    order: Vec<String>,
-    /// Cameras that are not shown.
-    hidden: Vec<String>,
-    /// Addresses of other servers whose cameras are shown, too.
-    servers: Vec<String>,
-}
-
-/// The arrangement of one key.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    key: String,
-    wall: Wall,
-}
 
 /// Where arrangements are kept.
 #[derive(Clone, Debug)]
@@ -122,10 +99,9 @@ impl Walls {
 
     async fn of(&self, key: String) -> io::Result<Wall> {
         let inner = Arc::clone(&self.0);
-        on_disk(move || {
-            let kept = inner.read()?;
-            let kept = kept.into_iter().find(|kept| kept.key == key);
-            Ok(kept.map(|kept| kept.wall).unwrap_or_default())
+        on_disk(move || match &inner.directory {
+            Some(directory) => walls::of(directory, &key),
+            None => Ok(Wall::default()),
         })
         .await
     }
@@ -135,7 +111,10 @@ impl Walls {
         self.0.take(&key).map_err(Unkept::TooMany)?;
         let written = on_disk(move || {
             let _one = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            inner.write(key, wall)
+            match &inner.directory {
+                Some(directory) => walls::keep(directory, key, wall),
+                None => Ok(()),
+            }
         });
         written.await.map_err(Unkept::Disk)
     }
@@ -146,38 +125,6 @@ impl Inner {
         let changes = self.changes.lock();
         let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
         changes.take(key, Instant::now())
-    }
-
-    /// Those that were changed longest ago come first.
-    fn read(&self) -> io::Result<Vec<Kept>> {
-        let Some(directory) = &self.directory else {
-            return Ok(Vec::new());
-        };
-        match state_dir::read(&directory.join(FILE)) {
-            // What cannot be read is no loss that anything has to wait for.
-            Ok(text) => Ok(serde_json::from_str(&text).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn write(&self, key: String, wall: Wall) -> io::Result<()> {
-        let Some(directory) = &self.directory else {
-            return Ok(());
-        };
-        let _lock = state_dir::lock(directory)?;
-        let mut kept = self.read()?;
-        let before = kept.iter().find(|kept| kept.key == key);
-        if before.map_or(wall == Wall::default(), |kept| kept.wall == wall) {
-            return Ok(());
-        }
-        kept.retain(|kept| kept.key != key);
-        if wall != Wall::default() {
-            kept.push(Kept { key, wall });
-        }
-        let first = kept.len().saturating_sub(MOST_KEYS);
-        let text = serde_json::to_vec(&kept[first..]).map_err(io::Error::other)?;
-        state_dir::replace(directory, FILE, &text)
     }
 }
 

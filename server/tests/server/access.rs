@@ -66,6 +66,12 @@ impl Locked {
         key.as_str().into()
     }
 
+    pub(crate) fn remove(&self, name: &str) {
+        self.store
+            .change(|keys| keys.keys.retain(|entry| entry.name.as_str() != name))
+            .unwrap();
+    }
+
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
         let bytes = self.server.request(method, path, headers).await;
         let text = String::from_utf8_lossy(&bytes).into_owned();

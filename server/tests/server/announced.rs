@@ -167,6 +167,40 @@ fn two_servers_find_each_other_and_not_one_that_its_own_machine_alone_reaches() 
 }
 
 #[test]
+fn a_server_tells_its_pages_of_the_others_on_the_network() {
+    let Some([one, other]) = Machine::two() else {
+        return;
+    };
+    let (_one, log) = one.serve(None, &["--listen", "10.77.0.1:8000"]);
+    until(&log, "announced on the local network, as pistreamer-");
+    let (_other, log) = other.serve(None, &["--listen", "10.77.0.2:8001"]);
+    until(&log, "announced on the local network, as pistreamer-");
+    for (machine, own, url) in [
+        (&one, "http://10.77.0.1:8000", "http://10.77.0.2:8001/"),
+        (&other, "http://10.77.0.2:8001", "http://10.77.0.1:8000/"),
+    ] {
+        let asked = Instant::now();
+        loop {
+            let mut curl = machine.command("curl");
+            let output = curl
+                .args(["-s", &format!("{own}/api/v1/servers")])
+                .output()
+                .unwrap();
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let urls: Vec<_> = answer["servers"].as_array().unwrap().iter().collect();
+            // Not of itself.
+            if urls.len() == 1 {
+                assert_eq!(urls[0]["url"], url, "{answer}");
+                assert_eq!(urls[0]["name"], "Test pattern", "{answer}");
+                break;
+            }
+            assert!(urls.is_empty(), "{answer}");
+            assert!(asked.elapsed() < PATIENCE, "{answer}");
+        }
+    }
+}
+
+#[test]
 fn a_port_that_another_program_has_keeps_a_server_from_nothing_but_being_announced() {
     let Some([machine, _other]) = Machine::two() else {
         return;

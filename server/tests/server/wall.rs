@@ -46,6 +46,29 @@ async fn each_key_has_an_arrangement_of_its_own_that_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_key_has_arranged_goes_with_it() {
+    let locked = Locked::start();
+    let (owner, guest) = (locked.key(), locked.add("guest", Role::View));
+    let known = |key: &str| format!("Authorization: Bearer {key}\r\n");
+    locked.until("/api/v1/wall", &known(&guest), 200).await;
+    let wall = json!({"order": ["a"], "hidden": [], "servers": ["http://far:8000/#key=k"]});
+    for key in [&owner, &guest] {
+        let answer = put(&locked, key, "", &wall.to_string()).await;
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+    locked.remove("guest");
+    let file = std::fs::read_to_string(locked.state().join("walls.json")).unwrap();
+    assert!(!file.contains("guest") && file.contains("owner"), "{file}");
+    // Another person's key.
+    let other = locked.add("guest", Role::View);
+    locked.until("/api/v1/wall", &known(&other), 200).await;
+    let none = json!({"order": [], "hidden": [], "servers": []});
+    assert_eq!(get(&locked, &other).await, none);
+    assert_eq!(get(&locked, &owner).await, wall);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_arrangement_or_comes_from_elsewhere_is_refused() {
     let locked = Locked::start();
     let owner = locked.key();

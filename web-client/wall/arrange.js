@@ -2,29 +2,21 @@
 //
 // Loaded by wall.js when it is first wanted.
 
-/** Marks a text that is said in the element's language. Values take the places of what is in braces. */
-const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
-
-const make = (name, properties, ...children) => {
-  const node = Object.assign(document.createElement(name), properties);
-  node.append(...children);
-  return node;
-};
+import { placeOf } from "./servers.js";
+import { api, make, words } from "./words.js";
 
 /** Opens the panel of that wall. */
 export default function arrange(wall, put, speak) {
   const root = wall.shadowRoot.getElementById("root");
   const said = (node, text, own) => (put(node, "", text, own), node);
   const wordy = (name, text, properties = {}) => said(make(name, properties), text);
-  // A link has a key in it: people see its host and folder.
-  const { placeOf } = wall.constructor;
   const iconic = (id, what, label, sign, onclick, disabled = false) => {
     const button = make("button", { type: "button", id, onclick, disabled, textContent: sign, translate: false });
     button.dataset.what = what;
     put(button, "aria-label", label);
     return button;
   };
-  const [list, servers, problem] = [make("ol", {}), make("ul", {}), make("p", { className: "problem" })];
+  const [list, servers, nearby, problem] = [make("ol", {}), make("ul", {}), make("ul", {}), make("p", { className: "problem" })];
   problem.setAttribute("role", "alert");
   const input = make("input", { type: "url", required: true, autocomplete: "off", placeholder: "http://192.168.1.20:8000/#key=…" });
   put(input, "aria-label", words("Link of the server"));
@@ -36,6 +28,7 @@ export default function arrange(wall, put, speak) {
     list,
     wordy("h3", words("Cameras of other servers")),
     servers,
+    nearby,
     form,
     problem,
     make("form", { method: "dialog" }, wordy("button", words("Close"))),
@@ -52,11 +45,13 @@ export default function arrange(wall, put, speak) {
     order.splice(at + by, 0, ...order.splice(at, 1));
     change({ order });
   };
+  /** Servers of the local network, as the own one finds them for its owner. */
+  let found = [];
   /** What is drawn. */
   let drawn = "";
   const draw = () => {
     const { known, arrangement } = wall;
-    const now = JSON.stringify([known, arrangement.servers]);
+    const now = JSON.stringify([known, arrangement.servers, found]);
     if (now === drawn) return;
     drawn = now;
     const focused = wall.shadowRoot.activeElement;
@@ -77,8 +72,17 @@ export default function arrange(wall, put, speak) {
     servers.replaceChildren(
       ...arrangement.servers.map((src, at) => {
         const remove = () => change({ servers: arrangement.servers.filter((other) => other !== src) });
+        // A link has a key in it: people see its host and folder.
         const name = placeOf(src);
         return make("li", {}, said(make("span", { translate: false }), name, true), iconic(`remove-${at}`, `remove ${name}`, words("Remove {server}", name), "\u00d7", remove));
+      }),
+    );
+    const places = wall.servers.map(placeOf);
+    nearby.replaceChildren(
+      ...found.filter(({ url }) => !places.includes(placeOf(url))).map(({ url, server, name }, at) => {
+        const add = () => change({ servers: [...arrangement.servers, url] });
+        const shown = said(make("span", { translate: false }), [placeOf(url), server, name].filter(Boolean).join(", "), true);
+        return make("li", {}, shown, iconic(`add-${at}`, `add ${url}`, words("Add {server}", placeOf(url)), "+", add));
       }),
     );
     // In the language of the others.
@@ -101,6 +105,13 @@ export default function arrange(wall, put, speak) {
   dialog.onclose = () => dialog.remove();
   // Cameras come and go meanwhile.
   const timer = setInterval(() => (dialog.isConnected ? draw() : clearInterval(timer)), 1000);
+  fetch(api("servers"))
+    .then((answer) => (answer.ok ? answer.json() : { servers: [] }))
+    .then(({ servers }) => {
+      found = servers.filter(({ url }) => new URL(url).host !== location.host);
+      draw();
+    })
+    .catch(() => {});
   root.append(dialog);
   draw();
   dialog.showModal();

@@ -1,0 +1,92 @@
+//! How walls of cameras are arranged: a file of the state directory, with an arrangement for each key.
+//!
+//! Asking for one and changing it belongs to [`crate::front`]. What a key has arranged goes with it: [`crate::access`] calls
+//! [`forget`].
+
+use crate::state_dir;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+/// The file.
+const FILE: &str = "walls.json";
+/// Keys whose arrangements are kept. Beyond that, the one that was changed longest ago goes.
+const MOST: usize = 64;
+
+/// An arrangement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Wall {
+    /// Cameras that come first, in this order.
+    pub order: Vec<String>,
+    /// Cameras that are not shown.
+    pub hidden: Vec<String>,
+    /// Addresses of other servers whose cameras are shown, too.
+    pub servers: Vec<String>,
+}
+
+/// The arrangement of one key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// Its name.
+    key: String,
+    wall: Wall,
+}
+
+/// What the key of that name has arranged.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub(crate) fn of(directory: &Path, key: &str) -> io::Result<Wall> {
+    let kept = read(directory)?.into_iter().find(|kept| kept.key == key);
+    Ok(kept.map(|kept| kept.wall).unwrap_or_default())
+}
+
+/// Keeps an arrangement in the place of the one before. What is as before is not written.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn keep(directory: &Path, key: String, wall: Wall) -> io::Result<()> {
+    let _lock = state_dir::lock(directory)?;
+    let mut kept = read(directory)?;
+    let before = kept.iter().find(|kept| kept.key == key);
+    if before.map_or(wall == Wall::default(), |kept| kept.wall == wall) {
+        return Ok(());
+    }
+    kept.retain(|kept| kept.key != key);
+    if wall != Wall::default() {
+        kept.push(Kept { key, wall });
+    }
+    write(directory, &kept)
+}
+
+/// Keeps those of keys that are still there: another person's key may have the same name one day. The caller holds the
+/// directory's lock.
+///
+/// # Errors
+/// Where the file cannot be read or written.
+pub(crate) fn forget(directory: &Path, is_there: impl Fn(&str) -> bool) -> io::Result<()> {
+    let mut kept = read(directory)?;
+    let before = kept.len();
+    kept.retain(|kept| is_there(&kept.key));
+    if kept.len() == before {
+        return Ok(());
+    }
+    write(directory, &kept)
+}
+
+/// Those that were changed longest ago come first.
+fn read(directory: &Path) -> io::Result<Vec<Kept>> {
+    match state_dir::read(&directory.join(FILE)) {
+        // What cannot be read is no loss that anything has to wait for.
+        Ok(text) => Ok(serde_json::from_str(&text).unwrap_or_default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn write(directory: &Path, kept: &[Kept]) -> io::Result<()> {
+    let first = kept.len().saturating_sub(MOST);
+    let text = serde_json::to_vec(&kept[first..]).map_err(io::Error::other)?;
+    state_dir::replace(directory, FILE, &text)
+}

@@ -1,0 +1,96 @@
+// How a wall is arranged, and who keeps that: the server for each key, or where it needs none, the browser.
+//
+// The panel to change it is arrange.js.
+
+import { api } from "./words.js";
+
+/** Where the browser keeps it. */
+const KEPT = "pi-wall";
+/** The lists of which it consists. */
+const LISTS = ["order", "hidden", "servers"];
+
+/** How the server keeps it: the status of its answer, and what it keeps. */
+async function keptByServer(asked) {
+  const answer = await (asked ?? fetch(api("wall"), { cache: "no-store" }));
+  if (![200, 204].includes(answer.status)) throw new Error((await answer.text?.())?.trim() || `HTTP ${answer.status ?? 0}`);
+  return { status: answer.status, said: answer.status === 200 ? await answer.json() : null };
+}
+
+/** What a wall's user wants: cameras that come first, those that are not shown, and addresses of other servers. `fail` hears why
+ * the server does not say. */
+export class Arrangement {
+  order = [];
+  hidden = [];
+  servers = [];
+  /** Who keeps it, "server" or "browser"; null while the server has not said. */
+  #keeper = null;
+  /** Why it has not. */
+  #unread = "";
+  /** How often it was changed here, the request that has the server keep it, and whether that failed. */
+  #changes = 0;
+  #sending = null;
+  #unkept = false;
+  #fail;
+
+  constructor(fail) {
+    this.#fail = fail;
+  }
+
+  /** Asks the server, or takes what it was asked for: it may have been arranged elsewhere. Whether it is another arrangement. */
+  async read(asked) {
+    // What is changed here counts until it is kept.
+    if (this.#keeper === "browser" || this.#sending || this.#unkept) return false;
+    const changes = this.#changes;
+    try {
+      const kept = await keptByServer(asked);
+      return changes === this.#changes && this.#take(kept);
+    } catch ({ message }) {
+      // Who keeps it is not known, so that nobody does.
+      if (this.#unread !== message) this.#fail(message);
+      this.#unread = message;
+      return false;
+    }
+  }
+
+  /** Arranges it as it was kept. Whether that is otherwise than now. */
+  #take({ status, said }) {
+    this.#keeper = status === 204 ? "browser" : "server";
+    this.#unread = "";
+    try {
+      if (status === 204) said = JSON.parse(localStorage.getItem(KEPT));
+      // What is kept for a key is for nobody else at this browser.
+      else localStorage.removeItem(KEPT);
+    } catch {}
+    const before = JSON.stringify(this);
+    for (const name of LISTS) {
+      const list = said?.[name];
+      this[name] = Array.isArray(list) ? list.filter((entry) => typeof entry === "string") : [];
+    }
+    return JSON.stringify(this) !== before;
+  }
+
+  /** Has it otherwise from now on. Rejected where that cannot be kept. */
+  change(lists) {
+    Object.assign(this, lists);
+    this.#changes += 1;
+    // One request at a time, so that the newest is kept last.
+    return (this.#sending ??= this.#send().finally(() => (this.#sending = null)));
+  }
+
+  async #send() {
+    // After all changes that are made together.
+    await null;
+    if (!this.#keeper) throw new Error(this.#unread);
+    if (this.#keeper === "browser") return localStorage.setItem(KEPT, JSON.stringify(this));
+    this.#unkept = true;
+    for (let changes = null; changes !== this.#changes; ) {
+      changes = this.#changes;
+      const answer = await fetch(api("wall"), { method: "PUT", body: JSON.stringify(this) });
+      if (answer.status === 429) {
+        changes = null;
+        await new Promise((later) => setTimeout(later, 1000 * (parseInt(answer.headers.get("retry-after")) || 5)));
+      } else if (!answer.ok) throw new Error((await answer.text()).trim());
+    }
+    this.#unkept = false;
+  }
+}
