@@ -2,7 +2,7 @@
 
 use pistreamer_protocol::text;
 use serde::Serialize;
-use simple_dns::rdata::{A, AAAA, PTR, RData, SRV, TXT};
+use simple_dns::rdata::{A, AAAA, NSEC, NsecTypeBitMap, PTR, RData, SRV, TXT};
 use simple_dns::{
     CLASS, CharacterString, Label, Name, Packet, PacketFlag, QCLASS, QTYPE, Question,
     ResourceRecord, TYPE,
@@ -98,6 +98,13 @@ impl<'a> Told<'a> {
             };
             record(under(self.host, "local"), data, true)
         }));
+        // Without these, some systems that ask for an IPv6 address wait until their time is over where there is none.
+        let only = own_names(&records);
+        let only = only.into_iter().map(|(name, types)| {
+            record(name.clone(), RData::NSEC(nothing_but(name, &types)), true)
+        });
+        let only: Vec<_> = only.collect();
+        records.extend(only);
         records
     }
 
@@ -136,14 +143,51 @@ impl<'a> Told<'a> {
                 it.name == record.name && it.rdata == record.rdata && it.ttl >= REMEMBERED / 2
             })
         };
+        let fits = |record: &ResourceRecord<'_>, question: &Question<'_>| {
+            question.qname == record.name
+                && record.match_qclass(question.qclass)
+                && record.match_qtype(question.qtype)
+        };
         let mut asked = records.iter().filter(|record| {
             query.questions.iter().take(MOST_RECORDS).any(|question| {
-                question.qname == record.name
-                    && record.match_qclass(question.qclass)
-                    && record.match_qtype(question.qtype)
+                // That there is nothing but the others is an answer to each question that none of them answers.
+                let of_name = question.qname == record.name && record.match_qclass(question.qclass);
+                fits(record, question)
+                    || (matches!(record.rdata, RData::NSEC(_))
+                        && of_name
+                        && !records.iter().any(|other| fits(other, question)))
             })
         });
         asked.any(|record| !knows(record))
+    }
+}
+
+/// The names that no other machine has, each with the types of its records.
+fn own_names<'a>(records: &[ResourceRecord<'a>]) -> Vec<(Name<'a>, Vec<u16>)> {
+    let mut names: Vec<(Name<'a>, Vec<u16>)> = Vec::new();
+    for record in records.iter().filter(|record| record.cache_flush) {
+        let kind = u16::from(record.rdata.type_code());
+        match names.iter_mut().find(|(name, _)| *name == record.name) {
+            Some((_, types)) => types.push(kind),
+            None => names.push((record.name.clone(), vec![kind])),
+        }
+    }
+    names
+}
+
+/// That a name has records of these types only, all of which are below 256 (RFC 6762 §6.1).
+fn nothing_but<'a>(name: Name<'a>, types: &[u16]) -> NSEC<'a> {
+    let largest = types.iter().copied().max().unwrap_or_default();
+    let mut bitmap = vec![0; usize::from(largest / 8) + 1];
+    for kind in types {
+        bitmap[usize::from(kind / 8)] |= 0x80 >> (kind % 8);
+    }
+    NSEC {
+        next_name: name,
+        type_bit_maps: vec![NsecTypeBitMap {
+            window_block: 0,
+            bitmap: bitmap.into(),
+        }],
     }
 }
 
@@ -354,6 +398,52 @@ mod tests {
         assert!(told.is_asked_for(&query));
         query.questions[0].qname = Name::new_unchecked("_ipp._tcp.local");
         assert!(!told.is_asked_for(&query));
+    }
+
+    #[test]
+    fn one_that_asks_for_an_address_of_a_kind_that_there_is_none_of_is_told_so_at_once() {
+        let (texts, bytes) = (texts(&["id=door"]), search());
+        let told = Told {
+            addresses: &[IpAddr::V4(HERE)],
+            ..told(&texts)
+        };
+        let mut query = query(&bytes).unwrap();
+        query.questions[0].qname = under("pistreamer-1", "local");
+        query.questions[0].qtype = QTYPE::TYPE(TYPE::AAAA);
+        assert!(told.is_asked_for(&query));
+        let answer = told.to_one(&query);
+        let answer = Packet::parse(&answer).unwrap();
+        let types = answer
+            .answers
+            .iter()
+            .filter_map(|record| match &record.rdata {
+                RData::NSEC(only) => Some((record.name.to_string(), only.type_bit_maps.clone())),
+                _ => None,
+            });
+        let types: Vec<_> = types
+            .map(|(name, maps)| {
+                let bits = maps[0].bitmap.iter().enumerate();
+                let bits = bits.flat_map(|(at, byte)| {
+                    (0..8)
+                        .filter_map(move |bit| (byte & (0x80 >> bit) != 0).then_some(8 * at + bit))
+                });
+                (name, bits.collect::<Vec<_>>())
+            })
+            .collect();
+        let (a, txt, srv) = (1, 16, 33);
+        assert_eq!(
+            types.last().unwrap(),
+            &("pistreamer-1.local".into(), vec![a])
+        );
+        assert!(
+            types[..types.len() - 1]
+                .iter()
+                .all(|(_, types)| *types == [txt, srv])
+        );
+        query.answers = told.records();
+        assert!(!told.is_asked_for(&query), "it knows that already");
+        query.questions[0].qname = under("pistreamer-2", "local");
+        assert!(!told.is_asked_for(&query), "another machine's");
     }
 
     #[test]
