@@ -9,17 +9,27 @@ use pistreamer_picture::reel::Found;
 use pistreamer_picture::{HEADROOM, Mended};
 use pistreamer_protocol::message::Cause;
 use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirEntry, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-/// One pass over a directory, as it was when the pass began.
+/// How long a list of names is good for, so that a few pictures at a high rate don't have it made many times a second.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// One pass over a directory, as it was when it was listed.
 pub(super) struct Directory {
-    path: PathBuf,
-    names: std::vec::IntoIter<OsString>,
+    directory: OwnedFd,
+    names: Vec<OsString>,
+    listed: Instant,
+    next: usize,
+    /// Whether names were left out in this pass because they are gone since. Never in the first pass, which fails for them.
+    has_changed: Option<bool>,
 }
 
 impl Directory {
@@ -41,17 +51,48 @@ impl Directory {
             return Err(Cause::DirectoryWithoutJpeg { path }.into());
         }
         names.sort_by(|a, b| natural(a.as_encoded_bytes(), b.as_encoded_bytes()));
+        // The pictures are looked up in it, and not from the root each time.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|error| unreadable(path, &error.into()))?;
         Ok(Self {
-            path: path.to_owned(),
-            names: names.into_iter(),
+            directory,
+            names,
+            listed: Instant::now(),
+            next: 0,
+            has_changed: None,
         })
+    }
+
+    /// Another pass over the same names; `None` where they have to be listed anew.
+    pub(super) fn again(self) -> Option<Self> {
+        let is_good = self.has_changed != Some(true) && self.listed.elapsed() < GOOD_FOR;
+        is_good.then_some(Self {
+            next: 0,
+            has_changed: Some(false),
+            ..self
+        })
+    }
+
+    /// Whether names were gone in this pass.
+    pub(super) fn has_changed(&self) -> bool {
+        self.has_changed == Some(true)
     }
 
     /// The next file's picture, whole or broken.
     pub(super) fn next(&mut self) -> Option<Found> {
-        let name = self.names.next()?;
+        let (name, content) = loop {
+            let name = self.names.get(self.next)?;
+            self.next += 1;
+            let content = read(&self.directory, name);
+            let is_gone = matches!(&content, Err(error) if error.kind() == io::ErrorKind::NotFound);
+            match &mut self.has_changed {
+                Some(changed) if is_gone => *changed = true,
+                _ => break (name, content),
+            }
+        };
         let broken = |reason: String| Found::Broken(format!("{}: {reason}", name.display()));
-        Some(match read(&self.path.join(&name)) {
+        Some(match content {
             Err(error) => broken(error.to_string()),
             Ok(None) => broken(format!("it is larger than {LARGEST} bytes")),
             // Cameras append previews and padding, which belong to the file but not to the picture.
@@ -64,8 +105,10 @@ impl Directory {
 }
 
 /// A file's content, after [`HEADROOM`]; `None` where it is too large.
-fn read(path: &Path) -> io::Result<Option<Bytes>> {
-    let file = File::open(path)?;
+fn read(directory: &OwnedFd, name: &OsStr) -> io::Result<Option<Bytes>> {
+    // What has become a named pipe since must not block.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
     let expected = file.metadata()?.len();
     if expected > LARGEST as u64 {
         return Ok(None);

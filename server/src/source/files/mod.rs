@@ -164,6 +164,19 @@ impl Pass {
             Self::Reel(reel) => reel.next_picture(),
         }
     }
+
+    /// Another pass over the same; `None` where there is to be looked anew what there is.
+    fn again(self) -> Option<Self> {
+        match self {
+            Self::Directory(directory) => directory.again().map(Self::Directory),
+            Self::Reel(_) => None,
+        }
+    }
+
+    /// Whether it lacks what was there when it was looked at.
+    fn has_changed(&self) -> bool {
+        matches!(self, Self::Directory(directory) if directory.has_changed())
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> SourceError {
@@ -270,6 +283,7 @@ impl<'a> Reader<'a> {
                 }
             };
             let found = pass.next().map_err(|error| unreadable(self.path, &error))?;
+            let has_changed = pass.has_changed();
             match found {
                 Some(Found::Picture(picture)) => {
                     self.any = true;
@@ -279,7 +293,10 @@ impl<'a> Reader<'a> {
                     broken(&reason);
                     self.why.get_or_insert(reason);
                 }
-                None if self.any => self.pass = None,
+                None if self.any || has_changed => {
+                    self.pass = self.pass.take().and_then(Pass::again);
+                    (self.any, self.why) = (false, None);
+                }
                 None => return Err(self.nothing()),
             }
         }

@@ -287,6 +287,49 @@ fn a_file_that_is_rewritten_in_place_costs_the_pictures_that_were_torn_and_no_mo
 }
 
 #[test]
+fn pictures_that_come_and_go_meanwhile_are_shown_and_left_out() {
+    /// Replaces the second picture by a third once both were shown twice, and stops when that is there.
+    struct Replacer {
+        directory: PathBuf,
+        broken: Mutex<Vec<String>>,
+        demand: Demand,
+    }
+    impl Sink for Replacer {
+        fn frame(&self, frame: RawFrame) {
+            let Image::Jpeg(picture) = frame.image else {
+                panic!("files are JPEGs");
+            };
+            if frame.seq == 4 {
+                fs::write(self.directory.join("3.jpg"), jpeg(3)).unwrap();
+                fs::remove_file(self.directory.join("2.jpg")).unwrap();
+            }
+            if picture.info.width == 3 {
+                self.demand.stop();
+            }
+            assert!(frame.seq <= 4 || picture.info.width != 2);
+            assert!(frame.seq < 60_000, "it is not shown");
+        }
+        fn again(&self, _: RawFrame) {}
+        fn report(&self, report: Report<'_>) {
+            if let Report::Broken(reason) = report {
+                self.broken.lock().unwrap().push(reason.to_owned());
+            }
+        }
+    }
+    let directory = directory(&[("1.jpg", jpeg(1)), ("2.jpg", jpeg(2))]);
+    let demand = Demand::default();
+    let _viewer = demand.hold();
+    let sink = Arc::new(Replacer {
+        directory: directory.path().into(),
+        broken: Mutex::default(),
+        demand: demand.clone(),
+    });
+    let port = Port::new(Arc::clone(&sink) as Arc<dyn Sink>, demand);
+    source(directory.path()).run(&port).unwrap();
+    assert_eq!(*sink.broken.lock().unwrap(), [""; 0]);
+}
+
+#[test]
 fn what_is_shown_first_after_a_pause_is_read_then() {
     /// Writes the pictures anew while nobody watches: before the first viewer, and between two.
     struct Pausing {
