@@ -865,7 +865,7 @@ async fn another_page_loads_what_a_wall_needs_where_it_has_one() -> Result<()> {
         "const wall = document.createElement('pi-wall');
         wall.setAttribute('src', '{url}');
         wall.style.cssText = 'width: 640px; height: 360px';
-        document.body.append(wall);
+        document.body.prepend(wall);
         0"
     ))
     .await?;
