@@ -69,6 +69,7 @@ impl App {
             via,
             configuration: Configuration::default(),
             nearby: Nearby::default(),
+            settings: front::Settings::default(),
             walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),
@@ -182,17 +183,21 @@ impl App {
     }
 
     /// Follows the files of the configuration with which it was started: they are read again when one has changed, and at once
-    /// when `asked` is notified, and what they say of the cameras is done. Ends with the server.
+    /// when `asked` is notified, and what they say of the cameras is done. Until then, and no longer, administrators set
+    /// cameras' settings. Ends with the server.
     pub fn follow(
         &self,
         started: Loaded,
         asked: Arc<Notify>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let told = self.state.configuration.clone();
+        let requests = self.state.settings.serve();
         let reload = Reload::new(started, self.cameras.clone(), told);
         let until = self.state.shutdown.clone();
         async move {
-            until.run_until_cancelled(reload.follow(&asked)).await;
+            until
+                .run_until_cancelled(reload.follow(&asked, requests))
+                .await;
         }
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Grab(Grab),
     /// List a camera's controls, such as exposure and focus, and set them while the server runs
     Control(Control),
+    /// List a camera's settings, such as its name and size, and set them while the server runs
+    Set(Set),
     /// List the servers of the local network that are announced
     Find(Find),
     /// Check and show configuration files
@@ -228,6 +230,27 @@ pub(crate) struct Control {
     pub(crate) save: Option<String>,
 
     /// Print all controls as JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `set`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Set {
+    /// What to set: NAME=VALUE, as in name='Front door' size=640x480; NAME= takes back what was set [default: print all]
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) what: Vec<String>,
+
+    /// URL of the server, as it opens in a browser, with an admin's key: http://camera:KEY@HOST:PORT/. In it, ${NAME} stands for a
+    /// variable of the environment and ${file:PATH} for what a file holds [default: the server of this machine]
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// Id of the camera, as /api/v1/cameras lists them [default: the first one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) camera: Option<String>,
+
+    /// Print all settings as JSON, for programs
     #[arg(long)]
     pub(crate) json: bool,
 }

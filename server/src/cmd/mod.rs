@@ -2,6 +2,7 @@
 //!
 //! Nothing of the library imports this.
 
+mod api;
 mod cameras;
 mod config;
 mod control;
@@ -13,6 +14,7 @@ mod key;
 mod process;
 mod push;
 mod serve;
+mod set;
 
 use crate::cli::{Cli, Command};
 use crate::stdout;
@@ -50,6 +52,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Push(typed)) => push::run(typed),
         Some(Command::Grab(typed)) => grab::run(typed),
         Some(Command::Control(typed)) => control::run(typed),
+        Some(Command::Set(typed)) => set::run(typed),
         Some(Command::Find(typed)) => find::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
         Some(Command::Doctor(typed)) => doctor::run(typed),

@@ -2,6 +2,8 @@
 
 mod cameras;
 
+pub(super) use cameras::{LONGEST_NAME, Look};
+
 use super::layer::{Given, Merged, Origin, Problem, Problems, Values};
 use super::setting::{self, Setting, Value};
 use super::{Config, ConfigError, LARGEST_LIMIT, Log, PING_INTERVAL};
@@ -63,9 +65,10 @@ pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log, Vec<Problem
     }
 }
 
+/// What is wrong, gathered while everything is looked at.
 #[derive(Default)]
-struct Check {
-    problems: Vec<Problem>,
+pub(super) struct Check {
+    pub(super) problems: Vec<Problem>,
     absent: Vec<Problem>,
     useless: Vec<Problem>,
 }

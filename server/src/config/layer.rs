@@ -16,6 +16,8 @@ pub enum Origin {
     Default,
     /// Nothing was given, and this machine has little memory.
     SmallBoard,
+    /// An administrator has set it while the server runs, which is kept in that file.
+    Set(Arc<PathBuf>),
     /// A line and column of a file, from 1; 0 is the file as a whole.
     File {
         /// The file.
@@ -36,6 +38,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::SmallBoard => write!(f, "default for {SMALL_BOARD}"),
+            Self::Set(file) => write!(f, "set by an administrator, in {}", file.display()),
             Self::File { file, line: 0, .. } => write!(f, "{}", file.display()),
             Self::File { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
             Self::Environment(name) => write!(f, "${name}"),
@@ -119,7 +122,7 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// Whether a person has given it.
+    /// Whether a file, the environment or a flag has given it, or an administrator.
     pub(super) fn is_typed(&self) -> bool {
         !matches!(self.origin, Origin::Default | Origin::SmallBoard)
     }

@@ -2,6 +2,7 @@
 
 use super::checked;
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems, SMALL_BOARD};
+use super::page::Page;
 use super::setting::{FPS, ID, KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
 use super::{Config, board, file, flags, show};
 use crate::access::Store;
@@ -102,7 +103,11 @@ pub struct Loaded {
     useless: Vec<Problem>,
     /// Files in which every user of this machine can read passwords.
     exposed: Vec<PathBuf>,
-    merged: Merged,
+    pub(super) merged: Merged,
+    /// What administrators have set while the server runs.
+    pub(super) page: Page,
+    /// What of that cannot be.
+    unset: Vec<Problem>,
     watch: FileWatch,
 }
 
@@ -130,26 +135,39 @@ impl Loaded {
     /// # Errors
     /// As [`Self::new`].
     pub(crate) fn from(places: &Places, typed: &Serve) -> Result<Self, Problems> {
-        Self::watched(places, typed).0
+        Self::watched(places, typed, None).0
     }
 
     /// The same, with a watch of the files that decide what it is, from before they were read: those of settings, and those
     /// of secrets. What is wrong may be set right in any of them.
-    pub(super) fn watched(places: &Places, typed: &Serve) -> (Result<Self, Problems>, FileWatch) {
+    ///
+    /// `page` is what administrators have set, where that is known: it is read once, and then this program's own.
+    pub(super) fn watched(
+        places: &Places,
+        typed: &Serve,
+        page: Option<Page>,
+    ) -> (Result<Self, Problems>, FileWatch) {
         let mut watch = FileWatch::new(places.all().cloned());
         let (files, merged, problems) = places.merged(typed);
         watch.add(secrets(&merged));
         let exposed = exposed(&files, &merged);
-        let loaded = checked::checked(&merged, problems).map(|checked| Self {
-            config: checked.config,
-            typed: typed.clone(),
-            places: places.clone(),
-            files,
-            absent: checked.absent,
-            useless: checked.useless,
-            exposed,
-            merged,
-            watch: watch.clone(),
+        let loaded = checked::checked(&merged, problems).map(|checked| {
+            let mut config = checked.config;
+            let page = page.unwrap_or_else(|| Page::read(config.state_dir.as_deref()));
+            let unset = page.apply(&mut config.cameras, &merged.cameras);
+            Self {
+                config,
+                typed: typed.clone(),
+                places: places.clone(),
+                files,
+                absent: checked.absent,
+                useless: checked.useless,
+                exposed,
+                merged,
+                page,
+                unset,
+                watch: watch.clone(),
+            }
         });
         (loaded, watch)
     }
@@ -203,6 +221,13 @@ impl Loaded {
     pub(crate) fn warn_of_useless(&self) {
         for problem in &self.useless {
             tracing::warn!(%problem, "a setting has no effect");
+        }
+    }
+
+    /// Warns of what administrators have set and cannot be.
+    pub(super) fn warn_of_unset(&self) {
+        for problem in &self.unset {
+            tracing::warn!(%problem, "what was set of a camera cannot be, and it has what the configuration says");
         }
     }
 
@@ -282,7 +307,15 @@ impl Loaded {
             .iter()
             .map(|camera| &camera.id)
             .collect();
-        show::shown(&self.merged, &ids)
+        let mut merged = self.merged.clone();
+        for (values, id) in merged.cameras.iter_mut().zip(&ids) {
+            *values = self.page.complete(values, id);
+        }
+        let unread = self
+            .page
+            .unread()
+            .map(|why| format!("\n# what administrators have set cannot be read: {why}\n"));
+        show::shown(&merged, &ids) + unread.as_deref().unwrap_or_default()
     }
 }
 

@@ -9,6 +9,7 @@ mod file;
 mod flags;
 mod layer;
 mod load;
+mod page;
 mod pipe;
 mod reload;
 mod setting;

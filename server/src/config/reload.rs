@@ -1,17 +1,20 @@
-//! Follows the configuration's files while the server runs, and applies what has changed camera by camera.
+//! Follows the configuration's files while the server runs, and applies what has changed camera by camera, as what
+//! administrators set.
 //!
 //! What a camera does about other settings belongs to [`crate::camera`]; what is said of it all over HTTP to
 //! [`crate::front`].
 
 use super::{Loaded, Origin, Problem, Problems};
 use crate::camera::{Change, Registry, Settings};
-use crate::front::Configuration;
+use crate::front::{Configuration, NotChanged, SettingsRequest, Told};
 use crate::service;
 use crate::util::file_watch::FileWatch;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 /// Polling interval.
@@ -40,8 +43,10 @@ pub(crate) struct Reload {
 
 impl Reload {
     /// For a server that was started with this configuration.
-    pub(crate) fn new(started: Loaded, registry: Registry, told: Configuration) -> Self {
+    pub(crate) fn new(mut started: Loaded, registry: Registry, told: Configuration) -> Self {
         told.read(&started.files);
+        started.page.mend();
+        started.warn_of_unset();
         Self {
             cameras: started.config.cameras.clone(),
             names_cameras: started.names_cameras().last().cloned(),
@@ -52,14 +57,25 @@ impl Reload {
         }
     }
 
-    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is notified. Never ends, and
-    /// can be dropped at any time, also while a disk does not answer.
-    pub(crate) async fn follow(mut self, asked: &Notify) {
+    /// Reads the files again whenever one has changed, appeared or gone, and at once when `asked` is notified, and answers
+    /// what administrators ask. Never ends, and can be dropped at any time, also while a disk does not answer.
+    pub(crate) async fn follow(
+        mut self,
+        asked: &Notify,
+        mut requests: mpsc::Receiver<SettingsRequest>,
+    ) {
         let mut watch = self.started.watch();
         loop {
-            tokio::select! {
-                () = settled(&mut watch) => {}
-                () = asked.notified() => {}
+            {
+                // What has changed is not forgotten over a request.
+                let mut settled = pin!(settled(&mut watch));
+                loop {
+                    tokio::select! {
+                        () = &mut settled => break,
+                        () = asked.notified() => break,
+                        Some(request) = requests.recv() => self.answer(request).await,
+                    }
+                }
             }
             service::reloading();
             watch = self.load(watch).await;
@@ -71,8 +87,10 @@ impl Reload {
     /// of the files on which that depended.
     async fn load(&mut self, before: FileWatch) -> FileWatch {
         let (places, typed) = (self.started.places.clone(), self.started.typed.clone());
+        let page = self.last.page.clone();
         // A disk of the network may not answer.
-        let mut read = tokio::task::spawn_blocking(move || Loaded::watched(&places, &typed));
+        let mut read =
+            tokio::task::spawn_blocking(move || Loaded::watched(&places, &typed, Some(page)));
         let read = tokio::select! {
             read = &mut read => read,
             () = sleep(SILENCE) => {
@@ -90,12 +108,13 @@ impl Reload {
         };
         let loaded = loaded.and_then(|loaded| self.with_cameras(loaded));
         match loaded.and_then(|loaded| Ok((self.with_known_secrets(&loaded)?, loaded))) {
-            Ok((cameras, loaded)) => {
+            Ok((cameras, mut loaded)) => {
                 let problems = self.apply(&cameras);
                 self.names_cameras = loaded.names_cameras().last().cloned();
                 loaded.warn_of_passwords();
                 loaded.warn_of_absent();
                 loaded.warn_of_useless();
+                loaded.warn_of_unset();
                 loaded.warn_of_overridden(&self.last);
                 let restart = self.started.changed_at_server(&loaded);
                 if !restart.is_empty() {
@@ -106,6 +125,7 @@ impl Reload {
                 }
                 tracing::info!(cameras = self.cameras.len(), "configuration reloaded");
                 self.told.reread(&loaded.files, &problems, &restart);
+                loaded.config.cameras = cameras;
                 self.last = loaded;
             }
             Err(Problems(problems)) => {
@@ -163,7 +183,67 @@ impl Reload {
                 target.clone_from(known);
             }
         }
+        // Which ids they have may only be known now. What cannot be was told.
+        loaded.page.apply(&mut cameras, &loaded.merged.cameras);
         Ok(cameras)
+    }
+
+    /// Answers an administrator.
+    async fn answer(&mut self, request: SettingsRequest) {
+        let SettingsRequest {
+            camera,
+            change,
+            answer,
+        } = request;
+        // It was waited for too long, and told that nothing may have happened.
+        if answer.is_closed() {
+            return;
+        }
+        let changed = if change.is_empty() {
+            Ok(())
+        } else {
+            self.change(&camera, &change).await
+        };
+        // Whoever asked may be gone meanwhile.
+        let _ = answer.send(changed.and_then(|()| self.told_of(&camera)));
+    }
+
+    fn place(&self, camera: &str) -> Result<usize, NotChanged> {
+        let mut cameras = self.last.config.cameras.iter();
+        let place = cameras.position(|known| *known.id == *camera);
+        place.ok_or(NotChanged::Unknown)
+    }
+
+    fn told_of(&self, camera: &str) -> Result<Vec<Told>, NotChanged> {
+        let at = self.place(camera)?;
+        let Loaded {
+            config,
+            merged,
+            page,
+            ..
+        } = &self.last;
+        Ok(page.told(&config.cameras[at], &merged.cameras[at]))
+    }
+
+    /// Sets what an administrator has changed: written down first, and then at the camera.
+    async fn change(
+        &mut self,
+        camera: &str,
+        change: &Map<String, Value>,
+    ) -> Result<(), NotChanged> {
+        let at = self.place(camera)?;
+        let (settings, values) = (&self.last.config.cameras[at], &self.last.merged.cameras[at]);
+        let (page, settings) = self.last.page.changed(settings, values, change)?;
+        let (writing, id) = (page.clone(), camera.to_owned());
+        let written = tokio::task::spawn_blocking(move || writing.write(&id)).await;
+        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        written.map_err(|error| NotChanged::NotKept(error.to_string()))?;
+        self.last.page = page;
+        self.last.config.cameras[at] = settings;
+        let cameras = self.last.config.cameras.clone();
+        // What could not be done was told.
+        self.apply(&cameras);
+        Ok(())
     }
 
     /// Makes the cameras these, and returns what could not be done.

@@ -29,6 +29,7 @@ mod query;
 mod routes;
 mod session_cookie;
 mod sessions;
+mod settings;
 mod shares;
 mod tls;
 mod upgrade;
@@ -43,6 +44,7 @@ pub(crate) use crowd::{Crowd, Limits};
 pub(crate) use listen::{Listener, serve, urls};
 pub(crate) use nearby::Nearby;
 pub(crate) use origin::AllowedOrigins;
+pub(crate) use settings::{NotChanged, Request as SettingsRequest, Settings, Told};
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
 pub(crate) use wall::Walls;
@@ -93,6 +95,8 @@ pub(crate) struct State {
     pub via: Via,
     /// What is known about the configuration that the server follows.
     pub configuration: Configuration,
+    /// Where the cameras' settings are asked for and changed.
+    pub settings: Settings,
     /// How walls of cameras are arranged.
     pub walls: Walls,
     /// Other servers of the local network.

@@ -6,17 +6,17 @@ use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
     State, api, assets, controls, ingest, live, login, login_page, metrics, nearby, sessions,
-    upgrade, wall,
+    settings, upgrade, wall,
 };
 use crate::access::Role;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 36] = {
-    use Method::{Delete, Get, Post, Put};
+pub(super) static ROUTES: [Route; 38] = {
+    use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
     const VIEW: Needs = Needs::Role(Role::View);
@@ -47,6 +47,8 @@ pub(super) static ROUTES: [Route; 36] = {
         route(Put, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || put(controls::save_preset)),
         route(Post, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || post(controls::apply_preset)),
         route(Delete, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || delete(controls::remove_preset)),
+        route(Get, "/api/v1/cameras/{id}/settings", ADMIN, Words, || get(settings::list)),
+        route(Patch, "/api/v1/cameras/{id}/settings", ADMIN, Words, || patch(settings::change)),
         route(Get, "/api/v1/wall", VIEW, Words, || get(wall::get)),
         route(Put, "/api/v1/wall", VIEW, Words, || put(wall::put)),
         route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),
@@ -78,6 +80,7 @@ pub(super) fn allowed(path: &str) -> Option<String> {
     let methods = methods.map(|route| match route.method {
         Method::Get => "GET, HEAD, ",
         Method::Put => "PUT, ",
+        Method::Patch => "PATCH, ",
         Method::Post => "POST, ",
         Method::Delete => "DELETE, ",
     });
@@ -101,6 +104,7 @@ mod tests {
             let method = match route.method {
                 Method::Get => "GET",
                 Method::Put => "PUT",
+                Method::Patch => "PATCH",
                 Method::Post => "POST",
                 Method::Delete => "DELETE",
             };
@@ -177,6 +181,10 @@ mod tests {
             (
                 "/api/v1/cameras/door/presets/day",
                 Some("GET, HEAD, PUT, POST, DELETE, OPTIONS"),
+            ),
+            (
+                "/api/v1/cameras/door/settings",
+                Some("GET, HEAD, PATCH, OPTIONS"),
             ),
             ("/api/v1/cameras//controls", None),
             ("/api/v1/cameras/door/controls/", None),

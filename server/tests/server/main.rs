@@ -53,6 +53,7 @@ mod scarce;
 mod service;
 mod sessions;
 mod set;
+mod settings;
 mod shown;
 mod sign_in;
 mod silent;

@@ -93,7 +93,7 @@ impl Server {
         serde_json::from_slice(&answer.await.unwrap().stdout).unwrap()
     }
 
-    async fn viewers(&self, camera: &str, count: usize) -> Vec<TestViewer> {
+    pub(crate) async fn viewers(&self, camera: &str, count: usize) -> Vec<TestViewer> {
         let mut viewers = Vec::new();
         for _ in 0..count {
             let path = format!("/ws?camera={camera}");
@@ -137,7 +137,7 @@ async fn sees(viewer: &mut TestViewer, width: u16, mut name: Option<&str>, last_
 }
 
 /// All of them, at the same time: who doesn't read is dropped after a while.
-async fn all_see(viewers: &mut [(TestViewer, u64)], width: u16, name: Option<&str>) {
+pub(crate) async fn all_see(viewers: &mut [(TestViewer, u64)], width: u16, name: Option<&str>) {
     join_all(
         viewers
             .iter_mut()

@@ -128,6 +128,7 @@ impl Row {
             "/ingest",
             "/controls",
             "/presets",
+            "/settings",
         ];
         of_a_camera.iter().any(|part| self.path.contains(part))
     }
@@ -146,6 +147,9 @@ impl Row {
             ("PUT", path) if path.contains("/controls") => 400,
             ("GET", path) if path.ends_with("NAME") => 404,
             ("DELETE", _) => 404,
+            // Nothing is set, and this server follows no configuration.
+            ("PATCH", _) => 400,
+            ("GET", path) if path.ends_with("/settings") => 409,
             // Nothing is pushed to the second camera.
             ("GET", "/healthz") => 503,
             _ => 200,

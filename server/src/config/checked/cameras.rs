@@ -8,6 +8,14 @@ use crate::config::{ConfigError, in_range, parse_size, urls};
 use crate::source::{self, Spec, Transform};
 use pistreamer_protocol::text;
 
+/// How a camera is called and looks.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Look {
+    pub name: Option<String>,
+    pub capture: source::Config,
+    pub quality: u8,
+}
+
 impl Check {
     fn distinct_ids(&mut self, cameras: &[Values]) {
         let ids: Vec<_> = cameras
@@ -90,6 +98,52 @@ impl Check {
         id: Option<Id>,
         source: Option<Spec>,
     ) -> Option<Settings> {
+        let renditions = self.read(values, &setting::RENDITIONS, |value| {
+            in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
+        });
+        let push = self.read(values, &setting::PUSH, |value| {
+            urls::targets(&value.into_texts())
+        });
+        let given = values.get(&setting::PUSH).map(|given| given.origin);
+        for target in push.iter().flatten() {
+            if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
+                let text = text.to_owned();
+                self.absent.push(Problem { origin, text });
+            }
+        }
+        let look = self.look(values, source.as_ref());
+        let (id, source) = (id?, source?);
+        let Look {
+            name,
+            capture,
+            quality,
+        } = look?;
+        let takes = source.takes();
+        for (setting, matters) in [(&setting::SIZE, takes.size), (&setting::FPS, takes.fps)] {
+            let given = values.get(setting).filter(|given| given.is_typed());
+            if let (false, Some(Given { origin, .. })) = (matters, given) {
+                let what = setting.key;
+                let text = format!("{what} does nothing here: {source} decides that itself");
+                self.useless.push(Problem { origin, text });
+            }
+        }
+        Some(Settings {
+            id,
+            name,
+            source,
+            capture,
+            quality,
+            renditions: renditions? as usize,
+            push: push?,
+        })
+    }
+
+    /// What of a camera administrators may set while the server runs, where nothing else says it.
+    pub(in crate::config) fn look(
+        &mut self,
+        values: &Values,
+        source: Option<&Spec>,
+    ) -> Option<Look> {
         let name = self.read(values, &setting::NAME, |value| {
             camera_name(value.into_text())
         });
@@ -108,54 +162,27 @@ impl Check {
                 other => Err(ConfigError::BadRotation(other.unwrap_or(u16::MAX))),
             }
         });
-        let hflip = self.read(values, &setting::HFLIP, always(Value::into_switch))?;
-        let vflip = self.read(values, &setting::VFLIP, always(Value::into_switch))?;
-        let renditions = self.read(values, &setting::RENDITIONS, |value| {
-            in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
-        });
-        let push = self.read(values, &setting::PUSH, |value| {
-            urls::targets(&value.into_texts())
-        });
-        let given = values.get(&setting::PUSH).map(|given| given.origin);
-        for target in push.iter().flatten() {
-            if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
-                let text = text.to_owned();
-                self.absent.push(Problem { origin, text });
-            }
-        }
+        let hflip = self.read(values, &setting::HFLIP, always(Value::into_switch));
+        let vflip = self.read(values, &setting::VFLIP, always(Value::into_switch));
         let (width, height) = size?;
-        let (id, source) = (id?, source?);
         let capture = source::Config {
             width,
             height,
             fps: fps?,
             transform: Transform {
-                hflip,
-                vflip,
+                hflip: hflip?,
+                vflip: vflip?,
                 rotate: rotate?,
             },
         };
-        let takes = source.takes();
-        for (setting, matters) in [(&setting::SIZE, takes.size), (&setting::FPS, takes.fps)] {
-            let given = values.get(setting).filter(|given| given.is_typed());
-            if let (false, Some(Given { origin, .. })) = (matters, given) {
-                let what = setting.key;
-                let text = format!("{what} does nothing here: {source} decides that itself");
-                self.useless.push(Problem { origin, text });
-            }
-        }
-        if let Err(error) = source.check(&capture) {
+        if let Some(Err(error)) = source.map(|source| source.check(&capture)) {
             let given = values.get(&setting::SIZE);
             self.problem(&given.map_or(Origin::Default, |given| given.origin), error);
         }
-        Some(Settings {
-            id,
+        Some(Look {
             name,
-            source,
             capture,
             quality: quality? as u8,
-            renditions: renditions? as usize,
-            push: push?,
         })
     }
 
@@ -184,4 +211,4 @@ fn camera_name(name: String) -> Result<String, ConfigError> {
 }
 
 /// Longest name of a camera, in characters.
-const LONGEST_NAME: usize = 100;
+pub(in crate::config) const LONGEST_NAME: usize = 100;

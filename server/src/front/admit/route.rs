@@ -27,6 +27,7 @@ pub(in crate::front) struct Route {
 pub(in crate::front) enum Method {
     Get,
     Put,
+    Patch,
     Post,
     Delete,
 }

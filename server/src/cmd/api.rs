@@ -1,12 +1,19 @@
-//! One server's HTTP API: a connection for each question, of which the command line has few.
+//! A server's HTTP API, for commands that ask a running one: a connection for each question, of which there are few.
 
+use crate::access::{Key, Role, Secret, Store};
+use crate::cli;
+use crate::config::Loaded;
+use crate::placeholders;
+use crate::util::clock;
 use anyhow::{Context as _, bail};
 use bytes::BytesMut;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pistreamer_client::{Endpoint, UrlError, dial};
 use pistreamer_network_camera::body::{Body, Piece};
 use pistreamer_network_camera::head::{Found, Head};
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -35,6 +42,23 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// The answer, unless it is a refusal.
+    ///
+    /// # Errors
+    /// With the refusal's words.
+    pub(super) fn good(&self) -> anyhow::Result<&Self> {
+        match self.status {
+            200..=299 => Ok(self),
+            401 => bail!(
+                "{}; give --server a URL with a key: http://camera:KEY@HOST:PORT/; `pistreamer key` shows the keys",
+                self.text
+            ),
+            // An older pistreamer has no such path.
+            404 if self.text.is_empty() => bail!("the server is of a version without this"),
+            _ => bail!("{}", self.text),
+        }
+    }
+
     /// The JSON of an answer.
     pub(super) fn json(&self) -> anyhow::Result<Value> {
         serde_json::from_str(&self.text)
@@ -43,11 +67,50 @@ impl Answer {
 }
 
 impl Api {
+    /// The server with that URL, else the one of this machine, with a key of its own that is good for that.
+    ///
+    /// # Errors
+    /// Where there is none, or the URL lets nothing in but a browser.
+    pub(super) fn of(server: Option<&str>, role: Role) -> anyhow::Result<Self> {
+        let api = match server {
+            Some(url) => {
+                let filled = placeholders::filled(url)?;
+                Self::new(&filled).map_err(|error| error.about(url))?
+            }
+            None => own(role)?,
+        };
+        if api.has_code() {
+            bail!(
+                "the link of a device lets in a browser, once: give the server's URL with a key, as in \
+                 --server 'http://camera:${{file:/run/secrets/key}}@pi:8000'; `pistreamer key` shows the keys"
+            );
+        }
+        Ok(api)
+    }
+
+    /// The path of the camera with that id, or of the first one.
+    ///
+    /// # Errors
+    /// Where the server has none.
+    pub(super) async fn camera(&self, id: Option<&str>) -> anyhow::Result<String> {
+        let first = || async {
+            let cameras = self.ask("GET", "cameras", None).await?;
+            let cameras = cameras.good()?.json()?;
+            let id = cameras["cameras"][0]["id"].as_str();
+            id.map(str::to_owned).context("the server has no camera")
+        };
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => first().await?,
+        };
+        Ok(format!("cameras/{}", encoded(&id)))
+    }
+
     /// The server with that URL, as it opens in a browser.
     ///
     /// # Errors
     /// Where it is no such URL.
-    pub(super) fn new(url: &str) -> Result<Self, UrlError> {
+    fn new(url: &str) -> Result<Self, UrlError> {
         const PAGE: &str = "page";
         let endpoint = Endpoint::websocket(url, PAGE)?;
         let (path, query) = match endpoint.path.split_once('?') {
@@ -63,12 +126,12 @@ impl Api {
     }
 
     /// Whether it shows a one-time code, which is for one device alone.
-    pub(super) fn has_code(&self) -> bool {
+    fn has_code(&self) -> bool {
         self.endpoint.code.is_some()
     }
 
     /// The same, with that key.
-    pub(super) fn with_key(mut self, key: &str) -> Self {
+    fn with_key(mut self, key: &str) -> Self {
         self.endpoint.credentials = None;
         self.query = format!("?key={key}");
         self
@@ -140,6 +203,51 @@ impl Api {
             text: String::from_utf8_lossy(&text).trim_end().into(),
         })
     }
+}
+
+/// The server that would start here with the configuration that is here.
+fn own(role: Role) -> anyhow::Result<Api> {
+    let loaded = Loaded::new(&cli::Serve::default())
+        .context("the configuration does not say where the server is; give --server URL")?;
+    let config = loaded.config;
+    let Some(mut address) = config.listen.first().copied() else {
+        bail!("the configuration names no address to listen on; give --server URL");
+    };
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let scheme = if config.certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let api = Api::new(&format!("{scheme}://{address}/"))?;
+    Ok(
+        match config.keys.as_ref().and_then(|keys| key(keys, role)) {
+            Some(key) => api.with_key(key.as_str()),
+            None => api,
+        },
+    )
+}
+
+/// A key of this server's with that role, where this user may read it.
+fn key(keys: &Store, role: Role) -> Option<Key> {
+    let keys = keys.read().ok()?.keys;
+    let mut keys = keys.into_iter().filter(|entry| {
+        let is_good = entry.role.includes(role) && entry.cameras.is_none();
+        is_good && !entry.has_expired(clock::now_us())
+    });
+    keys.find_map(|entry| match entry.secret {
+        Secret::Key(key) => Some(key),
+        Secret::Argon2(_) => None,
+    })
+}
+
+/// Fit for a path.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]

@@ -1,0 +1,349 @@
+//! What administrators set of cameras while the server runs: `settings.json` in the state directory.
+//!
+//! It holds where neither files nor environment nor flags say anything. What a value means belongs to [`super::checked`], and
+//! applying a change to [`super::reload`].
+
+use super::checked::{Check, LONGEST_NAME, Look};
+use super::layer::{Given, Origin, Problem, Values};
+use super::setting::{self, Kind, Setting, Value};
+use super::{SIZES, parse_size};
+use crate::camera::Settings;
+use crate::front::{NotChanged, Told};
+use crate::state_dir;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const FILE: &str = "settings.json";
+
+/// What a file is called from then on that cannot be read.
+const ASIDE: &str = "settings-unreadable.json";
+
+/// What can be set of a camera, by its name in the API, which is the flag's where there is one.
+static SETTABLE: [(&str, &Setting); 7] = [
+    ("name", &setting::NAME),
+    ("size", &setting::SIZE),
+    ("fps", &setting::FPS),
+    ("quality", &setting::QUALITY),
+    ("hflip", &setting::HFLIP),
+    ("vflip", &setting::VFLIP),
+    ("rotate", &setting::ROTATE),
+];
+
+/// Sizes that are offered; others can be typed.
+const USUAL_SIZES: [&str; 6] = [
+    "320x240",
+    "640x480",
+    "1280x720",
+    "1640x1232",
+    "1920x1080",
+    "2304x1296",
+];
+
+/// What was set of each camera, by the cameras' ids.
+type Cameras = BTreeMap<String, Map<String, Json>>;
+
+/// What the file holds.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    cameras: Cameras,
+}
+
+/// What administrators have set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    /// Where it is kept; `None` where there is no state directory.
+    directory: Option<PathBuf>,
+    cameras: Cameras,
+    /// Why what is there cannot be read.
+    unread: Option<Arc<io::Error>>,
+}
+
+impl Page {
+    /// Reads what is kept in that directory. Nothing is written there.
+    pub(super) fn read(directory: Option<&Path>) -> Self {
+        let (cameras, unread) = match directory.map_or(Ok(Cameras::new()), read) {
+            Ok(cameras) => (cameras, None),
+            Err(error) => (Cameras::new(), Some(Arc::new(error))),
+        };
+        Self {
+            directory: directory.map(Path::to_owned),
+            cameras,
+            unread,
+        }
+    }
+
+    /// Why what is there cannot be read, where it cannot.
+    pub(super) fn unread(&self) -> Option<String> {
+        let (error, file) = (self.unread.as_ref()?, self.file()?);
+        Some(format!("{}: {error}", file.display()))
+    }
+
+    /// Tells of a file that cannot be read, and moves a damaged one aside: the server starts all the same.
+    pub(super) fn mend(&mut self) {
+        let (Some(unread), Some(error)) = (self.unread(), &self.unread) else {
+            return;
+        };
+        if error.kind() != io::ErrorKind::InvalidData {
+            tracing::error!(
+                problem = unread,
+                "what was set of the cameras cannot be read, and does not hold: nothing is set until it can"
+            );
+            return;
+        }
+        let from = self.file().unwrap_or_default();
+        let aside = from.with_file_name(ASIDE);
+        tracing::error!(
+            problem = unread,
+            aside = %aside.display(),
+            "what was set of the cameras cannot be read, and does not hold: the file is moved aside"
+        );
+        match std::fs::rename(from, aside) {
+            Ok(()) => self.unread = None,
+            Err(error) => tracing::error!(%error, "it cannot be moved aside"),
+        }
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.directory.as_ref()?.join(FILE))
+    }
+
+    /// A camera's values with what was set, where nothing else says it.
+    pub(super) fn complete(&self, values: &Values, camera: &str) -> Values {
+        let mut completed = values.clone();
+        let file = Arc::new(self.file().unwrap_or_default());
+        for (name, value) in self.cameras.get(camera).into_iter().flatten() {
+            let Some(setting) = settable(name) else {
+                continue;
+            };
+            if let (false, Some(value)) = (is_fixed(values, setting), parse(setting, value)) {
+                let origin = Origin::Set(Arc::clone(&file));
+                completed.set(setting, Given { value, origin });
+            }
+        }
+        completed
+    }
+
+    /// Gives the cameras what was set of them. Returns what cannot be: then nothing of that camera is.
+    pub(super) fn apply(&self, cameras: &mut [Settings], values: &[Values]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (camera, values) in cameras.iter_mut().zip(values) {
+            if !self.cameras.contains_key(&*camera.id) {
+                continue;
+            }
+            match look(&self.complete(values, &camera.id), camera) {
+                Ok(look) => given(camera, look),
+                Err(several) => problems.extend(several),
+            }
+        }
+        problems
+    }
+
+    /// The same after a change: of that camera, whose other values are these.
+    ///
+    /// # Errors
+    /// Why it cannot be. Then nothing has changed.
+    pub(super) fn changed(
+        &self,
+        camera: &Settings,
+        values: &Values,
+        change: &Map<String, Json>,
+    ) -> Result<(Self, Settings), NotChanged> {
+        let mut page = self.clone();
+        let set = page.cameras.entry(camera.id.to_string()).or_default();
+        for (name, value) in change {
+            let setting = settable(name).ok_or_else(|| {
+                let known = SETTABLE.map(|(name, _)| name).join(", ");
+                NotChanged::Invalid(format!(
+                    "{name:?} is nothing that can be set here: there are {known}"
+                ))
+            })?;
+            if let Some(text) = idle(setting, camera) {
+                return Err(NotChanged::Invalid(text));
+            }
+            if let Some(by) = values.get(setting).filter(|_| is_fixed(values, setting)) {
+                return Err(NotChanged::Fixed(fixed(name, &by.origin)));
+            }
+            if value.is_null() {
+                set.remove(name);
+                continue;
+            }
+            let value = parse(setting, value).ok_or_else(|| {
+                NotChanged::Invalid(format!("{name} takes {}, and not {value}", setting.takes()))
+            })?;
+            set.insert(name.clone(), to_json(&value));
+        }
+        if set.is_empty() {
+            page.cameras.remove(&*camera.id);
+        }
+        let mut changed = camera.clone();
+        let look = look(&page.complete(values, &camera.id), camera).map_err(|problems| {
+            let texts = problems.into_iter().map(|problem| problem.text);
+            NotChanged::Invalid(texts.collect::<Vec<_>>().join("; "))
+        })?;
+        given(&mut changed, look);
+        Ok((page, changed))
+    }
+
+    /// Writes down what is set of a camera; that of others in the file stays, which may be another server's.
+    ///
+    /// # Errors
+    /// Where it cannot be written. Then nothing has changed.
+    pub(super) fn write(&self, camera: &str) -> io::Result<()> {
+        let directory = self.directory.as_deref().ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no state directory, because HOME is not set: give one with --state-dir",
+            )
+        })?;
+        state_dir::make(directory)?;
+        let _lock = state_dir::lock(directory)?;
+        let mut cameras = read(directory)?;
+        match self.cameras.get(camera) {
+            Some(set) => cameras.insert(camera.into(), set.clone()),
+            None => cameras.remove(camera),
+        };
+        let text = serde_json::to_vec_pretty(&File { cameras }).map_err(io::Error::other)?;
+        state_dir::replace(directory, FILE, &text)
+    }
+
+    /// Each of a camera's settings, for people and programs.
+    pub(super) fn told(&self, camera: &Settings, values: &Values) -> Vec<Told> {
+        let completed = self.complete(values, &camera.id);
+        let one = |(name, setting): (&'static str, &'static Setting)| {
+            let given = completed.get(setting);
+            let origin = given
+                .as_ref()
+                .map_or(Origin::Default, |given| given.origin.clone());
+            let otherwise = values
+                .get(setting)
+                .map_or(Json::Null, |given| to_json(&given.value));
+            let idle = idle(setting, camera);
+            let by = (idle.is_none() && is_fixed(values, setting)).then(|| origin.to_string());
+            let why = idle.or_else(|| by.as_ref().map(|_| fixed(name, &origin)));
+            Told {
+                name,
+                value: given.map_or(Json::Null, |given| to_json(&given.value)),
+                otherwise,
+                from: origin.to_string(),
+                is_set: matches!(origin, Origin::Set(_)),
+                fixed: why,
+                by,
+                takes: takes(setting, camera),
+            }
+        };
+        SETTABLE.into_iter().map(one).collect()
+    }
+}
+
+fn settable(name: &str) -> Option<&'static Setting> {
+    let mut all = SETTABLE.iter();
+    all.find_map(|(known, setting)| (*known == name).then_some(*setting))
+}
+
+/// Whether a file, a variable or a flag says it.
+fn is_fixed(values: &Values, setting: &Setting) -> bool {
+    values.get(setting).is_some_and(|given| given.is_typed())
+}
+
+/// What has to change where it is to be set here.
+fn fixed(name: &str, by: &Origin) -> String {
+    match by {
+        Origin::Flag(flag) => {
+            format!(
+                "{name} is fixed by the flag {flag}: start the server without it to set it here"
+            )
+        }
+        Origin::Environment(variable) => format!(
+            "{name} is fixed by the variable {variable}: start the server without it to set it here"
+        ),
+        place => format!("{name} is fixed by {place}: take it out there to set it here"),
+    }
+}
+
+/// Why a setting does nothing at a camera's source, where it does not.
+fn idle(setting: &Setting, camera: &Settings) -> Option<String> {
+    let takes = camera.source.takes();
+    let matters = match setting.key {
+        "size" => takes.size,
+        "fps" => takes.fps,
+        _ => true,
+    };
+    let what = setting.key;
+    let source = &camera.source;
+    (!matters).then(|| format!("{what} does nothing here: {source} decides that itself"))
+}
+
+fn look(values: &Values, camera: &Settings) -> Result<Look, Vec<Problem>> {
+    let mut check = Check::default();
+    match check.look(values, Some(&camera.source)) {
+        Some(look) if check.problems.is_empty() => Ok(look),
+        _ => Err(check.problems),
+    }
+}
+
+fn given(camera: &mut Settings, look: Look) {
+    let Look {
+        name,
+        capture,
+        quality,
+    } = look;
+    (camera.name, camera.capture, camera.quality) = (name, capture, quality);
+}
+
+/// A value as it came: texts as they are typed, too.
+fn parse(setting: &Setting, value: &Json) -> Option<Value> {
+    match (setting.kind, value) {
+        (_, Json::String(text)) => setting.value_in_environment(text),
+        (Kind::Switch, Json::Bool(on)) => Some(Value::Switch(*on)),
+        (Kind::Number, Json::Number(number)) => Some(Value::Number(number.as_f64()?)),
+        (Kind::Count, Json::Number(number)) => Some(Value::Count(number.as_u64()?)),
+        _ => None,
+    }
+}
+
+fn to_json(value: &Value) -> Json {
+    match value {
+        Value::Text(text) => json!(text),
+        Value::Texts(texts) => json!(texts),
+        Value::Number(number) => json!(number),
+        Value::Count(count) => json!(count),
+        Value::Switch(on) => json!(on),
+    }
+}
+
+/// What it can be.
+fn takes(setting: &Setting, camera: &Settings) -> Json {
+    match setting.key {
+        "name" => json!({ "longest": LONGEST_NAME }),
+        "size" => {
+            let can_be = |size: &&&str| {
+                let mut capture = camera.capture.clone();
+                let (width, height) = parse_size(size).unwrap_or_default();
+                (capture.width, capture.height) = (width, height);
+                camera.source.check(&capture).is_ok()
+            };
+            let usual: Vec<_> = USUAL_SIZES.iter().filter(can_be).collect();
+            json!({ "min": SIZES.start(), "max": SIZES.end(), "step": 2, "usual": usual })
+        }
+        "fps" => json!({ "min": 0.1, "max": 240 }),
+        "quality" => json!({ "min": 1, "max": 100 }),
+        "transform.rotate" => json!({ "choices": [0, 90, 180, 270] }),
+        _ => json!({ "choices": [false, true] }),
+    }
+}
+
+fn read(directory: &Path) -> io::Result<Cameras> {
+    match state_dir::read(&directory.join(FILE)) {
+        Ok(text) => {
+            let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+            let file: File = serde_json::from_str(&text).map_err(invalid)?;
+            Ok(file.cameras)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Cameras::new()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,192 @@
+//! `/api/v1/cameras/ID/settings`: what an administrator sets of a camera while the server runs.
+//!
+//! Which settings there are, which of them something else fixes, and where they are kept belongs to [`crate::config`], which
+//! answers here as long as it follows its files.
+
+use super::admit::Admitted;
+use super::{State, refusal};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{self, Path};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Requests that may wait for those before them. Further ones are refused.
+const WAITING: usize = 8;
+
+/// How long an answer is waited for: a file of the configuration may be on a disk that does not answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// One of a camera's settings.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Told {
+    /// What it is called here.
+    pub name: &'static str,
+    /// What holds.
+    pub value: Value,
+    /// What would hold if it were not set here.
+    pub otherwise: Value,
+    /// Where the value comes from, in words.
+    pub from: String,
+    /// Whether it is set here.
+    pub is_set: bool,
+    /// Why it cannot be set here, where it cannot.
+    pub fixed: Option<String>,
+    /// The file, variable or flag that says it; `None` where the source decides.
+    pub by: Option<String>,
+    /// What it can be.
+    pub takes: Value,
+}
+
+/// Why settings are not changed.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NotChanged {
+    /// There is no such camera.
+    #[error("the configuration has no such camera any more")]
+    Unknown,
+    /// A file, a variable or a flag says it.
+    #[error("{0}")]
+    Fixed(String),
+    /// There is no such setting, or no such value.
+    #[error("{0}")]
+    Invalid(String),
+    /// It cannot be written down.
+    #[error("nothing was set, because it cannot be written down: {0}")]
+    NotKept(String),
+}
+
+/// A question, or a change where something is set. A value of null takes back what was set.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The camera's id.
+    pub camera: String,
+    /// What is set, by name.
+    pub change: Map<String, Value>,
+    /// Where the answer goes: all of the camera's settings.
+    pub answer: oneshot::Sender<Result<Vec<Told>, NotChanged>>,
+}
+
+/// Where settings are asked for and changed. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings(Arc<Mutex<Option<mpsc::Sender<Request>>>>);
+
+impl Settings {
+    /// Takes the requests from now on: each one has to be answered. Until then, and when what is returned is dropped, none is.
+    pub(crate) fn serve(&self) -> mpsc::Receiver<Request> {
+        let (requests, receiver) = mpsc::channel(WAITING);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(requests);
+        receiver
+    }
+
+    async fn ask(
+        &self,
+        camera: String,
+        change: Map<String, Value>,
+    ) -> Result<Vec<Told>, Box<Response>> {
+        let requests = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let none = || {
+            refusal(
+                StatusCode::CONFLICT,
+                "this server follows no configuration: the program that runs it decides its cameras' settings",
+            )
+        };
+        let requests = requests.ok_or_else(none)?;
+        let busy = || {
+            let text = "the configuration is being read, and a file of it does not answer: look again later what holds";
+            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, PATIENCE.as_secs().into());
+            response
+        };
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            camera,
+            change,
+            answer,
+        };
+        requests.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => busy(),
+            mpsc::error::TrySendError::Closed(_) => none(),
+        })?;
+        match timeout(PATIENCE, answered).await {
+            Err(_) => Err(busy().into()),
+            Ok(Err(_)) => Err(none().into()),
+            Ok(Ok(answer)) => answer.map_err(|error| Box::new(not_changed(&error))),
+        }
+    }
+}
+
+fn not_changed(error: &NotChanged) -> Response {
+    let status = match error {
+        NotChanged::Unknown => StatusCode::NOT_FOUND,
+        NotChanged::Fixed(_) => StatusCode::CONFLICT,
+        NotChanged::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        NotChanged::NotKept(_) => StatusCode::INSUFFICIENT_STORAGE,
+    };
+    refusal(status, error.to_string())
+}
+
+/// `GET …/settings`.
+pub(super) async fn list(
+    extract::State(state): extract::State<State>,
+    grant: Admitted,
+    Path(id): Path<String>,
+) -> Response {
+    answered(&state, &grant, &id, Map::new()).await
+}
+
+/// `PATCH …/settings`: sets those that are named, all or none.
+pub(super) async fn change(
+    extract::State(state): extract::State<State>,
+    grant: Admitted,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    match serde_json::from_slice(&body) {
+        Ok(change) => answered(&state, &grant, &id, change).await,
+        Err(error) => refusal(
+            StatusCode::BAD_REQUEST,
+            format!(
+                r#"the body has to be JSON such as {{"size": "640x480", "name": null}}: {error}"#
+            ),
+        ),
+    }
+}
+
+async fn answered(
+    state: &State,
+    grant: &Admitted,
+    id: &str,
+    change: Map<String, Value>,
+) -> Response {
+    let camera = match state.cameras.get(grant, id) {
+        Ok(camera) => camera.id().to_string(),
+        Err(refusal) => return *refusal,
+    };
+    let names: Vec<_> = change.keys().cloned().collect();
+    match state.settings.ask(camera.clone(), change).await {
+        Ok(settings) => {
+            if !names.is_empty() {
+                let (by, settings) = (grant.credential(), names.join(", "));
+                tracing::info!(
+                    id = camera,
+                    settings,
+                    by,
+                    "an administrator set a camera's settings"
+                );
+            }
+            Json(json!({ "camera": camera, "settings": settings })).into_response()
+        }
+        Err(refusal) => *refusal,
+    }
+}
