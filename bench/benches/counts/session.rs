@@ -95,7 +95,7 @@ pub(crate) fn send(acknowledges: bool, times: usize) {
         let camera = Camera::idle("c0", config).expect("it is an id");
         let roster = Roster::default();
         let address = ([127, 0, 0, 1], 1).into();
-        let entry = roster.enter(roster.viewer(address, "0", wire.subprotocol()));
+        let entry = roster.enter(roster.viewer(address, "0", wire.subprotocol(), None));
         let connection = Connection {
             acknowledges,
             ..Connection::default()

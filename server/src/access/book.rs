@@ -1,9 +1,10 @@
 //! The keys that are in force, and the end of what hangs on those that go.
 
 use super::Refused;
+use super::changes::{KeyError, found};
 use super::codes::{self, Code, Kept, Seen};
 use super::held::{Held, LiveSession, hold};
-use super::key::{Entry, Key, Password, Secret};
+use super::key::{Entry, Key, Name, Password, Secret};
 use super::sessions::Sessions;
 use super::store::{Keys, Store, StoreError};
 use super::token::{self, Ticket, Token};
@@ -108,6 +109,46 @@ impl Book {
         })
     }
 
+    /// Changes the keys, and takes that over at once. It may wait for another process, or for a disk that does not answer.
+    ///
+    /// # Errors
+    /// Why they are not changed.
+    pub(super) fn change<T>(
+        &self,
+        change: impl FnOnce(&Store) -> Result<T, KeyError>,
+    ) -> Result<T, KeyError> {
+        let changed = change(&self.store);
+        self.look();
+        changed
+    }
+
+    /// A one-time code that stands for the key of that name.
+    ///
+    /// # Errors
+    /// Where there is none, or the code cannot be kept.
+    pub(super) fn code_of(&self, name: &Name) -> Result<Code, KeyError> {
+        let unwritable = |error| StoreError::Unwritable(self.store.directory().into(), error);
+        let keys = self.read()?;
+        // A code for a key that is not known here yet would open nothing.
+        self.look();
+        let made = self
+            .store
+            .codes(found(&keys, name)?, 1)
+            .map_err(unwritable)?;
+        let none = || std::io::Error::other("none was made");
+        let code = made
+            .into_iter()
+            .next()
+            .ok_or_else(none)
+            .map_err(unwritable)?;
+        Ok(code)
+    }
+
+    /// Where the servers that use these keys are reached.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        self.store.addresses().unwrap_or_default()
+    }
+
     /// The key that a one-time code stands for. The code is used up by that.
     pub(super) async fn code(&self, text: &str) -> Result<Arc<Held>, Refused> {
         let code = Code::parse(text).ok_or(Refused::UsedUp)?;
@@ -177,7 +218,8 @@ impl Book {
         self.sessions.keep(&self.store, &self.held())
     }
 
-    fn held(&self) -> Vec<Arc<Held>> {
+    /// The keys in force.
+    pub(super) fn held(&self) -> Vec<Arc<Held>> {
         self.now().held.clone()
     }
 

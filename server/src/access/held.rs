@@ -6,6 +6,7 @@ use super::key::{Entry, Key};
 use super::known::Known;
 use crate::util::clock;
 use ring::hmac;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,8 @@ pub(super) struct Held {
     pub signing: hmac::Key,
     /// Cancelled when it isn't in force any more.
     pub ended: CancellationToken,
+    /// Unix time in µs when it let something in last, since the server started; 0 is not yet.
+    pub used_us: AtomicU64,
     known: Mutex<Known>,
 }
 
@@ -46,6 +49,7 @@ pub(super) fn hold(entry: Entry, server: &Key) -> Arc<Held> {
         signing: entry.secret.signing(server),
         entry,
         ended: CancellationToken::new(),
+        used_us: AtomicU64::new(0),
         known: Mutex::default(),
     })
 }

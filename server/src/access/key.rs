@@ -225,6 +225,9 @@ pub struct Entry {
     /// Unix time in µs of its end; `None` is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_us: Option<u64>,
+    /// Unix time in µs when it was made, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_us: Option<u64>,
 }
 
 impl Entry {
@@ -236,6 +239,7 @@ impl Entry {
             secret,
             cameras: None,
             expires_us: None,
+            made_us: None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod book;
+mod changes;
 mod codes;
 mod grant;
 mod hash;
@@ -20,6 +21,7 @@ mod store;
 mod throttle;
 mod token;
 
+pub use changes::{KeyError, Wanted};
 pub use codes::{CODE, Code};
 pub use grant::{Grant, Via};
 pub use hash::Hash;
@@ -67,6 +69,17 @@ struct Inner {
     counters: Counters,
     signed_in: ConnectionThrottle,
     signed_out: ConnectionThrottle,
+}
+
+/// A key, and what is known of its use.
+#[derive(Debug)]
+pub struct Known {
+    /// The key.
+    pub entry: Entry,
+    /// Unix time in µs when it let something in last, where that is known.
+    pub used_us: Option<u64>,
+    /// How many devices are signed in with it.
+    pub devices: usize,
 }
 
 /// Counts of refused requests.
@@ -259,6 +272,65 @@ impl Access {
         Some(session)
     }
 
+    /// The keys, and what is known of their use. `None` if no key is needed.
+    pub fn keys(&self) -> Option<Vec<Known>> {
+        let book = self.0.book.as_ref()?;
+        let sessions = book.sessions.listed();
+        let known = |held: &Arc<Held>| {
+            let its = || {
+                sessions
+                    .iter()
+                    .filter(|session| session.key == held.entry.name)
+            };
+            let used_us = its().map(|session| session.last_us).max();
+            let used_us = used_us.max(Some(held.used_us.load(Ordering::Relaxed)));
+            Known {
+                entry: held.entry.clone(),
+                used_us: used_us.filter(|used_us| *used_us > 0),
+                devices: its().count(),
+            }
+        };
+        Some(book.held().iter().map(known).collect())
+    }
+
+    /// Adds a key. Returns it, and where servers that use it are reached. `None` if no key is needed.
+    ///
+    /// # Errors
+    /// Where it is not to be had. Then nothing has changed.
+    pub async fn add_key(&self, wanted: Wanted) -> Option<Result<(Entry, Vec<String>), KeyError>> {
+        self.on_book(|book| Ok((book.change(|store| store.add(wanted))?, book.addresses())))
+            .await
+    }
+
+    /// Removes a key: what hangs on it ends at once. `None` if no key is needed.
+    ///
+    /// # Errors
+    /// Where it cannot be. Then nothing has changed.
+    pub async fn remove_key(&self, name: Name) -> Option<Result<(), KeyError>> {
+        self.on_book(move |book| book.change(|store| store.remove(&name)))
+            .await
+    }
+
+    /// A one-time code by which one device comes in with the key of that name, and where servers that use it are reached. `None`
+    /// if no key is needed.
+    ///
+    /// # Errors
+    /// Where there is no such key, or the code cannot be kept.
+    pub async fn code_of(&self, name: Name) -> Option<Result<(Code, Vec<String>), KeyError>> {
+        self.on_book(move |book| Ok((book.code_of(&name)?, book.addresses())))
+            .await
+    }
+
+    /// Does what may wait for a disk.
+    async fn on_book<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Book) -> Result<T, KeyError> + Send + 'static,
+    ) -> Option<Result<T, KeyError>> {
+        let access = self.clone();
+        let done = tokio::task::spawn_blocking(move || access.0.book.as_ref().map(work));
+        done.await.unwrap_or(None)
+    }
+
     /// The devices that are signed in, those first that were here last.
     pub fn sessions(&self) -> Vec<Session> {
         let book = self.0.book.as_ref();
@@ -345,7 +417,12 @@ impl Access {
                     .map(Grant::by_key),
             };
             match judged {
-                Ok(grant) => return Ok(grant),
+                Ok(grant) => {
+                    if let Some(held) = &grant.held {
+                        held.used_us.store(clock::now_us(), Ordering::Relaxed);
+                    }
+                    return Ok(grant);
+                }
                 Err(why) => refused = why,
             }
         }

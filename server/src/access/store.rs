@@ -29,7 +29,7 @@ const OWNER: &str = "owner";
 const VERSION: u32 = 2;
 
 /// Most keys that a file may hold.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// Why the keys can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -285,6 +285,23 @@ impl Store {
     /// # Errors
     /// Where they can be neither read nor written; then nothing changed.
     pub fn change(&self, change: impl FnOnce(&mut Keys)) -> Result<Keys, StoreError> {
+        let mut changed = None;
+        self.try_change(|keys| {
+            change(keys);
+            changed = Some(keys.clone());
+            Ok::<_, StoreError>(())
+        })?;
+        changed.map_or_else(|| self.read(), Ok)
+    }
+
+    /// The same for a change that may be refused. Then nothing has changed.
+    ///
+    /// # Errors
+    /// Why it is refused, or where they can be neither read nor written.
+    pub(super) fn try_change<E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Keys) -> Result<(), E>,
+    ) -> Result<(), E> {
         let unwritable = |error| StoreError::Unwritable(self.directory.clone(), error);
         state_dir::make(&self.at).map_err(unwritable)?;
         let lock = self.lock().map_err(unwritable)?;
@@ -294,14 +311,14 @@ impl Store {
             }
             other => other?,
         };
-        change(&mut keys);
+        change(&mut keys)?;
         self.write(FILE, &keys).map_err(unwritable)?;
         let is_there = |name: &str| keys.keys.iter().any(|entry| entry.name.as_str() == name);
         if let Err(error) = walls::forget(&self.at, is_there) {
             tracing::warn!(%error, "how a key that is gone had arranged the wall of cameras cannot be taken out of walls.json");
         }
         drop(lock);
-        Ok(keys)
+        Ok(())
     }
 
     /// Replaces a file of the directory.

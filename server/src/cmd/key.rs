@@ -2,7 +2,7 @@
 //!
 //! What keys are good for belongs to [`crate::access`].
 
-use crate::access::{CODE, Code, Entry, Key, Keys, Name, Role, Secret, Session, TypedRole};
+use crate::access::{CODE, Code, KeyError, Keys, Name, Secret, Session, Store, TypedRole, Wanted};
 use crate::called;
 use crate::camera::Id;
 use crate::cli::{self, KeyCommand};
@@ -98,18 +98,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             Ok(text)
         }
         KeyCommand::Rotate { name } => {
-            store.read()?;
-            let new = Key::random()?;
-            let mut found = false;
-            store.change(|keys| {
-                for entry in keys.keys.iter_mut().filter(|entry| entry.name == *name) {
-                    entry.secret = Secret::Key(new.clone());
-                    found = true;
-                }
-            })?;
-            if !found {
-                bail!(unknown(name, &store.read()?));
-            }
+            let new = store.rotate(name)?;
             Ok(format!("{name}: {}\n", new.as_str()))
         }
         KeyCommand::Add {
@@ -120,11 +109,6 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             password,
         } => {
             let TypedRole { role, by_old_name } = *role;
-            if role == Role::Admin && !camera.is_empty() {
-                bail!(
-                    "an admin key is for every camera: leave --camera out, or choose --role view"
-                );
-            }
             for typed in camera {
                 if Id::new(typed).is_err() {
                     bail!(
@@ -133,31 +117,21 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
                     );
                 }
             }
-            if store.read()?.get(name).is_some() {
-                bail!("there is a key {name} already: choose another name, or rotate or remove it");
-            }
-            let (secret, said) = if *password {
-                (
-                    Secret::of_password(&ask(name)?)?,
-                    String::from("a password"),
-                )
-            } else {
-                let key = Key::random()?;
-                let said = key.as_str().to_owned();
-                (Secret::Key(key), said)
+            let secret = match password {
+                true => Some(Secret::of_password(&ask(name, &store)?)?),
+                false => None,
             };
-            let expires_us =
-                expires.map(|cli::Lifetime(time)| clock::now_us() + time.as_micros() as u64);
-            store.change(|keys| {
-                // Another process may have added it since.
-                if keys.get(name).is_none() {
-                    keys.keys.push(Entry {
-                        cameras: (!camera.is_empty()).then(|| camera.clone()),
-                        expires_us,
-                        ..Entry::new(name.clone(), role, secret)
-                    });
-                }
+            let entry = store.add(Wanted {
+                name: name.clone(),
+                role,
+                cameras: camera.clone(),
+                lifetime: expires.map(|cli::Lifetime(time)| time),
+                secret,
             })?;
+            let said = match &entry.secret {
+                Secret::Key(key) => key.as_str(),
+                Secret::Argon2(_) => "a password",
+            };
             let renamed = if by_old_name {
                 "the role control is called publish now\n"
             } else {
@@ -167,16 +141,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
             Ok(format!("{name} ({role}): {said}\n{renamed}{unknown}"))
         }
         KeyCommand::Remove { name } => {
-            let keys = store.read()?;
-            if keys.get(name).is_none() {
-                bail!(unknown(name, &keys));
-            }
-            if keys.keys.len() == 1 {
-                bail!(
-                    "{name} is the only key, and without one there is no way in: add another first, or rotate it"
-                );
-            }
-            store.change(|keys| keys.keys.retain(|entry| entry.name != *name))?;
+            store.remove(name)?;
             Ok(format!("{name} is removed\n"))
         }
         KeyCommand::End { device } => {
@@ -211,12 +176,12 @@ fn no_such_camera(chosen: &[String], known: Option<Vec<(Id, Option<String>)>>) -
     )
 }
 
-fn unknown(name: &Name, keys: &Keys) -> String {
-    let known: Vec<_> = keys.keys.iter().map(|entry| entry.name.as_str()).collect();
-    format!("there is no key {name}: there are {}", known.join(", "))
-}
-
-fn ask(name: &Name) -> anyhow::Result<String> {
+/// A password for a key that is to be added.
+fn ask(name: &Name, store: &Store) -> anyhow::Result<String> {
+    // Before anything is typed.
+    if store.read()?.get(name).is_some() {
+        bail!(KeyError::Known(name.clone()));
+    }
     let password = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(format!("Password for {name}: "))
             .context("the password cannot be read")?
@@ -321,11 +286,7 @@ pub(super) fn invitation(urls: &[String], codes: &[Code], command: &str) -> Stri
         text,
         "pistreamer: each link lets one device in, within {minutes} minutes; for new ones: {command}"
     );
-    // Not every phone knows .local names, and none reaches localhost.
-    let for_phone = urls.iter().find(|url| {
-        !url.contains("localhost") && !url.contains(".local:") && !url.contains("//127.")
-    });
-    if let (Some(url), Some(code)) = (for_phone, codes.get(urls.len()))
+    if let (Some(url), Some(code)) = (front::for_phone(urls), codes.get(urls.len()))
         && let Ok(picture) = QrCode::new(with_code(url, code))
     {
         // Light on dark, as most terminals are: phones want dark on light.

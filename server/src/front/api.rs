@@ -25,14 +25,7 @@ pub(super) async fn status(
 ) -> Json<Value> {
     let viewers = state.roster.viewers();
     let viewers = viewers.iter().filter(|viewer| grant.sees(&viewer.camera));
-    let viewers = viewers.map(|viewer| {
-        let mut described = describe_viewer(viewer);
-        // Where others sit is the owner's business.
-        if grant.role != Role::Admin {
-            described["address"] = Value::Null;
-        }
-        described
-    });
+    let viewers = viewers.map(|viewer| describe_viewer(viewer, &grant));
     // Paths on the disk are the owner's business, too.
     let configuration = grant
         .role
@@ -131,9 +124,13 @@ fn describe_rendition((tally, consumers): &(Tally, usize)) -> Value {
     })
 }
 
-fn describe_viewer(viewer: &Viewer) -> Value {
+/// A viewer, as it may be told. Where others sit, and who they are, is the owner's business.
+pub(super) fn describe_viewer(viewer: &Viewer, grant: &Grant) -> Value {
+    let owner = (grant.role == Role::Admin).then_some(viewer);
     json!({
-        "address": viewer.address,
+        "id": owner.map(|viewer| viewer.id.to_string()),
+        "key": owner.and_then(|viewer| viewer.key.as_ref()),
+        "address": owner.map(|viewer| viewer.address),
         "camera": viewer.camera,
         "wire": viewer.wire,
         "since_us": viewer.since_us,

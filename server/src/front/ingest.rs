@@ -70,7 +70,7 @@ pub(super) async fn upgrade(
     let upgrade = hyper::upgrade::on(&mut request);
     let span = tracing::info_span!("pusher", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
     let busy = place.begin();
-    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place, &camera));
+    let (sessions, stop) = (state.sessions, stop(&state, &grant, &place, &camera, None));
     let session = async move {
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;
@@ -116,6 +116,7 @@ fn goodbye(end: &End) -> Option<(CloseCode, &'static str)> {
     Some(match end {
         End::Stopped(Stop::Shutdown) => (CloseCode::Away, "the server stops"),
         End::Stopped(Stop::SignedOut) => (CloseCode::from(CLOSE_SIGNED_OUT), "signed out"),
+        End::Stopped(Stop::Ended) => (CloseCode::Again, ""),
         End::Stopped(Stop::Evicted) => (CloseCode::Again, "its place went to another client"),
         End::Stopped(Stop::Removed) => {
             let code = CloseCode::from(CLOSE_CAMERA_REMOVED);

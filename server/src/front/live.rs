@@ -138,7 +138,7 @@ pub(super) async fn stream(
         // Somebody who only asks what there is must not set a camera to work.
         return multipart(stream::pending());
     }
-    let viewer = match seat(&state, &place, address, &camera, "mjpeg") {
+    let viewer = match seat(&state, &place, &grant, address, &camera, "mjpeg") {
         Ok(viewer) => viewer,
         Err(refusal) => return *refusal,
     };
@@ -147,6 +147,7 @@ pub(super) async fn stream(
     let manner = manner_of(&headers);
     let span = tracing::info_span!("mjpeg", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
     let came = Some(span.in_scope(|| state.crowd.came()));
+    let stop = stop(&state, &grant, &place, &camera, Some(&viewer)).boxed();
     let parts = Parts {
         _told: Told { span, came },
         manner,
@@ -156,7 +157,7 @@ pub(super) async fn stream(
         last: None,
         in_a_row: 0,
         silence: Box::pin(sleep(NO_SIGNAL_INTERVAL)),
-        stop: stop(&state, &grant, &place, &camera).boxed(),
+        stop,
     };
     let opening = Piece::from(Bytes::from_static(manner.opening().as_bytes()));
     multipart(stream::once(ready(opening)).chain(parts.into_stream()))

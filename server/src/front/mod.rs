@@ -15,6 +15,7 @@ mod crowd;
 mod device;
 mod figures;
 mod ingest;
+mod keys;
 mod language;
 pub(crate) mod listen;
 mod live;
@@ -25,6 +26,7 @@ mod nearby;
 mod origin;
 mod peer;
 mod place;
+mod qr;
 mod query;
 mod routes;
 mod session_cookie;
@@ -33,6 +35,7 @@ mod settings;
 mod shares;
 mod tls;
 mod upgrade;
+mod viewers;
 mod visitor;
 mod wall;
 
@@ -44,6 +47,7 @@ pub(crate) use crowd::{Crowd, Limits};
 pub(crate) use listen::{Listener, serve, urls};
 pub(crate) use nearby::Nearby;
 pub(crate) use origin::AllowedOrigins;
+pub(crate) use qr::for_phone;
 pub(crate) use settings::{NotChanged, Request as SettingsRequest, Settings, Told};
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
@@ -51,7 +55,7 @@ pub(crate) use wall::Walls;
 
 use crate::access::{Access, Grant};
 use crate::camera::Camera;
-use crate::session::{self, Entry, Roster, Stop};
+use crate::session::{self, Entry, Roster, Stop, Viewer};
 use crate::util::handover::when_woken;
 use crate::via::Via;
 use axum::Router;
@@ -129,11 +133,13 @@ pub(crate) fn router(state: State) -> Router {
 fn seat(
     state: &State,
     place: &Place,
+    grant: &Grant,
     address: SocketAddr,
     camera: &Camera,
     wire: &'static str,
 ) -> Result<Entry, Box<Response>> {
-    let viewer = state.roster.viewer(address, camera.id(), wire);
+    let key = grant.credential();
+    let viewer = state.roster.viewer(address, camera.id(), wire, key);
     match place.look(Arc::clone(&viewer)) {
         Ok(()) => Ok(state.roster.enter(viewer)),
         Err(full) => Err(no_place(full).into()),
@@ -145,20 +151,23 @@ fn no_place(full: Full) -> Response {
     refused(StatusCode::SERVICE_UNAVAILABLE, full.cause())
 }
 
-/// Done when a viewer has to be disconnected.
+/// Done when a viewer, or what pushes to a camera, has to be disconnected.
 fn stop(
     state: &State,
     grant: &Grant,
     place: &Place,
     camera: &Camera,
+    viewer: Option<&Viewer>,
 ) -> impl Future<Output = Stop> + Send + 'static {
     let (shutdown, over, leave) = (state.shutdown.clone(), grant.over(), place.leave.clone());
+    let ended = viewer.map_or_else(CancellationToken::new, |viewer| viewer.ended.clone());
     let removed = camera.removed();
     let stop = async move {
         tokio::select! {
             () = shutdown.cancelled_owned() => Stop::Shutdown,
             () = over => Stop::SignedOut,
             () = leave.cancelled_owned() => Stop::Evicted,
+            () = ended.cancelled_owned() => Stop::Ended,
             () = removed => Stop::Removed,
         }
     };

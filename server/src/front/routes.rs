@@ -5,8 +5,8 @@
 use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, api, assets, controls, ingest, live, login, login_page, metrics, nearby, sessions,
-    settings, upgrade, wall,
+    State, api, assets, controls, ingest, keys, live, login, login_page, metrics, nearby, sessions,
+    settings, upgrade, viewers, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -15,7 +15,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 38] = {
+pub(super) static ROUTES: [Route; 44] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -57,6 +57,12 @@ pub(super) static ROUTES: [Route; 38] = {
         route(Get, "/ingest", PUBLISH, Words, || get(ingest::upgrade)),
         route(Get, "/api/v1/sessions", ADMIN, Words, || get(sessions::list)),
         route(Delete, "/api/v1/sessions/{id}", ADMIN, Words, || delete(sessions::end)),
+        route(Get, "/api/v1/keys", ADMIN, Words, || get(keys::list)),
+        route(Post, "/api/v1/keys", ADMIN, Words, || post(keys::add)),
+        route(Delete, "/api/v1/keys/{name}", ADMIN, Words, || delete(keys::remove)),
+        route(Post, "/api/v1/keys/{name}/links", ADMIN, Words, || post(keys::link)),
+        route(Get, "/api/v1/viewers", ADMIN, Words, || get(viewers::list)),
+        route(Delete, "/api/v1/viewers/{id}", ADMIN, Words, || delete(viewers::end)),
         route(Post, "/api/v1/session", Nothing, Words, || post(login::enter)),
         route(Delete, "/api/v1/session", Nothing, Words, || delete(login::leave)),
         route(Get, "/healthz", Nothing, Words, || get(api::health)),

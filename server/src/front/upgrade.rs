@@ -46,7 +46,7 @@ pub(super) async fn upgrade(
             };
         }
     };
-    let entry = match seat(&state, &place, address, &camera, wire.subprotocol()) {
+    let entry = match seat(&state, &place, &grant, address, &camera, wire.subprotocol()) {
         Ok(entry) => entry,
         Err(refusal) => return *refusal,
     };
@@ -61,7 +61,7 @@ pub(super) async fn upgrade(
         session = grant.session
     );
     let session = async move {
-        let stop = stop(&state, &grant, &place, &camera);
+        let stop = stop(&state, &grant, &place, &camera, Some(&entry));
         let subscription = camera
             .subscribe(limits)
             .operating(grant.role.includes(COMMANDS));

@@ -34,6 +34,9 @@ pub enum End {
     /// Another viewer has its place.
     #[error("the server is full, and this place was given to another viewer")]
     Evicted,
+    /// An administrator ended its connection.
+    #[error("an administrator ended the connection")]
+    Ended,
     /// Its camera was removed.
     #[error("the camera was removed")]
     Removed,
@@ -48,6 +51,8 @@ pub enum Stop {
     SignedOut,
     /// Another connection got its place.
     Evicted,
+    /// An administrator ended its connection.
+    Ended,
     /// Its camera was removed.
     Removed,
 }
@@ -58,6 +63,7 @@ impl From<Stop> for End {
             Stop::Shutdown => Self::Shutdown,
             Stop::SignedOut => Self::SignedOut,
             Stop::Evicted => Self::Evicted,
+            Stop::Ended => Self::Ended,
             Stop::Removed => Self::Removed,
         }
     }
@@ -97,6 +103,8 @@ pub(super) async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Li
             PATIENCE,
             Some((CLOSE_TRY_AGAIN_LATER, "another viewer got this place")),
         ),
+        // It may come back, unless its key or session ends, too.
+        End::Ended => (MOMENT, Some((CLOSE_TRY_AGAIN_LATER, ""))),
         End::Removed => (
             PATIENCE,
             Some((CLOSE_CAMERA_REMOVED, "the camera was removed")),

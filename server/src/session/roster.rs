@@ -4,6 +4,7 @@ use crate::util::clock::{Moment, Rate};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio_util::sync::CancellationToken;
 
 /// The list of connected viewers. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct Roster {
 /// Sums over all viewers since the server started, including those that left.
 #[derive(Debug, Default)]
 pub struct Totals {
+    /// The last viewer's id.
+    ids: AtomicU64,
     /// Viewers that connected.
     pub viewers: AtomicU64,
     /// Frames sent.
@@ -30,6 +33,12 @@ pub struct Totals {
 /// One viewer.
 #[derive(Debug)]
 pub struct Viewer {
+    /// Tells it from the others, as long as the server runs.
+    pub id: u64,
+    /// The name of the key that let it in, where a key is needed.
+    pub key: Option<String>,
+    /// Cancelled when an administrator ends its connection.
+    pub ended: CancellationToken,
     /// Its address.
     pub address: SocketAddr,
     /// The camera's id.
@@ -65,8 +74,17 @@ pub struct Entry {
 
 impl Roster {
     /// A viewer that is not on the list yet.
-    pub fn viewer(&self, address: SocketAddr, camera: &str, wire: &'static str) -> Arc<Viewer> {
+    pub fn viewer(
+        &self,
+        address: SocketAddr,
+        camera: &str,
+        wire: &'static str,
+        key: Option<&str>,
+    ) -> Arc<Viewer> {
         Arc::new(Viewer {
+            id: self.totals.ids.fetch_add(1, Ordering::Relaxed) + 1,
+            key: key.map(str::to_owned),
+            ended: CancellationToken::new(),
             address,
             camera: camera.into(),
             wire,

@@ -58,7 +58,7 @@ impl Stage {
             fps: 30.0,
         }));
         let roster = Roster::default();
-        let entry = roster.enter(roster.viewer(([127, 0, 0, 1], 1).into(), "0", "jpeg"));
+        let entry = roster.enter(roster.viewer(([127, 0, 0, 1], 1).into(), "0", "jpeg", None));
         let (ours, viewer) = duplex(pipe);
         let (stop, stopped) = oneshot::channel();
         let stopped: BoxFuture<_> = Box::pin(async { stopped.await.unwrap() });

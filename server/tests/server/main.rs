@@ -30,6 +30,7 @@ mod grab;
 mod http;
 mod ingested;
 mod key_command;
+mod keys;
 mod languages;
 mod lifecycle;
 mod logged;

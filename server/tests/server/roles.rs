@@ -138,7 +138,8 @@ impl Row {
         match (self.method.as_str(), self.path.as_str()) {
             ("GET", "/" | "/embed") => page,
             ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
-            ("POST", "/api/v1/session") | ("PUT", "/api/v1/wall") => 400,
+            ("POST", "/api/v1/session" | "/api/v1/keys") | ("PUT", "/api/v1/wall") => 400,
+            ("POST", path) if path.ends_with("/links") => 404,
             ("DELETE", "/api/v1/session") => 204,
             ("DELETE", path) if path.contains("/presets/") => 204,
             // There is no control of that name, and nothing that it is to have.

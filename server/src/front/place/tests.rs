@@ -22,7 +22,7 @@ fn enter(crowd: &Crowd, number: u8) -> Arc<Place> {
 }
 
 fn viewer() -> Arc<Viewer> {
-    Roster::default().viewer((address(1), 1).into(), "0", "jpeg")
+    Roster::default().viewer((address(1), 1).into(), "0", "jpeg", None)
 }
 
 async fn grant() -> Grant {

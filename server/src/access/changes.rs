@@ -1,0 +1,125 @@
+//! Changes of the keys, the same from the command line and from the API: what is refused, and why.
+
+use super::key::{Entry, Key, Name, Secret};
+use super::role::Role;
+use super::store::{Keys, MOST, Store, StoreError};
+use crate::util::clock;
+use std::time::Duration;
+
+/// A key that is to be made.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Tells it from the others.
+    pub name: Name,
+    /// What it is to be good for.
+    pub role: Role,
+    /// The ids of the only cameras that it is to be for; none is all of them.
+    pub cameras: Vec<String>,
+    /// How long it is to be good; `None` is for ever.
+    pub lifetime: Option<Duration>,
+    /// What is to be shown: `None` makes a key.
+    pub secret: Option<Secret>,
+}
+
+/// Why the keys are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is one of that name.
+    #[error("there is a key {0} already: choose another name, or remove it first")]
+    Known(Name),
+    /// There is none of that name.
+    #[error("there is no key {0}: there are {1}")]
+    Unknown(Name, String),
+    /// An administrator has every camera.
+    #[error("an admin key is for every camera: name none, or choose the role view")]
+    AdminOfCameras,
+    /// Nobody could get in any more.
+    #[error(
+        "{0} is the only key, and without one there is no way in: add another first, or rotate it"
+    )]
+    Last(Name),
+    /// There are too many.
+    #[error("there are {MOST} keys, which is the most: remove one first")]
+    Full,
+    /// The keys can be neither read nor written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// Where it is not to be had. Then nothing has changed.
+    pub fn add(&self, wanted: Wanted) -> Result<Entry, KeyError> {
+        if wanted.role == Role::Admin && !wanted.cameras.is_empty() {
+            return Err(KeyError::AdminOfCameras);
+        }
+        let random = || {
+            let key = Key::random()
+                .map_err(|error| StoreError::Unwritable(self.directory().into(), error));
+            Ok::<_, StoreError>(Secret::Key(key?))
+        };
+        let secret = wanted.secret.map_or_else(random, Ok)?;
+        let now_us = clock::now_us();
+        let entry = Entry {
+            cameras: (!wanted.cameras.is_empty()).then_some(wanted.cameras),
+            expires_us: wanted
+                .lifetime
+                .map(|lifetime| now_us.saturating_add(lifetime.as_micros() as u64)),
+            made_us: Some(now_us),
+            ..Entry::new(wanted.name, wanted.role, secret)
+        };
+        self.try_change(|keys| {
+            if keys.get(&entry.name).is_some() {
+                return Err(KeyError::Known(entry.name.clone()));
+            }
+            if keys.keys.len() >= MOST {
+                return Err(KeyError::Full);
+            }
+            keys.keys.push(entry.clone());
+            Ok(())
+        })?;
+        Ok(entry)
+    }
+
+    /// Removes a key, and with it what hangs on it.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or no other. Then nothing has changed.
+    pub fn remove(&self, name: &Name) -> Result<(), KeyError> {
+        self.try_change(|keys| {
+            found(keys, name)?;
+            if keys.keys.len() == 1 {
+                return Err(KeyError::Last(name.clone()));
+            }
+            keys.keys.retain(|entry| entry.name != *name);
+            Ok(())
+        })
+    }
+
+    /// Replaces a key by a new one, which is returned, and ends what hangs on the old one.
+    ///
+    /// # Errors
+    /// Where there is none of that name.
+    pub fn rotate(&self, name: &Name) -> Result<Key, KeyError> {
+        let new = Key::random()
+            .map_err(|error| StoreError::Unwritable(self.directory().into(), error))?;
+        self.try_change(|keys| {
+            found(keys, name)?;
+            for entry in keys.keys.iter_mut().filter(|entry| entry.name == *name) {
+                entry.secret = Secret::Key(new.clone());
+            }
+            Ok::<_, KeyError>(())
+        })?;
+        Ok(new)
+    }
+}
+
+/// The entry of that name.
+pub(super) fn found<'a>(keys: &'a Keys, name: &Name) -> Result<&'a Entry, KeyError> {
+    keys.get(name).ok_or_else(|| {
+        let known: Vec<_> = keys.keys.iter().map(|entry| entry.name.as_str()).collect();
+        KeyError::Unknown(name.clone(), known.join(", "))
+    })
+}
