@@ -20,6 +20,7 @@ ${button("mirror", "mirror", "M", words("Mirror"), '<path d="M12 3v18" stroke-da
 ${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
 ${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
 ${button("adjust", "adjust", "A", words("Adjust the camera"), '<path d="M4 7h9M19 7h1M4 17h1M11 17h9"/><circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>', "hidden")}
+<button id="b-settings" part="button settings" hidden>${icon('<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.600l2.1 2.100M16.300 16.300l2.1 2.100M18.400 5.600l-2.1 2.100M7.700 16.300l-2.1 2.100"/>')}<span>${words("Settings")}</span></button>
 ${button("pip", "picture-in-picture", "P", words("Picture in picture"), '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
 ${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
 <div class="choices" role="radiogroup" aria-label="Picture size"><span><span>Picture size</span> <kbd aria-hidden="true">Q</kbd></span>
@@ -52,10 +53,25 @@ const CROSS = icon('<path d="M6 6l12 12M18 6 6 18"/>');
 const PROBLEM = `<div id="problem" part="problem" role="alert" hidden><span></span>
 <button data-do="dismiss" part="button dismiss" aria-label="Dismiss">${CROSS}</button></div>`;
 
-const STYLE = new URL("panels.css", import.meta.url).href;
-const answer = await fetch(STYLE);
-if (!answer.ok) throw new Error(`panels.css: ${answer.status}`);
-const rules = await answer.text();
+const STYLE = "panels.css";
+/** A style sheet beside this script: what puts it into a shadow root. Browsers without constructable ones get a file, which the
+ * server's own content policy lets them have. */
+async function styled(file) {
+  const href = new URL(file, import.meta.url).href;
+  const answer = await fetch(href);
+  if (!answer.ok) throw new Error(`${file}: ${answer.status}`);
+  const rules = await answer.text();
+  let sheet;
+  return (shadow) => {
+    try {
+      if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(rules);
+      shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
+    } catch {
+      shadow.prepend(Object.assign(document.createElement("link"), { rel: "stylesheet", href }));
+    }
+  };
+}
+const addStyle = await styled(STYLE);
 
 /** One digit after the point. */
 const tenths = (value) => Math.max(value, 0).toFixed(1);
@@ -64,17 +80,6 @@ const ms = (value) =>
   value === undefined ? "–" : value >= 10_000 ? `${tenths(value / 1000)} s` : `${Math.round(value)} ms`;
 /** Thin spaces between groups of three digits. */
 const count = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
-
-let sheet;
-/** Browsers without constructable style sheets get a file, which the server's own content policy lets them have. */
-function addStyle(shadow) {
-  try {
-    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(rules);
-    shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
-  } catch {
-    shadow.prepend(Object.assign(document.createElement("link"), { rel: "stylesheet", href: STYLE }));
-  }
-}
 
 /** Arrow keys go from button to button, which are one stop for Tab. The focus enters a choice where it is made, and makes it. */
 function rove(box, focused) {
@@ -235,6 +240,10 @@ export default class Panels {
   #adjust = null;
   #adjusting = false;
   #controls = [[], null];
+  /** The server's API, and the camera in it; null on pages of other origins. */
+  #api = null;
+  #camera = "";
+  #settings = null;
 
   constructor(shadow, put, speak) {
     this.#shadow = shadow;
@@ -251,6 +260,7 @@ export default class Panels {
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
       for (const same of shadow.querySelectorAll(`:is(#menu, #help) [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
     for (const box of shadow.querySelectorAll('#toolbar, [role="radiogroup"]')) rove(box, shadow.activeElement);
+    this.#part("b-settings").addEventListener("click", () => this.#openSettings());
   }
 
   /** Shows or hides the menu; with the keyboard, the focus goes there and back. */
@@ -290,12 +300,46 @@ export default class Panels {
   controls(told, socket, camera) {
     if (!Array.isArray(told)) return this.#adjust?.readings(told);
     const api = new URL(socket.replace(/^ws/, "http"));
-    api.pathname = api.pathname.replace(/ws$/, `api/v1/cameras/${camera}`);
+    api.pathname = api.pathname.replace(/ws$/, "api/v1/");
     for (const name of ["camera", "wire", "width"]) api.searchParams.delete(name);
     // Pages of other origins may only look at it.
+    this.#administer(api.origin === origin ? api.href : null, camera);
+    api.pathname += `cameras/${camera}`;
     this.#controls = [told, api.origin === origin && camera ? api.href : null];
     for (const part of this.#shadow.querySelectorAll(':is(#menu, #help) [data-do="adjust"]')) part.hidden = !told.length;
     this.#adjust?.controls(...this.#controls);
+  }
+
+  /** Offers settings to administrators, of whom the server says who they are. */
+  async #administer(api, camera) {
+    this.#camera = camera;
+    if (api === this.#api) return;
+    this.#api = api;
+    const settings = this.#part("b-settings");
+    settings.hidden = true;
+    if (!api) return;
+    const url = new URL(api);
+    url.pathname += "session";
+    const told = await fetch(url, { cache: "no-store" }).then((answer) => answer.json(), () => null).catch(() => null);
+    if (told && this.#api === api) settings.hidden = told.role !== "admin";
+    else if (this.#api === api) this.#api = null;
+  }
+
+  async #openSettings() {
+    this.#part("b-more").click();
+    try {
+      if (!this.#settings) {
+        const [{ default: Settings }, style] = await Promise.all([import("./settings.js"), styled("settings.css")]);
+        if (!this.#settings) style(this.#shadow);
+        this.#settings ??= new Settings(this.#shadow, this.#put, this.#speak);
+      }
+      this.#settings.open(this.#api, this.#camera);
+    } catch {
+      const toast = this.#part("toast");
+      this.#put(toast, "", words("This cannot be loaded: the server does not answer. Try again"));
+      toast.hidden = false;
+      setTimeout(() => (toast.hidden = true), 5000);
+    }
   }
 
   /** Shows or hides what adjusts the camera. */

@@ -328,6 +328,11 @@ async fn serve(
         ),
         // Nobody has arranged it.
         None if path == "/api/v1/wall" => ("204 No Content".into(), Vec::new()),
+        // And whether an administrator looks.
+        None if path == "/api/v1/session" => (
+            "200 OK\r\nContent-Type: application/json".into(),
+            br#"{"role":"operate"}"#.to_vec(),
+        ),
         None => ("404 Not Found".into(), Vec::new()),
     };
     let head = format!(

@@ -17,7 +17,7 @@ const SHORT: &str = "
         return (seen ? '' : 'unseen ') + (button.dataset.do ?? button.textContent);
     }";
 
-async fn press(page: &Page<'_>, key: &str) -> Result<()> {
+pub(crate) async fn press(page: &Page<'_>, key: &str) -> Result<()> {
     let (key, modifiers) = match key.strip_prefix("Shift+") {
         Some(key) => (key, 8),
         None => (key, 0),
@@ -109,6 +109,7 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
         "fit",
         "overlay",
         "adjust",
+        "Settings",
         "pip",
         "help",
         "size-auto",
@@ -132,7 +133,7 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
     // The list of keys, too.
     press(&page, "Enter").await?;
     is_focused(&page, "rotate").await?;
-    for _ in 0..6 {
+    for _ in 0..7 {
         press(&page, "Tab").await?;
     }
     is_focused(&page, "help").await?;

@@ -18,6 +18,7 @@ mod panels;
 mod phone;
 mod pictures;
 mod proxies;
+mod settings;
 mod sizes;
 mod stream;
 mod trouble;

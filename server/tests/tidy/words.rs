@@ -93,7 +93,14 @@ fn each_language_has_every_text_of_the_viewer_and_no_other() {
     let viewer = project().join("web-client");
     let mut texts = BTreeSet::from([WITH_KEY.to_owned()]);
     marked(&content(&viewer.join("src")), "words!(", &mut texts);
-    for script in ["panels.js", "adjust.js", "plain.js", "wall.js", "wall"] {
+    for script in [
+        "panels.js",
+        "adjust.js",
+        "settings.js",
+        "plain.js",
+        "wall.js",
+        "wall",
+    ] {
         marked(&content(&viewer.join(script)), "words(", &mut texts);
     }
     texts_of(
