@@ -11,6 +11,8 @@ const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift()
 const PACE = 34;
 /** ms for which a value that was asked for is shown before what holds is shown again: until then, the camera answers. */
 const ANSWERS = 1500;
+/** ms after which it is said that it has not. */
+const LATE = 700;
 /** Steps of a slider that has none of its own. */
 const STEPS = 1000;
 /** The strongest zoom, and the part of the picture's width that is focused on. */
@@ -49,6 +51,15 @@ const make = (name, properties = {}, ...children) => {
   if (!translate) node.translate = false;
   node.append(...children);
   return node;
+};
+
+/** JSON, or nothing where it is none. */
+const reading = (text) => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 };
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -164,6 +175,7 @@ class Row {
       const { value, steps } = scale(of());
       const now = value(slider.value / steps);
       this.held = true;
+      this.sure?.remove();
       write(now, slider);
       this.sheet.send(this.control.name, asked(now));
     });
@@ -177,6 +189,7 @@ class Row {
       if (Number.isNaN(typed)) return;
       const now = clamp(typed, min, max);
       write(now);
+      if (now > this.control.confirm_above) return this.confirms(now);
       this.sheet.send(this.control.name, asked(now));
       this.awaits();
     });
@@ -189,10 +202,22 @@ class Row {
     this.show = write;
   }
 
+  /** What takes the picture away for long is asked for twice. */
+  confirms(value) {
+    this.sure?.remove();
+    this.sure = make("button", { type: "button", part: "button sure" });
+    this.sheet.put(this.sure, "", words("Go without a picture for {number} s", String(Math.ceil(value / 1e6))));
+    this.sure.addEventListener("click", () => {
+      this.sure.remove();
+      this.asks(value, true);
+    });
+    this.node.append(this.sure);
+  }
+
   /** The user asks for a value. */
-  asks(value) {
+  asks(value, confirmed) {
     this.held = true;
-    this.sheet.send(this.control.name, value);
+    this.sheet.send(this.control.name, value, confirmed);
     this.awaits();
   }
 
@@ -212,13 +237,24 @@ class Row {
   /** What the server says that holds. */
   follow(control) {
     this.control = control;
-    const { value, rect, inactive, owner } = control;
+    const { value, rect, inactive, pending } = control;
     this.limit?.();
     for (const input of this.node.querySelectorAll("input, select, button")) input.disabled = Boolean(inactive);
     this.node.classList.toggle("inactive", Boolean(inactive));
-    const answered = this.waiting && JSON.stringify([value, rect]) !== this.before;
+    const answered = this.waiting && !pending && JSON.stringify([value, rect]) !== this.before;
     if (answered || inactive) this.settle();
     else if (!this.held) this.show(value);
+    if (pending) {
+      this.late ??= setTimeout(() => this.tell(words("The camera has not answered yet")), LATE);
+    } else {
+      clearTimeout(this.late);
+      this.late = null;
+      this.explain();
+    }
+  }
+
+  explain() {
+    const { inactive, owner } = this.control;
     this.tell(inactive ? (owner ? words("{text} decides this", LABELS[owner] ?? owner) : words("This cannot be set now")) : this.slow);
   }
 
@@ -298,7 +334,7 @@ export default class Adjust {
   }
 
   /** Sends a value, or a newer one in its place. */
-  send(name, value) {
+  send(name, ...value) {
     this.#due.delete(name);
     this.#due.set(name, value);
     if (!this.#timer) this.#next();
@@ -309,7 +345,7 @@ export default class Adjust {
     this.#timer = due ? setTimeout(() => this.#next(), PACE) : null;
     if (!due) return;
     this.#due.delete(due[0]);
-    this.#say(...due);
+    this.#say(due[0], ...due[1]);
   }
 
   #lay(list) {
@@ -356,9 +392,11 @@ export default class Adjust {
       const url = new URL(this.#api);
       url.pathname += path;
       const answer = await fetch(url, { method, cache: "no-store" });
-      if (!answer.ok) throw new Error((await answer.text()).trim());
+      const said = await answer.text();
+      const refused = Object.values(reading(said)?.refused ?? {});
+      if (refused.length || !answer.ok) throw new Error(refused.join("; ") || said.trim());
       error.hidden = true;
-      return answer;
+      return { told: reading(said) };
     } catch ({ message }) {
       error.hidden = false;
       this.put(error, "", words("This was not done: {reason}", message), false);
@@ -369,8 +407,7 @@ export default class Adjust {
   async #loadPresets() {
     if (!this.#api || this.#presets) return;
     const answer = await this.#ask("GET", "/controls");
-    const told = await answer?.json().catch(() => null);
-    this.#presets = told?.presets ?? null;
+    this.#presets = answer?.told?.presets ?? null;
     this.#layPresets();
   }
 

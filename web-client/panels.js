@@ -347,7 +347,7 @@ export default class Panels {
     this.#adjusting = shown;
     if (shown && !this.#adjust) {
       const { default: Adjust } = await import("./adjust.js");
-      const send = (name, value) => this.#say(JSON.stringify({ type: "control", name, value }));
+      const send = (name, value, confirmed) => this.#say(JSON.stringify({ type: "control", name, value, confirmed }));
       this.#adjust ??= new Adjust(this.#shadow, this.#put, this.#speak, send);
       this.#adjust.controls(...this.#controls);
     }

@@ -109,6 +109,9 @@ pub enum ViewerMessage {
         name: String,
         /// Its new value; 1 for a button.
         value: ControlValue,
+        /// Whether a value is meant that has to be confirmed: [`Control::confirm_above`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        confirmed: bool,
     },
     /// A type that this version does not know. Ignored.
     #[serde(other)]

@@ -217,13 +217,17 @@ pub(crate) struct Control {
     #[arg(long, value_name = "ID")]
     pub(crate) camera: Option<String>,
 
-    /// Have everything as the camera starts with it, before anything else
+    /// Reset all controls to what the camera starts with, before anything else
     #[arg(long)]
     pub(crate) reset: bool,
 
     /// Set the values of this preset
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
+
+    /// Set also what leaves the camera without a new picture for long, as an exposure of more than a second does
+    #[arg(long)]
+    pub(crate) yes: bool,
 
     /// Keep the values that the camera has in the end as this preset
     #[arg(long, value_name = "NAME")]

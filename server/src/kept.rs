@@ -11,7 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const FILE: &str = "controls.json";
@@ -21,6 +22,15 @@ const ASIDE: &str = "controls-unreadable";
 
 /// How long changes are gathered before they are written: a slider that is dragged makes dozens.
 const GATHER: Duration = Duration::from_millis(500);
+
+/// How long where something is set all the time: an SD card is not written twice a second for weeks.
+const GATHER_LONGEST: Duration = Duration::from_secs(10);
+
+/// How long the saving of a preset waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most bytes of the file, which could not be read again beyond a mebibyte.
+const LARGEST: usize = 900 * 1024;
 
 /// How long the next attempt waits where the disk takes nothing.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -48,6 +58,9 @@ struct Shared {
     directory: Option<PathBuf>,
     content: Mutex<Content>,
     changed: Notify,
+    /// Somebody waits for a change to be written.
+    urgent: Notify,
+    tried: watch::Sender<Tried>,
     /// Held while the file is written, so that an older content never replaces a newer one.
     writing: Mutex<Written>,
 }
@@ -71,6 +84,15 @@ struct Written {
     is_told: bool,
 }
 
+/// How far writing has come.
+#[derive(Clone, Debug, Default)]
+struct Tried {
+    /// The version that is written.
+    written: u64,
+    /// The newest version that could not be written, and why.
+    failed: Option<(u64, String)>,
+}
+
 /// What is kept of one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Device {
@@ -92,7 +114,7 @@ struct File {
 pub(crate) enum PresetError {
     /// Its name is none.
     #[error(
-        "{0:?} is no name for a preset: write 1 to {LONGEST_NAME} letters, digits, spaces and - _ . only, beginning with a letter or digit"
+        "{0:?} is not a valid preset name: use 1 to {LONGEST_NAME} letters, digits, spaces and - _ . only, beginning with a letter or digit"
     )]
     BadName(String),
     /// There is nothing to keep.
@@ -100,6 +122,9 @@ pub(crate) enum PresetError {
         "there are no values to keep: the camera has to be live, or values have to be given, and not only of what is done once"
     )]
     NoValues,
+    /// It cannot be kept.
+    #[error("{0} is done once, so that a preset cannot have it")]
+    Once(String),
     /// There are too many.
     #[error("this camera has {MOST_PRESETS} presets already: remove one first")]
     TooMany,
@@ -162,23 +187,33 @@ impl Kept {
 
     /// Writes changes down until the token is cancelled, and then the last ones.
     pub(crate) async fn follow(self, until: CancellationToken) {
-        let mut pause = GATHER;
+        let (mut pause, mut fails) = (GATHER, false);
+        let mut last = Instant::now();
         while until
             .run_until_cancelled(self.0.changed.notified())
             .await
             .is_some()
         {
-            until.run_until_cancelled(tokio::time::sleep(pause)).await;
-            let kept = self.clone();
-            let written = tokio::task::spawn_blocking(move || kept.write()).await;
-            pause = match written {
-                Ok(Ok(())) => GATHER,
-                _ => {
-                    // It is tried again without another change.
-                    self.0.changed.notify_one();
-                    AGAIN
+            pause = match last.elapsed() {
+                _ if fails => AGAIN,
+                quiet if quiet > pause => GATHER,
+                _ => (2 * pause).min(GATHER_LONGEST),
+            };
+            let gathered = async {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.0.urgent.notified() => {}
                 }
             };
+            until.run_until_cancelled(gathered).await;
+            let kept = self.clone();
+            let written = tokio::task::spawn_blocking(move || kept.write()).await;
+            last = Instant::now();
+            fails = !matches!(written, Ok(Ok(())));
+            if fails {
+                // It is tried again without another change.
+                self.0.changed.notify_one();
+            }
         }
         let kept = self.clone();
         // Where that fails, it is told.
@@ -231,7 +266,38 @@ impl Kept {
             }
             Err(_) => {}
         }
+        self.0.tried.send_modify(|tried| match &result {
+            Ok(()) => {
+                *tried = Tried {
+                    written: version,
+                    failed: None,
+                }
+            }
+            Err(error) => tried.failed = Some((version, error.to_string())),
+        });
         result
+    }
+
+    /// Waits until that version is written down, for which [`Self::follow`] does not gather further changes.
+    ///
+    /// # Errors
+    /// Where it cannot be, or that takes too long.
+    async fn written(&self, version: u64) -> Result<(), PresetError> {
+        let mut tried = self.0.tried.subscribe();
+        self.0.urgent.notify_one();
+        let is_over = |tried: &Tried| {
+            let failed = tried.failed.as_ref();
+            tried.written >= version || failed.is_some_and(|(failed, _)| *failed >= version)
+        };
+        let over = tokio::time::timeout(PATIENCE, tried.wait_for(is_over)).await;
+        match over {
+            Ok(Ok(tried)) if tried.written >= version => Ok(()),
+            Ok(Ok(tried)) => {
+                let failed = tried.failed.clone().unwrap_or_default();
+                Err(PresetError::NotWritten(failed.1))
+            }
+            _ => Err(PresetError::NotWritten("the disk does not answer".into())),
+        }
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -256,8 +322,38 @@ fn write(directory: &Path, changed: Vec<(String, Option<Vec<Device>>)>) -> io::R
             None => cameras.remove(&id),
         };
     }
-    let text = serde_json::to_vec_pretty(&File { cameras })?;
+    let text = fitting(&mut File { cameras }, LARGEST)?;
     state_dir::replace(directory, FILE, &text)
+}
+
+/// The file's text. Where it would be too large to be read again, those devices are left out that were set longest ago, first of
+/// the cameras with most of them.
+fn fitting(file: &mut File, largest: usize) -> io::Result<Vec<u8>> {
+    loop {
+        let text = serde_json::to_vec(file)?;
+        if text.len() <= largest {
+            return Ok(text);
+        }
+        let mut devices = file
+            .cameras
+            .values_mut()
+            .filter(|devices| !devices.is_empty());
+        let first = devices.next();
+        let most = first.map(|first| {
+            devices.fold(
+                first,
+                |most, next| {
+                    if next.len() > most.len() { next } else { most }
+                },
+            )
+        });
+        match most.and_then(Vec::pop) {
+            Some(Device { device, .. }) => {
+                tracing::warn!(device, "no room is left for what was set on a device");
+            }
+            None => return Ok(text),
+        }
+    }
 }
 
 /// A name for a file that cannot be read, which no other one has.
@@ -306,42 +402,44 @@ impl Memory {
         }
     }
 
-    /// Keeps a preset of that device, and writes it down at once. Blocks.
+    /// Keeps a preset of that device, and waits until it is written down.
     ///
     /// # Errors
     /// Where its name is none, there are too many, or it is not written.
-    pub(crate) fn save(
+    pub(crate) async fn save(
         &self,
         device: &str,
         name: &str,
         values: ControlValues,
     ) -> Result<(), PresetError> {
+        let version = self.insert(device, name, values)?;
+        self.kept.written(version).await
+    }
+
+    /// Returns the version that has it.
+    fn insert(&self, device: &str, name: &str, values: ControlValues) -> Result<u64, PresetError> {
         if !is_name(name) {
             return Err(PresetError::BadName(name.into()));
         }
         if values.is_empty() {
             return Err(PresetError::NoValues);
         }
-        let presets = self.presets(device);
-        if presets.len() >= MOST_PRESETS && !presets.contains_key(name) {
-            return Err(PresetError::TooMany);
-        }
-        self.change(device, |kept| {
-            kept.presets.insert(name.into(), values);
+        let (is_kept, version) = self.change(device, |kept| {
+            let has_room = kept.presets.len() < MOST_PRESETS || kept.presets.contains_key(name);
+            if has_room {
+                kept.presets.insert(name.into(), values);
+            }
+            has_room
         });
-        let written = self.kept.write();
-        written.map_err(|error| PresetError::NotWritten(error.to_string()))
+        is_kept.then_some(version).ok_or(PresetError::TooMany)
     }
 
     /// Removes a preset of that device. Returns whether there was one.
     pub(crate) fn remove(&self, device: &str, name: &str) -> bool {
-        let is_there = self.presets(device).contains_key(name);
-        if is_there {
-            self.change(device, |kept| {
-                kept.presets.remove(name);
-            });
-        }
-        is_there
+        self.presets(device).contains_key(name)
+            && self
+                .change(device, |kept| kept.presets.remove(name).is_some())
+                .0
     }
 
     fn look<T: Default>(&self, device: &str, at: impl FnOnce(&Device) -> T) -> T {
@@ -352,13 +450,14 @@ impl Memory {
         kept.map(at).unwrap_or_default()
     }
 
-    fn change(&self, device: &str, change: impl FnOnce(&mut Device)) {
+    /// Returns what the change does, and the version that has it.
+    fn change<T>(&self, device: &str, change: impl FnOnce(&mut Device) -> T) -> (T, u64) {
         let mut content = self.kept.content();
         let devices = content.cameras.entry(self.camera.clone()).or_default();
         let at = devices.iter().position(|kept| kept.device == device);
         let mut kept = at.map(|at| devices.remove(at)).unwrap_or_default();
         kept.device = device.into();
-        change(&mut kept);
+        let changed = change(&mut kept);
         if !kept.values.is_empty() || !kept.presets.is_empty() {
             devices.insert(0, kept);
             devices.truncate(MOST_DEVICES);
@@ -368,8 +467,10 @@ impl Memory {
         }
         content.changed.insert(self.camera.clone());
         content.version += 1;
+        let version = content.version;
         drop(content);
         self.kept.0.changed.notify_one();
+        (changed, version)
     }
 }
 
@@ -396,7 +497,7 @@ mod tests {
         let kept = Kept::open(directory.clone());
         let door = kept.of("door");
         door.keep("usb:1", &values(2.0));
-        door.save("usb:1", "night", values(8.0)).unwrap();
+        door.insert("usb:1", "night", values(8.0)).unwrap();
         kept.of("yard").keep("usb:1", &values(4.0));
         kept.write().unwrap();
         let again = Kept::open(directory).of("door");
@@ -408,8 +509,8 @@ mod tests {
         assert!(!again.kept.content().cameras.contains_key("door"));
     }
 
-    #[test]
-    fn what_cannot_be_written_holds_in_memory_and_is_written_once_it_can_be() {
+    #[tokio::test]
+    async fn what_cannot_be_written_holds_in_memory_and_is_written_once_it_can_be() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("state");
         std::fs::write(&directory, "in the way").unwrap();
@@ -417,14 +518,91 @@ mod tests {
         let door = kept.of("door");
         door.keep("usb:1", &values(2.0));
         assert!(kept.write().is_err());
-        let said = door.save("usb:1", "night", values(8.0)).unwrap_err();
+        let version = door.insert("usb:1", "night", values(8.0)).unwrap();
+        assert!(kept.write().is_err());
+        let said = kept.written(version).await.unwrap_err();
         assert!(said.to_string().contains("cannot be written"), "{said}");
         assert_eq!(door.values("usb:1"), values(2.0));
         std::fs::remove_file(&directory).unwrap();
         kept.write().unwrap();
+        assert_eq!(kept.written(version).await, Ok(()));
         let again = Kept::open(Some(directory)).of("door");
         assert_eq!(again.values("usb:1"), values(2.0));
         assert_eq!(again.presets("usb:1").len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_preset_is_written_at_once_and_what_a_disk_does_not_take_is_tried_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("state");
+        std::fs::write(&directory, "in the way").unwrap();
+        let kept = Kept::open(Some(directory.clone()));
+        let until = CancellationToken::new();
+        let follows = tokio::spawn(kept.clone().follow(until.clone()));
+        let door = kept.of("door");
+        let said = door.save("usb:1", "night", values(8.0)).await.unwrap_err();
+        assert!(said.to_string().contains("cannot be written"), "{said}");
+        std::fs::remove_file(&directory).unwrap();
+        let began = Instant::now();
+        // Without another change.
+        let version = kept.content().version;
+        let mut tried = kept.0.tried.subscribe();
+        tried
+            .wait_for(|tried| tried.written >= version)
+            .await
+            .unwrap();
+        let took = began.elapsed();
+        assert!(took > AGAIN / 2 && took <= AGAIN + GATHER, "{took:?}");
+        let began = Instant::now();
+        door.save("usb:1", "day", values(9.0)).await.unwrap();
+        assert!(began.elapsed() < GATHER, "{:?}", began.elapsed());
+        // The last change is written at the end.
+        door.keep("usb:1", &values(3.0));
+        until.cancel();
+        follows.await.unwrap();
+        let again = Kept::open(Some(directory)).of("door");
+        assert_eq!(again.values("usb:1"), values(3.0));
+        assert_eq!(again.presets("usb:1").len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_delays_the_saving_of_a_preset_and_holds_no_thread_for_each() {
+        let kept = Kept::default();
+        // As while a write does not come back.
+        let door = kept.of("door");
+        let saves = (0..20).map(|number| {
+            let door = door.clone();
+            tokio::spawn(async move {
+                door.save("usb:1", &format!("p {number}"), values(1.0))
+                    .await
+            })
+        });
+        for save in saves.collect::<Vec<_>>() {
+            let said = save.await.unwrap().unwrap_err().to_string();
+            assert!(said.contains("the disk does not answer"), "{said}");
+        }
+        assert_eq!(door.presets("usb:1").len(), 20);
+    }
+
+    #[test]
+    fn the_file_never_grows_beyond_what_is_read_again() {
+        let kept = Kept::default();
+        for camera in ["door", "yard"] {
+            for number in 0..4 {
+                kept.of(camera).keep(&format!("usb:{number}"), &values(1.0));
+            }
+        }
+        kept.of("door").keep("usb:9", &values(1.0));
+        let cameras = kept.content().cameras.clone();
+        let mut file = File { cameras };
+        let text = fitting(&mut file, 300).unwrap();
+        assert!(text.len() <= 300);
+        let left = |camera: &str| -> Vec<_> {
+            let devices = file.cameras[camera].iter();
+            devices.map(|device| device.device.clone()).collect()
+        };
+        assert_eq!(left("door").first().unwrap(), "usb:9");
+        assert!(left("yard").contains(&"usb:3".to_owned()));
     }
 
     #[test]
@@ -494,16 +672,16 @@ mod tests {
         }
         assert_eq!(door.kept.content().cameras["door"].len(), MOST_DEVICES);
         assert_eq!(door.values("usb:19"), values(1.0));
-        // Without a directory none is written down.
         for number in 0..MOST_PRESETS {
-            drop(door.save("usb:19", &format!("preset {number}"), values(1.0)));
+            door.insert("usb:19", &format!("preset {number}"), values(1.0))
+                .unwrap();
         }
-        let nothing = door.save("usb:18", "nothing", ControlValues::new());
+        let nothing = door.insert("usb:18", "nothing", ControlValues::new());
         assert_eq!(nothing, Err(PresetError::NoValues));
-        let more = door.save("usb:19", "one more", values(1.0));
+        let more = door.insert("usb:19", "one more", values(1.0));
         assert_eq!(more, Err(PresetError::TooMany));
         for bad in ["", " day", "day ", "a/b", "..", "\u{1b}", &"x".repeat(41)] {
-            let refused = door.save("usb:0", bad, values(1.0));
+            let refused = door.insert("usb:0", bad, values(1.0));
             assert_eq!(refused, Err(PresetError::BadName(bad.into())), "{bad:?}");
         }
         assert!(is_name("Mond & Sterne".replace(" &", "").as_str()) && is_name("夜"));

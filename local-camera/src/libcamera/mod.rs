@@ -19,7 +19,7 @@ use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, find};
 use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::message::{Control, ControlValues};
 use std::time::Duration;
-use stream::Running;
+use stream::{End, Running};
 
 /// Who a running camera works for.
 pub trait Owner {
@@ -87,20 +87,33 @@ pub fn capture(
     which: Option<&str>,
     owner: &impl Owner,
 ) -> Result<(), SourceError> {
-    let starting = owner.calls_driver();
-    let lease = Lease::new()?;
-    let mut ids: Vec<_> = lease
-        .cameras()
-        .map(|camera| camera.id().to_owned())
-        .collect();
-    let id = ids.swap_remove(find(&ids, which)?);
-    let (mut running, opened) = Running::start(lease, &id, config)?;
-    drop(starting);
-    let result = owner.open(opened).and_then(|()| {
-        owner.controls(&running.controls());
-        running.run(owner)
-    });
-    let _stopping = owner.calls_driver();
-    running.stop();
-    result
+    let mut set = ControlValues::new();
+    let mut open = None;
+    loop {
+        let starting = owner.calls_driver();
+        let lease = Lease::new()?;
+        let mut ids: Vec<_> = lease
+            .cameras()
+            .map(|camera| camera.id().to_owned())
+            .collect();
+        let which = open.as_deref().or(which);
+        let id = ids.swap_remove(find(&ids, which)?);
+        let (mut running, opened) = Running::start(lease, &id, config)?;
+        running.set(&set);
+        drop(starting);
+        let result = owner.open(opened).and_then(|()| {
+            owner.controls(&running.controls());
+            running.run(owner)
+        });
+        let _stopping = owner.calls_driver();
+        set = running.were_set();
+        running.stop();
+        match result? {
+            End::Stopped => return Ok(()),
+            End::Behind => tracing::info!(
+                "the camera is opened anew, because it would finish its long exposures first"
+            ),
+        }
+        open = Some(id);
+    }
 }

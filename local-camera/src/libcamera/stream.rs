@@ -17,7 +17,7 @@ use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataStatus};
 use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
-use pistreamer_protocol::message::{Cause, Control};
+use pistreamer_protocol::message::{Cause, Control, ControlValues};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -36,6 +36,15 @@ const COUNT: Duration = Duration::from_secs(1);
 
 /// How long stopping waits for pictures that are still being encoded.
 const LAST_PICTURES: Duration = Duration::from_secs(1);
+
+/// Why a camera runs no more that has not failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its owner has it stop.
+    Stopped,
+    /// It is busy for long with exposures that nobody wants any more: it is to be opened anew.
+    Behind,
+}
 
 /// A running camera.
 ///
@@ -59,6 +68,9 @@ pub(super) struct Running {
     controls: Controls,
     /// As it was opened.
     mode: Mode,
+    /// The rate that was told last.
+    told_fps: f64,
+    is_behind: bool,
     /// Requests that may be queued.
     idle: VecDeque<usize>,
     lent: usize,
@@ -138,6 +150,8 @@ impl Running {
             _home: Home(sender.clone()),
             pace: Pace::new(fps, count, now),
             controls: Controls::new(camera.controls(), 1e6 / fps, longest, turn),
+            told_fps: mode.fps,
+            is_behind: false,
             mode: mode.clone(),
             idle: (0..count).collect(),
             lent: 0,
@@ -171,10 +185,13 @@ impl Running {
     }
 
     /// Hands on frames until its owner has it stop or the camera fails.
-    pub(super) fn run(&mut self, owner: &impl Owner) -> Result<(), SourceError> {
+    pub(super) fn run(&mut self, owner: &impl Owner) -> Result<End, SourceError> {
         while !owner.stopping() {
             self.rest(owner);
             self.take_commands(owner);
+            if self.is_behind {
+                return Ok(End::Behind);
+            }
             let queueing = owner.calls_driver();
             self.queue()?;
             drop(queueing);
@@ -189,7 +206,17 @@ impl Running {
             let _looking = owner.calls_driver();
             self.look()?;
         }
-        Ok(())
+        Ok(End::Stopped)
+    }
+
+    /// Takes what was set on the camera when it was open before.
+    pub(super) fn set(&mut self, values: &ControlValues) {
+        self.controls.set(values);
+    }
+
+    /// What was set on the camera.
+    pub(super) fn were_set(&self) -> ControlValues {
+        self.controls.were_set()
     }
 
     /// What can be set, each with its value now.
@@ -203,19 +230,30 @@ impl Running {
         if commands.is_empty() {
             return;
         }
+        /// Opening the camera anew takes half a second, and what it has under way several frames.
+        const LONG: f64 = 2e6;
         let before = self.controls.frame_duration();
         self.controls.set(&commands);
         owner.controls(&self.controls.list());
         let after = self.controls.frame_duration();
-        if after.to_bits() != before.to_bits() {
-            let fps = self.mode.fps.min(1e6 / after);
-            tracing::info!("the exposure time makes it {fps:.2} frames per second");
-            self.health.expect(fps);
-            owner.mode(&Mode {
-                fps,
-                ..self.mode.clone()
-            });
+        self.is_behind = before > LONG && before > 2.0 * after;
+        self.tell_rate(owner);
+    }
+
+    /// Tells the rate where a long exposure makes it another one.
+    fn tell_rate(&mut self, owner: &impl Owner) {
+        let duration = self.controls.frame_duration();
+        let fps = self.mode.fps.min(1e6 / duration);
+        if (fps - self.told_fps).abs() <= 0.02 * self.told_fps {
+            return;
         }
+        tracing::debug!("the exposure time makes it {fps:.2} frames per second");
+        self.told_fps = fps;
+        self.health.expect(fps);
+        owner.mode(&Mode {
+            fps,
+            ..self.mode.clone()
+        });
     }
 
     /// Stops the camera and waits a little for the pictures that others still hold, so that their memory is free when the
@@ -285,8 +323,9 @@ impl Running {
         }
         self.health.completed(now);
         let learned = self.controls.learn(request.metadata(), now);
-        if learned.is_more {
+        if learned.is_more || learned.is_settled {
             owner.controls(&self.controls.list());
+            self.tell_rate(owner);
         } else if !learned.values.is_empty() {
             owner.readings(&learned.values);
         }
@@ -308,8 +347,11 @@ impl Running {
     }
 
     fn home(&mut self, number: usize) {
-        self.lent -= 1;
-        self.idle.push_back(number);
+        // One of before the camera was opened anew may come late.
+        if self.lent > 0 {
+            self.lent -= 1;
+            self.idle.push_back(number);
+        }
     }
 
     /// Hands the picture of a completed request on. Returns true if its buffer is lent.

@@ -79,6 +79,9 @@ struct State {
     wanted: bool,
     stopping: bool,
     values: ControlValues,
+    /// How many orders to set some came, and how many of these the camera's thread has taken.
+    ordered: u64,
+    taken: u64,
     /// `None` until the camera is open.
     home: Option<Home>,
     signed: Option<Instant>,
@@ -120,7 +123,10 @@ impl Server {
         let mut state = self.state();
         match order {
             Order::Wanted(wanted) => state.wanted = wanted,
-            Order::Set(values) => state.values.extend(values),
+            Order::Set(values) => {
+                state.values.extend(values);
+                state.ordered += 1;
+            }
             Order::Home(number) => {
                 if let Some(home) = &state.home {
                     home.take(number);
@@ -161,11 +167,15 @@ impl Owner for Server {
     }
 
     fn commands(&self) -> ControlValues {
-        std::mem::take(&mut self.state().values)
+        let mut state = self.state();
+        state.taken = state.ordered;
+        std::mem::take(&mut state.values)
     }
 
     fn controls(&self, controls: &[Control]) {
-        self.socket.send(&News::Controls(controls.to_vec()));
+        let taken = self.state().taken;
+        let controls = controls.to_vec();
+        self.socket.send(&News::Controls { controls, taken });
     }
 
     fn readings(&self, values: &ControlValues) {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Both ends are of one package, and have the same.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
 
 /// How often a process whose camera runs says something, at least.
 pub const SIGN: Duration = Duration::from_secs(1);
@@ -71,7 +71,12 @@ pub enum News {
     /// The camera delivers in another mode from here on.
     Mode(Mode),
     /// The controls with their values.
-    Controls(Vec<Control>),
+    Controls {
+        /// All of them.
+        controls: Vec<Control>,
+        /// How many [`Order::Set`] came before.
+        taken: u64,
+    },
     /// Values of controls that changed by themselves.
     Readings(ControlValues),
     /// A picture is there. Its buffer stays as it is until it is sent home.

@@ -57,6 +57,10 @@ pub struct Control {
     /// Values above have the camera deliver fewer frames than it is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slows_above: Option<f64>,
+    /// Values above take the picture away for so long that they are taken only where they are confirmed, and are not set again
+    /// when the camera starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_above: Option<f64>,
     /// What the values 0, 1, 2 … of a choice are called.
     #[serde(
         default,
@@ -73,6 +77,9 @@ pub struct Control {
     /// Whether it cannot be set now, because something else decides it.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub inactive: bool,
+    /// Whether the value is what the camera was asked for, and what it made of that is not known yet.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub pending: bool,
     /// The name of the control that decides whether it can be set; empty where none does, or that is not known.
     #[serde(
         default,
@@ -266,6 +273,24 @@ impl Control {
         }
     }
 
+    /// Returns true if the control takes that value only where it is confirmed.
+    pub fn asks_to_confirm(&self, value: &ControlValue) -> bool {
+        let bound = self.confirm_above.unwrap_or(f64::INFINITY);
+        value.number().is_some_and(|number| number > bound)
+    }
+
+    /// The same for an exposure time in µs, where it can be long: a slider ends where it has to be confirmed.
+    pub fn with_long_exposures(self) -> Self {
+        if self.max <= LONG_EXPOSURE {
+            return self;
+        }
+        Self {
+            usual_max: Some(LONG_EXPOSURE),
+            confirm_above: Some(LONG_EXPOSURE),
+            ..self
+        }
+    }
+
     /// Returns true if something stays set: neither is it set off nor measured.
     pub fn is_kept(&self) -> bool {
         !self.readonly && self.initial().is_some()
@@ -337,6 +362,9 @@ impl Control {
         numbers.ok().map(ControlValue::Numbers)
     }
 }
+
+/// Exposure times above, in µs, take the picture away for too long to be chosen by mistake.
+const LONG_EXPOSURE: f64 = 1e6;
 
 /// All of the picture.
 const WHOLE: [f64; 4] = [0.0, 0.0, 1.0, 1.0];

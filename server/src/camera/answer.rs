@@ -2,9 +2,9 @@
 //!
 //! Checking the command belongs to [`super::control`].
 
-use super::control::why_inactive;
+use super::control::{Sent, why_inactive};
 use super::{Camera, CameraState, Phase};
-use pistreamer_protocol::message::{Control, ControlValue, ControlValues};
+use pistreamer_protocol::message::ControlValues;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,38 +18,48 @@ pub(crate) struct Answer {
     pub(crate) values: ControlValues,
     /// What it did not take, and why.
     pub(crate) refused: BTreeMap<String, String>,
-    /// What it has not taken yet, or has as another value.
+    /// What it has not told yet.
     pub(crate) pending: Vec<String>,
 }
 
 impl Camera {
-    /// Waits a little for these values to hold.
-    pub(crate) async fn answer(&self, wanted: &ControlValues) -> Answer {
+    /// Waits a little until the camera has told what it has made of a command.
+    pub(crate) async fn answer(&self, sent: &Sent) -> Answer {
         let mut news = self.news();
+        let mut answers = self.0.lifecycle.answers();
         // A camera without viewers is idle, and applies no values.
         let _awake = self.feed().demand().hold();
-        let settled = async {
+        let told = async {
             loop {
+                // In this order: the state is reported before the number rises.
+                let is_answered = *answers.borrow_and_update() >= sent.number;
                 let state = news.borrow_and_update().clone();
-                // One that is not there has no answer.
-                if state.phase != Phase::Live || wanted.iter().all(|wanted| holds(&state, wanted)) {
+                let is_there = state.phase == Phase::Live;
+                if !is_there || is_answered && !is_any_pending(&state, sent) {
                     return;
                 }
-                if news.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    told = news.changed() => if told.is_err() { return },
+                    told = answers.changed() => if told.is_err() { return },
                 }
             }
         };
         // Whatever it has by then is what it is.
-        let _ = tokio::time::timeout(PATIENCE, settled).await;
-        Answer::of(&self.state(), wanted)
+        let _ = tokio::time::timeout(PATIENCE, told).await;
+        let is_answered = *answers.borrow() >= sent.number;
+        Answer::of(&self.state(), sent, is_answered)
     }
 }
 
+fn is_any_pending(state: &CameraState, sent: &Sent) -> bool {
+    let mut controls = state.controls.iter();
+    controls.any(|control| control.pending && sent.values.contains_key(&control.name))
+}
+
 impl Answer {
-    fn of(state: &CameraState, wanted: &ControlValues) -> Self {
+    fn of(state: &CameraState, sent: &Sent, is_answered: bool) -> Self {
         let mut answer = Self::default();
-        for (name, value) in wanted {
+        for name in sent.values.keys() {
             let control = state.controls.iter().find(|known| known.name == *name);
             let Some(control) = control else {
                 let why = "the camera does not have it any more";
@@ -57,54 +67,32 @@ impl Answer {
                 continue;
             };
             answer.values.insert(name.clone(), control.present());
-            if is_it(control, value) {
-                continue;
-            }
-            if control.inactive {
-                answer.refused.insert(name.clone(), why_inactive(control));
-            } else {
+            if !is_answered || control.pending {
                 answer.pending.push(name.clone());
+            } else if control.inactive && !sent.is_reset {
+                // What something automatic decides after a reset is as it should be.
+                answer.refused.insert(name.clone(), why_inactive(control));
             }
         }
         answer
     }
 }
 
-/// Whether a control has what is wanted, or never will while something else decides it.
-fn holds(state: &CameraState, (name, value): (&String, &ControlValue)) -> bool {
-    let mut controls = state.controls.iter();
-    controls.any(|control| control.name == *name && (control.inactive || is_it(control, value)))
-}
-
-/// Whether a control has that value, as nearly as single precision and the control's own steps tell.
-fn is_it(control: &Control, value: &ControlValue) -> bool {
-    let near = |one: f64, other: f64, step: f64| {
-        (one - other).abs() <= (step / 2.0).max(other.abs() * 1e-5)
-    };
-    match (control.present(), value) {
-        (ControlValue::Number(one), ControlValue::Number(other)) => {
-            near(one, *other, control.step.unwrap_or_default())
-        }
-        (ControlValue::Numbers(ones), ControlValue::Numbers(others)) => {
-            // A part of the picture begins and ends with a pixel.
-            const PIXELS: f64 = 0.01;
-            let mut pairs = ones.iter().zip(others);
-            ones.len() == others.len() && pairs.all(|(one, other)| near(*one, *other, PIXELS))
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pistreamer_protocol::message::Control;
 
     #[test]
-    fn what_the_camera_has_is_told_and_why_it_is_not_what_was_asked_for() {
+    fn what_the_camera_has_is_told_and_what_it_did_not_take_or_tell() {
         let state = CameraState {
             controls: vec![
-                Control::range("Gain", 0.0..=255.0, 64.0, 0.0).in_steps(1.0),
-                Control::range("Contrast", 0.0..=4.0, f64::from(1.1_f32), 1.0),
+                Control {
+                    pending: true,
+                    ..Control::range("Gain", 0.0..=255.0, 200.0, 0.0)
+                },
+                // The camera's own idea is no reason to wait.
+                Control::range("Contrast", 0.0..=4.0, 1.2, 1.0),
                 Control {
                     inactive: true,
                     owner: "Automatic".into(),
@@ -113,24 +101,28 @@ mod tests {
             ],
             ..CameraState::default()
         };
-        let wanted = [
-            ("Gain", 200.0),
-            ("Contrast", 1.1),
-            ("Focus", 1.0),
-            ("Tint", 1.0),
-        ];
-        let wanted = wanted.map(|(name, value)| (name.to_owned(), value.into()));
-        let answer = Answer::of(&state, &wanted.into());
+        let names = ["Gain", "Contrast", "Focus", "Tint"];
+        let values = names.map(|name| (name.to_owned(), 1.0.into()));
+        let mut sent = Sent {
+            values: values.into(),
+            is_reset: false,
+            number: 1,
+        };
+        let answer = Answer::of(&state, &sent, true);
         assert_eq!(answer.pending, ["Gain"]);
-        assert_eq!(answer.values["Gain"], 64.0.into());
+        assert_eq!(answer.values["Contrast"], 1.2.into());
         assert_eq!(answer.values["Focus"], 3.0.into());
         let refused: Vec<_> = answer.refused.into_iter().collect();
-        assert_eq!(refused[0].0, "Focus");
+        let (name, why) = &refused[0];
         assert!(
-            refused[0].1.contains("Automatic decides it"),
-            "{}",
-            refused[0].1
+            name == "Focus" && why.contains("Automatic decides it"),
+            "{why}"
         );
         assert_eq!(refused[1].0, "Tint");
+        let answer = Answer::of(&state, &sent, false);
+        assert_eq!(answer.pending, ["Contrast", "Focus", "Gain"]);
+        sent.is_reset = true;
+        let answer = Answer::of(&state, &sent, true);
+        assert_eq!(answer.refused.len(), 1);
     }
 }

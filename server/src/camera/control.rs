@@ -3,19 +3,36 @@
 //! Permissions belong to `front`. The source applies values and reports those that hold then, which [`super::answer`] waits
 //! for.
 
-use super::{Camera, CameraState};
+use super::{Camera, CameraState, Phase};
 use pistreamer_protocol::message::{Control, ControlKind, ControlValue, ControlValues};
+use pistreamer_protocol::text;
 use std::collections::BTreeMap;
 
 /// A command to a camera, the same one from a viewer, the API and the command line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
-    /// Sets controls to these values, and presses those that are buttons: all of them, or none where one is refused.
-    Set(ControlValues),
-    /// Has the controls with these names as the camera starts with them.
+    /// Sets controls, and presses those that are buttons: all of them, or none where one is refused.
+    Set {
+        /// The values.
+        values: ControlValues,
+        /// Whether values are meant that have to be confirmed.
+        confirmed: bool,
+    },
+    /// Resets the controls with these names to what the camera starts with: its defaults, or what is configured.
     Reset(Vec<String>),
-    /// Has everything as the camera starts with it.
+    /// Resets all controls so.
     ResetAll,
+}
+
+/// A command that a camera has got.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sent {
+    /// The values that are to hold from then on, as they are taken.
+    pub(crate) values: ControlValues,
+    /// Whether they are the camera's defaults.
+    pub(super) is_reset: bool,
+    /// Rises with each command.
+    pub(super) number: u64,
 }
 
 /// Why a command was refused.
@@ -28,7 +45,7 @@ pub(crate) enum CommandError {
     #[error("this camera has no control named {0:?}")]
     Unknown(String),
     /// The control has no such value.
-    #[error("{} takes {}, and not {given}", .control.name, values(.control))]
+    #[error("{} must be {}, got {}", .control.name, values(.control), text::plain(&.given.to_string()))]
     BadValue {
         /// The control.
         control: Box<Control>,
@@ -41,6 +58,17 @@ pub(crate) enum CommandError {
     /// Something else decides it.
     #[error("{}", why_inactive(.0))]
     Inactive(Box<Control>),
+    /// It takes the picture away for long.
+    #[error("{}", why_unconfirmed(.0))]
+    Unconfirmed(Box<Control>),
+    /// The camera is not there, so that nothing can be set off.
+    #[error("{name} needs the camera, which has no picture now{}{why}", if .why.is_empty() { "" } else { ": " })]
+    Away {
+        /// The control.
+        name: String,
+        /// Why there is no picture.
+        why: String,
+    },
 }
 
 /// Refused controls by their names.
@@ -55,6 +83,8 @@ impl CommandError {
             Self::BadValue { .. } => "bad-value",
             Self::ReadOnly(_) => "read-only-control",
             Self::Inactive(_) => "inactive-control",
+            Self::Unconfirmed(_) => "unconfirmed",
+            Self::Away { .. } => "camera-away",
         }
     }
 }
@@ -65,8 +95,19 @@ pub(super) fn why_inactive(control: &Control) -> String {
     if owner.is_empty() {
         format!("{name} cannot be set now: the camera decides it in the mode that it is in")
     } else {
-        format!("{name} cannot be set now: {owner} decides it; change that first")
+        format!(
+            "{name} cannot be set now: {owner} decides it; set {owner} to another value first, or both in one request"
+        )
     }
+}
+
+fn why_unconfirmed(control: &Control) -> String {
+    let Control { name, unit, .. } = control;
+    let above = control.confirm_above.unwrap_or(control.max);
+    format!(
+        "{name} above {above} {unit} leaves the camera without a new picture for as long: confirm it (?confirmed=1 in the API, --yes \
+         of pistreamer control)"
+    )
 }
 
 /// The values that a control takes, in words.
@@ -101,12 +142,24 @@ impl Accepted {
     ///
     /// # Errors
     /// With each that cannot be set.
-    pub(super) fn of(state: &CameraState, given: &ControlValues) -> Result<Self, Refused> {
+    pub(super) fn of(
+        state: &CameraState,
+        given: &ControlValues,
+        confirmed: bool,
+    ) -> Result<Self, Refused> {
         let (mut accepted, mut refused) = (Self::default(), Refused::new());
         for (name, value) in given {
             match accept(state, name, value, given) {
+                Ok((control, value)) if control.asks_to_confirm(&value) && !confirmed => {
+                    let error = CommandError::Unconfirmed(Box::new(control.clone()));
+                    refused.insert(name.clone(), error);
+                }
                 Ok((control, value)) if control.is_kept() => {
                     accepted.set.insert(name.clone(), value);
+                }
+                // A later run of the source does not repeat it.
+                Ok(_) if state.phase != Phase::Live => {
+                    refused.insert(name.clone(), away(state, name));
                 }
                 Ok((_, value)) => {
                     accepted.once.insert(name.clone(), value);
@@ -145,13 +198,21 @@ fn accept<'a>(
 /// The control by that name, unless it is measured.
 fn find<'a>(state: &'a CameraState, name: &str) -> Result<&'a Control, CommandError> {
     match state.controls.iter().find(|known| known.name == name) {
+        None if state.controls.is_empty() && state.phase != Phase::Live => Err(away(state, name)),
         None => Err(CommandError::Unknown(name.into())),
         Some(control) if control.readonly => Err(CommandError::ReadOnly(name.into())),
         Some(control) => Ok(control),
     }
 }
 
-/// What the controls with these names have at the camera's start.
+fn away(state: &CameraState, name: &str) -> CommandError {
+    CommandError::Away {
+        name: name.into(),
+        why: state.reason.text.clone(),
+    }
+}
+
+/// The defaults of the controls with these names.
 ///
 /// # Errors
 /// With each that there is not, or that stays as it is.
@@ -172,11 +233,18 @@ pub(super) fn initial(state: &CameraState, names: &[String]) -> Result<ControlVa
     }
 }
 
-/// What all controls have at the camera's start that stay set.
-pub(super) fn all_initial(state: &CameraState) -> ControlValues {
+/// The defaults of all controls that stay set.
+///
+/// # Errors
+/// Where it is not known yet which there are.
+pub(super) fn all_initial(state: &CameraState) -> Result<ControlValues, Refused> {
+    if state.controls.is_empty() && state.phase != Phase::Live {
+        let all = "resetting all controls";
+        return Err(Refused::from([(all.into(), away(state, all))]));
+    }
     let kept = state.controls.iter().filter(|control| control.is_kept());
-    kept.filter_map(|control| Some((control.name.clone(), control.initial()?)))
-        .collect()
+    let initial = kept.filter_map(|control| Some((control.name.clone(), control.initial()?)));
+    Ok(initial.collect())
 }
 
 /// What can be set now and stays set, with its values: what makes the picture that it is.
@@ -203,12 +271,20 @@ impl Operator {
     ///
     /// # Errors
     /// If the consumer may not, or the control has no such value.
-    pub(crate) fn set(&self, control: String, value: ControlValue) -> Result<(), CommandError> {
+    pub(crate) fn set(
+        &self,
+        control: String,
+        value: ControlValue,
+        confirmed: bool,
+    ) -> Result<(), CommandError> {
         if !self.may {
             return Err(CommandError::Forbidden);
         }
-        let command = Command::Set(ControlValues::from([(control, value)]));
-        match self.camera.send(command) {
+        let command = Command::Set {
+            values: ControlValues::from([(control, value)]),
+            confirmed,
+        };
+        match self.camera.send(&command) {
             Ok(_) => Ok(()),
             // It is the only one.
             Err(refused) => refused.into_values().next().map_or(Ok(()), Err),
@@ -222,6 +298,7 @@ mod tests {
 
     fn state() -> CameraState {
         CameraState {
+            phase: Phase::Live,
             controls: vec![
                 Control::range("Speed", 0.0..=4.0, 1.0, 1.0).in_steps(0.25),
                 Control::switch("Noise", true, true),
@@ -247,7 +324,7 @@ mod tests {
         let state = state();
         let of = |name: &str, value: f64| {
             let given = ControlValues::from([(name.to_owned(), value.into())]);
-            let accepted = Accepted::of(&state, &given);
+            let accepted = Accepted::of(&state, &given, false);
             accepted.map_err(|refused| refused[name].to_string())
         };
         let one = |name: &str, value: f64| ControlValues::from([(name.to_owned(), value.into())]);
@@ -255,10 +332,10 @@ mod tests {
         assert_eq!(of("Scene", 1.0).unwrap().set, one("Scene", 1.0));
         assert_eq!(of("Rewind", 1.0).unwrap().once, one("Rewind", 1.0));
         for (name, value, said) in [
-            ("Speed", 4.5, "Speed takes 0 to 4, and not 4.5"),
-            ("Noise", 0.5, "Noise takes 0 (off) or 1 (on), and not 0.5"),
-            ("Scene", 2.0, "Scene takes 0 (Lake), 1 (Grey), and not 2"),
-            ("Rewind", 0.0, "Rewind takes 1, which presses it, and not 0"),
+            ("Speed", 4.5, "Speed must be 0 to 4, got 4.5"),
+            ("Noise", 0.5, "Noise must be 0 (off) or 1 (on), got 0.5"),
+            ("Scene", 2.0, "Scene must be 0 (Lake), 1 (Grey), got 2"),
+            ("Rewind", 0.0, "Rewind must be 1, which presses it, got 0"),
             ("Focus", 1.0, "this camera has no control named \"Focus\""),
             (
                 "Lux",
@@ -268,7 +345,7 @@ mod tests {
             (
                 "Gain",
                 2.0,
-                "Gain cannot be set now: Automatic decides it; change that first",
+                "Gain cannot be set now: Automatic decides it; set Automatic to another value first, or both in one request",
             ),
         ] {
             assert_eq!(of(name, value).unwrap_err(), said);
@@ -284,9 +361,9 @@ mod tests {
             values.collect::<ControlValues>()
         };
         let both = given(&[("Automatic", 0.0), ("Gain", 2.0)]);
-        assert_eq!(Accepted::of(&state, &both).unwrap().set, both);
+        assert_eq!(Accepted::of(&state, &both, false).unwrap().set, both);
         let wrong = given(&[("Automatic", 0.0), ("Speed", 9.0), ("Lux", 1.0)]);
-        let refused = Accepted::of(&state, &wrong).unwrap_err();
+        let refused = Accepted::of(&state, &wrong, false).unwrap_err();
         let codes = refused.values().map(CommandError::code);
         assert_eq!(
             codes.collect::<Vec<_>>(),

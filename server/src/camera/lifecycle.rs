@@ -3,7 +3,7 @@
 //! Consumers, the newest frames, seqs and the encoder outlive a restart. What a source does while it runs belongs to
 //! [`crate::source`].
 
-use super::control::{Accepted, Command, Refused, all_initial, initial};
+use super::control::{Accepted, Command, Refused, Sent, all_initial, initial};
 use super::{Settings, StateCell};
 use crate::demand::Demand;
 use crate::hub::Feed;
@@ -14,11 +14,11 @@ use crate::source::spec::Ends;
 use crate::source::{Commands, Pauses, Port, Source, SourceError, Spec, supervise};
 use crate::util::exit::Busy;
 use crate::via::Via;
-use pistreamer_protocol::message::ControlValues;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What all cameras of a program share.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,7 @@ impl Lifecycle {
         context: Context,
     ) -> Self {
         let memory = context.kept.of(&settings.id);
-        let commands = Commands::new(memory, device(&settings.source));
+        let commands = Commands::new(memory, device(&settings.source), settings.controls.clone());
         let wanted = Wanted {
             settings,
             run: None,
@@ -113,37 +113,43 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Hands the source values for its controls. Returns those that hold from then on, as they are taken.
+    /// Hands the source values for its controls. Returns those that are to hold from then on, as they are taken.
     ///
     /// # Errors
     /// Where it has no such control, or that has no such value: nothing has changed then.
-    pub(super) fn command(&self, command: &Command) -> Result<ControlValues, Refused> {
+    pub(super) fn command(&self, command: &Command) -> Result<Sent, Refused> {
         // Another camera that replaces this one meanwhile may have a control by that name.
         let _wanted = self.shared.wanted();
         let commands = &self.shared.commands;
         let state = self.shared.state.get();
-        Ok(match command {
-            Command::Set(values) => {
-                let Accepted { set, once } = Accepted::of(&state, values)?;
-                if !once.is_empty() {
-                    commands.press(&once);
-                }
-                if !set.is_empty() {
-                    commands.set(&set);
-                }
-                set
+        let is_reset = !matches!(command, Command::Set { .. });
+        let (values, number) = match command {
+            Command::Set { values, confirmed } => {
+                let Accepted { set, once } = Accepted::of(&state, values, *confirmed)?;
+                let number = commands.set(&set, &once);
+                (set, number)
             }
             Command::Reset(names) => {
-                let values = initial(&state, names)?;
-                commands.reset(&values);
-                values
+                let values = commands.initial(initial(&state, names)?, &state.controls);
+                let number = commands.reset(&values);
+                (values, number)
             }
             Command::ResetAll => {
-                let values = all_initial(&state);
-                commands.reset_all(&values);
-                values
+                let values = commands.initial(all_initial(&state)?, &state.controls);
+                let number = commands.reset_all(&values);
+                (values, number)
             }
+        };
+        Ok(Sent {
+            values,
+            is_reset,
+            number,
         })
+    }
+
+    /// The number of the newest command that the source has answered, and news of it.
+    pub(super) fn answers(&self) -> watch::Receiver<u64> {
+        self.shared.commands.answers()
     }
 
     /// What is kept of it, and of which device.
@@ -172,12 +178,21 @@ impl Lifecycle {
         let mut wanted = self.shared.wanted();
         let restarts = settings.needs_restart(&wanted.settings);
         let is_same = settings.source.is_same_camera(&wanted.settings.source);
+        if settings.controls != wanted.settings.controls {
+            // Of another camera nothing is known yet.
+            let known = match is_same {
+                true => self.shared.state.get().controls,
+                false => Vec::new(),
+            };
+            self.shared.commands.configure(&settings.controls, &known);
+        }
         wanted.settings = settings;
         if restarts {
             self.shared.stop(&wanted);
             if !is_same {
                 self.shared.state.replaced(wanted.settings.source.word());
                 let device = device(&wanted.settings.source);
+                self.shared.commands.are_kept_elsewhere(false);
                 self.shared.commands.opened(&device);
             }
         } else {
@@ -294,11 +309,11 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::{CommandError, Id};
+    use crate::camera::Id;
     use crate::hub;
     use crate::source::{RawFrame, Report, Sink, Spec};
     use bytes::Bytes;
-    use pistreamer_protocol::message;
+    use pistreamer_protocol::message::{self, ControlValues};
     use std::sync::mpsc;
 
     /// Hands on the width of each picture.
@@ -385,7 +400,10 @@ mod tests {
         let http = |url: &str| settings(Spec::parse(url).unwrap());
         let feed = Arc::new(Feed::new(RENDITIONS));
         let lifecycle = lifecycle(&http("http://me:old@cam/video"), &feed);
-        lifecycle.shared.commands.set(&focus_at(2.0));
+        lifecycle
+            .shared
+            .commands
+            .set(&focus_at(2.0), &ControlValues::new());
         let holds = |url: &str| {
             lifecycle.configure(http(url));
             lifecycle.shared.commands.begin_anew();
@@ -408,7 +426,11 @@ mod tests {
         };
         let state = &lifecycle.shared.state;
         state.report(&Report::Controls(&[focus]));
-        let set = |lifecycle: &Lifecycle, value| lifecycle.command(&Command::Set(focus_at(value)));
+        let set = |lifecycle: &Lifecycle, value| {
+            let values = focus_at(value);
+            let confirmed = false;
+            lifecycle.command(&Command::Set { values, confirmed })
+        };
         set(&lifecycle, 1.0).unwrap();
         std::thread::scope(|scope| {
             // Another camera is about to take its place.
@@ -422,8 +444,9 @@ mod tests {
             lifecycle.shared.commands.opened("ingest");
             drop(replacing);
             let said = early.or_else(|_| ended.recv()).unwrap();
-            let unknown = CommandError::Unknown("Focus".into());
-            assert_eq!(said, Err(Refused::from([("Focus".to_owned(), unknown)])));
+            // Which controls that one has is not known yet.
+            let refused = said.unwrap_err();
+            assert_eq!(refused["Focus"].code(), "camera-away");
         });
         assert!(lifecycle.shared.commands.take().is_empty());
     }

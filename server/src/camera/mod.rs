@@ -20,7 +20,7 @@ mod subscription;
 mod target;
 
 pub(crate) use answer::Answer;
-pub(crate) use control::{Command, CommandError, Operator, Refused};
+pub(crate) use control::{Command, CommandError, Operator, Refused, Sent};
 pub(crate) use id::{Id, IdError, identify};
 pub(crate) use lifecycle::Context;
 pub(crate) use no_signal::NO_SIGNAL_INTERVAL;
@@ -40,6 +40,7 @@ use crate::source::{Port, Report, SourceError};
 use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
 use crate::via::Via;
 use anyhow::Context as _;
+use control::Accepted;
 use intake::{Encoding, Intake};
 use lifecycle::{First, Lifecycle};
 use no_signal::NoSignal;
@@ -96,6 +97,7 @@ struct Inner {
     lifecycle: Lifecycle,
     removed: CancellationToken,
     asked_by_order: EventThrottle,
+    commanded: ConnectionThrottle,
 }
 
 impl Camera {
@@ -176,6 +178,7 @@ impl Camera {
             pushes: Pushes::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),
+            commanded: ConnectionThrottle::new(),
         }))
     }
 
@@ -286,12 +289,37 @@ impl Camera {
         Subscription::new(self.clone(), limits)
     }
 
-    /// Carries out a command. Doesn't wait for the source. Returns the values that hold from then on, as they are taken.
+    /// Carries out a command. Doesn't wait for the source, which [`Self::answer`] does.
     ///
     /// # Errors
     /// Where it has no such control, or that has no such value.
-    pub(crate) fn send(&self, command: Command) -> Result<ControlValues, Refused> {
-        self.0.lifecycle.command(&command)
+    pub(crate) fn send(&self, command: &Command) -> Result<Sent, Refused> {
+        self.0.lifecycle.command(command)
+    }
+
+    /// Sets those of these values that can be set now: one of another mode is no reason to leave out the others. Returns also
+    /// what was left out.
+    pub(crate) fn apply(&self, mut values: ControlValues, confirmed: bool) -> (Sent, Refused) {
+        let mut left_out = Refused::new();
+        loop {
+            let command = Command::Set {
+                values: values.clone(),
+                confirmed,
+            };
+            match self.send(&command) {
+                Ok(sent) => return (sent, left_out),
+                Err(refused) => {
+                    values.retain(|name, _| !refused.contains_key(name));
+                    left_out.extend(refused);
+                }
+            }
+        }
+    }
+
+    /// Counts something that a program did to its controls. If that is to be logged, the number of those since the last one that
+    /// were not.
+    pub(crate) fn commanded(&self) -> Option<u64> {
+        self.0.commanded.again()
     }
 
     /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting,
@@ -309,27 +337,30 @@ impl Camera {
         memory.presets(&device)
     }
 
-    /// Keeps these values as a preset, or without any all that can be set now. Blocks until it is written down.
+    /// Keeps these values as a preset, or without any all that can be set now. Waits until it is written down.
     ///
     /// # Errors
     /// Where the camera has no such controls or values, that is no name, or it cannot be written.
-    pub(crate) fn save_preset(
+    pub(crate) async fn save_preset(
         &self,
         name: &str,
         values: Option<&ControlValues>,
+        confirmed: bool,
     ) -> Result<ControlValues, NotSaved> {
+        let state = self.state();
         let values = match values {
-            Some(given) => control::Accepted::of(&self.state(), given)?.set,
-            None => {
-                let state = self.state();
-                match state.phase {
-                    Phase::Live => control::present(&state),
-                    _ => ControlValues::new(),
+            Some(given) => {
+                let Accepted { set, once } = Accepted::of(&state, given, confirmed)?;
+                if let Some(name) = once.into_keys().next() {
+                    return Err(PresetError::Once(name).into());
                 }
+                set
             }
+            None if state.phase == Phase::Live => control::present(&state),
+            None => ControlValues::new(),
         };
         let (memory, device) = self.0.lifecycle.memory();
-        memory.save(&device, name, values.clone())?;
+        memory.save(&device, name, values.clone()).await?;
         Ok(values)
     }
 

@@ -5,6 +5,7 @@
 use super::{Id, Target};
 use crate::hub;
 use crate::source::{self, Spec};
+use pistreamer_protocol::message::ControlValues;
 
 /// The settings of one camera.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub renditions: usize,
     /// Targets to which its frames are pushed.
     pub push: Vec<Target>,
+    /// What its controls are set to when it starts, where nothing else was set and kept.
+    pub controls: ControlValues,
 }
 
 impl Settings {
@@ -41,6 +44,7 @@ impl Settings {
             quality: renditions.quality,
             renditions: renditions.most,
             push: Vec::new(),
+            controls: ControlValues::new(),
         }
     }
 
@@ -70,6 +74,7 @@ impl Settings {
             ("quality", self.quality != before.quality),
             ("renditions", self.renditions != before.renditions),
             ("push", self.push != before.push),
+            ("controls", self.controls != before.controls),
         ];
         let changed = changes.into_iter().filter(|(_, changed)| *changed);
         changed.map(|(name, _)| name).collect()

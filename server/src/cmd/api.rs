@@ -137,6 +137,13 @@ impl Api {
         self
     }
 
+    /// The same, where values are meant that have to be confirmed.
+    pub(super) fn confirmed(mut self) -> Self {
+        let first = if self.query.is_empty() { '?' } else { '&' };
+        self.query = format!("{}{first}confirmed=1", self.query);
+        self
+    }
+
     /// Asks for something of the API.
     ///
     /// # Errors

@@ -312,6 +312,7 @@ fn to_json(value: &Value) -> Json {
         Value::Number(number) => json!(number),
         Value::Count(count) => json!(count),
         Value::Switch(on) => json!(on),
+        Value::Controls(values) => json!(values),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Files, environment, flags, `config show`, `config example` and the reference all read this table. What a value means
 //! belongs to [`super::checked`].
 
+use pistreamer_protocol::message::{ControlValue, ControlValues};
 use toml::de::DeValue;
 
 /// A value, from whichever place.
@@ -13,6 +14,7 @@ pub(crate) enum Value {
     Number(f64),
     Count(u64),
     Switch(bool),
+    Controls(ControlValues),
 }
 
 /// What a setting takes.
@@ -28,6 +30,8 @@ pub(crate) enum Kind {
     /// A whole number, not negative.
     Count,
     Switch,
+    /// Values of controls by their names.
+    Controls,
 }
 
 /// One setting.
@@ -137,6 +141,7 @@ impl Setting {
             Kind::Number => "a number",
             Kind::Count => "a whole number, 0 or more",
             Kind::Switch => return "true or false".into(),
+            Kind::Controls => "a table of numbers, texts, true or false",
         };
         format!("{kind}, such as {sample}")
     }
@@ -159,6 +164,12 @@ impl Setting {
                 Value::Count(u64::from_str_radix(number.as_str(), number.radix()).ok()?)
             }
             (Kind::Switch, DeValue::Boolean(on)) => Value::Switch(*on),
+            (Kind::Controls, DeValue::Table(table)) => {
+                let values = table.iter().map(|(name, value)| {
+                    Some((name.get_ref().to_string(), control(value.get_ref())?))
+                });
+                Value::Controls(values.collect::<Option<_>>()?)
+            }
             _ => return None,
         })
     }
@@ -171,6 +182,8 @@ impl Setting {
             Kind::Texts => Value::Texts(words(text)?),
             Kind::Number => Value::Number(text.parse().ok()?),
             Kind::Count => Value::Count(text.parse().ok()?),
+            // It has no variable.
+            Kind::Controls => return None,
             Kind::Switch => Value::Switch(match text.to_ascii_lowercase().as_str() {
                 "1" | "true" | "yes" | "on" => true,
                 "0" | "false" | "no" | "off" => false,
@@ -240,6 +253,13 @@ impl Value {
         }
     }
 
+    pub(crate) fn into_controls(self) -> ControlValues {
+        match self {
+            Self::Controls(values) => values,
+            _ => unreachable!("{OF_ITS_KIND}"),
+        }
+    }
+
     /// As it stands in a file.
     pub(crate) fn to_toml(&self) -> String {
         match self {
@@ -251,7 +271,46 @@ impl Value {
             Self::Number(number) => number.to_string(),
             Self::Count(count) => count.to_string(),
             Self::Switch(on) => on.to_string(),
+            Self::Controls(values) => {
+                let values = values.iter().map(|(name, value)| {
+                    let value = match value {
+                        ControlValue::Text(text) => quoted(text),
+                        ControlValue::Numbers(_) => format!("[{value}]"),
+                        ControlValue::Number(number) => number.to_string(),
+                    };
+                    format!("{} = {value}", key(name))
+                });
+                format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
+            }
         }
+    }
+}
+
+/// A control's value, where a TOML value is one.
+fn control(toml: &DeValue<'_>) -> Option<ControlValue> {
+    let number = |toml: &DeValue<'_>| match toml {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        _ => None,
+    };
+    Some(match toml {
+        DeValue::String(text) => ControlValue::Text(text.to_string()),
+        DeValue::Boolean(on) => ControlValue::Number(f64::from(u8::from(*on))),
+        DeValue::Array(items) => {
+            let numbers: Option<Vec<_>> = items.iter().map(|item| number(item.get_ref())).collect();
+            ControlValue::Numbers(numbers.filter(|numbers| numbers.len() == 4)?)
+        }
+        toml => ControlValue::Number(number(toml)?),
+    })
+}
+
+/// A key, in quotes where it needs them.
+fn key(name: &str) -> String {
+    let is_bare = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.into()
+    } else {
+        quoted(name)
     }
 }
 
@@ -360,6 +419,10 @@ settings! {
     ROTATE = setting(CAMERA, "transform.rotate", Kind::Count,
         "Turn the picture clockwise by 0, 90, 180 or 270 degrees.")
         .flag("rotate").default("0");
+    CONTROLS = setting(CAMERA, "controls", Kind::Controls,
+        "What the camera's controls are set to when it starts, by the names that pistreamer control lists; also as a table of its \
+         own, [camera.controls]. What somebody sets later, and is kept, wins over them.")
+        .sample(r#"{ AwbMode = "Daylight", Sharpness = 1.5 }"#);
     RENDITIONS = setting(CAMERA, "renditions", Kind::Count,
         "Most sizes and qualities in which the picture is made at a time, 1 to 16, for viewers that want it smaller.")
         .flag("renditions").default("3");

@@ -116,6 +116,11 @@ fn each_camera_of_a_file_has_settings_of_its_own() {
         source = "ingest"
         quality = 40
         renditions = 1
+        [camera.controls]
+        AwbMode = "Daylight"
+        AeEnable = false
+        ExposureTime = 20_000
+        ScalerCrop = [0.25, 0.25, 0.5, 0.5]
         "#,
     )
     .unwrap();
@@ -138,6 +143,11 @@ fn each_camera_of_a_file_has_settings_of_its_own() {
     );
     assert_eq!((door.quality, other.quality), (80, 40));
     assert_eq!((door.renditions, other.renditions), (3, 1));
+    let controls = serde_json::to_value(&other.controls).unwrap();
+    let expected = serde_json::json!({
+        "AwbMode": "Daylight", "AeEnable": 0.0, "ExposureTime": 20_000.0, "ScalerCrop": [0.25, 0.25, 0.5, 0.5]
+    });
+    assert_eq!((controls, door.controls.len()), (expected, 0));
     assert_eq!(
         (other.source.clone(), other.capture.width),
         (Spec::parse("ingest").unwrap(), 1280)

@@ -3,9 +3,9 @@
 //! What a command means is the camera's business, the same as for one that comes over a WebSocket.
 
 use super::admit::Admitted;
+use super::query::Query;
 use super::{State, refusal};
 use crate::camera::{Answer, Camera, Command, CommandError, NotSaved, Refused};
-use crate::util::log_throttle::EventThrottle;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{self, Path};
@@ -62,12 +62,16 @@ pub(super) async fn set(
     extract::State(state): Shared,
     grant: Admitted,
     Path(id): Path<String>,
+    query: Query,
     body: Bytes,
 ) -> Response {
     let set = async {
         let camera = state.cameras.get(&grant, &id)?;
-        let values: ControlValues = read(&body, r#"{"Brightness": 0.2}"#)?;
-        Ok(commanded(&camera, Command::Set(values)).await)
+        let command = Command::Set {
+            values: read(&body, r#"{"Brightness": 0.2}"#)?,
+            confirmed: is_confirmed(&query),
+        };
+        Ok(commanded(&camera, &grant, &command).await)
     };
     answered(set.await)
 }
@@ -77,18 +81,22 @@ pub(super) async fn set_one(
     extract::State(state): Shared,
     grant: Admitted,
     Path((id, name)): Path<(String, String)>,
+    query: Query,
     body: Bytes,
 ) -> Response {
     let set = async {
         let camera = state.cameras.get(&grant, &id)?;
         let value: ControlValue = read(&body, "0.2")?;
-        let values = ControlValues::from([(name, value)]);
-        Ok(commanded(&camera, Command::Set(values)).await)
+        let command = Command::Set {
+            values: ControlValues::from([(name, value)]),
+            confirmed: is_confirmed(&query),
+        };
+        Ok(commanded(&camera, &grant, &command).await)
     };
     answered(set.await)
 }
 
-/// `DELETE …/controls`: everything as the camera starts with it.
+/// `DELETE …/controls`: resets all of them.
 pub(super) async fn reset(
     extract::State(state): Shared,
     grant: Admitted,
@@ -96,7 +104,7 @@ pub(super) async fn reset(
 ) -> Response {
     let reset = async {
         let camera = state.cameras.get(&grant, &id)?;
-        Ok(commanded(&camera, Command::ResetAll).await)
+        Ok(commanded(&camera, &grant, &Command::ResetAll).await)
     };
     answered(reset.await)
 }
@@ -109,7 +117,7 @@ pub(super) async fn reset_one(
 ) -> Response {
     let reset = async {
         let camera = state.cameras.get(&grant, &id)?;
-        Ok(commanded(&camera, Command::Reset(vec![name])).await)
+        Ok(commanded(&camera, &grant, &Command::Reset(vec![name])).await)
     };
     answered(reset.await)
 }
@@ -134,6 +142,7 @@ pub(super) async fn save_preset(
     extract::State(state): Shared,
     grant: Admitted,
     Path((id, name)): Path<(String, String)>,
+    query: Query,
     body: Bytes,
 ) -> Response {
     let save = async {
@@ -142,23 +151,20 @@ pub(super) async fn save_preset(
             [] => None,
             body => Some(read(body, r#"{"Brightness": 0.2}"#)?),
         };
-        // The disk may take its time.
-        let saved =
-            tokio::task::spawn_blocking(move || camera.save_preset(&name, values.as_ref())).await;
-        match saved {
-            Ok(Ok(values)) => Ok(Json(values).into_response()),
-            Ok(Err(NotSaved::Refused(refused))) => Ok(not_taken(&refused)),
-            Ok(Err(NotSaved::NotKept(error))) => {
+        let confirmed = is_confirmed(&query);
+        match camera.save_preset(&name, values.as_ref(), confirmed).await {
+            Ok(values) => {
+                log(&camera, &grant, "saved a preset", &name);
+                Ok(Json(values).into_response())
+            }
+            Err(NotSaved::Refused(refused)) => Ok(not_taken(&refused)),
+            Err(NotSaved::NotKept(error)) => {
                 let status = match error.is_about_disk() {
                     true => StatusCode::INSUFFICIENT_STORAGE,
                     false => StatusCode::UNPROCESSABLE_ENTITY,
                 };
                 Err(Box::new(refusal(status, error.to_string())))
             }
-            Err(error) => Err(Box::new(refusal(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                error.to_string(),
-            ))),
         }
     };
     answered(save.await)
@@ -169,24 +175,18 @@ pub(super) async fn apply_preset(
     extract::State(state): Shared,
     grant: Admitted,
     Path((id, name)): Path<(String, String)>,
+    query: Query,
 ) -> Response {
     let apply = async {
         let camera = state.cameras.get(&grant, &id)?;
         let values = camera.presets().remove(&name);
-        let mut values = values.ok_or_else(|| no_preset(&camera, &name))?;
-        // One of another mode is no reason to leave out the others.
-        let mut left_out = Refused::new();
-        let taken = loop {
-            match camera.send(Command::Set(values.clone())) {
-                Ok(taken) => break taken,
-                Err(refused) => {
-                    values.retain(|name, _| !refused.contains_key(name));
-                    left_out.extend(refused);
-                }
-            }
-        };
-        log_set(&camera, &taken);
-        let mut answer = camera.answer(&taken).await;
+        let values = values.ok_or_else(|| no_preset(&camera, &name))?;
+        let (sent, left_out) = camera.apply(values, is_confirmed(&query));
+        if sent.values.is_empty() && !left_out.is_empty() {
+            return Ok(not_taken(&left_out));
+        }
+        log(&camera, &grant, "applied a preset", &name);
+        let mut answer = camera.answer(&sent).await;
         answer.refused.extend(words(&left_out));
         Ok(told(&answer))
     };
@@ -202,6 +202,7 @@ pub(super) async fn remove_preset(
     let remove = || {
         let camera = state.cameras.get(&grant, &id)?;
         if camera.remove_preset(&name) {
+            log(&camera, &grant, "removed a preset", &name);
             Ok(StatusCode::NO_CONTENT.into_response())
         } else {
             Err(no_preset(&camera, &name))
@@ -211,30 +212,36 @@ pub(super) async fn remove_preset(
 }
 
 /// Carries out a command, and tells what the camera has then.
-async fn commanded(camera: &Camera, command: Command) -> Response {
-    let resets = !matches!(command, Command::Set(_));
+async fn commanded(camera: &Camera, grant: &Admitted, command: &Command) -> Response {
     match camera.send(command) {
-        Ok(taken) => {
-            log_set(camera, &taken);
-            let mut answer = camera.answer(&taken).await;
-            if resets {
-                // What something automatic decides then is as the camera starts with it.
-                answer.refused.clear();
-            }
-            told(&answer)
+        Ok(sent) => {
+            let names: Vec<_> = sent.values.keys().map(String::as_str).collect();
+            let done = match command {
+                Command::Set { .. } => "set controls",
+                Command::Reset(_) | Command::ResetAll => "reset controls",
+            };
+            log(camera, grant, done, &names.join(", "));
+            told(&camera.answer(&sent).await)
         }
         Err(refused) => not_taken(&refused),
     }
 }
 
-/// Programs may set them at any rate.
-fn log_set(camera: &Camera, taken: &ControlValues) {
-    static SET: EventThrottle = EventThrottle::new();
-    if let Some(times) = SET.again() {
-        let names: Vec<_> = taken.keys().map(String::as_str).collect();
-        let (id, controls) = (camera.id(), names.join(", "));
-        tracing::info!(%id, controls, times, "a program set controls");
+/// Programs may do it at any rate.
+fn log(camera: &Camera, grant: &Admitted, done: &str, what: &str) {
+    let (id, by) = (camera.id(), grant.credential());
+    match camera.commanded() {
+        Some(left_out) => {
+            let left_out = (left_out > 0).then_some(left_out);
+            tracing::info!(%id, by, what, left_out, "a program {done}");
+        }
+        None => tracing::debug!(%id, by, what, "a program {done}"),
     }
+}
+
+/// Whether values are meant that have to be confirmed.
+fn is_confirmed(query: &Query) -> bool {
+    query.get("confirmed").is_some_and(|value| value != "0")
 }
 
 fn told(answer: &Answer) -> Response {
@@ -252,7 +259,12 @@ fn not_taken(refused: &Refused) -> Response {
         refused: words(refused).collect(),
         ..Answer::default()
     };
-    (StatusCode::UNPROCESSABLE_ENTITY, told(&answer)).into_response()
+    let is_away = |why: &CommandError| matches!(why, CommandError::Away { .. });
+    let status = match refused.values().any(is_away) {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    (status, told(&answer)).into_response()
 }
 
 fn words(refused: &Refused) -> impl Iterator<Item = (String, String)> {

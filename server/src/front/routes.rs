@@ -138,6 +138,7 @@ mod tests {
             ViewerMessage::Control {
                 name: String::new(),
                 value: 0.0.into(),
+                confirmed: false,
             },
         ] {
             let json: serde_json::Value = serde_json::from_str(&message.to_json()).unwrap();

@@ -69,8 +69,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.credit.arrived();
                 subscription.resume();
             }
-            ViewerMessage::Control { name, value } => {
-                match subscription.operator().set(name.clone(), value.clone()) {
+            ViewerMessage::Control {
+                name,
+                value,
+                confirmed,
+            } => {
+                let operator = subscription.operator();
+                match operator.set(name.clone(), value.clone(), confirmed) {
                     // A drag of a slider sends dozens.
                     Ok(()) => match self.commanded.again() {
                         Some(left_out) => {

@@ -1,12 +1,15 @@
-//! Values for a camera's controls on their way to its source: the newest of each, until the source takes it.
+//! Values for a camera's controls on their way to its source: the newest of each, until the source takes it; and what the source
+//! has answered.
 //!
 //! Checking them belongs to [`crate::camera`]; applying them, to the source; keeping them beyond the end of the program, to
 //! [`crate::kept`].
 
 use crate::kept::Memory;
-use pistreamer_protocol::message::ControlValues;
+use pistreamer_protocol::message::{Control, ControlValue, ControlValues};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, watch};
 
 /// The pending values. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -17,33 +20,132 @@ struct Shared {
     memory: Memory,
     /// Checked for every frame, and therefore without the lock.
     waiting: AtomicBool,
+    wakes: Notify,
     values: Mutex<Values>,
+    /// The number of the newest command after which the source has reported its controls.
+    answered: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Values {
     /// Which device they are for.
     device: String,
+    /// Whether another server keeps what is set, so that it is handed on and nothing else.
+    is_kept_elsewhere: bool,
+    /// What the camera's owner has it start with. What is set wins over it.
+    configured: ControlValues,
+    /// Whether this run, or another configuration, has still to be given that.
+    is_configured_due: bool,
     /// What each control was set to, for a new run. Bounded by the number of controls.
     set: ControlValues,
     /// Values that the source has not taken yet.
     waiting: ControlValues,
-    /// What was reset since it took some: the device may have them as they were set.
+    /// Names of `waiting` that somebody has set. The others are given once more.
+    fresh: BTreeSet<String>,
+    /// Names that somebody has set and the source has taken, but not answered.
+    taken: BTreeSet<String>,
+    /// What was reset since the source took some: the device may have them as they were set.
     reset: ControlValues,
+    /// Values above are not given once more, by the controls that the source has reported last.
+    bounds: BTreeMap<String, f64>,
+    /// The number of the last command, and of the last one that the source has taken.
+    given: u64,
+    taken_until: u64,
+}
+
+impl Values {
+    fn ask(&mut self, new: &ControlValues) -> u64 {
+        self.waiting.extend(new.clone());
+        self.fresh.extend(new.keys().cloned());
+        self.given += 1;
+        self.given
+    }
+
+    /// Lowers what is given once more to the bound beyond which it has to be confirmed. Returns what was lowered.
+    fn withhold(&mut self) -> Vec<String> {
+        let mut withheld = Vec::new();
+        // What the owner has configured is meant so.
+        for (name, set) in &mut self.set {
+            let (Some(value), Some(bound)) = (self.waiting.get_mut(name), self.bounds.get(name))
+            else {
+                continue;
+            };
+            let is_wish = self.fresh.contains(name);
+            if !is_wish && value.number().is_some_and(|number| number > *bound) {
+                *value = ControlValue::Number(*bound);
+                set.clone_from(value);
+                withheld.push(name.clone());
+            }
+        }
+        withheld
+    }
+
+    /// Gives what the camera's owner has it start with, as far as the device has it.
+    fn configure(&mut self, controls: &[Control]) {
+        if controls.is_empty() || !std::mem::take(&mut self.is_configured_due) {
+            return;
+        }
+        for (name, value) in &self.configured {
+            if self.set.contains_key(name) {
+                continue;
+            }
+            let control = controls.iter().find(|control| control.name == *name);
+            let control = control.filter(|control| control.is_kept());
+            match control.map(|control| (control, control.taken(value))) {
+                Some((_, Some(value))) => drop(self.waiting.insert(name.clone(), value)),
+                Some((control, None)) => {
+                    let (min, max) = (control.min, control.max);
+                    tracing::warn!(
+                        "the configuration sets {name} to {value}, which it cannot have: it goes from {min} to {max}"
+                    );
+                }
+                None => {
+                    let names = controls.iter().filter(|control| control.is_kept());
+                    let names: Vec<_> = names.map(|control| &*control.name).collect();
+                    let names = names.join(", ");
+                    tracing::warn!(
+                        "the configuration sets {name}, which this camera does not have: it has {names}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Has what is kept agree with what the device has, now that it has answered.
+    fn settle(&mut self, controls: &[Control]) {
+        let taken = std::mem::take(&mut self.taken);
+        if self.is_kept_elsewhere {
+            return;
+        }
+        for control in controls.iter().filter(|control| control.is_kept()) {
+            let name = &control.name;
+            let is_owner_set = taken.contains(&control.owner);
+            if control.inactive && (is_owner_set || taken.contains(name)) {
+                // Something else decides it: it is not to be set later on either.
+                self.set.remove(name);
+            } else if is_owner_set && !taken.contains(name) {
+                // What something automatic chose holds from then on, also after a restart.
+                self.set.insert(name.clone(), control.present());
+            }
+        }
+    }
 }
 
 impl Commands {
-    /// Those of a camera with what is kept of it, whose source is that device until it says that it is another one.
-    pub(crate) fn new(memory: Memory, device: String) -> Self {
+    /// Those of a camera with what is kept of it and what its owner has it start with, whose source is that device until it says
+    /// that it is another one.
+    pub(crate) fn new(memory: Memory, device: String, configured: ControlValues) -> Self {
         let set = memory.values(&device);
         Self(Arc::new(Shared {
             memory,
-            waiting: AtomicBool::default(),
             values: Mutex::new(Values {
                 device,
                 set,
+                is_configured_due: true,
+                configured,
                 ..Values::default()
             }),
+            ..Shared::default()
         }))
     }
 
@@ -55,42 +157,75 @@ impl Commands {
     fn note(&self, values: &Values) {
         let is_waiting = !values.waiting.is_empty();
         self.0.waiting.store(is_waiting, Ordering::Release);
+        if is_waiting {
+            self.0.wakes.notify_one();
+        }
     }
 
-    /// Sets controls.
-    pub(crate) fn set(&self, new: &ControlValues) {
+    /// Notes what the camera's owner has it start with. It is given at once, but for what was set.
+    pub(crate) fn configure(&self, configured: &ControlValues, controls: &[Control]) {
         let mut values = self.values();
-        values.set.extend(new.clone());
-        values.waiting.extend(new.clone());
+        values.configured.clone_from(configured);
+        values.is_configured_due = true;
+        values.configure(controls);
         self.note(&values);
+    }
+
+    /// What these controls start with: their defaults, or what the camera's owner has configured.
+    pub(crate) fn initial(
+        &self,
+        mut defaults: ControlValues,
+        controls: &[Control],
+    ) -> ControlValues {
+        let values = self.values();
+        for control in controls {
+            let configured = values.configured.get(&control.name);
+            let configured = configured.and_then(|value| control.taken(value));
+            if let (Some(default), Some(value)) = (defaults.get_mut(&control.name), configured) {
+                *default = value;
+            }
+        }
+        defaults
+    }
+
+    fn keep(&self, values: &Values) {
         self.0.memory.keep(&values.device, &values.set);
     }
 
-    /// Presses buttons, or chooses a part of the picture once. A new run does not repeat that.
-    pub(crate) fn press(&self, new: &ControlValues) {
+    /// Sets controls, and presses those that are buttons, which a new run does not repeat. Returns the number of this command.
+    pub(crate) fn set(&self, set: &ControlValues, once: &ControlValues) -> u64 {
         let mut values = self.values();
-        values.waiting.extend(new.clone());
+        if !values.is_kept_elsewhere {
+            values.set.extend(set.clone());
+        }
+        values.ask(once);
+        let number = values.ask(set);
         self.note(&values);
+        self.keep(&values);
+        number
     }
 
-    /// Has these controls as the device starts with them, and forgets what they were set to.
-    pub(crate) fn reset(&self, initial: &ControlValues) {
+    /// Resets these controls to the device's defaults, and forgets what they were set to. Returns the number of this command.
+    pub(crate) fn reset(&self, initial: &ControlValues) -> u64 {
         let mut values = self.values();
         values.set.retain(|name, _| !initial.contains_key(name));
-        values.waiting.extend(initial.clone());
         values.reset.extend(initial.clone());
+        let number = values.ask(initial);
         self.note(&values);
-        self.0.memory.keep(&values.device, &values.set);
+        self.keep(&values);
+        number
     }
 
-    /// Forgets everything that was set, also of controls that the device does not have now.
-    pub(crate) fn reset_all(&self, initial: &ControlValues) {
+    /// Forgets everything that was set, also of controls that the device does not have now. Returns the number of this command.
+    pub(crate) fn reset_all(&self, initial: &ControlValues) -> u64 {
         let mut values = self.values();
         values.set.clear();
-        values.waiting.clone_from(initial);
+        values.waiting.clear();
         values.reset.clone_from(initial);
+        let number = values.ask(initial);
         self.note(&values);
-        self.0.memory.keep(&values.device, &values.set);
+        self.keep(&values);
+        number
     }
 
     /// Whether there are values that were not taken. Cheap.
@@ -98,20 +233,75 @@ impl Commands {
         self.0.waiting.load(Ordering::Acquire)
     }
 
-    /// Takes the newest value of each control that was set since the last call.
+    /// Completes once there are some. Cancel-safe.
+    pub(crate) async fn wait(&self) {
+        while !self.are_waiting() {
+            self.0.wakes.notified().await;
+        }
+    }
+
+    /// Takes the newest value of each control that was set since the last call. The source answers by reporting its controls.
     pub(crate) fn take(&self) -> ControlValues {
         let mut values = self.values();
         self.0.waiting.store(false, Ordering::Release);
+        let withheld = values.withhold();
+        if !withheld.is_empty() {
+            let controls = withheld.join(", ");
+            tracing::warn!(
+                controls,
+                "what was set takes the picture away for long, so the camera starts with less: set it again to have it"
+            );
+            self.keep(&values);
+        }
         values.reset.clear();
+        values.taken_until = values.given;
+        let fresh = std::mem::take(&mut values.fresh);
+        values.taken.extend(fresh);
         std::mem::take(&mut values.waiting)
+    }
+
+    /// Notes that the source has reported its controls, as they are with all values that it has taken.
+    pub(crate) fn answered(&self, controls: &[Control]) {
+        let mut values = self.values();
+        let bounds = controls.iter();
+        values.bounds = bounds
+            .filter_map(|control| Some((control.name.clone(), control.confirm_above?)))
+            .collect();
+        if !values.taken.is_empty() {
+            values.settle(controls);
+            self.keep(&values);
+        }
+        values.configure(controls);
+        self.note(&values);
+        let number = values.taken_until;
+        drop(values);
+        self.0.answered.send_replace(number);
+    }
+
+    /// The number of the newest command that the source has answered, and news of it.
+    pub(crate) fn answers(&self) -> watch::Receiver<u64> {
+        self.0.answered.subscribe()
+    }
+
+    /// Notes whether another server keeps what is set.
+    pub(crate) fn are_kept_elsewhere(&self, are: bool) {
+        let mut values = self.values();
+        values.is_kept_elsewhere = are;
+        if are {
+            values.set.clear();
+        }
     }
 
     /// Starts a new run, which is given everything that was set or reset.
     pub(crate) fn begin_anew(&self) {
         let mut values = self.values();
-        values.waiting = values.reset.clone();
-        let set = values.set.clone();
-        values.waiting.extend(set);
+        let mut waiting = values.reset.clone();
+        waiting.extend(values.set.clone());
+        // What is set off is for the device that was there.
+        values.fresh.retain(|name| waiting.contains_key(name));
+        values.waiting = waiting;
+        values.taken.clear();
+        values.is_configured_due = true;
         self.note(&values);
     }
 
@@ -136,6 +326,10 @@ impl Commands {
             device: device.into(),
             waiting: set.clone(),
             set,
+            given: values.given,
+            configured: std::mem::take(&mut values.configured),
+            is_kept_elsewhere: values.is_kept_elsewhere,
+            is_configured_due: true,
             ..Values::default()
         };
         self.note(&values);
@@ -167,13 +361,14 @@ mod tests {
     fn the_newest_value_of_each_control_is_taken_once_and_again_by_a_new_run() {
         let commands = Commands::default();
         assert!(commands.take().is_empty());
-        commands.set(&some([("Speed", 1.0), ("Gain", 2.0)]));
-        commands.set(&some([("Speed", 3.0)]));
+        let nothing = ControlValues::new();
+        commands.set(&some([("Speed", 1.0), ("Gain", 2.0)]), &nothing);
+        commands.set(&some([("Speed", 3.0)]), &nothing);
         let newest = some([("Gain", 2.0), ("Speed", 3.0)]);
         assert_eq!(commands.take(), newest);
         assert!(commands.take().is_empty());
         for _ in 0..2 {
-            commands.press(&some([("Rewind", 1.0)]));
+            commands.set(&nothing, &some([("Rewind", 1.0)]));
         }
         assert_eq!(commands.take(), some([("Rewind", 1.0)]));
         assert!(commands.take().is_empty());
@@ -194,21 +389,107 @@ mod tests {
         assert!(commands.take().is_empty());
     }
 
+    fn decided_by(automatic: bool, gain: f64) -> [Control; 2] {
+        [
+            Control::switch("Automatic", automatic, true),
+            Control {
+                inactive: automatic,
+                owner: "Automatic".into(),
+                ..Control::range("Gain", 0.0..=100.0, gain, 0.0)
+            },
+        ]
+    }
+
+    #[test]
+    fn what_something_else_decides_is_kept_no_longer_and_what_it_chose_is_kept_once_it_is_off() {
+        let kept = Kept::default();
+        let commands = Commands::new(kept.of("door"), "usb:1".into(), ControlValues::new());
+        let nothing = ControlValues::new();
+        // It was told before that it is automatic, so that the gain is not taken.
+        let number = commands.set(&some([("Automatic", 1.0), ("Gain", 70.0)]), &nothing);
+        commands.take();
+        let answers = commands.answers();
+        assert!(*answers.borrow() < number);
+        commands.answered(&decided_by(true, 20.0));
+        assert_eq!(*answers.borrow(), number);
+        let memory = kept.of("door");
+        assert_eq!(memory.values("usb:1"), some([("Automatic", 1.0)]));
+        // Whatever it has chosen by then.
+        commands.set(&some([("Automatic", 0.0)]), &nothing);
+        commands.take();
+        commands.answered(&decided_by(false, 23.0));
+        let both = some([("Automatic", 0.0), ("Gain", 23.0)]);
+        assert_eq!(memory.values("usb:1"), both);
+        // What is given once more is nobody's wish, and what is not taken then stays.
+        commands.begin_anew();
+        assert_eq!(commands.take(), both);
+        commands.answered(&decided_by(true, 0.0));
+        assert_eq!(memory.values("usb:1"), both);
+    }
+
+    #[test]
+    fn what_has_to_be_confirmed_is_not_given_once_more() {
+        let kept = Kept::default();
+        let commands = Commands::new(kept.of("door"), "usb:1".into(), ControlValues::new());
+        let time = |value| {
+            let range = Control::range("Time", 1.0..=112e6, value, 1.0);
+            [range.with_long_exposures()]
+        };
+        commands.answered(&time(1.0));
+        commands.set(&some([("Time", 112e6)]), &ControlValues::new());
+        // Also where the camera was not there when it was set.
+        commands.begin_anew();
+        assert_eq!(commands.take(), some([("Time", 112e6)]));
+        commands.answered(&time(112e6));
+        commands.begin_anew();
+        assert_eq!(commands.take(), some([("Time", 1e6)]));
+        assert_eq!(kept.of("door").values("usb:1"), some([("Time", 1e6)]));
+    }
+
+    #[test]
+    fn what_is_configured_is_given_at_the_start_and_after_a_reset_unless_something_else_was_set() {
+        let kept = Kept::default();
+        kept.of("door").keep("usb:1", &some([("Gain", 5.0)]));
+        let mut configured = some([("Gain", 2.0), ("Tint", 1.0)]);
+        let grey = ControlValue::Text("grey".into());
+        configured.insert("Scene".into(), grey);
+        let commands = Commands::new(kept.of("door"), "usb:1".into(), configured.clone());
+        let controls = [
+            Control::range("Gain", 0.0..=9.0, 0.0, 0.0),
+            Control::choice("Scene", &["Lake", "Grey"], 0, 0),
+            Control::switch("Noise", false, false),
+        ];
+        commands.begin_anew();
+        commands.answered(&controls);
+        assert_eq!(commands.take(), some([("Gain", 5.0), ("Scene", 1.0)]));
+        commands.answered(&controls);
+        assert!(!commands.are_waiting());
+        // It is no wish of somebody's, so that it is not kept.
+        assert_eq!(kept.of("door").values("usb:1"), some([("Gain", 5.0)]));
+        let defaults = some([("Gain", 0.0), ("Noise", 0.0)]);
+        let initial = commands.initial(defaults, &controls);
+        assert_eq!(initial, some([("Gain", 2.0), ("Noise", 0.0)]));
+        // Another configuration.
+        configured.insert("Noise".into(), 1.0.into());
+        commands.configure(&configured, &controls);
+        assert_eq!(commands.take()["Noise"], 1.0.into());
+    }
+
     #[test]
     fn another_device_gets_what_was_set_on_it_and_nothing_else() {
         let kept = Kept::default();
-        let commands = Commands::new(kept.of("door"), "any".into());
+        let commands = Commands::new(kept.of("door"), "any".into(), ControlValues::new());
         commands.opened("usb:1");
-        commands.set(&some([("Gain", 2.0)]));
+        commands.set(&some([("Gain", 2.0)]), &ControlValues::new());
         commands.opened("usb:2");
         assert!(commands.take().is_empty());
-        commands.set(&some([("Gain", 5.0)]));
+        commands.set(&some([("Gain", 5.0)]), &ControlValues::new());
         commands.opened("usb:1");
         assert_eq!(commands.take(), some([("Gain", 2.0)]));
         commands.opened("usb:1");
         assert!(commands.take().is_empty());
         // After a restart.
-        let again = Commands::new(kept.of("door"), "usb:2".into());
+        let again = Commands::new(kept.of("door"), "usb:2".into(), ControlValues::new());
         again.begin_anew();
         assert_eq!(again.take(), some([("Gain", 5.0)]));
     }

@@ -229,8 +229,18 @@ impl Port {
         self.pass(|sink| sink.report(report));
     }
 
-    /// Reports the controls with their present values. Call it at the start of a run and after each change.
+    /// Reports the controls with their present values. Call it at the start of a run, before [`Self::commands`], and after each
+    /// change. It is the answer to all values that were taken: they have been applied, and what the camera made of them is what
+    /// is reported, but for those that are marked as pending.
     pub fn controls(&self, controls: &[Control]) {
+        self.pass(|sink| {
+            sink.report(Report::Controls(controls));
+            self.commands.answered(controls);
+        });
+    }
+
+    /// The same where not all values have been applied that were taken.
+    pub(super) fn controls_meanwhile(&self, controls: &[Control]) {
         self.report(Report::Controls(controls));
     }
 
@@ -261,6 +271,21 @@ impl Port {
     /// Has [`Self::commands`] give everything that was set once more, for a device that forgets it while it starts.
     pub(super) fn repeat_commands(&self) {
         self.commands.repeat();
+    }
+
+    /// Completes once [`Self::commands`] has some. Cancel-safe.
+    pub(super) async fn wait_commands(&self) {
+        self.commands.wait().await;
+    }
+
+    /// Notes that what is set is kept by another server: it is handed on once, and not set again by this one.
+    pub(super) fn keeps_elsewhere(&self) {
+        self.pass(|_| self.commands.are_kept_elsewhere(true));
+    }
+
+    /// Whether [`Self::commands`] has any. Cheap.
+    pub(super) fn has_commands(&self) -> bool {
+        self.commands.are_waiting()
     }
 
     /// Takes the values that were set since the last call; a pressed button has 1. Cheap if there are none.

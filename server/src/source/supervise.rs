@@ -165,8 +165,7 @@ mod tests {
         let port = Port::new(Arc::new(Events(sender)), Demand::default());
         let port = port.with_commands(commands.clone());
         let value = |name: &str, value: f64| ControlValues::from([(name.to_owned(), value.into())]);
-        commands.set(&value("Brightness", 0.5));
-        commands.press(&value("Focus", 1.0));
+        commands.set(&value("Brightness", 0.5), &value("Focus", 1.0));
         let pauses = Pauses {
             first: Duration::from_millis(1),
             ..Pauses::default()

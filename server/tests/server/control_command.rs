@@ -66,12 +66,12 @@ async fn controls_are_listed_read_set_pressed_and_reset() {
     assert!(done && json["controls"][0]["name"] == "Speed");
 
     for (arguments, why) in [
-        (&["Speed=9"][..], "Speed takes 0 to 4, and not \"9\""),
+        (&["Speed=9"][..], "Speed must be 0 to 4, got \"9\""),
         (&["Scene=Sea"], "0 (Lake), 1 (Colour bars), 2 (Grey)"),
         (&["Tint=1"], "no control named \"Tint\""),
         (&["Tint"], "it has Speed, Noise, Scene, Rewind"),
         (&["--preset", "moon"], "no preset \"moon\"; it has bars"),
-        (&["--save", "a/b"], "is no name for a preset"),
+        (&["--save", "a/b"], "is not a valid preset name"),
         (&["--camera", "shed"], "there is no camera \"shed\""),
     ] {
         let (done, told) = control(&url, arguments).await;

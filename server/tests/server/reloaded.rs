@@ -86,9 +86,13 @@ impl Server {
     }
 
     async fn get_by(&self, method: &str, path: &str) -> Value {
+        self.send(method, path, "").await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &str) -> Value {
         let url = format!("http://{}{path}", self.address);
         let answer = tokio::process::Command::new("curl")
-            .args(["-sS", "-X", method, &url])
+            .args(["-sS", "-X", method, "--data", body, &url])
             .output();
         serde_json::from_slice(&answer.await.unwrap().stdout).unwrap()
     }
@@ -300,6 +304,48 @@ async fn configuration(viewer: &mut TestViewer) -> Option<String> {
             return problem;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_starts_with_the_controls_of_its_configuration_and_follows_them() {
+    let with = |speed: f64| {
+        let controls = format!(
+            "[camera.controls]\nScene = \"grey\"\nNoise = false\nSpeed = {speed}\nTint = 1"
+        );
+        camera("one", "source = \"pattern\"") + &controls
+    };
+    let mut server = Server::start(&with(2.0));
+    let path = "/api/v1/cameras/one/controls";
+    let has = async |server: &Server, wanted: [f64; 3]| {
+        let has = async {
+            loop {
+                let list = server.get(path).await;
+                let controls = list["controls"].as_array().unwrap();
+                let value = |name: &str| {
+                    let control = controls.iter().find(|control| control["name"] == name);
+                    control.and_then(|control| control["value"].as_f64())
+                };
+                if ["Scene", "Noise", "Speed"].map(value) == wanted.map(Some) {
+                    return;
+                }
+            }
+        };
+        let is_so = timeout(PATIENCE, has).await;
+        assert!(is_so.is_ok(), "{}", server.get(path).await);
+    };
+    // Nothing is set on a camera that nobody looks at.
+    let _viewers = server.viewers("one", 1).await;
+    has(&server, [2.0, 0.0, 2.0]).await;
+    let line = server.log("the configuration sets Tint");
+    assert!(line.contains("it has Speed, Noise, Scene"), "{line}");
+    server.replace(&(HEAD.to_owned() + &with(3.0)));
+    server.hang_up();
+    has(&server, [2.0, 0.0, 3.0]).await;
+    // What is reset is as configured again.
+    let set = server.send("PUT", &format!("{path}/Speed"), "1").await;
+    assert_eq!(set["values"]["Speed"], 1.0);
+    let reset = server.get_by("DELETE", path).await;
+    assert_eq!(reset["values"]["Speed"], 3.0, "{reset}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

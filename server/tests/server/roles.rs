@@ -311,6 +311,7 @@ async fn commanded(server: &TestServer, path: &str, headers: &[(&'static str, &s
     let command = ViewerMessage::Control {
         name: "no such".into(),
         value: 1.0.into(),
+        confirmed: false,
     };
     viewer.say(command).await;
     loop {
@@ -388,6 +389,7 @@ async fn a_command_needs_the_role_for_it() {
             .say(ViewerMessage::Control {
                 name: "ExposureValue".into(),
                 value: 1.0.into(),
+                confirmed: false,
             })
             .await;
         let (code, message) = loop {

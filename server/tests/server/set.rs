@@ -17,6 +17,7 @@ struct Scripted {
     automatic: bool,
     gain: f64,
     focused: u32,
+    time: f64,
 }
 
 impl Scripted {
@@ -26,10 +27,11 @@ impl Scripted {
             automatic: true,
             gain: 20.0,
             focused: 0,
+            time: 1000.0,
         }
     }
 
-    fn controls(&self) -> [Control; 4] {
+    fn controls(&self) -> [Control; 5] {
         [
             Control::switch("Automatic", self.automatic, true),
             Control {
@@ -42,7 +44,22 @@ impl Scripted {
                 readonly: true,
                 ..Control::range("Focused", 0.0..=1000.0, self.focused.into(), 0.0)
             },
+            Control::range("Time", 100.0..=112e6, self.time, 1000.0).with_long_exposures(),
         ]
+    }
+}
+
+/// A camera that was never there.
+struct Absent;
+
+impl Source for Absent {
+    fn camera(&self) -> Camera {
+        Camera::default()
+    }
+
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        while !port.demand().sleep(Duration::from_millis(50)) {}
+        Ok(())
     }
 }
 
@@ -74,6 +91,9 @@ impl Source for Scripted {
                 self.gain = (gain / 5.0).round() * 5.0;
             }
             self.focused += u32::from(values.contains_key("Focus"));
+            if let Some(time) = values.get("Time").and_then(|value| value.number()) {
+                self.time = time;
+            }
             if !values.is_empty() {
                 port.controls(&self.controls());
             }
@@ -145,7 +165,7 @@ async fn a_program_lists_sets_and_resets_controls_and_is_told_what_the_camera_ha
     let (status, answer) = ask(&server, "PUT", "controls", set).await;
     assert_eq!((status, &answer["values"]), (422, &json!({})));
     let refused = &answer["refused"];
-    let said = "Noise takes 0 (off) or 1 (on), and not \"loud\"";
+    let said = "Noise must be 0 (off) or 1 (on), got \"loud\"";
     assert_eq!(refused["Noise"], said);
     assert!(
         refused["Tint"]
@@ -208,7 +228,13 @@ async fn what_something_automatic_decides_is_refused_and_what_the_camera_makes_o
         ("Focused", "read-only-control"),
     ] {
         let (name, value) = (name.into(), 5.0.into());
-        viewer.say(ViewerMessage::Control { name, value }).await;
+        viewer
+            .say(ViewerMessage::Control {
+                name,
+                value,
+                confirmed: false,
+            })
+            .await;
         let told = loop {
             if let ServerMessage::Error { code, .. } = viewer.told().await {
                 break code;
@@ -221,12 +247,18 @@ async fn what_something_automatic_decides_is_refused_and_what_the_camera_makes_o
     let (status, answer) = ask(&server, "PUT", "controls", set).await;
     assert_eq!(status, 200);
     assert_eq!(answer["values"], json!({"Automatic": 0.0, "Gain": 50.0}));
-    assert_eq!(answer["pending"], json!(["Gain"]));
+    // It has answered, with a value of its own.
+    assert_eq!(answer["pending"], json!([]));
     // Turned on, it decides again.
     let set = r#"{"Automatic": true, "Gain": 70}"#;
     let (status, answer) = ask(&server, "PUT", "controls", set).await;
     assert_eq!(status, 200);
     assert!(answer["refused"]["Gain"].is_string(), "{answer}");
+    // What was refused is not set later on either: the camera has what the automatic chose.
+    let set = r#"{"Automatic": false}"#;
+    let (status, answer) = ask(&server, "PUT", "controls", set).await;
+    assert_eq!((status, &answer["pending"]), (200, &json!([])));
+    assert_eq!(values(&server).await["Gain"], 50.0);
     // It is no reproach to a reset.
     let (status, answer) = ask(&server, "DELETE", "controls", "").await;
     assert_eq!((status, &answer["refused"]), (200, &json!({})));
@@ -241,13 +273,16 @@ async fn presets_are_kept_applied_and_removed() {
     server.camera_is(|camera| camera["state"] == "live").await;
     // What is automatic is none of it.
     let (status, day) = ask(&server, "PUT", "presets/day", "").await;
-    assert_eq!((status, day), (200, json!({"Automatic": 1.0})));
+    assert_eq!(
+        (status, day),
+        (200, json!({"Automatic": 1.0, "Time": 1000.0}))
+    );
     let night = r#"{"Automatic": "off", "Gain": 80}"#;
     let (status, night) = ask(&server, "PUT", "presets/by%20night", night).await;
     assert_eq!((status, &night["Gain"]), (200, &json!(80.0)));
     for (name, body, said) in [
         ("night", r#"{"Tint": 1}"#, "no control named"),
-        ("..%2Fnight", "", "is no name for a preset"),
+        ("..%2Fnight", "", "is not a valid preset name"),
     ] {
         let (status, answer) = ask(&server, "PUT", &format!("presets/{name}"), body).await;
         assert!(
@@ -285,9 +320,11 @@ async fn what_was_set_survives_a_restart_and_is_not_given_to_another_camera() {
     server.stop().await;
     for (device, gain) in [("usb:2", 20.0), ("usb:1", 40.0)] {
         let server = scripted(device, Some(state.path()));
-        let becomes = async { while values(&server).await["Gain"] != json!(gain) {} };
-        let becomes = tokio::time::timeout(Duration::from_secs(20), becomes).await;
-        assert!(becomes.is_ok(), "{device} does not have {gain}");
+        server.camera_is(|camera| camera["state"] == "live").await;
+        // Behind what it is given at the start.
+        let (_, pressed) = ask(&server, "PUT", "controls/Focus", "1").await;
+        assert_eq!(pressed["pending"], json!([]), "{pressed}");
+        assert_eq!(values(&server).await["Gain"], json!(gain), "{device}");
         server.stop().await;
     }
     // Reset, it starts as any other.
@@ -298,6 +335,80 @@ async fn what_was_set_survives_a_restart_and_is_not_given_to_another_camera() {
     let server = scripted("usb:1", Some(state.path()));
     server.camera_is(|camera| camera["state"] == "live").await;
     assert_eq!(values(&server).await["Automatic"], 1.0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_something_automatic_chose_is_kept_once_it_is_turned_off() {
+    let state = tempfile::tempdir().unwrap();
+    let server = scripted("usb:1", Some(state.path()));
+    server.camera_is(|camera| camera["state"] == "live").await;
+    let set = r#"{"Automatic": false}"#;
+    assert_eq!(ask(&server, "PUT", "controls", set).await.0, 200);
+    server.stop().await;
+    let kept = std::fs::read_to_string(state.path().join("controls.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let (_, cameras) = kept["cameras"].as_object().unwrap().iter().next().unwrap();
+    let values = json!({"Automatic": 0.0, "Gain": 20.0});
+    assert_eq!(cameras[0]["values"], values);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_the_picture_away_for_long_is_set_when_it_is_confirmed_and_not_again_at_a_start()
+{
+    let state = tempfile::tempdir().unwrap();
+    let server = scripted("usb:1", Some(state.path()));
+    server.camera_is(|camera| camera["state"] == "live").await;
+    let long = r#"{"Time": 5000000}"#;
+    let (status, answer) = ask(&server, "PUT", "controls", long).await;
+    let why = answer["refused"]["Time"].as_str().unwrap();
+    assert!(status == 422 && why.contains("?confirmed=1"), "{answer}");
+    assert_eq!(values(&server).await["Time"], 1000.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    viewer.hello().await;
+    let code = |confirmed| ViewerMessage::Control {
+        name: "Time".into(),
+        value: 2e6.into(),
+        confirmed,
+    };
+    viewer.say(code(false)).await;
+    let told = loop {
+        if let ServerMessage::Error { code, .. } = viewer.told().await {
+            break code;
+        }
+    };
+    assert_eq!(told, "unconfirmed");
+    viewer.say(code(true)).await;
+    let is_set = async { while values(&server).await["Time"] != json!(2e6) {} };
+    tokio::time::timeout(Duration::from_secs(20), is_set)
+        .await
+        .unwrap();
+    let (status, answer) = ask(&server, "PUT", "controls?confirmed=1", long).await;
+    assert_eq!((status, &answer["values"]["Time"]), (200, &json!(5e6)));
+    server.stop().await;
+    let server = scripted("usb:1", Some(state.path()));
+    server.camera_is(|camera| camera["state"] == "live").await;
+    let (_, pressed) = ask(&server, "PUT", "controls/Focus", "1").await;
+    assert_eq!(pressed["pending"], json!([]), "{pressed}");
+    assert_eq!(values(&server).await["Time"], 1e6);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_pressed_nor_reset_on_a_camera_that_is_not_there() {
+    let server = TestServer::start_with(vec![Box::new(Absent)], |_| ());
+    for (method, path, body) in [
+        ("PUT", "controls/Focus", "1"),
+        ("PUT", "controls", r#"{"Gain": 5}"#),
+        ("DELETE", "controls", ""),
+        ("DELETE", "controls/Gain", ""),
+    ] {
+        let (status, answer) = ask(&server, method, path, body).await;
+        assert!(
+            status == 503 && answer["refused"].to_string().contains("no picture now"),
+            "{method} {path}: {status} {answer}"
+        );
+    }
     server.stop().await;
 }
 
@@ -345,7 +456,13 @@ async fn what_changes_by_itself_is_told_to_who_asks_for_it() {
     }
     // The other one is told nothing of it, and has the newest with what it is told.
     let (name, value) = ("Focus".into(), 1.0.into());
-    other.say(ViewerMessage::Control { name, value }).await;
+    other
+        .say(ViewerMessage::Control {
+            name,
+            value,
+            confirmed: false,
+        })
+        .await;
     let ServerMessage::State(status) = other.told().await else {
         panic!("it was told something else");
     };
@@ -355,10 +472,19 @@ async fn what_changes_by_itself_is_told_to_who_asks_for_it() {
     reader.say(ViewerMessage::Want(Want::default())).await;
     reader.say(ViewerMessage::Ping { id: Some(7) }).await;
     while !matches!(reader.told().await, ServerMessage::Pong { .. }) {}
+    let want = Want {
+        readings: true,
+        ..Want::default()
+    };
+    other.say(ViewerMessage::Want(want)).await;
+    for _ in 0..3 {
+        while !matches!(other.told().await, ServerMessage::Controls { .. }) {}
+    }
     other
         .say(ViewerMessage::Control {
             name: "Focus".into(),
             value: 1.0.into(),
+            confirmed: false,
         })
         .await;
     assert!(matches!(reader.told().await, ServerMessage::State(_)));

@@ -241,6 +241,7 @@ async fn a_command_reaches_the_camera_while_a_frame_is_stuck() {
         let stop = ViewerMessage::Control {
             name: "Speed".into(),
             value: 0.0.into(),
+            confirmed: false,
         };
         say(&mut viewer, stop).await;
         let holds = async { while house.first_control().await != 0.0 {} };

@@ -6,6 +6,7 @@
 use crate::support::TestViewer;
 use crate::{frames, serve, vivid};
 use std::ffi::{c_int, c_ulong, c_void};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How often a call fails from now on.
@@ -37,10 +38,21 @@ pub(crate) fn break_control(id: u32) {
     BROKEN.store(id, Ordering::Relaxed);
 }
 
+/// What controls were set to, in order, and how often the device was asked about one.
+static SET: Mutex<Vec<(u32, i32)>> = Mutex::new(Vec::new());
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// The controls that were set since the last call, each to its value, and how often the device was asked about one.
+pub(crate) fn were_set() -> (Vec<(u32, i32)>, u32) {
+    let set = std::mem::take(&mut *SET.lock().unwrap());
+    (set, ASKED.swap(0, Ordering::Relaxed))
+}
+
 /// `_IOC_NR` of `VIDIOC_S_FMT`, `_DQBUF` and `_STREAMON`, whose type is `V`.
 const S_FMT: c_ulong = 5;
 const DQBUF: c_ulong = 17;
 const STREAMON: c_ulong = 18;
+const S_CTRL: c_ulong = 28;
 const QUERY_EXT_CTRL: c_ulong = 103;
 
 /// Whether a question about a control is about the broken one, or would be answered with it.
@@ -57,6 +69,15 @@ fn is_about_broken(argument: *mut c_void) -> bool {
 #[unsafe(no_mangle)]
 extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
     let number = (request >> 8 & 0xff == c_ulong::from(b'V')).then_some(request & 0xff);
+    match number {
+        Some(S_CTRL) => {
+            // SAFETY: the argument is a v4l2_control: an id, and a value.
+            let control = unsafe { *argument.cast::<(u32, i32)>() };
+            SET.lock().unwrap().push(control);
+        }
+        Some(QUERY_EXT_CTRL) => drop(ASKED.fetch_add(1, Ordering::Relaxed)),
+        _ => {}
+    }
     let error = match number {
         Some(STREAMON) if NO_ROOM.next_is_it() => Some(libc::ENOSPC),
         Some(QUERY_EXT_CTRL) if is_about_broken(argument) => Some(libc::EIO),

@@ -1,7 +1,7 @@
 //! vivid, the kernel's virtual camera: its colours, and everything that it can be told to do wrong.
 
 use crate::support::{PATIENCE, Running, TestServer, TestViewer};
-use crate::{decoded, frames, load, open_devices, serve, set};
+use crate::{decoded, frames, load, open_devices, scripted, serve, set};
 use pistreamer_protocol::message::{Control, ServerMessage, ViewerMessage, Want};
 use std::fs;
 use std::io::Read;
@@ -160,6 +160,7 @@ async fn what_is_set_shows_in_the_picture_and_holds_when_the_camera_comes_back()
             .say(ViewerMessage::Control {
                 name: name.clone(),
                 value: value.into(),
+                confirmed: false,
             })
             .await;
         becomes(&server, &name, value).await;
@@ -191,7 +192,13 @@ async fn what_is_set_is_visible_within_a_few_frames() {
     for (value, is_dark) in [(0.0, true), (128.0, false), (0.0, true), (128.0, false)] {
         let name = "Brightness".to_owned();
         let value = value.into();
-        viewer.say(ViewerMessage::Control { name, value }).await;
+        viewer
+            .say(ViewerMessage::Control {
+                name,
+                value,
+                confirmed: false,
+            })
+            .await;
         let at = latest;
         loop {
             let frame = viewer.frame().await;
@@ -240,6 +247,48 @@ async fn what_other_programs_set_is_seen_and_so_is_what_changes_by_itself() {
     assert!(read.is_ok() && seen[0] != seen[1], "{seen:?}");
     server.stop().await;
     set(NODE, "brightness=128");
+}
+
+#[tokio::test]
+async fn a_reset_leaves_nothing_behind_that_something_automatic_hides_and_one_change_asks_about_few()
+ {
+    const GAIN: u32 = 0x0098_0913;
+    const GAIN_AUTOMATIC: u32 = 0x0098_0912;
+    plugged_in();
+    let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    frames(&mut viewer, 2).await;
+    let cameras = server.json("/api/v1/cameras").await;
+    let id = cameras["cameras"][0]["id"].as_str().unwrap();
+    let controls = format!("/api/v1/cameras/{id}/controls");
+    let set = async |method: &str, body: &str| {
+        let headers = format!("Content-Length: {}\r\n", body.len());
+        let answer = server.send(method, &controls, &headers, body).await;
+        String::from_utf8(answer).unwrap()
+    };
+    let said = set("PUT", r#"{"Gain": 42, "GainAutomatic": false}"#).await;
+    assert!(
+        said.starts_with("HTTP/1.1 200 ") && said.contains("\"pending\":[]"),
+        "{said}"
+    );
+    scripted::were_set();
+    let said = set("DELETE", "").await;
+    assert!(said.contains("\"refused\":{}"), "{said}");
+    let (values, _) = scripted::were_set();
+    let at = |id| values.iter().position(|(set, _)| *set == id);
+    assert!(
+        at(GAIN) < at(GAIN_AUTOMATIC) && at(GAIN).is_some(),
+        "{values:?}"
+    );
+    // vivid has dozens.
+    scripted::were_set();
+    crate::set(NODE, "brightness=77");
+    becomes(&server, "Brightness", 77.0).await;
+    let said = set("PUT", r#"{"Brightness": 128}"#).await;
+    assert!(said.contains("\"pending\":[]"), "{said}");
+    let (_, asked) = scripted::were_set();
+    assert!(asked < 12, "it was asked {asked} times");
+    server.stop().await;
 }
 
 #[tokio::test]

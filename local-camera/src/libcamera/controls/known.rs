@@ -122,7 +122,9 @@ impl Known {
 
 /// In the order in which they are offered and set: what decides another one stands before it.
 pub(super) static KNOWN: [Known; 26] = [
-    Known::new("AeEnable", "Automatic exposure", AeEnable::ID, Form::Switch).of(Group::Exposure),
+    Known::new("AeEnable", "Automatic exposure", AeEnable::ID, Form::Switch)
+        .of(Group::Exposure)
+        .told(told!(AeEnable)),
     Known::new(
         "ExposureValue",
         "Brighter or darker",
@@ -131,7 +133,8 @@ pub(super) static KNOWN: [Known; 26] = [
     )
     .of(Group::Exposure)
     .in_unit("EV")
-    .by("AeEnable", 1.0),
+    .by("AeEnable", 1.0)
+    .told(told!(ExposureValue)),
     Known {
         scale: Scale::Log,
         told: told!(ExposureTime),
@@ -175,7 +178,8 @@ pub(super) static KNOWN: [Known; 26] = [
         AwbEnable::ID,
         Form::Switch,
     )
-    .of(Group::Colour),
+    .of(Group::Colour)
+    .told(told!(AwbEnable)),
     Known::new(
         "AwbMode",
         "White balance",
@@ -183,20 +187,26 @@ pub(super) static KNOWN: [Known; 26] = [
         Form::Choice(AWB_MODES),
     )
     .of(Group::Colour)
-    .by("AwbEnable", 1.0),
+    .by("AwbEnable", 1.0)
+    .told(told!(AwbMode)),
     Known::new("ScalerCrop", "Zoom", ScalerCrop::ID, Form::Crop).told(told!(ScalerCrop)),
-    Known::new("Brightness", "Brightness", Brightness::ID, Form::Real),
+    Known::new("Brightness", "Brightness", Brightness::ID, Form::Real).told(told!(Brightness)),
     Known::new("Contrast", "Contrast", Contrast::ID, Form::Real)
         .further()
-        .usually_below(2.0),
+        .usually_below(2.0)
+        .told(told!(Contrast)),
     Known::new("Saturation", "Saturation", Saturation::ID, Form::Real)
         .of(Group::Colour)
         .further()
-        .usually_below(2.0),
+        .usually_below(2.0)
+        .told(told!(Saturation)),
     Known::new("Sharpness", "Sharpness", Sharpness::ID, Form::Real)
         .further()
-        .usually_below(4.0),
-    Known::new("Gamma", "Gamma", Gamma::ID, Form::Real).further(),
+        .usually_below(4.0)
+        .told(told!(Sharpness)),
+    Known::new("Gamma", "Gamma", Gamma::ID, Form::Real)
+        .further()
+        .told(told!(Gamma)),
     gain("ColourGainRed", "Red", 0),
     gain("ColourGainBlue", "Blue", 1),
     Known::new(

@@ -60,8 +60,12 @@ pub(super) struct Offered {
     pub areas: Option<[Area; 2]>,
     /// How the picture is turned behind the camera. People see its places as it is then.
     pub turn: Orientation,
-    /// Which frame shows what was set last.
+    /// Which frame is the first one to be captured with what was set last, and which one shows it. Until that one, the control is
+    /// pending.
+    pub tells: u64,
     pub settles: u64,
+    /// What the frames in between have told: some tell it once, with the request that has it.
+    pub heard: Option<ControlValue>,
 }
 
 impl Offered {
@@ -77,7 +81,9 @@ impl Offered {
             numbers: Vec::new(),
             areas: None,
             turn: Orientation::UPRIGHT,
+            tells: 0,
             settles: 0,
+            heard: None,
         };
         let control = match known.form {
             Form::Switch => switch(known.name, listed)?,
@@ -127,8 +133,11 @@ impl Offered {
                 .filter(|usual| (control.min..control.max).contains(usual)),
             ..control
         };
-        if known.id == ExposureTime::ID && durations.usual < offered.control.max {
-            offered.control.slows_above = Some(durations.usual);
+        if known.id == ExposureTime::ID {
+            offered.control = offered.control.with_long_exposures();
+            if durations.usual < offered.control.max {
+                offered.control.slows_above = Some(durations.usual);
+            }
         }
         Some(offered)
     }
@@ -192,6 +201,13 @@ impl Offered {
             (Form::OfTwo(at), ControlValue::Float(values)) => shortest(*values.get(at)?),
             (Form::Whole, value) => whole(value),
             (Form::Real, value) => real(value),
+            (Form::Switch, value) => on(value).map(|on| f64::from(u8::from(on))),
+            (Form::Choice(_), value) => {
+                let number = whole(value)?;
+                let mut numbers = self.numbers.iter();
+                let at = numbers.position(|known| f64::from(*known) == number);
+                at.map(|at| at as f64)
+            }
             _ => None,
         };
         number.map(|number| number.clamp(self.control.min, self.control.max))
@@ -235,10 +251,6 @@ impl Measured {
 }
 
 fn switch(name: &str, listed: &Listed) -> Option<Control> {
-    let on = |value: &ControlValue| match value {
-        ControlValue::Bool(values) => one(values),
-        _ => None,
-    };
     // Without a default it is an algorithm, which works unless it is told not to.
     let default = on(&listed.default).unwrap_or(true);
     let is_choice = (on(&listed.min)?, on(&listed.max)?) == (false, true);
@@ -270,7 +282,12 @@ fn range(
             .filter(|period| *period >= min)
             .or(Some(FLICKER_PERIOD));
     }
-    let default = default.unwrap_or(min).clamp(min, max);
+    // A gain of 0 would show nothing of a colour, or stand for one that the camera chooses.
+    let usual = match known.form {
+        Form::OfTwo(_) => 1.0,
+        _ => min,
+    };
+    let default = default.unwrap_or(usual).clamp(min, max);
     Some(Control::range(known.name, min..=max, default, default))
 }
 
@@ -291,6 +308,13 @@ fn choices(names: &[(i32, &'static str)], listed: &Listed) -> Option<Vec<(i32, &
         .copied()
         .collect();
     (choices.len() > 1).then_some(choices)
+}
+
+fn on(value: &ControlValue) -> Option<bool> {
+    match value {
+        ControlValue::Bool(values) => one(values),
+        _ => None,
+    }
 }
 
 fn whole(value: &ControlValue) -> Option<f64> {

@@ -42,6 +42,10 @@ pub(super) struct Controls {
     later: BTreeMap<u32, ControlValue>,
     /// What is focused on.
     window: Option<[f64; 4]>,
+    /// What was set, for a camera that is opened anew.
+    set: ControlValues,
+    /// The longest frame that the camera was asked for last, in µs.
+    asked_for: f64,
     /// Requests that the camera got, and that it gave back.
     queued: u64,
     done: u64,
@@ -88,6 +92,8 @@ impl Controls {
             waiting: BTreeMap::new(),
             later: BTreeMap::new(),
             window: None,
+            set: ControlValues::new(),
+            asked_for: durations.usual,
             queued: 0,
             done: 0,
             told: None,
@@ -102,6 +108,11 @@ impl Controls {
         offered.chain(&self.measured).cloned().collect()
     }
 
+    /// What was set since the camera is open, but for what is done once.
+    pub(super) fn were_set(&self) -> ControlValues {
+        self.set.clone()
+    }
+
     /// How long a frame takes at least, in µs: longer than it is asked for while the exposure does.
     pub(super) fn frame_duration(&self) -> f64 {
         let exposure = self.free(ExposureTime::ID).map(|time| time.control.value);
@@ -111,20 +122,31 @@ impl Controls {
 
     /// Takes values. Those that the camera has no more in this mode become the nearest that it has.
     pub(super) fn set(&mut self, values: &ControlValues) {
-        let before = self.frame_duration();
         for at in 0..self.offered.len() {
             let offered = &self.offered[at];
             if let Some(value) = values.get(offered.known.name)
                 && !offered.control.inactive
             {
+                if offered.control.is_kept() {
+                    self.set.insert(offered.known.name.into(), value.clone());
+                }
                 self.set_one(at, value);
                 // What it decides comes behind it.
                 self.judge();
             }
         }
-        let after = self.frame_duration();
-        if after.to_bits() != before.to_bits() && self.durations.longest.is_some() {
-            let limits = [self.durations.usual, after].map(|limit| limit.round() as i64);
+        self.limit();
+    }
+
+    /// Has the camera take its time for a long exposure, and no longer than that.
+    fn limit(&mut self) {
+        /// What a camera makes of an exposure time differs by less.
+        const CLOSE: f64 = 0.02;
+        let duration = self.frame_duration();
+        let is_close = (duration - self.asked_for).abs() <= CLOSE * self.asked_for;
+        if self.durations.longest.is_some() && !is_close {
+            self.asked_for = duration;
+            let limits = [self.durations.usual, duration].map(|limit| limit.round() as i64);
             self.waiting.insert(FrameDurationLimits::ID, limits.into());
         }
     }
@@ -135,7 +157,10 @@ impl Controls {
         let Some(value) = offered.nearest(value) else {
             return;
         };
+        offered.tells = self.queued + 1;
         offered.settles = self.queued + 1 + SENSOR_DELAY;
+        offered.heard = None;
+        offered.control.pending = offered.control.is_kept();
         match known.form {
             Form::Crop => {
                 if let Some(part) = value.rect().and_then(|rect| offered.zoom(rect)) {
@@ -268,6 +293,26 @@ impl Controls {
     pub(super) fn learn(&mut self, metadata: &ControlList, now: Instant) -> Learned {
         self.done += 1;
         let mut learned = Learned::default();
+        for offered in self.offered.iter_mut().filter(|one| one.control.pending) {
+            let told = || offered.known.told.and_then(|told| told(metadata));
+            if let Some(told) = (self.done >= offered.tells).then(told).flatten() {
+                offered.heard = Some(told);
+            }
+            if self.done < offered.settles {
+                continue;
+            }
+            // Where no frame tells it, the camera has had it for long enough.
+            if let Some(told) = offered.heard.take() {
+                offered.learn(&told);
+            }
+            offered.control.pending = false;
+            learned.is_settled = true;
+        }
+        if learned.is_settled {
+            // It may have made something else of them.
+            self.judge();
+            self.limit();
+        }
         let since = self.told.map(|told| now.saturating_duration_since(told));
         if since.is_some_and(|since| since < TELL) {
             return learned;
@@ -317,4 +362,6 @@ pub(super) struct Learned {
     pub(super) values: ControlValues,
     /// Whether there are controls that were not listed before.
     pub(super) is_more: bool,
+    /// Whether it is known now what the camera made of something that was set.
+    pub(super) is_settled: bool,
 }

@@ -24,6 +24,9 @@ struct Scripted {
     crop: Rectangle,
     limits: [i64; 2],
     now: Instant,
+    /// The longest exposure that it takes, whatever it lists.
+    longest: i32,
+    tells_contrast: Option<f32>,
 }
 
 const WHOLE: Rectangle = Rectangle {
@@ -103,6 +106,8 @@ impl Scripted {
             crop: WHOLE,
             limits: [33_333; 2],
             now: Instant::now(),
+            longest: i32::MAX,
+            tells_contrast: None,
         }
     }
 
@@ -132,7 +137,7 @@ impl Scripted {
             (AeEnable::ID, ControlValue::Bool(on)) => self.automatic = on[..] == [true],
             (ExposureTime::ID, ControlValue::Int32(time)) if time.len() == 1 => {
                 if !self.automatic {
-                    self.exposure = time[0].min(self.limits[1] as i32);
+                    self.exposure = time[0].min(self.limits[1] as i32).min(self.longest);
                 }
             }
             (FrameDurationLimits::ID, ControlValue::Int64(limits)) if limits.len() == 2 => {
@@ -177,6 +182,9 @@ impl Scripted {
         list.set(FocusFoM(77)).unwrap();
         list.set(SensorTemperature(47.3)).unwrap();
         list.set(AfState::Idle).unwrap();
+        if let Some(contrast) = self.tells_contrast {
+            list.set(Contrast(contrast)).unwrap();
+        }
         list
     }
 
@@ -284,12 +292,14 @@ fn the_automatic_comes_first_and_a_value_holds_until_the_camera_has_it() {
         camera.controls.learn(&metadata, camera.now);
         assert_eq!(camera.control("ExposureTime").value, 500.0);
     }
-    // What the camera has is shown, which is not what it was asked for.
+    assert!(camera.control("ExposureTime").pending);
+    // What the camera has is shown, which is not what it was asked for, as soon as a frame tells it.
     camera.exposure = 498;
     let metadata = camera.metadata();
-    camera.now += TELL;
     let learned = camera.controls.learn(&metadata, camera.now);
-    assert_eq!(learned.values["ExposureTime"], 498.0.into());
+    assert!(learned.is_settled);
+    let time = camera.control("ExposureTime");
+    assert_eq!((time.value, time.pending), (498.0, false));
     camera.number("AeEnable", 1.0);
     assert!(camera.control("ExposureTime").inactive);
 }
@@ -314,6 +324,60 @@ fn a_long_exposure_makes_the_camera_slower_and_a_short_one_as_fast_again() {
         camera.limits, [33_333; 2],
         "the automatic is never that slow"
     );
+}
+
+#[test]
+fn what_the_camera_makes_of_a_long_exposure_decides_its_rate() {
+    let mut camera = Scripted::new();
+    camera.longest = 33_333;
+    camera.set(&[("AeEnable", 0.0.into()), ("ExposureTime", 1e6.into())]);
+    camera.frame();
+    assert_eq!(camera.controls.frame_duration(), 1_002_000.0);
+    for _ in 0..=SENSOR_DELAY {
+        camera.frame();
+    }
+    // It has not taken it.
+    assert_eq!(camera.control("ExposureTime").value, 33_333.0);
+    assert_eq!(camera.controls.frame_duration(), 33_333.0);
+    camera.frame();
+    assert_eq!(camera.limits, [33_333; 2]);
+}
+
+#[test]
+fn what_is_told_once_is_heard_and_what_is_never_told_is_pending_no_longer_than_it_takes() {
+    let mut camera = Scripted::new();
+    camera.number("Contrast", 1.3);
+    camera.number("Brightness", 0.5);
+    assert!(camera.control("Contrast").pending && camera.control("Brightness").pending);
+    // With the frame of the request that has it, and with no other.
+    camera.tells_contrast = Some(1.25);
+    camera.frame();
+    camera.tells_contrast = None;
+    for _ in 0..SENSOR_DELAY {
+        assert!(camera.control("Contrast").pending);
+        camera.frame();
+    }
+    let contrast = camera.control("Contrast");
+    assert_eq!((contrast.value, contrast.pending), (1.25, false));
+    let brightness = camera.control("Brightness");
+    assert_eq!((brightness.value, brightness.pending), (0.5, false));
+}
+
+#[test]
+fn an_exposure_of_minutes_has_to_be_confirmed_and_a_slider_ends_before_it() {
+    let time = Scripted::new().control("ExposureTime");
+    assert_eq!((time.usual_max, time.confirm_above), (Some(1e6), Some(1e6)));
+    assert!(time.asks_to_confirm(&2e6.into()) && !time.asks_to_confirm(&1e6.into()));
+}
+
+#[test]
+fn no_gain_is_nothing_that_nobody_has_set() {
+    let mut camera = Scripted::new();
+    // As kept values are, before any frame.
+    camera.set(&[("AwbEnable", 0.0.into()), ("ColourGainRed", 3.0.into())]);
+    camera.frame();
+    assert_eq!(camera.gains, [3.0, 1.0]);
+    assert_eq!(camera.control("ColourGainBlue").default, 1.0);
 }
 
 #[test]
@@ -382,13 +446,14 @@ fn the_crop_keeps_its_shape_and_what_the_camera_shows_is_told() {
     // It has its own idea.
     camera.crop.width = 2400;
     camera.crop.height = 1350;
-    let mut learned = Learned::default();
-    for _ in 0..2 * SENSOR_DELAY {
-        let newer = camera.frame();
-        learned.values.extend(newer.values);
-    }
-    let rect = learned.values["ScalerCrop"].rect().unwrap();
-    assert_eq!(rect, [0.0, 0.0, 0.5208, 0.5208]);
+    assert!(camera.control("ScalerCrop").pending);
+    let settled = (0..2 * SENSOR_DELAY).filter(|_| camera.frame().is_settled);
+    assert_eq!(settled.count(), 1);
+    let crop = camera.control("ScalerCrop");
+    assert_eq!(
+        (crop.rect, crop.pending),
+        (Some([0.0, 0.0, 0.5208, 0.5208]), false)
+    );
 }
 
 #[test]

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 /// Where the server is not reached or refuses, or the camera does not take a value.
 pub(super) fn run(typed: &cli::Control) -> anyhow::Result<()> {
     let api = Api::of(typed.server.as_deref(), Role::Operate)?;
+    let api = if typed.yes { api.confirmed() } else { api };
     let told = finish(one_core()?, async {
         let stop = shutdown_signal()?;
         tokio::select! {
@@ -89,9 +90,7 @@ fn left(answer: &Answer) -> anyhow::Result<Vec<String>> {
     let left: Left = serde_json::from_value(answer.json()?)?;
     let pending = left.pending.iter().map(|name| {
         let has = &left.values[name];
-        format!(
-            "{name} is {has} at the camera now, which has not taken the value yet, or another one"
-        )
+        format!("the camera has not answered yet: {name} was {has} at last")
     });
     Ok(left.refused.values().cloned().chain(pending).collect())
 }

@@ -111,6 +111,8 @@ impl Check {
                 self.absent.push(Problem { origin, text });
             }
         }
+        let controls = values.get(&setting::CONTROLS);
+        let controls = controls.map(|given| given.value.into_controls());
         let look = self.look(values, source.as_ref());
         let (id, source) = (id?, source?);
         let Look {
@@ -135,6 +137,7 @@ impl Check {
             quality,
             renditions: renditions? as usize,
             push: push?,
+            controls: controls.unwrap_or_default(),
         })
     }
 

@@ -291,6 +291,9 @@ struct Capture<'a> {
     pictures: Option<Pictures>,
     /// What the process was told.
     wanted: bool,
+    /// Whether it has told the camera's controls, and how often it was told values of them.
+    has_controls: bool,
+    set: u64,
 }
 
 impl<'a> Capture<'a> {
@@ -301,6 +304,8 @@ impl<'a> Capture<'a> {
             buffers: Vec::new(),
             pictures: None,
             wanted: false,
+            has_controls: false,
+            set: 0,
         }
     }
 
@@ -317,9 +322,12 @@ impl<'a> Capture<'a> {
         let mut sign = Instant::now();
         while !self.port.demand().stopping() {
             self.tell_wanted();
-            let values = self.port.commands();
-            if !values.is_empty() {
-                self.socket.send(&Order::Set(values));
+            if self.has_controls {
+                let values = self.port.commands();
+                if !values.is_empty() {
+                    self.socket.send(&Order::Set(values));
+                    self.set += 1;
+                }
             }
             // While nothing is wanted, what is waited for is that something is.
             let patience = if self.wanted || self.pictures.is_none() {
@@ -384,7 +392,14 @@ impl<'a> Capture<'a> {
                 self.port.open(mode);
             }
             News::Mode(mode) => self.port.open(mode),
-            News::Controls(controls) => self.port.controls(&controls),
+            News::Controls { controls, taken } => {
+                self.has_controls = true;
+                if taken == self.set {
+                    self.port.controls(&controls);
+                } else {
+                    self.port.controls_meanwhile(&controls);
+                }
+            }
             News::Readings(values) => self.port.readings(&values),
             News::Filled(filled) => {
                 let pictures = self.pictures.as_ref();

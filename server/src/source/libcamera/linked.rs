@@ -5,7 +5,7 @@ use crate::source::{Mode, Port, SourceError};
 use pistreamer_local_camera::Filled;
 use pistreamer_local_camera::libcamera::{Opened, Owner};
 use pistreamer_protocol::message::{Control, ControlValues};
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) struct PortOwner<'a> {
     port: &'a Port,
     /// Once the camera is open.
-    pictures: OnceCell<Pictures>,
+    pictures: RefCell<Option<Pictures>>,
     #[cfg(test)]
     pub(super) pretends_full_range: bool,
 }
@@ -23,7 +23,7 @@ impl<'a> PortOwner<'a> {
     pub(super) fn new(port: &'a Port) -> Self {
         Self {
             port,
-            pictures: OnceCell::new(),
+            pictures: RefCell::default(),
             #[cfg(test)]
             pretends_full_range: false,
         }
@@ -68,8 +68,7 @@ impl Owner for PortOwner<'_> {
         if self.pretends_full_range {
             pictures.pretend_full_range();
         }
-        // An owner has one camera.
-        let _ = self.pictures.set(pictures);
+        self.pictures.replace(Some(pictures));
         self.port.opened_device(&opened.id);
         self.port.leaves_to_turn(opened.turn);
         self.port.open(opened.mode);
@@ -81,7 +80,8 @@ impl Owner for PortOwner<'_> {
     }
 
     fn filled(&self, filled: Filled) -> bool {
-        let pictures = self.pictures.get();
+        let pictures = self.pictures.borrow();
+        let pictures = pictures.as_ref();
         pictures.is_some_and(|pictures| pictures.hand_on(filled, self.port))
     }
 

@@ -298,15 +298,15 @@ impl Source for V4l2Source {
             .known
             .as_ref()
             .map(|known| self.system.open(&known.node));
-        let (wanted, wants) = std::sync::mpsc::channel();
+        let (wakes, woken) = std::sync::mpsc::sync_channel(1);
         let mut ending = None;
         let result = std::thread::scope(|scope| {
             if let Some(Ok(device)) = device {
-                scope.spawn(move || controls::attend(&device, &wants, port));
+                scope.spawn(move || controls::attend(&device, &woken, port));
             }
-            let result = stream.run(port, &wanted);
+            let result = stream.run(port, &wakes);
             // Which ends the other thread.
-            drop(wanted);
+            drop(wakes);
             // Until it has, which a camera that answers no question of it delays.
             ending = Some(port.calls_driver());
             drop(stream);

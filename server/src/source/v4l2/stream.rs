@@ -10,12 +10,12 @@ use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Mode, Port, SourceError, WEDGED};
 use crate::util::clock;
 use pistreamer_local_camera::{Filled, Format, Picture};
-use pistreamer_protocol::message::{Cause, ControlValues};
+use pistreamer_protocol::message::Cause;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 /// Two stay with the camera, one is encoded, and one waits for that.
@@ -151,15 +151,11 @@ impl Stream {
         })
     }
 
-    /// Hands on frames until the port's run is to end, and what is to be set to `wanted`.
+    /// Hands on frames until the port's run is to end, and wakes what sets controls whenever something is to be set.
     ///
     /// # Errors
     /// Where the camera is unplugged, fails, or is silent.
-    pub(super) fn run(
-        &mut self,
-        port: &Port,
-        wanted: &Sender<ControlValues>,
-    ) -> Result<(), SourceError> {
+    pub(super) fn run(&mut self, port: &Port, wakes: &SyncSender<()>) -> Result<(), SourceError> {
         let device = Arc::clone(&self.buffers.0);
         let patience = Duration::try_from_secs_f64(3.0 / self.mode.fps).unwrap_or(WEDGED);
         let patience = patience.clamp(WEDGED, LONGEST);
@@ -170,10 +166,9 @@ impl Stream {
                 let seconds = patience.as_secs();
                 return Err(Cause::Silent { seconds }.into());
             }
-            let commands = port.commands();
-            if !commands.is_empty() {
-                // Nothing is set where there is nothing that sets.
-                let _ = wanted.send(commands);
+            if port.has_commands() {
+                // It is awake already, or there is nothing that sets.
+                let _ = wakes.try_send(());
             }
             if !is_ready(&device)? {
                 continue;

@@ -7,9 +7,11 @@ mod about;
 
 use super::sys::{Described, Device};
 use crate::source::Port;
+use crate::util::log_throttle::ConnectionThrottle;
 use about::{EXPOSURE_TIME, WHITE_BALANCE_TEMPERATURE, about};
 use pistreamer_protocol::message::{Control, ControlKind, ControlValues, Scale};
 use pistreamer_protocol::text;
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -56,7 +58,7 @@ struct Offered {
 /// How values that people see become those of a driver.
 #[derive(Debug, PartialEq)]
 enum Driver {
-    /// So many of ours are one of the driver's.
+    /// How many of our units make one of the driver's.
     By(f64),
     /// The driver's numbers of a menu's items, which may have holes.
     Items(Vec<i32>),
@@ -81,96 +83,198 @@ impl Driver {
     }
 }
 
-/// Applies values until their sender is dropped. After each change, also one by another program, it reports what the camera has.
-pub(super) fn attend(device: &Device, wanted: &Receiver<ControlValues>, port: &Port) {
+/// Applies what is wanted of the port when it is woken, until the other end is dropped. After each change, also one by another
+/// program, it reports what the camera has.
+pub(super) fn attend(device: &Device, woken: &Receiver<()>, port: &Port) {
     let mut offered = offer(device, port);
+    let mut is_told = true;
     for one in &offered {
         // Where a driver tells of no changes, those of other programs are not seen.
-        let _ = device.subscribe_control(one.id);
+        is_told &= device.subscribe_control(one.id).is_ok();
     }
+    let mut camera = Attended {
+        device,
+        is_told,
+        not_taken: ConnectionThrottle::new(),
+    };
     report(&offered, port);
-    let mut read = Instant::now();
+    let (mut read, mut changed) = (Instant::now(), BTreeSet::new());
     loop {
-        match wanted.recv_timeout(LOOK) {
-            Ok(mut values) => {
-                // The newest value of each.
-                for newer in wanted.try_iter() {
-                    values.extend(newer);
+        match woken.recv_timeout(LOOK) {
+            Ok(()) => {
+                let values = port.commands();
+                if !values.is_empty() {
+                    camera.apply(&values, &mut offered, port);
+                    report(&offered, port);
                 }
-                apply(&values, &mut offered, device, port);
-                report(&offered, port);
             }
-            Err(RecvTimeoutError::Timeout) if device.take_events() => {
-                let now = offer(device, port);
-                match moved(&offered, &now) {
-                    Some(values) => port.readings(&values),
-                    None => report(&now, port),
+            Err(RecvTimeoutError::Timeout) => {
+                changed.extend(device.take_events());
+                let wanted = port.demand().wanted();
+                // A webcam that adjusts itself tells so all the time.
+                let is_only_by_itself = |id: &u32| {
+                    let one = offered.iter().find(|one| one.id == *id);
+                    one.is_some_and(Offered::moves)
+                };
+                if !changed.is_empty() && (wanted || !changed.iter().all(is_only_by_itself)) {
+                    let before: Vec<_> = offered.iter().map(|one| one.control.clone()).collect();
+                    camera.look_again(&std::mem::take(&mut changed), &mut offered, port);
+                    match moved(&before, &offered) {
+                        Some(values) => port.readings(&values),
+                        None => report(&offered, port),
+                    }
+                } else if wanted && read.elapsed() >= READ {
+                    read = Instant::now();
+                    port.readings(&changed_by_themselves(&mut offered, device));
                 }
-                offered = now;
             }
-            Err(RecvTimeoutError::Timeout) if read.elapsed() >= READ && port.demand().wanted() => {
-                read = Instant::now();
-                port.readings(&changed_by_themselves(&mut offered, device));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-/// Sets these values. What others depend on comes first, and alone: with it they become settable.
-fn apply(values: &ControlValues, offered: &mut Vec<Offered>, device: &Device, port: &Port) {
-    let wanted = |one: &Offered| {
-        let value = values.get(&one.control.name)?.number()?;
-        one.to_driver.to_driver(value)
-    };
-    for decides in [true, false] {
+/// A camera whose controls are attended to.
+struct Attended<'a> {
+    device: &'a Device,
+    /// Whether it tells of each change.
+    is_told: bool,
+    not_taken: ConnectionThrottle,
+}
+
+impl Attended<'_> {
+    /// Sets these values. What others depend on comes before them, and is looked at again then: with it they become settable.
+    fn apply(&mut self, values: &ControlValues, offered: &mut Vec<Offered>, port: &Port) {
+        let wanted = |one: &Offered| {
+            let value = values.get(&one.control.name)?.number()?;
+            Some((one.id, one.to_driver.to_driver(value)?))
+        };
         let can_be_set = |one: &&Offered| !one.control.inactive && !one.control.readonly;
-        let of_them = offered.iter().filter(|one| one.decides == decides);
-        let mut is_any = false;
-        for one in of_them.filter(can_be_set) {
-            let Some(value) = wanted(one) else {
-                continue;
-            };
-            is_any = true;
-            if let Err(error) = device.set_value(one.id, value) {
-                let name = &one.control.name;
-                tracing::warn!("the camera does not take {value} for {name}: {error}");
+        let mut done = BTreeSet::new();
+        // Something automatic hides what it decides once it is on: a manual value that is reset with it goes first.
+        let hidden = offered.iter().filter(can_be_set).filter(|one| {
+            !one.decides && !one.control.owner.is_empty() && values.contains_key(&one.control.owner)
+        });
+        let hidden: Vec<_> = hidden.filter_map(wanted).collect();
+        for (id, value) in hidden {
+            self.set(id, value, offered);
+        }
+        // Each round may free what the one before it could not set.
+        for decides in [true, true, false] {
+            let of_them = offered.iter().filter(|one| one.decides == decides);
+            let values: Vec<_> = of_them
+                .filter(can_be_set)
+                .filter_map(wanted)
+                .filter(|(id, _)| !done.contains(id))
+                .collect();
+            for (id, value) in &values {
+                self.set(*id, *value, offered);
+                done.insert(*id);
+            }
+            if !values.is_empty() {
+                let changed = values.iter().map(|(id, _)| *id).collect();
+                self.look_again(&changed, offered, port);
             }
         }
-        if is_any {
-            *offered = offer(device, port);
+        for one in offered.iter() {
+            let Control { name, unit, .. } = &one.control;
+            let is_kept = one.control.is_kept() && !one.control.inactive && !one.is_volatile;
+            let (Some((_, value)), true) = (wanted(one), is_kept) else {
+                continue;
+            };
+            if one.to_driver.to_driver(one.control.value) != Some(value) {
+                let asked = one.to_driver.to_people(value).unwrap_or_default();
+                let has = one.control.value;
+                // A drag sets it dozens of times.
+                tracing::debug!("the camera has {has} {unit} for {name}, asked for {asked}");
+            }
         }
     }
-    for one in offered.iter() {
-        let has = || one.to_driver.to_driver(one.control.value);
-        let is_kept = one.control.is_kept() && !one.control.inactive && !one.is_volatile;
-        if let Some(value) = wanted(one).filter(|value| is_kept && has() != Some(*value)) {
-            let Control {
-                name, value: is, ..
-            } = &one.control;
-            tracing::info!("the camera has {is} for {name}, where it was set to {value}");
+
+    fn set(&self, id: u32, value: i32, offered: &[Offered]) {
+        if let Err(error) = self.device.set_value(id, value) {
+            let one = offered.iter().find(|one| one.id == id);
+            let name = one.map_or("", |one| &one.control.name);
+            let value = one.and_then(|one| one.to_driver.to_people(value));
+            let value = value.unwrap_or_default();
+            if let Some(left_out) = self.not_taken.again() {
+                let left_out = (left_out > 0).then_some(left_out);
+                tracing::warn!(
+                    left_out,
+                    "the camera does not take {value} for {name}: {error}"
+                );
+            }
+        }
+    }
+
+    /// Looks again at controls that have changed, at those that they decide, and at those that the device tells to have changed
+    /// with them. Each question may take it a tenth of a second.
+    fn look_again(&mut self, changed: &BTreeSet<u32>, offered: &mut Vec<Offered>, port: &Port) {
+        let decide = |one: &Offered| one.decides && changed.contains(&one.id);
+        if !self.is_told && offered.iter().any(decide) {
+            *offered = offer(self.device, port);
+            return;
+        }
+        let mut ids = changed.clone();
+        ids.extend(self.device.take_events());
+        let owned = offered.iter();
+        let owned = owned.filter(|one| one.owner.is_some_and(|owner| changed.contains(&owner)));
+        ids.extend(owned.map(|one| one.id));
+        for one in offered.iter_mut().filter(|one| ids.contains(&one.id)) {
+            if port.demand().stopping() {
+                break;
+            }
+            let now = self.device.control(one.id).ok();
+            if let Some(now) = now.and_then(|now| one.again(&now, self.device)) {
+                *one = now;
+            }
         }
     }
 }
 
+impl Offered {
+    /// Whether its value may change though nobody sets it.
+    fn moves(&self) -> bool {
+        self.control.readonly || self.control.inactive || self.is_volatile
+    }
+
+    /// The same control as it is now. A menu's items stay.
+    fn again(&self, described: &Described, device: &Device) -> Option<Self> {
+        let item = |index: u32, _| {
+            let Driver::Items(items) = &self.to_driver else {
+                return None;
+            };
+            let index = i32::try_from(index).ok()?;
+            let at = items.iter().position(|item| *item == index)?;
+            self.control.choices.get(at).cloned()
+        };
+        let now = understood(described, item, || device.value(self.id).ok())?;
+        let owner = self.control.owner.clone();
+        Some(Self {
+            control: Control {
+                owner,
+                ..now.control
+            },
+            ..now
+        })
+    }
+}
+
 /// The values that changed, where nothing has changed but values of controls that change by themselves.
-fn moved(before: &[Offered], now: &[Offered]) -> Option<ControlValues> {
+fn moved(before: &[Control], now: &[Offered]) -> Option<ControlValues> {
     if before.len() != now.len() {
         return None;
     }
     let mut changed = ControlValues::new();
     for (before, now) in before.iter().zip(now) {
         let control = &now.control;
-        if before.control == *control {
+        if before == control {
             continue;
         }
-        let moves = control.readonly || control.inactive || now.is_volatile;
         let same = Control {
-            value: before.control.value,
+            value: before.value,
             ..control.clone()
         };
-        if !moves || same != before.control {
+        if !now.moves() || same != *before {
             return None;
         }
         changed.insert(control.name.clone(), control.present());
@@ -193,9 +297,12 @@ fn changed_by_themselves(offered: &mut [Offered], device: &Device) -> ControlVal
     changed
 }
 
+fn listed(offered: &[Offered]) -> Vec<Control> {
+    offered.iter().map(|one| one.control.clone()).collect()
+}
+
 fn report(offered: &[Offered], port: &Port) {
-    let controls: Vec<_> = offered.iter().map(|one| one.control.clone()).collect();
-    port.controls(&controls);
+    port.controls(&listed(offered));
 }
 
 /// What can be set or read.
@@ -313,6 +420,9 @@ fn understood(
                     of_driver(described.default)?.clamp(control.min, control.max.max(control.min));
                 if let (Driver::By(factor), Some(step)) = (&to_driver, &mut control.step) {
                     *step *= factor;
+                }
+                if described.id == EXPOSURE_TIME {
+                    control = control.with_long_exposures();
                 }
             }
         }
@@ -456,11 +566,11 @@ mod tests {
         let told = ControlValues::from([("Gain".to_owned(), 9.0.into())]);
         for flags in [READ_ONLY, INACTIVE, VOLATILE] {
             let told = Some(told.clone());
-            assert_eq!(moved(&offered(flags, 7), &offered(flags, 9)), told);
+            assert_eq!(moved(&listed(&offered(flags, 7)), &offered(flags, 9)), told);
         }
-        assert_eq!(moved(&offered(0, 7), &offered(0, 9)), None);
-        assert_eq!(moved(&offered(INACTIVE, 7), &offered(0, 9)), None);
-        assert_eq!(moved(&offered(0, 7), &offered(0, 7)[..1]), None);
+        assert_eq!(moved(&listed(&offered(0, 7)), &offered(0, 9)), None);
+        assert_eq!(moved(&listed(&offered(INACTIVE, 7)), &offered(0, 9)), None);
+        assert_eq!(moved(&listed(&offered(0, 7)), &offered(0, 7)[..1]), None);
     }
 
     #[test]

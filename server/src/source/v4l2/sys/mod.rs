@@ -13,6 +13,7 @@ use layout::{
     QUERYMENU, QueryControl, QueryMenu, REQBUFS, RequestBuffers, S_CTRL, S_FMT, S_PARM, STREAMOFF,
     STREAMON, SUBSCRIBE_EVENT, StreamParameters, zeroed,
 };
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -238,7 +239,11 @@ impl Device {
         self.control(id | NEXT)
     }
 
-    fn control(&self, id: u32) -> io::Result<Described> {
+    /// A control by its id.
+    ///
+    /// # Errors
+    /// Where there is none, or it does not answer.
+    pub(in crate::source::v4l2) fn control(&self, id: u32) -> io::Result<Described> {
         let mut control: QueryControl = zeroed();
         control.id = id;
         self.call(QUERY_EXT_CTRL, &mut control)?;
@@ -270,24 +275,31 @@ impl Device {
         there.next()
     }
 
-    /// Has the device tell of changes of that control that other programs make.
+    /// Has the device tell of changes of that control: those that other programs make, those that it makes by itself, and those
+    /// that follow from others that are set here.
     ///
     /// # Errors
     /// Where it does not.
     pub(in crate::source::v4l2) fn subscribe_control(&self, id: u32) -> io::Result<()> {
         /// `V4L2_EVENT_CTRL`.
         const CONTROL: u32 = 3;
+        /// `V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK`.
+        const ALSO_OWN: u32 = 2;
         let mut subscription: EventSubscription = zeroed();
         (subscription.kind, subscription.id) = (CONTROL, id);
+        subscription.flags = ALSO_OWN;
         self.call(SUBSCRIBE_EVENT, &mut subscription)
     }
 
-    /// Takes what the device has told since the last call. Returns whether there was anything. Doesn't wait.
-    pub(in crate::source::v4l2) fn take_events(&self) -> bool {
+    /// Takes what the device has told since the last call: the ids of controls that have changed. Doesn't wait.
+    pub(in crate::source::v4l2) fn take_events(&self) -> BTreeSet<u32> {
         // A driver that never ends is not followed for ever.
         const MOST: usize = 256;
-        let taken = || self.call(DQEVENT, &mut zeroed::<Event>()).is_ok();
-        (0..MOST).take_while(|_| taken()).count() > 0
+        let next = || {
+            let mut event: Event = zeroed();
+            self.call(DQEVENT, &mut event).ok().map(|()| event.id)
+        };
+        std::iter::from_fn(next).take(MOST).collect()
     }
 
     /// The text of a menu's item, or the number of one that has numbers; `None` where there is no such item.
