@@ -18,6 +18,8 @@ pub struct Config {
     pub max_width: Option<u32>,
     /// JPEG quality that is enough, from 1 to 100; `None` is the server's own.
     pub quality: Option<u8>,
+    /// Whether values of controls that change by themselves are told, by [`crate::Event::Readings`].
+    pub readings: bool,
     /// Largest JPEG in bytes that is accepted. What is larger counts as corrupt; what is far larger ends the connection.
     pub frame_limit: usize,
     /// What happens when a connection cannot be made or ends.
@@ -62,6 +64,7 @@ impl From<Endpoint> for Config {
             max_fps: None,
             max_width: None,
             quality: None,
+            readings: false,
             frame_limit: DEFAULT_FRAME_LIMIT,
             reconnect: Reconnect::default(),
             connect_timeout: Duration::from_secs(5),
@@ -91,6 +94,12 @@ impl Config {
     /// With the camera of that id rather than the server's first one.
     pub fn camera(mut self, id: &str) -> Self {
         self.endpoint.add_query("camera", id);
+        self
+    }
+
+    /// With values of controls that change by themselves.
+    pub fn readings(mut self) -> Self {
+        self.readings = true;
         self
     }
 

@@ -28,6 +28,8 @@ pub enum Error {
         status: u16,
         /// The beginning of its answer.
         text: String,
+        /// The same with its code, where it has one.
+        cause: Option<Box<Reason>>,
     },
     /// The server did not take the one-time code of a link.
     #[error(
@@ -113,11 +115,18 @@ impl Error {
                 address,
                 status,
                 text,
-            } => Cause::OriginRefused {
-                address: address.clone(),
-                status: (*status).into(),
-                answer: text.clone(),
-            },
+                cause,
+            } => {
+                let refused = Reason::from(Cause::OriginRefused {
+                    address: address.clone(),
+                    status: (*status).into(),
+                    answer: text.clone(),
+                });
+                return match cause {
+                    Some(said) => refused.quoting("answer", said),
+                    None => refused,
+                };
+            }
             Self::CodeRefused {
                 address,
                 status,
@@ -197,6 +206,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_refusal_keeps_the_code_and_the_values_of_the_one_who_refuses() {
+        let header = r#"{"cause":"needs-key","values":{"command":"pistreamer key"}}"#;
+        let error = Error::Refused {
+            address: "cam:8000".into(),
+            status: 401,
+            text: "this camera needs a key".into(),
+            cause: Reason::of_header(header).map(Box::new),
+        };
+        let reason = error.reason();
+        assert_eq!(reason.text, error.to_string());
+        assert_eq!(reason.cause, "origin-refused");
+        let value = |name: &str| reason.values.get(name).cloned();
+        assert_eq!(value("answer.cause"), Some("needs-key".into()));
+        assert_eq!(value("answer.command"), Some("pistreamer key".into()));
+        assert_eq!(value("answer"), Some("this camera needs a key".into()));
+        for bad in ["", "{}", "{\"cause\":7}", "[]"] {
+            assert_eq!(Reason::of_header(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn a_reason_has_the_words_of_the_error() {
         let address = || "cam:8000".to_owned();
         let errors = [
@@ -208,6 +238,7 @@ mod tests {
                 address: address(),
                 status: 503,
                 text: "full".into(),
+                cause: None,
             },
             Error::CodeRefused {
                 address: address(),

@@ -4,7 +4,7 @@
 
 use crate::error::Error;
 use bytes::Bytes;
-use pistreamer_protocol::message::{CameraStatus, Hello};
+use pistreamer_protocol::message::{CameraStatus, ControlValues, Hello};
 use pistreamer_protocol::{Stamp, WireFormat};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -53,6 +53,9 @@ pub enum Event {
     Hello(Box<Hello>),
     /// The camera's state changed.
     Status(CameraStatus),
+    /// Controls have changed by themselves, each to this value. Only a server that lets set them tells it, where
+    /// [`crate::Config::readings`] asks for it.
+    Readings(ControlValues),
     /// A message held no whole, stamped JPEG within the limit. How many did is in [`Stats::corrupt`].
     Corrupt,
     /// A connection could not be made, or ended. The next attempt follows by itself.
@@ -62,6 +65,26 @@ pub enum Event {
         /// The pause before the next attempt.
         retry_in: Duration,
     },
+}
+
+impl Event {
+    /// Takes over what nothing newer has replaced of events of its kind that came before and were not taken.
+    pub(crate) fn follow(&mut self, before: Vec<Self>) {
+        for before in before {
+            match (&mut *self, before) {
+                (Self::Readings(values), Self::Readings(older)) => {
+                    // A server may name what it likes.
+                    for (name, value) in older.into_iter().take(256) {
+                        values.entry(name).or_insert(value);
+                    }
+                }
+                (Self::Status(status), Self::Status(older)) => {
+                    status.controls = status.controls.take().or(older.controls);
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Sums since the subscription began.

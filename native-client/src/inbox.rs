@@ -5,10 +5,15 @@
 use crate::error::Error;
 use crate::event::{Event, Stats};
 use futures::task::AtomicWaker;
+use pistreamer_protocol::message::ControlValue;
+use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::Notify;
+
+/// Most controls that wait to be set.
+const MOST_SET: usize = 256;
 
 /// The meeting point of reader and caller.
 #[derive(Debug, Default)]
@@ -17,19 +22,21 @@ pub(crate) struct Inbox {
     filled: AtomicWaker,
     /// Told when the caller took a frame.
     pub taken: Notify,
-    /// Told when the caller pauses or resumes.
+    /// Told when the caller pauses or resumes, or sets a control.
     pub turned: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Oldest first, one of a kind, so at most five.
+    /// Oldest first, one of a kind, so at most six.
     waiting: Vec<Event>,
     end: Option<Option<Error>>,
     /// The seq of a frame that was taken and is not acknowledged yet.
     ack: Option<u64>,
     /// The caller has no use for frames.
     paused: bool,
+    /// What the caller sets, the newest value of each control. Bounded by those that the server has told.
+    set: BTreeMap<String, (ControlValue, bool)>,
     /// Seq and capture time of the last frame that was left for the caller. A new connection begins with it where no newer
     /// one was made.
     last: Option<(u64, u64)>,
@@ -59,9 +66,12 @@ impl Inbox {
             }
             state.last = this;
         }
-        state
-            .waiting
-            .retain(|waiting| discriminant(waiting) != kind);
+        let mut event = event;
+        let (same, others) = std::mem::take(&mut state.waiting)
+            .into_iter()
+            .partition(|waiting| discriminant(waiting) == kind);
+        state.waiting = others;
+        event.follow(same);
         if matches!(event, Event::Frame(_)) {
             state.stats.received += 1;
             state.stats.overtaken += (before - state.waiting.len()) as u64;
@@ -86,6 +96,20 @@ impl Inbox {
             state.last = None;
         }
         self.turned.notify_one();
+    }
+
+    /// The caller sets a control.
+    pub(crate) fn set(&self, name: String, value: ControlValue, confirmed: bool) {
+        let mut state = self.state();
+        if state.set.len() < MOST_SET || state.set.contains_key(&name) {
+            state.set.insert(name, (value, confirmed));
+        }
+        self.turned.notify_one();
+    }
+
+    /// What the caller has set since the last call.
+    pub(crate) fn take_set(&self) -> BTreeMap<String, (ControlValue, bool)> {
+        std::mem::take(&mut self.state().set)
     }
 
     /// Whether the caller pauses.

@@ -14,7 +14,7 @@ use crate::{Config, Endpoint, Reconnect};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Request, header};
-use pistreamer_protocol::message::{ServerMessage, ViewerMessage, Want};
+use pistreamer_protocol::message::{Reason, ServerMessage, ViewerMessage, Want};
 use pistreamer_protocol::{Backoff, Stamp, Unpacker, WireFormat, jpeg};
 use std::io;
 use std::sync::Arc;
@@ -73,10 +73,13 @@ pub(crate) async fn connect(
         }
         Ok(Err(tungstenite::Error::Http(response))) if !response.status().is_success() => {
             let body = response.body().as_deref().unwrap_or_default();
+            let cause = response.headers().get("pistreamer-cause");
+            let cause = cause.and_then(|cause| Reason::of_header(cause.to_str().ok()?));
             Err(Error::Refused {
                 address: endpoint.to_string(),
                 status: response.status().as_u16(),
                 text: readable(body),
+                cause: cause.map(Box::new),
             })
         }
         // A forwarder closes connections while no server is behind it.
@@ -154,8 +157,9 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
     let largest = largest_message(config.frame_limit);
     let mut socket = connect(endpoint, &wires, largest, config.connect_timeout).await?;
     inbox.count(|stats| stats.connections += 1);
-    // Whatever was taken before belongs to another connection.
+    // Whatever was taken or set before belongs to another connection.
     inbox.take_ack();
+    inbox.take_set();
     let mut decoder = Decoder {
         limit: config.frame_limit,
         unpacker: Unpacker::new(config.frame_limit),
@@ -164,6 +168,7 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
         max_fps: config.max_fps,
         max_width: config.max_width,
         quality: config.quality,
+        readings: config.readings,
         ..Want::default()
     };
     if want != Want::default() {
@@ -183,6 +188,14 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
                 ViewerMessage::Pause
             } else {
                 ViewerMessage::Resume
+            };
+            say(&mut socket, config, Message::text(message.to_json())).await?;
+        }
+        for (name, (value, confirmed)) in inbox.take_set() {
+            let message = ViewerMessage::Control {
+                name,
+                value,
+                confirmed,
             };
             say(&mut socket, config, Message::text(message.to_json())).await?;
         }
@@ -258,6 +271,7 @@ fn hear(
             match ServerMessage::from_json(&text) {
                 Ok(ServerMessage::Hello(hello)) => inbox.put(Event::Hello(Box::new(hello))),
                 Ok(ServerMessage::State(status)) => inbox.put(Event::Status(status)),
+                Ok(ServerMessage::Controls { values }) => inbox.put(Event::Readings(values)),
                 Ok(ServerMessage::Skipped { count, .. }) => {
                     inbox.count(|stats| stats.skipped += count);
                 }

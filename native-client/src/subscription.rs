@@ -7,6 +7,7 @@ use crate::inbox::Inbox;
 use crate::{Config, Error, link};
 use futures::Stream;
 use futures::future::poll_fn;
+use pistreamer_protocol::message::ControlValue;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -54,6 +55,12 @@ impl Subscription {
     /// Has frames sent again, from the newest one on.
     pub fn resume(&mut self) {
         self.inbox.pause(false);
+    }
+
+    /// Sets one of the camera's controls, as soon as there is a connection; a newer value takes the place of an older one. What
+    /// the camera makes of it is told by [`Event::Status`]. `confirmed` says that a value is meant that has to be confirmed.
+    pub fn set(&mut self, name: String, value: ControlValue, confirmed: bool) {
+        self.inbox.set(name, value, confirmed);
     }
 
     /// What was counted so far.

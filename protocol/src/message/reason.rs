@@ -35,6 +35,24 @@ pub struct Reason {
 }
 
 impl Reason {
+    /// Reads what an HTTP answer that refuses has in its header `Pistreamer-Cause`; `None` where it is none.
+    pub fn of_header(value: &str) -> Option<Self> {
+        let read: Self = serde_json::from_str(value).ok()?;
+        (!read.cause.is_empty()).then_some(read)
+    }
+
+    /// The same, where the value of that name is what another server says, with its code and values beside it: NAME.cause, and
+    /// NAME.VALUE for each.
+    pub fn quoting(mut self, name: &str, said: &Self) -> Self {
+        self.values.add(&format!("{name}.cause"), &*said.cause);
+        for (value, is) in &said.values.0 {
+            if self.values.0.len() < MOST_VALUES {
+                self.values.add(&format!("{name}.{value}"), is.clone());
+            }
+        }
+        self
+    }
+
     /// Whether there is nothing to explain.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()

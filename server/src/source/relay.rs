@@ -8,8 +8,11 @@ use super::{Config, Port, Source, SourceError};
 use crate::demand::Demand;
 use crate::via::Via;
 use pistreamer_client::protocol::WireFormat;
-use pistreamer_client::protocol::message::{Camera, CameraStatus, Cause, Hello, Mode};
+use pistreamer_client::protocol::message::{
+    Camera, CameraStatus, Cause, Control, ControlValues, Hello, Mode,
+};
 use pistreamer_client::{Endpoint, Event, Reconnect, Subscription, is_link};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -61,6 +64,7 @@ impl RelaySource {
             origin: origin
                 // Between two servers nothing is gained by packing.
                 .wire(WireFormat::Jpeg)
+                .readings()
                 // The supervisor of this source tries again, and reports meanwhile why there is no picture.
                 .reconnect(Reconnect::Never),
             asks: None,
@@ -87,6 +91,7 @@ impl Source for RelaySource {
     }
 
     fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        port.keeps_elsewhere();
         // The origin's hello has its rate.
         let mut intake = Intake::new(port, 0.0);
         let task = async {
@@ -98,7 +103,7 @@ impl Source for RelaySource {
                     news = Some(via.news());
                     origin.endpoint.add_query("via", &via.tell(id));
                 }
-                if let Some(error) = relay(&origin, port.demand(), &mut intake, news).await {
+                if let Some(error) = relay(&origin, port, &mut intake, news).await {
                     return error;
                 }
             }
@@ -113,7 +118,7 @@ const NO_FRAME: &str = "its messages hold no whole frame with a stamp";
 /// is kept without frames, so that the origin's state is known.
 async fn relay(
     origin: &pistreamer_client::Config,
-    demand: &Demand,
+    port: &Port,
     intake: &mut Intake,
     news: Option<impl Future<Output = ()>>,
 ) -> Option<SourceError> {
@@ -123,6 +128,8 @@ async fn relay(
             None => std::future::pending().await,
         }
     };
+    let demand = port.demand();
+    let mut controls = Controls::default();
     let mut news = pin!(news);
     let mut subscription = Subscription::start(origin.clone());
     let mut corrupt = 0;
@@ -134,6 +141,19 @@ async fn relay(
             event = subscription.event() => event,
             // Two servers that connect to each other at the same moment learn only afterwards that they form a circle.
             () = &mut news, if !intake.is_open() => return None,
+            // Those of the one before mean nothing to this one, whose controls are not known yet.
+            () = port.wait_commands(), if controls.are_known => {
+                let values = port.commands();
+                if values.is_empty() {
+                    // The run is about to end, which is noticed elsewhere.
+                    tokio::task::yield_now().await;
+                }
+                for (name, value) in values {
+                    // It was asked about here, by the bounds that the origin tells.
+                    subscription.set(name, value, true);
+                }
+                continue;
+            }
             // The first picture shows the size of a live origin that does not tell it.
             () = &mut turn, if paused || !awaits_picture => {
                 paused = !paused;
@@ -155,10 +175,14 @@ async fn relay(
             },
             Some(Ok(Event::Hello(hello))) => {
                 intake.named(&hello.camera.name);
+                controls.tell(&hello.controls, port);
                 awaits_picture = intake.follow(&told_at_first(*hello), End::Origin);
             }
             Some(Ok(Event::Status(status))) => {
                 intake.named(status.name.as_deref().unwrap_or_default());
+                if let Some(told) = &status.controls {
+                    controls.tell(told, port);
+                }
                 awaits_picture = intake.follow(&status, End::Origin);
             }
             Some(Ok(Event::Corrupt)) => {
@@ -168,10 +192,32 @@ async fn relay(
                 }
                 corrupt = counted;
             }
+            Some(Ok(Event::Readings(values))) => port.readings(&controls.among(values)),
             Some(Ok(_)) => {}
             Some(Err(error)) => return Some(SourceError(error.reason())),
             None => return Some(Cause::OriginEnded.into()),
         }
+    }
+}
+
+/// What the origin lets set: nothing where this server's key there is for watching alone.
+#[derive(Debug, Default)]
+struct Controls {
+    are_known: bool,
+    names: BTreeSet<String>,
+}
+
+impl Controls {
+    fn tell(&mut self, told: &[Control], port: &Port) {
+        self.are_known = true;
+        self.names = told.iter().map(|control| control.name.clone()).collect();
+        port.controls(told);
+    }
+
+    /// Values of those that were told, among these.
+    fn among(&self, mut values: ControlValues) -> ControlValues {
+        values.retain(|name, _| self.names.contains(name));
+        values
     }
 }
 

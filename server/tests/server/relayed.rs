@@ -402,3 +402,69 @@ async fn behind_two_relays_a_slow_viewer_is_as_near_to_now_as_behind_none() {
     assert!(slow.skipped > 0, "nothing was told of what was left out");
     stop([last, middle, origin]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn controls_are_set_along_a_chain_and_kept_by_the_origin_alone() {
+    let kept = tempfile::tempdir().unwrap();
+    let (first, second) = (kept.path().join("first"), kept.path().join("second"));
+    let start = |source: String, state: &std::path::Path| {
+        TestServer::start(|typed| {
+            typed.source = vec![source.clone()];
+            typed.state_dir = Some(state.into());
+        })
+    };
+    let origin = start("pattern".into(), &first);
+    let middle = start(format!("ws://{}", origin.address), &second);
+    let last = relaying(&middle);
+    last.camera_is(|camera| camera["state"] == "live").await;
+    let mut viewer = TestViewer::connect(&last).await;
+    let control = |hello: &pistreamer_protocol::message::Hello| {
+        let mut controls = hello.controls.iter();
+        controls.find(|control| control.name == "Speed").cloned()
+    };
+    let hello = viewer.hello().await;
+    assert_eq!(control(&hello).map(|speed| speed.value), Some(1.0));
+    viewer
+        .say(ViewerMessage::Control {
+            name: "Speed".into(),
+            value: 2.4.into(),
+            confirmed: false,
+        })
+        .await;
+    // As the origin takes it.
+    let speed = async {
+        loop {
+            if let ServerMessage::State(status) = viewer.told().await
+                && let Some(controls) = status.controls
+            {
+                let speed = controls.iter().find(|control| control.name == "Speed");
+                if speed.is_some_and(|speed| speed.value == 2.5) {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, speed).await.unwrap();
+    let mut watches = TestViewer::connect(&origin).await;
+    let hello = watches.hello().await;
+    assert_eq!(control(&hello).map(|speed| speed.value), Some(2.5));
+    drop((viewer, watches));
+    stop([last, middle, origin]).await;
+    let written = |state: &std::path::Path| std::fs::read_to_string(state.join("controls.json"));
+    assert!(written(&first).unwrap().contains("Speed"));
+    assert!(written(&second).is_err(), "{:?}", written(&second));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_may_only_watch_lets_nobody_set_anything() {
+    use pistreamer::access::Role;
+    let locked = crate::access::Locked::start();
+    let key = locked.add("relay", Role::View);
+    let relay = showing(format!("ws://camera:{key}@{}", locked.server.address));
+    relay.camera_is(|camera| camera["state"] == "live").await;
+    let mut viewer = TestViewer::connect(&relay).await;
+    assert!(viewer.hello().await.controls.is_empty());
+    drop(viewer);
+    stop([relay]).await;
+    locked.server.stop().await;
+}
