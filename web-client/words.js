@@ -41,15 +41,21 @@ export default function speaker(table, locale, causes, load) {
       return reason;
     }
     const [code, given] = causes.get(reason);
-    const values = Object.fromEntries(Object.entries(given ?? {}).filter(isValue));
+    return tell(code, Object.fromEntries(Object.entries(given ?? {}).filter(isValue)), "") ?? reason;
+  };
+  /** A code's text with its values, which are called `within` something; null where it is not known, or lacks a value. */
+  const tell = (code, values, within) => {
     // A newer server may know more.
-    if (!Object.hasOwn(reasons, code)) return reason;
+    if (!Object.hasOwn(reasons, code)) return null;
     let isWhole = true;
     const said = reasons[code].replace(/\{(\w+)\}/g, (_, name) => {
-      isWhole = isWhole && Object.hasOwn(values, name);
-      return typeof values[name] === "number" ? number(String(values[name])) : values[name];
+      const value = values[within + name];
+      isWhole = isWhole && Object.hasOwn(values, within + name);
+      // What another server has said is said by its own code.
+      const quoted = !within && tell(values[`${name}.cause`], values, `${name}.`);
+      return quoted || (typeof value === "number" ? number(String(value)) : value);
     });
-    return isWhole ? said : reason;
+    return isWhole ? said : null;
   };
 
   const say = (text, again) => {
