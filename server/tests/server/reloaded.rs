@@ -314,7 +314,14 @@ async fn a_camera_starts_with_the_controls_of_its_configuration_and_follows_them
         );
         camera("one", "source = \"pattern\"") + &controls
     };
-    let mut server = Server::start(&with(2.0));
+    // What another run has set would be kept.
+    let state = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pistreamer.toml");
+    std::fs::write(&file, HEAD.to_owned() + &with(2.0)).unwrap();
+    let mut command = pistreamer(&["--config", file.to_str().unwrap()]);
+    command.arg("--state-dir").arg(state.path());
+    let mut server = Server::run(directory, command);
     let path = "/api/v1/cameras/one/controls";
     let has = async |server: &Server, wanted: [f64; 3]| {
         let has = async {
