@@ -308,6 +308,8 @@ async fn every_route_answers_each_role_and_credential_as_the_table_says() {
 async fn commanded(server: &TestServer, path: &str, headers: &[(&'static str, &str)]) -> String {
     let viewer = TestViewer::connect_with(server, path, headers).await;
     let mut viewer = viewer.unwrap();
+    // Which controls there are is known once the camera is live.
+    viewer.frame().await;
     let command = ViewerMessage::Control {
         name: "no such".into(),
         value: 1.0.into(),
