@@ -123,7 +123,9 @@ pub(super) fn attend(device: &Device, woken: &Receiver<()>, port: &Port) {
                         Some(values) => port.readings(&values),
                         None => report(&offered, port),
                     }
-                } else if wanted && read.elapsed() >= READ {
+                }
+                // Also beside events that go on and on.
+                if wanted && read.elapsed() >= READ {
                     read = Instant::now();
                     port.readings(&changed_by_themselves(&mut offered, device));
                 }
