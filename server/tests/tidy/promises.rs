@@ -13,6 +13,7 @@ fn tests() -> Vec<String> {
         "network-camera",
         "picture",
         "protocol",
+        "recording",
         "bench",
         "e2e",
     ] {

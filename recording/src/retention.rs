@@ -1,0 +1,235 @@
+//! Which recordings have to go. Pure: who removes them is [`crate::session`].
+
+use crate::catalogue::{Catalogue, Recording};
+use crate::disk::Space;
+use crate::name::{Class, Name};
+
+/// How long recordings stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// How much of the disk recordings may take.
+    pub space: Amount,
+    /// How much of the disk stays free; `None` is 1 GiB, or a twentieth of a small one.
+    pub free: Option<u64>,
+    /// Days after which continuous recordings go.
+    pub days: f64,
+    /// Days after which sparse recordings go.
+    pub sparse_days: f64,
+}
+
+/// An amount of a disk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    /// Bytes.
+    Bytes(u64),
+    /// Hundredths of all there are.
+    Percent(f64),
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            space: Amount::Percent(80.0),
+            free: None,
+            days: 30.0,
+            sparse_days: 365.0,
+        }
+    }
+}
+
+/// Most that stays free if nothing is said.
+const USUAL_FREE: u64 = 1 << 30;
+
+/// Bytes that are made room for at a time.
+const STEP: u64 = 64 << 20;
+
+/// Sparse recordings may have this share of the space before they go like all others.
+const SPARSE_SHARE: f64 = 0.4;
+
+const DAY_MS: f64 = 24.0 * 3600.0 * 1000.0;
+
+impl Limits {
+    /// Most bytes of recordings on a disk of that size.
+    pub fn space(&self, disk: Space) -> u64 {
+        match self.space {
+            Amount::Bytes(bytes) => bytes,
+            Amount::Percent(percent) => (disk.total as f64 * percent / 100.0) as u64,
+        }
+    }
+
+    /// Bytes that stay free on a disk of that size.
+    pub fn free(&self, disk: Space) -> u64 {
+        self.free.unwrap_or(USUAL_FREE.min(disk.total / 20))
+    }
+
+    /// Bytes that there is to be room for before they are written.
+    pub fn step(&self, disk: Space) -> u64 {
+        STEP.min(self.space(disk) / 16).max(1)
+    }
+
+    fn days(&self, class: Class) -> f64 {
+        match class {
+            Class::Continuous => self.days,
+            Class::Sparse => self.sparse_days,
+        }
+    }
+
+    /// Whether recordings take too much room on that disk for another [`step`](Self::step).
+    pub fn is_full(&self, catalogue: &Catalogue, disk: Space) -> bool {
+        let need = self.step(disk);
+        catalogue.total() + need > self.space(disk) || self.lacks_room(disk)
+    }
+
+    /// Whether the disk itself has too little room for that, whoever uses it.
+    pub fn lacks_room(&self, disk: Space) -> bool {
+        disk.free < self.step(disk) + self.free(disk)
+    }
+}
+
+/// The recording that has to go next, where one has to. Those that `is_open` are being written, and stay.
+///
+/// First those that are older than their days. Then, while recordings take too much room, the oldest one: of the sparse ones where
+/// those have more than two fifths of the space, or there are no others, else of the camera that has most of the rest.
+pub fn victim(
+    catalogue: &Catalogue,
+    limits: &Limits,
+    disk: Space,
+    now_ms: u64,
+    is_open: impl Fn(&str, Name) -> bool,
+) -> Option<Recording> {
+    let oldest = |camera: &str, class: Class| {
+        let mut recordings = catalogue.of(camera, class);
+        recordings.find(|recording| !is_open(&recording.camera, recording.name))
+    };
+    for camera in catalogue.cameras() {
+        for class in Class::ALL {
+            let keeps_ms = (limits.days(class) * DAY_MS) as u64;
+            let is_over = |it: &Recording| it.name.start_ms.saturating_add(keeps_ms) < now_ms;
+            if let Some(old) = oldest(camera, class).filter(is_over) {
+                return Some(old);
+            }
+        }
+    }
+    if !limits.is_full(catalogue, disk) {
+        return None;
+    }
+    let largest = |class: Class| {
+        let mut cameras: Vec<_> = catalogue.cameras().collect();
+        cameras.sort_by_key(|camera| std::cmp::Reverse(catalogue.bytes(camera, class)));
+        cameras.into_iter().find_map(|camera| oldest(camera, class))
+    };
+    let sparse: u64 = catalogue
+        .cameras()
+        .map(|camera| catalogue.bytes(camera, Class::Sparse))
+        .sum();
+    let order = if sparse as f64 > limits.space(disk) as f64 * SPARSE_SHARE {
+        [Class::Sparse, Class::Continuous]
+    } else {
+        [Class::Continuous, Class::Sparse]
+    };
+    order.into_iter().find_map(largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DISK: u64 = 64 << 30;
+
+    /// A disk with that much on it, of which others have `others`.
+    fn disk(catalogue: &Catalogue, others: u64) -> Space {
+        Space {
+            total: DISK,
+            free: DISK.saturating_sub(catalogue.total() + others),
+        }
+    }
+
+    #[test]
+    fn the_camera_that_has_most_gives_its_oldest() {
+        let mut catalogue = Catalogue::default();
+        let name = |start_ms, class| Name { start_ms, class };
+        for hour in 0..10 {
+            let start = hour * 3_600_000;
+            catalogue.set("door", name(start, Class::Continuous), 4 << 30);
+            catalogue.set("yard", name(start + 1, Class::Continuous), 1 << 30);
+            catalogue.set("door", name(start, Class::Sparse), 1 << 20);
+        }
+        let limits = Limits {
+            space: Amount::Bytes(50 << 30),
+            ..Limits::default()
+        };
+        let is_open = |_: &str, name: Name| name.start_ms == 0 && name.class == Class::Continuous;
+        let next = victim(&catalogue, &limits, disk(&catalogue, 0), 0, is_open).unwrap();
+        assert_eq!(next.camera, "door");
+        assert_eq!(next.name, name(3_600_000, Class::Continuous));
+        // Whatever is too old goes, also where there is room.
+        let later = 366 * 24 * 3_600_000;
+        let roomy = Limits::default();
+        let space = Space {
+            total: 1 << 50,
+            free: 1 << 49,
+        };
+        let all = |class| {
+            victim(&catalogue, &roomy, space, later, |_, name| {
+                name.class != class
+            })
+        };
+        assert_eq!(
+            all(Class::Continuous).unwrap().name,
+            name(0, Class::Continuous)
+        );
+        assert_eq!(all(Class::Sparse).unwrap().name, name(0, Class::Sparse));
+        assert_eq!(
+            victim(&catalogue, &roomy, space, later / 366, |_, _| false),
+            None
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// A year of recordings of random sizes, a step at a time.
+        #[test]
+        fn a_year_never_takes_more_than_its_space(
+            sizes in proptest::collection::vec((0..3_usize, any::<bool>(), 1..64_u64), 3000),
+            gib in 1..40_u64,
+            others in 0..70_u64,
+        ) {
+            let limits = Limits { space: Amount::Bytes(gib << 30), ..Limits::default() };
+            let others = others << 30;
+            let mut catalogue = Catalogue::default();
+            let step_ms = 365 * 24 * 3_600_000 / sizes.len() as u64;
+            for (n, (camera, sparse, mib)) in sizes.into_iter().enumerate() {
+                let now = n as u64 * step_ms;
+                let class = if sparse { Class::Sparse } else { Class::Continuous };
+                let camera = ["a", "b", "c"][camera];
+                let mut before = None;
+                loop {
+                    let space = disk(&catalogue, others);
+                    let Some(gone) = victim(&catalogue, &limits, space, now, |_, _| false) else {
+                        break;
+                    };
+                    let of_class = |at: &Recording| at.camera == gone.camera && at.name.class == gone.name.class;
+                    if let Some(before) = before.replace(gone.clone()).filter(of_class) {
+                        prop_assert!(before.name.start_ms < gone.name.start_ms);
+                    }
+                    catalogue.remove(&gone.camera, gone.name);
+                }
+                let space = disk(&catalogue, others);
+                if limits.is_full(&catalogue, space) {
+                    // Others have the disk, and nothing of this program is left on it.
+                    prop_assert_eq!(catalogue.total(), 0);
+                    continue;
+                }
+                let bytes = (mib << 20).min(limits.step(space));
+                catalogue.set(camera, Name { start_ms: now, class }, bytes);
+                let space = disk(&catalogue, others);
+                prop_assert!(catalogue.total() <= gib << 30);
+                prop_assert!(space.free >= limits.free(space));
+                let too_old = now.saturating_sub((limits.sparse_days * DAY_MS) as u64);
+                prop_assert!(catalogue.first_ms(camera) >= Some(too_old));
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Recording on one disk, until that fails: what is on it is looked through and mended, then frames become files, and old ones make
+//! room. No thread and no clock: times are given.
+//!
+//! Which directory that is, and what follows on a failure, belongs to [`crate::recorder`].
+
+use crate::catalogue::Catalogue;
+use crate::disk::{Disk, Space};
+use crate::name::{Class, Name};
+use crate::recover::{Outcome, recover};
+use crate::retention::{Limits, victim};
+use crate::tag::tag;
+use crate::track::{Cadence, Frame, Track, Written};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How recordings are written and how long they stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// How long they stay.
+    pub limits: Limits,
+    /// Longest time in µs until continuous recordings are synced; sparse ones take twelve times as long.
+    pub sync_us: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            sync_us: 5_000_000,
+        }
+    }
+}
+
+/// What is recorded of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Its id: the name of its directory.
+    pub camera: String,
+    /// Its name for people.
+    pub title: String,
+    /// The interval in µs of continuous recording; `None` records none.
+    pub continuous_us: Option<u64>,
+    /// The interval in µs of sparse recording.
+    pub sparse_us: u64,
+}
+
+/// Why recording ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The disk has no room, and no recording that could make some.
+    #[error("{0}")]
+    Full(String),
+    /// Anything else.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl Failure {
+    fn of(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::Full(format!("the disk is full: {error}"))
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Files that are closed in a row, from the newest on, after which no older one is looked at.
+const CLOSED_IN_A_ROW: usize = 16;
+
+/// Recording on one disk.
+#[derive(Debug)]
+pub struct Session<D: Disk> {
+    disk: D,
+    root: PathBuf,
+    policy: Policy,
+    catalogue: Catalogue,
+    tracks: BTreeMap<(String, Class), Track<D::File>>,
+    /// When each camera's last sparse frame was taken, by the steady clock.
+    sparse_us: BTreeMap<String, u64>,
+    /// Bytes that may be written before room is made again.
+    allowance: u64,
+    /// Frames of each camera that were lost with a file that failed.
+    lost: BTreeMap<String, u64>,
+}
+
+impl<D: Disk> Session<D> {
+    /// Looks through a directory, and closes what was not closed.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn open(disk: D, root: &Path, policy: Policy) -> Result<Self, Failure> {
+        let catalogue = Catalogue::scan(&disk, root).map_err(Failure::of)?;
+        let mut session = Self {
+            disk,
+            root: root.to_owned(),
+            policy,
+            catalogue,
+            tracks: BTreeMap::new(),
+            sparse_us: BTreeMap::new(),
+            allowance: 0,
+            lost: BTreeMap::new(),
+        };
+        session.mend();
+        Ok(session)
+    }
+
+    /// Closes files that were not closed: the newest ones of each camera and class. A file that cannot be mended is played as it
+    /// lies, and holds nothing up.
+    fn mend(&mut self) {
+        let mut newest = Vec::new();
+        for camera in self.catalogue.cameras() {
+            newest.extend(Class::ALL.map(|class| (camera.to_owned(), class)));
+        }
+        for (camera, class) in newest {
+            let recordings: Vec<_> = self.catalogue.of(&camera, class).rev().collect();
+            let mut closed = 0;
+            for recording in recordings {
+                if closed == CLOSED_IN_A_ROW {
+                    break;
+                }
+                let path = recording.path(&self.root);
+                let unsynced_ms = Cadence::of(class, self.policy.sync_us).unsynced_ms();
+                let file = path.display();
+                match recover(&self.disk, &path, &tag(&camera, class), unsynced_ms) {
+                    Ok(Outcome::Whole) => {
+                        closed += 1;
+                        continue;
+                    }
+                    Ok(Outcome::Recovered { bytes, cut }) => {
+                        tracing::info!(%file, cut, "a recording that was cut off is closed");
+                        self.catalogue.set(&camera, recording.name, bytes);
+                    }
+                    Ok(Outcome::Removed) => {
+                        tracing::info!(%file, "a recording without a frame is removed");
+                        self.catalogue.remove(&camera, recording.name);
+                    }
+                    Ok(Outcome::Damaged(what)) => {
+                        tracing::warn!(%file, what, "a recording cannot be mended; it stays as it is");
+                    }
+                    Err(error) => tracing::warn!(%file, %error, "a recording cannot be mended now"),
+                }
+                closed = 0;
+            }
+        }
+    }
+
+    /// What there is.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The room on the disk.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn space(&self) -> io::Result<Space> {
+        self.disk.space(&self.root)
+    }
+
+    /// Frames of each camera that were lost with a file that failed.
+    pub fn lost(&self) -> &BTreeMap<String, u64> {
+        &self.lost
+    }
+
+    /// Takes a frame. Returns frames and bytes that were written then.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn record(&mut self, plan: &Plan, frame: &Frame, now: Now) -> Result<Tally, Failure> {
+        let mut tally = Tally::default();
+        if plan.continuous_us.is_some() {
+            tally += self.push(plan, Class::Continuous, frame, now)?;
+        }
+        let last = self.sparse_us.get(&plan.camera);
+        // A tenth early is in time.
+        let wait_us = plan.sparse_us - plan.sparse_us / 10;
+        if last.is_none_or(|last| frame.steady_us >= last + wait_us) {
+            self.sparse_us.insert(plan.camera.clone(), frame.steady_us);
+            tally += self.push(plan, Class::Sparse, frame, now)?;
+        }
+        Ok(tally)
+    }
+
+    fn push(
+        &mut self,
+        plan: &Plan,
+        class: Class,
+        frame: &Frame,
+        now: Now,
+    ) -> Result<Tally, Failure> {
+        let mut tally = Tally::default();
+        let key = (plan.camera.clone(), class);
+        if !self.tracks.contains_key(&key) {
+            let (camera, title) = (&plan.camera, &plan.title);
+            let track = Track::new(&self.root, camera, title, class, self.policy.sync_us);
+            self.tracks.insert(key.clone(), track);
+        }
+        let goes_on = self.tracks[&key].goes_on(frame);
+        if !goes_on {
+            tally += self.with(&key, |track, _| track.close(now.steady_us))?;
+        }
+        if !goes_on || self.allowance < frame.jpeg.len() as u64 {
+            self.make_room(now.wall_us / 1000)?;
+        }
+        if !goes_on {
+            tally += self.with(&key, |track, disk| {
+                track.begin(disk, frame).map(|()| Written::default())
+            })?;
+        }
+        self.allowance = self.allowance.saturating_sub(frame.jpeg.len() as u64);
+        tally += self.with(&key, |track, _| track.push(frame, now.steady_us))?;
+        Ok(tally)
+    }
+
+    /// Does something with a track, and keeps the catalogue right.
+    fn with(
+        &mut self,
+        key: &(String, Class),
+        work: impl FnOnce(&mut Track<D::File>, &D) -> io::Result<Written>,
+    ) -> Result<Tally, Failure> {
+        let Some(track) = self.tracks.get_mut(key) else {
+            return Ok(Tally::default());
+        };
+        let pending = track.pending() as u64;
+        let written = match work(track, &self.disk) {
+            Ok(written) => written,
+            Err(error) => {
+                *self.lost.entry(key.0.clone()).or_default() += pending;
+                // The file is left as after a crash.
+                self.tracks.remove(key);
+                return Err(Failure::of(error));
+            }
+        };
+        for (name, bytes) in track.open().into_iter().chain(written.closed) {
+            self.catalogue.set(&key.0, name, bytes);
+        }
+        Ok(Tally {
+            frames: written.frames,
+            bytes: written.bytes,
+        })
+    }
+
+    /// Removes recordings until there is room for the next step.
+    ///
+    /// # Errors
+    /// Where others have the room, or the disk fails.
+    pub fn make_room(&mut self, now_ms: u64) -> Result<(), Failure> {
+        let limits = self.policy.limits;
+        let mut disk = self.space().map_err(Failure::of)?;
+        loop {
+            let open: Vec<_> = self
+                .tracks
+                .iter()
+                .filter_map(|((camera, _), track)| Some((camera.as_str(), track.open()?.0)))
+                .collect();
+            let is_open = |camera: &str, name: Name| open.contains(&(camera, name));
+            let Some(old) = victim(&self.catalogue, &limits, disk, now_ms, is_open) else {
+                break;
+            };
+            let path = old.path(&self.root);
+            match self.disk.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::of(error));
+                }
+                _ => self.catalogue.remove(&old.camera, old.name),
+            }
+            if let Some(day) = path.parent() {
+                self.disk.remove_directory(day);
+            }
+            disk = self.space().map_err(Failure::of)?;
+        }
+        if limits.lacks_room(disk) {
+            let (free, floor) = (mib(disk.free), mib(limits.free(disk)));
+            return Err(Failure::Full(format!(
+                "the disk is full of other files: {free} MiB are free, and {floor} MiB of them stay free; remove some"
+            )));
+        }
+        self.allowance = limits.step(disk);
+        Ok(())
+    }
+
+    /// When [`tick`](Self::tick) has something to do, by the steady clock.
+    pub fn due_us(&self) -> Option<u64> {
+        self.tracks.values().filter_map(Track::due_us).min()
+    }
+
+    /// Writes, syncs and closes what it is time for.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn tick(&mut self, now_us: u64) -> Result<BTreeMap<String, Tally>, Failure> {
+        let due = |track: &Track<_>| track.due_us().is_some_and(|due| due <= now_us);
+        self.each(due, |track| track.tick(now_us))
+    }
+
+    /// Closes the files of a camera.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn close_camera(&mut self, camera: &str, now_us: u64) -> Result<Tally, Failure> {
+        let of_it: Vec<_> = Class::ALL.map(|class| (camera.to_owned(), class)).into();
+        let mut tally = Tally::default();
+        for key in of_it {
+            tally += self.with(&key, |track, _| track.close(now_us))?;
+            self.tracks.remove(&key);
+        }
+        self.sparse_us.remove(camera);
+        Ok(tally)
+    }
+
+    /// Closes all files.
+    ///
+    /// # Errors
+    /// Where the disk fails: the other files are closed all the same.
+    pub fn close(&mut self, now_us: u64) -> Result<BTreeMap<String, Tally>, Failure> {
+        self.each(|_| true, |track| track.close(now_us))
+    }
+
+    fn each(
+        &mut self,
+        which: impl Fn(&Track<D::File>) -> bool,
+        mut work: impl FnMut(&mut Track<D::File>) -> io::Result<Written>,
+    ) -> Result<BTreeMap<String, Tally>, Failure> {
+        let keys: Vec<_> = self
+            .tracks
+            .iter()
+            .filter(|(_, track)| which(track))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+        let mut failure = None;
+        for key in keys {
+            match self.with(&key, |track, _| work(track)) {
+                Ok(tally) => *tallies.entry(key.0).or_default() += tally,
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(tallies), Err)
+    }
+}
+
+fn mib(bytes: u64) -> u64 {
+    bytes >> 20
+}
+
+/// The present, by both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Unix time in µs.
+    pub wall_us: u64,
+    /// µs by a clock that is never set.
+    pub steady_us: u64,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Frames, once for each file that they are in.
+    pub frames: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
+}
