@@ -38,6 +38,11 @@ pub enum KeyError {
         "{0} is the only key, and without one there is no way in: add another first, or rotate it"
     )]
     Last(Name),
+    /// Nobody could manage the keys for as long any more.
+    #[error(
+        "{0} is the only admin key that is good for so long: make another one first, or rotate it"
+    )]
+    LastAdmin(Name),
     /// There are too many.
     #[error("there are {MOST} keys, which is the most: remove one first")]
     Full,
@@ -92,6 +97,26 @@ impl Store {
             found(keys, name)?;
             if keys.keys.len() == 1 {
                 return Err(KeyError::Last(name.clone()));
+            }
+            keys.keys.retain(|entry| entry.name != *name);
+            Ok(())
+        })
+    }
+
+    /// The same in the name of another key, which must still be there, and cannot leave the keys without an admin that lasts.
+    ///
+    /// # Errors
+    /// Where one of them is not there, or no other admin key is good for as long. Then nothing has changed.
+    pub fn remove_by(&self, name: &Name, by: &Name) -> Result<(), KeyError> {
+        let end = |entry: &Entry| entry.expires_us.unwrap_or(u64::MAX);
+        self.try_change(|keys| {
+            found(keys, by)?;
+            let gone = found(keys, name)?;
+            let mut others = keys.keys.iter().filter(|entry| entry.name != *name);
+            let is_needed = gone.role == Role::Admin
+                && !others.any(|entry| entry.role == Role::Admin && end(entry) >= end(gone));
+            if is_needed {
+                return Err(KeyError::LastAdmin(name.clone()));
             }
             keys.keys.retain(|entry| entry.name != *name);
             Ok(())

@@ -306,8 +306,8 @@ impl Access {
     ///
     /// # Errors
     /// Where it cannot be. Then nothing has changed.
-    pub async fn remove_key(&self, name: Name) -> Option<Result<(), KeyError>> {
-        self.on_book(move |book| book.change(|store| store.remove(&name)))
+    pub async fn remove_key(&self, name: Name, by: Name) -> Option<Result<(), KeyError>> {
+        self.on_book(move |book| book.change(|store| store.remove_by(&name, &by)))
             .await
     }
 

@@ -157,7 +157,11 @@ pub(super) async fn remove(
     let Ok(name) = name.parse::<Name>() else {
         return refusal(StatusCode::NOT_FOUND, format!("there is no key {name:?}"));
     };
-    match state.access.remove_key(name.clone()).await {
+    let by = grant.credential().and_then(|by| by.parse::<Name>().ok());
+    let Some(by) = by else {
+        return no_keys();
+    };
+    match state.access.remove_key(name.clone(), by).await {
         None => no_keys(),
         Some(Err(error)) => not_changed(&error),
         Some(Ok(())) => {
@@ -271,7 +275,9 @@ fn not_changed(error: &KeyError) -> Response {
     let status = match error {
         KeyError::Unknown(..) => StatusCode::NOT_FOUND,
         KeyError::AdminOfCameras => StatusCode::UNPROCESSABLE_ENTITY,
-        KeyError::Known(_) | KeyError::Last(_) | KeyError::Full => StatusCode::CONFLICT,
+        KeyError::Known(_) | KeyError::Last(_) | KeyError::LastAdmin(_) | KeyError::Full => {
+            StatusCode::CONFLICT
+        }
         KeyError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
     refusal(status, error.to_string())

@@ -183,6 +183,28 @@ async fn what_would_lock_out_or_means_nothing_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_admin_for_an_hour_leaves_the_keys_with_one_for_longer() {
+    let locked = Locked::start();
+    let owner = bearer(&locked.key());
+    let made = async |body: &str| {
+        let made = locked.post("/api/v1/keys", &owner, body).await;
+        bearer(json(&made)["key"].as_str().unwrap())
+    };
+    let helper = made(r#"{"name": "helper", "role": "admin", "seconds": 3600}"#).await;
+    let told = locked.ask("DELETE", "/api/v1/keys/owner", &helper).await;
+    assert!(
+        told.status == 409 && told.body.contains("the only admin key"),
+        "{} {}",
+        told.status,
+        told.body
+    );
+    made(r#"{"name": "deputy", "role": "admin"}"#).await;
+    let told = locked.ask("DELETE", "/api/v1/keys/owner", &helper).await;
+    assert_eq!(told.status, 204, "{}", told.body);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_admin_ends_one_viewer_and_the_others_look_on() {
     let locked = Locked::start();
     let owner = bearer(&locked.key());
