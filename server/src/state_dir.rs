@@ -155,9 +155,9 @@ pub(crate) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Resul
 /// The text of a file that decides who is let in.
 ///
 /// # Errors
-/// Where it cannot be read, is too large, or belongs to another user, who could let in anybody by it.
+/// Where it cannot be read, is too large or no file, or belongs to another user, who could let in anybody by it.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     let metadata = file.metadata()?;
     check_owner(&metadata)?;
     if metadata.len() > LARGEST {

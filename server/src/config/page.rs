@@ -296,8 +296,11 @@ fn given(camera: &mut Settings, look: Look) {
 
 /// A value as it came: texts as they are typed, too.
 fn parse(setting: &Setting, value: &Json) -> Option<Value> {
+    let is_a_number =
+        |value: &Value| !matches!(value, Value::Number(number) if !number.is_finite());
     match (setting.kind, value) {
-        (_, Json::String(text)) => setting.value_in_environment(text),
+        // A file's JSON has no number without an end.
+        (_, Json::String(text)) => setting.value_in_environment(text).filter(is_a_number),
         (Kind::Switch, Json::Bool(on)) => Some(Value::Switch(*on)),
         (Kind::Number, Json::Number(number)) => Some(Value::Number(number.as_f64()?)),
         (Kind::Count, Json::Number(number)) => Some(Value::Count(number.as_u64()?)),
