@@ -326,7 +326,7 @@ async fn serve(
             "200 OK\r\nContent-Type: application/json".into(),
             br#"{"cameras":[]}"#.to_vec(),
         ),
-        // Nobody has arranged it.
+        // No arrangement is stored.
         None if path == "/api/v1/wall" => ("204 No Content".into(), Vec::new()),
         // And whether an administrator looks.
         None if path == "/api/v1/session" => (

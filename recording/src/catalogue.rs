@@ -46,7 +46,7 @@ impl Catalogue {
         for camera in directories(disk.list(root)?).filter(|name| is_camera(name)) {
             let at = root.join(&camera);
             for day in directories(disk.list(&at)?) {
-                // A directory of somebody else's may be closed to this user.
+                // This user may have no permission to read another user's directory.
                 let Ok(files) = disk.list(&at.join(&day)) else {
                     continue;
                 };

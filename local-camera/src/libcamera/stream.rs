@@ -42,7 +42,7 @@ const LAST_PICTURES: Duration = Duration::from_secs(1);
 pub(super) enum End {
     /// Its owner has it stop.
     Stopped,
-    /// It is busy for long with exposures that nobody wants any more: it is to be opened anew.
+    /// Long exposures that are no longer wanted keep it busy: it has to be opened anew.
     Behind,
 }
 
