@@ -1,10 +1,18 @@
 //! What was typed: flags and subcommands, all optional. Meaning and defaults belong to [`crate::config`].
 
 use crate::access::{Name, TypedRole};
+use crate::source::kinds;
 use clap::{Args, Parser, Subcommand};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// What there is to say of a server's sources besides their kinds.
+const MORE_SOURCES: &str = "
+May be given more than once, one for each camera. In a URL, ${NAME} stands for a variable of the environment and ${file:PATH}
+for what a file holds, so that no password is seen among the arguments: --source 'http://me:${file:/run/secrets/cam}@cam/'.
+
+[default: auto]";
 
 /// Shows a Raspberry Pi's camera in a browser: the newest frame, always.
 #[derive(Debug, Parser)]
@@ -101,9 +109,8 @@ pub(crate) struct Push {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
 
-    /// Where pictures come from: auto, libcamera, libcamera:ID, v4l2, v4l2:ID, pattern, files:PATH,
-    /// tcp-listen:ADDRESS:PORT, or the URL of a network camera or of another pistreamer [default: auto]
-    #[arg(long, value_name = "SOURCE")]
+    /// Where pictures come from [default: auto]
+    #[arg(long, value_name = "SOURCE", long_help = kinds::help() + "\n[default: auto]")]
     pub(crate) source: Option<String>,
 
     /// What is pushed.
@@ -321,20 +328,7 @@ pub(crate) struct Serve {
     pub(crate) config: Option<PathBuf>,
 
     /// Where pictures come from; may be given more than once, one for each camera [default: auto]
-    ///
-    ///   auto                     a camera, or the test pattern where there is none
-    ///   libcamera, libcamera:ID  a camera of this machine
-    ///   pattern                  a made-up scene
-    ///   files:PATH               a directory of JPEGs, or a file of concatenated ones
-    ///   http://…, https://…      a network camera: MJPEG, or a snapshot fetched at --fps
-    ///   ws://…, wss://…          another pistreamer
-    ///   tcp-listen:ADDRESS:PORT  a script that pushes picamera's network stream to here
-    ///   ingest                   whoever pushes to /ingest, as `pistreamer push` does
-    ///
-    /// In a URL, ${NAME} stands for a variable of the environment and
-    /// ${file:PATH} for what a file holds, so that no password is seen
-    /// among the arguments: --source 'http://me:${file:/run/secrets/cam}@cam/'.
-    #[arg(long, value_name = "SOURCE", verbatim_doc_comment)]
+    #[arg(long, value_name = "SOURCE", long_help = kinds::help() + MORE_SOURCES)]
     pub(crate) source: Vec<String>,
 
     /// What is shown.

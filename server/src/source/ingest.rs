@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// What is pushed to `/ingest`.
 pub(super) const KIND: Entry = Entry {
     usage: "ingest",
+    about: "a client that pushes to /ingest, as `pistreamer push` does",
     parse: |typed| (typed.text == "ingest").then(|| Ok(Arc::new(Ingest) as _)),
 };
 

@@ -1,4 +1,5 @@
-//! The kinds of sources. A new one is a folder with its [`Kind`](super::spec::Kind), and a line in [`KINDS`].
+//! The kinds of sources. A new one is a folder with its [`Kind`](super::spec::Kind) and a line in [`KINDS`], from which `--help`
+//! and errors list it.
 
 use super::spec::{Entry, Spec, SpecError, Typed};
 use super::unknown::Unknown;
@@ -20,8 +21,17 @@ const KINDS: [Entry; 9] = [
     http::KIND,
 ];
 
+/// Every kind of source, for `--help`: how it is written, and what it is.
+pub(crate) fn help() -> String {
+    let mut text = String::from("Where pictures come from:\n\n");
+    for Entry { usage, about, .. } in KINDS {
+        text += &format!("  {usage}\n          {about}\n");
+    }
+    text
+}
+
 /// Every way to write a source.
-fn usages() -> String {
+pub(crate) fn usages() -> String {
     let [first @ .., last] = KINDS.map(|entry| entry.usage);
     format!("{}, or {last}", first.join(", "))
 }

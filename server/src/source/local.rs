@@ -22,12 +22,14 @@ const ALL: Options = Options {
 /// A camera if there is one, else the test pattern.
 pub(super) const AUTO: Entry = Entry {
     usage: "auto",
+    about: "a camera of this machine, or the test pattern where there is none",
     parse: |typed| (typed.text == "auto").then(|| Ok(Arc::new(Auto) as _)),
 };
 
 /// A camera by id or number; the first one by default.
 pub(super) const LIBCAMERA: Entry = Entry {
     usage: "libcamera, libcamera:ID",
+    about: "a camera that libcamera knows, such as a Raspberry Pi's camera module",
     parse: |typed| {
         let which = typed.rest.filter(|id| !id.is_empty()).map(str::to_owned);
         (typed.kind == "libcamera").then(|| {

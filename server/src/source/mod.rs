@@ -10,7 +10,7 @@ pub(crate) mod files;
 mod given;
 pub(crate) mod http;
 pub(crate) mod ingest;
-mod kinds;
+pub(crate) mod kinds;
 pub(crate) mod libcamera;
 mod local;
 pub(crate) mod no_libcamera;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 /// Another pistreamer's WebSocket, or a link that one printed.
 pub(super) const KIND: Entry = Entry {
     usage: "the link that another pistreamer printed",
+    about: "its camera",
     parse: |typed| {
         let is_link = typed.is_url(&["http", "https"]) && is_link(typed.text);
         (is_link || typed.is_url(&["ws", "wss"])).then(|| {

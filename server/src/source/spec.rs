@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub(super) struct Entry {
     /// How people write it.
     pub usage: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
     /// The kind with what was typed; `None` where the text names another kind.
     pub parse: fn(&Typed<'_>) -> Option<Parsed>,
 }

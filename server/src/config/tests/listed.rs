@@ -48,3 +48,45 @@ fn every_setting_has_a_flag_that_the_program_takes_or_is_for_one_camera_alone() 
         assert!(known, "--{flag} cannot be given in a file");
     }
 }
+
+#[test]
+fn every_default_is_the_same_in_the_help_as_in_the_list() {
+    use clap::CommandFactory;
+    let command = cli::Cli::command();
+    let mut compared = 0;
+    for setting in setting::ALL {
+        let Some(arg) = command
+            .get_arguments()
+            .find(|arg| setting.flag.is_some() && arg.get_long() == setting.flag)
+        else {
+            continue;
+        };
+        let help = arg.get_help().unwrap().to_string();
+        let (Some((_, said)), Some(default)) = (help.split_once("[default: "), setting.default)
+        else {
+            continue;
+        };
+        let said = said.split([';', ']']).next().unwrap();
+        let default = default.trim_matches(['[', ']', '"']);
+        assert_eq!(said, default, "--{}", arg.get_long().unwrap());
+        compared += 1;
+    }
+    assert!(compared > 8, "{compared}");
+}
+
+#[test]
+fn every_kind_of_source_is_in_the_example() {
+    let example = example();
+    let (_, source) = example.split_once("Where pictures come from: ").unwrap();
+    let listed = source.lines().take(4).collect::<Vec<_>>().join(" ");
+    // What is written in words is a URL.
+    let words = ["a", "the", "URL"];
+    let usages = crate::source::kinds::usages();
+    for usage in usages.split(", ").filter(|usage| !usage.contains("//")) {
+        let first = usage.trim_start_matches("or ");
+        let first = first.split([':', ' ']).next().unwrap();
+        let is_listed = listed.contains(first) || words.contains(&first);
+        assert!(is_listed, "{usage} is not in: {listed}");
+    }
+    assert!(listed.contains("the URL"), "{listed}");
+}

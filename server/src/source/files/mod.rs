@@ -25,6 +25,7 @@ const LARGEST: usize = DEFAULT_FRAME_LIMIT - 1024;
 /// JPEGs from a directory, or concatenated in a file.
 pub(super) const KIND: Entry = Entry {
     usage: "files:PATH",
+    about: "a directory of JPEGs, or a file of concatenated ones",
     parse: |typed| {
         let path = typed.rest.filter(|path| !path.is_empty());
         (typed.kind == "files").then(|| {

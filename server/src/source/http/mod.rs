@@ -38,6 +38,7 @@ pub(crate) const SCHEMES: [(&str, bool); 2] = [("http", false), ("https", true)]
 /// An MJPEG stream or a snapshot at a URL.
 pub(super) const KIND: Entry = Entry {
     usage: "a URL that begins with http://, https://, ws:// or wss://",
+    about: "a network camera (MJPEG, or a snapshot fetched at --fps), or another pistreamer",
     parse: |typed| {
         typed.is_url(&["http", "https"]).then(|| {
             let endpoint = Endpoint::parse(typed.text, &SCHEMES)?;

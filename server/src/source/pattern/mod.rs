@@ -23,6 +23,7 @@ const SEED: u64 = 1;
 /// The test pattern.
 pub(super) const KIND: Entry = Entry {
     usage: "pattern",
+    about: "a test pattern that moves",
     parse: |typed| (typed.text == "pattern").then(|| Ok(Arc::new(Pattern) as _)),
 };
 

@@ -62,6 +62,7 @@ impl Rhythm {
 /// A camera that pushes over TCP to an address of this machine.
 pub(super) const KIND: Entry = Entry {
     usage: "tcp-listen:ADDRESS:PORT",
+    about: "a script that pushes picamera's network stream to this address",
     parse: |typed| {
         let address = typed.rest.unwrap_or_default();
         (typed.kind == "tcp-listen").then(|| match address.parse() {

@@ -22,6 +22,7 @@ use sys::Device;
 /// A camera by its key, serial number or path; the first one by default.
 pub(super) const KIND: Entry = Entry {
     usage: "v4l2, v4l2:/dev/video0, v4l2:ID",
+    about: "a USB camera, or another one that V4L2 knows",
     parse: |typed| {
         let which = typed.rest.filter(|which| !which.is_empty());
         (typed.kind == "v4l2").then(|| Ok(Arc::new(V4l2(which.map(str::to_owned))) as _))
