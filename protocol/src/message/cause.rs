@@ -74,8 +74,10 @@ causes! {
     SecretMissing { problem: String } "secret-missing" "a secret of this camera is missing: {problem}";
     SourceUnknown "source-unknown" "it is not known what this source is";
     RateImpossible { fps: f64, most: f64 } "rate-impossible" "{fps} frames per second cannot be kept; give more than 0 and at most {most}";
-    PatternTooSmall { size: String, smallest: String } "pattern-too-small" "the test pattern cannot be read at {size}; its smallest size is {smallest}";
-    PatternTooLarge { size: String, largest: String } "pattern-too-large" "the test pattern is not made at {size}; its largest size is {largest}";
+    PatternTooSmall { size: String, smallest: String } "pattern-too-small"
+        "the test pattern cannot be read at {size}; its smallest size is {smallest}";
+    PatternTooLarge { size: String, largest: String } "pattern-too-large"
+        "the test pattern is not made at {size}; its largest size is {largest}";
     NoRuntime { error: String } "no-runtime" "cannot start a runtime: {error}";
 
     // Cameras of this machine.
@@ -84,10 +86,12 @@ causes! {
     DeviceUnplugged { device: String } "device-unplugged" "{device} was unplugged";
     DeviceNotAllowed { device: String } "device-not-allowed" "this user may not open {device}: add it to the group video";
     DeviceBusy { device: String, by: String } "device-busy" "{device} is in use by {by}: end that first";
-    DeviceBusyByAnother { device: String } "device-busy-by-another" "{device} is in use by another program: `sudo fuser -v {device}` says which one";
+    DeviceBusyByAnother { device: String } "device-busy-by-another"
+        "{device} is in use by another program: `sudo fuser -v {device}` says which one";
     DeviceBusyHere { device: String } "device-busy-here" "{device} is in use by another camera of this server";
     DeviceNotOpened { device: String, error: String } "device-not-opened" "{device} cannot be opened: {error}";
-    DeviceNoCamera { device: String, driver: String } "device-no-camera" "{device} is no camera, but a part of one or something else (driver {driver})";
+    DeviceNoCamera { device: String, driver: String } "device-no-camera"
+        "{device} is no camera, but a part of one or something else (driver {driver})";
     BuffersUnreadable { error: String } "buffers-unreadable" "the camera's buffers cannot be read: {error}";
 
     // Through V4L2.
@@ -96,8 +100,11 @@ causes! {
     OthersThanDevice { device: String, cameras: String } "others-than-device" "there is no camera at {device}; there are {cameras}";
     NotPluggedIn { camera: String } "not-plugged-in" "no camera {camera} is plugged in: check its cable";
     OthersPluggedIn { camera: String, cameras: String } "others-plugged-in" "no camera {camera} is plugged in; there are {cameras}";
-    NoRoomOnBus "no-room-on-bus" "there is no room for any of the camera's modes on its USB bus: plug it in elsewhere, not beside another camera on one hub, or give a smaller --size or --fps";
-    NoFormat { formats: String } "no-format" "the camera offers no format that can be used, which are MJPG, NV12, YU12, YUYV and GREY; it has {formats}";
+    NoRoomOnBus "no-room-on-bus"
+        "there is no room for any of the camera's modes on its USB bus: plug it in elsewhere, not beside another camera on one \
+        hub, or give a smaller --size or --fps";
+    NoFormat { formats: String } "no-format"
+        "the camera offers no format that can be used, which are MJPG, NV12, YU12, YUYV and GREY; it has {formats}";
     OtherFormat { offered: String, given: String } "other-format" "the camera offers {offered} and gives {given}";
     FormatFailed { error: String } "format-failed" "setting the camera's format failed: {error}";
     AllocatingFailed { error: String } "allocating-failed" "allocating the camera's buffers failed: {error}";
@@ -108,15 +115,18 @@ causes! {
     StreamEnded { error: String } "stream-ended" "the camera's stream has ended: {error}";
 
     // Through libcamera.
-    NoneOfLibcamera "none-of-libcamera" "libcamera finds no camera: check the cable at both ends; this user must be in the group video to open /dev/media*";
-    NoneOfLibcameraAllowed { device: String } "none-of-libcamera-allowed" "libcamera finds no camera: this user may not open {device}; add it to the group video";
+    NoneOfLibcamera "none-of-libcamera"
+        "libcamera finds no camera: check the cable at both ends; this user must be in the group video to open /dev/media*";
+    NoneOfLibcameraAllowed { device: String } "none-of-libcamera-allowed"
+        "libcamera finds no camera: this user may not open {device}; add it to the group video";
     OthersOfLibcamera { camera: String, cameras: String } "others-of-libcamera" "libcamera has no camera {camera}; it has {cameras}";
     LibcameraNotStarted { error: String } "libcamera-not-started" "libcamera does not start: {error}";
     CameraGone { camera: String } "camera-gone" "camera {camera} is gone";
     CameraTaken { camera: String, error: String } "camera-taken" "camera {camera} cannot be had, perhaps another program uses it: {error}";
     NoVideo { camera: String } "no-video" "camera {camera} gives no video";
     NoConfiguration { camera: String, format: String } "no-configuration" "camera {camera} accepts no configuration with {format}";
-    NoUsableFormat { camera: String, formats: String } "no-usable-format" "camera {camera} offers {formats}, none of which can be made a JPEG of: YUV420, NV12, MJPEG or YUYV is needed";
+    NoUsableFormat { camera: String, formats: String } "no-usable-format"
+        "camera {camera} offers {formats}, none of which can be made a JPEG of: YUV420, NV12, MJPEG or YUYV is needed";
     CameraNotConfigured { camera: String, error: String } "camera-not-configured" "camera {camera}: configuring it failed: {error}";
     CameraNotAllocated { camera: String, error: String } "camera-not-allocated" "camera {camera}: allocating its buffers failed: {error}";
     CameraNotPrepared { camera: String, error: String } "camera-not-prepared" "camera {camera}: preparing its buffers failed: {error}";
@@ -124,25 +134,42 @@ causes! {
     RequestsCancelled "requests-cancelled" "the camera cancels every request";
     RequestsRefused { error: String } "requests-refused" "the camera takes no requests any more: {error}";
     BuffersNotHandedOver { error: String } "buffers-not-handed-over" "cannot hand its buffers over: {error}";
-    DriverHangsLooking { seconds: u64 } "driver-hangs-looking" "the camera's driver has not come back for {seconds} s while it looks for cameras: its process was ended";
-    DriverHangsOpening { seconds: u64 } "driver-hangs-opening" "the camera's driver has not come back for {seconds} s while its camera was opened: its process was ended";
-    DriverHangsRunning { seconds: u64 } "driver-hangs-running" "the camera's driver has not come back for {seconds} s while its camera ran: its process was ended";
-    DriverHangsForGood "driver-hangs-for-good" "the camera's driver hangs, and the process that is in it cannot be ended: unplug the camera, or restart the machine";
+    DriverHangsLooking { seconds: u64 } "driver-hangs-looking"
+        "the camera's driver has not come back for {seconds} s while it looks for cameras: its process was ended";
+    DriverHangsOpening { seconds: u64 } "driver-hangs-opening"
+        "the camera's driver has not come back for {seconds} s while its camera was opened: its process was ended";
+    DriverHangsRunning { seconds: u64 } "driver-hangs-running"
+        "the camera's driver has not come back for {seconds} s while its camera ran: its process was ended";
+    DriverHangsForGood "driver-hangs-for-good"
+        "the camera's driver hangs, and the process that is in it cannot be ended: unplug the camera, or restart the machine";
     ProcessEnded { status: String } "process-ended" "libcamera's process has ended ({status}); the log says more";
     ProcessNotUnderstood { error: String } "process-not-understood" "libcamera's process cannot be understood: {error}";
     ProcessFailed { error: String } "process-failed" "libcamera's process: {error}";
-    PartOfAnother { program: String, version: String, own: String } "part-of-another" "{program} is {version}'s, and this pistreamer is {own}: install it again";
+    PartOfAnother { program: String, version: String, own: String } "part-of-another"
+        "{program} is {version}'s, and this pistreamer is {own}: install it again";
     PartSilent { program: String } "part-silent" "{program} does not answer";
     PartFailed { program: String, problem: String } "part-failed" "{program} cannot be started: {problem}";
     PartMissing "part-missing" "this pistreamer's part for libcamera is missing: install it again";
-    NoLibcamera { oldest: String, newest: String } "no-libcamera" "no libcamera is installed; this pistreamer knows {oldest} to {newest}: install libcamera-ipa, which brings it on Raspberry Pi OS and Debian 13";
-    LibcameraTooNew { version: String, oldest: String, newest: String } "libcamera-too-new" "libcamera {version} is installed; this pistreamer knows {oldest} to {newest}: update it";
-    LibcameraTooOld { version: String, oldest: String, newest: String } "libcamera-too-old" "libcamera {version} is installed; this pistreamer knows {oldest} to {newest}: a camera of this machine needs a newer system, such as Raspberry Pi OS or Debian 13";
+    NoLibcamera { oldest: String, newest: String } "no-libcamera"
+        "no libcamera is installed; this pistreamer knows {oldest} to {newest}: install libcamera-ipa, which brings it on \
+        Raspberry Pi OS and Debian 13";
+    LibcameraTooNew { version: String, oldest: String, newest: String } "libcamera-too-new"
+        "libcamera {version} is installed; this pistreamer knows {oldest} to {newest}: update it";
+    LibcameraTooOld { version: String, oldest: String, newest: String } "libcamera-too-old"
+        "libcamera {version} is installed; this pistreamer knows {oldest} to {newest}: to show a camera of this machine, upgrade the \
+        system by `sudo apt full-upgrade`, or install a newer one, such as Debian 13";
     LibcameraUnusable { version: String } "libcamera-unusable" "libcamera {version} is installed, but cannot be used";
-    LibcameraBroken { version: String, problem: String } "libcamera-broken" "libcamera {version} is installed, but cannot be used: {problem}";
-    BuiltWithout { least: String } "built-without" "this pistreamer was built without libcamera: install libcamera {least} or newer with its headers, as Raspberry Pi OS and Debian 13 have it in libcamera-dev, and build it again with ./dev build";
-    BuiltWithoutInstallable { version: String } "built-without-installable" "this pistreamer was built without libcamera: install libcamera-dev, of which this system has {version}, and build it again with ./dev build";
-    BuiltWithoutTooOld { least: String, version: String } "built-without-too-old" "this pistreamer was built without libcamera, which has to be {least} or newer, and this system has {version}: a camera of this machine needs Raspberry Pi OS or Debian 13, and ./dev build there";
+    LibcameraBroken { version: String, problem: String } "libcamera-broken"
+        "libcamera {version} is installed, but cannot be used: {problem}";
+    BuiltWithout { least: String } "built-without"
+        "this pistreamer was built without libcamera: install libcamera {least} or newer with its headers, as Raspberry Pi OS and \
+        Debian 13 have it in libcamera-dev, and build it again with ./dev build";
+    BuiltWithoutInstallable { version: String } "built-without-installable"
+        "this pistreamer was built without libcamera: install libcamera-dev, of which this system has {version}, and build it \
+        again with ./dev build";
+    BuiltWithoutTooOld { least: String, version: String } "built-without-too-old"
+        "this pistreamer was built without libcamera, which has to be {least} or newer, and this system has {version}: a camera of \
+        this machine needs Raspberry Pi OS or Debian 13, and ./dev build there";
     RpicamNotStarted { error: String } "rpicam-not-started" "rpicam-vid cannot be started: {error}";
     RpicamListsNothing { seconds: u64 } "rpicam-lists-nothing" "rpicam-vid has not told its cameras for {seconds} s";
     RpicamSilent { seconds: u64 } "rpicam-silent" "rpicam-vid has sent no picture for {seconds} s";
@@ -150,13 +177,21 @@ causes! {
     RpicamFailed { error: String } "rpicam-failed" "rpicam-vid: {error}";
 
     // Files.
-    FilesMissing { path: String, error: String } "files-missing" "cannot read {path}: {error}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
-    FilesNotAllowed { path: String, error: String } "files-not-allowed" "cannot read {path}: {error}; let the user that pistreamer runs as read it";
+    FilesMissing { path: String, error: String } "files-missing"
+        "cannot read {path}: {error}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
+    FilesNotAllowed { path: String, error: String } "files-not-allowed"
+        "cannot read {path}: {error}; let the user that pistreamer runs as read it";
     FilesUnreadable { path: String, error: String } "files-unreadable" "cannot read {path}: {error}; check the path and the disk";
-    FilesOfNoKind { path: String } "files-of-no-kind" "{path} is neither a directory nor a file; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
-    FilesBroken { path: String, problem: String } "files-broken" "nothing at {path} can be shown: {problem}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
-    FilesWithoutJpeg { path: String } "files-without-jpeg" "no JPEG is at {path}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
-    DirectoryWithoutJpeg { path: String } "directory-without-jpeg" "no .jpg file is in {path}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
+    FilesOfNoKind { path: String } "files-of-no-kind"
+        "{path} is neither a directory nor a file; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > \
+        all.mjpeg` makes";
+    FilesBroken { path: String, problem: String } "files-broken"
+        "nothing at {path} can be shown: {problem}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > \
+        all.mjpeg` makes";
+    FilesWithoutJpeg { path: String } "files-without-jpeg"
+        "no JPEG is at {path}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
+    DirectoryWithoutJpeg { path: String } "directory-without-jpeg"
+        "no .jpg file is in {path}; give a directory of .jpg files, or one file of JPEGs such as `cat *.jpg > all.mjpeg` makes";
 
     // Network cameras.
     NotFetched { address: String, error: String } "not-fetched" "cannot fetch pictures from {address}: {error}";
@@ -164,13 +199,18 @@ causes! {
     RedirectsWrongly { error: String } "redirects-wrongly" "the camera redirects wrongly: {error}";
     PasswordWithheld { address: String } "password-withheld" "the camera redirects to {address}, which was not given the password";
     CameraStatus { status: String } "camera-status" "the camera answers with status {status}";
-    PasswordMissing { status: String } "password-missing" "the camera answers with status {status}; give user and password as in http://USER:PASSWORD@HOST/PATH";
+    PasswordMissing { status: String } "password-missing"
+        "the camera answers with status {status}; give user and password as in http://USER:PASSWORD@HOST/PATH";
     PasswordWrong { status: String } "password-wrong" "the camera answers with status {status}; the user or the password is not right";
     UserNotAllowed { status: String } "user-not-allowed" "the camera answers with status {status}; this user may not see it";
     PathWrong { status: String } "path-wrong" "the camera answers with status {status}; check the path of the URL";
-    PasswordUnsafe { status: String } "password-unsafe" "the camera answers with status {status}; it asks for the password itself, although it has asked for a proof (Digest) before: something may be in between that wants to read it; restart pistreamer if the camera was set up so";
-    AuthenticationUnknown { status: String } "authentication-unknown" "the camera answers with status {status}; it asks for neither Basic nor Digest authentication";
-    ContentEncoded { encoding: String } "content-encoded" "the response has the Content-Encoding {encoding}, and pictures are only taken as they are";
+    PasswordUnsafe { status: String } "password-unsafe"
+        "the camera answers with status {status}; it asks for the password itself, although it has asked for a proof (Digest) \
+        before: something may be in between that wants to read it; restart pistreamer if the camera was set up so";
+    AuthenticationUnknown { status: String } "authentication-unknown"
+        "the camera answers with status {status}; it asks for neither Basic nor Digest authentication";
+    ContentEncoded { encoding: String } "content-encoded"
+        "the response has the Content-Encoding {encoding}, and pictures are only taken as they are";
     ContentUnknown "content-unknown" "the response has no Content-Type and does not begin as a JPEG does";
     ContentOther { kind: String } "content-other" "the response is {kind}, which is neither an MJPEG stream nor a JPEG";
     CameraEndedStream "camera-ended-stream" "the camera ended its stream";
@@ -180,7 +220,8 @@ causes! {
     PicturesBroken { seconds: u64, problem: String } "pictures-broken" "the camera has sent no whole picture for {seconds} s: {problem}";
 
     // Cameras that push over TCP.
-    NotListening { address: String, error: String, host: String } "not-listening" "cannot listen on {address} for pictures: {error}; choose another port with tcp-listen:{host}:PORT";
+    NotListening { address: String, error: String, host: String } "not-listening"
+        "cannot listen on {address} for pictures: {error}; choose another port with tcp-listen:{host}:PORT";
     ListeningFailed { error: String } "listening-failed" "cannot listen for pictures: {error}";
     NothingPushedTo { address: String } "nothing-pushed-to" "no camera pushes pictures to {address} yet";
     TcpEnded "tcp-ended" "the camera ended its stream; waiting for the next camera";
@@ -189,11 +230,12 @@ causes! {
     TcpSilent { seconds: u64 } "tcp-silent" "the camera has been silent for {seconds} s; waiting for the next camera";
     TcpSlow { seconds: u64 } "tcp-slow" "the camera has sent no whole picture for {seconds} s; waiting for the next camera";
     TcpBroke { error: String } "tcp-broke" "the camera's connection broke: {error}; waiting for the next camera";
-    TcpPictureBroken { number: u64, problem: String } "tcp-picture-broken" "picture {number} of the camera is broken: {problem}; waiting for the next camera";
+    TcpPictureBroken { number: u64, problem: String } "tcp-picture-broken"
+        "picture {number} of the camera is broken: {problem}; waiting for the next camera";
 
     // Cameras that push to /ingest.
-    NothingPushed "nothing-pushed" "nobody pushes pictures to /ingest yet";
-    PusherLeft "pusher-left" "whoever pushed pictures left; waiting for the next";
+    NothingPushed "nothing-pushed" "no client pushes pictures to /ingest yet";
+    PusherLeft "pusher-left" "the client that pushed pictures disconnected; waiting for the next one";
     PusherStarting "pusher-starting" "the pusher's camera is being opened";
     PusherSentNone "pusher-sent-none" "the pusher's camera has sent no picture yet";
     PusherSendsNoWhole { problem: String } "pusher-sends-no-whole" "the pusher's camera sends no whole picture: {problem}";
@@ -204,38 +246,71 @@ causes! {
     OriginSendsNoWhole { problem: String } "origin-sends-no-whole" "the origin's camera sends no whole picture: {problem}";
     OriginUnreachable { address: String, error: String } "origin-unreachable" "cannot reach {address}: {error}";
     OriginRefused { address: String, status: u64, answer: String } "origin-refused" "{address} refused with status {status}: {answer}";
-    OriginRefusedCode { address: String, status: u64, answer: String } "origin-refused-code" "{address} does not take the code of this link (status {status}): {answer}; a program that is to connect again after a restart needs a key, as in http://camera:KEY@{address}";
-    OriginElsewhere { address: String, location: String } "origin-elsewhere" "{address} is not where it is: it sends on to {location}; give that address";
+    OriginRefusedCode { address: String, status: u64, answer: String } "origin-refused-code"
+        "{address} does not take the code of this link (status {status}): {answer}; a program that is to connect again after a \
+        restart needs a key, as in http://camera:KEY@{address}";
+    OriginElsewhere { address: String, location: String } "origin-elsewhere"
+        "{address} is not where it is: it sends on to {location}; give that address";
     OriginEncrypts { address: String } "origin-encrypts" "{address} encrypts: use https:// or wss:// rather than http:// or ws://";
-    OriginNoWebSocket { address: String } "origin-no-websocket" "{address} answers, but not with a WebSocket: give the address at which the viewer is seen, such as http://raspberrypi.local:8000";
+    OriginNoWebSocket { address: String } "origin-no-websocket"
+        "{address} answers, but not with a WebSocket: give the address at which the viewer is seen, such as \
+        http://raspberrypi.local:8000";
     OriginClosed { address: String, why: String } "origin-closed" "{address} closed the connection: {why}";
     OriginSilent { address: String, seconds: f64 } "origin-silent" "{address} has been silent for {seconds} s";
     OriginBroke { address: String, error: String } "origin-broke" "the connection to {address} broke: {error}";
     OriginEnded "origin-ended" "the subscription ended";
 
     // What a viewer is refused, as the answer to its request or as an `error`.
-    NeedsKey { command: String } "needs-key" "this camera needs an access key: open the server's page and show the key there, or send it as password of the user camera; `{command}` shows it";
-    KeyWrong { command: String } "key-wrong" "this access key is wrong: open the server's page and show the key there, or send it as password of the user camera; `{command}` shows it";
-    SessionOver { command: String } "session-over" "this session is over: open the server's page and show the key there, or send it as password of the user camera; `{command}` shows it";
+    NeedsKey { command: String } "needs-key"
+        "this camera needs an access key: open the server's page and show the key there, or send it as password of the user \
+        camera; `{command}` shows it";
+    KeyWrong { command: String } "key-wrong"
+        "this access key is wrong: open the server's page and show the key there, or send it as password of the user camera; \
+        `{command}` shows it";
+    SessionOver { command: String } "session-over"
+        "this session is over: open the server's page and show the key there, or send it as password of the user camera; \
+        `{command}` shows it";
     TooManyWrong { seconds: u64 } "too-many-wrong" "too many wrong keys came from this address or for this name: try again in {seconds} s";
-    CodeUsedUp { minutes: u64, command: String } "code-used-up" "this link was used already or is older than {minutes} minutes: run `{command}` for a new one";
-    RoleTooLow { has: String, needs: String, command: String } "role-too-low" "the key that you showed has the role {has}, and this needs a key with the role {needs}: `{command}` makes one";
-    TicketOnlyShows { needs: String, command: String } "ticket-only-shows" "a ticket only shows pictures, and this needs a key with the role {needs}: `{command}` makes one";
-    TicketOfOtherPage { page: String, asks: String } "ticket-of-other-page" "this ticket is for pages of {page}, and not for those of {asks}";
-    TicketOfUnknownPage { page: String } "ticket-of-unknown-page" "this ticket is for pages of {page}, and the request does not say which page it is of: use <pi-camera>, /embed in an iframe, or <img crossorigin=\"anonymous\">";
-    PageNotAllowed { page: String } "page-not-allowed" "pages of {page} may not use this camera: start pistreamer with --allow-origin {page} to let them";
-    PageWithoutAddress "page-without-address" "a page that was opened from a file, or in a sandboxed frame without allow-same-origin, may not use this camera: serve it from an address that --allow-origin can name";
-    HostUnknown { name: String } "host-unknown" "this server does not go by the name \"{name}\": start pistreamer with --host {name} if it should";
+    CodeUsedUp { minutes: u64, command: String } "code-used-up"
+        "this link was used already or is older than {minutes} minutes: run `{command}` for a new one";
+    RoleTooLow { has: String, needs: String, command: String } "role-too-low"
+        "the key that you showed has the role {has}, and this needs a key with the role {needs}: `{command}` makes one";
+    TicketOnlyShows { needs: String, command: String } "ticket-only-shows"
+        "a ticket only shows pictures, and this needs a key with the role {needs}: `{command}` makes one";
+    TicketOfOtherPage { page: String, asks: String } "ticket-of-other-page"
+        "this ticket is for pages of {page}, and not for those of {asks}";
+    TicketOfUnknownPage { page: String } "ticket-of-unknown-page"
+        "this ticket is for pages of {page}, and the request does not say which page it is of: use <pi-camera>, /embed in an \
+        iframe, or <img crossorigin=\"anonymous\">";
+    PageNotAllowed { page: String } "page-not-allowed"
+        "pages of {page} may not use this camera: start pistreamer with --allow-origin {page} to let them";
+    PageWithoutAddress "page-without-address"
+        "a page that was opened from a file, or in a sandboxed frame without allow-same-origin, may not use this camera: serve it \
+        from an address that --allow-origin can name";
+    HostUnknown { name: String } "host-unknown"
+        "this server does not go by the name \"{name}\": start pistreamer with --host {name} if it should";
     CameraNotForYou { camera: String } "camera-not-for-you" "this key or ticket is not for the camera \"{camera}\"";
     NoCameraForYou "no-camera-for-you" "this server has none of the cameras that you may see";
-    NoSuchCamera { camera: String, cameras: String } "no-such-camera" "there is no camera \"{camera}\" on this server; its cameras: {cameras}";
-    AllConnections { most: u64, address: u64 } "all-connections" "all {most} connections that this server takes are in use, {address} of them from your address: close some, or start it with more --max-connections";
-    AllConnectionsOfKey { most: u64, credential: u64, address: u64 } "all-connections-of-key" "all {most} connections that this server takes are in use, {credential} of them with the same key or ticket as you, and {address} of those from your address: close some, or start it with more --max-connections";
-    AllViewers { most: u64, address: u64 } "all-viewers" "all {most} viewers that this server takes are looking, {address} of them from your address: close one, or start it with more --max-viewers";
-    AllViewersOfKey { most: u64, credential: u64, address: u64 } "all-viewers-of-key" "all {most} viewers that this server takes are looking, {credential} of them with the same key or ticket as you, and {address} of those from your address: close one, or start it with more --max-viewers";
-    AllOfAddress { most: u64 } "all-of-address" "all {most} connections that one address may have are in use: close some, or start it with more --max-per-address";
+    NoSuchCamera { camera: String, cameras: String } "no-such-camera"
+        "there is no camera \"{camera}\" on this server; its cameras: {cameras}";
+    AllConnections { most: u64, address: u64 } "all-connections"
+        "all {most} connections that this server takes are in use, {address} of them from your address: close some, or start it \
+        with more --max-connections";
+    AllConnectionsOfKey { most: u64, credential: u64, address: u64 } "all-connections-of-key"
+        "all {most} connections that this server takes are in use, {credential} of them with the same key or ticket as you, and \
+        {address} of those from your address: close some, or start it with more --max-connections";
+    AllViewers { most: u64, address: u64 } "all-viewers"
+        "all {most} viewers that this server takes are looking, {address} of them from your address: close one, or start it with \
+        more --max-viewers";
+    AllViewersOfKey { most: u64, credential: u64, address: u64 } "all-viewers-of-key"
+        "all {most} viewers that this server takes are looking, {credential} of them with the same key or ticket as you, and \
+        {address} of those from your address: close one, or start it with more --max-viewers";
+    AllOfAddress { most: u64 } "all-of-address"
+        "all {most} connections that one address may have are in use: close some, or start it with more --max-per-address";
     Evicted "evicted" "this connection's place went to another one";
-    Circle "circle" "a camera would show itself: its source names the server that it belongs to, or one that gets its pictures from there; give it the address of another server";
+    Circle "circle"
+        "a camera would show itself: its source names the server that it belongs to, or one that gets its pictures from there; \
+        give it the address of another server";
     BadMessage { problem: String } "bad-message" "the message is not understood: {problem}";
     CameraRemoved "camera-removed" "the camera was removed";
 }
@@ -300,7 +375,10 @@ mod tests {
             device: "/dev/video0".into(),
             by: "motion (process 7)".into(),
         });
-        let json = r#"{"reason":"/dev/video0 is in use by motion (process 7): end that first","cause":"device-busy","values":{"by":"motion (process 7)","device":"/dev/video0"}}"#;
+        let json = concat!(
+            r#"{"reason":"/dev/video0 is in use by motion (process 7): end that first","#,
+            r#""cause":"device-busy","values":{"by":"motion (process 7)","device":"/dev/video0"}}"#
+        );
         assert_eq!(serde_json::to_string(&busy).unwrap(), json);
         assert_eq!(serde_json::from_str::<Reason>(json).unwrap(), busy);
         let words = Reason::from("unplugged");

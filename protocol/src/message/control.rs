@@ -498,7 +498,10 @@ mod tests {
             owner: "AeEnable".into(),
             ..Control::range("ExposureTime", 13.0..=100_000.0, 9_987.0, 20_000.0)
         };
-        let json = r#"{"name":"ExposureTime","label":"Exposure time","group":"exposure","place":"more","min":13.0,"max":100000.0,"value":9987.0,"default":20000.0,"scale":"log","slows_above":33333.0,"inactive":true,"owner":"AeEnable"}"#;
+        let json = concat!(
+            r#"{"name":"ExposureTime","label":"Exposure time","group":"exposure","place":"more","min":13.0,"max":100000.0,"#,
+            r#""value":9987.0,"default":20000.0,"scale":"log","slows_above":33333.0,"inactive":true,"owner":"AeEnable"}"#
+        );
         assert_eq!(serde_json::to_string(&exposure).unwrap(), json);
         assert_eq!(serde_json::from_str::<Control>(json).unwrap(), exposure);
         let new = r#"{"name":"Tint","group":"mood","place":"attic","scale":"cubic","min":0,"max":8,"value":2,"default":1}"#;

@@ -187,7 +187,8 @@ mod tests {
             .map(|number| format!(r#""n{number}":{number},"#))
             .collect();
         let json = format!(
-            r#"{{"reason":"a","cause":"of-tomorrow","values":{{"list":[1],"a{long}":"\u001b{long}","half":0.5,"none":null,{many}"last":1}}}}"#
+            r#"{{"reason":"a","cause":"of-tomorrow",
+                "values":{{"list":[1],"a{long}":"\u001b{long}","half":0.5,"none":null,{many}"last":1}}}}"#
         );
         let read: Reason = serde_json::from_str(&json).unwrap();
         assert_eq!((&*read.text, &*read.cause), ("a", "of-tomorrow"));

@@ -131,7 +131,11 @@ impl System {
 
     /// A program by the name of Raspberry Pi's.
     fn add_rpicam_vid(&self, script: &str) {
-        let program = self.path("bin/rpicam-vid");
+        self.add_program("rpicam-vid", script);
+    }
+
+    fn add_program(&self, name: &str, script: &str) {
+        let program = self.path("bin").join(name);
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     }
@@ -240,17 +244,27 @@ fn doctor_ends_with_the_whole_report_where_a_driver_hangs_and_leaves_no_process(
 
 #[test]
 fn where_none_fits_rpicam_vid_brings_the_pictures() {
+    brings_the_pictures("rpicam-vid");
+}
+
+#[test]
+fn rpicam_vid_is_found_by_its_old_name() {
+    brings_the_pictures("libcamera-vid");
+}
+
+fn brings_the_pictures(program: &str) {
     let system = System::new(&["0.4"]);
     system.install("0.99");
     let picture =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/pictures/quarters.jpg");
-    system.add_rpicam_vid(&format!(
+    let script = format!(
         "if [ \"$1\" = --list-cameras ]; then\n    \
          echo '0 : imx219 [3280x2464 10-bit RGGB] (/base/imx219@10)'\nelse\n    \
          echo \"$*\" >'{}'\n    while cat '{}'; do sleep 0.05; done\nfi",
         system.path("asked").display(),
         picture.display()
-    ));
+    );
+    system.add_program(program, &script);
     let (right, text) = system.cameras();
     assert!(right && text.contains("0: imx219"), "{text}");
     let (_server, address) =

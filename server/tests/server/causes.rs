@@ -87,7 +87,8 @@ async fn a_relay_and_a_pusher_pass_on_the_causes_of_their_camera_known_or_not() 
         .await
         .unwrap();
     let of_tomorrow = json!({
-        "type": "state", "state": "no-signal", "reason": "the lens cap is on", "cause": "lens-cap", "values": {"camera": "door", "since": 3},
+        "type": "state", "state": "no-signal", "reason": "the lens cap is on",
+        "cause": "lens-cap", "values": {"camera": "door", "since": 3},
     });
     pusher.say_raw(Message::text(of_tomorrow.to_string())).await;
     let reason = told(&mut viewer, "lens-cap").await;
@@ -117,7 +118,7 @@ async fn status_tells_the_cause_beside_the_reason() {
         .camera_is(|camera| camera["cause"] == "nothing-pushed")
         .await;
     let camera = server.camera().await;
-    assert_eq!(camera["reason"], "nobody pushes pictures to /ingest yet");
+    assert_eq!(camera["reason"], "no client pushes pictures to /ingest yet");
     assert_eq!(camera["values"], json!({}));
     server.stop().await;
 }

@@ -54,7 +54,7 @@ async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks(
             .status
             .reason
             .text
-            .contains("nobody pushes")
+            .contains("no client pushes")
     );
     let (stop, push) = pushing(&server);
     let first = viewer.frame().await;

@@ -97,7 +97,7 @@ async fn nobody_has_to_watch_for_a_chain_to_learn_that_the_camera_came_and_how_f
     let last = relaying(&middle);
     last.camera_is(|camera| {
         let reason = camera["reason"].as_str().unwrap();
-        camera["state"] == "no-signal" && reason.contains("nobody pushes pictures")
+        camera["state"] == "no-signal" && reason.contains("no client pushes pictures")
     })
     .await;
     let mut publisher = publisher(&origin).await;

@@ -113,7 +113,7 @@ mod tests {
             explain(&known, Some((0, 10))),
             "libcamera 0.10 is installed; this pistreamer knows 0.4 to 0.7: update it"
         );
-        assert!(explain(&known, version("0.0.3")).contains("needs a newer system"));
+        assert!(explain(&known, version("0.0.3")).contains("sudo apt full-upgrade"));
         assert!(explain(&known, None).contains("install libcamera-ipa"));
         assert!(explain(&known, Some((0, 6))).contains("cannot be used"));
         assert!(explain(&[], None).contains("install it again"));

@@ -1,6 +1,6 @@
 //! The log of a libcamera in this process: a pipe of ours in place of standard error, and its last words.
 //!
-//! What becomes of its lines belongs to [`super::log`].
+//! What happens to its lines belongs to [`super::log`].
 
 use super::log::{LAST, forward};
 use crate::log;

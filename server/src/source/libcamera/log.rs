@@ -1,7 +1,7 @@
 //! libcamera's own log, as lines of ours: written by the log's thread, so that a standard error that takes nothing holds up
 //! no thread of libcamera.
 //!
-//! How lines are written, and what becomes of those that find no room, belongs to [`crate::log`].
+//! How lines are written, and what happens to those that find no room, belongs to [`crate::log`].
 
 use crate::log;
 use std::io::{BufRead, BufReader, Read};

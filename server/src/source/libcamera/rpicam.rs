@@ -24,7 +24,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::timeout;
 
-const PROGRAM: &str = "rpicam-vid";
+/// Its name, and the one that it had in the first images of Raspberry Pi OS Bookworm.
+const PROGRAMS: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
 
 /// It has to send a picture within this, and its first one within twice as long.
 const SILENCE: Duration = WEDGED.saturating_mul(2);
@@ -40,8 +41,19 @@ const ENDS: Duration = Duration::from_millis(200);
 
 /// Whether it is installed.
 pub(super) fn is_there() -> bool {
+    installed().is_some()
+}
+
+/// The name by which it is installed.
+fn installed() -> Option<&'static str> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).any(|folder| folder.join(PROGRAM).is_file())
+    PROGRAMS.into_iter().find(|program| {
+        std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+    })
+}
+
+fn command() -> Command {
+    Command::new(installed().unwrap_or(PROGRAMS[0]))
 }
 
 /// Every camera, in its order, for one that looks for that camera until the demand stops.
@@ -51,7 +63,7 @@ pub(super) fn list(
 ) -> Result<Vec<CameraDescription>, SourceError> {
     process::check(which)?;
     let (mut output, told) = io::pipe().map_err(failed)?;
-    let mut command = Command::new(PROGRAM);
+    let mut command = command();
     command
         .arg("--list-cameras")
         .stdin(Stdio::null())
@@ -192,7 +204,7 @@ struct Running {
 impl Running {
     fn start(config: &Config, (which, number): (Option<&str>, usize)) -> Result<Self, SourceError> {
         process::check(which)?;
-        let mut child = Command::new(PROGRAM)
+        let mut child = command()
             .args(arguments(config, number))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -229,7 +241,7 @@ impl Running {
             })
         })??;
         if let Err(error) = intake.picture(picture) {
-            intake.broken(&format!("{PROGRAM} sent a broken JPEG: {error}"));
+            intake.broken(&format!("rpicam-vid sent a broken JPEG: {error}"));
         }
         Ok(())
     }
@@ -240,7 +252,7 @@ impl Running {
             if let Some(part) = self.pictures.next_part() {
                 match part {
                     Part::Image(jpeg) => return Ok(jpeg),
-                    Part::Broken(why) => tracing::debug!(why, "{PROGRAM} sent a broken JPEG"),
+                    Part::Broken(why) => tracing::debug!(why, "rpicam-vid sent a broken JPEG"),
                 }
                 continue;
             }
