@@ -2,53 +2,41 @@
 //!
 //! What a command means is the camera's business, the same as for one that comes over a WebSocket.
 
-use super::admit::Admitted;
+use super::admit::{Admitted, Named};
 use super::query::Query;
-use super::{State, refusal};
+use super::refusal;
 use crate::camera::{Answer, Camera, Command, CommandError, NotSaved, Refused};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{self, Path};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::{ControlValue, ControlValues};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-type Shared = extract::State<State>;
-
 /// What a handler answers where it can.
 type Answered = Result<Response, Box<Response>>;
 
 /// `GET …/controls`: all of them, with the presets' names.
-pub(super) async fn list(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path(id): Path<String>,
-) -> Response {
-    let list = || {
-        let camera = state.cameras.get(&grant, &id)?;
-        let now = camera.state();
-        let presets: Vec<_> = camera.presets().into_keys().collect();
-        Ok(Json(json!({
-            "camera": **camera.id(),
-            "revision": now.controls_revision,
-            "controls": now.controls,
-            "presets": presets,
-        }))
-        .into_response())
-    };
-    answered(list())
+pub(super) async fn list(Named { camera, .. }: Named) -> Response {
+    let now = camera.state();
+    let presets: Vec<_> = camera.presets().into_keys().collect();
+    Json(json!({
+        "camera": **camera.id(),
+        "revision": now.controls_revision,
+        "controls": now.controls,
+        "presets": presets,
+    }))
+    .into_response()
 }
 
 /// `GET …/controls/NAME`.
 pub(super) async fn one(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { camera, .. }: Named,
+    Path((_, name)): Path<(String, String)>,
 ) -> Response {
     let one = || {
-        let camera = state.cameras.get(&grant, &id)?;
         let controls = camera.state().controls;
         let control = controls.iter().find(|control| control.name == name);
         let control = control.ok_or_else(|| unknown(&camera, &name))?;
@@ -58,15 +46,8 @@ pub(super) async fn one(
 }
 
 /// `PUT …/controls`: sets those that are named.
-pub(super) async fn set(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path(id): Path<String>,
-    query: Query,
-    body: Bytes,
-) -> Response {
+pub(super) async fn set(Named { grant, camera }: Named, query: Query, body: Bytes) -> Response {
     let set = async {
-        let camera = state.cameras.get(&grant, &id)?;
         let command = Command::Set {
             values: read(&body, r#"{"Brightness": 0.2}"#)?,
             confirmed: is_confirmed(&query),
@@ -78,14 +59,12 @@ pub(super) async fn set(
 
 /// `PUT …/controls/NAME`.
 pub(super) async fn set_one(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { grant, camera }: Named,
+    Path((_, name)): Path<(String, String)>,
     query: Query,
     body: Bytes,
 ) -> Response {
     let set = async {
-        let camera = state.cameras.get(&grant, &id)?;
         let value: ControlValue = read(&body, "0.2")?;
         let command = Command::Set {
             values: ControlValues::from([(name, value)]),
@@ -97,39 +76,24 @@ pub(super) async fn set_one(
 }
 
 /// `DELETE …/controls`: resets all of them.
-pub(super) async fn reset(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path(id): Path<String>,
-) -> Response {
-    let reset = async {
-        let camera = state.cameras.get(&grant, &id)?;
-        Ok(commanded(&camera, &grant, &Command::ResetAll).await)
-    };
-    answered(reset.await)
+pub(super) async fn reset(Named { grant, camera }: Named) -> Response {
+    commanded(&camera, &grant, &Command::ResetAll).await
 }
 
 /// `DELETE …/controls/NAME`.
 pub(super) async fn reset_one(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { grant, camera }: Named,
+    Path((_, name)): Path<(String, String)>,
 ) -> Response {
-    let reset = async {
-        let camera = state.cameras.get(&grant, &id)?;
-        Ok(commanded(&camera, &grant, &Command::Reset(vec![name])).await)
-    };
-    answered(reset.await)
+    commanded(&camera, &grant, &Command::Reset(vec![name])).await
 }
 
 /// `GET …/presets/NAME`: its values.
 pub(super) async fn preset(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { camera, .. }: Named,
+    Path((_, name)): Path<(String, String)>,
 ) -> Response {
     let preset = || {
-        let camera = state.cameras.get(&grant, &id)?;
         let values = camera.presets().remove(&name);
         let values = values.ok_or_else(|| no_preset(&camera, &name))?;
         Ok(Json(values).into_response())
@@ -139,14 +103,12 @@ pub(super) async fn preset(
 
 /// `PUT …/presets/NAME`: keeps these values, or, without any, those that the camera has now.
 pub(super) async fn save_preset(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { grant, camera }: Named,
+    Path((_, name)): Path<(String, String)>,
     query: Query,
     body: Bytes,
 ) -> Response {
     let save = async {
-        let camera = state.cameras.get(&grant, &id)?;
         let values: Option<ControlValues> = match body.trim_ascii() {
             [] => None,
             body => Some(read(body, r#"{"Brightness": 0.2}"#)?),
@@ -172,13 +134,11 @@ pub(super) async fn save_preset(
 
 /// `POST …/presets/NAME`: sets its values, as far as the camera has the controls.
 pub(super) async fn apply_preset(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { grant, camera }: Named,
+    Path((_, name)): Path<(String, String)>,
     query: Query,
 ) -> Response {
     let apply = async {
-        let camera = state.cameras.get(&grant, &id)?;
         let values = camera.presets().remove(&name);
         let values = values.ok_or_else(|| no_preset(&camera, &name))?;
         let (sent, left_out) = camera.apply(values, is_confirmed(&query));
@@ -195,20 +155,15 @@ pub(super) async fn apply_preset(
 
 /// `DELETE …/presets/NAME`.
 pub(super) async fn remove_preset(
-    extract::State(state): Shared,
-    grant: Admitted,
-    Path((id, name)): Path<(String, String)>,
+    Named { grant, camera }: Named,
+    Path((_, name)): Path<(String, String)>,
 ) -> Response {
-    let remove = || {
-        let camera = state.cameras.get(&grant, &id)?;
-        if camera.remove_preset(&name) {
-            log(&camera, &grant, "removed a preset", &name);
-            Ok(StatusCode::NO_CONTENT.into_response())
-        } else {
-            Err(no_preset(&camera, &name))
-        }
-    };
-    answered(remove())
+    if camera.remove_preset(&name) {
+        log(&camera, &grant, "removed a preset", &name);
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        *no_preset(&camera, &name)
+    }
 }
 
 /// Carries out a command, and tells what the camera has then.

@@ -3,11 +3,11 @@
 //! Which settings there are, which of them something else fixes, and where they are kept belongs to [`crate::config`], which
 //! answers here as long as it follows its files.
 
-use super::admit::Admitted;
+use super::admit::Named;
 use super::{State, refusal};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -137,23 +137,18 @@ fn not_changed(error: &NotChanged) -> Response {
 }
 
 /// `GET …/settings`.
-pub(super) async fn list(
-    extract::State(state): extract::State<State>,
-    grant: Admitted,
-    Path(id): Path<String>,
-) -> Response {
-    answered(&state, &grant, &id, Map::new()).await
+pub(super) async fn list(extract::State(state): extract::State<State>, named: Named) -> Response {
+    answered(&state, &named, Map::new()).await
 }
 
 /// `PATCH …/settings`: sets those that are named, all or none.
 pub(super) async fn change(
     extract::State(state): extract::State<State>,
-    grant: Admitted,
-    Path(id): Path<String>,
+    named: Named,
     body: Bytes,
 ) -> Response {
     match serde_json::from_slice(&body) {
-        Ok(change) => answered(&state, &grant, &id, change).await,
+        Ok(change) => answered(&state, &named, change).await,
         Err(error) => refusal(
             StatusCode::BAD_REQUEST,
             format!(
@@ -165,14 +160,10 @@ pub(super) async fn change(
 
 async fn answered(
     state: &State,
-    grant: &Admitted,
-    id: &str,
+    Named { grant, camera }: &Named,
     change: Map<String, Value>,
 ) -> Response {
-    let camera = match state.cameras.get(grant, id) {
-        Ok(camera) => camera.id().to_string(),
-        Err(refusal) => return *refusal,
-    };
+    let camera = camera.id().to_string();
     let names: Vec<_> = change.keys().cloned().collect();
     match state.settings.ask(camera.clone(), change).await {
         Ok(settings) => {

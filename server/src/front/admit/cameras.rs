@@ -6,10 +6,10 @@ use crate::camera::{Camera, Registry};
 use crate::front::query::Query;
 use crate::front::{State, refusal, refused};
 use crate::source::push_slot::PushSlot;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::Cause;
 
 /// The server's cameras, as a grant sees them. Clones share them.
@@ -51,7 +51,7 @@ impl Cameras {
         }
     }
 
-    /// Returns true if any camera is such, whichever client asks.
+    /// Returns true if the predicate holds for any camera, whichever client asks.
     pub(in crate::front) fn is_any(&self, such: impl Fn(&Camera) -> bool) -> bool {
         self.0.list().iter().any(such)
     }
@@ -78,6 +78,30 @@ impl Cameras {
 /// The id in a query.
 fn named(query: &Query) -> Option<&str> {
     query.get("camera").filter(|id| !id.is_empty())
+}
+
+/// The camera that a path names, as in `/api/v1/cameras/{id}/…`, of those that what the request shows is for.
+#[derive(Debug)]
+pub(in crate::front) struct Named {
+    pub grant: Admitted,
+    pub camera: Camera,
+}
+
+impl FromRequestParts<State> for Named {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
+        let grant = Admitted::from_request_parts(parts, state).await?;
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        let id = params
+            .iter()
+            .find_map(|(name, id)| (name == "id").then_some(id));
+        let camera = state.cameras.get(&grant, id.unwrap_or_default());
+        let camera = camera.map_err(|refusal| *refusal)?;
+        Ok(Self { grant, camera })
+    }
 }
 
 /// The camera that a request asks for, or the first one, of those that what it shows is for.

@@ -1,5 +1,5 @@
 //! Authorization: a request's credentials are found, judged against what its route needs, and turned into what
-//! handlers take: [`Admitted`], and [`Watched`] or [`Pushed`] where it is about a camera.
+//! handlers take: [`Admitted`], and [`Watched`], [`Pushed`] or [`Named`] where it is about a camera.
 //!
 //! Which route needs what stands in the table of routes, beside this folder. What makes a credential good belongs to [`crate::access`].
 
@@ -11,7 +11,7 @@ mod page;
 mod route;
 
 pub(crate) use cameras::Cameras;
-pub(super) use cameras::{Pushed, Watched};
+pub(super) use cameras::{Named, Pushed, Watched};
 pub(super) use credentials::sessions;
 pub(super) use denied::Denied;
 pub(super) use extract::Admitted;

@@ -35,7 +35,7 @@ pub(in crate::front) enum Method {
 /// What a request must show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::front) enum Needs {
-    /// Nothing. What is answered has nothing of a camera in it.
+    /// Nothing. What is answered shows no camera; `/healthz` tells only whether all of them deliver frames.
     Nothing,
     /// A key with the role `view`, or a ticket.
     Picture,
