@@ -4,60 +4,83 @@ use anyhow::{Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{Locked, Server};
 use pistreamer_e2e::site::Site;
+use std::path::Path;
 
-/// Waits until an element shows pictures of that width under that name.
-async fn wait_shown(page: &Page<'_>, element: &str, width: u32, name: &str) -> Result<()> {
+/// Of `quarters.jpg`.
+const WIDTH_OF_QUARTERS: u32 = 96;
+
+/// Waits until all elements that a selector finds show pictures of that width under that name.
+async fn wait_shown(page: &Page<'_>, elements: &str, width: u32, name: &str) -> Result<()> {
     page.wait_for(&format!(
-        "(() => {{
-            const camera = document.querySelector('{element}');
-            const part = id => camera.shadowRoot.querySelector(id);
-            return camera?.dataset.state === 'live' && part('canvas')?.width === {width}
+        "[...document.querySelectorAll('{elements}')].every(camera => {{
+            const part = id => camera.shadowRoot?.querySelector(id);
+            return camera.dataset.state === 'live' && part('canvas')?.width === {width}
                 && part('#badge').innerText.includes('{name}')
                 && part('canvas').getAttribute('aria-label') === 'The picture of {name}';
-        }})()"
+        }})"
     ))
     .await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_camera_gets_another_name_and_size_in_its_file_and_pages_show_them_without_being_loaded_again()
+async fn a_camera_gets_another_name_size_and_source_in_its_file_and_eight_viewers_stay()
 -> Result<()> {
     let mut site = Site::reserve().await?;
     let (folder, origin) = (tempfile::tempdir()?, site.origin());
     let file = folder.path().join("pistreamer.toml");
     let write = |door: &str| {
         let yard = "[[camera]]\nid = \"yard\"\nname = \"Yard\"\nsource = \"pattern\"\nsize = \"320x240\"\nfps = 10\n";
-        let door = format!("[[camera]]\nid = \"door\"\nsource = \"pattern\"\nfps = 10\n{door}\n");
+        let door = format!("[[camera]]\nid = \"door\"\nfps = 10\n{door}\n");
         std::fs::write(
             &file,
             format!("[access]\nallow_origin = [\"{origin}\"]\n{door}{yard}"),
         )
     };
-    write("name = \"Door\"\nsize = \"320x240\"")?;
+    write("source = \"pattern\"\nname = \"Door\"\nsize = \"320x240\"")?;
     let path = file.display().to_string();
     let server = Server::start(&["--config", &path])?;
     let url = server.url();
+    let elements = |id: &str| {
+        format!("<pi-camera class={id} size=full src='{url}' camera={id}></pi-camera>").repeat(4)
+    };
     let page = site.serve(&format!(
         "<!doctype html><script type=module src='{url}embed.js'></script>
-        <style>pi-camera {{ width: 640px; height: 240px; display: block }}</style>
-        <pi-camera id=door size=full src='{url}' camera=door></pi-camera>
-        <pi-camera id=yard size=full src='{url}' camera=yard></pi-camera>
+        <style>pi-camera {{ width: 240px; height: 180px; display: inline-block }}</style>
+        {}{}
         <script>
             window.seen = [];
-            document.querySelector('#yard').addEventListener('statechange', ({{detail}}) => seen.push(detail.state));
-        </script>"
+            for (const camera of document.querySelectorAll('pi-camera'))
+                camera.addEventListener('statechange', ({{detail}}) => seen.push(`${{camera.className}} ${{detail.state}}`));
+        </script>",
+        elements("door"),
+        elements("yard")
     ));
     let browser = Browser::start().await?;
     let page = browser.open(&page).await?;
-    wait_shown(&page, "#door", 320, "Door").await?;
-    wait_shown(&page, "#yard", 320, "Yard").await?;
+    wait_shown(&page, ".door", 320, "Door").await?;
+    wait_shown(&page, ".yard", 320, "Yard").await?;
     page.eval("window.before = seen.length; 0").await?;
-    write("name = \"Front door\"\nsize = \"640x480\"")?;
-    wait_shown(&page, "#door", 640, "Front door").await?;
-    // The other camera's viewer has noticed nothing, and the page is the same.
+    write("source = \"pattern\"\nname = \"Front door\"\nsize = \"640x480\"")?;
+    wait_shown(&page, ".door", 640, "Front door").await?;
+    let picture =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/pictures/quarters.jpg");
+    let picture = picture.display();
+    write(&format!(
+        "source = \"files:{picture}\"\nname = \"Front door\""
+    ))?;
+    wait_shown(&page, ".door", WIDTH_OF_QUARTERS, "Front door").await?;
+    // The other camera's viewers have noticed nothing, this one's have not lost their server, and the page is the same.
     let seen = page.eval("seen.slice(before).join()").await?;
-    ensure!(seen == "", "the other camera was {seen}");
+    let seen = seen.as_str().unwrap_or_default();
+    ensure!(!seen.contains("yard"), "the other camera's viewers: {seen}");
+    ensure!(seen.contains("door starting"), "{seen}");
+    for lost in ["lost", "connecting", "refused"] {
+        ensure!(!seen.contains(lost), "{seen}");
+    }
+    let total = "fetch(`${document.querySelector('pi-camera').src}api/v1/status`)
+        .then((answer) => answer.json()).then((status) => status.viewers_total)";
+    ensure!(page.eval(total).await? == 8);
     page.expect_no_complaints(&[])
 }
 

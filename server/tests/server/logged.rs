@@ -195,6 +195,23 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_tells_what_it_lost() {
 }
 
 #[test]
+fn a_link_by_a_cameras_place_in_the_order_is_told_with_the_link_that_stays() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let (server, url) = started_with(pistreamer(&SERVE), log.reopen().unwrap().into());
+    let mut server = Running(server);
+    becomes_healthy(host(&url));
+    let answer = ask(
+        host(&url),
+        "GET /api/v1/cameras/0/controls HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    );
+    assert!(answer.contains(" 200 "), "{answer}");
+    assert!(terminate(&mut server.0).success());
+    let text = std::fs::read_to_string(log.path()).unwrap();
+    assert!(text.contains("camera 0 was asked for by its place in the order"));
+    assert!(text.contains("?camera=pattern stays the same"), "{text}");
+}
+
+#[test]
 fn a_flood_of_wrong_keys_from_many_addresses_is_few_lines() {
     let state = tempfile::tempdir().unwrap();
     Store::new(state.path().into()).open().unwrap();

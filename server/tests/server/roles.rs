@@ -5,11 +5,12 @@ use crate::process::pistreamer;
 use crate::support::{PATIENCE, TestServer, TestViewer};
 use pistreamer::access::{Entry, Key, Role, Secret, Store};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 const OLD_KEYS: &str = r#"{"version":1,"id":"old","keys":[
     {"name":"owner","role":"admin","secret":{"key":"aaaaaaaaaaaaaaaaaaaaaaaaaa"}},
@@ -73,20 +74,28 @@ struct Row {
 const TICKET: usize = 4;
 const NOTHING: usize = 5;
 
+/// The rows below this head: the first cell, and which credentials are enough.
+fn table(head: &str) -> Vec<(&'static str, [bool; 6])> {
+    let text = include_str!("../../../docs/security.md");
+    let lines = text.lines().skip_while(|line| !line.starts_with(head));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let first = cells.next().unwrap();
+        (
+            first,
+            std::array::from_fn(|_| cells.next().unwrap() == "yes"),
+        )
+    });
+    cells.collect()
+}
+
 impl Row {
     fn all() -> Vec<Self> {
-        let text = include_str!("../../../docs/security.md");
-        let lines = text
-            .lines()
-            .skip_while(|line| !line.starts_with("| request |"));
-        let mut rows: Vec<_> = lines
-            .skip(2)
-            .take_while(|line| line.starts_with('|'))
-            .map(|line| {
-                let mut cells = line.split('|').map(str::trim).skip(1);
-                let request = cells.next().unwrap().trim_matches('`');
-                let (method, path) = request.split_once(' ').unwrap();
-                let enough = std::array::from_fn(|_| cells.next().unwrap() == "yes");
+        let mut rows: Vec<_> = table("| request |")
+            .into_iter()
+            .map(|(request, enough)| {
+                let (method, path) = request.trim_matches('`').split_once(' ').unwrap();
                 let (method, path) = (
                     method.into(),
                     path.replace("sessions/ID", "sessions/aaaaaaaa"),
@@ -408,6 +417,52 @@ async fn a_command_needs_the_role_for_it() {
         // It looks on.
         let seq = viewer.frame().await.stamp.seq;
         assert!(viewer.frame().await.stamp.seq > seq);
+    }
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_is_taken_from_each_role_and_credential_as_the_table_says() {
+    let locked = Locked::start();
+    let mut ways: Vec<_> = Role::ALL
+        .into_iter()
+        .map(|role| format!("/ws?key={}", locked.add(role.name(), role)))
+        .collect();
+    let last = ways.last().unwrap().replace("/ws", "/api/v1/cameras");
+    locked.until(&last, "", 200).await;
+    let owner = format!("Authorization: Bearer {}\r\n", locked.key());
+    let ticket = locked.post("/api/v1/tickets", &owner, "").await;
+    let ticket: Value = serde_json::from_str(&ticket.body).unwrap();
+    let ticket = ticket["ticket"].as_str().unwrap();
+    ways.push(format!("/ws?ticket={ticket}"));
+    let messages: Vec<_> = table("| message |")
+        .into_iter()
+        .filter_map(|(cell, enough)| Some((cell.strip_suffix(" at `/ws`")?, enough)))
+        .collect();
+    assert!(messages.len() >= 6, "the table is not found");
+    for (column, way) in ways.iter().enumerate() {
+        let viewer = TestViewer::connect_with(&locked.server, way, &[]).await;
+        let mut viewer = viewer.unwrap();
+        viewer.frame().await;
+        for (message, enough) in &messages {
+            let kind = message.trim_matches('`');
+            let said = json!({"type": kind, "seq": 0, "name": "no such", "value": 1.0});
+            viewer.say_raw(Message::text(said.to_string())).await;
+            viewer.say(ViewerMessage::Ping { id: Some(77) }).await;
+            let mut forbidden = false;
+            loop {
+                match viewer.told().await {
+                    ServerMessage::Error { code, .. } => forbidden |= code == "forbidden",
+                    ServerMessage::Pong { id: Some(77), .. } => break,
+                    _ => {}
+                }
+            }
+            assert_eq!(forbidden, !enough[column], "{kind} from {way}");
+        }
+    }
+    for way in ["/ws", "/ws?key=wrong"] {
+        let refused = TestViewer::connect_with(&locked.server, way, &[]).await;
+        assert!(refused.is_err() && messages.iter().all(|(_, enough)| !enough[NOTHING]));
     }
     locked.server.stop().await;
 }

@@ -12,14 +12,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates whose files must not import each other in circles.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 11] = [
     "protocol",
     "native-client",
+    "local-camera",
     "network-camera",
     "pattern",
     "picture",
     "recording",
     "server",
+    "web-client/tighten",
     "bench",
     "e2e",
 ];
@@ -29,14 +31,18 @@ const TOP: [&str; 6] = ["app", "cli", "cmd", "config", "main", "usage"];
 
 /// What a part of the server must never import, besides [`TOP`]. Parts that are not there yet are held to it from their
 /// start.
-const NEVER: [(&str, &[&str]); 11] = [
+const NEVER: [(&str, &[&str]); 12] = [
     (
         "access",
         &[
             "camera", "encode", "form", "front", "hub", "push", "session", "source",
         ],
     ),
-    ("encode", &["front", "push", "session"]),
+    ("camera", &["access", "form", "front", "push", "session"]),
+    (
+        "encode",
+        &["access", "camera", "form", "front", "push", "session"],
+    ),
     (
         "form",
         &["access", "encode", "front", "push", "session", "source"],
