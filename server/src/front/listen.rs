@@ -132,7 +132,7 @@ pub(crate) async fn serve(listener: Listener, state: State) {
                 let (router, state) = (router.clone(), state.clone());
                 let tasks = state.tasks.clone();
                 tasks.spawn(near(connection(stream, peer, place, router, state)));
-                // Of a burst, each connection is looked at before there are so many that one of them has to go.
+                // Of a burst, each connection is checked before their number makes one of them close.
                 yield_now().await;
             }
             // It was gone before it was accepted.
@@ -286,7 +286,7 @@ fn tune(stream: &TcpStream, vanished: Duration) -> io::Result<()> {
     socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)
 }
 
-/// What people can open to see a listener's viewer: this machine, its mDNS name, and each of its LAN addresses.
+/// What people can open to see a listener's viewer: this machine, its mDNS name where it has one, and each of its LAN addresses.
 pub(crate) fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
     let scheme = if encrypted { "https" } else { "http" };
     let url = |host: &str| format!("{scheme}://{host}:{}/", address.port());
@@ -294,7 +294,7 @@ pub(crate) fn urls(address: SocketAddr, encrypted: bool) -> Vec<String> {
         return vec![format!("{scheme}://{address}/")];
     }
     let mut urls = vec![url("localhost")];
-    urls.extend(host::name().map(|name| url(&format!("{name}.local"))));
+    urls.extend(host::local_name().map(|name| url(&name)));
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     urls.extend(
         interfaces

@@ -2,12 +2,19 @@
 
 use ring::digest::{SHA256, digest};
 use std::fs;
+use std::path::Path;
 
 /// Its name without a domain, where it has one of its own.
 pub(crate) fn name() -> Option<String> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim().split('.').next()?.to_owned();
     (!name.is_empty() && name != "localhost").then_some(name)
+}
+
+/// Its name on the local network, where avahi-daemon answers to it: elsewhere nobody can open it.
+pub(crate) fn local_name() -> Option<String> {
+    let name = name().filter(|_| Path::new("/run/avahi-daemon/socket").exists())?;
+    Some(format!("{name}.local"))
 }
 
 /// A number for a server at that port of this machine, the same after each start, from which nothing of the machine follows.
