@@ -6,7 +6,7 @@
 //! second, so that the eye sees whether the motion is smooth; and tells programs the same on a [strip] along its
 //! lower edge, which [`read_back`] reads.
 //!
-//! When a frame is due, and what becomes of it, belongs to the server's `source/pattern`. The modules stand in the order in
+//! When a frame is due, and what happens to it, belongs to the server's `source/pattern`. The modules stand in the order in
 //! which a frame is made.
 
 mod canvas;

@@ -1,6 +1,6 @@
 //! Puts a frame together: scene, sensor noise, writing, strip. Cheap enough to leave the processor to the rest.
 //!
-//! When a frame is due, and what becomes of it, belongs to the server's `source/pattern`.
+//! When a frame is due, and what happens to it, belongs to the server's `source/pattern`.
 
 use super::canvas::byte;
 use super::enlarge::enlarge;

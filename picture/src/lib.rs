@@ -2,7 +2,7 @@
 //! rescaled.
 //!
 //! Everything here takes bytes that cannot be trusted. No camera, no clock and no logging: where pictures come from and what
-//! becomes of them belongs to the caller, walking and mending JPEGs to [`pistreamer_protocol::jpeg`].
+//! happens to them belongs to the caller, walking and mending JPEGs to [`pistreamer_protocol::jpeg`].
 
 pub mod reel;
 mod whole;

@@ -31,7 +31,11 @@ pub enum MarkerError {
     #[error("another pistreamer records to {}: give this one another directory", .0.display())]
     Taken(PathBuf),
     /// Not a marker.
-    #[error("{} is not what pistreamer wrote: move it away, then run `pistreamer recordings init {}`", .0.join(MARKER).display(), .0.display())]
+    #[error(
+        "{} is not what pistreamer wrote: move it away, then run `pistreamer recordings init {}`",
+        .0.join(MARKER).display(),
+        .0.display()
+    )]
     Unreadable(PathBuf),
     /// The disk.
     #[error("{}: {}", .0.display(), .1)]

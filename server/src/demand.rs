@@ -1,4 +1,4 @@
-//! Demand: how many consumers a camera has. The only thing that flows upstream, from `hub` to `encode` and `source`.
+//! Demand: how many consumers a camera has. It flows upstream, as commands do: from `hub` to `encode` and `source`.
 //!
 //! What a stage does without demand is the stage's own business.
 
@@ -97,7 +97,7 @@ impl Demand {
         self.stopping()
     }
 
-    /// Waits, in a task, until the demand is such. Cancel-safe.
+    /// Waits, in a task, until the predicate holds for the demand. Cancel-safe.
     pub async fn until(&self, such: impl Fn(&Self) -> bool) {
         loop {
             let mut told = std::pin::pin!(self.shared.told.notified());

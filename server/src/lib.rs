@@ -1,7 +1,7 @@
 //! The pistreamer server: camera → JPEG → newest frame → viewers.
 //!
-//! A map, not a place for code. The modules stand in the order in which a frame passes through them; only [`demand`]
-//! flows the other way. A stage never imports `cli`, `config`, `app` or `cmd`; a source never imports `hub`; `hub` imports
+//! A map, not a place for code. Of the second group, from [`source`] to `front`, the modules stand in the order in which a frame
+//! passes through them; [`demand`] and commands flow the other way. A stage never imports `cli`, `config`, `app` or `cmd`; a source never imports `hub`; `hub` imports
 //! none of its consumers. `app` alone puts the stages together.
 
 pub mod access;
@@ -15,14 +15,22 @@ pub mod util;
 pub(crate) mod via;
 mod walls;
 
-pub(crate) mod camera;
-pub(crate) mod encode;
-pub(crate) mod form;
-pub(crate) mod front;
-pub(crate) mod hub;
-pub(crate) mod push;
-pub(crate) mod session;
 pub mod source;
+
+pub(crate) mod camera;
+
+pub(crate) mod encode;
+
+pub(crate) mod hub;
+
+pub(crate) mod form;
+
+pub(crate) mod session;
+
+pub(crate) mod push;
+
+pub(crate) mod front;
+
 pub mod stages;
 
 pub mod app;

@@ -240,7 +240,7 @@ impl Desk {
             })
     }
 
-    /// The address with fewest wrong ones first, so that a flood of guesses stands behind whoever comes new. Of equal
+    /// The address with fewest wrong ones first, so that a flood of guesses waits behind addresses that have made none. Of equal
     /// ones the newest, who still waits.
     fn take_next(&mut self) -> Option<Job> {
         let all = self.waiting.iter().enumerate();

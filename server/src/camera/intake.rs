@@ -68,7 +68,7 @@ impl Intake {
     }
 }
 
-/// What becomes of a camera whose pictures cannot be encoded.
+/// What happens to a camera whose pictures cannot be encoded.
 pub(super) struct Encoding {
     pub feed: Arc<Feed>,
     pub state: Arc<StateCell>,

@@ -1,6 +1,6 @@
 //! Starts, restarts and ends a camera's source, on a thread that lives as long as the camera.
 //!
-//! Consumers, the newest frames, seqs and the encoder outlive a restart. What a source does while it runs belongs to
+//! Consumers, seqs and the encoder outlive a restart; the newest frames do not. What a source does while it runs belongs to
 //! [`crate::source`].
 
 use super::control::{Accepted, Command, Refused, Sent, all_initial, initial};

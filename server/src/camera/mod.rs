@@ -322,7 +322,7 @@ impl Camera {
         self.0.commanded.again()
     }
 
-    /// Takes other settings. Where they concern the source, it is made anew: viewers stay, see that the camera is starting,
+    /// Takes other settings. Where they concern the source, it is recreated: viewers stay, see that the camera is starting,
     /// and the seqs of its frames go on.
     pub fn reconfigure(&self, settings: Settings) {
         self.0.feed.configure(settings.renditions());

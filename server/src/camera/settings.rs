@@ -80,7 +80,7 @@ impl Settings {
         changed.map(|(name, _)| name).collect()
     }
 
-    /// Returns true if the source must be made anew after a change from `before`.
+    /// Returns true if the source must be recreated after a change from `before`.
     pub(super) fn needs_restart(&self, before: &Self) -> bool {
         self.source != before.source || self.capture != before.capture
     }

@@ -1,4 +1,5 @@
-//! Turns one frame into its renditions: mirrors and rotates where the source has not, scales, encodes and stamps each one, and publishes it as soon as it is ready.
+//! Turns one frame into its renditions: mirrors and rotates where the source has not, scales,
+//! encodes and stamps each one, and publishes it as soon as it is ready.
 //!
 //! Scheduling this on threads belongs to [`super::pool`].
 

@@ -9,7 +9,7 @@ use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_wid
 /// The size where none is known yet.
 const USUAL: (u32, u32) = (640, 480);
 
-/// The smallest and the largest side: what can be read, and what is no bother to encode.
+/// The smallest and the largest side: what can be read, and what is cheap to encode.
 const SIDES: std::ops::RangeInclusive<u32> = 160..=1920;
 
 const GROUND: u8 = 24;

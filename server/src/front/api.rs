@@ -161,7 +161,7 @@ pub(super) async fn health(
         _ => Vec::new(),
     };
     let why = if why.is_empty() {
-        "a camera ails".into()
+        "a camera delivers no frames".into()
     } else {
         why.join("\n")
     };

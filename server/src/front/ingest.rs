@@ -142,7 +142,7 @@ enum End {
     Restarts,
 }
 
-/// After a message that holds no picture, a pusher rests for so many times as long as it took to find that out: a few
+/// After a message that holds no picture, a pusher waits this many times as long as it took to find that out: a few
 /// kilobytes can take milliseconds to unpack, which a flood of them would take from everybody.
 const AFTER_GARBAGE: u32 = 3;
 

@@ -86,7 +86,8 @@ pub(super) async fn add(
             return refusal(
                 StatusCode::BAD_REQUEST,
                 format!(
-                    r#"send {{"name": "door", "role": "view", "cameras": ["front"], "seconds": 604800}}, all optional but the name: {error}"#
+                    "send {{\"name\": \"door\", \"role\": \"view\", \"cameras\": [\"front\"], \"seconds\": 604800}}, \
+                     all optional but the name: {error}"
                 ),
             );
         }

@@ -81,7 +81,7 @@ pub(super) async fn snapshot(
         Err(refusal) => return *refusal,
     };
     if method == Method::HEAD {
-        // Somebody who only asks what there is must not set a camera to work, nor wait for it.
+        // A client that only asks what there is must not start a camera, nor wait for it.
         let body = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
         return ([(header::CONTENT_TYPE, "image/jpeg")], body).into_response();
     }
@@ -135,7 +135,7 @@ pub(super) async fn stream(
         Err(refusal) => return *refusal,
     };
     if method == Method::HEAD {
-        // Somebody who only asks what there is must not set a camera to work.
+        // A client that only asks what there is must not start a camera.
         return multipart(stream::pending());
     }
     let viewer = match seat(&state, &place, &grant, address, &camera, "mjpeg") {
@@ -211,7 +211,7 @@ impl Drop for Told {
     }
 }
 
-/// After so many frames that were there at once, it is seen whether the client has to go.
+/// After this many frames that were there at once, the stop signal is polled.
 const IN_A_ROW: u32 = 16;
 
 /// One client's parts. Polled by the connection only when the client has taken nearly all of the part before, so that the
@@ -247,7 +247,7 @@ impl Parts {
                 _ = &mut self.stop => return None,
             }
         }
-        // So long a stream may stand still while its camera is opened, and so often it is shown that there is no signal
+        // How long a stream may stand still while its camera is opened, and the interval of pictures that say there is no signal
         // then: often enough for readers that give up on a silent stream.
         let mut still_until = now + NO_SIGNAL_INTERVAL;
         self.in_a_row += 1;

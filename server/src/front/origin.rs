@@ -21,7 +21,8 @@ pub struct AllowedOrigins(Arc<[String]>);
 /// What the server's own pages may do: run their own scripts and WebAssembly, in workers too, and connect to cameras,
 /// also those of other servers, whose plain streams are images. Older Safari does not count `ws:` as `'self'`.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; \
-    style-src 'self'; img-src 'self' blob: data: http: https:; media-src 'self' blob:; manifest-src 'self'; connect-src 'self' ws: wss: http: https:; \
+    style-src 'self'; img-src 'self' blob: data: http: https:; media-src 'self' blob:; manifest-src 'self'; \
+    connect-src 'self' ws: wss: http: https:; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// Why a text is not an origin.

@@ -89,7 +89,7 @@ impl Claim {
     }
 }
 
-/// So long one may stay without having been let in: to sign in, and to load the page for it.
+/// How long a connection may stay without a credential: to sign in, and to load the page for it.
 const STAY: Duration = Duration::from_secs(60);
 
 /// Why a connection has to end.

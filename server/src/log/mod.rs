@@ -1,4 +1,4 @@
-//! The log: best effort. It blocks nothing that serves, whatever becomes of standard error, and what others sent is escaped
+//! The log: best effort. It blocks nothing that serves, whatever happens to standard error, and what others sent is escaped
 //! in it.
 //!
 //! How lines wait for the thread that writes them belongs to [`outbox`]; which lines are worth writing, to

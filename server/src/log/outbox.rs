@@ -38,7 +38,7 @@ struct State {
 #[derive(Debug)]
 enum Entry {
     Text(Vec<u8>),
-    /// So many lines are missing here.
+    /// How many lines are missing here.
     Lost(u64),
 }
 
@@ -101,7 +101,7 @@ impl Outbox {
         }
     }
 
-    /// Writes whatever is handed over, for ever. `note` says that so many lines were lost.
+    /// Writes whatever is handed over, for ever. `note` says how many lines were lost.
     pub(super) fn write_to(&self, mut output: impl Write, note: impl Fn(u64) -> String) -> ! {
         let mut is_torn = false;
         loop {

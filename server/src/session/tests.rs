@@ -108,7 +108,7 @@ impl Stage {
         self.viewer.write_all(&said(text)).await.unwrap();
     }
 
-    /// Waits until it is such, which is at once.
+    /// Waits until the predicate holds, which is at once.
     async fn promptly(&self, such: impl Fn(&Self) -> bool) {
         while !such(self) {
             assert!(self.began.elapsed() < PROMPT, "it was not heard");

@@ -1,6 +1,6 @@
 //! A running source's ends: frames and state out, demand and commands in.
 //!
-//! What becomes of them is up to the [`Sink`]; the seqs of frames belong to [`super::numbering`].
+//! What happens to them is up to the [`Sink`]; the seqs of frames belong to [`super::numbering`].
 
 use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
@@ -35,7 +35,7 @@ pub enum Report<'a> {
     Open(&'a Mode),
     /// The device has stopped delivering, with the reason.
     Lost(&'a Reason),
-    /// The device is being opened or made anew, as another server tells it.
+    /// The device is being opened or recreated, as another server tells it.
     Starting(&'a Reason),
     /// A broken picture was dropped, with the reason.
     Broken(&'a str),

@@ -29,7 +29,7 @@ const MOST: usize = 2;
 /// CPU time that the tasks may take of the publishing thread: little of the 8 ms between two frames at 120 fps.
 const LONGEST: Duration = Duration::from_millis(2);
 
-/// For so many frames a task that took longer is left to the runtime before it is tried here again.
+/// How many frames a task that took longer is left to the runtime for, before it is tried here again.
 const LEFT_ALONE: u8 = 64;
 
 thread_local! {
