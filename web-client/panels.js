@@ -20,6 +20,7 @@ ${button("mirror", "mirror", "M", words("Mirror"), '<path d="M12 3v18" stroke-da
 ${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
 ${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
 ${button("adjust", "adjust", "A", words("Adjust the camera"), '<path d="M4 7h9M19 7h1M4 17h1M11 17h9"/><circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>', "hidden")}
+<button id="b-still" part="button still" aria-keyshortcuts="I" hidden>${icon('<path d="M4 9V5.500A1.500 1.500 0 0 1 5.500 4H9M15 4h3.500A1.500 1.500 0 0 1 20 5.500V9M20 15v3.500a1.500 1.500 0 0 1-1.500 1.500H15M9 20H5.500A1.500 1.500 0 0 1 4 18.500V15"/><circle cx="12" cy="12" r="3.6"/>')}<span>${words("Photo in full resolution")}</span><kbd aria-hidden="true">I</kbd></button>
 <button id="b-settings" part="button settings" hidden>${icon('<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.600l2.1 2.100M16.300 16.300l2.1 2.100M18.400 5.600l-2.1 2.100M7.700 16.300l-2.1 2.100"/>')}<span>${words("Settings")}</span></button>
 ${button("pip", "picture-in-picture", "P", words("Picture in picture"), '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
 ${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
@@ -36,12 +37,12 @@ const FIGURES = [
 const OVERLAY = `<dl id="overlay" part="overlay" hidden>${FIGURES.map(([id, text]) => `<div><dt>${text}</dt><dd id="o-${id}"></dd></div>`).join("")}</dl>`;
 
 const KEYS = [
-  [words("Pause or play"), words("Space")], [words("Save a snapshot"), "S"], [words("Record a clip"), "R"], [words("Rotate, mirror, fill"), "T", "M", "C"],
+  [words("Pause or play"), words("Space")], [words("Save a snapshot"), "S"], [words("Photo in full resolution"), "I"], [words("Record a clip"), "R"], [words("Rotate, mirror, fill"), "T", "M", "C"],
   [words("Zoom in, out, reset"), "+", "−", "0"], [words("Statistics"), "O"], [words("Picture size"), "Q"], [words("Full screen"), "F"],
   [words("Picture in picture"), "P"], [words("Adjust the camera"), "A"], [words("This list"), "?"],
 ];
 // What these do, which not every browser can.
-const ABLE = { R: ' data-do="record"', P: ' data-do="pip"', A: ' data-do="adjust" hidden' };
+const ABLE = { R: ' data-do="record"', P: ' data-do="pip"', A: ' data-do="adjust" hidden', I: ' id="k-still" hidden' };
 const HELP = `<dialog id="help" part="help" aria-labelledby="help-title">
 <h2 id="help-title">Keyboard shortcuts</h2>
 <dl>${KEYS.map(([text, ...keys]) => `<div${ABLE[keys[0]] ?? ""}><dt>${text}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`).join("")}</dl>
@@ -244,6 +245,11 @@ export default class Panels {
   #api = null;
   #camera = "";
   #settings = null;
+  /** Where a photo in full resolution is had, null on pages of other origins; whether this user may; whether one is being taken. */
+  #still = null;
+  #operates = false;
+  #taking = false;
+  #toasting = 0;
 
   constructor(shadow, put, speak) {
     this.#shadow = shadow;
@@ -261,6 +267,10 @@ export default class Panels {
       for (const same of shadow.querySelectorAll(`:is(#menu, #help) [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
     for (const box of shadow.querySelectorAll('#toolbar, [role="radiogroup"]')) rove(box, shadow.activeElement);
     this.#part("b-settings").addEventListener("click", () => this.#openSettings());
+    this.#part("b-still").addEventListener("click", () => {
+      this.#part("b-more").click();
+      this.#takeStill();
+    });
   }
 
   /** Shows or hides the menu; with the keyboard, the focus goes there and back. */
@@ -269,6 +279,7 @@ export default class Panels {
     if (menu.hidden !== shown) return;
     const focused = menu.contains(this.#shadow.activeElement);
     menu.hidden = !shown;
+    if (shown) this.#offerStill();
     more.setAttribute("aria-expanded", shown);
     if (shown && more.matches(":focus-visible")) menu.querySelector("button:not([hidden])").focus();
     if (focused) more.focus();
@@ -281,6 +292,7 @@ export default class Panels {
   show_help() {
     const help = this.#part("help");
     if (!help.open) help.showModal();
+    this.#offerStill();
   }
 
   close_help() {
@@ -306,6 +318,10 @@ export default class Panels {
     this.#administer(api.origin === origin ? api.href : null, camera);
     api.pathname += `cameras/${camera}`;
     this.#controls = [told, api.origin === origin && camera ? api.href : null];
+    const still = new URL(socket.replace(/^ws/, "http"));
+    still.pathname = still.pathname.replace(/(api\/v1\/)?ws$/, "still.jpg");
+    still.searchParams.set("camera", camera);
+    this.#still = this.#controls[1] && still.href;
     for (const part of this.#shadow.querySelectorAll(':is(#menu, #help) [data-do="adjust"]')) part.hidden = !told.length;
     this.#adjust?.controls(...this.#controls);
   }
@@ -321,8 +337,62 @@ export default class Panels {
     const url = new URL(api);
     url.pathname += "session";
     const told = await fetch(url, { cache: "no-store" }).then((answer) => answer.json(), () => null).catch(() => null);
-    if (told && this.#api === api) settings.hidden = told.role !== "admin";
-    else if (this.#api === api) this.#api = null;
+    if (told && this.#api === api) {
+      settings.hidden = told.role !== "admin";
+      this.#operates = ["operate", "admin"].includes(told.role);
+    } else if (this.#api === api) this.#api = null;
+  }
+
+  /** Offers a photo in full resolution where the camera takes larger ones than it streams, and this user may have it do so. */
+  async #offerStill() {
+    const url = this.#still;
+    const offers = ({ ok, headers }) => ok && headers.get("pistreamer-still") === "full";
+    const able = url && this.#operates && (await fetch(url, { method: "HEAD", cache: "no-store" }).then(offers, () => false));
+    if (url !== this.#still) return;
+    for (const id of ["b-still", "k-still"]) this.#part(id).hidden = !able;
+    if (able) document.addEventListener("keydown", this.#keyed);
+  }
+
+  #keyed = (event) => {
+    const { key, ctrlKey, metaKey, altKey, repeat, defaultPrevented } = event;
+    if (key.toLowerCase() !== "i" || ctrlKey || metaKey || altKey || repeat || defaultPrevented) return;
+    const [path, { host }] = [event.composedPath(), this.#shadow];
+    const fills = host.clientWidth >= innerWidth && host.clientHeight >= innerHeight;
+    const meant = path.includes(host) || (document.activeElement === document.body && fills);
+    if (meant && !this.#part("b-still").hidden && !this.help_shown() && !path[0].matches("input, select, textarea")) this.#takeStill();
+  };
+
+  async #takeStill() {
+    if (this.#taking) return;
+    this.#taking = true;
+    this.#toast(words("Taking the photo…"));
+    try {
+      const answer = await fetch(this.#still, { cache: "no-store" });
+      if (!answer.ok) throw new Error((await answer.text()).trim());
+      const at = new Date((answer.headers.get("x-timestamp") ?? Date.now() / 1000) * 1000);
+      const name = `${this.#camera}-${at.toISOString().slice(0, 19).replace(/:/g, "")}Z.jpg`;
+      const file = await answer.blob();
+      if (navigator.standalone === true && !(await handOver(this.#shadow, file, name, this.#speak))) return this.#toast("");
+      if (navigator.standalone !== true) {
+        const href = URL.createObjectURL(file);
+        Object.assign(document.createElement("a"), { href, download: name }).click();
+        setTimeout(() => URL.revokeObjectURL(href), 60_000);
+      }
+      this.#toast(words("Saved {file}", name));
+    } catch (error) {
+      this.#toast(words("No photo: {text}", error.message));
+    } finally {
+      this.#taking = false;
+    }
+  }
+
+  /** Says something for a while; nothing takes it away. */
+  #toast(text) {
+    const toast = this.#part("toast");
+    clearTimeout(this.#toasting);
+    this.#put(toast, "", text);
+    toast.hidden = !text;
+    this.#toasting = setTimeout(() => (toast.hidden = true), 5000);
   }
 
   async #openSettings() {
@@ -335,10 +405,7 @@ export default class Panels {
       }
       this.#settings.open(this.#api, this.#camera);
     } catch {
-      const toast = this.#part("toast");
-      this.#put(toast, "", words("This cannot be loaded: the server does not answer. Try again"));
-      toast.hidden = false;
-      setTimeout(() => (toast.hidden = true), 5000);
+      this.#toast(words("This cannot be loaded: the server does not answer. Try again"));
     }
   }
 
@@ -492,6 +559,7 @@ export default class Panels {
   close() {
     if (this.#recording?.recorder.state === "recording") this.#recording.recorder.stop();
     this.#recording = null;
+    document.removeEventListener("keydown", this.#keyed);
     this.unfloat();
     this.close_stage();
     this.keep_awake(false);

@@ -148,6 +148,19 @@ pub struct Place {
     pub len: usize,
 }
 
+/// A picture of a camera in its full size, beside its stream. Its memory stays as it is.
+#[derive(Debug)]
+pub struct Still {
+    /// How it lies in memory.
+    pub picture: Picture,
+    /// How it is still to be turned, where the camera cannot do all of it.
+    pub turn: Orientation,
+    /// Where it is.
+    pub buffer: Buffer,
+    /// Which part of that is filled, and when it was captured. Its number says nothing.
+    pub filled: Filled,
+}
+
 /// A buffer that has a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filled {

@@ -24,7 +24,10 @@ fn it_ends_with_its_server() {
     let version = VERSION.into();
     assert_eq!(hello, News::Hello { version });
     // Out of turn, it is nothing.
-    ours.send(&Order::Home(7));
+    ours.send(&Order::Home {
+        opened: 1,
+        number: 7,
+    });
     drop(ours);
     assert!(child.wait().unwrap().success());
 }

@@ -8,6 +8,7 @@ mod health;
 mod list;
 mod manager;
 mod rate;
+mod request;
 mod setup;
 mod stream;
 
@@ -15,11 +16,11 @@ pub use event::Home;
 pub use list::{available, list};
 pub use manager::Lease;
 
-use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, find};
+use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, Still, find};
 use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::message::{Control, ControlValues};
 use std::time::Duration;
-use stream::{End, Running};
+use stream::{End, Running, Use};
 
 /// Who a running camera works for.
 pub trait Owner {
@@ -59,6 +60,13 @@ pub trait Owner {
 
     /// A picture was dropped, with the reason.
     fn broken(&self, reason: &str);
+
+    /// Whether a still is to be taken: the stream stops for it then, [`Self::still`] follows, and [`Self::open`] once the camera
+    /// streams again. Cheap if none is.
+    fn begins_still(&self) -> bool;
+
+    /// The still that was asked for, or why there is none.
+    fn still(&self, still: Result<Still, SourceError>);
 }
 
 /// What an open camera delivers.
@@ -76,6 +84,8 @@ pub struct Opened {
     pub buffers: Vec<Buffer>,
     /// Where buffers that were kept go back to.
     pub home: Home,
+    /// Width and height of the stills that the camera takes, where they are larger than its pictures.
+    pub still: Option<(u32, u32)>,
 }
 
 /// Runs the camera with that id or index in [`list`], or the first one, until its owner has it stop.
@@ -89,6 +99,8 @@ pub fn capture(
 ) -> Result<(), SourceError> {
     let mut set = ControlValues::new();
     let mut open = None;
+    // What the camera's algorithms have learned goes on while it is opened anew.
+    let _lease = Lease::new()?;
     loop {
         let starting = owner.calls_driver();
         let lease = Lease::new()?;
@@ -98,22 +110,50 @@ pub fn capture(
             .collect();
         let which = open.as_deref().or(which);
         let id = ids.swap_remove(find(&ids, which)?);
-        let (mut running, opened) = Running::start(lease, &id, config)?;
+        let (mut running, opened) = Running::start(lease, &id, config, Use::Stream)?;
         running.set(&set);
         drop(starting);
         let result = owner.open(opened).and_then(|()| {
             owner.controls(&running.controls());
             running.run(owner)
         });
-        let _stopping = owner.calls_driver();
+        let stopping = owner.calls_driver();
         set = running.were_set();
         running.stop();
+        drop(stopping);
         match result? {
             End::Stopped => return Ok(()),
             End::Behind => tracing::info!(
                 "the camera is opened anew, because it would finish its long exposures first"
             ),
+            End::ForStill => owner.still(take_still(&id, config, &set, owner)),
         }
         open = Some(id);
     }
+}
+
+/// Takes one picture in the camera's full size, with what was set.
+fn take_still(
+    id: &str,
+    config: &Config,
+    set: &ControlValues,
+    owner: &impl Owner,
+) -> Result<Still, SourceError> {
+    let starting = owner.calls_driver();
+    let (mut running, mut opened) = Running::start(Lease::new()?, id, config, Use::Still)?;
+    running.set(set);
+    drop(starting);
+    let taken = running.still(owner);
+    let _stopping = owner.calls_driver();
+    running.stop();
+    let filled = taken?;
+    Ok(Still {
+        picture: opened.picture,
+        turn: opened.turn,
+        buffer: opened.buffers.swap_remove(filled.number),
+        filled: Filled {
+            number: 0,
+            ..filled
+        },
+    })
 }

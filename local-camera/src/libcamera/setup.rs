@@ -3,30 +3,38 @@
 //! Opening the camera with it belongs to [`super::stream`].
 
 use super::format::{named, pixel_format};
+use super::stream::Use;
 use crate::{Config, Format, Picture, SourceError, Transform};
-use libcamera::camera::{Camera, CameraConfiguration, Orientation};
+use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{ColorSpace, Range};
+use libcamera::control::ControlEntry;
+use libcamera::controls::FrameDurationLimits;
 use libcamera::geometry::Size;
 use libcamera::stream::StreamRole;
 use pistreamer_protocol::jpeg::Orientation as Turn;
 use pistreamer_protocol::message::Cause;
+use std::cmp::Reverse;
 
 /// Buffers to ask for: two that the camera fills, and one each for a picture that waits and three that are being encoded.
 /// Cameras give what they can, libcamera's virtual ones four.
 const BUFFERS: u32 = 6;
+
+/// For a still: of 12 million pixels each is 18 MB.
+const BUFFERS_OF_STILL: u32 = 2;
 
 /// Finds the configuration nearest to what is wanted.
 pub(super) fn choose(
     camera: &Camera<'_>,
     wanted: &Config,
 ) -> Result<(CameraConfiguration, Picture), SourceError> {
-    let format = choose_format(camera)?;
+    let format = choose_format(camera, Use::Stream)?;
     let wanted_size = (wanted.width, wanted.height);
     let mut best: Option<(CameraConfiguration, Picture)> = None;
     // Some pipelines answer a size that they don't have with their largest one, and list sizes that they don't have. So
     // what counts is what comes back.
-    for size in candidates(camera, format, wanted_size)? {
-        let Some((configuration, picture)) = attempt(camera, format, size, wanted.transform) else {
+    for size in candidates(camera, Use::Stream, format, wanted_size)? {
+        let attempt = attempt(camera, Use::Stream, format, size, wanted.transform);
+        let Some((configuration, picture)) = attempt else {
             continue;
         };
         let distance = |picture: &Picture| distance(size_of(picture), wanted_size);
@@ -50,8 +58,46 @@ pub(super) fn choose(
     Ok((configuration, picture))
 }
 
-fn choose_format(camera: &Camera<'_>) -> Result<Format, SourceError> {
-    let configuration = generate(camera)?;
+/// The configuration with the most pixels, for a still.
+pub(super) fn largest(
+    camera: &Camera<'_>,
+    transform: Transform,
+) -> Result<(CameraConfiguration, Picture), SourceError> {
+    let format = choose_format(camera, Use::Still)?;
+    let of_most = |(width, height): &Extent| Reverse(u64::from(*width) * u64::from(*height));
+    let mut sizes = candidates(camera, Use::Still, format, (0, 0))?;
+    sizes.retain(|size| *size != (0, 0));
+    sizes.sort_by_key(of_most);
+    /// What the first ones become is what there is.
+    const TRIES: usize = 3;
+    let attempts = sizes
+        .into_iter()
+        .take(TRIES)
+        .filter_map(|size| attempt(camera, Use::Still, format, size, transform));
+    attempts
+        .min_by_key(|(_, picture)| of_most(&size_of(picture)))
+        .ok_or_else(|| {
+            let cause = Cause::NoConfiguration {
+                camera: camera.id().into(),
+                format: pixel_format(format).to_string(),
+            };
+            cause.into()
+        })
+}
+
+/// Width and height of a still, where that has more pixels than such a picture.
+pub(super) fn larger(
+    camera: &Camera<'_>,
+    transform: Transform,
+    picture: &Picture,
+) -> Option<(u32, u32)> {
+    let (_, still) = largest(camera, transform).ok()?;
+    let pixels = |picture: &Picture| u64::from(picture.width) * u64::from(picture.height);
+    (pixels(&still) > pixels(picture)).then(|| size_of(&still))
+}
+
+fn choose_format(camera: &Camera<'_>, purpose: Use) -> Result<Format, SourceError> {
+    let configuration = generate(camera, purpose)?;
     let stream = configuration.get(0).ok_or_else(|| no_stream(camera))?;
     let formats = stream.formats();
     let offered: Vec<_> = formats.pixel_formats().into_iter().collect();
@@ -70,10 +116,11 @@ fn choose_format(camera: &Camera<'_>) -> Result<Format, SourceError> {
 /// Sizes to try: the wanted one, then all that the camera lists, the nearest first.
 fn candidates(
     camera: &Camera<'_>,
+    purpose: Use,
     format: Format,
     wanted: Extent,
 ) -> Result<Vec<Extent>, SourceError> {
-    let configuration = generate(camera)?;
+    let configuration = generate(camera, purpose)?;
     let stream = configuration.get(0).ok_or_else(|| no_stream(camera))?;
     let formats = stream.formats();
     let range = formats.range(pixel_format(format));
@@ -103,16 +150,20 @@ fn size_of(picture: &Picture) -> Extent {
 /// What the camera makes of one proposal, if it is anything that can be used.
 fn attempt(
     camera: &Camera<'_>,
+    purpose: Use,
     format: Format,
     (width, height): Extent,
     transform: Transform,
 ) -> Option<(CameraConfiguration, Picture)> {
-    let mut configuration = generate(camera).ok()?;
+    let mut configuration = generate(camera, purpose).ok()?;
     {
         let mut stream = configuration.get_mut(0)?;
         stream.set_pixel_format(pixel_format(format));
         stream.set_size(Size { width, height });
-        stream.set_buffer_count(BUFFERS);
+        stream.set_buffer_count(match purpose {
+            Use::Stream => BUFFERS,
+            Use::Still => BUFFERS_OF_STILL,
+        });
         // BT.601 in full range: what JFIF expects. A pipeline that proposes no colour space does not deal with them (the
         // virtual one of libcamera 0.4): it would give back what it is asked for, unread.
         if stream.get_color_space().is_some() {
@@ -143,12 +194,14 @@ fn attempt(
     (picture.width % 2 == 0).then_some((configuration, picture))
 }
 
-fn generate(camera: &Camera<'_>) -> Result<CameraConfiguration, SourceError> {
+fn generate(camera: &Camera<'_>, purpose: Use) -> Result<CameraConfiguration, SourceError> {
+    const OF_STREAM: [StreamRole; 2] = [StreamRole::VideoRecording, StreamRole::ViewFinder];
+    let roles: &[StreamRole] = match purpose {
+        Use::Stream => &OF_STREAM,
+        Use::Still => &[StreamRole::StillCapture, OF_STREAM[0], OF_STREAM[1]],
+    };
     camera
-        .generate_first_supported_configuration(&[
-            StreamRole::VideoRecording,
-            StreamRole::ViewFinder,
-        ])
+        .generate_first_supported_configuration(roles)
         .map(|(configuration, _)| configuration)
         .ok_or_else(|| no_stream(camera))
 }
@@ -183,6 +236,43 @@ fn left(wanted: Turn, given: Orientation) -> Turn {
         .filter_map(Turn::new)
         .find(|turn| orientation(*turn) == given);
     given.unwrap_or(Turn::UPRIGHT).inverse().then(wanted)
+}
+
+/// What a camera makes of a rate.
+pub(super) struct Rate {
+    /// The frame duration in µs to ask it for, where it has that control.
+    pub(super) duration: Option<i64>,
+    /// The longest that it has.
+    pub(super) longest: Option<f64>,
+    /// Frames per second that come of it.
+    pub(super) fps: f64,
+}
+
+/// What the camera, configured as it is, makes of that rate.
+pub(super) fn rate(camera: &ActiveCamera<'_>, fps: f64) -> Rate {
+    let limits = camera.controls().find(FrameDurationLimits::ID).ok();
+    let limits = limits.and_then(|info| {
+        let (min, max) = (i64::try_from(info.min()), i64::try_from(info.max()));
+        Some((min.ok()?, max.ok()?)).filter(|(min, max)| 0 < *min && min <= max)
+    });
+    let Some((min, max)) = limits else {
+        return Rate {
+            duration: None,
+            longest: None,
+            fps,
+        };
+    };
+    let duration = (1e6 / fps).round() as i64;
+    let fastest = 1e6 / min as f64;
+    if duration < min {
+        tracing::warn!("the camera gives at most {fastest:.1} frames per second in this mode");
+    }
+    Rate {
+        // A camera that doesn't go so slow is paced.
+        duration: Some(duration.clamp(min, max)),
+        longest: Some(max as f64),
+        fps: if duration < min { fastest } else { fps },
+    }
 }
 
 fn tell_differences(wanted: &Config, configuration: &CameraConfiguration, picture: &Picture) {

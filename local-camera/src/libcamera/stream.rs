@@ -2,25 +2,25 @@
 //!
 //! What is asked of the camera belongs to [`super::setup`], when it gets its requests back to [`super::rate`].
 
-use super::clock::captured_us;
-use super::controls::Controls;
+mod still;
+
+use super::controls::{Controls, Learned};
 use super::event::{Event, Home};
 use super::health::Health;
 use super::manager::Lease;
 use super::rate::Pace;
+use super::request::{hand_on, slot};
+use super::setup::{Rate, rate};
 use super::{Opened, Owner, setup};
-use crate::{Buffer, Config, Filled, Mode, Place, SourceError};
+use crate::{Config, Mode, SourceError};
 use libcamera::camera::ActiveCamera;
-use libcamera::control::{ControlEntry, ControlList};
+use libcamera::control::ControlList;
 use libcamera::controls::FrameDurationLimits;
-use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataStatus};
-use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
+use libcamera::framebuffer_allocator::FrameBufferAllocator;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
 use pistreamer_protocol::message::{Cause, Control, ControlValues};
 use std::collections::VecDeque;
-use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,15 @@ const COUNT: Duration = Duration::from_secs(1);
 /// How long stopping waits for pictures that are still being encoded.
 const LAST_PICTURES: Duration = Duration::from_secs(1);
 
+/// What a camera is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Its stream.
+    Stream,
+    /// One picture in its full size.
+    Still,
+}
+
 /// Why a camera runs no more that has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -44,6 +53,8 @@ pub(super) enum End {
     Stopped,
     /// Long exposures that are no longer wanted keep it busy: it has to be opened anew.
     Behind,
+    /// A still is to be taken, for which it has to be opened anew.
+    ForStill,
 }
 
 /// A running camera.
@@ -80,14 +91,22 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Opens and starts the camera with that id, in the mode nearest to the wanted one.
+    /// Opens and starts the camera with that id, for its stream in the mode nearest to the wanted one.
     pub(super) fn start(
         lease: Lease,
         id: &str,
         wanted: &Config,
+        purpose: Use,
     ) -> Result<(Self, Opened), SourceError> {
         let mut camera = lease.acquire(id)?;
-        let (mut configuration, picture) = setup::choose(&camera, wanted)?;
+        let (mut configuration, picture) = match purpose {
+            Use::Stream => setup::choose(&camera, wanted)?,
+            Use::Still => setup::largest(&camera, wanted.transform)?,
+        };
+        let still = match purpose {
+            Use::Stream => setup::larger(&camera, wanted.transform, &picture),
+            Use::Still => None,
+        };
         let turn = setup::left_to_turn(wanted.transform, &configuration);
         camera
             .configure(&mut configuration)
@@ -180,6 +199,7 @@ impl Running {
             turn,
             buffers,
             home: Home(sender),
+            still,
         };
         Ok((running, opened))
     }
@@ -191,6 +211,9 @@ impl Running {
             self.take_commands(owner);
             if self.is_behind {
                 return Ok(End::Behind);
+            }
+            if owner.begins_still() {
+                return Ok(End::ForStill);
             }
             let queueing = owner.calls_driver();
             self.queue()?;
@@ -315,14 +338,11 @@ impl Running {
     fn done(&mut self, request: Request, owner: &impl Owner) -> Result<(), SourceError> {
         let now = Instant::now();
         let number = request.cookie() as usize;
-        if request.status() != RequestStatus::Complete {
+        let Some(learned) = self.take_back(&request, now)? else {
             self.keep(number, request);
             self.idle.push_back(number);
-            self.controls.cancelled();
-            return self.health.cancelled();
-        }
-        self.health.completed(now);
-        let learned = self.controls.learn(request.metadata(), now);
+            return Ok(());
+        };
         if learned.is_more || learned.is_settled {
             owner.controls(&self.controls.list());
             self.tell_rate(owner);
@@ -332,7 +352,7 @@ impl Running {
         if self.pace.arrived(now) {
             tracing::info!("the camera delivers faster than asked, so its requests are paced");
         }
-        let lent = owner.wanted() && self.hand_on(&request, owner);
+        let lent = owner.wanted() && hand_on(&request, &self.stream, owner);
         self.keep(number, request);
         if lent {
             self.lent += 1;
@@ -340,6 +360,21 @@ impl Running {
             self.idle.push_back(number);
         }
         Ok(())
+    }
+
+    /// What a request that is back has taught; `None` where the camera has not filled its buffer.
+    fn take_back(
+        &mut self,
+        request: &Request,
+        now: Instant,
+    ) -> Result<Option<Learned>, SourceError> {
+        if request.status() != RequestStatus::Complete {
+            self.controls.cancelled();
+            self.health.cancelled()?;
+            return Ok(None);
+        }
+        self.health.completed(now);
+        Ok(Some(self.controls.learn(request.metadata(), now)))
     }
 
     fn keep(&mut self, number: usize, request: Request) {
@@ -352,27 +387,6 @@ impl Running {
             self.lent -= 1;
             self.idle.push_back(number);
         }
-    }
-
-    /// Hands the picture of a completed request on. Returns true if its buffer is lent.
-    fn hand_on(&self, request: &Request, owner: &impl Owner) -> bool {
-        let buffer = request.buffer::<FrameBuffer>(&self.stream);
-        let metadata = buffer.and_then(AsFrameBuffer::metadata);
-        match metadata.as_ref().map(|metadata| metadata.status()) {
-            // The first pictures of some sensors are not for showing.
-            Some(FrameMetadataStatus::Startup) => return false,
-            Some(FrameMetadataStatus::Error | FrameMetadataStatus::Cancelled) => {
-                owner.broken("the camera marked the picture as damaged");
-                return false;
-            }
-            Some(FrameMetadataStatus::Success) | None => {}
-        }
-        let written = metadata.and_then(|metadata| metadata.planes().get(0));
-        owner.filled(Filled {
-            number: request.cookie() as usize,
-            captured_us: captured_us(request),
-            used: written.map(|plane| plane.bytes_used as usize),
-        })
     }
 
     /// Notices a camera that is gone or silent.
@@ -399,88 +413,5 @@ impl Drop for Running {
         let _ = self.camera.stop();
         // Stopping sent back every request that the camera had. They go now, with those in the slots.
         while self.events.try_recv().is_ok() {}
-    }
-}
-
-/// Makes a request with its buffer, and tells where that is.
-fn slot(
-    camera: &mut ActiveCamera<'_>,
-    stream: &Stream,
-    number: usize,
-    buffer: FrameBuffer,
-) -> io::Result<(Option<Request>, Buffer)> {
-    let memory = memory(&buffer)?;
-    let mut request = camera
-        .create_request(Some(number as u64))
-        .ok_or(io::ErrorKind::OutOfMemory)?;
-    request.add_buffer(stream, buffer)?;
-    Ok((Some(request), memory))
-}
-
-/// A buffer's memory, with descriptors of its own.
-fn memory(buffer: &impl AsFrameBuffer) -> io::Result<Buffer> {
-    let (mut numbers, mut regions, mut places) = (Vec::new(), Vec::new(), Vec::new());
-    for plane in &*buffer.planes() {
-        let offset = plane
-            .offset()
-            .ok_or_else(|| io::Error::other("a plane has no offset"))?;
-        let number = plane.fd();
-        // Planes mostly share one dma-buf at different offsets.
-        let region = match numbers.iter().position(|known| *known == number) {
-            Some(region) => region,
-            None => {
-                // SAFETY: the buffer that this number comes from is borrowed by the caller and keeps it open.
-                #[expect(unsafe_code, reason = "the crate hands out bare numbers")]
-                let fd = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
-                numbers.push(number);
-                regions.push(fd);
-                regions.len() - 1
-            }
-        };
-        places.push(Place {
-            region,
-            offset,
-            len: plane.len(),
-        });
-    }
-    Ok(Buffer {
-        regions,
-        planes: places,
-    })
-}
-
-/// What a camera makes of a rate.
-struct Rate {
-    /// The frame duration in µs to ask it for, where it has that control.
-    duration: Option<i64>,
-    /// The longest that it has.
-    longest: Option<f64>,
-    /// Frames per second that come of it.
-    fps: f64,
-}
-
-fn rate(camera: &ActiveCamera<'_>, fps: f64) -> Rate {
-    let limits = camera.controls().find(FrameDurationLimits::ID).ok();
-    let limits = limits.and_then(|info| {
-        let (min, max) = (i64::try_from(info.min()), i64::try_from(info.max()));
-        Some((min.ok()?, max.ok()?)).filter(|(min, max)| 0 < *min && min <= max)
-    });
-    let Some((min, max)) = limits else {
-        return Rate {
-            duration: None,
-            longest: None,
-            fps,
-        };
-    };
-    let duration = (1e6 / fps).round() as i64;
-    let fastest = 1e6 / min as f64;
-    if duration < min {
-        tracing::warn!("the camera gives at most {fastest:.1} frames per second in this mode");
-    }
-    Rate {
-        // A camera that doesn't go so slow is paced.
-        duration: Some(duration.clamp(min, max)),
-        longest: Some(max as f64),
-        fps: if duration < min { fastest } else { fps },
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{News, Order, SIGN, Socket, VERSION};
 use crate::libcamera::{Home, Opened, Owner, capture, list};
-use crate::{Filled, Mode, SourceError};
+use crate::{Filled, Mode, SourceError, Still};
 use pistreamer_protocol::message::{Cause, Control, ControlValues};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::fmt::{self, Write as _};
@@ -82,8 +82,11 @@ struct State {
     /// How many orders to set some came, and how many of these the camera's thread has taken.
     ordered: u64,
     taken: u64,
-    /// `None` until the camera is open.
+    /// `None` until the camera is open; how often it was opened.
     home: Option<Home>,
+    opened: u64,
+    /// Whether one is to be taken.
+    still: bool,
     signed: Option<Instant>,
 }
 
@@ -127,11 +130,14 @@ impl Server {
                 state.values.extend(values);
                 state.ordered += 1;
             }
-            Order::Home(number) => {
-                if let Some(home) = &state.home {
+            Order::Home { opened, number } => {
+                if let Some(home) = &state.home
+                    && opened == state.opened
+                {
                     home.take(number);
                 }
             }
+            Order::Still => state.still = true,
             Order::Stop => state.stopping = true,
             Order::List | Order::Capture { .. } => {}
         }
@@ -186,7 +192,10 @@ impl Owner for Server {
         let failed = |error: io::Error| Cause::BuffersNotHandedOver {
             error: error.to_string(),
         };
-        self.state().home = Some(opened.home);
+        let mut state = self.state();
+        state.home = Some(opened.home);
+        state.opened += 1;
+        drop(state);
         for buffer in opened.buffers {
             self.socket
                 .send_with(&News::Buffer(buffer.planes), &buffer.regions)
@@ -197,6 +206,7 @@ impl Owner for Server {
             mode: opened.mode,
             picture: opened.picture,
             turn: opened.turn,
+            still: opened.still,
         };
         Ok(self.socket.send_with(&open, &[]).map_err(failed)?)
     }
@@ -211,6 +221,40 @@ impl Owner for Server {
 
     fn broken(&self, reason: &str) {
         self.socket.send(&News::Broken(reason.into()));
+    }
+
+    fn begins_still(&self) -> bool {
+        let begins = std::mem::take(&mut self.state().still);
+        if begins {
+            self.socket.send(&News::Stops);
+        }
+        begins
+    }
+
+    fn still(&self, still: Result<Still, SourceError>) {
+        let sent = still.and_then(|still| {
+            let Still {
+                picture,
+                turn,
+                buffer,
+                filled,
+            } = still;
+            let failed = |error: io::Error| Cause::BuffersNotHandedOver {
+                error: error.to_string(),
+            };
+            self.socket
+                .send_with(&News::Buffer(buffer.planes), &buffer.regions)
+                .map_err(failed)?;
+            let still = News::Still {
+                picture,
+                turn,
+                filled,
+            };
+            Ok(self.socket.send_with(&still, &[]).map_err(failed)?)
+        });
+        if let Err(error) = sent {
+            self.socket.send(&News::NoStill(error.0));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Both ends are of one package, and have the same.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
 
 /// How often a process whose camera runs says something, at least.
 pub const SIGN: Duration = Duration::from_secs(1);
@@ -37,8 +37,15 @@ pub enum Order {
     Wanted(bool),
     /// Values for controls.
     Set(ControlValues),
-    /// The buffer with this number is free again.
-    Home(usize),
+    /// A buffer is free again.
+    Home {
+        /// How often the camera was opened when it was filled, to tell it from one of before.
+        opened: u64,
+        /// Its number.
+        number: usize,
+    },
+    /// Take a still.
+    Still,
     /// Stop the camera, and end.
     Stop,
 }
@@ -67,7 +74,22 @@ pub enum News {
         picture: Picture,
         /// How they are still to be turned, where the camera cannot do all of it.
         turn: Orientation,
+        /// Width and height of the stills that it takes, where they are larger than its pictures.
+        still: Option<(u32, u32)>,
     },
+    /// The stream stops for a still. It is followed by that, or by why there is none, and by buffers and [`Self::Open`].
+    Stops,
+    /// The still, in the buffer that was sent last.
+    Still {
+        /// How it lies in the buffer.
+        picture: Picture,
+        /// How it is still to be turned, where the camera cannot do all of it.
+        turn: Orientation,
+        /// When it was captured.
+        filled: Filled,
+    },
+    /// Why there is no still.
+    NoStill(Reason),
     /// The camera delivers in another mode from here on.
     Mode(Mode),
     /// The controls with their values.

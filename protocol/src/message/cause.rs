@@ -83,6 +83,7 @@ causes! {
     // Cameras of this machine.
     Unplugged "unplugged" "the camera was unplugged";
     Silent { seconds: u64 } "silent" "the camera has delivered nothing for {seconds} s";
+    TakingStill "taking-still" "the camera is taking a photo in its full resolution";
     DeviceUnplugged { device: String } "device-unplugged" "{device} was unplugged";
     DeviceNotAllowed { device: String } "device-not-allowed" "this user may not open {device}: add it to the group video";
     DeviceBusy { device: String, by: String } "device-busy" "{device} is in use by {by}: end that first";

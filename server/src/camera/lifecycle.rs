@@ -11,7 +11,7 @@ use crate::kept::{Kept, Memory};
 use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
-use crate::source::{Commands, Pauses, Port, Source, SourceError, Spec, supervise};
+use crate::source::{Commands, Pauses, Port, Source, SourceError, Spec, Stills, supervise};
 use crate::util::exit::Busy;
 use crate::via::Via;
 use std::sync::mpsc::SyncSender;
@@ -53,6 +53,7 @@ struct Shared {
     state: Arc<StateCell>,
     slot: PushSlot,
     commands: Commands,
+    stills: Stills,
     driver: Driver,
     wanted: Mutex<Wanted>,
 }
@@ -88,6 +89,7 @@ impl Lifecycle {
                 state,
                 slot,
                 commands,
+                stills: Stills::default(),
                 driver: Driver::default(),
                 wanted: Mutex::new(wanted),
             }),
@@ -103,6 +105,7 @@ impl Lifecycle {
         let shared = Arc::clone(&self.shared);
         let port = port
             .with_commands(shared.commands.clone())
+            .with_stills(shared.stills.clone())
             .with_driver(shared.driver.clone());
         let name = format!("source-{}", self.settings().id);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
@@ -156,6 +159,11 @@ impl Lifecycle {
     pub(super) fn memory(&self) -> (Memory, String) {
         let commands = &self.shared.commands;
         (commands.memory().clone(), commands.device())
+    }
+
+    /// The way to its source for requests of stills.
+    pub(super) fn stills(&self) -> &Stills {
+        &self.shared.stills
     }
 
     /// As [`Driver::in_call_for`].
@@ -247,6 +255,7 @@ impl Shared {
             run.stop();
         }
         self.feed.forget();
+        self.stills.offer(None);
         self.state.configured(wanted.settings.name.as_deref(), true);
     }
 

@@ -15,6 +15,7 @@ mod pushes;
 mod registry;
 mod settings;
 mod state;
+mod still;
 mod stuck;
 mod subscription;
 mod target;
@@ -28,6 +29,7 @@ pub(crate) use pushes::{Push, PushEntry, PushState};
 pub(crate) use registry::{Change, Registry};
 pub use settings::Settings;
 pub(crate) use state::{CameraState, Phase};
+pub(crate) use still::{NotTaken, Still};
 pub(crate) use stuck::STUCK;
 pub(crate) use subscription::{Event, Subscription};
 pub(crate) use target::{Place, Target};
@@ -52,6 +54,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use still::StillDesk;
 use stuck::Before;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +97,7 @@ struct Inner {
     no_signal: NoSignal,
     before_stuck: Before,
     pushes: Pushes,
+    stills: StillDesk,
     lifecycle: Lifecycle,
     removed: CancellationToken,
     asked_by_order: EventThrottle,
@@ -176,6 +180,7 @@ impl Camera {
             no_signal: NoSignal::default(),
             before_stuck: Before::default(),
             pushes: Pushes::default(),
+            stills: StillDesk::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),
             commanded: ConnectionThrottle::new(),

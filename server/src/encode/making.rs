@@ -197,7 +197,7 @@ fn rescale<'a>(
 }
 
 /// The picture as it is shown.
-fn turned(picture: Whole, turn: Orientation) -> Result<Whole, FrameError> {
+pub(super) fn turned(picture: Whole, turn: Orientation) -> Result<Whole, FrameError> {
     if turn.is_upright() {
         return Ok(picture);
     }

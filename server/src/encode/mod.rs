@@ -8,12 +8,14 @@ mod making;
 mod placard;
 mod pool;
 mod scale;
+mod still;
 mod turn;
 
 pub(crate) use jpeg::EncodeError;
 pub use jpeg::JpegEncoder;
 pub(crate) use placard::{has_letters_for, placard};
 pub use pool::Pool;
+pub(crate) use still::still;
 
 use crate::source::Pauses;
 use pistreamer_picture::TurnError;
@@ -32,7 +34,7 @@ pub struct Config {
 
 /// Why a frame is left out.
 #[derive(Debug, thiserror::Error)]
-enum FrameError {
+pub(crate) enum FrameError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     #[error("the jpeg cannot be used: {0}")]

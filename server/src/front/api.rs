@@ -90,6 +90,7 @@ fn describe(camera: &Camera) -> Value {
         "width": state.mode.width,
         "height": state.mode.height,
         "fps": state.mode.fps,
+        "still": camera.still_size().map(|(width, height)| json!({"width": width, "height": height})),
         "fps_captured": rounded(counters.captured_rate()),
         "fps_encoded": rounded(counters.published_rate()),
         "last_frame_us": counters.published_us.load(Relaxed),

@@ -33,6 +33,7 @@ mod session_cookie;
 mod sessions;
 mod settings;
 mod shares;
+mod still;
 mod tls;
 mod upgrade;
 mod viewers;

@@ -6,7 +6,7 @@ use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
     State, api, assets, controls, ingest, keys, live, login, login_page, metrics, nearby, sessions,
-    settings, upgrade, viewers, wall,
+    settings, still, upgrade, viewers, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -15,7 +15,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 44] = {
+pub(super) static ROUTES: [Route; 45] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -31,6 +31,7 @@ pub(super) static ROUTES: [Route; 44] = {
         route(Get, "/video.mjpg", Picture, Challenge, || get(live::stream)),
         route(Get, "/snapshot.jpg", Picture, Challenge, || get(live::snapshot)),
         route(Get, "/snapshot", Picture, Challenge, || get(live::snapshot)),
+        route(Get, "/still.jpg", OPERATE, Challenge, || get(still::still)),
         route(Get, "/ws", Picture, Words, || get(upgrade::upgrade)),
         // Some proxies keep /ws for WebSockets alone, and a browser doesn't tell why one failed: here a viewer can ask.
         route(Get, "/api/v1/ws", Picture, Words, || get(upgrade::upgrade)),

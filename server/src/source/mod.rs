@@ -22,6 +22,7 @@ pub(crate) mod push_slot;
 pub(crate) mod relay;
 pub(crate) mod remote;
 pub(crate) mod spec;
+mod stills;
 mod supervise;
 pub(crate) mod tcp;
 mod unknown;
@@ -32,6 +33,9 @@ pub(crate) use local::modules;
 pub use pistreamer_local_camera::{Config, Mode, SourceError, Transform, WEDGED};
 pub use port::{Port, Report, Sink};
 pub use spec::{Spec, SpecError};
+#[cfg(test)]
+pub(crate) use stills::Request as StillRequest;
+pub(crate) use stills::{Stills, Taken};
 pub use supervise::Pauses;
 pub(crate) use supervise::supervise;
 

@@ -4,13 +4,14 @@
 
 use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
-use super::{Commands, Image, Mode, RawFrame};
+use super::stills::Request;
+use super::{Commands, Image, Mode, RawFrame, Stills};
 use crate::demand::Demand;
 use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
 use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{JpegError, Orientation};
-use pistreamer_protocol::message::{Control, ControlValues, Reason};
+use pistreamer_protocol::message::{Cause, Control, ControlValues, Reason};
 use pistreamer_protocol::text;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +58,7 @@ pub struct Port {
     demand: Demand,
     numbering: Arc<Mutex<Numbering>>,
     commands: Commands,
+    stills: Stills,
     driver: Driver,
     /// How pictures are to be turned that the source has not turned itself, of one run.
     turn: Arc<Mutex<Orientation>>,
@@ -81,6 +83,7 @@ impl Port {
             demand,
             numbering: Arc::default(),
             commands: Commands::default(),
+            stills: Stills::default(),
             driver: Driver::default(),
             turn: Arc::new(Mutex::new(Orientation::UPRIGHT)),
             gate: Arc::default(),
@@ -90,6 +93,11 @@ impl Port {
     /// The same with these commands.
     pub(crate) fn with_commands(self, commands: Commands) -> Self {
         Self { commands, ..self }
+    }
+
+    /// The same with these requests for stills.
+    pub(crate) fn with_stills(self, stills: Stills) -> Self {
+        Self { stills, ..self }
     }
 
     /// The same, with its calls of the driver noted there.
@@ -299,6 +307,44 @@ impl Port {
             return ControlValues::new();
         }
         self.commands.take()
+    }
+
+    /// Tells the size of the stills that the device takes, before they are turned; `None` where it takes none that are larger
+    /// than its pictures.
+    pub(crate) fn takes_stills(&self, size: Option<(u32, u32)>) {
+        let size = size.map(|size| self.turn().displayed(size));
+        self.pass(|_| self.stills.offer(size));
+    }
+
+    /// Whether [`Self::still`] has a request. Cheap.
+    pub(super) fn has_still(&self) -> bool {
+        self.stills.is_asked()
+    }
+
+    /// Takes the request for a still. Where there is one, viewers are told that the stream stops for it, until [`Self::open`]: the
+    /// source calls that again, and then answers.
+    pub(crate) fn still(&self) -> Option<Request> {
+        if !self.has_still() || self.demand.stopping() {
+            return None;
+        }
+        let request = Request::new(self.stills.take()?);
+        self.starting(Cause::TakingStill);
+        Some(request)
+    }
+
+    /// A picture that is no frame of the stream. Viewers see a gap in `seq`. `turn` is how it is still to be turned.
+    pub(crate) fn beside_stream(
+        &self,
+        captured_us: u64,
+        image: Image,
+        turn: Option<Orientation>,
+    ) -> RawFrame {
+        RawFrame {
+            seq: self.numbering().own(),
+            captured_us,
+            turn: turn.unwrap_or_else(|| self.turn()),
+            image,
+        }
     }
 
     /// Reports that the device is open and delivers in this mode, before its pictures are turned.

@@ -1,7 +1,10 @@
 //! The program beside the server, `pistreamer-camera`, with the real libcamera: it may crash and hang without the server.
 
 use super::support::TestViewer;
-use super::{Running, finish, is_in_the_log_with_its_level, run, started_by, with_virtual_cameras};
+use super::{
+    Running, finish, is_in_the_log_with_its_level, run, started_by, takes_a_photo,
+    with_virtual_cameras,
+};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -72,6 +75,19 @@ fn the_program_beside_the_server_lists_cameras() {
     for part in ["0: Test bars (external)", "1: Test lines (front)", "NV12: "] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
+}
+
+#[test]
+fn the_program_beside_the_server_takes_photos_while_it_streams() {
+    let installed = Installed::new();
+    let (_server, address) = installed.start();
+    run(async {
+        for _ in 0..2 {
+            takes_a_photo(address).await;
+            // The stream rests before it stops again.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    });
 }
 
 #[test]

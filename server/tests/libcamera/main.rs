@@ -12,6 +12,8 @@ mod isolated;
 mod support;
 
 use isolated::{finish, isolated, with_virtual_cameras};
+use pistreamer_protocol::Stamp;
+use pistreamer_protocol::message::{CameraState, ServerMessage};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -58,6 +60,70 @@ fn a_hundred_frames_of_each_size_reach_a_viewer() {
             }
         });
     });
+}
+
+/// Takes a photo while a viewer looks on, who is told why the stream stops, and sees it go on.
+async fn takes_a_photo(address: SocketAddr) {
+    let mut viewer = TestViewer::connect(address).await;
+    let before = viewer.frame().await;
+    let photo = tempfile::NamedTempFile::new().unwrap();
+    let head = tempfile::NamedTempFile::new().unwrap();
+    let url = format!("http://{address}/still.jpg");
+    let (photo_path, head_path) = (photo.path().to_owned(), head.path().to_owned());
+    let taking = tokio::task::spawn_blocking(move || {
+        let mut curl = Command::new("curl");
+        curl.arg("-sS")
+            .arg("-o")
+            .arg(photo_path)
+            .arg("-D")
+            .arg(head_path);
+        curl.arg(url);
+        assert!(finish(curl).0, "no photo");
+    });
+    let mut told = Vec::new();
+    let after = loop {
+        match viewer.heard().await {
+            Ok(ServerMessage::State(status)) => told.push((status.state, status.reason.cause)),
+            Ok(_) => {}
+            Err(frame) if told.len() >= 2 => break frame,
+            Err(_) => {}
+        }
+    };
+    taking.await.unwrap();
+    let starting = (CameraState::Starting, "taking-still".to_owned());
+    assert_eq!(told, [starting, (CameraState::Live, String::new())]);
+    let info = pistreamer_protocol::jpeg::inspect(&after.jpeg).unwrap();
+    assert_eq!((info.width, info.height), (320, 240));
+    let head = std::fs::read_to_string(head.path()).unwrap().to_lowercase();
+    for part in [
+        "pistreamer-still: full\r\n",
+        "pistreamer-still-size: 640x481\r\n",
+        "pistreamer-still-paused-ms: ",
+    ] {
+        assert!(head.contains(part), "no {part:?} in {head}");
+    }
+    let photo = std::fs::read(photo.path()).unwrap();
+    let info = pistreamer_protocol::jpeg::inspect(&photo).unwrap();
+    assert_eq!((info.width, info.height), (640, 481));
+    let stamp = Stamp::read(&photo).unwrap();
+    assert!(before.stamp.seq < stamp.seq && stamp.seq < after.stamp.seq);
+    assert!(before.stamp.captured_us < stamp.captured_us);
+}
+
+#[test]
+fn a_photo_in_the_cameras_full_size_is_taken_while_it_streams() {
+    isolated(
+        "a_photo_in_the_cameras_full_size_is_taken_while_it_streams",
+        || {
+            run(async {
+                let server = serve("libcamera:Bars", "320x240", 60.0);
+                takes_a_photo((&server).into()).await;
+                let size = serde_json::json!({"width": 640, "height": 481});
+                assert_eq!(server.camera().await["still"], size);
+                server.stop().await;
+            });
+        },
+    );
 }
 
 #[test]

@@ -59,6 +59,7 @@ mod shown;
 mod sign_in;
 mod silent;
 mod software;
+mod stills;
 mod stuck;
 mod stuck_pushers;
 mod support;

@@ -112,6 +112,52 @@ async fn what_goes_wrong_is_told_and_the_camera_is_live_again() {
     assert_eq!(open_devices(), 0);
 }
 
+/// A photo, or why there is none, and its headers.
+async fn photo(server: &TestServer) -> (String, Vec<u8>) {
+    let answer = server.request("GET", "/still.jpg", "").await;
+    let end = answer.windows(4).position(|end| end == b"\r\n\r\n");
+    let (head, body) = answer.split_at(end.unwrap() + 4);
+    (String::from_utf8_lossy(head).to_lowercase(), body.to_vec())
+}
+
+#[tokio::test]
+async fn a_photo_has_the_largest_size_and_what_was_set_and_the_stream_goes_on() {
+    plugged_in();
+    let server = serve(&["v4l2"], "320x180", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let before = frames(&mut viewer, 3).await[2].stamp.seq;
+    let size = serde_json::json!({"width": 3840, "height": 2160});
+    assert_eq!(server.camera().await["still"], size);
+    let path = "/api/v1/cameras/v4l2/controls/Brightness";
+    let answer = server
+        .send("PUT", path, "Content-Length: 3\r\n", "255")
+        .await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("255"), "{answer}");
+    let (head, jpeg) = photo(&server).await;
+    let (again, _) = photo(&server).await;
+    assert!(again.starts_with("http/1.1 429 "), "{again}");
+    assert!(again.contains("retry-after: "), "{again}");
+    assert!(head.contains("pistreamer-still: full\r\n"), "{head}");
+    assert!(
+        head.contains("pistreamer-still-size: 3840x2160\r\n"),
+        "{head}"
+    );
+    let (width, height, _) = decoded(&jpeg);
+    assert_eq!((width, height), (3840, 2160));
+    assert!(
+        white(&jpeg) > 240,
+        "the brightness was not {}",
+        white(&jpeg)
+    );
+    let after = frames(&mut viewer, 3).await;
+    assert!(after[0].stamp.seq > before);
+    assert_eq!(decoded(&after[2].jpeg).0, 320);
+    server.send("DELETE", path, "", "").await;
+    server.stop().await;
+    assert_eq!(open_devices(), 0);
+}
+
 /// The brightness of the white column.
 fn white(jpeg: &[u8]) -> u8 {
     let (width, height, rgb) = decoded(jpeg);
@@ -305,11 +351,11 @@ async fn a_control_of_which_the_driver_answers_with_an_error_hides_no_other() {
     };
     let all = names(&server).await;
     server.stop().await;
-    crate::scripted::break_control(CONTRAST);
+    scripted::break_control(CONTRAST);
     let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
     let others = names(&server).await;
     server.stop().await;
-    crate::scripted::break_control(0);
+    scripted::break_control(0);
     let missing: Vec<_> = all.iter().filter(|name| !others.contains(name)).collect();
     assert_eq!(missing, ["Contrast"]);
 }

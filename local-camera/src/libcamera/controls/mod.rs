@@ -284,6 +284,11 @@ impl Controls {
         }
     }
 
+    /// Whether it is not known yet what the camera has made of a value.
+    pub(super) fn are_any_pending(&self) -> bool {
+        self.offered.iter().any(|offered| offered.control.pending)
+    }
+
     /// Notes a request that came back without a picture.
     pub(super) fn cancelled(&mut self) {
         self.done += 1;

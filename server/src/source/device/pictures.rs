@@ -73,20 +73,9 @@ impl Pictures {
         let Some(memory) = self.buffers.get(filled.number) else {
             return false;
         };
-        if self.picture.format == Format::Mjpeg {
-            memory.begin_read();
-            let jpeg = read_jpeg(memory.planes().next().unwrap_or(&[]), filled.used);
-            memory.end_read();
-            match jpeg {
-                Ok(jpeg) => {
-                    port.frame(filled.captured_us, Image::Jpeg(jpeg));
-                }
-                Err(error) => port.broken(&format!("the camera sent a broken JPEG: {error}")),
-            }
-            return false;
-        }
         let lent = self.lent.load(Ordering::Relaxed);
-        if !self.picture.limited && lent + KEPT < self.buffers.len() {
+        let is_raw = self.picture.format != Format::Mjpeg;
+        if is_raw && !self.picture.limited && lent + KEPT < self.buffers.len() {
             let loan = Loan::new(
                 self.picture,
                 Arc::clone(memory),
@@ -97,17 +86,37 @@ impl Pictures {
             port.frame(filled.captured_us, Image::Yuv(Box::new(loan)));
             return true;
         }
-        let samples = self.spare.1.try_recv().unwrap_or_default();
-        memory.begin_read();
-        let copy = Copy::new(self.picture, memory.planes(), samples, self.spare.0.clone());
-        memory.end_read();
-        match copy {
-            Some(copy) => {
-                port.frame(filled.captured_us, Image::Yuv(Box::new(copy)));
-            }
-            None => port.broken("the camera's buffer is smaller than its picture"),
+        match self.copied(memory, filled.used) {
+            Ok(image) => drop(port.frame(filled.captured_us, image)),
+            Err(problem) => port.broken(&problem),
         }
         false
+    }
+
+    /// The picture of a filled buffer, in memory of our own.
+    ///
+    /// # Errors
+    /// Where there is none in it.
+    pub(in crate::source) fn copy(&self, filled: Filled) -> Result<Image, String> {
+        let memory = self.buffers.get(filled.number);
+        let memory = memory.ok_or("the camera filled a buffer that it does not have")?;
+        self.copied(memory, filled.used)
+    }
+
+    fn copied(&self, memory: &Memory, used: Option<usize>) -> Result<Image, String> {
+        memory.begin_read();
+        let copied = if self.picture.format == Format::Mjpeg {
+            let jpeg = read_jpeg(memory.planes().next().unwrap_or(&[]), used);
+            jpeg.map(Image::Jpeg)
+                .map_err(|error| format!("the camera sent a broken JPEG: {error}"))
+        } else {
+            let samples = self.spare.1.try_recv().unwrap_or_default();
+            let copy = Copy::new(self.picture, memory.planes(), samples, self.spare.0.clone());
+            copy.map(|copy| Image::Yuv(Box::new(copy)))
+                .ok_or_else(|| "the camera's buffer is smaller than its picture".into())
+        };
+        memory.end_read();
+        copied
     }
 }
 

@@ -8,11 +8,12 @@
 use super::installed::{self, Version};
 use super::log;
 use super::process::{self, Process};
+use super::still::Pending;
 use crate::demand::Demand;
 use crate::source::device::pictures::Pictures;
 use crate::source::{Config, Port, SourceError, WEDGED};
 use pistreamer_local_camera::process::{News, Order, Socket, VERSION};
-use pistreamer_local_camera::{Buffer, CameraDescription};
+use pistreamer_local_camera::{Buffer, CameraDescription, Still};
 use pistreamer_protocol::message::Cause;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
@@ -224,15 +225,16 @@ impl Part {
         which: Option<&str>,
         port: &Port,
     ) -> Result<(), SourceError> {
-        let result = Capture::new(&self, port).run(&mut self, config, which);
+        let mut capture = Capture::new(&self, port);
+        let result = capture.run(&mut self, config, which);
         if result.is_ok() {
-            self.stop();
+            self.stop(capture.opened);
         }
         result
     }
 
     /// Has the camera stop, and waits a little for that. A process that does not is ended.
-    fn stop(&mut self) {
+    fn stop(&mut self, opened: u64) {
         self.socket.send(&Order::Stop);
         // Where that fails, it is looked more often.
         let _ = self.socket.set_patience(LOOK);
@@ -242,7 +244,8 @@ impl Part {
                 Ok(Some((News::Log { level, text }, _))) => tell(&level, &text),
                 // It waits for its buffers.
                 Ok(Some((News::Filled(filled), _))) => {
-                    self.socket.send(&Order::Home(filled.number))
+                    let number = filled.number;
+                    self.socket.send(&Order::Home { opened, number });
                 }
                 Ok(_) => {}
                 Err(_) => return,
@@ -294,6 +297,11 @@ struct Capture<'a> {
     /// Whether it has told the camera's controls, and how often it was told values of them.
     has_controls: bool,
     set: u64,
+    /// Whether it was told to take a still, and what comes of that.
+    is_still_ordered: bool,
+    still: Pending,
+    /// How often the camera was opened.
+    opened: u64,
 }
 
 impl<'a> Capture<'a> {
@@ -306,11 +314,14 @@ impl<'a> Capture<'a> {
             wanted: false,
             has_controls: false,
             set: 0,
+            is_still_ordered: false,
+            still: Pending::default(),
+            opened: 0,
         }
     }
 
     fn run(
-        mut self,
+        &mut self,
         part: &mut Part,
         config: &Config,
         which: Option<&str>,
@@ -328,6 +339,10 @@ impl<'a> Capture<'a> {
                     self.socket.send(&Order::Set(values));
                     self.set += 1;
                 }
+            }
+            if self.pictures.is_some() && !self.is_still_ordered && self.port.has_still() {
+                self.socket.send(&Order::Still);
+                self.is_still_ordered = true;
             }
             // While nothing is wanted, what is waited for is that something is.
             let patience = if self.wanted || self.pictures.is_none() {
@@ -382,15 +397,39 @@ impl<'a> Capture<'a> {
                 mode,
                 picture,
                 turn,
+                still,
             } => {
                 let socket = Arc::clone(&self.socket);
-                let give_back = Arc::new(move |number| socket.send(&Order::Home(number)));
+                self.opened += 1;
+                let opened = self.opened;
+                let give_back =
+                    Arc::new(move |number| socket.send(&Order::Home { opened, number }));
                 let buffers = std::mem::take(&mut self.buffers);
                 self.pictures = Some(Pictures::map(picture, buffers, give_back)?);
                 self.port.opened_device(&id);
                 self.port.leaves_to_turn(turn);
                 self.port.open(mode);
+                self.port.takes_stills(still);
+                self.is_still_ordered = false;
+                self.still.reopened();
             }
+            News::Stops => drop(self.still.begin(self.port)),
+            News::Still {
+                picture,
+                turn,
+                filled,
+            } => {
+                if let Some(buffer) = self.buffers.pop() {
+                    let still = Still {
+                        picture,
+                        turn,
+                        buffer,
+                        filled,
+                    };
+                    self.still.take(Ok(still), self.port);
+                }
+            }
+            News::NoStill(why) => self.still.take(Err(SourceError(why)), self.port),
             News::Mode(mode) => self.port.open(mode),
             News::Controls { controls, taken } => {
                 self.has_controls = true;
@@ -406,7 +445,8 @@ impl<'a> Capture<'a> {
                 let lent = self.port.demand().wanted()
                     && pictures.is_some_and(|pictures| pictures.hand_on(filled, self.port));
                 if !lent {
-                    self.socket.send(&Order::Home(filled.number));
+                    let (opened, number) = (self.opened, filled.number);
+                    self.socket.send(&Order::Home { opened, number });
                 }
             }
             News::Broken(reason) => self.port.broken(&reason),

@@ -1,9 +1,10 @@
 //! The libcamera that this program is linked to, driven by a source's own thread.
 
+use super::still::Pending;
 use crate::source::device::pictures::Pictures;
 use crate::source::{Mode, Port, SourceError};
-use pistreamer_local_camera::Filled;
 use pistreamer_local_camera::libcamera::{Opened, Owner};
+use pistreamer_local_camera::{Filled, Still};
 use pistreamer_protocol::message::{Control, ControlValues};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub(super) struct PortOwner<'a> {
     port: &'a Port,
     /// Once the camera is open.
     pictures: RefCell<Option<Pictures>>,
+    still: RefCell<Pending>,
     #[cfg(test)]
     pub(super) pretends_full_range: bool,
 }
@@ -24,6 +26,7 @@ impl<'a> PortOwner<'a> {
         Self {
             port,
             pictures: RefCell::default(),
+            still: RefCell::default(),
             #[cfg(test)]
             pretends_full_range: false,
         }
@@ -72,6 +75,8 @@ impl Owner for PortOwner<'_> {
         self.port.opened_device(&opened.id);
         self.port.leaves_to_turn(opened.turn);
         self.port.open(opened.mode);
+        self.port.takes_stills(opened.still);
+        self.still.borrow_mut().reopened();
         Ok(())
     }
 
@@ -87,5 +92,13 @@ impl Owner for PortOwner<'_> {
 
     fn broken(&self, reason: &str) {
         self.port.broken(reason);
+    }
+
+    fn begins_still(&self) -> bool {
+        self.port.has_still() && self.still.borrow_mut().begin(self.port)
+    }
+
+    fn still(&self, still: Result<Still, SourceError>) {
+        self.still.borrow_mut().take(still, self.port);
     }
 }

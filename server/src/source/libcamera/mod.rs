@@ -14,6 +14,7 @@ mod linked_log;
 mod log;
 mod process;
 mod rpicam;
+mod still;
 #[cfg(test)]
 #[cfg(feature = "libcamera")]
 mod tests;

@@ -5,8 +5,10 @@
 mod controls;
 mod modes;
 mod nodes;
+mod still;
 mod stream;
 mod sys;
+mod thinning;
 
 use super::spec::{Ends, Entry, Identity, Kind, Options};
 use super::{Config, Port, Source, SourceError};
@@ -181,7 +183,7 @@ impl V4l2Source {
     }
 
     /// Opens the camera in the best mode that it agrees to.
-    fn start(&self, node: &Node, port: &Port) -> Result<(Stream, Offer), SourceError> {
+    fn start(&self, node: &Node, port: &Port) -> Result<Started, SourceError> {
         let began = Instant::now();
         loop {
             let busy = match self.try_to_start(node, port) {
@@ -198,7 +200,7 @@ impl V4l2Source {
         }
     }
 
-    fn try_to_start(&self, node: &Node, port: &Port) -> Result<(Stream, Offer), Refusal> {
+    fn try_to_start(&self, node: &Node, port: &Port) -> Result<Started, Refusal> {
         let call = port.calls_driver();
         let open = || match self.system.open(node) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(Refusal::Busy(error)),
@@ -215,6 +217,7 @@ impl V4l2Source {
             let formats = theirs.join(", ");
             return Err(Refusal::Failed(Cause::NoFormat { formats }.into()));
         };
+        let largest = modes::largest(&device, &self.config);
         drop((device, call));
         for offer in &offers {
             if port.demand().stopping() {
@@ -230,7 +233,12 @@ impl V4l2Source {
                             words(&best)
                         );
                     }
-                    return Ok((stream, *offer));
+                    let size = (stream.mode.width, stream.mode.height);
+                    return Ok(Started {
+                        still: largest.filter(|largest| largest.is_larger_than(size)),
+                        offer: *offer,
+                        stream,
+                    });
                 }
                 Err(Refusal::NoRoom) => {}
                 Err(refusal) => return Err(refusal),
@@ -238,6 +246,14 @@ impl V4l2Source {
         }
         Err(Refusal::NoRoom)
     }
+}
+
+/// A camera that runs.
+struct Started {
+    stream: Stream,
+    offer: Offer,
+    /// What a still is taken with, where that has more pixels.
+    still: Option<Offer>,
 }
 
 /// An offer, for people.
@@ -280,7 +296,11 @@ impl Source for V4l2Source {
         {
             port.named(&camera.name);
         }
-        let (mut stream, offer) = self.start(&camera.node, port)?;
+        let Started {
+            stream,
+            offer,
+            still,
+        } = self.start(&camera.node, port)?;
         tracing::info!(
             device = format!("/dev/{}", camera.node.name),
             id = camera.node.key,
@@ -294,6 +314,7 @@ impl Source for V4l2Source {
         }
         self.known = Some(camera);
         port.open(stream.mode.clone());
+        port.takes_stills(still.map(|offer| offer.size.into()));
         // Where the node cannot be opened once more, it has pictures and no controls.
         let device = self
             .known
@@ -305,13 +326,12 @@ impl Source for V4l2Source {
             if let Some(Ok(device)) = device {
                 scope.spawn(move || controls::attend(&device, &woken, port));
             }
-            let result = stream.run(port, &wakes);
+            let result = self.follow(stream, still, port, &wakes);
             // Which ends the other thread.
             drop(wakes);
             // Until it has, which a camera that answers no question of it delays.
             ending = Some(port.calls_driver());
-            drop(stream);
-            result
+            result.map(drop)
         });
         drop(ending);
         result

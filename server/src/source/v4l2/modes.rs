@@ -59,6 +59,44 @@ pub(super) fn offers(device: &Device, wanted: &Config) -> Vec<Offer> {
     offers
 }
 
+impl Offer {
+    /// Whether it has more pixels than a picture of that size.
+    pub(super) fn is_larger_than(&self, size: (u32, u32)) -> bool {
+        area(self.size) > area(size.into())
+    }
+}
+
+fn area([width, height]: [u32; 2]) -> u64 {
+    u64::from(width) * u64::from(height)
+}
+
+/// The offer with the most pixels, for a still.
+pub(super) fn largest(device: &Device, wanted: &Config) -> Option<Offer> {
+    /// No camera has as many in a line.
+    const ANY: u32 = 65_500;
+    let wanted = Config {
+        width: ANY,
+        height: ANY,
+        ..wanted.clone()
+    };
+    largest_of(offers(device, &wanted), ANY)
+}
+
+fn largest_of(mut offers: Vec<Offer>, any: u32) -> Option<Offer> {
+    /// Pixels of the largest: a driver that names more knows no sizes.
+    const MOST: u64 = 1 << 26;
+    offers.retain(|offer| {
+        let is_size = offer.size[0] < any && offer.size[1] < any;
+        is_size && area(offer.size) <= MOST
+    });
+    offers.into_iter().max_by_key(|offer| {
+        let place = FORMATS
+            .iter()
+            .position(|(_, fourcc)| *fourcc == offer.fourcc);
+        (area(offer.size), std::cmp::Reverse(place))
+    })
+}
+
 /// The offers, the best first: in that size or the nearest, at that rate or the fastest, in the best format.
 ///
 /// A camera whose driver says that there is no room for one on its bus takes another.
@@ -194,6 +232,20 @@ mod tests {
         assert_eq!(nearest_rate(&any, 90.0), Some(60.0));
         // A driver may say garbage.
         assert_eq!(nearest_rate(&[Rates::Range([60.0, 1.0])], 30.0), Some(60.0));
+    }
+
+    #[test]
+    fn a_still_has_the_most_pixels() {
+        let largest = largest_of(webcam(), 65_500).unwrap();
+        assert_eq!(largest, offer(Format::Mjpeg, 1920, 1080, 30.0));
+        assert!(largest.is_larger_than((1280, 720)));
+        assert!(!largest.is_larger_than((1920, 1080)));
+        // A driver that knows no sizes, or any.
+        let garbage = vec![
+            offer(Format::Yuyv, 65_500, 65_500, 30.0),
+            offer(Format::Yuyv, 16_384, 16_384, 30.0),
+        ];
+        assert_eq!(largest_of(garbage, 65_500), None);
     }
 
     #[test]

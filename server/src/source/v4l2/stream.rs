@@ -4,10 +4,12 @@
 
 use super::modes::Offer;
 use super::sys::{Device, Taken};
+use super::thinning::Thinning;
 use crate::source::device::format::Extents;
 use crate::source::device::memory::Memory;
 use crate::source::device::pictures::Pictures;
-use crate::source::{Config, Mode, Port, SourceError, WEDGED};
+use crate::source::stills::Request;
+use crate::source::{Config, Image, Mode, Port, SourceError, WEDGED};
 use crate::util::clock;
 use pistreamer_local_camera::{Filled, Format, Picture};
 use pistreamer_protocol::message::Cause;
@@ -20,6 +22,12 @@ use std::time::{Duration, Instant};
 
 /// Two stay with the camera, one is encoded, and one waits for that.
 const BUFFERS: u32 = 5;
+
+/// For a still: one is shown while the other is filled.
+const BUFFERS_OF_STILL: u32 = 2;
+
+/// What a camera needs after its first picture for exposure and colours to be those of now.
+const SETTLES: Duration = Duration::from_millis(300);
 
 /// How often the thread looks whether it is to stop, where nothing else wakes it.
 const LOOK: Duration = Duration::from_millis(100);
@@ -40,6 +48,15 @@ pub(super) enum Refusal {
     Busy(io::Error),
     /// As told.
     Failed(SourceError),
+}
+
+/// Why a stream ended that did not fail.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Its run is to end.
+    Stopped,
+    /// A still is to be taken, in another mode.
+    ForStill(Request),
 }
 
 /// A running camera. It is stopped when this drops.
@@ -79,6 +96,27 @@ impl Stream {
     /// # Errors
     /// Where it refuses.
     pub(super) fn start(device: Device, offer: &Offer, wanted: &Config) -> Result<Self, Refusal> {
+        Self::start_with(device, offer, wanted, BUFFERS)
+    }
+
+    /// The same for one picture.
+    ///
+    /// # Errors
+    /// Where it refuses.
+    pub(super) fn start_for_still(
+        device: Device,
+        offer: &Offer,
+        wanted: &Config,
+    ) -> Result<Self, Refusal> {
+        Self::start_with(device, offer, wanted, BUFFERS_OF_STILL)
+    }
+
+    fn start_with(
+        device: Device,
+        offer: &Offer,
+        wanted: &Config,
+        buffers: u32,
+    ) -> Result<Self, Refusal> {
         let failed = |cause: fn(String) -> Cause| {
             move |error: io::Error| match error.raw_os_error() {
                 Some(libc::ENOSPC) => Refusal::NoRoom,
@@ -107,7 +145,7 @@ impl Stream {
             limited: !set.full_range,
         };
         let count = device
-            .request_buffers(BUFFERS)
+            .request_buffers(buffers)
             .map_err(failed(|error| Cause::AllocatingFailed { error }))?;
         let buffers = Buffers(Arc::new(device));
         let device = &buffers.0;
@@ -151,12 +189,12 @@ impl Stream {
         })
     }
 
-    /// Hands on frames until the port's run is to end, and wakes what sets controls whenever something is to be set.
+    /// Hands on frames until the port's run is to end, or a still is to be taken. Wakes what sets controls whenever something is to
+    /// be set.
     ///
     /// # Errors
     /// Where the camera is unplugged, fails, or is silent.
-    pub(super) fn run(&mut self, port: &Port, wakes: &SyncSender<()>) -> Result<(), SourceError> {
-        let device = Arc::clone(&self.buffers.0);
+    pub(super) fn run(&mut self, port: &Port, wakes: &SyncSender<()>) -> Result<End, SourceError> {
         let patience = Duration::try_from_secs_f64(3.0 / self.mode.fps).unwrap_or(WEDGED);
         let patience = patience.clamp(WEDGED, LONGEST);
         let mut sign = Instant::now();
@@ -166,42 +204,97 @@ impl Stream {
                 let seconds = patience.as_secs();
                 return Err(Cause::Silent { seconds }.into());
             }
-            if port.has_commands() {
-                // It is awake already, or there is nothing that sets.
-                let _ = wakes.try_send(());
+            if let Some(request) = port.still() {
+                return Ok(End::ForStill(request));
             }
-            if !is_ready(&device)? {
+            let Some(taken) = self.take(port, wakes)? else {
                 continue;
-            }
-            let call = port.calls_driver();
-            let taken = device.take();
-            drop(call);
-            match taken {
-                Ok(taken) => {
-                    if self.done(taken, port) {
-                        sign = Instant::now();
-                        if !std::mem::replace(&mut has_begun, true) {
-                            // Many webcams start with settings of their own.
-                            port.repeat_commands();
-                        }
-                    }
+            };
+            if self.done(taken, port) {
+                sign = Instant::now();
+                if !std::mem::replace(&mut has_begun, true) {
+                    // Many webcams start with settings of their own.
+                    port.repeat_commands();
                 }
-                Err(error) => match error.raw_os_error() {
-                    // It was ready, and yet there is nothing: not so fast.
-                    Some(libc::EAGAIN) => {
-                        port.demand().sleep(Duration::from_millis(10));
-                    }
-                    Some(libc::ENODEV) => {
-                        return Err(Cause::Unplugged.into());
-                    }
-                    _ => {
-                        let error = error.to_string();
-                        return Err(Cause::StreamEnded { error }.into());
-                    }
-                },
             }
         }
-        Ok(())
+        Ok(End::Stopped)
+    }
+
+    /// One picture that is not handed on, once the camera has had time to settle, and when it was captured.
+    ///
+    /// # Errors
+    /// Where the camera is unplugged, fails, or sends none.
+    pub(super) fn still(
+        &mut self,
+        port: &Port,
+        wakes: &SyncSender<()>,
+    ) -> Result<(u64, Image), SourceError> {
+        let began = Instant::now();
+        let mut first = None;
+        while began.elapsed() < WEDGED && !port.demand().stopping() {
+            let Some(taken) = self.take(port, wakes)? else {
+                continue;
+            };
+            if self.is_whole(&taken) {
+                let since = *first.get_or_insert_with(|| {
+                    port.repeat_commands();
+                    Instant::now()
+                });
+                if since.elapsed() >= SETTLES {
+                    let filled = filled(&taken);
+                    match self.pictures.copy(filled) {
+                        Ok(image) => return Ok((filled.captured_us, image)),
+                        Err(problem) => tracing::debug!(problem, "the next picture is taken"),
+                    }
+                }
+            }
+            self.give_back(&taken, port);
+        }
+        let seconds = WEDGED.as_secs();
+        Err(Cause::Silent { seconds }.into())
+    }
+
+    /// Waits a little for a buffer that the camera has filled.
+    fn take(&self, port: &Port, wakes: &SyncSender<()>) -> Result<Option<Taken>, SourceError> {
+        let device = &self.buffers.0;
+        if port.has_commands() {
+            // It is awake already, or there is nothing that sets.
+            let _ = wakes.try_send(());
+        }
+        if !is_ready(device)? {
+            return Ok(None);
+        }
+        let call = port.calls_driver();
+        let taken = device.take();
+        drop(call);
+        let error = match taken {
+            Ok(taken) => return Ok(Some(taken)),
+            Err(error) => error,
+        };
+        match error.raw_os_error() {
+            // It was ready, and yet there is nothing: not so fast.
+            Some(libc::EAGAIN) => {
+                port.demand().sleep(Duration::from_millis(10));
+                Ok(None)
+            }
+            Some(libc::ENODEV) => Err(Cause::Unplugged.into()),
+            _ => {
+                let error = error.to_string();
+                Err(Cause::StreamEnded { error }.into())
+            }
+        }
+    }
+
+    fn is_whole(&self, taken: &Taken) -> bool {
+        !taken.damaged && taken.used >= self.least
+    }
+
+    fn give_back(&self, taken: &Taken, port: &Port) {
+        let _call = port.calls_driver();
+        if let Err(error) = self.buffers.0.queue(taken.number) {
+            tracing::debug!("giving the camera a buffer back: {error}");
+        }
     }
 
     /// A buffer is back from the camera. Returns true if it holds a picture.
@@ -218,7 +311,7 @@ impl Stream {
                 port.skipped(lost);
             }
         }
-        let is_whole = !taken.damaged && taken.used >= self.least;
+        let is_whole = self.is_whole(&taken);
         let lent = match is_whole {
             true => {
                 let too_many = |thinning: &mut Thinning| !thinning.keeps(Instant::now());
@@ -228,7 +321,7 @@ impl Stream {
                 if !wanted {
                     port.probed();
                 }
-                !thinned && wanted && self.hand_on(&taken, port)
+                !thinned && wanted && self.pictures.hand_on(filled(&taken), port)
             }
             false => {
                 port.broken(&if taken.damaged {
@@ -243,21 +336,17 @@ impl Stream {
             }
         };
         if !lent {
-            let _call = port.calls_driver();
-            if let Err(error) = self.buffers.0.queue(taken.number) {
-                tracing::debug!("giving the camera a buffer back: {error}");
-            }
+            self.give_back(&taken, port);
         }
         is_whole
     }
+}
 
-    fn hand_on(&self, taken: &Taken, port: &Port) -> bool {
-        let filled = Filled {
-            number: taken.number,
-            captured_us: captured_us(taken.timestamp_us),
-            used: Some(taken.used),
-        };
-        self.pictures.hand_on(filled, port)
+fn filled(taken: &Taken) -> Filled {
+    Filled {
+        number: taken.number,
+        captured_us: captured_us(taken.timestamp_us),
+        used: Some(taken.used),
     }
 }
 
@@ -308,66 +397,9 @@ fn age_us(timestamp_us: Option<u64>, now_us: u64) -> u64 {
         .unwrap_or(0)
 }
 
-/// Leaves out frames of a camera that is faster than asked.
-#[derive(Debug)]
-struct Thinning {
-    interval: Duration,
-    /// When the next frame is to be kept; `None` before the first one.
-    due: Option<Instant>,
-    /// A frame that is earlier than due by less than this is meant.
-    early: Duration,
-}
-
-impl Thinning {
-    /// For a camera of that rate; `None` where it keeps to the wanted one.
-    fn new(fps: f64, wanted: f64) -> Option<Self> {
-        const TOLERANCE: f64 = 1.05;
-        (fps > wanted * TOLERANCE).then(|| Self {
-            interval: Duration::from_secs_f64(1.0 / wanted),
-            due: None,
-            early: Duration::from_secs_f64(0.5 / fps),
-        })
-    }
-
-    fn keeps(&mut self, now: Instant) -> bool {
-        let due = self.due.unwrap_or(now);
-        if now + self.early < due {
-            return false;
-        }
-        // What was missed is not made up for.
-        self.due = Some((due + self.interval).max(now));
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_camera_that_is_too_fast_is_thinned_evenly() {
-        let start = Instant::now();
-        for (fps, wanted) in [(30.0, 10.0), (30.0, 20.0), (60.0, 25.0), (90.0, 5.0)] {
-            let mut thinning = Thinning::new(fps, wanted).unwrap();
-            let at = |frame: u32| start + Duration::from_secs_f64(f64::from(frame) / fps);
-            let kept = (0..(10.0 * fps) as u32)
-                .filter(|frame| thinning.keeps(at(*frame)))
-                .count();
-            let expected = 10.0 * wanted;
-            assert!(
-                (kept as f64 - expected).abs() <= 2.0,
-                "{fps} → {wanted}: {kept}"
-            );
-        }
-        assert!(Thinning::new(30.0, 29.97).is_none());
-        assert!(Thinning::new(25.0, 30.0).is_none());
-        // After a standstill there is no burst.
-        let mut thinning = Thinning::new(100.0, 10.0).unwrap();
-        assert!(thinning.keeps(start));
-        let late = start + Duration::from_secs(10);
-        let burst = (0..10).filter(|n| thinning.keeps(late + Duration::from_millis(10 * n)));
-        assert!(burst.count() <= 2);
-    }
 
     #[test]
     fn only_plausible_timestamps_are_believed() {
