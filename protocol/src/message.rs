@@ -40,7 +40,7 @@ pub enum ServerMessage {
         captured_us: u64,
     },
     /// The frames from here on have another size.
-    Rendition(Rendition),
+    Rendition(PictureSize),
     /// The answer to a ping.
     Pong {
         /// The ping's `id`, where it had one.
@@ -140,7 +140,7 @@ pub struct Want {
 
 /// The size in which a viewer gets the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rendition {
+pub struct PictureSize {
     /// Pixels in a line.
     pub width: u32,
     /// Lines.
@@ -350,7 +350,7 @@ mod tests {
             unchanged.to_json(),
             r#"{"type":"unchanged","seq":8,"captured_us":9}"#
         );
-        let half = Rendition {
+        let half = PictureSize {
             width: 640,
             height: 360,
             full_width: 1280,

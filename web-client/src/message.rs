@@ -7,7 +7,7 @@ use crate::js;
 use crate::steer::Want;
 use js_sys::JSON;
 use pistreamer_protocol::message::{
-    Camera, CameraState, CameraStatus, Hello, Reason, Rendition, ServerMessage, Values,
+    Camera, CameraState, CameraStatus, Hello, PictureSize, Reason, ServerMessage, Values,
 };
 use wasm_bindgen::JsValue;
 
@@ -21,7 +21,7 @@ pub fn read(text: &str) -> Option<ServerMessage> {
             seq: whole(&message, "seq")?,
             captured_us: whole(&message, "captured_us")?,
         },
-        "rendition" => ServerMessage::Rendition(Rendition {
+        "rendition" => ServerMessage::Rendition(PictureSize {
             width: whole(&message, "width")? as u32,
             height: whole(&message, "height")? as u32,
             full_width: whole(&message, "full_width")? as u32,

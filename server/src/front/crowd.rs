@@ -38,7 +38,7 @@ struct Shared {
     inside: Mutex<Inside>,
     evicted: EventThrottle,
     displaced: EventThrottle,
-    comings: ConnectionThrottle,
+    connection_log: ConnectionThrottle,
     not_accepted: EventThrottle,
 }
 
@@ -78,14 +78,14 @@ impl Crowd {
             inside: Mutex::default(),
             evicted: EventThrottle::new(),
             displaced: EventThrottle::new(),
-            comings: ConnectionThrottle::new(),
+            connection_log: ConnectionThrottle::new(),
             not_accepted: EventThrottle::new(),
         }))
     }
 
-    /// Writes into the log that somebody came on a WebSocket.
-    pub(super) fn came(&self) -> Connected {
-        self.0.comings.came()
+    /// Writes into the log that a client connected by WebSocket.
+    pub(super) fn connected(&self) -> Connected {
+        self.0.connection_log.connected()
     }
 
     /// Counts a new connection among the guests. Returns its number, and what is cancelled when it has to give way.

@@ -80,7 +80,7 @@ pub(super) async fn upgrade(
             .max_frame_size(Some(LARGEST_MESSAGE));
         let socket =
             WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-        let came = state.crowd.came();
+        let connected = state.crowd.connected();
         let mut session = Session {
             socket,
             push,
@@ -104,7 +104,7 @@ pub(super) async fn upgrade(
             // Whether it was heard makes no difference any more.
             let _ = timeout(Duration::from_secs(1), socket.close(Some(goodbye))).await;
         }
-        came.went(end);
+        connected.disconnected(end);
         drop(busy);
     };
     state.tasks.spawn(session.instrument(span));

@@ -146,10 +146,10 @@ pub(super) async fn stream(
     pace.limit(fps.filter(|fps| *fps > 0.0));
     let manner = manner_of(&headers);
     let span = tracing::info_span!("mjpeg", %address, camera = %camera.id(), key = grant.credential(), session = grant.session);
-    let came = Some(span.in_scope(|| state.crowd.came()));
+    let connected = Some(span.in_scope(|| state.crowd.connected()));
     let stop = stop(&state, &grant, &place, &camera, Some(&viewer)).boxed();
     let parts = Parts {
-        _told: Told { span, came },
+        _told: Told { span, connected },
         manner,
         subscription: camera.subscribe(limits),
         viewer,
@@ -200,13 +200,14 @@ fn manner_of(headers: &HeaderMap) -> Manner {
 /// The viewer in the log. Its drop logs that the stream has ended.
 struct Told {
     span: tracing::Span,
-    came: Option<Connected>,
+    connected: Option<Connected>,
 }
 
 impl Drop for Told {
     fn drop(&mut self) {
-        if let Some(came) = self.came.take() {
-            self.span.in_scope(|| came.went("the stream ended"));
+        if let Some(connected) = self.connected.take() {
+            self.span
+                .in_scope(|| connected.disconnected("the stream ended"));
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn upgrade(
             return;
         };
         let link = Link::new(stream, read).await;
-        let came = state.crowd.came();
+        let connected = state.crowd.connected();
         let session = session::run(
             link,
             subscription,
@@ -81,7 +81,7 @@ pub(super) async fn upgrade(
             problem,
             stop,
         );
-        came.went(session.await);
+        connected.disconnected(session.await);
         drop(via);
     };
     tasks.spawn(near(session.instrument(span)));

@@ -27,7 +27,7 @@ pub struct Meta {
     /// How many frames its camera has published up to this one: unlike `seq`, without gaps from before. 0 until then.
     pub number: u64,
     /// Which rendition it is, and the `seq` of the first of those frames, up to this one, that show the very same picture.
-    pub shows: (Rendition, u64),
+    pub content: (Rendition, u64),
     /// When it arrived, if its capture time is by another machine's clock.
     from_elsewhere: Option<Instant>,
 }
@@ -76,7 +76,7 @@ impl Frame {
                 height,
                 full: (width, height),
                 number: 0,
-                shows: (Rendition::FULL, seq),
+                content: (Rendition::FULL, seq),
                 from_elsewhere: None,
             },
             jpeg,
@@ -113,9 +113,9 @@ impl Frame {
         number: u64,
     ) -> Self {
         let same = before.filter(|before| Stamp::is_all_that_differs(before.jpeg(), self.jpeg()));
-        let since = same.map_or(self.seq, |before| before.shows.1);
+        let since = same.map_or(self.seq, |before| before.content.1);
         self.meta.number = number;
-        self.meta.shows = (rendition, since);
+        self.meta.content = (rendition, since);
         self
     }
 

@@ -48,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let missed = self.skips.settle(subscription.newest_number());
                 self.count_left_out(missed);
                 self.pace.limit(want.max_fps);
-                self.beats = want.unchanged;
+                self.accepts_unchanged = want.unchanged;
                 subscription.read(want.readings);
                 subscription.limit(Limits {
                     max_width: want.max_width,
@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             ViewerMessage::Pause => {
                 self.set_paused(true);
                 // Whatever arrives during the pause may be thrown away.
-                self.shown = None;
+                self.content = None;
                 self.skips.pause();
                 self.link.withdraw_frame();
                 subscription.pause();

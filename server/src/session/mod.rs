@@ -25,7 +25,7 @@ use crate::util::log_throttle::ConnectionThrottle;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
-use pistreamer_protocol::message::{ControlValues, Rendition, ServerMessage};
+use pistreamer_protocol::message::{ControlValues, PictureSize, ServerMessage};
 use skips::Skips;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -69,10 +69,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         credit: Credit::new(now.into_std()),
         pace: Pace::default(),
         paused: false,
-        told_rendition: Rendition::default(),
-        sent_rendition: Rendition::default(),
-        beats: false,
-        shown: None,
+        told_size: PictureSize::default(),
+        sent_size: PictureSize::default(),
+        accepts_unchanged: false,
+        content: None,
         skips: Skips::new(now),
         ping_due: now + config.ping_interval,
         probe: None,
@@ -101,13 +101,13 @@ struct Session<S> {
     credit: Credit,
     pace: Pace,
     paused: bool,
-    /// The rendition last reported to the viewer, and that of the last frame sent.
-    told_rendition: Rendition,
-    sent_rendition: Rendition,
+    /// The picture size last reported to the viewer, and that of the last frame sent.
+    told_size: PictureSize,
+    sent_size: PictureSize,
     /// True if the viewer accepts an `unchanged` message in place of an identical frame.
-    beats: bool,
+    accepts_unchanged: bool,
     /// What the last frame sent shows.
-    shown: Option<(hub::Rendition, u64)>,
+    content: Option<(hub::Rendition, u64)>,
     skips: Skips,
     ping_due: Instant,
     probe: Option<Probe>,
@@ -279,13 +279,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let camera = subscription.camera();
         let state = subscription.told(camera.state());
         let hello = state.hello(camera.id(), self.wire);
-        self.told_rendition = Rendition {
+        self.told_size = PictureSize {
             width: hello.width,
             height: hello.height,
             full_width: hello.width,
             full_height: hello.height,
         };
-        self.sent_rendition = self.told_rendition;
+        self.sent_size = self.told_size;
         self.say(ServerMessage::Hello(hello))
     }
 

@@ -8,7 +8,7 @@ use super::{End, Session};
 use crate::camera::Subscription;
 use crate::form;
 use crate::hub::Frame;
-use pistreamer_protocol::message::{Rendition, ServerMessage};
+use pistreamer_protocol::message::{PictureSize, ServerMessage};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Probe {
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Sends a frame, or word of it where the viewer has its picture already.
     pub(super) fn send(&mut self, frame: Arc<Frame>) -> Result<(), End> {
-        if self.beats && self.shown == Some(frame.shows) {
+        if self.accepts_unchanged && self.content == Some(frame.content) {
             return self.tell_unchanged(&frame);
         }
         self.link.send_frame(frame, self.wire);
@@ -64,14 +64,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.credit.sent(frame.seq, bytes, now.into_std());
         self.pace.sent(now);
         self.probe = None;
-        self.shown = Some(frame.shows);
+        self.content = Some(frame.content);
         self.count_missed(frame);
     }
 
     fn sent(&mut self, frame: &Frame) {
         self.viewer
             .count_sent(form::payload(frame, self.wire).body().len());
-        self.sent_rendition = Rendition {
+        self.sent_size = PictureSize {
             width: frame.width,
             height: frame.height,
             full_width: frame.full.0,
@@ -82,9 +82,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Sends the messages that the last frame gave rise to. Returns true if there were any.
     fn tell_news(&mut self) -> Result<bool, End> {
         let mut told = false;
-        if self.sent_rendition != self.told_rendition {
-            self.told_rendition = self.sent_rendition;
-            self.say(ServerMessage::Rendition(self.told_rendition))?;
+        if self.sent_size != self.told_size {
+            self.told_size = self.sent_size;
+            self.say(ServerMessage::Rendition(self.told_size))?;
             told = true;
         }
         if self.skips.report_due().is_some() {

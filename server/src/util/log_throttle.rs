@@ -84,7 +84,7 @@ impl ConnectionThrottle {
     }
 
     /// A client connects.
-    pub(crate) fn came(&self) -> Connected {
+    pub(crate) fn connected(&self) -> Connected {
         let left_out = self.again();
         match left_out {
             None => tracing::debug!("connected"),
@@ -114,7 +114,7 @@ impl ConnectionThrottle {
 
 impl Connected {
     /// It disconnects.
-    pub(crate) fn went(self, reason: impl Display) {
+    pub(crate) fn disconnected(self, reason: impl Display) {
         if self.is_told {
             tracing::info!(%reason, "disconnected");
         } else {
@@ -136,14 +136,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_of_comings_is_thinned_and_what_was_left_out_is_told() {
-        let comings = ConnectionThrottle::new();
-        let lines = (0..1000).filter_map(|_| comings.again()).count();
+    async fn a_flood_of_connections_is_thinned_and_what_was_left_out_is_told() {
+        let connections = ConnectionThrottle::new();
+        let lines = (0..1000).filter_map(|_| connections.again()).count();
         assert_eq!(lines, 31);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(comings.again(), Some(1000 - 31));
-        assert_eq!(comings.again(), Some(0));
-        assert_eq!(comings.again(), None);
+        assert_eq!(connections.again(), Some(1000 - 31));
+        assert_eq!(connections.again(), Some(0));
+        assert_eq!(connections.again(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use crate::support::{PATIENCE, TestServer, TestViewer, picture};
 use pistreamer_protocol::jpeg::inspect;
-use pistreamer_protocol::message::{Rendition, ServerMessage, ViewerMessage, Want};
+use pistreamer_protocol::message::{PictureSize, ServerMessage, ViewerMessage, Want};
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -83,7 +83,7 @@ async fn a_frame_has_the_same_stamp_in_every_size_and_the_viewer_is_told_the_siz
             break told;
         }
     };
-    let expected = Rendition {
+    let expected = PictureSize {
         width: 320,
         height: 240,
         full_width: 640,
