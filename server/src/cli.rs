@@ -252,6 +252,10 @@ pub(crate) struct Set {
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) what: Vec<String>,
 
+    /// Close the camera and open it again, after what is set
+    #[arg(long)]
+    pub(crate) restart: bool,
+
     /// URL of the server, as it opens in a browser, with an admin's key: http://camera:KEY@HOST:PORT/. In it, ${NAME} stands for a
     /// variable of the environment and ${file:PATH} for what a file holds [default: the server of this machine]
     #[arg(long, value_name = "URL")]

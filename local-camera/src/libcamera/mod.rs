@@ -19,8 +19,9 @@ pub use manager::Lease;
 use crate::{Buffer, Config, Filled, Mode, Picture, SourceError, Still, find};
 use pistreamer_protocol::jpeg::Orientation;
 use pistreamer_protocol::message::{Control, ControlValues};
+use setup::Use;
 use std::time::Duration;
-use stream::{End, Running, Use};
+use stream::{End, Running};
 
 /// Who a running camera works for.
 pub trait Owner {

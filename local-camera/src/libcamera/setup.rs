@@ -3,7 +3,6 @@
 //! Opening the camera with it belongs to [`super::stream`].
 
 use super::format::{named, pixel_format};
-use super::stream::Use;
 use crate::{Config, Format, Picture, SourceError, Transform};
 use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{ColorSpace, Range};
@@ -14,6 +13,15 @@ use libcamera::stream::StreamRole;
 use pistreamer_protocol::jpeg::Orientation as Turn;
 use pistreamer_protocol::message::Cause;
 use std::cmp::Reverse;
+
+/// What a camera is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Its stream.
+    Stream,
+    /// One picture in its full size.
+    Still,
+}
 
 /// Buffers to ask for: two that the camera fills, and one each for a picture that waits and three that are being encoded.
 /// Cameras give what they can, libcamera's virtual ones four.

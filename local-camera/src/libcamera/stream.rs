@@ -10,7 +10,7 @@ use super::health::Health;
 use super::manager::Lease;
 use super::rate::Pace;
 use super::request::{hand_on, slot};
-use super::setup::{Rate, rate};
+use super::setup::{Rate, Use, rate};
 use super::{Opened, Owner, setup};
 use crate::{Config, Mode, SourceError};
 use libcamera::camera::ActiveCamera;
@@ -36,15 +36,6 @@ const COUNT: Duration = Duration::from_secs(1);
 
 /// How long stopping waits for pictures that are still being encoded.
 const LAST_PICTURES: Duration = Duration::from_secs(1);
-
-/// What a camera is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// Its stream.
-    Stream,
-    /// One picture in its full size.
-    Still,
-}
 
 /// Why a camera runs no more that has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -209,6 +209,11 @@ impl Lifecycle {
         }
     }
 
+    /// Closes the source and opens it again. Doesn't wait for it.
+    pub(super) fn restart(&self) {
+        self.shared.stop(&self.shared.wanted());
+    }
+
     /// Ends the source. Doesn't wait for it.
     pub(super) fn end(&self) {
         let mut wanted = self.shared.wanted();

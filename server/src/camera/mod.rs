@@ -336,6 +336,11 @@ impl Camera {
         self.0.lifecycle.configure(Settings { id, ..settings });
     }
 
+    /// Closes its source and opens it again, as after a change of its settings.
+    pub(crate) fn restart(&self) {
+        self.0.lifecycle.restart();
+    }
+
     /// The presets of the device that it shows, by their names.
     pub(crate) fn presets(&self) -> BTreeMap<String, ControlValues> {
         let (memory, device) = self.0.lifecycle.memory();

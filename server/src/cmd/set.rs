@@ -38,7 +38,17 @@ async fn set(api: &Api, typed: &cli::Set) -> anyhow::Result<String> {
         // The server knows what a text stands for.
         change.insert(name.into(), value.map_or(Value::Null, Value::from));
     }
-    let path = format!("{}/settings", api.camera(typed.camera.as_deref()).await?);
+    let camera = api.camera(typed.camera.as_deref()).await?;
+    let restart = async || -> anyhow::Result<()> {
+        let path = format!("{camera}/restart");
+        api.ask("POST", &path, None).await?.good()?;
+        Ok(())
+    };
+    if typed.restart && change.is_empty() {
+        restart().await?;
+        return Ok(String::new());
+    }
+    let path = format!("{camera}/settings");
     let answer = if change.is_empty() {
         api.ask("GET", &path, None).await?
     } else {
@@ -46,6 +56,9 @@ async fn set(api: &Api, typed: &cli::Set) -> anyhow::Result<String> {
             .await?
     };
     let settings = answer.good()?.json()?;
+    if typed.restart {
+        restart().await?;
+    }
     if typed.json {
         return Ok(answer.text + "\n");
     }

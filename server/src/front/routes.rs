@@ -15,7 +15,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 45] = {
+pub(super) static ROUTES: [Route; 46] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -50,6 +50,7 @@ pub(super) static ROUTES: [Route; 45] = {
         route(Delete, "/api/v1/cameras/{id}/presets/{name}", OPERATE, Words, || delete(controls::remove_preset)),
         route(Get, "/api/v1/cameras/{id}/settings", ADMIN, Words, || get(settings::list)),
         route(Patch, "/api/v1/cameras/{id}/settings", ADMIN, Words, || patch(settings::change)),
+        route(Post, "/api/v1/cameras/{id}/restart", ADMIN, Words, || post(settings::restart)),
         route(Get, "/api/v1/wall", VIEW, Words, || get(wall::get)),
         route(Put, "/api/v1/wall", VIEW, Words, || put(wall::put)),
         route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),

@@ -158,6 +158,14 @@ pub(super) async fn change(
     }
 }
 
+/// `POST …/restart`: closes the camera's source and opens it again.
+pub(super) async fn restart(Named { grant, camera }: Named) -> StatusCode {
+    let (id, by) = (&**camera.id(), grant.credential());
+    tracing::info!(id, by, "an administrator restarted a camera");
+    camera.restart();
+    StatusCode::ACCEPTED
+}
+
 async fn answered(
     state: &State,
     Named { grant, camera }: &Named,

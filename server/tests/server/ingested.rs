@@ -86,7 +86,7 @@ async fn what_is_pushed_to_ingest_is_seen_and_only_encoded_while_somebody_looks(
     timeout(PATIENCE, push).await.unwrap().unwrap().unwrap();
     let (state, reason) = state(&mut late).await;
     assert_eq!(state, CameraState::NoSignal);
-    assert!(reason.contains("left"), "{reason}");
+    assert!(reason.contains("disconnected"), "{reason}");
     server.stop().await;
 }
 

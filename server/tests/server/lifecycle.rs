@@ -150,6 +150,41 @@ async fn a_camera_that_is_restarted_keeps_its_viewers_and_counts_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_an_administrator_restarts_keeps_its_viewers_and_touches_no_other() {
+    let server = door_and_yard();
+    let mut door = viewers(&server, "door").await;
+    let mut yard = viewers(&server, "yard").await.remove(0);
+    let seq = yard.frame().await.stamp.seq;
+    let answer = server
+        .request(
+            "POST",
+            "/api/v1/cameras/door/restart",
+            "Content-Length: 0\r\n",
+        )
+        .await;
+    assert!(answer.starts_with(b"HTTP/1.1 202 "));
+    for viewer in &mut door {
+        let before = viewer.frame().await.stamp.seq;
+        let starting = async {
+            loop {
+                if let Ok(ServerMessage::State(status)) = viewer.heard().await
+                    && status.state == CameraState::Starting
+                {
+                    break;
+                }
+            }
+        };
+        timeout(PATIENCE, starting)
+            .await
+            .expect("no restart is told");
+        assert!(viewer.frame().await.stamp.seq > before);
+    }
+    let (told, _) = until_frame(&mut yard, |frame| frame.stamp.seq > seq + 3).await;
+    assert_eq!(told, [], "the other camera's viewers notice nothing");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_quality_needs_no_restart() {
     let server = door_and_yard();
     let mut viewer = viewers(&server, "door").await.remove(0);

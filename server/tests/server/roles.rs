@@ -138,6 +138,7 @@ impl Row {
             "/controls",
             "/presets",
             "/settings",
+            "/restart",
         ];
         of_a_camera.iter().any(|part| self.path.contains(part))
     }
@@ -149,6 +150,7 @@ impl Row {
             ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
             ("POST", "/api/v1/session" | "/api/v1/keys") | ("PUT", "/api/v1/wall") => 400,
             ("POST", path) if path.ends_with("/links") => 404,
+            ("POST", path) if path.ends_with("/restart") => 202,
             ("DELETE", "/api/v1/session") => 204,
             ("DELETE", path) if path.contains("/presets/") => 204,
             // There is no control of that name, and nothing that it is to have.

@@ -260,6 +260,8 @@ async fn the_command_lists_sets_and_takes_back() {
         told.contains("\nhflip = true") && told.contains("\nquality = 60"),
         "{told}"
     );
+    let (done, told) = set(&url, &["--restart"]).await;
+    assert!(done && told.is_empty(), "{told}");
     let (done, told) = set(&url, &["--json", "quality="]).await;
     let json: Value = serde_json::from_str(&told).unwrap();
     assert!(done && json["settings"][3]["value"] == 80, "{told}");
