@@ -49,8 +49,8 @@ export default class Settings {
   #camera = "";
   #shown = "camera";
   #timer = null;
-  /** Stands for the look at who looks that goes on. */
-  #looking = null;
+  /** Stands for what is shown of a tab: what comes late for another showing is not laid over it. */
+  #showing = null;
 
   constructor(shadow, put, speak) {
     [this.#shadow, this.#put, this.#speak] = [shadow, put, speak];
@@ -103,16 +103,22 @@ export default class Settings {
       const text = await answer.text();
       if (answer.status === expected) return null;
       if (!answer.ok) throw new Error(text.trim() || answer.status);
-      this.#say("");
+      this.#blame("");
       return text ? JSON.parse(text) : {};
     } catch ({ message }) {
-      this.#say("", words("This was not done: {reason}", message));
+      this.#say("");
+      this.#blame(words("This was not done: {reason}", message));
       return null;
     }
   }
 
-  #say(text, error = "") {
+  /** Says what was done. */
+  #say(text) {
     this.#put(this.#status, "", text);
+    this.#blame("");
+  }
+
+  #blame(error) {
     this.#error.hidden = !error;
     this.#put(this.#error, "", error);
   }
@@ -120,7 +126,8 @@ export default class Settings {
   /** Shows a tab. */
   async #show(name) {
     clearTimeout(this.#timer);
-    [this.#shown, this.#looking] = [name, null];
+    const showing = {};
+    [this.#shown, this.#showing] = [name, showing];
     this.#say("");
     for (const tab of this.#dialog.querySelectorAll('[role="tab"]')) {
       const isShown = tab.id === `tab-${name}`;
@@ -130,8 +137,8 @@ export default class Settings {
     this.#body.setAttribute("aria-labelledby", `tab-${name}`);
     this.#lay();
     const parts = await { camera: () => this.#settings(), keys: () => this.#keys(), devices: () => this.#devices(), viewers: () => this.#viewers() }[name]();
-    // Another tab may be shown by now.
-    if (parts && this.#shown === name) this.#lay(...parts);
+    // Another tab may be shown by now, or this one again, with the focus in it.
+    if (parts && this.#showing === showing) this.#lay(...parts);
   }
 
   /** Shows what a tab has again, after a change; the focus stays near. */
@@ -182,7 +189,6 @@ export default class Settings {
     const camera = cameras.find(({ id }) => id === this.#camera) ?? cameras[0];
     const told = await this.#ask("GET", `cameras/${encodeURIComponent(camera.id)}/settings`);
     if (!told) return;
-    const rows = told.settings.map((setting) => this.#row(setting, camera));
     const choose = make("select", { id: "s-camera", translate: false }, ...cameras.map(({ id, name }) => option(id, name, false)));
     choose.value = camera.id;
     choose.addEventListener("change", () => {
@@ -190,62 +196,78 @@ export default class Settings {
       this.#again("").then(() => this.#part("s-camera")?.focus());
     });
     const chosen = make("div", { className: "row" }, make("label", { htmlFor: "s-camera", textContent: TABS.camera }), choose);
-    const save = make("button", { part: "button save", textContent: words("Save") });
+    // What the user changes while an answer is on its way stays, and the focus with it.
+    const set = async (change) => {
+      const said = await this.#ask("PATCH", `cameras/${encodeURIComponent(camera.id)}/settings`, change);
+      if (!said) return;
+      for (const [at, row] of rows.entries()) row.tell(said.settings[at], change[row.name]);
+      this.#speak(this.#shadow);
+      this.#say(words("Saved"));
+      for (const { id, name } of "name" in change ? await this.#cameras() : []) {
+        const known = [...choose.options].find((choice) => choice.value === id);
+        if (known) known.textContent = name;
+        if (id === camera.id) form.querySelector("#s-name").placeholder = name;
+      }
+    };
+    const rows = told.settings.map((setting) => this.#row(setting, camera, set));
+    const save = make("button", { part: "button save", className: "save", textContent: words("Save") });
     const form = make("form", {}, cameras.length > 1 && chosen, ...rows.map(({ node }) => node), save);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const changed = rows.filter(({ value }) => value() !== undefined);
       const change = Object.fromEntries(changed.map(({ name, value }) => [name, value()]));
-      if (changed.length) this.#set(camera.id, change, "button.save");
+      if (changed.length) set(change);
       else this.#say(words("Nothing has changed"));
     });
-    save.className = "save";
     return [form];
   }
 
-  async #set(id, change, focus) {
-    if (!(await this.#ask("PATCH", `cameras/${encodeURIComponent(id)}/settings`, change))) return;
-    await this.#again(words("Saved"));
-    this.#body.querySelector(focus)?.focus();
-  }
-
-  /** One setting: what is shown of it, and its value where the user has changed it. */
-  #row({ name, value, otherwise, is_set: isSet, fixed, by, takes }, camera) {
+  /** One setting: what is shown of it, its value where the user has changed it, and what becomes of it when the server tells
+   * another one. */
+  #row(setting, camera, set) {
+    const { name, takes } = setting;
     const id = `s-${name}`;
     const shown = (value) => (name === "rotate" ? `${value}°` : typeof value === "boolean" ? (value ? words("on") : words("off")) : value);
+    const isChosen = name === "size" || name === "rotate";
     let input;
-    if (name === "size" || name === "rotate") {
-      const choices = takes.choices ?? takes.usual;
-      const all = choices.includes(value) ? choices : [value, ...choices];
-      input = make("select", { translate: false }, ...all.map((choice) => option(choice, shown(choice), false)));
-      input.value = value;
-    } else if (typeof value === "boolean") {
-      input = make("input", { type: "checkbox", role: "switch", checked: value });
-    } else if (name === "name") {
-      input = make("input", { type: "text", maxLength: takes.longest, value: value ?? "", placeholder: camera.name, autocomplete: "off", translate: false });
-    } else {
-      input = make("input", { type: "number", min: takes.min, max: takes.max, step: name === "fps" ? "any" : 1, value, required: true, translate: false });
-    }
-    Object.assign(input, { id, disabled: Boolean(fixed) });
+    if (isChosen) input = make("select", { translate: false }, ...(takes.choices ?? takes.usual).map((choice) => option(choice, shown(choice), false)));
+    else if (typeof setting.value === "boolean") input = make("input", { type: "checkbox", role: "switch" });
+    else if (name === "name") input = make("input", { type: "text", maxLength: takes.longest, placeholder: camera.name, autocomplete: "off", translate: false });
+    else input = make("input", { type: "number", min: takes.min, max: takes.max, step: name === "fps" ? "any" : 1, required: true, translate: false });
     const read = () => {
       if (input.type === "checkbox") return input.checked;
       if (name === "name") return input.value.trim() || null;
       return name === "size" ? input.value : Number(input.value);
     };
-    const hint = make("p", { className: "hint", id: `${id}-hint`, translate: false, hidden: !fixed && !isSet });
-    if (by) this.#put(hint, "", words("Fixed by {place}", by));
-    else if (fixed) this.#put(hint, "", words("The camera's source decides this"));
-    else if (isSet && otherwise === null) this.#put(hint, "", words("Otherwise the source's own name"));
-    else if (isSet) this.#put(hint, "", words("Otherwise {text}", shown(otherwise)));
+    const write = (value) => {
+      if (isChosen && ![...input.options].some((choice) => choice.value === String(value))) input.prepend(option(value, shown(value), false));
+      if (input.type === "checkbox") input.checked = value;
+      else input.value = value ?? "";
+    };
+    const hint = make("p", { className: "hint", id: `${id}-hint`, translate: false });
+    const reset = button(words("Reset"), "reset");
+    this.#put(reset, "aria-label", words("Reset: {text}", LABELS[name]));
+    reset.addEventListener("click", () => set({ [name]: null }));
+    let known;
+    /** `sent` is what it was set to with that. */
+    const tell = ({ value, otherwise, is_set: isSet, fixed, by }, sent) => {
+      if (known === undefined || read() === known || sent === null || read() === sent) write(value);
+      known = value;
+      input.disabled = Boolean(fixed);
+      hint.hidden = !fixed && !isSet;
+      if (by) this.#put(hint, "", words("Fixed by {place}", by));
+      else if (fixed) this.#put(hint, "", words("The camera's source decides this"));
+      else if (otherwise === null) this.#put(hint, "", words("Otherwise the source's own name"));
+      else this.#put(hint, "", words("Otherwise {text}", shown(otherwise)));
+      const hadFocus = this.#shadow.activeElement === reset;
+      reset.hidden = !isSet || Boolean(fixed);
+      if (hadFocus && reset.hidden) input.focus();
+    };
+    input.id = id;
     input.setAttribute("aria-describedby", hint.id);
-    const node = make("div", { className: "row" }, make("label", { htmlFor: id, textContent: LABELS[name] }), input, hint);
-    if (isSet && !fixed) {
-      const reset = button(words("Reset"), "reset");
-      this.#put(reset, "aria-label", words("Reset: {text}", LABELS[name]));
-      reset.addEventListener("click", () => this.#set(camera.id, { [name]: null }, `#${id}`));
-      node.append(reset);
-    }
-    return { name, node, value: () => (fixed || read() === value ? undefined : read()) };
+    tell(setting);
+    const node = make("div", { className: "row" }, make("label", { htmlFor: id, textContent: LABELS[name] }), input, hint, reset);
+    return { name, node, tell, value: () => (input.disabled || read() === known ? undefined : read()) };
   }
 
   async #keys() {
@@ -331,12 +353,12 @@ export default class Settings {
   /** Who looks, now and every two seconds: lines stay where they are, and the focus with them. */
   async #viewers() {
     const list = make("ul", { id: "viewers" });
-    const mine = (this.#looking = {});
+    const mine = this.#showing;
     const none = make("p", { textContent: words("Nobody looks."), hidden: true });
     const rows = new Map();
     const look = async () => {
       const told = await this.#ask("GET", "viewers");
-      if (this.#looking !== mine || !this.#dialog.open) return;
+      if (this.#showing !== mine || !this.#dialog.open) return;
       this.#timer = setTimeout(look, AGAIN);
       if (!told) return;
       none.hidden = told.viewers.length > 0;
