@@ -56,10 +56,15 @@ pub(crate) async fn find(time: Duration, stop: impl Future<Output = ()>) -> io::
     Ok(found.into_iter().map(|(_, server)| server).collect())
 }
 
-/// A server that was found already is not found again; the newest word counts.
+/// A server that was found already is not found again. The newest word counts, but for another machine's: what the machine at an
+/// address says of itself is believed over what others say of it, and of others the first one.
 fn keep(found: &mut Vec<(Ipv4Addr, Found)>, from: Ipv4Addr, server: Found) {
-    if let Some((_, known)) = found.iter_mut().find(|(_, known)| known.url == server.url) {
-        *known = server;
+    let is_at = address(&server.url).map(|(ip, _)| ip);
+    let is_its_own = |from: Ipv4Addr| is_at == Some(IpAddr::V4(from));
+    if let Some(known) = found.iter_mut().find(|(_, known)| known.url == server.url) {
+        if known.0 == from || is_its_own(from) {
+            *known = (from, server);
+        }
     } else if found.len() < MOST
         && found.iter().filter(|(other, _)| *other == from).count() < MOST_AT_ONE
     {
@@ -87,6 +92,24 @@ mod tests {
             tls: false,
             version: String::new(),
         }
+    }
+
+    #[test]
+    fn no_machine_speaks_for_another_one_that_speaks_for_itself() {
+        let [own, other, third] = [1, 2, 3].map(|last| Ipv4Addr::new(192, 0, 2, last));
+        let named = |name: &str| Found {
+            server: name.into(),
+            ..server(8000)
+        };
+        let mut found = Vec::new();
+        keep(&mut found, other, named("first"));
+        keep(&mut found, third, named("second"));
+        assert_eq!(found, [(other, named("first"))]);
+        keep(&mut found, own, named("own"));
+        keep(&mut found, other, named("other"));
+        assert_eq!(found, [(own, named("own"))]);
+        keep(&mut found, own, named("newest"));
+        assert_eq!(found, [(own, named("newest"))]);
     }
 
     #[test]
