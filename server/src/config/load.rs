@@ -301,15 +301,11 @@ impl Loaded {
 
     /// As a file that says where each value comes from. Secrets are left out.
     pub(crate) fn shown(&self) -> String {
-        let ids: Vec<_> = self
-            .config
-            .cameras
-            .iter()
-            .map(|camera| &camera.id)
-            .collect();
+        let cameras = &self.config.cameras;
+        let ids: Vec<_> = cameras.iter().map(|camera| &camera.id).collect();
         let mut merged = self.merged.clone();
-        for (values, id) in merged.cameras.iter_mut().zip(&ids) {
-            *values = self.page.complete(values, id);
+        for (values, camera) in merged.cameras.iter_mut().zip(cameras) {
+            *values = self.page.complete(values, camera).0;
         }
         let unread = self
             .page

@@ -19,8 +19,9 @@ use std::sync::Arc;
 
 const FILE: &str = "settings.json";
 
-/// What a file is called from then on that cannot be read.
-const ASIDE: &str = "settings-unreadable.json";
+/// What a file is called from then on that cannot be read. Further ones have a number, and the last one is replaced.
+const ASIDE: &str = "settings-unreadable";
+const MOST_ASIDE: u32 = 20;
 
 /// What can be set of a camera, by its name in the API, which is the flag's where there is one.
 static SETTABLE: [(&str, &Setting); 7] = [
@@ -45,6 +46,9 @@ const USUAL_SIZES: [&str; 6] = [
 
 /// What was set of each camera, by the cameras' ids.
 type Cameras = BTreeMap<String, Map<String, Json>>;
+
+/// What changes of one camera, by name; `None` takes back what was set.
+pub(super) type Changes = BTreeMap<String, Option<Json>>;
 
 /// What the file holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -94,16 +98,22 @@ impl Page {
             );
             return;
         }
-        let from = self.file().unwrap_or_default();
-        let aside = from.with_file_name(ASIDE);
-        tracing::error!(
-            problem = unread,
-            aside = %aside.display(),
-            "what was set of the cameras cannot be read, and does not hold: the file is moved aside"
-        );
-        match std::fs::rename(from, aside) {
-            Ok(()) => self.unread = None,
-            Err(error) => tracing::error!(%error, "it cannot be moved aside"),
+        let moved = self.directory.as_deref().map(move_aside);
+        match moved.transpose() {
+            Ok(aside) => {
+                let aside = aside.unwrap_or_default();
+                tracing::error!(
+                    problem = unread,
+                    aside = %aside.display(),
+                    "what was set of the cameras cannot be read, and does not hold: the file is moved aside"
+                );
+                self.unread = None;
+            }
+            Err(error) => tracing::error!(
+                problem = unread,
+                %error,
+                "what was set of the cameras cannot be read, and does not hold, and the file cannot be moved aside"
+            ),
         }
     }
 
@@ -111,30 +121,39 @@ impl Page {
         Some(self.directory.as_ref()?.join(FILE))
     }
 
-    /// A camera's values with what was set, where nothing else says it.
-    pub(super) fn complete(&self, values: &Values, camera: &str) -> Values {
-        let mut completed = values.clone();
+    /// A camera's values with what was set, where nothing else says it, and what of that cannot be: it is left out.
+    pub(super) fn complete(&self, values: &Values, camera: &Settings) -> (Values, Vec<Problem>) {
+        let (mut completed, mut problems) = (values.clone(), Vec::new());
+        let Some(set) = self.cameras.get(&*camera.id) else {
+            return (completed, problems);
+        };
         let file = Arc::new(self.file().unwrap_or_default());
-        for (name, value) in self.cameras.get(camera).into_iter().flatten() {
-            let Some(setting) = settable(name) else {
-                continue;
-            };
-            if let (false, Some(value)) = (is_fixed(values, setting), parse(setting, value)) {
-                let origin = Origin::Set(Arc::clone(&file));
-                completed.set(setting, Given { value, origin });
+        let known = SETTABLE.iter().filter_map(|(name, setting)| {
+            let value = parse(setting, set.get(*name)?)?;
+            Some((*setting, value))
+        });
+        for (setting, value) in known.filter(|(setting, _)| !is_fixed(values, setting)) {
+            let mut with_it = completed.clone();
+            let origin = Origin::Set(Arc::clone(&file));
+            with_it.set(setting, Given { value, origin });
+            match look(&with_it, camera) {
+                Ok(_) => completed = with_it,
+                Err(several) => problems.extend(several),
             }
         }
-        completed
+        (completed, problems)
     }
 
-    /// Gives the cameras what was set of them. Returns what cannot be: then nothing of that camera is.
+    /// Gives the cameras what was set of them. Returns what cannot be.
     pub(super) fn apply(&self, cameras: &mut [Settings], values: &[Values]) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (camera, values) in cameras.iter_mut().zip(values) {
             if !self.cameras.contains_key(&*camera.id) {
                 continue;
             }
-            match look(&self.complete(values, &camera.id), camera) {
+            let (completed, several) = self.complete(values, camera);
+            problems.extend(several);
+            match look(&completed, camera) {
                 Ok(look) => given(camera, look),
                 Err(several) => problems.extend(several),
             }
@@ -151,9 +170,8 @@ impl Page {
         camera: &Settings,
         values: &Values,
         change: &Map<String, Json>,
-    ) -> Result<(Self, Settings), NotChanged> {
-        let mut page = self.clone();
-        let set = page.cameras.entry(camera.id.to_string()).or_default();
+    ) -> Result<(Self, Settings, Changes), NotChanged> {
+        let mut changes = Changes::new();
         for (name, value) in change {
             let setting = settable(name).ok_or_else(|| {
                 let known = SETTABLE.map(|(name, _)| name).join(", ");
@@ -167,32 +185,62 @@ impl Page {
             if let Some(by) = values.get(setting).filter(|_| is_fixed(values, setting)) {
                 return Err(NotChanged::Fixed(fixed(name, &by.origin)));
             }
-            if value.is_null() {
-                set.remove(name);
-                continue;
-            }
-            let value = parse(setting, value).ok_or_else(|| {
-                NotChanged::Invalid(format!("{name} takes {}, and not {value}", setting.takes()))
-            })?;
-            set.insert(name.clone(), to_json(&value));
+            let value = (!value.is_null())
+                .then(|| {
+                    let parsed = parse(setting, value).ok_or_else(|| {
+                        NotChanged::Invalid(format!(
+                            "{name} takes {}, and not {value}",
+                            setting.takes()
+                        ))
+                    })?;
+                    Ok(to_json(&parsed))
+                })
+                .transpose()?;
+            changes.insert(name.clone(), value);
         }
-        if set.is_empty() {
-            page.cameras.remove(&*camera.id);
+        // What cannot be as it is may be set right now, and does not stand in the way.
+        let (before, unset) = self.complete(values, camera);
+        let mut page = self.clone();
+        page.note(&camera.id, &changes);
+        let (after, problems) = page.complete(values, camera);
+        let is_set = |values: &Values, setting| {
+            let given = values.get(setting);
+            given.is_some_and(|given| matches!(given.origin, Origin::Set(_)))
+        };
+        let lost = SETTABLE.iter().any(|(name, setting)| {
+            let is_wanted = match changes.get(*name) {
+                Some(value) => value.is_some(),
+                None => is_set(&before, setting),
+            };
+            is_wanted && !is_set(&after, setting)
+        });
+        if lost {
+            let mut texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
+            let is_new = |text: &String| !unset.iter().any(|before| before.text == *text);
+            if texts.iter().any(is_new) {
+                texts.retain(is_new);
+            }
+            return Err(NotChanged::Invalid(texts.join("; ")));
         }
         let mut changed = camera.clone();
-        let look = look(&page.complete(values, &camera.id), camera).map_err(|problems| {
+        let look = look(&after, camera).map_err(|problems| {
             let texts = problems.into_iter().map(|problem| problem.text);
             NotChanged::Invalid(texts.collect::<Vec<_>>().join("; "))
         })?;
         given(&mut changed, look);
-        Ok((page, changed))
+        Ok((page, changed, changes))
     }
 
-    /// Writes down what is set of a camera; that of others in the file stays, which may be another server's.
+    fn note(&mut self, camera: &str, changes: &Changes) {
+        note(&mut self.cameras, camera, changes);
+    }
+
+    /// Writes down what has changed of a camera: whatever else the file says may be another server's. Where it cannot be read, it
+    /// is moved aside, and has what is set here.
     ///
     /// # Errors
     /// Where it cannot be written. Then nothing has changed.
-    pub(super) fn write(&self, camera: &str) -> io::Result<()> {
+    pub(super) fn write(&self, camera: &str, changes: &Changes) -> io::Result<()> {
         let directory = self.directory.as_deref().ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
@@ -201,18 +249,33 @@ impl Page {
         })?;
         state_dir::make(directory)?;
         let _lock = state_dir::lock(directory)?;
-        let mut cameras = read(directory)?;
-        match self.cameras.get(camera) {
-            Some(set) => cameras.insert(camera.into(), set.clone()),
-            None => cameras.remove(camera),
+        let of_file = |error: io::Error| {
+            let file = directory.join(FILE);
+            io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+        };
+        let cameras = match read(directory) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let aside = move_aside(directory).map_err(of_file)?;
+                tracing::error!(
+                    problem = %of_file(error),
+                    aside = %aside.display(),
+                    "what was set of the cameras could not be read any more: the file is moved aside, and what holds is written down anew"
+                );
+                self.cameras.clone()
+            }
+            read => {
+                let mut cameras = read.map_err(of_file)?;
+                note(&mut cameras, camera, changes);
+                cameras
+            }
         };
         let text = serde_json::to_vec_pretty(&File { cameras }).map_err(io::Error::other)?;
-        state_dir::replace(directory, FILE, &text)
+        state_dir::replace(directory, FILE, &text).map_err(of_file)
     }
 
     /// Each of a camera's settings, for people and programs.
     pub(super) fn told(&self, camera: &Settings, values: &Values) -> Vec<Told> {
-        let completed = self.complete(values, &camera.id);
+        let (completed, _) = self.complete(values, camera);
         let one = |(name, setting): (&'static str, &'static Setting)| {
             let given = completed.get(setting);
             let origin = given
@@ -237,6 +300,31 @@ impl Page {
         };
         SETTABLE.into_iter().map(one).collect()
     }
+}
+
+fn note(cameras: &mut Cameras, camera: &str, changes: &Changes) {
+    let set = cameras.entry(camera.to_owned()).or_default();
+    for (name, value) in changes {
+        match value {
+            Some(value) => set.insert(name.clone(), value.clone()),
+            None => set.remove(name),
+        };
+    }
+    if set.is_empty() {
+        cameras.remove(camera);
+    }
+}
+
+/// Moves a file aside that cannot be read, and says where it is then. Those that were moved before stay.
+fn move_aside(directory: &Path) -> io::Result<PathBuf> {
+    let last = directory.join(format!("{ASIDE}-{MOST_ASIDE}.json"));
+    let mut places = (1..MOST_ASIDE).map(|number| match number {
+        1 => directory.join(format!("{ASIDE}.json")),
+        number => directory.join(format!("{ASIDE}-{number}.json")),
+    });
+    let aside = places.find(|place| !place.exists()).unwrap_or(last);
+    std::fs::rename(directory.join(FILE), &aside)?;
+    Ok(aside)
 }
 
 fn settable(name: &str) -> Option<&'static Setting> {

@@ -233,9 +233,9 @@ impl Reload {
     ) -> Result<(), NotChanged> {
         let at = self.place(camera)?;
         let (settings, values) = (&self.last.config.cameras[at], &self.last.merged.cameras[at]);
-        let (page, settings) = self.last.page.changed(settings, values, change)?;
+        let (page, settings, changes) = self.last.page.changed(settings, values, change)?;
         let (writing, id) = (page.clone(), camera.to_owned());
-        let written = tokio::task::spawn_blocking(move || writing.write(&id)).await;
+        let written = tokio::task::spawn_blocking(move || writing.write(&id, &changes)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         written.map_err(|error| NotChanged::NotKept(error.to_string()))?;
         self.last.page = page;

@@ -198,12 +198,88 @@ async fn a_damaged_file_is_set_aside_and_a_value_that_cannot_be_is_left_out() {
     );
     let (status, told) = server.change(&json!({"size": "640x480"})).await;
     assert_eq!(status, 200, "{told}");
+    assert_eq!(server.setting("size").await["is_set"], true);
     // Another server's camera is none of this one's business.
     let kept: Value = serde_json::from_slice(&std::fs::read(server.kept()).unwrap()).unwrap();
     assert_eq!(kept["cameras"]["shed"], json!({"quality": 3}));
     assert_eq!(
         kept["cameras"]["door"],
         json!({"size": "640x480", "later": 1})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_value_that_cannot_be_is_not_told_as_what_holds_and_takes_no_other_with_it() {
+    let server = start(&door(""));
+    let kept = server.kept();
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, r#"{"cameras": {"door": {"size": "1x1", "quality": 55}}}"#).unwrap();
+    let mut server = server.again();
+    server.log("1x1");
+    let told = async |name: &str| {
+        let setting = server.setting(name).await;
+        (setting["value"].clone(), setting["is_set"].clone())
+    };
+    assert_eq!(told("size").await, (json!("1280x720"), json!(false)));
+    assert_eq!(told("quality").await, (json!(55), json!(true)));
+    let (status, said) = server.change(&json!({"name": "Shed"})).await;
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(told("name").await, (json!("Shed"), json!(true)));
+    assert_eq!(told("size").await, (json!("1280x720"), json!(false)));
+    // Only its own value is judged.
+    let (status, said) = server.change(&json!({"rotate": 45})).await;
+    assert!(status == 422 && !said.contains("1x1"), "{status} {said}");
+    let (status, said) = server.change(&json!({"size": null})).await;
+    assert_eq!(status, 200, "{said}");
+    let kept: Value = serde_json::from_slice(&std::fs::read(kept).unwrap()).unwrap();
+    assert_eq!(
+        kept["cameras"]["door"],
+        json!({"quality": 55, "name": "Shed"})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_has_set_meanwhile_is_not_lost() {
+    let server = start(&door(""));
+    let (status, said) = server.change(&json!({"quality": 50, "name": "Shed"})).await;
+    assert_eq!(status, 200, "{said}");
+    let other = r#"{"cameras": {"door": {"quality": 50, "hflip": true}, "yard": {"fps": 5.0}}}"#;
+    std::fs::write(server.kept(), other).unwrap();
+    let (status, said) = server.change(&json!({"rotate": 180, "quality": null})).await;
+    assert_eq!(status, 200, "{said}");
+    let kept: Value = serde_json::from_slice(&std::fs::read(server.kept()).unwrap()).unwrap();
+    let all = json!({"door": {"hflip": true, "rotate": 180}, "yard": {"fps": 5.0}});
+    assert_eq!(kept["cameras"], all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_damaged_while_the_server_runs_is_moved_aside_and_written_anew() {
+    let mut server = start(&door(""));
+    let (status, said) = server.change(&json!({"quality": 50})).await;
+    assert_eq!(status, 200, "{said}");
+    for (round, aside) in ["settings-unreadable.json", "settings-unreadable-2.json"]
+        .into_iter()
+        .enumerate()
+    {
+        std::fs::write(server.kept(), format!("{{ {round}")).unwrap();
+        let (status, said) = server.change(&json!({"hflip": round == 0})).await;
+        assert_eq!(status, 200, "{said}");
+        let line = server.log("the file is moved aside");
+        assert!(line.contains("state/settings.json: "), "{line}");
+        // Each stays as it was.
+        let aside = std::fs::read_to_string(server.kept().with_file_name(aside)).unwrap();
+        assert_eq!(aside, format!("{{ {round}"));
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(server.kept()).unwrap()).unwrap();
+    let all = json!({"door": {"hflip": false, "quality": 50}});
+    assert_eq!(kept["cameras"], all);
+    // Where it cannot be read at all, it is said of which file that is.
+    std::fs::remove_file(server.kept()).unwrap();
+    std::fs::create_dir(server.kept()).unwrap();
+    let (status, said) = server.change(&json!({"quality": 60})).await;
+    assert!(
+        status == 507 && said.contains("state/settings.json: "),
+        "{status} {said}"
     );
 }
 
