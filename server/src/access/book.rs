@@ -125,16 +125,17 @@ impl Book {
     /// A one-time code that stands for the key of that name.
     ///
     /// # Errors
-    /// Where there is none, or the code cannot be kept.
+    /// Where there is none that is still good, or the code cannot be kept.
     pub(super) fn code_of(&self, name: &Name) -> Result<Code, KeyError> {
         let unwritable = |error| StoreError::Unwritable(self.store.directory().into(), error);
         let keys = self.read()?;
         // A code for a key that is not known here yet would open nothing.
         self.look();
-        let made = self
-            .store
-            .codes(found(&keys, name)?, 1)
-            .map_err(unwritable)?;
+        let entry = found(&keys, name)?;
+        if entry.has_expired(clock::now_us()) {
+            return Err(KeyError::Expired(name.clone()));
+        }
+        let made = self.store.codes(entry, 1).map_err(unwritable)?;
         let none = || std::io::Error::other("none was made");
         let code = made
             .into_iter()

@@ -30,6 +30,9 @@ pub enum KeyError {
     /// There is none of that name.
     #[error("there is no key {0}: there are {1}")]
     Unknown(Name, String),
+    /// It is not good any more.
+    #[error("the key {0} has expired, and lets nobody in: remove it, and make another one")]
+    Expired(Name),
     /// An administrator has every camera.
     #[error("an admin key is for every camera: name none, or choose the role view")]
     AdminOfCameras,

@@ -35,6 +35,8 @@ pub enum Via {
     Open,
     /// A key or password with the request itself.
     Secret,
+    /// The same as user and password, which browsers remember, and show again.
+    Login,
     /// A browser's session.
     Session,
     /// A ticket for one page.
@@ -67,6 +69,14 @@ impl Grant {
         }
     }
 
+    /// The grant of a key that was shown as user and password.
+    pub(super) fn by_login(held: Arc<Held>) -> Self {
+        Self {
+            via: Via::Login,
+            ..Self::by_key(held)
+        }
+    }
+
     /// The grant of a session that was started with a key.
     pub(super) fn by_session(held: Arc<Held>, session: LiveSession) -> Self {
         let key = Self::by_key(held);
@@ -91,11 +101,12 @@ impl Grant {
         }
     }
 
-    /// What is left of it for a page of another origin: a browser shows its session there as well, and gets in everywhere where
-    /// no key is needed, so that such a page would act in the name of its user. A key that it shows itself is its own.
+    /// What is left of it for a page of another origin: a browser shows its session there as well, and the user and password that
+    /// it remembers, and gets in everywhere where no key is needed, so that such a page would act in the name of its user. A key
+    /// that it shows itself is its own.
     pub fn for_another_origin(self) -> Self {
         match self.via {
-            Via::Open | Via::Session => Self {
+            Via::Open | Via::Session | Via::Login => Self {
                 role: Role::View,
                 ..self
             },

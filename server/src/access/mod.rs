@@ -254,7 +254,8 @@ impl Access {
     /// A session for the device that showed a key or code with the request. `None` where there is no key, or none was
     /// shown: a session does not beget sessions, and a ticket none at all.
     pub fn sign_in(&self, grant: &Grant, device: &str, from: IpAddr) -> Option<String> {
-        let held = grant.held.as_ref().filter(|_| grant.via == Via::Secret)?;
+        let is_shown = matches!(grant.via, Via::Secret | Via::Login);
+        let held = grant.held.as_ref().filter(|_| is_shown)?;
         let book = self.0.book.as_ref()?;
         let now_us = clock::now_us();
         let expires_us = now_us + SESSION.as_micros() as u64;
@@ -414,7 +415,7 @@ impl Access {
                 Credential::Secret { name, secret } => self
                     .secret(book, name.as_deref(), secret, from)
                     .await
-                    .map(Grant::by_key),
+                    .map(Grant::by_login),
             };
             match judged {
                 Ok(grant) => {

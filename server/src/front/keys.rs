@@ -276,9 +276,11 @@ fn not_changed(error: &KeyError) -> Response {
     let status = match error {
         KeyError::Unknown(..) => StatusCode::NOT_FOUND,
         KeyError::AdminOfCameras => StatusCode::UNPROCESSABLE_ENTITY,
-        KeyError::Known(_) | KeyError::Last(_) | KeyError::LastAdmin(_) | KeyError::Full => {
-            StatusCode::CONFLICT
-        }
+        KeyError::Known(_)
+        | KeyError::Expired(_)
+        | KeyError::Last(_)
+        | KeyError::LastAdmin(_)
+        | KeyError::Full => StatusCode::CONFLICT,
         KeyError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
     refusal(status, error.to_string())

@@ -1,6 +1,6 @@
 //! The access keys and the viewers, by the API: made, shown, ended, and whose business they are.
 
-use crate::access::{Answer, Locked};
+use crate::access::{Answer, Locked, basic};
 use crate::support::{TestServer, TestViewer};
 use pistreamer::access::Role;
 use serde_json::Value;
@@ -120,6 +120,54 @@ async fn a_link_lets_one_device_in_by_a_key_that_is_there() {
         "{}",
         told.body
     );
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_link_is_made_for_a_key_that_lets_nobody_in_any_more() {
+    let locked = Locked::start();
+    let owner = bearer(&locked.key());
+    locked.add("door", Role::View);
+    let expire = |keys: &mut pistreamer::access::Keys| {
+        for entry in &mut keys.keys {
+            entry.expires_us = (entry.name.as_str() == "door").then_some(1);
+        }
+    };
+    locked.store.change(expire).unwrap();
+    let told = locked.post("/api/v1/keys/door/links", &owner, "").await;
+    assert!(
+        told.status == 409 && told.body.contains("the key door has expired"),
+        "{} {}",
+        told.status,
+        told.body
+    );
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_elsewhere_makes_no_key_by_a_login_that_the_browser_remembers() {
+    let dashboard = "http://dash.example";
+    let locked = Locked::start_with(|flags| flags.allow_origin = vec![dashboard.into()]);
+    let key = locked.key();
+    let login = basic("camera", &key);
+    let make = r#"{"name": "thief", "role": "admin"}"#;
+    for path in ["/api/v1/keys", "/api/v1/keys?key=wrong"] {
+        let headers = format!("{login}Origin: {dashboard}\r\n");
+        let told = locked.post(path, &headers, make).await;
+        assert_eq!(told.status, 403, "{path}: {}", told.body);
+    }
+    // What it may do there all the same.
+    let headers = format!("{login}Origin: {dashboard}\r\n");
+    assert_eq!(locked.get("/api/v1/cameras", &headers).await.status, 200);
+    // A key that the page has itself is its own, and a program has no origin.
+    let own = format!("/api/v1/keys?key={key}");
+    let headers = format!("Origin: {dashboard}\r\n");
+    let told = locked.post(&own, &headers, r#"{"name": "own"}"#).await;
+    assert_eq!(told.status, 201, "{}", told.body);
+    let told = locked
+        .post("/api/v1/keys", &login, r#"{"name": "program"}"#)
+        .await;
+    assert_eq!(told.status, 201, "{}", told.body);
     locked.server.stop().await;
 }
 

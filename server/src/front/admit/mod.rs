@@ -126,6 +126,7 @@ async fn pass(grant: Grant, mut request: Request, next: Next) -> Response {
             .as_ref()
             .is_some_and(|ticket| ticket.origin.is_none()),
         // Browsers remember user and password, too, and send them wherever a page has an <img>.
+        Via::Login => true,
         Via::Secret => request.headers().contains_key(header::AUTHORIZATION),
         Via::Open => false,
     };
