@@ -1,7 +1,8 @@
 //! How walls of cameras are arranged: a file of the state directory, with an arrangement for each key.
 //!
 //! Asking for one and changing it belongs to [`crate::front`]. What a key has arranged goes with it: [`crate::access`] calls
-//! [`forget`].
+//! [`forget`]. A key that is replaced may be another person's from then on: its wall names no other servers any more, whose
+//! addresses have keys in them.
 
 use crate::state_dir;
 use serde::{Deserialize, Serialize};
@@ -25,37 +26,79 @@ pub(crate) struct Wall {
     pub servers: Vec<String>,
 }
 
+impl Wall {
+    /// What of it is about this server's own cameras. Those of others have their server's place before the id.
+    fn of_own_cameras(mut self) -> Self {
+        for list in [&mut self.order, &mut self.hidden] {
+            list.retain(|camera| !camera.contains(' '));
+        }
+        self.servers.clear();
+        self
+    }
+}
+
+/// Whose an arrangement is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The key's name.
+    pub key: String,
+    /// Tells its secret from those before and after.
+    pub generation: String,
+}
+
 /// The arrangement of one key.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     /// Its name.
     key: String,
+    /// Of the secret that arranged it; empty where an older version wrote it.
+    #[serde(default)]
+    generation: String,
     wall: Wall,
 }
 
-/// What the key of that name has arranged.
+impl Kept {
+    fn wall_for(self, owner: &Owner) -> Wall {
+        if self.generation.is_empty() || self.generation == owner.generation {
+            self.wall
+        } else {
+            self.wall.of_own_cameras()
+        }
+    }
+}
+
+/// What that key has arranged.
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub(crate) fn of(directory: &Path, key: &str) -> io::Result<Wall> {
-    let kept = read(directory)?.into_iter().find(|kept| kept.key == key);
-    Ok(kept.map(|kept| kept.wall).unwrap_or_default())
+pub(crate) fn of(directory: &Path, owner: &Owner) -> io::Result<Wall> {
+    let mut kept = read(directory)?.into_iter();
+    let kept = kept.find(|kept| kept.key == owner.key);
+    Ok(kept.map(|kept| kept.wall_for(owner)).unwrap_or_default())
 }
 
 /// Keeps an arrangement in the place of the one before. What is as before is not written.
 ///
 /// # Errors
 /// Where it cannot be written.
-pub(crate) fn keep(directory: &Path, key: String, wall: Wall) -> io::Result<()> {
+pub(crate) fn keep(directory: &Path, owner: Owner, wall: Wall) -> io::Result<()> {
     let _lock = state_dir::lock(directory)?;
     let mut kept = read(directory)?;
-    let before = kept.iter().find(|kept| kept.key == key);
-    if before.map_or(wall == Wall::default(), |kept| kept.wall == wall) {
+    let Owner { key, generation } = owner;
+    let is_as_before = match kept.iter().find(|kept| kept.key == key) {
+        Some(kept) => kept.generation == generation && kept.wall == wall,
+        None => wall == Wall::default(),
+    };
+    if is_as_before {
         return Ok(());
     }
     kept.retain(|kept| kept.key != key);
     if wall != Wall::default() {
-        kept.push(Kept { key, wall });
+        kept.push(Kept {
+            key,
+            generation,
+            wall,
+        });
     }
     write(directory, &kept)
 }

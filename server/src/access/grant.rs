@@ -4,6 +4,7 @@ use super::held::{Held, LiveSession};
 use super::role::Role;
 use super::token::{self, Ticket};
 use crate::util::clock;
+use crate::walls::Owner;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -117,6 +118,15 @@ impl Grant {
     /// The name of the key that let in, by itself or by a session or ticket made from it. `None` where no key is needed.
     pub fn credential(&self) -> Option<&str> {
         self.held.as_ref().map(|held| held.entry.name.as_str())
+    }
+
+    /// The same with what tells the key's secret from those before and after.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        let entry = &self.held.as_ref()?.entry;
+        Some(Owner {
+            key: entry.name.as_str().to_owned(),
+            generation: entry.generation(),
+        })
     }
 
     /// Whether it is for that camera.

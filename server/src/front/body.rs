@@ -1,6 +1,6 @@
 //! Bodies of requests, which are few and small: each is read before anything else is done about its request.
 
-use super::refusal;
+use super::{refusal, wall};
 use axum::body::{HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -10,7 +10,18 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Bytes of what is sent with a request that sends something: a key, or what a ticket is for.
-pub(super) const LARGEST: usize = 4096;
+const LARGEST: usize = 4096;
+
+/// The same of the requests that may have more.
+pub(super) const LARGEST_OF_ALL: usize = wall::LARGEST;
+
+fn largest(path: &str) -> usize {
+    if path == wall::PATH {
+        wall::LARGEST
+    } else {
+        LARGEST
+    }
+}
 
 /// Time for a client to finish its request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,15 +36,16 @@ pub(super) async fn whole(request: Request, next: Next) -> Response {
     if !reads || request.body().is_end_stream() {
         return next.run(request).await;
     }
+    let largest = largest(request.uri().path());
     let too_large = || {
-        let text = format!("a request's body has {LARGEST} bytes at most");
+        let text = format!("the body of this request has {largest} bytes at most");
         refusal(StatusCode::PAYLOAD_TOO_LARGE, text)
     };
-    if request.body().size_hint().lower() > LARGEST as u64 {
+    if request.body().size_hint().lower() > largest as u64 {
         return too_large();
     }
     let (parts, body) = request.into_parts();
-    match timeout(BODY_TIMEOUT, to_bytes(body, LARGEST)).await {
+    match timeout(BODY_TIMEOUT, to_bytes(body, largest)).await {
         Ok(Ok(body)) => next.run(Request::from_parts(parts, body.into())).await,
         Ok(Err(_)) => too_large(),
         Err(_) => {

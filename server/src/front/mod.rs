@@ -118,7 +118,7 @@ pub(crate) struct State {
 pub(crate) fn router(state: State) -> Router {
     let recognise = from_fn_with_state(state.clone(), admit::recognise);
     let live = routes::router(&state)
-        .layer(DefaultBodyLimit::max(body::LARGEST))
+        .layer(DefaultBodyLimit::max(body::LARGEST_OF_ALL))
         .layer(from_fn(body::whole))
         .layer(from_fn(options))
         .layer(from_fn_with_state(state.clone(), origin::check))

@@ -7,7 +7,7 @@ use super::admit::Admitted;
 use super::peer::Secure;
 use super::{State, origin, refusal};
 use crate::util::token_bucket::TokenBucket;
-use crate::walls::{self, Wall};
+use crate::walls::{self, Owner, Wall};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{self, Extension};
@@ -19,11 +19,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+/// Where it is asked for.
+pub(super) const PATH: &str = "/api/v1/wall";
+/// Bytes of an arrangement: as many as there may be arrangements of fit into a file of the state directory.
+pub(super) const LARGEST: usize = 15 * 1024;
 /// Entries of each list, and characters of each entry.
-const MOST: usize = 128;
+const MOST: usize = 256;
 const LONGEST: usize = 300;
+/// For how long a disk may be silent until that is the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A change every two seconds by each key, and 20 at once: each is written to the disk.
 const CHANGES: (Duration, u32) = (Duration::from_secs(2), 20);
 /// The same for all keys together.
@@ -38,8 +44,34 @@ struct Inner {
     /// `None` where no key is needed, and all visitors would arrange one wall.
     directory: Option<PathBuf>,
     changes: Mutex<Changes>,
-    /// Held while the file is read and replaced.
-    writing: Mutex<()>,
+    reading: Lane,
+    writing: Lane,
+}
+
+/// Does one thing after the other with the disk: where it hangs, what waits for it takes no thread.
+#[derive(Debug, Default)]
+struct Lane(Arc<tokio::sync::Mutex<()>>);
+
+impl Lane {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let done = async {
+            let turn = Arc::clone(&self.0).lock_owned().await;
+            let work = move || {
+                let _turn = turn;
+                work()
+            };
+            let done = tokio::task::spawn_blocking(work).await;
+            done.unwrap_or_else(|error| Err(io::Error::other(error)))
+        };
+        let silent = |_| {
+            let text = format!("the disk has not answered for {PATIENCE:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        };
+        timeout(PATIENCE, done).await.unwrap_or_else(silent)
+    }
 }
 
 /// How many changes are still taken.
@@ -93,30 +125,28 @@ impl Walls {
         Self(Arc::new(Inner {
             directory: directory.map(Path::to_owned),
             changes: Mutex::new(Changes::new()),
-            writing: Mutex::new(()),
+            reading: Lane::default(),
+            writing: Lane::default(),
         }))
     }
 
-    async fn of(&self, key: String) -> io::Result<Wall> {
+    async fn of(&self, owner: Owner) -> io::Result<Wall> {
         let inner = Arc::clone(&self.0);
-        on_disk(move || match &inner.directory {
-            Some(directory) => walls::of(directory, &key),
+        let read = move || match &inner.directory {
+            Some(directory) => walls::of(directory, &owner),
             None => Ok(Wall::default()),
-        })
-        .await
+        };
+        self.0.reading.run(read).await
     }
 
-    async fn keep(&self, key: String, wall: Wall) -> Result<(), Unkept> {
+    async fn keep(&self, owner: Owner, wall: Wall) -> Result<(), Unkept> {
         let inner = Arc::clone(&self.0);
-        self.0.take(&key).map_err(Unkept::TooMany)?;
-        let written = on_disk(move || {
-            let _one = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            match &inner.directory {
-                Some(directory) => walls::keep(directory, key, wall),
-                None => Ok(()),
-            }
-        });
-        written.await.map_err(Unkept::Disk)
+        self.0.take(&owner.key).map_err(Unkept::TooMany)?;
+        let write = move || match &inner.directory {
+            Some(directory) => walls::keep(directory, owner, wall),
+            None => Ok(()),
+        };
+        self.0.writing.run(write).await.map_err(Unkept::Disk)
     }
 }
 
@@ -126,13 +156,6 @@ impl Inner {
         let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
         changes.take(key, Instant::now())
     }
-}
-
-async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// `GET /api/v1/wall`. Nothing where no key is needed.
@@ -145,16 +168,13 @@ pub(super) async fn get(
     if let Some(refused) = from_elsewhere(&headers, secure) {
         return refused;
     }
-    let Some(key) = grant.credential() else {
+    let Some(owner) = grant.owner() else {
         // No failure: browsers would complain of one.
         return StatusCode::NO_CONTENT.into_response();
     };
-    match state.walls.of(key.to_owned()).await {
+    match state.walls.of(owner).await {
         Ok(wall) => Json(wall).into_response(),
-        Err(error) => refusal(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            format!("the wall's arrangement cannot be read: {error}"),
-        ),
+        Err(error) => failed(&error, StatusCode::INTERNAL_SERVER_ERROR, "read"),
     }
 }
 
@@ -169,7 +189,7 @@ pub(super) async fn put(
     if let Some(refused) = from_elsewhere(&headers, secure) {
         return refused;
     }
-    let Some(key) = grant.credential() else {
+    let Some(owner) = grant.owner() else {
         // All visitors would arrange the same one.
         return refusal(
             StatusCode::CONFLICT,
@@ -199,7 +219,7 @@ pub(super) async fn put(
             format!("each list has {MOST} entries at most, of {LONGEST} characters"),
         );
     }
-    match state.walls.keep(key.to_owned(), wall).await {
+    match state.walls.keep(owner, wall).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(Unkept::TooMany(seconds)) => {
             let text = format!("the wall is arranged too often: try again in {seconds} s");
@@ -208,11 +228,29 @@ pub(super) async fn put(
             headers.insert(header::RETRY_AFTER, seconds.into());
             response
         }
-        Err(Unkept::Disk(error)) => refusal(
-            StatusCode::INSUFFICIENT_STORAGE,
-            format!("the wall's arrangement cannot be written down: {error}"),
-        ),
+        Err(Unkept::Disk(error)) => {
+            failed(&error, StatusCode::INSUFFICIENT_STORAGE, "written down")
+        }
     }
+}
+
+/// The answer where the disk fails, or hangs.
+fn failed(error: &io::Error, status: StatusCode, what: &str) -> Response {
+    let is_silent = error.kind() == io::ErrorKind::TimedOut;
+    let status = if is_silent {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        status
+    };
+    let mut response = refusal(
+        status,
+        format!("the wall's arrangement cannot be {what}: {error}"),
+    );
+    if is_silent {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, PATIENCE.as_secs().into());
+    }
+    response
 }
 
 /// It names other servers, and their keys with them: it is for those who arrange it, and not for pages that may look.
@@ -223,4 +261,39 @@ fn from_elsewhere(headers: &HeaderMap, secure: Secure) -> Option<Response> {
             "only this server's own pages arrange its wall of cameras",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_holds_up_one_thread_and_is_told_to_each_that_asks() {
+        tokio::time::pause();
+        let (lane, began) = (Lane::default(), Arc::new(AtomicUsize::new(0)));
+        let (answers, hangs) = mpsc::channel::<()>();
+        let hangs = Arc::new(Mutex::new(hangs));
+        let ask = || {
+            let (began, hangs) = (Arc::clone(&began), Arc::clone(&hangs));
+            lane.run(move || {
+                began.fetch_add(1, Ordering::Relaxed);
+                let _ = hangs.lock().unwrap().recv();
+                Ok(())
+            })
+        };
+        for _ in 0..3 {
+            let asked = futures::future::join_all((0..20).map(|_| ask())).await;
+            for answer in asked {
+                let error = answer.unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+            }
+        }
+        assert_eq!(began.load(Ordering::Relaxed), 1);
+        // It answers again.
+        drop(answers);
+        tokio::time::resume();
+        ask().await.unwrap();
+    }
 }

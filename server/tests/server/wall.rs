@@ -69,19 +69,84 @@ async fn what_a_key_has_arranged_goes_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_gets_a_key_that_was_replaced_gets_no_keys_of_other_servers_with_it() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let wall = json!({
+        "order": ["a", "far:8000 b"], "hidden": ["far:8000 c", "d"], "servers": ["http://far:8000/#key=k"],
+    });
+    let answer = put(&locked, &owner, "", &wall.to_string()).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    let new = locked.store.rotate(&"owner".parse().unwrap()).unwrap();
+    let new = new.as_str();
+    let headers = format!("Authorization: Bearer {new}\r\n");
+    locked.until("/api/v1/wall", &headers, 200).await;
+    let own = json!({"order": ["a"], "hidden": ["d"], "servers": []});
+    assert_eq!(get(&locked, new).await, own);
+    // What is arranged then is the new one's.
+    let answer = put(&locked, new, "", &wall.to_string()).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    assert_eq!(get(&locked, new).await, wall);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_of_very_many_cameras_can_be_arranged() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let order: Vec<_> = (0..250)
+        .map(|number| format!("garden.example:8000/cameras camera-{number}"))
+        .collect();
+    let wall = json!({"order": order, "hidden": [], "servers": []});
+    let answer = put(&locked, &owner, "", &wall.to_string()).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    assert_eq!(get(&locked, &owner).await, wall);
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_waits_for_the_disk_is_answered_and_what_is_kept_is_told_meanwhile() {
+    let locked = Locked::start();
+    let owner = locked.key();
+    let answer = put(&locked, &owner, "", r#"{"order":["a"]}"#).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    // As another process does that hangs.
+    let lock = std::fs::File::open(locked.state().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let (one, other) = tokio::join!(
+        put(&locked, &owner, "", r#"{"order":["b"]}"#),
+        put(&locked, &owner, "", r#"{"order":["c"]}"#)
+    );
+    for answer in [one, other] {
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(
+            answer.body.contains("has not answered for 5s") && answer.header("retry-after") == "5",
+            "{}",
+            answer.body
+        );
+    }
+    assert_eq!(get(&locked, &owner).await["order"], json!(["a"]));
+    lock.unlock().unwrap();
+    let answer = put(&locked, &owner, "", r#"{"order":["d"]}"#).await;
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    assert_eq!(get(&locked, &owner).await["order"], json!(["d"]));
+    locked.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_arrangement_or_comes_from_elsewhere_is_refused() {
     let locked = Locked::start();
     let owner = locked.key();
-    let many = json!({"order": vec!["a"; 129]}).to_string();
+    let many = json!({"order": vec!["a"; 257]}).to_string();
     let long = json!({"hidden": ["x".repeat(301)]}).to_string();
-    let large = json!({"hidden": vec!["x".repeat(200); 30]}).to_string();
+    let large = json!({"hidden": vec!["x".repeat(200); 80]}).to_string();
     for (body, status, words) in [
         ("", 400, "\"order\""),
         ("[]", 400, "\"order\""),
         (r#"{"ordre":[]}"#, 400, "ordre"),
-        (&many, 400, "128 entries"),
+        (&many, 400, "256 entries"),
         (&long, 400, "300 characters"),
-        (&large, 413, "4096 bytes"),
+        (&large, 413, "15360 bytes"),
     ] {
         let answer = put(&locked, &owner, "", body).await;
         assert_eq!(answer.status, status, "{body}: {}", answer.body);
