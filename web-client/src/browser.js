@@ -43,19 +43,6 @@ export function socket_url(src, script, camera, ticket, wire, width, page) {
   return url.href;
 }
 
-/** What is done a few at a time, by all elements together: connecting, of which Chromium has further ones wait, the more there are
- * the longer, for seconds; and decoding. How many more may begin, and what waits for that. */
-const LINES = [[3], [4]];
-
-/** A promise of a turn. */
-export const turn = (line) => new Promise((begin) => (LINES[line][0]-- > 0 ? begin() : LINES[line].push(begin)));
-
-/** A turn is over: the next one's begins. */
-export function give_back(line) {
-  LINES[line][0] += 1;
-  LINES[line].splice(1, 1)[0]?.();
-}
-
 /** Whether this is a phone or a tablet. */
 export function touch() {
   return matchMedia("(pointer: coarse)").matches;

@@ -14,6 +14,16 @@ function run() {
   own.guard = (f) => (...given) => guarded(own, f, given);
   /** The promise, but without an answer once the program has failed. */
   own.answer = (promise) => new Promise((...settle) => promise.then(...settle.map(own.guard)));
+  /** What is done a few at a time, by all elements together: connecting, while Chromium delays each further socket for seconds; the
+   * same where the last try was in vain, which must not hold up the others; and decoding. How many more may begin, and what waits. */
+  const lines = [[3], [1], [4]];
+  /** A promise of a turn. */
+  own.turn = (line) => new Promise((begin) => (lines[line][0]-- > 0 ? begin() : lines[line].push(begin)));
+  /** A turn is over: the next one's begins. */
+  own.end = (line) => {
+    lines[line][0] += 1;
+    lines[line].splice(1, 1)[0]?.();
+  };
   /** Keeps a worker or socket, to end it with the program, or lets go of it. */
   own.hold = (thing, held) => own.held[held ? "add" : "delete"](thing);
   /** The program panics, and traps as soon as this returns. */

@@ -47,6 +47,8 @@ struct Shared {
     /// What is on the canvas.
     shown: RefCell<Option<Picture>>,
     connection: RefCell<Option<Connection>>,
+    /// Whether the last socket has not opened, or not yet.
+    failing: Cell<bool>,
     /// Counts up with each end: what waits to connect then is not wanted any more.
     ended: Cell<u32>,
     /// What the server is told first on each connection.
@@ -80,6 +82,7 @@ impl Feed {
                 tap: Cell::new(false),
                 shown: RefCell::default(),
                 connection: RefCell::default(),
+                failing: Cell::new(false),
                 ended: Cell::new(0),
                 want: RefCell::new(message::want(Want::default(), false)),
                 drawn: Cell::new(None),
@@ -138,8 +141,13 @@ impl Shared {
     fn connect(this: &Rc<Self>, number: u32, url: String) {
         this.close();
         let (weak, ended) = (Rc::downgrade(this), this.ended.get());
+        let line = if this.failing.get() {
+            Line::Retrying
+        } else {
+            Line::Connecting
+        };
         spawn_local(async move {
-            let turn = js::turn(Line::Connecting).await;
+            let turn = js::turn(line).await;
             if let Some(this) = weak.upgrade()
                 && this.ended.get() == ended
             {
@@ -151,6 +159,7 @@ impl Shared {
 
     fn open(this: &Rc<Self>, number: u32, url: &str, turn: Turn) {
         let weak = Rc::downgrade(this);
+        this.failing.set(true);
         let socket = Socket::open(url, move |event| {
             if let Some(this) = weak.upgrade() {
                 Self::on_event(&this, number, event);
@@ -241,9 +250,11 @@ impl Shared {
     }
 
     fn opened(&self, weak: Weak<Self>) {
+        self.failing.set(false);
         if let Some(connection) = &mut *self.connection.borrow_mut() {
             connection.opened(move || {
                 if let Some(this) = weak.upgrade() {
+                    js::work_for(this.number);
                     this.ping();
                 }
             });

@@ -24,6 +24,10 @@ extern "C" {
     fn hold(this: &Run, thing: &JsValue, held: bool);
     #[wasm_bindgen(method)]
     fn panicked(this: &Run, words: &str);
+    #[wasm_bindgen(method)]
+    fn turn(this: &Run, line: u32) -> Promise;
+    #[wasm_bindgen(method)]
+    fn end(this: &Run, line: u32);
     #[wasm_bindgen(method, setter)]
     fn set_feed(this: &Run, feed: u32);
 }
@@ -47,9 +51,6 @@ pub fn work_for(feed: u32) {
 extern "C" {
     /// Notes the code that a server's message has for its `reason`, by which that is said in other languages.
     pub fn told(message: &JsValue);
-    #[wasm_bindgen(js_name = turn)]
-    fn ask_for_turn(line: u32) -> Promise;
-    fn give_back(line: u32);
     /// What a server's message says of the camera's controls: a list of all, or values of those that change by themselves;
     /// `undefined` where it says nothing.
     pub fn controls(message: &str) -> JsValue;
@@ -157,6 +158,8 @@ pub fn report_panics() {
 pub enum Line {
     /// Open sockets.
     Connecting,
+    /// Open sockets where the last one never opened.
+    Retrying,
     /// Decode pictures.
     Decoding,
 }
@@ -167,13 +170,13 @@ pub struct Turn(Line);
 /// Waits for a turn. Nothing is queued in it but those that wait.
 pub async fn turn(line: Line) -> Turn {
     // It is never refused.
-    let _ = answer(&ask_for_turn(line as u32)).await;
+    let _ = answer(&RUN.with(|run| run.turn(line as u32))).await;
     Turn(line)
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        give_back(self.0 as u32);
+        RUN.with(|run| run.end(self.0 as u32));
     }
 }
 

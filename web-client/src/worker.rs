@@ -238,7 +238,8 @@ impl Host {
                     self.hand_over(seat);
                 }
             }
-            Report::Failed => self.culprit.set(Some(feed)),
+            // What it says after that is of what the first failure broke.
+            Report::Failed => self.culprit.set(self.culprit.get().or(Some(feed))),
             report => {
                 let seats = self.seats.borrow();
                 let seat = seats.iter().find(|seat| seat.feed == feed).cloned();

@@ -209,6 +209,40 @@ async fn a_plain_stream_that_stands_still_or_ends_says_so_until_it_comes_again()
 }
 
 #[tokio::test]
+async fn what_failed_runs_in_the_page_held_is_there_for_the_next_one() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let alone = json!({"source": "delete window.Worker;"});
+    page.call("Page.addScriptToEvaluateOnNewDocument", alone)
+        .await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    page.wait_state("live").await?;
+    page.eval(WATCH).await?;
+    // More often than pictures are decoded at once.
+    for _ in 0..6 {
+        page.eval(
+            "window.decode = createImageBitmap;
+            window.stuck = 0;
+            window.createImageBitmap = () => new Promise(() => stuck += 1); 0",
+        )
+        .await?;
+        page.wait_for("stuck > 0").await?;
+        panic(&page).await?;
+        page.wait_state("failed").await?;
+        page.eval(
+            "mend(); camera.controls = true; window.createImageBitmap = decode; camera.restart()",
+        )
+        .await?;
+        page.wait_state("live").await?;
+        page.eval("window.before = camera.seq").await?;
+        page.wait_for("camera.seq > before").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn in_a_small_element_all_of_the_failure_can_be_read() -> Result<()> {
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;

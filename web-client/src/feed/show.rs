@@ -101,6 +101,7 @@ impl Shared {
         let this = self.this.clone();
         self.left_out.keep(message, move || {
             if let Some(this) = this.upgrade() {
+                js::work_for(this.number);
                 this.draw_left_out();
             }
         });
