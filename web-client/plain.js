@@ -5,10 +5,10 @@ const LOOK = 4000;
 /** ms between two pictures where they are fetched one by one. */
 const PACE = 150;
 
-/** Streams that one page shows at most, and how many there are: browsers open six connections to a server, and what starts the
- * viewer again comes through one of them. Further cameras are shown picture by picture. */
+/** Streams of one server that a page shows at most, and how many there are by its origin: browsers open six connections to a server,
+ * and what starts the viewer again comes through one of them. Further cameras are shown picture by picture. */
 const MOST = 3;
-let streams = 0;
+const streams = new Map();
 
 /** Marks a text that is said in the element's language. Values take the places of what is in braces: those called text are
  * such texts themselves, those called number are numbers. */
@@ -26,10 +26,11 @@ export function plainStream(element, script, report, restart, { address, put, sp
   const context = make("canvas", { width: 32, height: 32 }).getContext("2d", { willReadFrequently: true });
   const said = make("span", { id: "notice-text" });
   let [stream, url, shown, camera, seen, shownWords, again] = [make("img"), null, null, null, "", "", 0];
-  /** Whether they are: of another origin, WebKit shows no stream to a page that asks by CORS. */
+  /** Whether they have to be: of another origin, WebKit shows no stream to a page that asks by CORS. */
   let oneByOne = false;
-  /** Whether this is one of the page's streams. */
-  let isStream = false;
+  /** The server of which this is a stream, if it is one. */
+  let server = null;
+  const count = (origin, more) => streams.set(origin, (streams.get(origin) ?? 0) + more);
 
   const say = (now) => {
     if (now !== shownWords) put(said, "", (shownWords = now));
@@ -38,8 +39,8 @@ export function plainStream(element, script, report, restart, { address, put, sp
 
   /** A picture that has loaded is replaced, and not given another address: it would be shown until the next one comes. */
   const clear = () => {
-    streams -= isStream;
-    isStream = false;
+    if (server) count(server, -1);
+    server = null;
     stream.onerror = stream.onload = null;
     stream.removeAttribute("src");
     const fresh = make("img", { id: "plain", alt: "" });
@@ -54,18 +55,17 @@ export function plainStream(element, script, report, restart, { address, put, sp
   const play = () => {
     // A ticket is for the pages of one origin, which the browser tells only in such requests.
     if (url.origin !== origin) stream.crossOrigin = "anonymous";
-    else oneByOne = streams >= MOST;
-    isStream = !oneByOne;
-    streams += isStream;
+    const isOne = oneByOne || streams.get(url.origin) >= MOST;
+    if (!isOne) count((server = url.origin), 1);
     stream.onerror = () => {
-      const canBeOne = url.origin !== origin && !oneByOne;
+      const canBeOne = url.origin !== origin && !isOne;
       clear();
       oneByOne = canBeOne;
       if (oneByOne) play();
       else lose();
     };
     const [one, from] = [stream, new URL(url)];
-    if (oneByOne) {
+    if (isOne) {
       from.pathname = from.pathname.replace(/stream\.mjpg$/, "snapshot.jpg");
       stream.onload = () => setTimeout(() => one === stream && url && next(), PACE);
     }
