@@ -35,7 +35,7 @@ const ask = (path) => fetch(`api/v1/${path}${location.search}`).catch(() => ({})
 
 // Several cameras, those of other servers too, are on a wall. Until that is known, the page shows one.
 async function several() {
-  if (isOn("kiosk", false) || isOn("wall", false)) return wall({});
+  if (isOn("kiosk") || isOn("wall")) return wall({});
   try {
     const kept = ask("wall");
     const list = await ask("cameras");
@@ -43,9 +43,7 @@ async function several() {
     if (!(list.status < 429)) return setTimeout(several, 5000);
     const first = list.ok && (await list.json()).cameras;
     if (first?.length > 1) return wall({ first, kept });
-    const answer = await kept;
-    const said = answer.status === 204 ? JSON.parse(localStorage.getItem("pi-wall")) : answer.ok && (await answer.clone().json());
-    if (said?.servers?.length) wall({ first, kept });
+    (await import("./wall/second.js")).default(view, { first, kept }, ask, wall);
   } catch {}
 }
 

@@ -21,6 +21,7 @@ ${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width=
 ${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
 ${button("adjust", "adjust", "A", words("Adjust the camera"), '<path d="M4 7h9M19 7h1M4 17h1M11 17h9"/><circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>', "hidden")}
 <button id="b-still" part="button still" aria-keyshortcuts="I" hidden>${icon('<path d="M4 9V5.500A1.500 1.500 0 0 1 5.500 4H9M15 4h3.500A1.500 1.500 0 0 1 20 5.500V9M20 15v3.500a1.500 1.500 0 0 1-1.500 1.500H15M9 20H5.500A1.500 1.500 0 0 1 4 18.500V15"/><circle cx="12" cy="12" r="3.6"/>')}<span>${words("Photo in full resolution")}</span><kbd aria-hidden="true">I</kbd></button>
+<button id="b-wall" part="button wall" hidden>${icon('<path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"/>')}<span>${words("All cameras")}</span></button>
 <button id="b-settings" part="button settings" hidden>${icon('<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.600l2.1 2.100M16.300 16.300l2.1 2.100M18.400 5.600l-2.1 2.100M7.700 16.300l-2.1 2.100"/>')}<span>${words("Settings")}</span></button>
 ${button("pip", "picture-in-picture", "P", words("Picture in picture"), '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
 ${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
@@ -271,6 +272,7 @@ export default class Panels {
       this.#part("b-more").click();
       this.#takeStill();
     });
+    this.#part("b-wall").addEventListener("click", () => location.assign("?wall"));
   }
 
   /** Shows or hides the menu; with the keyboard, the focus goes there and back. */
@@ -326,19 +328,21 @@ export default class Panels {
     this.#adjust?.controls(...this.#controls);
   }
 
-  /** Offers settings to administrators, of whom the server says who they are. */
+  /** Offers settings to administrators, of whom the server says who they are, and on its own page, all cameras. */
   async #administer(api, camera) {
     this.#camera = camera;
     if (api === this.#api) return;
     this.#api = api;
-    const settings = this.#part("b-settings");
-    settings.hidden = true;
+    const [settings, wall] = [this.#part("b-settings"), this.#part("b-wall")];
+    settings.hidden = wall.hidden = true;
     if (!api) return;
     const url = new URL(api);
+    const isOwnPage = url.pathname === new URL("api/v1/", location).pathname && this.#shadow.host.getRootNode() === document;
     url.pathname += "session";
     const told = await fetch(url, { cache: "no-store" }).then((answer) => answer.json(), () => null).catch(() => null);
     if (told && this.#api === api) {
       settings.hidden = told.role !== "admin";
+      wall.hidden = !isOwnPage || /\/embed\/?$/.test(location.pathname) || url.searchParams.has("ticket");
       this.#operates = ["operate", "admin"].includes(told.role);
     } else if (this.#api === api) this.#api = null;
   }

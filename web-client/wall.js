@@ -50,6 +50,10 @@ async function define() {
     static observedAttributes = ["src", "kiosk", "max-fps", ...SHARED];
     #tiles = [];
     #grid = make("div", { id: "grid" });
+    #groups = make("div", { id: "groups", hidden: true });
+    /** The group that is shown alone, by its name, and the names that are offered. */
+    #group = null;
+    #offered = "";
     #root = make("div", { id: "root" });
     #bar;
     #open = null;
@@ -89,7 +93,9 @@ async function define() {
         button("full", words("Full screen"), '<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>'),
       );
       this.empty = make("p", { id: "empty", hidden: true });
-      this.#root.append(this.#grid, this.empty, this.#bar);
+      this.#groups.setAttribute("role", "group");
+      put(this.#groups, "aria-label", words("Groups"));
+      this.#root.append(this.#grid, this.empty, this.#groups, this.#bar);
       this.#root.setAttribute("role", "group");
       put(this.#root, "aria-label", words("Cameras"));
       root.append(this.#root);
@@ -101,6 +107,13 @@ async function define() {
         else if (id === "full") (document.fullscreenElement ? document.exitFullscreen() : this.requestFullscreen()).catch(() => {});
         else if (id === "arrange") import("./wall/arrange.js").then(({ default: arrange }) => arrange(this, put, speak), ({ message }) => this.#fail(message));
         else if (id) this.step(id === "next" ? 1 : -1);
+      });
+      this.#groups.addEventListener("click", ({ target }) => {
+        const button = target.closest("button");
+        if (!button) return;
+        this.#group = button.value || null;
+        history.replaceState(history.state, "", this.#home);
+        this.#arrange();
       });
       this.#grid.addEventListener("click", ({ target }) => {
         const tile = this.#tiles.find(({ button }) => button === target.closest("button"));
@@ -126,7 +139,7 @@ async function define() {
       for (const name of ["popstate", "hashchange"])
         addEventListener(name, () => {
           this.#closing = false;
-          this.#followAddress();
+          this.#arrange();
         }, { signal });
       const seen = () => {
         for (const server of this.#servers.values()) server.ask();
@@ -236,11 +249,13 @@ async function define() {
         const host = place === servers[0].place ? "" : place;
         return told.map((camera) => ({ src, camera, host, isOdd, key: [place, camera.id].filter(Boolean).join(" ") }));
       });
-      const { order, hidden } = this.arrangement;
+      const { order, hidden, groups } = this.arrangement;
       const rank = ({ key }) => (order.includes(key) ? order.indexOf(key) : order.length);
       wanted.sort((one, other) => rank(one) - rank(other));
       this.known = wanted.map(({ camera, key }) => ({ key, name: camera.name || key, hidden: hidden.includes(key) }));
-      const tiles = wanted.filter(({ key }) => !hidden.includes(key)).map(({ src, camera, host, isOdd, key }) => {
+      const seen = wanted.filter(({ key }) => !hidden.includes(key));
+      const chosen = this.#choose(groups.filter(({ cameras }) => seen.some(({ key }) => cameras.includes(key))), seen);
+      const tiles = seen.filter(({ key }) => chosen?.cameras.includes(key) ?? true).map(({ src, camera, host, isOdd, key }) => {
         const known = this.#tiles.find((tile) => tile.key === key && tile.src === src);
         const tile = known ?? new Tile({ key, src, id: camera.id, host }, put, () => this.hasAttribute("kiosk"), (tile) => this.#told(tile));
         if (!known) this.#share(tile);
@@ -250,6 +265,34 @@ async function define() {
       this.empty.hidden = !!tiles.length || !servers.some(({ cameras }) => cameras);
       const nothing = words("No camera is there. Cameras that are added to the server appear here.");
       if (!this.empty.hidden) put(this.empty, "", wanted.length ? words("All cameras are hidden.") : nothing);
+    }
+
+    /** Offers the groups that have something to show, and gives the one that is shown alone, if any. */
+    #choose(groups, seen) {
+      const [, what, said] = /^#(camera|group)=(.*)/.exec(this.hasAttribute("linked") ? location.hash : "") ?? [];
+      const named = groups.find(({ name }) => encodeURIComponent(name) === said);
+      if (what !== "camera") this.#group = named?.name ?? null;
+      let chosen = groups.find(({ name }) => name === this.#group);
+      // A link to a camera leads to it, whatever is shown alone.
+      const isLinked = ({ key }) => encodeURIComponent(key) === said && !chosen?.cameras.includes(key);
+      if (what === "camera" && seen.some(isLinked)) chosen = this.#group = null;
+      const names = groups.map(({ name }) => name);
+      if (this.#offered !== String(names)) {
+        this.#offered = String(names);
+        const all = make("button", { type: "button" });
+        put(all, "", words("All"));
+        const each = names.map((textContent) => make("button", { type: "button", textContent, translate: false, value: textContent }));
+        this.#groups.replaceChildren(all, ...each);
+        speak(this.shadowRoot);
+      }
+      this.#groups.hidden = !names.length;
+      for (const button of this.#groups.children) button.setAttribute("aria-pressed", button.value === (chosen?.name ?? ""));
+      return chosen;
+    }
+
+    /** The address of all that is shown when no camera is in full. */
+    get #home() {
+      return this.#group ? `#group=${encodeURIComponent(this.#group)}` : location.pathname + location.search;
     }
 
     #share(tile) {
@@ -306,7 +349,7 @@ async function define() {
       const address = tile ? `#camera=${encodeURIComponent(tile.key)}` : "";
       if (how && this.hasAttribute("linked")) {
         const state = how === "pushState" ? { wall: true } : history.state;
-        history[how](state, "", address || location.pathname + location.search);
+        history[how](state, "", address || this.#home);
       }
       this.#mark();
       this.#lay();

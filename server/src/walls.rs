@@ -24,12 +24,27 @@ pub(crate) struct Wall {
     pub hidden: Vec<String>,
     /// Addresses of other servers whose cameras are shown, too.
     pub servers: Vec<String>,
+    /// Cameras that are shown together.
+    pub groups: Vec<Group>,
+}
+
+/// A group of cameras.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    /// What people call it.
+    pub name: String,
+    pub cameras: Vec<String>,
 }
 
 impl Wall {
     /// What of it is about this server's own cameras. Those of others have their server's place before the id.
     fn of_own_cameras(mut self) -> Self {
-        for list in [&mut self.order, &mut self.hidden] {
+        let groups = self.groups.iter_mut().map(|group| &mut group.cameras);
+        for list in [&mut self.order, &mut self.hidden]
+            .into_iter()
+            .chain(groups)
+        {
             list.retain(|camera| !camera.contains(' '));
         }
         self.servers.clear();

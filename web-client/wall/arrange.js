@@ -1,4 +1,4 @@
-// The panel in which a wall of cameras is arranged: their order, which are shown, and those of other servers.
+// The panel in which a wall of cameras is arranged: their order, which are shown, their groups, and those of other servers.
 //
 // Loaded by wall.js when it is first wanted.
 
@@ -16,16 +16,23 @@ export default function arrange(wall, put, speak) {
     put(button, "aria-label", label);
     return button;
   };
-  const [list, servers, nearby, problem] = [make("ol", {}), make("ul", {}), make("ul", {}), make("p", { className: "problem" })];
+  const [list, groups, servers, nearby, problem] = [make("ol", {}), make("ul", {}), make("ul", {}), make("ul", {}), make("p", { className: "problem" })];
   problem.setAttribute("role", "alert");
   const input = make("input", { type: "url", required: true, autocomplete: "off", placeholder: "http://192.168.1.20:8000/#key=…" });
   put(input, "aria-label", words("Link of the server"));
   const form = make("form", {}, input, wordy("button", words("Add")));
+  const group = make("input", { type: "text", id: "group", required: true, maxLength: 40, autocomplete: "off" });
+  put(group, "aria-label", words("Name of the group"));
+  put(group, "placeholder", words("New group"));
+  const grouping = make("form", {}, group, wordy("button", words("Add")));
   const dialog = make(
     "dialog",
     { id: "panel" },
     wordy("h2", words("Arrange the cameras")),
     list,
+    wordy("h3", words("Groups")),
+    groups,
+    grouping,
     wordy("h3", words("Cameras of other servers")),
     servers,
     nearby,
@@ -45,13 +52,29 @@ export default function arrange(wall, put, speak) {
     order.splice(at + by, 0, ...order.splice(at, 1));
     change({ order });
   };
+  /** Where a camera is put into a group, if there are any. */
+  const grouped = (key, camera) => {
+    const { groups } = wall.arrangement;
+    if (!groups.length) return [];
+    const own = groups.find(({ cameras }) => cameras.includes(key));
+    const options = groups.map(({ name }) => make("option", { value: name, textContent: name, translate: false }));
+    const select = make("select", {}, wordy("option", words("No group"), { value: "" }), ...options);
+    select.value = own?.name ?? "";
+    select.dataset.what = `group ${key}`;
+    put(select, "aria-label", words("Group of {camera}", camera));
+    select.onchange = () => {
+      const others = (cameras) => cameras.filter((other) => other !== key);
+      change({ groups: groups.map(({ name, cameras }) => ({ name, cameras: name === select.value ? [...others(cameras), key] : others(cameras) })) });
+    };
+    return [select];
+  };
   /** Servers of the local network, as the own one finds them for its owner. */
   let found = [];
   /** What is drawn. */
   let drawn = "";
   const draw = () => {
     const { known, arrangement } = wall;
-    const now = JSON.stringify([known, arrangement.servers, found]);
+    const now = JSON.stringify([known, arrangement.groups, arrangement.servers, found]);
     if (now === drawn) return;
     drawn = now;
     const focused = wall.shadowRoot.activeElement;
@@ -66,9 +89,15 @@ export default function arrange(wall, put, speak) {
       };
       const up = iconic(`up-${at}`, `up ${key}`, words("Move {camera} up", name), "\u2191", () => move(at, -1), at === 0);
       const down = iconic(`down-${at}`, `down ${key}`, words("Move {camera} down", name), "\u2193", () => move(at, 1), at === known.length - 1);
-      return make("li", {}, make("label", {}, shown, said(make("span", { translate: false }), name, true)), up, down);
+      return make("li", {}, make("label", {}, shown, said(make("span", { translate: false }), name, true)), ...grouped(key, name), up, down);
     });
     list.replaceChildren(...rows);
+    groups.replaceChildren(
+      ...arrangement.groups.map(({ name }, at) => {
+        const remove = () => change({ groups: arrangement.groups.filter((other) => other.name !== name) });
+        return make("li", {}, said(make("span", { translate: false }), name, true), iconic(`ungroup-${at}`, `ungroup ${name}`, words("Remove the group {name}", name), "\u00d7", remove));
+      }),
+    );
     servers.replaceChildren(
       ...arrangement.servers.map((src, at) => {
         const remove = () => change({ servers: arrangement.servers.filter((other) => other !== src) });
@@ -101,6 +130,13 @@ export default function arrange(wall, put, speak) {
     const others = wall.arrangement.servers.filter((other) => placeOf(other) !== placeOf(src));
     change({ servers: [...others, src] });
     input.value = "";
+  };
+  grouping.onsubmit = (event) => {
+    event.preventDefault();
+    const name = group.value.trim();
+    const { groups } = wall.arrangement;
+    group.value = "";
+    if (name && !groups.some((other) => other.name === name)) change({ groups: [...groups, { name, cameras: [] }] });
   };
   dialog.onclose = () => dialog.remove();
   // Cameras come and go meanwhile.

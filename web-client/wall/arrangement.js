@@ -6,8 +6,10 @@ import { api } from "./words.js";
 
 /** Where the browser keeps it. */
 const KEPT = "pi-wall";
-/** The lists of which it consists. */
+/** The lists of which it consists, but for the groups. */
 const LISTS = ["order", "hidden", "servers"];
+
+const texts = (list) => (Array.isArray(list) ? list.filter((entry) => typeof entry === "string") : []);
 
 /** How the server keeps it: the status of its answer, and what it keeps. */
 async function keptByServer(asked) {
@@ -16,12 +18,13 @@ async function keptByServer(asked) {
   return { status: answer.status, said: answer.status === 200 ? await answer.json() : null };
 }
 
-/** What a wall's user wants: cameras that come first, those that are not shown, and addresses of other servers. `fail` hears why
- * the server does not say. */
+/** What a wall's user wants: cameras that come first, those that are not shown, addresses of other servers, and groups of cameras,
+ * each with a name. `fail` hears why the server does not say. */
 export class Arrangement {
   order = [];
   hidden = [];
   servers = [];
+  groups = [];
   /** Who keeps it, "server" or "browser"; null while the server has not said. */
   #keeper = null;
   /** Why it has not. */
@@ -38,8 +41,9 @@ export class Arrangement {
 
   /** Asks the server, or takes what it was asked for: it may have been arranged elsewhere. Whether it is another arrangement. */
   async read(asked) {
+    if (this.#keeper === "browser" || this.#sending) return false;
     // What is changed here counts until it is kept.
-    if (this.#keeper === "browser" || this.#sending || this.#unkept) return false;
+    if (this.#unkept) return this.change({}).then(() => false, () => false);
     const changes = this.#changes;
     try {
       const kept = await keptByServer(asked);
@@ -62,10 +66,9 @@ export class Arrangement {
       else localStorage.removeItem(KEPT);
     } catch {}
     const before = JSON.stringify(this);
-    for (const name of LISTS) {
-      const list = said?.[name];
-      this[name] = Array.isArray(list) ? list.filter((entry) => typeof entry === "string") : [];
-    }
+    for (const name of LISTS) this[name] = texts(said?.[name]);
+    const groups = Array.isArray(said?.groups) ? said.groups : [];
+    this.groups = groups.filter((group) => group?.name).map(({ name, cameras }) => ({ name: String(name), cameras: texts(cameras) }));
     return JSON.stringify(this) !== before;
   }
 
@@ -89,7 +92,11 @@ export class Arrangement {
       if (answer.status === 429) {
         changes = null;
         await new Promise((later) => setTimeout(later, 1000 * (parseInt(answer.headers.get("retry-after")) || 5)));
-      } else if (!answer.ok) throw new Error((await answer.text()).trim());
+      } else if (!answer.ok) {
+        // What is refused once is refused always: what is kept counts again.
+        this.#unkept = answer.status >= 500;
+        throw new Error((await answer.text()).trim());
+      }
     }
     this.#unkept = false;
   }

@@ -18,7 +18,7 @@ use std::time::Duration;
 const SIZES: [(u32, u32); 3] = [(390, 844), (844, 390), (1280, 720)];
 const ENGINES: [&str; 3] = ["chromium", "firefox", "webkit"];
 const SCHEMES: [&str; 2] = ["dark", "light"];
-const STATES: [&str; 8] = [
+const STATES: [&str; 11] = [
     "live",
     "stale",
     "no-signal",
@@ -27,7 +27,11 @@ const STATES: [&str; 8] = [
     "login",
     "menu",
     "statistics",
+    "settings",
+    "wall",
+    "arrange",
 ];
+const CAMERAS: [&str; 6] = ["Front door", "Yard", "Garage", "Hall", "Attic", "Lane"];
 /// How many pixels of a screenshot are one on a sheet.
 const SMALLER: f64 = 2.5;
 /// Of 100: what is still sharp enough to read the badge.
@@ -197,5 +201,39 @@ async fn all(engine: &impl Engine, folder: &Path, scheme: &str) -> Result<()> {
     let moves = "(window.moves ??= setInterval(() => {
         document.body.style.opacity = document.body.style.opacity === '1' ? '.999' : '1';
     }, 40), 0)";
-    shoot("login", moves).await
+    shoot("login", moves).await?;
+    engine.navigate(&locked.link()?).await?;
+    engine.wait_for(&is("live")).await?;
+    engine.eval(PART).await?;
+    engine.eval("(part('#b-more').click(), 0)").await?;
+    engine
+        .wait_for("part('#b-settings')?.hidden === false")
+        .await?;
+    engine.eval("(part('#b-settings').click(), 0)").await?;
+    engine.wait_for("!!part('#s-name')").await?;
+    shoot("settings", "0").await?;
+    drop(locked);
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let cameras = CAMERAS.map(|name| {
+        format!(
+            "[[camera]]\nname = \"{name}\"\nsource = \"pattern\"\nsize = \"640x360\"\nfps = 5\n"
+        )
+    });
+    std::fs::write(&file, cameras.concat())?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    engine.navigate(&server.url()).await?;
+    let all_live = "(cameras => cameras.length === 6 && cameras.every(({state}) => state === 'live'))\
+                    ([...document.querySelector('pi-wall')?.cameras ?? []])";
+    engine.wait_for(all_live).await?;
+    let wake =
+        "(document.querySelector('pi-wall').dispatchEvent(new PointerEvent('pointermove')), 0)";
+    shoot("wall", wake).await?;
+    engine
+        .eval("(document.querySelector('pi-wall').shadowRoot.querySelector('#arrange').click(), 0)")
+        .await?;
+    engine
+        .wait_for("document.querySelector('pi-wall').shadowRoot.querySelector('#panel')?.open")
+        .await?;
+    shoot("arrange", wake).await
 }

@@ -44,6 +44,12 @@ macro_rules! engine {
                 $($start)*
                 is_a_wall(&$engine, stringify!($module)).await
             }
+
+            #[tokio::test]
+            async fn an_admin_sets_the_camera_and_makes_a_key() -> Result<()> {
+                $($start)*
+                administers(&$engine, stringify!($module)).await
+            }
         }
     };
 }
@@ -107,6 +113,47 @@ async fn is_a_wall(engine: &impl Engine, name: &str) -> Result<()> {
         .wait_for(&format!("{live} === 'live,live,live' && !location.hash"))
         .await?;
     Ok(())
+}
+
+async fn administers(engine: &impl Engine, name: &str) -> Result<()> {
+    let locked = Locked::start(&["--source", "pattern", "--fps", "10"])?;
+    engine.navigate(&locked.link()?).await?;
+    engine.wait_for(LIVE).await?;
+    engine
+        .eval("(window.part = selector => document.querySelector('pi-camera').shadowRoot.querySelector(selector), 0)")
+        .await?;
+    engine.eval("void part('#b-more').click()").await?;
+    engine
+        .wait_for("part('#b-settings')?.hidden === false")
+        .await?;
+    engine.eval("void part('#b-settings').click()").await?;
+    engine
+        .wait_for("part('#settings')?.open && !!part('#s-name')")
+        .await?;
+    engine
+        .eval("(part('#s-name').value = 'Front door', part('#s-size').value = '320x240', void part('#settings .save').click())")
+        .await?;
+    engine
+        .wait_for("part('#settings-status').textContent === 'Saved'")
+        .await?;
+    engine
+        .wait_for("part('#name').textContent === 'Front door' && part('canvas').height === 240")
+        .await?;
+    engine.screenshot(&format!("{name}_settings")).await?;
+    engine.eval("void part('#tab-keys').click()").await?;
+    engine.wait_for("!!part('#k-name')").await?;
+    engine
+        .eval("(part('#k-name').value = 'guest', void part('#new-key .save').click())")
+        .await?;
+    // WebKit 16.0 shows pictures of data, too.
+    engine
+        .wait_for("part('#made img')?.naturalWidth > 0 && /#key=/.test(part('#made input').value)")
+        .await?;
+    engine.screenshot(&format!("{name}_settings_key")).await?;
+    engine
+        .eval("void part('#settings .close, #settings header button').click()")
+        .await?;
+    engine.wait_for("!part('#settings').open").await
 }
 
 async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {

@@ -21,8 +21,13 @@ const SABOTAGE: &str = "(prototype, name, instead) => {
 
 /// Lets the program panic.
 async fn panic(page: &Page<'_>) -> Result<()> {
+    break_program(page, "camera").await
+}
+
+/// The same of the program of that element and all others, until `mend()`.
+pub(crate) async fn break_program(page: &Page<'_>, element: &str) -> Result<()> {
     let script = format!(
-        "({SABOTAGE})(ShadowRoot.prototype, 'getElementById', () => null); camera.controls = false; 0"
+        "({SABOTAGE})(ShadowRoot.prototype, 'getElementById', () => null); {element}.controls = false; 0"
     );
     page.eval(&script).await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! Several cameras on one page: which there are, how they lie, and the one that is looked at.
 
+use crate::failure::break_program;
+use crate::keyboard::press;
 use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page, poll};
@@ -57,27 +59,6 @@ async fn wait_live(page: &Page<'_>, count: usize) -> Result<()> {
     let live = vec!["live"; count].join(",");
     page.wait_for(&format!("states() === '{live}'")).await?;
     Ok(())
-}
-
-/// Presses a key.
-async fn press(page: &Page<'_>, key: &str) -> Result<()> {
-    for kind in ["rawKeyDown", "keyUp"] {
-        let params = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code(key)});
-        page.call("Input.dispatchKeyEvent", params).await?;
-    }
-    Ok(())
-}
-
-fn code(key: &str) -> u32 {
-    match key {
-        "Enter" => 13,
-        "Escape" => 27,
-        "ArrowLeft" => 37,
-        "ArrowUp" => 38,
-        "ArrowRight" => 39,
-        "ArrowDown" => 40,
-        _ => 9,
-    }
 }
 
 #[tokio::test]
@@ -824,22 +805,21 @@ async fn failed_tiles_are_shown_by_few_streams_and_start_again() -> Result<()> {
     page.eval(&format!("wall.change({{servers: ['{}']}})", far.url()))
         .await?;
     wait_live(&page, 7).await?;
-    page.eval(
-        "window.real = ShadowRoot.prototype.getElementById;
-        ShadowRoot.prototype.getElementById = () => null;
-        cameras()[0].controls = false; 0",
-    )
-    .await?;
+    break_program(&page, "cameras()[0]").await?;
     page.wait_for("cameras().every(({state}) => state === 'failed')")
         .await?;
     page.wait_for(
         "cameras().every(({shadowRoot}) => shadowRoot.querySelector('#plain')?.naturalWidth > 0)",
     )
     .await?;
-    let streams = "cameras().filter(({shadowRoot}) => shadowRoot.querySelector('#plain').src.includes('stream.mjpg')).length";
-    assert_eq!(page.eval(streams).await?, 3);
+    // Three of each server's, which leave it connections for what starts the viewer again.
+    let streams = "cameras().filter(({src, shadowRoot}) => !src === IS_OWN && shadowRoot.querySelector('#plain').src.includes('stream.mjpg')).length";
+    for (is_own, count) in [("true", 3), ("false", 1)] {
+        let streams = streams.replace("IS_OWN", is_own);
+        page.wait_for(&format!("{streams} === {count}")).await?;
+    }
     page.eval(
-        "ShadowRoot.prototype.getElementById = real;
+        "mend();
         cameras()[0].controls = true;
         Promise.all(cameras().map(camera => camera.restart()))",
     )
@@ -998,5 +978,220 @@ async fn a_kiosk_starts_a_camera_that_fails_again_less_and_less_often_and_the_ot
     page.wait_for("states() === 'failed,live'").await?;
     page.eval("window.before = cameras()[1].seq").await?;
     page.wait_for("cameras()[1].seq > before + 5").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_with_one_camera_becomes_a_wall_when_another_one_comes() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    std::fs::write(&file, pattern("door", "Door"))?;
+    let server = Server::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let soon = "const real = setTimeout; window.setTimeout = (f, ms, ...more) => real(f, ms === 10000 ? 200 : ms, ...more);";
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        json!({"source": soon}),
+    )
+    .await?;
+    page.call("Page.navigate", json!({"url": server.url()}))
+        .await?;
+    page.wait_state("live").await?;
+    // Nothing that is open is taken away.
+    let part = "document.querySelector('pi-camera').shadowRoot.querySelector";
+    page.eval_clicked(&format!("{part}('#b-more').click()"))
+        .await?;
+    page.wait_for(&format!("{part}('#menu')?.checkVisibility()"))
+        .await?;
+    std::fs::write(&file, pattern("door", "Door") + &pattern("yard", "Yard"))?;
+    poll("the second camera is there", async || {
+        let list = "fetch('api/v1/cameras').then(answer => answer.json()).then(({cameras}) => cameras.length)";
+        Ok((page.eval(list).await? == 2).then_some(()))
+    })
+    .await?;
+    page.eval("new Promise(later => setTimeout(later, 1000))")
+        .await?;
+    ensure!(page.eval("!!document.querySelector('pi-wall')").await? == false);
+    page.eval_clicked(&format!("{part}('#b-more').click()"))
+        .await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    wait_live(&page, 2).await?;
+    assert_eq!(page.eval("names()").await?, "Door,Yard");
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn the_menu_leads_from_one_camera_to_all_of_them() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let part = "document.querySelector('pi-camera').shadowRoot.querySelector";
+    let shown = format!("{part}('#b-wall')?.checkVisibility() ?? false");
+    for (path, is_offered) in [("", true), ("embed?controls", false)] {
+        let page = browser.open(&format!("{}{path}", server.url())).await?;
+        page.wait_state("live").await?;
+        page.eval_clicked(&format!("{part}('#b-more').click()"))
+            .await?;
+        page.wait_for(&format!("{part}('#b-settings')?.checkVisibility()"))
+            .await?;
+        assert_eq!(page.eval(&shown).await?, is_offered, "{path}");
+        if is_offered {
+            page.eval_clicked(&format!("{part}('#b-wall').click()"))
+                .await?;
+            page.wait_for(
+                "location.search === '?wall' && !!document.querySelector('pi-wall')?.shadowRoot",
+            )
+            .await?;
+            page.eval(LOOK).await?;
+            wait_live(&page, 1).await?;
+            // On a wall it would lead nowhere.
+            page.eval_clicked("tiles()[0].querySelector('button').click(); cameras()[0].shadowRoot.querySelector('#b-more').click()")
+                .await?;
+            page.wait_for(
+                "cameras()[0].shadowRoot.querySelector('#b-settings')?.checkVisibility()",
+            )
+            .await?;
+            assert_eq!(
+                page.eval("cameras()[0].shadowRoot.querySelector('#b-wall').hidden")
+                    .await?,
+                true
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn groups_are_made_shown_alone_kept_and_linked_to() -> Result<()> {
+    let axe = Axe::installed()?;
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url()).await?;
+    wait_live(&page, 6).await?;
+    ensure!(page.eval("part('#groups').hidden").await? == true);
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("part('#panel')?.open").await?;
+    page.eval_clicked(
+        "part('#group').value = 'Outside & in'; part('#group').form.requestSubmit();
+        part('#group').value = 'Empty'; part('#group').form.requestSubmit()",
+    )
+    .await?;
+    page.wait_for("part('#panel').querySelectorAll('select').length === 6")
+        .await?;
+    for at in [0, 3] {
+        page.eval_clicked(&format!(
+            "(select => {{ select.focus(); select.value = 'Outside & in'; select.onchange(); }})(part('#panel').querySelectorAll('select')[{at}])"
+        ))
+        .await?;
+    }
+    assert_eq!(
+        page.eval("wall.shadowRoot.activeElement.ariaLabel").await?,
+        "Group of Hall"
+    );
+    axe.judge(&page, "the panel with groups").await?;
+    for (name, width, height, phone) in [("desk", 1280, 720, false), ("phone", 390, 844, true)] {
+        page.emulate(width, height, phone, "dark").await?;
+        page.screenshot(&format!("wall-groups-panel-{name}"))
+            .await?;
+        let fits = "(panel => panel.scrollWidth <= panel.clientWidth)(part('#panel'))";
+        ensure!(
+            page.eval(fits).await? == true,
+            "the panel is too wide on a {name}"
+        );
+    }
+    page.emulate(1280, 720, false, "dark").await?;
+    page.eval_clicked("part('#panel').close()").await?;
+    // One that has nothing to show is not offered.
+    let offered = "[...part('#groups').children].map(({textContent, ariaPressed}) => `${textContent} ${ariaPressed}`).join()";
+    page.wait_for(&format!("{offered} === 'All true,Outside & in false'"))
+        .await?;
+    page.eval_clicked("part('#groups').children[1].click()")
+        .await?;
+    page.wait_for("names() === 'Front door,Hall'").await?;
+    wait_live(&page, 2).await?;
+    for scheme in ["light", "dark"] {
+        page.emulate(1280, 720, false, scheme).await?;
+        page.eval("wall.dispatchEvent(new Event('pointermove'))")
+            .await?;
+        axe.judge(&page, "a group").await?;
+        page.screenshot(&format!("wall-group-{scheme}")).await?;
+    }
+    assert_eq!(
+        page.eval("location.hash").await?,
+        "#group=Outside%20%26%20in"
+    );
+    // One in full, and back to the group.
+    page.eval_clicked("tiles()[1].querySelector('button').click()")
+        .await?;
+    page.wait_for("location.hash === '#camera=hall' && wall.opened?.camera === 'hall'")
+        .await?;
+    ensure!(page.eval("part('#groups').checkVisibility()").await? == false);
+    page.eval_clicked("part('#back').click()").await?;
+    page.wait_for("!wall.opened && names() === 'Front door,Hall'")
+        .await?;
+    // What the address says is shown by another page, too, and a link to a camera leads to that one.
+    page.reload().await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    page.wait_for("names() === 'Front door,Hall'").await?;
+    page.eval("location.hash = '#camera=lane'").await?;
+    page.wait_for("wall.opened?.camera === 'lane' && tiles().length === 6")
+        .await?;
+    page.eval("location.hash = ''").await?;
+    wait_live(&page, 6).await?;
+    page.eval_clicked("part('#arrange').click()").await?;
+    page.wait_for("part('#ungroup-0')").await?;
+    page.eval_clicked("part('#ungroup-0').click(); part('#ungroup-0').click()")
+        .await?;
+    page.wait_for("part('#groups').hidden && !part('#panel select')")
+        .await?;
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_told_and_what_is_kept_is_followed_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    std::fs::write(&file, pattern("door", "Door") + &pattern("yard", "Yard"))?;
+    let locked = Locked::start(&["--config", &file.display().to_string()])?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &locked.link()?).await?;
+    wait_live(&page, 2).await?;
+    let refused = page
+        .eval("wall.change({hidden: ['door', ...Array(300).fill('x')]}).catch(({message}) => message)")
+        .await?;
+    ensure!(
+        refused
+            .as_str()
+            .is_some_and(|why| why.contains("256 entries")),
+        "{refused}"
+    );
+    // It is not kept, and so not shown for long.
+    page.wait_for("names() === 'Door,Yard'").await?;
+    let other = open(&browser, &locked.server.url()).await?;
+    wait_live(&other, 2).await?;
+    other.eval("wall.change({order: ['yard']})").await?;
+    page.activate().await?;
+    page.wait_for("names() === 'Yard,Door'").await?;
+    // What fails on the server's side is tried again.
+    page.eval(
+        "const real = window.fetch;
+        window.fetch = (address, options) => options?.method === 'PUT' && !window.mended
+            ? Promise.resolve(new Response('the disk is full', {status: 507}))
+            : real(address, options);
+        wall.change({hidden: ['door']}).catch(() => {})",
+    )
+    .await?;
+    page.wait_for("names() === 'Yard'").await?;
+    page.eval("window.mended = true").await?;
+    let kept =
+        "fetch('api/v1/wall').then(answer => answer.json()).then(({hidden}) => hidden.join())";
+    page.wait_for(&format!("{kept}.then(hidden => hidden === 'door')"))
+        .await?;
+    assert_eq!(page.eval("names()").await?, "Yard");
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(super) const LARGEST: usize = 15 * 1024;
 /// Entries of each list, and characters of each entry.
 const MOST: usize = 256;
 const LONGEST: usize = 300;
+/// Groups.
+const MOST_GROUPS: usize = 32;
 /// For how long a disk may be silent until that is the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A change every two seconds by each key, and 20 at once: each is written to the disk.
@@ -49,16 +51,26 @@ struct Inner {
 }
 
 /// Does one thing after the other with the disk: where it hangs, what waits for it takes no thread.
-#[derive(Debug, Default)]
-struct Lane(Arc<tokio::sync::Mutex<()>>);
+#[derive(Debug)]
+struct Lane {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    patience: Duration,
+}
 
 impl Lane {
+    fn new(patience: Duration) -> Self {
+        Self {
+            turn: Arc::default(),
+            patience,
+        }
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let done = async {
-            let turn = Arc::clone(&self.0).lock_owned().await;
+            let turn = Arc::clone(&self.turn).lock_owned().await;
             let work = move || {
                 let _turn = turn;
                 work()
@@ -67,10 +79,10 @@ impl Lane {
             done.unwrap_or_else(|error| Err(io::Error::other(error)))
         };
         let silent = |_| {
-            let text = format!("the disk has not answered for {PATIENCE:?}");
+            let text = format!("the disk has not answered for {:?}", self.patience);
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         };
-        timeout(PATIENCE, done).await.unwrap_or_else(silent)
+        timeout(self.patience, done).await.unwrap_or_else(silent)
     }
 }
 
@@ -125,8 +137,8 @@ impl Walls {
         Self(Arc::new(Inner {
             directory: directory.map(Path::to_owned),
             changes: Mutex::new(Changes::new()),
-            reading: Lane::default(),
-            writing: Lane::default(),
+            reading: Lane::new(PATIENCE),
+            writing: Lane::new(PATIENCE),
         }))
     }
 
@@ -203,21 +215,27 @@ pub(super) async fn put(
         Err(error) => {
             return refusal(
                 StatusCode::BAD_REQUEST,
-                format!(r#"send {{"order": […], "hidden": […], "servers": […]}}: {error}"#),
+                format!(
+                    r#"send {{"order": […], "hidden": […], "servers": […], "groups": [{{"name": "Outside", "cameras": […]}}]}}, each optional: {error}"#
+                ),
             );
         }
     };
     let is_small = |list: &Vec<String>| {
         list.len() <= MOST && list.iter().all(|entry| entry.chars().count() <= LONGEST)
     };
-    if ![&wall.order, &wall.hidden, &wall.servers]
-        .into_iter()
-        .all(is_small)
+    let lists = [&wall.order, &wall.hidden, &wall.servers];
+    let is_named = |name: &str| !name.is_empty() && name.chars().count() <= LONGEST;
+    let mut groups = wall.groups.iter();
+    if !lists.into_iter().all(is_small)
+        || wall.groups.len() > MOST_GROUPS
+        || !groups.all(|group| is_named(&group.name) && is_small(&group.cameras))
     {
-        return refusal(
-            StatusCode::BAD_REQUEST,
-            format!("each list has {MOST} entries at most, of {LONGEST} characters"),
+        let text = format!(
+            "each list has {MOST} entries at most, of {LONGEST} characters, and there are {MOST_GROUPS} groups at most, each \
+             with a name"
         );
+        return refusal(StatusCode::BAD_REQUEST, text);
     }
     match state.walls.keep(owner, wall).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -271,20 +289,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_disk_that_hangs_holds_up_one_thread_and_is_told_to_each_that_asks() {
-        tokio::time::pause();
-        let (lane, began) = (Lane::default(), Arc::new(AtomicUsize::new(0)));
+        let began = Arc::new(AtomicUsize::new(0));
+        let lane = Lane::new(Duration::from_millis(50));
         let (answers, hangs) = mpsc::channel::<()>();
         let hangs = Arc::new(Mutex::new(hangs));
-        let ask = || {
+        let ask = |lane: &Lane| {
+            let lane = Lane {
+                turn: Arc::clone(&lane.turn),
+                ..*lane
+            };
             let (began, hangs) = (Arc::clone(&began), Arc::clone(&hangs));
-            lane.run(move || {
-                began.fetch_add(1, Ordering::Relaxed);
-                let _ = hangs.lock().unwrap().recv();
-                Ok(())
-            })
+            async move {
+                let work = move || {
+                    began.fetch_add(1, Ordering::Relaxed);
+                    let _ = hangs.lock().unwrap().recv();
+                    Ok(())
+                };
+                lane.run(work).await
+            }
         };
         for _ in 0..3 {
-            let asked = futures::future::join_all((0..20).map(|_| ask())).await;
+            let asked = futures::future::join_all((0..20).map(|_| ask(&lane))).await;
             for answer in asked {
                 let error = answer.unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
@@ -293,7 +318,10 @@ mod tests {
         assert_eq!(began.load(Ordering::Relaxed), 1);
         // It answers again.
         drop(answers);
-        tokio::time::resume();
-        ask().await.unwrap();
+        let patient = Lane {
+            patience: PATIENCE,
+            ..lane
+        };
+        ask(&patient).await.unwrap();
     }
 }

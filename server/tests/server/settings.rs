@@ -213,7 +213,11 @@ async fn a_kept_value_that_cannot_be_is_not_told_as_what_holds_and_takes_no_othe
     let server = start(&door(""));
     let kept = server.kept();
     std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
-    std::fs::write(&kept, r#"{"cameras": {"door": {"size": "1x1", "quality": 55}}}"#).unwrap();
+    std::fs::write(
+        &kept,
+        r#"{"cameras": {"door": {"size": "1x1", "quality": 55}}}"#,
+    )
+    .unwrap();
     let mut server = server.again();
     server.log("1x1");
     let told = async |name: &str| {
@@ -245,7 +249,9 @@ async fn what_another_server_has_set_meanwhile_is_not_lost() {
     assert_eq!(status, 200, "{said}");
     let other = r#"{"cameras": {"door": {"quality": 50, "hflip": true}, "yard": {"fps": 5.0}}}"#;
     std::fs::write(server.kept(), other).unwrap();
-    let (status, said) = server.change(&json!({"rotate": 180, "quality": null})).await;
+    let (status, said) = server
+        .change(&json!({"rotate": 180, "quality": null}))
+        .await;
     assert_eq!(status, 200, "{said}");
     let kept: Value = serde_json::from_slice(&std::fs::read(server.kept()).unwrap()).unwrap();
     let all = json!({"door": {"hflip": true, "rotate": 180}, "yard": {"fps": 5.0}});

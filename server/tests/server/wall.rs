@@ -26,10 +26,13 @@ async fn each_key_has_an_arrangement_of_its_own_that_survives_a_restart() {
     let (owner, guest) = (locked.key(), locked.add("guest", Role::View));
     let headers = format!("Authorization: Bearer {guest}\r\n");
     locked.until("/api/v1/wall", &headers, 200).await;
-    let none = json!({"order": [], "hidden": [], "servers": []});
+    let none = json!({"order": [], "hidden": [], "servers": [], "groups": []});
     assert_eq!(get(&locked, &owner).await, none);
-    let of_owner = json!({"order": ["yard", "door"], "hidden": ["attic"], "servers": ["http://far:8000/#key=k"]});
-    let of_guest = json!({"order": ["door"], "hidden": [], "servers": []});
+    let of_owner = json!({
+        "order": ["yard", "door"], "hidden": ["attic"], "servers": ["http://far:8000/#key=k"],
+        "groups": [{"name": "Outside", "cameras": ["yard"]}],
+    });
+    let of_guest = json!({"order": ["door"], "hidden": [], "servers": [], "groups": []});
     for (key, wall) in [(&owner, &of_owner), (&guest, &of_guest)] {
         let answer = put(&locked, key, "", &wall.to_string()).await;
         assert_eq!(answer.status, 204, "{}", answer.body);
@@ -51,7 +54,8 @@ async fn what_a_key_has_arranged_goes_with_it() {
     let (owner, guest) = (locked.key(), locked.add("guest", Role::View));
     let known = |key: &str| format!("Authorization: Bearer {key}\r\n");
     locked.until("/api/v1/wall", &known(&guest), 200).await;
-    let wall = json!({"order": ["a"], "hidden": [], "servers": ["http://far:8000/#key=k"]});
+    let wall =
+        json!({"order": ["a"], "hidden": [], "servers": ["http://far:8000/#key=k"], "groups": []});
     for key in [&owner, &guest] {
         let answer = put(&locked, key, "", &wall.to_string()).await;
         assert_eq!(answer.status, 204, "{}", answer.body);
@@ -62,7 +66,7 @@ async fn what_a_key_has_arranged_goes_with_it() {
     // Another person's key.
     let other = locked.add("guest", Role::View);
     locked.until("/api/v1/wall", &known(&other), 200).await;
-    let none = json!({"order": [], "hidden": [], "servers": []});
+    let none = json!({"order": [], "hidden": [], "servers": [], "groups": []});
     assert_eq!(get(&locked, &other).await, none);
     assert_eq!(get(&locked, &owner).await, wall);
     locked.server.stop().await;
@@ -74,6 +78,7 @@ async fn who_gets_a_key_that_was_replaced_gets_no_keys_of_other_servers_with_it(
     let owner = locked.key();
     let wall = json!({
         "order": ["a", "far:8000 b"], "hidden": ["far:8000 c", "d"], "servers": ["http://far:8000/#key=k"],
+        "groups": [{"name": "Outside", "cameras": ["far:8000 b", "a"]}],
     });
     let answer = put(&locked, &owner, "", &wall.to_string()).await;
     assert_eq!(answer.status, 204, "{}", answer.body);
@@ -81,7 +86,9 @@ async fn who_gets_a_key_that_was_replaced_gets_no_keys_of_other_servers_with_it(
     let new = new.as_str();
     let headers = format!("Authorization: Bearer {new}\r\n");
     locked.until("/api/v1/wall", &headers, 200).await;
-    let own = json!({"order": ["a"], "hidden": ["d"], "servers": []});
+    let own = json!({
+        "order": ["a"], "hidden": ["d"], "servers": [], "groups": [{"name": "Outside", "cameras": ["a"]}],
+    });
     assert_eq!(get(&locked, new).await, own);
     // What is arranged then is the new one's.
     let answer = put(&locked, new, "", &wall.to_string()).await;
@@ -97,7 +104,7 @@ async fn a_wall_of_very_many_cameras_can_be_arranged() {
     let order: Vec<_> = (0..250)
         .map(|number| format!("garden.example:8000/cameras camera-{number}"))
         .collect();
-    let wall = json!({"order": order, "hidden": [], "servers": []});
+    let wall = json!({"order": order, "hidden": [], "servers": [], "groups": []});
     let answer = put(&locked, &owner, "", &wall.to_string()).await;
     assert_eq!(answer.status, 204, "{}", answer.body);
     assert_eq!(get(&locked, &owner).await, wall);
@@ -139,6 +146,8 @@ async fn what_is_no_arrangement_or_comes_from_elsewhere_is_refused() {
     let owner = locked.key();
     let many = json!({"order": vec!["a"; 257]}).to_string();
     let long = json!({"hidden": ["x".repeat(301)]}).to_string();
+    let nameless = json!({"groups": [{"name": "", "cameras": []}]}).to_string();
+    let groups = json!({"groups": vec![json!({"name": "a", "cameras": []}); 33]}).to_string();
     let large = json!({"hidden": vec!["x".repeat(200); 80]}).to_string();
     for (body, status, words) in [
         ("", 400, "\"order\""),
@@ -146,6 +155,8 @@ async fn what_is_no_arrangement_or_comes_from_elsewhere_is_refused() {
         (r#"{"ordre":[]}"#, 400, "ordre"),
         (&many, 400, "256 entries"),
         (&long, 400, "300 characters"),
+        (&nameless, 400, "each with a name"),
+        (&groups, 400, "32 groups"),
         (&large, 413, "15360 bytes"),
     ] {
         let answer = put(&locked, &owner, "", body).await;
