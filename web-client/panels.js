@@ -272,7 +272,12 @@ export default class Panels {
       this.#part("b-more").click();
       this.#takeStill();
     });
-    this.#part("b-wall").addEventListener("click", () => location.assign("?wall"));
+    this.#part("b-wall").addEventListener("click", () => {
+      const query = new URLSearchParams(location.search);
+      query.delete("camera");
+      query.set("wall", "");
+      location.assign(`?${query}`);
+    });
   }
 
   /** Shows or hides the menu; with the keyboard, the focus goes there and back. */

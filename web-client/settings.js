@@ -198,6 +198,7 @@ export default class Settings {
     const chosen = make("div", { className: "row" }, make("label", { htmlFor: "s-camera", textContent: TABS.camera }), choose);
     // What the user changes while an answer is on its way stays, and the focus with it.
     const set = async (change) => {
+      this.#say("");
       const said = await this.#ask("PATCH", `cameras/${encodeURIComponent(camera.id)}/settings`, change);
       if (!said) return;
       for (const [at, row] of rows.entries()) row.tell(said.settings[at], change[row.name]);

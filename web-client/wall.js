@@ -112,7 +112,7 @@ async function define() {
         const button = target.closest("button");
         if (!button) return;
         this.#group = button.value || null;
-        history.replaceState(history.state, "", this.#home);
+        if (this.hasAttribute("linked")) history.replaceState(history.state, "", this.#home);
         this.#arrange();
       });
       this.#grid.addEventListener("click", ({ target }) => {
@@ -271,14 +271,14 @@ async function define() {
     #choose(groups, seen) {
       const [, what, said] = /^#(camera|group)=(.*)/.exec(this.hasAttribute("linked") ? location.hash : "") ?? [];
       const named = groups.find(({ name }) => encodeURIComponent(name) === said);
-      if (what !== "camera") this.#group = named?.name ?? null;
+      if (what !== "camera" && this.hasAttribute("linked")) this.#group = named?.name ?? null;
       let chosen = groups.find(({ name }) => name === this.#group);
       // A link to a camera leads to it, whatever is shown alone.
       const isLinked = ({ key }) => encodeURIComponent(key) === said && !chosen?.cameras.includes(key);
       if (what === "camera" && seen.some(isLinked)) chosen = this.#group = null;
       const names = groups.map(({ name }) => name);
-      if (this.#offered !== String(names)) {
-        this.#offered = String(names);
+      if (this.#offered !== JSON.stringify(names)) {
+        this.#offered = JSON.stringify(names);
         const all = make("button", { type: "button" });
         put(all, "", words("All"));
         const each = names.map((textContent) => make("button", { type: "button", textContent, translate: false, value: textContent }));

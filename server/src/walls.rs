@@ -14,9 +14,9 @@ const FILE: &str = "walls.json";
 /// Keys whose arrangements are kept. Beyond that, the one that was changed longest ago goes.
 const MOST: usize = 64;
 
-/// An arrangement.
+/// An arrangement. What a newer version has written besides is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(crate) struct Wall {
     /// Cameras that come first, in this order.
     pub order: Vec<String>,
@@ -30,7 +30,6 @@ pub(crate) struct Wall {
 
 /// A group of cameras.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Group {
     /// What people call it.
     pub name: String,

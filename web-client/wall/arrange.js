@@ -50,7 +50,9 @@ export default function arrange(wall, put, speak) {
   const move = (at, by) => {
     const order = wall.known.map(({ key }) => key);
     order.splice(at + by, 0, ...order.splice(at, 1));
-    change({ order });
+    // Those behind stand where they are by themselves.
+    const last = Math.max(at, at + by, ...wall.arrangement.order.map((key) => order.indexOf(key)));
+    change({ order: order.slice(0, last + 1) });
   };
   /** Where a camera is put into a group, if there are any. */
   const grouped = (key, camera) => {
@@ -63,6 +65,7 @@ export default function arrange(wall, put, speak) {
     select.dataset.what = `group ${key}`;
     put(select, "aria-label", words("Group of {camera}", camera));
     select.onchange = () => {
+      const { groups } = wall.arrangement;
       const others = (cameras) => cameras.filter((other) => other !== key);
       change({ groups: groups.map(({ name, cameras }) => ({ name, cameras: name === select.value ? [...others(cameras), key] : others(cameras) })) });
     };
@@ -72,12 +75,14 @@ export default function arrange(wall, put, speak) {
   let found = [];
   /** What is drawn. */
   let drawn = "";
-  const draw = () => {
+  const draw = (isByItself) => {
     const { known, arrangement } = wall;
     const now = JSON.stringify([known, arrangement.groups, arrangement.servers, found]);
     if (now === drawn) return;
-    drawn = now;
     const focused = wall.shadowRoot.activeElement;
+    // A choice that is open would be closed.
+    if (isByItself && focused?.matches("select")) return;
+    drawn = now;
     const { what } = focused?.dataset ?? {};
     const place = what && [...dialog.querySelectorAll("[data-what]")].indexOf(focused);
     const rows = known.map(({ key, name, hidden }, at) => {
@@ -100,7 +105,12 @@ export default function arrange(wall, put, speak) {
     );
     servers.replaceChildren(
       ...arrangement.servers.map((src, at) => {
-        const remove = () => change({ servers: arrangement.servers.filter((other) => other !== src) });
+        const remove = () => {
+          const { order, hidden, groups } = arrangement;
+          const others = (keys) => keys.filter((key) => `${key} `.indexOf(`${placeOf(src)} `) !== 0);
+          const left = groups.map(({ name, cameras }) => ({ name, cameras: others(cameras) }));
+          change({ servers: arrangement.servers.filter((other) => other !== src), order: others(order), hidden: others(hidden), groups: left });
+        };
         // A link has a key in it: people see its host and folder.
         const name = placeOf(src);
         return make("li", {}, said(make("span", { translate: false }), name, true), iconic(`remove-${at}`, `remove ${name}`, words("Remove {server}", name), "\u00d7", remove));
@@ -135,12 +145,13 @@ export default function arrange(wall, put, speak) {
     event.preventDefault();
     const name = group.value.trim();
     const { groups } = wall.arrangement;
+    if (groups.some((other) => other.name === name)) return said(problem, words("There is a group of that name already"));
     group.value = "";
-    if (name && !groups.some((other) => other.name === name)) change({ groups: [...groups, { name, cameras: [] }] });
+    if (name) change({ groups: [...groups, { name, cameras: [] }] });
   };
   dialog.onclose = () => dialog.remove();
   // Cameras come and go meanwhile.
-  const timer = setInterval(() => (dialog.isConnected ? draw() : clearInterval(timer)), 1000);
+  const timer = setInterval(() => (dialog.isConnected ? draw(true) : clearInterval(timer)), 1000);
   fetch(api("servers"))
     .then((answer) => (answer.ok ? answer.json() : { servers: [] }))
     .then(({ servers }) => {

@@ -33,6 +33,8 @@ export class Arrangement {
   #changes = 0;
   #sending = null;
   #unkept = false;
+  /** The lists that were changed here and are not kept yet. */
+  #touched = new Set();
   #fail;
 
   constructor(fail) {
@@ -42,12 +44,17 @@ export class Arrangement {
   /** Asks the server, or takes what it was asked for: it may have been arranged elsewhere. Whether it is another arrangement. */
   async read(asked) {
     if (this.#keeper === "browser" || this.#sending) return false;
-    // What is changed here counts until it is kept.
-    if (this.#unkept) return this.change({}).then(() => false, () => false);
     const changes = this.#changes;
     try {
       const kept = await keptByServer(asked);
-      return changes === this.#changes && this.#take(kept);
+      if (changes !== this.#changes || this.#sending) return false;
+      // What was changed here counts until it is kept; the rest may have been arranged elsewhere meanwhile.
+      const mine = [...this.#touched].map((name) => [name, this[name]]);
+      const isOther = this.#take(kept);
+      if (!this.#unkept) return isOther;
+      this.#unkept = false;
+      if (this.#keeper === "server") this.change(Object.fromEntries(mine)).catch(() => {});
+      return true;
     } catch ({ message }) {
       // Who keeps it is not known, so that nobody does.
       if (this.#unread !== message) this.#fail(message);
@@ -75,6 +82,7 @@ export class Arrangement {
   /** Has it otherwise from now on. Rejected where that cannot be kept. */
   change(lists) {
     Object.assign(this, lists);
+    for (const name of Object.keys(lists)) this.#touched.add(name);
     this.#changes += 1;
     // One request at a time, so that the newest is kept last.
     return (this.#sending ??= this.#send().finally(() => (this.#sending = null)));
@@ -95,9 +103,11 @@ export class Arrangement {
       } else if (!answer.ok) {
         // What is refused once is refused always: what is kept counts again.
         this.#unkept = answer.status >= 500;
+        if (!this.#unkept) this.#touched.clear();
         throw new Error((await answer.text()).trim());
       }
     }
     this.#unkept = false;
+    this.#touched.clear();
   }
 }

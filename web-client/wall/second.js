@@ -5,8 +5,8 @@
 
 /** ms between two looks. */
 const LOOK = 10_000;
-/** What may be open. */
-const OPEN = "dialog[open], :is(#menu, #adjust, #rec):not([hidden])";
+/** What may be open, or be looked at closely. */
+const OPEN = "dialog[open], :is(#menu, #adjust, #rec):not([hidden]), .zoomed";
 
 /** Whether other servers' cameras are kept on the wall, by the server's answer or in the browser. */
 async function hasOthers(kept) {
@@ -17,7 +17,7 @@ async function hasOthers(kept) {
 
 export default async function wait(one, known, ask, wall) {
   if (await hasOthers(known.kept).catch(() => false)) return wall(known);
-  const isBusy = () => document.hidden || document.fullscreenElement || document.pictureInPictureElement || one.shadowRoot?.querySelector(OPEN);
+  const isBusy = () => document.hidden || one.paused || one.hasAttribute("data-filled") || document.fullscreenElement || document.pictureInPictureElement || one.shadowRoot?.querySelector(OPEN);
   const look = async () => {
     // Something else may be in its place, such as the page to sign in.
     if (!one.isConnected) return;

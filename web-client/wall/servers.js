@@ -6,7 +6,8 @@
 const [LOOK, PATIENCE] = [5000, 10_000];
 /** Cameras of one server that are shown, and bytes of its list. */
 const [MOST, LARGEST] = [128, 1 << 20];
-/** Characters of an id and of a name. */
+/** What an id is, and the characters of a name. */
+const ID = /^[\w.-]{1,64}$/;
 const LONGEST = 256;
 
 /** The address of what a server has at that path, with its key, for a page of that origin, as <pi-camera> finds it. */
@@ -31,7 +32,7 @@ function checked(cameras) {
   const ids = new Set();
   return cameras.map((camera) => {
     const { id, name, width, height } = camera ?? {};
-    if (typeof id !== "string" || id.length > LONGEST || ids.has(id)) throw new TypeError("no list of cameras");
+    if (typeof id !== "string" || !ID.test(id) || ids.has(id)) throw new TypeError("no list of cameras");
     ids.add(id);
     return { id, name: typeof name === "string" ? name.slice(0, LONGEST) : "", aspect: width > 0 && height > 0 ? width / height : 0 };
   });

@@ -1041,7 +1041,7 @@ async fn the_menu_leads_from_one_camera_to_all_of_them() -> Result<()> {
             page.eval_clicked(&format!("{part}('#b-wall').click()"))
                 .await?;
             page.wait_for(
-                "location.search === '?wall' && !!document.querySelector('pi-wall')?.shadowRoot",
+                "location.search === '?wall=' && !!document.querySelector('pi-wall')?.shadowRoot",
             )
             .await?;
             page.eval(LOOK).await?;

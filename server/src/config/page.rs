@@ -98,10 +98,19 @@ impl Page {
             );
             return;
         }
-        let moved = self.directory.as_deref().map(move_aside);
-        match moved.transpose() {
-            Ok(aside) => {
-                let aside = aside.unwrap_or_default();
+        let Some(directory) = &self.directory else {
+            return;
+        };
+        // Another server may have done it meanwhile, and what is there now is good.
+        let moved = state_dir::lock(directory).and_then(|_lock| match read(directory) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                move_aside(directory).map(Some)
+            }
+            read => read.map(|_| None),
+        });
+        match moved {
+            Ok(None) => self.unread = None,
+            Ok(Some(aside)) => {
                 tracing::error!(
                     problem = unread,
                     aside = %aside.display(),
@@ -265,7 +274,13 @@ impl Page {
             }
             read => {
                 let mut cameras = read.map_err(of_file)?;
-                note(&mut cameras, camera, changes);
+                match self.cameras.get(camera) {
+                    // Another program has taken the file away, or moved it aside.
+                    Some(held) if !cameras.contains_key(camera) => {
+                        cameras.insert(camera.into(), held.clone());
+                    }
+                    _ => note(&mut cameras, camera, changes),
+                }
                 cameras
             }
         };

@@ -208,8 +208,14 @@ pub(super) async fn put(
             "the wall's arrangement is kept for each key, and this server needs none: keep it in the browser",
         );
     };
+    const LISTS: [&str; 4] = ["order", "hidden", "servers", "groups"];
     let object = serde_json::from_slice(&body);
-    let wall = object.and_then(|object: Map<String, Value>| serde_json::from_value(object.into()));
+    let wall = object.and_then(|object: Map<String, Value>| {
+        match object.keys().find(|name| !LISTS.contains(&name.as_str())) {
+            Some(name) => Err(serde::de::Error::custom(format!("there is no {name:?}"))),
+            None => serde_json::from_value(object.into()),
+        }
+    });
     let wall: Wall = match wall {
         Ok(wall) => wall,
         Err(error) => {

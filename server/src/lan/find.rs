@@ -56,11 +56,20 @@ pub(crate) async fn find(time: Duration, stop: impl Future<Output = ()>) -> io::
     Ok(found.into_iter().map(|(_, server)| server).collect())
 }
 
-/// A server that was found already is not found again. The newest word counts, but for another machine's: what the machine at an
-/// address says of itself is believed over what others say of it, and of others the first one.
+/// A server that was found already is not found again, and the newest word counts. Once the machine at an address has spoken, nothing
+/// that others say of that address counts, and of others the first one. Whose word it is, its sender's address says, which can be forged.
 fn keep(found: &mut Vec<(Ipv4Addr, Found)>, from: Ipv4Addr, server: Found) {
     let is_at = address(&server.url).map(|(ip, _)| ip);
     let is_its_own = |from: Ipv4Addr| is_at == Some(IpAddr::V4(from));
+    let is_of_it = |known: &Found| address(&known.url).map(|(ip, _)| ip) == is_at;
+    if is_its_own(from) {
+        found.retain(|(other, known)| *other == from || !is_of_it(known));
+    } else if found
+        .iter()
+        .any(|(other, known)| is_its_own(*other) && is_of_it(known))
+    {
+        return;
+    }
     if let Some(known) = found.iter_mut().find(|(_, known)| known.url == server.url) {
         if known.0 == from || is_its_own(from) {
             *known = (from, server);
@@ -109,6 +118,9 @@ mod tests {
         keep(&mut found, other, named("other"));
         assert_eq!(found, [(own, named("own"))]);
         keep(&mut found, own, named("newest"));
+        assert_eq!(found, [(own, named("newest"))]);
+        // Whatever else they say is there.
+        keep(&mut found, other, server(80));
         assert_eq!(found, [(own, named("newest"))]);
     }
 
