@@ -55,6 +55,13 @@ const CROSS = icon('<path d="M6 6l12 12M18 6 6 18"/>');
 const PROBLEM = `<div id="problem" part="problem" role="alert" hidden><span></span>
 <button data-do="dismiss" part="button dismiss" aria-label="Dismiss">${CROSS}</button></div>`;
 
+const RECORDED = `<div id="recorded" part="recorded" role="status" hidden><i></i><span></span></div>`;
+/** Whether the server records the camera, where that is worth a word. */
+const RECORDINGS = {
+  recording: words("REC"), slow: words("REC, with gaps: the disk is too slow"), "no-disk": words("Not recording: the disk is missing"),
+  "disk-full": words("Not recording: the disk is full"), error: words("Not recording: the disk cannot be used"),
+};
+
 const STYLE = "panels.css";
 /** A style sheet beside this script: what puts it into a shadow root. Browsers without constructable ones get a file, which the
  * server's own content policy lets them have. */
@@ -261,7 +268,7 @@ export default class Panels {
     this.#part("notice").after(fragment(OVERLAY));
     this.#part("toolbar").after(fragment(MENU));
     this.#part("root").append(fragment(HELP));
-    this.#part("top").append(fragment(PROBLEM));
+    this.#part("top").append(fragment(RECORDED + PROBLEM));
     speak(shadow);
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
@@ -315,9 +322,11 @@ export default class Panels {
     this.#say = say;
   }
 
-  /** What the server says of the camera's controls: a list of all, or values of those that change by themselves. */
-  controls(told, socket, camera) {
-    if (!Array.isArray(told)) return this.#adjust?.readings(told);
+  /** What the server says of the camera's controls: a list of all, and whether the camera is recorded, or values of those that change by
+   * themselves. */
+  controls({ type, values, controls: told, recording }, socket, camera) {
+    if (type === "controls") return this.#adjust?.readings(values);
+    this.#recorded(recording);
     const api = new URL(socket.replace(/^ws/, "http"));
     api.pathname = api.pathname.replace(/ws$/, "api/v1/");
     for (const name of ["camera", "wire", "width"]) api.searchParams.delete(name);
@@ -331,6 +340,15 @@ export default class Panels {
     this.#still = this.#controls[1] && still.href;
     for (const part of this.#shadow.querySelectorAll(':is(#menu, #help) [data-do="adjust"]')) part.hidden = !told.length;
     this.#adjust?.controls(...this.#controls);
+  }
+
+  /** Shows whether the server records the camera. */
+  #recorded(state) {
+    const part = this.#part("recorded");
+    part.hidden = !Object.hasOwn(RECORDINGS, state);
+    part.dataset.state = state;
+    this.#put(part.lastElementChild, "", RECORDINGS[state] ?? "");
+    this.#put(part, "title", state === "recording" ? words("The server records this camera") : "");
   }
 
   /** Offers settings to administrators, of whom the server says who they are, and on its own page, all cameras. */

@@ -242,6 +242,36 @@ pub struct CameraStatus {
     /// What can be set on the camera; `None` where that is as was told before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controls: Option<Vec<Control>>,
+    /// Whether the server records the camera; `None` where the server records nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
+}
+
+/// Whether a server records a camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Recording {
+    /// It records others, and not this one.
+    #[default]
+    Off,
+    /// It is about to.
+    Starting,
+    /// It does.
+    Recording,
+    /// It does, but frames are missing: the disk is too slow.
+    Slow,
+    /// There is nothing to record.
+    NoSignal,
+    /// The disk is not mounted, or it is another one.
+    NoDisk,
+    /// The disk is full.
+    DiskFull,
+    /// The disk fails.
+    Error,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Size and rate of a camera's pictures, as in the fields of the same names in [`Hello`].
@@ -396,6 +426,15 @@ mod tests {
                 r#"{"type":"state","state":"no-signal","reason":"the camera has delivered nothing for 5 s","#,
                 r#""cause":"silent","values":{"seconds":5},"since_us":0}"#
             )
+        );
+        let recorded = CameraStatus {
+            state: CameraState::Live,
+            recording: Some(Recording::DiskFull),
+            ..CameraStatus::default()
+        };
+        assert_eq!(
+            ServerMessage::State(recorded).to_json(),
+            r#"{"type":"state","state":"live","since_us":0,"recording":"disk-full"}"#
         );
         let problem = "missing field `seq`".into();
         assert_eq!(

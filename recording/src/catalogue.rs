@@ -102,6 +102,12 @@ impl Catalogue {
         })
     }
 
+    /// Whether a camera has a recording of that name.
+    pub fn has(&self, camera: &str, name: Name) -> bool {
+        let recordings = self.cameras.get(camera);
+        recordings.is_some_and(|all| all.contains_key(&(name.class, name.start_ms)))
+    }
+
     /// Bytes of all recordings.
     pub fn total(&self) -> u64 {
         self.bytes.values().sum()

@@ -1,6 +1,7 @@
 //! How recording goes, for those who tell it to people.
 
 use crate::name::Class;
+use crate::session::Now;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,6 +16,8 @@ pub enum State {
     Starting,
     /// Frames are written.
     Recording,
+    /// Frames are written, but some are lost: the disk does not take them in time.
+    Slow,
     /// The camera delivers none.
     NoSignal,
     /// The directory is not the one that it was.
@@ -30,7 +33,7 @@ pub enum State {
 pub struct Status {
     /// The state.
     pub state: State,
-    /// Why nothing is recorded; empty in other states.
+    /// Why not everything is recorded; empty where it is.
     pub reason: String,
     /// Unix time in µs of its last change.
     pub since_us: u64,
@@ -67,7 +70,23 @@ pub(crate) struct Shared {
     room: Mutex<Room>,
     /// Failures of the disk.
     pub errors: AtomicU64,
+    /// Since when the writer has been at work, by the steady clock; 0 while it waits for frames.
+    pub busy_us: AtomicU64,
+    /// When the ring last overflowed while frames were being written, by the steady clock; 0 before.
+    pub overflowed_us: AtomicU64,
 }
+
+/// A disk that has not come back from one step for this long does not answer.
+const HANGS_US: u64 = 10_000_000;
+
+/// The same at the start, when everything on it is looked through.
+const STARTS_US: u64 = 120_000_000;
+
+/// What has waited while nothing was recorded is written within this time.
+const CATCHES_UP_US: u64 = 3_000_000;
+
+/// A disk that was too slow is called so for this long.
+const SLOW_US: u64 = 30_000_000;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing panics while it holds one of these locks.
@@ -75,22 +94,62 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn status(&self) -> Status {
-        lock(&self.status).clone()
+    /// The state at that time, by the steady clock and the wall's.
+    pub(crate) fn status(&self, now: Now) -> Status {
+        let status = lock(&self.status).clone();
+        let patience_us = match status.state {
+            State::Starting => STARTS_US,
+            State::Recording => HANGS_US,
+            _ => return status,
+        };
+        let since =
+            |at_us: u64| now.wall_us - (now.steady_us.saturating_sub(at_us)).min(now.wall_us);
+        let busy_us = self.busy_us.load(Relaxed);
+        if busy_us > 0 && now.steady_us > busy_us + patience_us {
+            return Status {
+                state: State::Error,
+                reason: "the disk does not answer".into(),
+                since_us: since(busy_us),
+            };
+        }
+        let overflowed_us = self.overflowed_us.load(Relaxed);
+        if overflowed_us > 0 && now.steady_us < overflowed_us + SLOW_US {
+            return Status {
+                state: State::Slow,
+                reason: "the disk is too slow, so that frames are missing: record fewer (record.fps), give them more memory \
+                         (recording.memory), or take a faster disk"
+                    .into(),
+                since_us: since(overflowed_us),
+            };
+        }
+        status
     }
 
-    /// Returns true if that is another state or reason than before.
-    pub(crate) fn turn(&self, state: State, reason: &str, now_us: u64) -> bool {
+    /// Whether the disk failed when it was last tried.
+    pub(crate) fn has_failed(&self) -> bool {
+        lock(&self.status).state == State::Error
+    }
+
+    /// Notes that the ring dropped a frame.
+    pub(crate) fn overflowed(&self, now: Now) {
+        let status = lock(&self.status);
+        // While nothing is written, that is the reason, and for a while after that.
+        let recorded_us = now.wall_us.saturating_sub(status.since_us);
+        if status.state == State::Recording && recorded_us > CATCHES_UP_US {
+            self.overflowed_us.store(now.steady_us, Relaxed);
+        }
+    }
+
+    /// Notes a state and its reason.
+    pub(crate) fn turn(&self, state: State, reason: &str, now_us: u64) {
         let mut status = lock(&self.status);
-        let changed = (status.state, &*status.reason) != (state, reason);
-        if changed {
+        if (status.state, &*status.reason) != (state, reason) {
             *status = Status {
                 state,
                 reason: reason.into(),
                 since_us: now_us,
             };
         }
-        changed
     }
 
     pub(crate) fn room(&self) -> Room {

@@ -20,7 +20,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where and how recordings are written.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The directory.
     pub root: PathBuf,
@@ -30,6 +30,9 @@ pub struct Config {
     pub policy: Policy,
     /// Most bytes of frames that wait for the disk.
     pub memory: u64,
+    /// Whether the machine's clock goes by another one. Before it does, a machine without a clock of its own may be far behind: what is
+    /// recorded until then is given its time afterwards.
+    pub clock_is_set: fn() -> bool,
 }
 
 /// Pause before a directory that is not there is looked for again.
@@ -97,7 +100,7 @@ impl Recorder {
 
     /// Its state.
     pub fn status(&self) -> Status {
-        self.shared.status()
+        self.shared.status(Now::read())
     }
 
     /// The disk, and what recordings take of it.
@@ -163,7 +166,9 @@ impl Lane {
             height,
             jpeg: jpeg.clone(),
         };
-        self.ring.push(self.lane, frame);
+        if !self.ring.push(self.lane, frame) {
+            self.shared.overflowed(now);
+        }
     }
 
     /// What was recorded.
@@ -178,8 +183,11 @@ impl Lane {
 
     /// Whether frames are recorded.
     pub fn status(&self) -> Status {
-        let status = self.shared.status();
-        let silent_us = steady_us().saturating_sub(self.progress.offered_us.load(Relaxed));
+        let now = Now::read();
+        let status = self.shared.status(now);
+        let silent_us = now
+            .steady_us
+            .saturating_sub(self.progress.offered_us.load(Relaxed));
         if status.state == State::Recording && silent_us > SILENT_US {
             return Status {
                 state: State::NoSignal,
@@ -310,11 +318,9 @@ impl Writer {
                     pause: TRIES_AGAIN,
                 },
             };
+            self.shared.busy_us.store(0, Relaxed);
             self.shared.errors.fetch_add(1, Relaxed);
-            if self.shared.turn(pause.state, &pause.reason, wall_us()) {
-                let directory = self.config.root.display();
-                tracing::error!(%directory, reason = pause.reason, "nothing is recorded; it is tried again");
-            }
+            self.shared.turn(pause.state, &pause.reason, wall_us());
             if self.ring.rest(pause.pause) {
                 self.ring.give_up();
                 return;
@@ -330,11 +336,12 @@ impl Writer {
             policy,
             ..
         } = &self.config;
+        self.shared.busy_us.store(steady_us(), Relaxed);
         let marker = Marker::hold(root, state.as_deref())?;
         let mut session = Session::open(System, root, *policy)?;
         session.make_room(wall_us() / 1000)?;
         // A disk that failed has to take something before it is believed again.
-        if self.shared.status().state != State::Error {
+        if !self.shared.has_failed() {
             self.goes_on();
         }
         let mut progresses = BTreeMap::new();
@@ -352,9 +359,7 @@ impl Writer {
     }
 
     fn goes_on(&self) {
-        if self.shared.turn(State::Recording, "", wall_us()) {
-            tracing::info!(directory = %self.config.root.display(), "recording");
-        }
+        self.shared.turn(State::Recording, "", wall_us());
     }
 
     /// `progresses` has those of the cameras of which frames were taken.
@@ -374,9 +379,18 @@ impl Writer {
             }
         };
         let mut checked: Option<Instant> = None;
+        let mut is_set = (self.config.clock_is_set)();
         loop {
             if checked.is_none_or(|at| at.elapsed() >= CHECKS) {
                 marker.check()?;
+                is_set = is_set || (self.config.clock_is_set)();
+                let now = Now {
+                    is_set,
+                    ..Now::read()
+                };
+                for (camera, tally) in session.set_clock(now)? {
+                    count(progresses.get(&camera), tally);
+                }
                 session.make_room(wall_us() / 1000)?;
                 self.shared.set_room(self.measure(session)?);
                 checked = Some(Instant::now());
@@ -384,10 +398,17 @@ impl Writer {
             let now_us = steady_us();
             let due = session.due_us().map(|due| due.saturating_sub(now_us));
             let wait = due.map_or(CHECKS, Duration::from_micros).min(CHECKS);
-            match self.ring.next(wait) {
+            self.shared.busy_us.store(0, Relaxed);
+            let next = self.ring.next(wait);
+            self.shared.busy_us.store(steady_us(), Relaxed);
+            match next {
                 Next::Frame(plan, progress, frame) => {
                     progresses.insert(plan.camera.clone(), Arc::clone(&progress));
-                    let recorded = session.record(&plan, &frame, Now::read());
+                    let now = Now {
+                        is_set,
+                        ..Now::read()
+                    };
+                    let recorded = session.record(&plan, &frame, now);
                     if recorded.is_err() {
                         progress.dropped.fetch_add(1, Relaxed);
                     }
@@ -454,6 +475,7 @@ impl Now {
         Self {
             wall_us: wall_us(),
             steady_us: steady_us(),
+            is_set: false,
         }
     }
 }

@@ -86,16 +86,19 @@ impl Ring {
         self.news.notify_one();
     }
 
-    /// Adds a frame. Never waits for the disk.
-    pub(crate) fn push(&self, lane: u64, frame: Frame) {
+    /// Adds a frame. Never waits for the disk. Returns false if one did not fit, this one or an older one.
+    pub(crate) fn push(&self, lane: u64, frame: Frame) -> bool {
         let mut inner = self.lock();
         let len = frame.jpeg.len() as u64;
-        while inner.bytes + len > self.most_bytes && inner.drop_oldest() {}
+        let mut fits = true;
+        while inner.bytes + len > self.most_bytes && inner.drop_oldest() {
+            fits = false;
+        }
         let is_too_large = inner.bytes + len > self.most_bytes;
         if let Some(waiting) = inner.lanes.get_mut(&lane) {
             if is_too_large {
                 waiting.progress.dropped.fetch_add(1, Relaxed);
-                return;
+                return false;
             }
             waiting.frames.push_back(frame);
             waiting.bytes += len;
@@ -103,6 +106,7 @@ impl Ring {
         }
         drop(inner);
         self.news.notify_one();
+        fits
     }
 
     /// Has the writer end.
@@ -213,9 +217,9 @@ mod tests {
             ring.push(first, frame(at, 20));
         }
         assert_eq!((large.dropped(), small.dropped()), (6, 0));
-        ring.push(second, frame(12, 101));
+        assert!(!ring.push(second, frame(12, 101)));
         assert_eq!(small.dropped(), 2, "the last one dropped all, and itself");
-        ring.push(second, frame(13, 30));
+        assert!(ring.push(second, frame(13, 30)));
         ring.push(first, frame(14, 30));
         ring.remove(second);
         let next = || ring.next(Duration::ZERO);

@@ -4,13 +4,14 @@
 //! Which directory that is, and what follows on a failure, belongs to [`crate::recorder`].
 
 use crate::catalogue::Catalogue;
-use crate::disk::{Disk, Space};
+use crate::disk::{Disk, File, Space};
 use crate::name::{Class, Name};
 use crate::recover::{Outcome, recover};
 use crate::retention::{Limits, victim};
+use crate::segment::{DATE_AT, ReadAt, date};
 use crate::tag::tag;
-use crate::track::{Cadence, Frame, Track, Written};
-use std::collections::BTreeMap;
+use crate::track::{Cadence, Frame, Track, Written, make_day};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -84,7 +85,24 @@ pub struct Session<D: Disk> {
     allowance: u64,
     /// Frames of each camera that were lost with a file that failed.
     lost: BTreeMap<String, u64>,
+    /// The files that were begun before the clock was set, the newest ones.
+    unset: VecDeque<Unset>,
 }
+
+/// A file that was begun before the clock was set.
+#[derive(Debug)]
+struct Unset {
+    camera: String,
+    name: Name,
+    /// The time of its first frame, by the steady clock.
+    steady_us: u64,
+}
+
+/// Files that are renamed when the clock is set: a day of one camera.
+const MOST_UNSET: usize = 1500;
+
+/// Names that lie within this are right.
+const RIGHT_MS: u64 = 1000;
 
 impl<D: Disk> Session<D> {
     /// Looks through a directory, and closes what was not closed.
@@ -102,6 +120,7 @@ impl<D: Disk> Session<D> {
             sparse_us: BTreeMap::new(),
             allowance: 0,
             lost: BTreeMap::new(),
+            unset: VecDeque::new(),
         };
         session.mend();
         Ok(session)
@@ -170,6 +189,11 @@ impl<D: Disk> Session<D> {
     /// # Errors
     /// Where the disk fails.
     pub fn record(&mut self, plan: &Plan, frame: &Frame, now: Now) -> Result<Tally, Failure> {
+        // What it was captured at, by the clock as it is now: it may have been set meanwhile.
+        let frame = &Frame {
+            captured_us: now.wall_of(frame.steady_us),
+            ..frame.clone()
+        };
         let mut tally = Tally::default();
         if plan.continuous_us.is_some() {
             tally += self.push(plan, Class::Continuous, frame, now)?;
@@ -209,10 +233,87 @@ impl<D: Disk> Session<D> {
             tally += self.with(&key, |track, disk| {
                 track.begin(disk, frame).map(|()| Written::default())
             })?;
+            if !now.is_set {
+                self.note_unset(&key, frame.steady_us);
+            }
         }
         self.allowance = self.allowance.saturating_sub(frame.jpeg.len() as u64);
         tally += self.with(&key, |track, _| track.push(frame, now.steady_us))?;
         Ok(tally)
+    }
+
+    /// Notes the file that a track has just begun.
+    fn note_unset(&mut self, key: &(String, Class), steady_us: u64) {
+        let open = self.tracks.get(key).and_then(Track::open);
+        self.unset.extend(open.map(|(name, _)| Unset {
+            camera: key.0.clone(),
+            name,
+            steady_us,
+        }));
+        if self.unset.len() > MOST_UNSET {
+            self.unset.pop_front();
+        }
+    }
+
+    /// Where the clock has been set since, gives the files that were begun before the names that they would have now.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn set_clock(&mut self, now: Now) -> Result<BTreeMap<String, Tally>, Failure> {
+        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+        while now.is_set
+            && let Some(Unset {
+                camera,
+                name,
+                steady_us,
+            }) = self.unset.pop_front()
+        {
+            let start_ms = now.wall_of(steady_us) / 1000;
+            if start_ms.abs_diff(name.start_ms) <= RIGHT_MS {
+                continue;
+            }
+            let key = (camera, name.class);
+            let open = self.tracks.get(&key).and_then(Track::open);
+            if open.is_some_and(|(open, _)| open == name) {
+                let tally = self.with(&key, |track, _| track.close(now.steady_us))?;
+                *tallies.entry(key.0.clone()).or_default() += tally;
+            }
+            // Others may have removed it.
+            if self.catalogue.has(&key.0, name) {
+                self.rename(&key.0, name, start_ms).map_err(Failure::of)?;
+            }
+        }
+        Ok(tallies)
+    }
+
+    /// Gives a file another time, or a little later where that is another's.
+    fn rename(&mut self, camera: &str, from: Name, start_ms: u64) -> io::Result<()> {
+        let class = from.class;
+        let mut names = (start_ms..).map(|start_ms| Name { start_ms, class });
+        let Some(to) = names.find(|to| !self.catalogue.has(camera, *to)) else {
+            return Ok(());
+        };
+        let directory = self.root.join(camera);
+        let (old, new) = (directory.join(from.path()), directory.join(to.path()));
+        let mut file = match self.disk.open(&old) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        file.replace(DATE_AT, &date(to.start_ms))?;
+        file.sync()?;
+        let bytes = file.length()?;
+        drop(file);
+        let (left, day) = (old.parent().unwrap_or(&old), new.parent().unwrap_or(&new));
+        make_day(&self.disk, day)?;
+        self.disk.rename(&old, &new)?;
+        for directory in [day, left] {
+            self.disk.sync_directory(directory)?;
+        }
+        self.disk.remove_directory(left);
+        self.catalogue.remove(camera, from);
+        self.catalogue.set(camera, to, bytes);
+        tracing::info!(from = %old.display(), to = %new.display(), "a recording has its time, now that the clock is set");
+        Ok(())
     }
 
     /// Does something with a track, and keeps the catalogue right.
@@ -273,9 +374,9 @@ impl<D: Disk> Session<D> {
             disk = self.space().map_err(Failure::of)?;
         }
         if limits.lacks_room(disk) {
-            let (free, floor) = (mib(disk.free), mib(limits.free(disk)));
+            let floor = mib(limits.free(disk) + limits.step(disk));
             return Err(Failure::Full(format!(
-                "the disk is full of other files: {free} MiB are free, and {floor} MiB of them stay free; remove some"
+                "the disk is full of other files: less than {floor} MiB are free; remove some, or have less stay free (recording.free)"
             )));
         }
         self.allowance = limits.step(disk);
@@ -353,6 +454,16 @@ pub struct Now {
     pub wall_us: u64,
     /// µs by a clock that is never set.
     pub steady_us: u64,
+    /// Whether the first of them goes by another clock, such as one of the network.
+    pub is_set: bool,
+}
+
+impl Now {
+    /// The Unix time in µs of what was at that time by the steady clock.
+    fn wall_of(self, steady_us: u64) -> u64 {
+        let since_us = self.steady_us as i64 - steady_us as i64;
+        self.wall_us.saturating_add_signed(-since_us)
+    }
 }
 
 /// What was written.

@@ -177,10 +177,7 @@ impl<F: File> Track<F> {
             let day = path.parent().unwrap_or(&self.directory);
             let created = match disk.create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    disk.make_directory(day)?;
-                    for directory in [self.directory.parent(), Some(&self.directory)] {
-                        directory.map_or(Ok(()), |at| disk.sync_directory(at))?;
-                    }
+                    make_day(disk, day)?;
                     disk.create(&path)
                 }
                 created => created,
@@ -278,6 +275,16 @@ impl<F: File> Track<F> {
             ..written
         })
     }
+}
+
+/// Makes the directory of a camera's day, and has it survive a power cut.
+pub(crate) fn make_day<D: Disk>(disk: &D, day: &Path) -> io::Result<()> {
+    disk.make_directory(day)?;
+    // That of the camera, and that of all recordings.
+    for directory in day.ancestors().skip(1).take(2) {
+        disk.sync_directory(directory)?;
+    }
+    Ok(())
 }
 
 impl<F: File> Open<F> {

@@ -7,9 +7,12 @@ use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
 use crate::kept::Kept;
 use crate::lan::{self, Offer};
 use crate::push;
+use crate::record;
 use crate::session::Roster;
 use crate::source::{Source, Spec};
+use crate::util::clock_sync;
 use crate::via::Via;
+use pistreamer_recording::Recorder;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -54,6 +57,14 @@ impl App {
         };
         let kept = context.kept.clone();
         let cameras = Registry::start(&config.cameras, context)?;
+        let recorder = config.recording.clone().map(|recording| {
+            Recorder::start(pistreamer_recording::Config {
+                state: config.state_dir.clone(),
+                clock_is_set: clock_sync::is_synchronised,
+                ..recording
+            })
+        });
+        let recorder = recorder.transpose()?;
         let ids = cameras.list();
         access.renew_keys(ids.iter().map(|camera| camera.id().to_string()).collect());
         let state = front::State {
@@ -70,6 +81,7 @@ impl App {
             configuration: Configuration::default(),
             nearby: Nearby::default(),
             settings: front::Settings::default(),
+            recorder: recorder.map(Arc::new),
             walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),
@@ -195,9 +207,8 @@ impl App {
         let reload = Reload::new(started, self.cameras.clone(), told);
         let until = self.state.shutdown.clone();
         async move {
-            until
-                .run_until_cancelled(reload.follow(&asked, requests))
-                .await;
+            let follows = Box::pin(reload.follow(&asked, requests));
+            until.run_until_cancelled(follows).await;
         }
     }
 
@@ -226,6 +237,11 @@ impl App {
         state.tasks.spawn(kept.follow(until));
         let until = state.shutdown.clone();
         state.tasks.spawn(push::follow(cameras.clone(), until));
+        if let Some(recorder) = state.recorder.clone() {
+            let until = state.shutdown.clone();
+            let recording = record::follow(cameras.clone(), recorder, until);
+            state.tasks.spawn(recording);
+        }
         let (drivers, until) = (cameras.clone(), state.shutdown.clone());
         state.tasks.spawn(async move {
             until
@@ -250,8 +266,17 @@ impl App {
                 "some connections did not close in time"
             );
         }
+        let recorded = state.recorder.map(|recorder| {
+            // Behind the cameras' last frames.
+            tokio::task::spawn_blocking(move || recorder.end(CLOSES))
+        });
         if tokio::time::timeout(CLOSES, closed).await.is_err() {
             tracing::warn!("a camera did not close in time");
+        }
+        if let Some(recorded) = recorded
+            && !matches!(recorded.await, Ok(true))
+        {
+            tracing::warn!("recordings were not closed in time, and are at the next start");
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Set(Set),
     /// List the servers of the local network that are announced
     Find(Find),
+    /// List, check and copy recordings
+    Recordings(Recordings),
     /// Check and show configuration files
     Config(Config),
     /// Print what has to be known of this machine to help from afar, as text to paste; no secret is in it
@@ -270,6 +272,59 @@ pub(crate) struct Set {
     pub(crate) json: bool,
 }
 
+/// Flags of `recordings`.
+#[derive(Debug, Args)]
+pub(crate) struct Recordings {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: RecordingsCommand,
+}
+
+/// What can be done with recordings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingsCommand {
+    /// List what was recorded: each stretch without a gap, in UTC
+    List {
+        /// Directory of the recordings
+        directory: PathBuf,
+        /// Id of the camera [default: all of them]
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+    },
+    /// Read every recording to its end, and say which are damaged or were cut off
+    Check {
+        /// Directory of the recordings
+        directory: PathBuf,
+        /// Close recordings that were cut off, so that players can search in them; no server may record there meanwhile
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Copy a span of time into a file
+    Export {
+        /// Directory of the recordings
+        directory: PathBuf,
+        /// The file, such as clip.mkv; there must be none of that name
+        file: PathBuf,
+        /// Id of the camera, as `list` shows it
+        #[arg(long, value_name = "ID")]
+        camera: String,
+        /// Begin, in UTC, as in 2026-11-26T10:15:30Z
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// End, in UTC
+        #[arg(long, value_name = "TIME")]
+        to: String,
+        /// Copy the pictures that were recorded every few seconds
+        #[arg(long)]
+        sparse: bool,
+    },
+    /// Make a directory into one for recordings, such as on a new disk
+    Init {
+        /// The directory
+        directory: PathBuf,
+    },
+}
+
 /// Flags of `find`.
 #[derive(Debug, Args)]
 pub(crate) struct Find {
@@ -411,6 +466,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TARGET")]
     pub(crate) push: Vec<String>,
 
+    /// What is recorded.
+    #[command(flatten)]
+    pub(crate) recording: Record,
+
     /// Seconds after which a viewer that takes nothing is dropped, 0.1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) send_timeout: Option<f64>,
@@ -422,6 +481,51 @@ pub(crate) struct Serve {
     /// What is logged.
     #[command(flatten)]
     pub(crate) logging: Logging,
+}
+
+/// What is recorded, where, and how long it stays.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Record {
+    /// Record every camera to this directory, such as on a USB disk: into files that VLC and ffmpeg play, also after a power cut
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// What is recorded: continuous (every picture at --record-fps, and one every few seconds that stays longer), sparse (the latter
+    /// alone) or off [default: continuous]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) record_mode: Option<String>,
+
+    /// Pictures a second in continuous recordings, 0.1 to 240 [default: 10]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) record_fps: Option<f64>,
+
+    /// Seconds between the pictures of sparse recordings, 1 to 3600 [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) record_sparse: Option<f64>,
+
+    /// Most room that recordings take, as in 80% of the disk, or 200GB; the oldest ones are deleted [default: 80%]
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) record_space: Option<String>,
+
+    /// Room that stays free on the disk, as in 2GiB [default: 1GiB, or 5% of a smaller disk]
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) record_free: Option<String>,
+
+    /// Days after which continuous recordings are deleted, 0.01 to 36500 [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) record_days: Option<f64>,
+
+    /// Days after which sparse recordings are deleted, 0.01 to 36500 [default: 365]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) record_sparse_days: Option<f64>,
+
+    /// Memory for pictures that wait for a slow disk, 1MiB to 16GiB [default: 32MiB]
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) record_memory: Option<String>,
+
+    /// Seconds after which what was written survives a power cut, 1 to 60 [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) record_sync: Option<f64>,
 }
 
 /// What a source is asked for, and how its pictures are encoded.

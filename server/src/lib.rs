@@ -29,6 +29,8 @@ pub(crate) mod session;
 
 pub(crate) mod push;
 
+pub(crate) mod record;
+
 pub(crate) mod front;
 
 pub mod stages;

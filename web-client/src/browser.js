@@ -78,10 +78,10 @@ export function told({ reason, cause, values }) {
   if (causes.size > 64) causes.delete(causes.keys().next().value);
 }
 
-/** What a server's message says of the camera's controls: a list of all, or values of those that change by themselves. */
+/** A server's message that says something of the camera's controls, as whole as it is: the panels have to know what else it says. */
 export function controls(message) {
-  const { type, values, controls } = JSON.parse(message);
-  return type === "controls" ? values : controls;
+  // Within a text, the quotation marks are escaped.
+  if (message.includes('"controls"')) return JSON.parse(message);
 }
 
 async function load_speaker(name) {

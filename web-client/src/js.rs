@@ -51,8 +51,7 @@ pub fn work_for(feed: u32) {
 extern "C" {
     /// Notes the code that a server's message has for its `reason`, by which that is said in other languages.
     pub fn told(message: &JsValue);
-    /// What a server's message says of the camera's controls: a list of all, or values of those that change by themselves;
-    /// `undefined` where it says nothing.
+    /// A server's message, if it has the camera's controls, or values of them; else `undefined`.
     pub fn controls(message: &str) -> JsValue;
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;

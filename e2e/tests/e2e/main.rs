@@ -18,6 +18,7 @@ mod panels;
 mod phone;
 mod pictures;
 mod proxies;
+mod recorded;
 mod settings;
 mod sizes;
 mod stream;

@@ -36,8 +36,17 @@ const INFO_AT: u64 = SEGMENT_DATA + VOID_LEN as u64;
 /// Where its duration is: behind the element's head, the time scale, and its own head.
 const DURATION_AT: u64 = INFO_AT + 6 + 7 + 3;
 
+/// Where the time of its first frame is: behind the duration, and its own head.
+pub(crate) const DATE_AT: u64 = DURATION_AT + 8 + 3;
+
 /// Where the bytes are that closing a segment replaces.
 pub const CLOSED_AT: u64 = SEGMENT_SIZE_AT;
+
+/// What a header has at [`DATE_AT`] for a segment that begins at that Unix time in ms.
+pub(crate) fn date(start_ms: u64) -> [u8; 8] {
+    let ns = (start_ms as i64).saturating_mul(1_000_000);
+    ns.saturating_sub(BEFORE_2001_NS).to_be_bytes()
+}
 
 /// 2001-01-01 in Unix time, from which `DateUTC` counts.
 const BEFORE_2001_NS: i64 = 978_307_200_000_000_000;

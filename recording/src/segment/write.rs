@@ -1,7 +1,7 @@
 //! The bytes of a segment: its header, its clusters, and what closes it. No I/O.
 
 use super::ebml::{id, put, put_id, put_master, put_uint, size_in_eight, size_in_four};
-use super::{BEFORE_2001_NS, Cue, DURATION_AT, INFO_AT, SEGMENT_DATA, SEGMENT_SIZE_AT, VOID_LEN};
+use super::{Cue, DATE_AT, DURATION_AT, INFO_AT, SEGMENT_DATA, SEGMENT_SIZE_AT, VOID_LEN, date};
 use bytes::Bytes;
 use std::io::IoSlice;
 
@@ -42,14 +42,12 @@ pub fn header(about: &About) -> Vec<u8> {
     while !about.title.is_char_boundary(end) {
         end -= 1;
     }
-    let date = (about.start_ms as i64)
-        .saturating_mul(1_000_000)
-        .saturating_sub(BEFORE_2001_NS);
     let app = concat!("pistreamer ", env!("CARGO_PKG_VERSION"));
     let mut info = Vec::new();
     put(&mut info, id::TIMESTAMP_SCALE, &[0x0F, 0x42, 0x40]);
     put(&mut info, id::DURATION, &0_f64.to_be_bytes());
-    put(&mut info, id::DATE_UTC, &date.to_be_bytes());
+    debug_assert_eq!(info.len() as u64 + INFO_AT + 6 + 3, DATE_AT);
+    put(&mut info, id::DATE_UTC, &date(about.start_ms));
     put(&mut info, id::MUXING_APP, app.as_bytes());
     put(&mut info, id::WRITING_APP, app.as_bytes());
     put(&mut info, id::TITLE, &about.title.as_bytes()[..end]);

@@ -96,6 +96,11 @@ impl Played {
         self.state().power = operations;
     }
 
+    /// Operations until its power fails.
+    pub(crate) fn left(&self) -> usize {
+        self.state().power
+    }
+
     /// A file's content.
     pub(crate) fn content(&self, path: &Path) -> Option<Vec<u8>> {
         let state = self.state();
@@ -133,6 +138,17 @@ impl Played {
                 .is_some_and(|at| state.directories.contains_key(at));
             if let Some(content) = survivor.filter(|_| has_directory) {
                 names.insert(path, Arc::clone(content));
+            }
+        }
+        // A file whose name changed has one of the two, whatever happens.
+        for (path, content) in &state.files {
+            let same = |(at, it): &(&PathBuf, &Shared)| Arc::ptr_eq(it, content) && *at != path;
+            if let Some((before, _)) = state.synced.iter().find(same) {
+                if names.contains_key(path) {
+                    names.remove(before);
+                } else {
+                    names.insert(before.clone(), Arc::clone(content));
+                }
             }
         }
         for content in names.values() {

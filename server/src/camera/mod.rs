@@ -12,6 +12,7 @@ mod intake;
 mod lifecycle;
 mod no_signal;
 mod pushes;
+mod recorded;
 mod registry;
 mod settings;
 mod state;
@@ -27,6 +28,7 @@ pub(crate) use lifecycle::Context;
 pub(crate) use no_signal::NO_SIGNAL_INTERVAL;
 pub(crate) use pushes::{Push, PushEntry, PushState};
 pub(crate) use registry::{Change, Registry};
+pub(crate) use settings::Record;
 pub use settings::Settings;
 pub(crate) use state::{CameraState, Phase};
 pub(crate) use still::{NotTaken, Still};
@@ -48,6 +50,7 @@ use lifecycle::{First, Lifecycle};
 use no_signal::NoSignal;
 use pistreamer_protocol::message::ControlValues;
 use pushes::Pushes;
+use recorded::Recorded;
 use state::StateCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,6 +101,7 @@ struct Inner {
     before_stuck: Before,
     pushes: Pushes,
     stills: StillDesk,
+    recorded: Recorded,
     lifecycle: Lifecycle,
     removed: CancellationToken,
     asked_by_order: EventThrottle,
@@ -181,6 +185,7 @@ impl Camera {
             before_stuck: Before::default(),
             pushes: Pushes::default(),
             stills: StillDesk::default(),
+            recorded: Recorded::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),
             commanded: ConnectionThrottle::new(),

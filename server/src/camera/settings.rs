@@ -26,6 +26,17 @@ pub struct Settings {
     pub push: Vec<Target>,
     /// What its controls are set to when it starts, where nothing else was set and kept.
     pub controls: ControlValues,
+    /// What is recorded of it, where the server records; `None` is nothing.
+    pub record: Option<Record>,
+}
+
+/// What is recorded of a camera.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Record {
+    /// Pictures a second; `None` leaves it at the sparse ones.
+    pub fps: Option<f64>,
+    /// Seconds between the pictures that stay longer.
+    pub sparse_s: f64,
 }
 
 impl Settings {
@@ -45,6 +56,7 @@ impl Settings {
             renditions: renditions.most,
             push: Vec::new(),
             controls: ControlValues::new(),
+            record: None,
         }
     }
 
@@ -75,6 +87,7 @@ impl Settings {
             ("renditions", self.renditions != before.renditions),
             ("push", self.push != before.push),
             ("controls", self.controls != before.controls),
+            ("record", self.record != before.record),
         ];
         let changed = changes.into_iter().filter(|(_, changed)| *changed);
         changed.map(|(name, _)| name).collect()

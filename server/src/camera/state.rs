@@ -5,7 +5,7 @@
 use crate::source::Report;
 use crate::util::clock::{self, Moment};
 use pistreamer_protocol::message::{
-    self, CameraStatus, Control, ControlValues, Hello, Mode, Reason,
+    self, CameraStatus, Control, ControlValues, Hello, Mode, Reason, Recording,
 };
 use pistreamer_protocol::{VERSION, WireFormat};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,8 @@ pub struct CameraState {
     pub controls: Vec<Control>,
     /// Rises with each change of them that did not come by itself.
     pub controls_revision: u64,
+    /// Whether it is recorded; `None` where this server records nothing.
+    pub recording: Option<Recording>,
 }
 
 impl CameraState {
@@ -56,6 +58,7 @@ impl CameraState {
                 state: self.phase,
                 reason: self.reason.clone(),
                 since_us: self.since_us,
+                recording: self.recording,
                 ..CameraStatus::default()
             },
             wire: wire.subprotocol().into(),
@@ -73,6 +76,7 @@ impl CameraState {
             mode: (self.mode.width > 0).then_some(self.mode),
             name: Some(self.name.clone()),
             controls: Some(self.controls.clone()),
+            recording: self.recording,
         }
     }
 
@@ -215,6 +219,11 @@ impl StateCell {
                 state.turn(Phase::Starting, &Reason::default());
             }
         });
+    }
+
+    /// Notes whether it is recorded.
+    pub(super) fn record(&self, recording: Option<Recording>) {
+        self.change(|state| state.recording = recording);
     }
 
     /// Notes that a source of that kind is being made for another camera: nothing of the previous one holds.

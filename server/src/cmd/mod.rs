@@ -13,6 +13,7 @@ mod grab;
 mod key;
 mod process;
 mod push;
+mod recordings;
 mod serve;
 mod set;
 
@@ -54,6 +55,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Control(typed)) => control::run(typed),
         Some(Command::Set(typed)) => set::run(typed),
         Some(Command::Find(typed)) => find::run(typed),
+        Some(Command::Recordings(typed)) => recordings::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
         Some(Command::Doctor(typed)) => doctor::run(typed),
         Some(Command::Generate(typed)) => generate::run(typed),

@@ -1,6 +1,7 @@
 //! What was given, checked: each value that means nothing is told with where it stands, and not only the first one.
 
 mod cameras;
+mod recording;
 
 pub(super) use cameras::{LONGEST_NAME, Look};
 
@@ -143,6 +144,7 @@ impl Check {
             }),
         };
         let log = self.log(server);
+        let recording = self.recording(server);
         let config = Config {
             cameras: cameras?,
             listen: listen?,
@@ -151,6 +153,7 @@ impl Check {
             state_dir: store(path(server, &setting::STATE_DIR).as_deref())
                 .ok()
                 .map(|store| store.directory().to_owned()),
+            recording: recording?,
             certificate: certificate?,
             limits: limits?,
             origins: origins?,

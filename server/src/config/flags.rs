@@ -32,6 +32,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         max_viewers,
         renditions,
         push,
+        recording,
         send_timeout,
         retry_pause,
         logging,
@@ -54,8 +55,41 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         (&setting::RENDITIONS, count(*renditions)),
         (&setting::PUSH, texts(push)),
     ]);
+    layer.type_all([
+        (&setting::RECORD_MODE, text(recording.record_mode.as_ref())),
+        (
+            &setting::RECORD_FPS,
+            recording.record_fps.map(Value::Number),
+        ),
+        (
+            &setting::RECORD_SPARSE,
+            recording.record_sparse.map(Value::Number),
+        ),
+        (
+            &setting::RECORD_SPACE,
+            text(recording.record_space.as_ref()),
+        ),
+        (&setting::RECORD_FREE, text(recording.record_free.as_ref())),
+        (
+            &setting::RECORD_DAYS,
+            recording.record_days.map(Value::Number),
+        ),
+        (
+            &setting::RECORD_SPARSE_DAYS,
+            recording.record_sparse_days.map(Value::Number),
+        ),
+        (
+            &setting::RECORD_MEMORY,
+            text(recording.record_memory.as_ref()),
+        ),
+        (
+            &setting::RECORD_SYNC,
+            recording.record_sync.map(Value::Number),
+        ),
+    ]);
     layer.type_common(source, capture, logging);
     let paths = [
+        (&setting::RECORD, &recording.record),
         (&setting::STATE_DIR, state_dir),
         (&setting::TLS_CERT, tls_cert),
         (&setting::TLS_KEY, tls_key),

@@ -53,6 +53,8 @@ pub struct Config {
     pub keys: Option<Store>,
     /// Where what was set on the cameras is kept; `None` where there is no place.
     pub state_dir: Option<PathBuf>,
+    /// Where and how is recorded; `None` records nothing.
+    pub recording: Option<pistreamer_recording::Config>,
     /// The certificate; `None` encrypts nothing.
     pub certificate: Option<Certificate>,
     /// How many may be connected.

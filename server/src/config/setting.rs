@@ -58,7 +58,7 @@ pub(crate) struct Setting {
 pub(crate) const CAMERA: &str = "camera";
 
 /// Sections in the order of the example, each with what it is about.
-pub(crate) const SECTIONS: [(&str, &str); 6] = [
+pub(crate) const SECTIONS: [(&str, &str); 7] = [
     (
         "server",
         "Where the server listens and where it keeps its state.",
@@ -70,6 +70,10 @@ pub(crate) const SECTIONS: [(&str, &str); 6] = [
     ),
     ("log", "What is logged."),
     ("limits", "How much is served at once."),
+    (
+        "recording",
+        "Where pictures are recorded, and how long recordings stay. Without a directory nothing is recorded.",
+    ),
     (
         CAMERA,
         "One [[camera]] for each camera; without any there is one with the defaults. A change of these is applied \
@@ -390,6 +394,28 @@ settings! {
         "Seconds after which a camera that failed is tried again, in place of pauses that grow; for tests.")
         .flag("retry-pause").sample("1").hidden();
 
+    RECORD = setting("recording", "directory", Kind::Path,
+        "Directory for recordings, such as on a USB disk.")
+        .flag("record").sample(r#""/media/usb/recordings""#);
+    RECORD_SPACE = setting("recording", "space", Kind::Text,
+        "Most room that recordings take, in percent of the disk, as in 80%, or in bytes, as in 200GB; the oldest ones are deleted.")
+        .flag("record-space").default(r#""80%""#);
+    RECORD_FREE = setting("recording", "free", Kind::Text,
+        "Room that stays free on the disk, as in 2GiB. If unset: 1GiB, or 5% of a smaller disk.")
+        .flag("record-free").sample(r#""1GiB""#);
+    RECORD_DAYS = setting("recording", "days", Kind::Number,
+        "Days after which continuous recordings are deleted, also where there is room, 0.01 to 36500.")
+        .flag("record-days").default("30");
+    RECORD_SPARSE_DAYS = setting("recording", "sparse_days", Kind::Number,
+        "The same for the pictures that are recorded every few seconds.")
+        .flag("record-sparse-days").default("365");
+    RECORD_MEMORY = setting("recording", "memory", Kind::Text,
+        "Memory for pictures that wait for a slow disk, 1MiB to 16GiB; what does not fit is dropped and counted.")
+        .flag("record-memory").default(r#""32MiB""#);
+    RECORD_SYNC = setting("recording", "sync", Kind::Number,
+        "Seconds after which what was written survives a power cut, 1 to 60; fewer wear out an SD card faster.")
+        .flag("record-sync").default("5");
+
     ID = setting(CAMERA, "id", Kind::Text,
         "What links, tickets, keys and metrics call this camera. If unset, it is derived from the source.")
         .sample(r#""door""#);
@@ -431,6 +457,16 @@ settings! {
          pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener for picamera's network stream. \
          ${NAME} and ${file:PATH} stand for an environment variable and for what a file holds.")
         .flag("push").default("[]");
+    RECORD_MODE = setting(CAMERA, "record.mode", Kind::Text,
+        "What is recorded of this camera, where there is a directory for it: continuous is every picture at record.fps, and one \
+         every few seconds that stays longer; sparse is the latter alone; off is nothing.")
+        .flag("record-mode").default(r#""continuous""#);
+    RECORD_FPS = setting(CAMERA, "record.fps", Kind::Number,
+        "Pictures a second in continuous recordings, 0.1 to 240, at most as many as the camera delivers.")
+        .flag("record-fps").default("10");
+    RECORD_SPARSE = setting(CAMERA, "record.sparse", Kind::Number,
+        "Seconds between the pictures of sparse recordings, 1 to 3600.")
+        .flag("record-sparse").default("10");
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::State;
 use super::admit::{self, Admitted, CONFIGURATION, Needs};
-use super::figures::{CAMERA, PUSH, VIEWERS, with};
+use super::figures::{CAMERA, PUSH, RECORDING, VIEWERS, with};
 use super::query::Query;
 use crate::access::{Grant, Role};
 use crate::camera::{Camera, Phase, Push};
@@ -14,6 +14,7 @@ use axum::Json;
 use axum::extract::{self, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use pistreamer_recording::{Lane, Recorder};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -37,9 +38,14 @@ pub(super) async fn status(
         "uptime_s": state.started.elapsed().as_secs(),
         "configuration": configuration,
         "cameras": described(&state, &grant),
+        "recording": state.recorder.as_deref().map(describe_recorder),
         "viewers": viewers.collect::<Vec<_>>(),
     });
-    Json(with(status, &VIEWERS, state.roster.totals()))
+    let mut status = with(status, &VIEWERS, state.roster.totals());
+    if grant.role != Role::Admin {
+        hide_reason(&mut status["recording"]);
+    }
+    Json(status)
 }
 
 /// `/api/v1/cameras`: the cameras alone.
@@ -64,9 +70,20 @@ fn described(state: &State, grant: &Grant) -> Vec<Value> {
         } else {
             Value::Null
         };
+        // So is where recordings are, which the reason tells.
+        if grant.role != Role::Admin {
+            hide_reason(&mut described["recording"]);
+        }
         described
     });
     cameras.collect()
+}
+
+/// Takes the reason out of what is told of a recording.
+fn hide_reason(recording: &mut Value) {
+    if let Some(reason) = recording.get_mut("reason") {
+        *reason = "".into();
+    }
 }
 
 /// A rate with as many digits as it is good for.
@@ -96,6 +113,7 @@ fn describe(camera: &Camera) -> Value {
         "last_frame_us": counters.published_us.load(Relaxed),
         "last_frame_bytes": counters.published_bytes.load(Relaxed),
         "renditions": feed.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
+        "recording": camera.recorded().map(|lane| describe_recording(camera.id(), &lane)),
     });
     with(described, &CAMERA, camera)
 }
@@ -109,6 +127,39 @@ fn describe_push(push: &Push) -> Value {
         "since_us": status.since_us,
     });
     with(described, &PUSH, push)
+}
+
+fn describe_recording(id: &str, lane: &Lane) -> Value {
+    let (status, kept) = (lane.status(), lane.kept(id));
+    let bytes = kept
+        .bytes
+        .iter()
+        .map(|(class, bytes)| (class.word().to_owned(), (*bytes).into()));
+    let described = json!({
+        "state": status.state,
+        "reason": status.reason,
+        "since_us": status.since_us,
+        "from_us": kept.first_ms * 1000,
+        "to_us": lane.progress().newest_us(),
+        "kept_bytes": bytes.collect::<serde_json::Map<_, _>>(),
+    });
+    with(described, &RECORDING, lane)
+}
+
+fn describe_recorder(recorder: &Recorder) -> Value {
+    let (status, room) = (recorder.status(), recorder.room());
+    let is_known = room.per_day > 0.0;
+    json!({
+        "state": status.state,
+        "reason": status.reason,
+        "since_us": status.since_us,
+        "used_bytes": room.used,
+        "space_bytes": room.limit,
+        "free_bytes": room.free,
+        "errors": recorder.errors(),
+        "holds_days": is_known.then(|| rounded(room.limit as f64 / room.per_day)),
+        "tb_per_year": is_known.then(|| rounded(room.per_day * 365.25 / 1e12)),
+    })
 }
 
 fn describe_rendition((tally, consumers): &(Tally, usize)) -> Value {

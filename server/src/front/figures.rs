@@ -4,6 +4,7 @@
 
 use crate::camera::{Camera, Phase, Push, PushState};
 use crate::session::Totals;
+use pistreamer_recording::{Lane, State};
 use serde_json::Value;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -117,6 +118,48 @@ pub(super) const PUSH: [Figure<Push>; 4] = [
         kind: "counter",
         help: "Bytes of frames that were pushed",
         value: |push| push.bytes() as f64,
+    },
+];
+
+/// The figures of each camera's recording.
+pub(super) const RECORDING: [Figure<Lane>; 5] = [
+    Figure {
+        field: None,
+        name: "pistreamer_record_up",
+        kind: "gauge",
+        help: "1 while the camera's frames are recorded",
+        value: |lane| {
+            let is_up = matches!(lane.status().state, State::Recording | State::Slow);
+            f64::from(u8::from(is_up))
+        },
+    },
+    Figure {
+        field: Some("frames"),
+        name: "pistreamer_record_frames_total",
+        kind: "counter",
+        help: "Frames that were written to recordings",
+        value: |lane| lane.progress().frames() as f64,
+    },
+    Figure {
+        field: Some("bytes"),
+        name: "pistreamer_record_bytes_total",
+        kind: "counter",
+        help: "Bytes of frames that were written to recordings",
+        value: |lane| lane.progress().bytes() as f64,
+    },
+    Figure {
+        field: Some("dropped"),
+        name: "pistreamer_record_dropped_total",
+        kind: "counter",
+        help: "Frames that are missing in recordings, because the disk did not take them in time or failed",
+        value: |lane| lane.progress().dropped() as f64,
+    },
+    Figure {
+        field: Some("skipped"),
+        name: "pistreamer_record_skipped_total",
+        kind: "counter",
+        help: "Frames that are missing in recordings, because newer ones overtook them on the way to the recorder",
+        value: |lane| lane.progress().skipped() as f64,
     },
 ];
 

@@ -4,12 +4,13 @@
 
 use super::State;
 use super::admit::Admitted;
-use super::figures::{CAMERA, Figure, PUSH, VIEWERS};
+use super::figures::{CAMERA, Figure, PUSH, RECORDING, VIEWERS};
 use crate::access::Role;
 use crate::camera::Camera;
 use axum::extract;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use pistreamer_recording::Recorder;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -34,6 +35,9 @@ pub(super) async fn metrics(
         pushes(&mut text, &cameras);
     }
     renditions(&mut text, &cameras);
+    if let Some(recorder) = &state.recorder {
+        recordings(&mut text, &cameras, recorder);
+    }
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
     let figures = [
@@ -156,6 +160,42 @@ fn pushes(text: &mut String, cameras: &[Camera]) {
                 line(text, figure.name, &label, (figure.value)(&push));
             }
         }
+    }
+}
+
+/// How recording goes.
+fn recordings(text: &mut String, cameras: &[Camera], recorder: &Recorder) {
+    for figure in RECORDING {
+        describe(text, figure.name, figure.kind, figure.help);
+        for camera in cameras {
+            if let Some(lane) = camera.recorded() {
+                line(text, figure.name, &label(camera), (figure.value)(&lane));
+            }
+        }
+    }
+    let room = recorder.room();
+    for (name, kind, help, value) in [
+        (
+            "pistreamer_record_errors_total",
+            "counter",
+            "Times that nothing could be recorded, because the disk failed, was full or not there",
+            recorder.errors() as f64,
+        ),
+        (
+            "pistreamer_record_used_bytes",
+            "gauge",
+            "Bytes of recordings",
+            room.used as f64,
+        ),
+        (
+            "pistreamer_record_disk_free_bytes",
+            "gauge",
+            "Bytes that are free on the disk of recordings",
+            room.free as f64,
+        ),
+    ] {
+        describe(text, name, kind, help);
+        line(text, name, "", value);
     }
 }
 

@@ -67,6 +67,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::{Cause, Reason};
 use pistreamer_protocol::text;
+use pistreamer_recording::Recorder;
 use place::{Full, Place};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -102,6 +103,8 @@ pub(crate) struct State {
     pub configuration: Configuration,
     /// Where the cameras' settings are asked for and changed.
     pub settings: Settings,
+    /// What records the cameras, where anything does.
+    pub recorder: Option<Arc<Recorder>>,
     /// How walls of cameras are arranged.
     pub walls: Walls,
     /// Other servers of the local network.

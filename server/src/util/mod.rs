@@ -1,6 +1,7 @@
 //! Small mechanisms that know nothing of cameras, viewers or HTTP, and import nothing else of this crate.
 
 pub mod clock;
+pub(crate) mod clock_sync;
 pub mod exit;
 pub(crate) mod file_watch;
 pub(crate) mod fnv;

@@ -25,6 +25,8 @@ pub struct Flags {
     pub max_viewers: Option<usize>,
     pub renditions: Option<usize>,
     pub push: Vec<String>,
+    pub record: Option<PathBuf>,
+    pub record_fps: Option<f64>,
     pub send_timeout: Option<f64>,
     pub retry_pause: Option<f64>,
 }
@@ -81,6 +83,8 @@ impl Flags {
         typed.all("--max-viewers", text(self.max_viewers));
         typed.all("--renditions", text(self.renditions));
         typed.all("--push", self.push);
+        typed.all("--record", self.record);
+        typed.all("--record-fps", text(self.record_fps));
         typed.all("--send-timeout", text(self.send_timeout));
         typed.all("--retry-pause", text(self.retry_pause));
         if self.no_auth {

@@ -46,6 +46,7 @@ mod pulled;
 mod pushed;
 mod pushes;
 mod python;
+mod recorded;
 mod relayed;
 mod reloaded;
 mod renditions;

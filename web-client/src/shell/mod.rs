@@ -58,7 +58,7 @@ pub struct Shell {
     telling: Cell<bool>,
     runner: RefCell<Option<Runner>>,
     panels: RefCell<Option<js::Held<Panels>>>,
-    /// The camera's controls, as the server has told them last; `undefined` before.
+    /// The message in which the server has told the camera's controls last; `undefined` before.
     controls: RefCell<JsValue>,
     /// What the server was asked for last, and whether the camera's controls are shown.
     want: Cell<(Want, bool)>,
@@ -267,7 +267,14 @@ impl Shell {
                 if let Some(controls) = controls.filter(|controls| !controls.is_undefined()) {
                     match self.panels() {
                         Some(panels) => self.show_controls(&panels, &controls),
-                        None => drop(self.controls.replace(controls)),
+                        None => {
+                            let is_recorded = js::get(&controls, "recording").is_truthy();
+                            self.controls.replace(controls);
+                            // That has to be seen without being asked for.
+                            if is_recorded {
+                                self.send(Event::Keyboard);
+                            }
+                        }
                     }
                 }
                 return;

@@ -104,6 +104,7 @@ impl Check {
         let push = self.read(values, &setting::PUSH, |value| {
             urls::targets(&value.into_texts())
         });
+        let record = self.record(values);
         let given = values.get(&setting::PUSH).map(|given| given.origin);
         for target in push.iter().flatten() {
             if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
@@ -138,6 +139,7 @@ impl Check {
             renditions: renditions? as usize,
             push: push?,
             controls: controls.unwrap_or_default(),
+            record: record?,
         })
     }
 

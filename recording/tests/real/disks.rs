@@ -1,63 +1,30 @@
-//! Real disks that are full, read-only, or too small, and the recorder's thread. As root, who may mount some.
+//! Disks that are full, slow, read-only, too small, or gone, and live beside them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+use crate::mounted::{Mounted, as_root, make_image, may_mount};
 use bytes::Bytes;
 use pistreamer_recording::export::inspect;
 use pistreamer_recording::retention::{Amount, Limits};
 use pistreamer_recording::session::{Plan, Policy};
 use pistreamer_recording::{Config, Lane, Recorder, State};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A small file system in memory; `None` where this user may mount none.
-struct Mounted(tempfile::TempDir);
-
-impl Mounted {
-    fn new(size: &str) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(directory.path())
-            .output();
-        let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
-        mounted.then_some(Self(directory))
-    }
-
-    fn remount(&self, how: &str) {
-        let mut command = Command::new("mount");
-        command
-            .args(["-o", &format!("remount,{how}")])
-            .arg(self.0.path());
-        assert!(command.status().unwrap().success());
-    }
-
-    fn root(&self) -> PathBuf {
-        self.0.path().join("recordings")
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount")
-            .args(["-l"])
-            .arg(self.0.path())
-            .status();
-    }
-}
-
 fn start(root: &Path, limits: Limits) -> (Recorder, Lane) {
+    start_noting(root, limits, None)
+}
+
+fn start_noting(root: &Path, limits: Limits, state: Option<&Path>) -> (Recorder, Lane) {
     let recorder = Recorder::start(Config {
         root: root.into(),
-        state: None,
+        state: state.map(Path::to_owned),
         policy: Policy {
             limits,
             sync_us: 100_000,
         },
         memory: 2 << 20,
+        clock_is_set: || true,
     })
     .unwrap();
     let lane = recorder.lane(Plan {
@@ -89,9 +56,10 @@ fn offer_until(lane: &Lane, number: &mut u64, resizes: bool, is_so: impl Fn() ->
 
 #[test]
 fn a_disk_that_others_fill_is_told_and_recording_goes_on_when_there_is_room_again() {
-    let Some(disk) = Mounted::new("32m") else {
+    if !may_mount() {
         return;
-    };
+    }
+    let disk = Mounted::memory("32m");
     let limits = Limits {
         space: Amount::Percent(50.0),
         free: Some(4 << 20),
@@ -100,7 +68,7 @@ fn a_disk_that_others_fill_is_told_and_recording_goes_on_when_there_is_room_agai
     let (recorder, lane) = start(&disk.root(), limits);
     let mut number = 0;
     offer_until(&lane, &mut number, false, || lane.progress().frames() > 20);
-    let foreign = disk.0.path().join("films");
+    let foreign = disk.path().join("films");
     std::fs::write(&foreign, vec![1; 25 << 20]).unwrap();
     offer_until(&lane, &mut number, false, || {
         lane.status().state == State::DiskFull
@@ -125,9 +93,10 @@ fn a_disk_that_others_fill_is_told_and_recording_goes_on_when_there_is_room_agai
 
 #[test]
 fn a_disk_that_has_become_read_only_is_told_and_recording_goes_on_when_it_is_not() {
-    let Some(disk) = Mounted::new("32m") else {
+    if !may_mount() {
         return;
-    };
+    }
+    let disk = Mounted::memory("32m");
     let (recorder, lane) = start(&disk.root(), Limits::default());
     let mut number = 0;
     offer_until(&lane, &mut number, false, || lane.progress().frames() > 20);
@@ -145,6 +114,102 @@ fn a_disk_that_has_become_read_only_is_told_and_recording_goes_on_when_it_is_not
     offer_until(&lane, &mut number, false, || lane.progress().frames() > 20);
     drop(lane);
     assert!(recorder.end(PATIENCE));
+}
+
+/// Everything that is recorded has been written with the checksums that it had.
+fn check_files(root: &Path) {
+    for path in crate::writer::files(root) {
+        let inspected = inspect(&path).unwrap();
+        assert!(
+            inspected.is_closed && inspected.wrong == 0,
+            "{path:?}: {inspected:?}"
+        );
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_told_holds_nothing_up_and_goes_on_when_it_does() {
+    if !may_mount() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let image = place.path().join("disk");
+    make_image(&image, 64 << 20);
+    let disk = Mounted::image(&image);
+    let (recorder, lane) = start(&disk.root(), Limits::default());
+    let mut number = 0;
+    offer_until(&lane, &mut number, false, || lane.progress().frames() > 20);
+    assert_eq!(lane.status().state, State::Recording);
+    // From here on, whoever writes to it waits.
+    let at = disk.path().to_str().unwrap();
+    as_root("fsfreeze", &["-f", at]);
+    let frozen = Instant::now();
+    // Two MiB wait, and what does not fit is counted.
+    offer_until(&lane, &mut number, false, || {
+        lane.status().state == State::Slow
+    });
+    assert!(lane.progress().dropped() > 0);
+    offer_until(&lane, &mut number, false, || {
+        lane.status().state == State::Error
+    });
+    let (reason, since_us) = (lane.status().reason, lane.status().since_us);
+    let took = frozen.elapsed();
+    as_root("fsfreeze", &["-u", at]);
+    assert_eq!(reason, "the disk does not answer");
+    assert!(took > Duration::from_secs(9), "it was told after {took:?}");
+    assert!(since_us > 0);
+    let frames = lane.progress().frames();
+    offer_until(&lane, &mut number, false, || {
+        lane.progress().frames() > frames + 50
+    });
+    assert_eq!(
+        lane.status().state,
+        State::Slow,
+        "frames are missing of late"
+    );
+    let root = disk.root();
+    drop(lane);
+    assert!(recorder.end(PATIENCE));
+    check_files(&root);
+}
+
+#[test]
+fn a_disk_that_fails_and_is_pulled_out_is_told_and_recorded_to_again_when_it_is_back() {
+    if !may_mount() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (image, state) = (place.path().join("disk"), place.path().join("state"));
+    make_image(&image, 64 << 20);
+    let disk = Mounted::image(&image);
+    let (recorder, lane) = start_noting(disk.path(), Limits::default(), Some(&state));
+    let mut number = 0;
+    offer_until(&lane, &mut number, false, || lane.progress().frames() > 20);
+    // As the system does after an error of the disk.
+    disk.remount("abort");
+    offer_until(&lane, &mut number, false, || {
+        lane.status().state == State::Error
+    });
+    let reason = lane.status().reason;
+    assert!(
+        reason.contains("read-only") || reason.contains("the disk fails"),
+        "{reason}"
+    );
+    disk.pull_out(&image, || {
+        offer_until(&lane, &mut number, false, || {
+            lane.status().state == State::NoDisk
+        });
+        let below = std::fs::read_dir(disk.path()).unwrap().count();
+        assert_eq!(below, 0, "something was written below the mounted disk");
+    });
+    let frames = lane.progress().frames();
+    offer_until(&lane, &mut number, false, || {
+        lane.progress().frames() > frames + 20
+    });
+    assert_eq!(lane.status().state, State::Recording);
+    drop(lane);
+    assert!(recorder.end(PATIENCE));
+    check_files(disk.path());
 }
 
 #[test]

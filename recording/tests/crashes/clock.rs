@@ -1,0 +1,105 @@
+//! A machine that learns what time it is while it records.
+
+use crate::played::Played;
+use crate::{ROOT, plan, policy, read};
+use bytes::Bytes;
+use pistreamer_recording::Frame;
+use pistreamer_recording::catalogue::Catalogue;
+use pistreamer_recording::name::Class;
+use pistreamer_recording::session::{Now, Session};
+use std::path::Path;
+
+/// The clock before and after it is set, in Unix time in µs, where the steady one says 0.
+const BEFORE_US: u64 = 3_600_000_000;
+const AFTER_US: u64 = 1_764_152_130_123_000;
+
+/// Ten frames a second, for 100 s before the clock is set and 20 s after it.
+const STEP_US: u64 = 100_000;
+const SET_AT_US: u64 = 100_000_000;
+const END_US: u64 = 120_000_000;
+
+fn now(steady_us: u64) -> Now {
+    let is_set = steady_us >= SET_AT_US;
+    Now {
+        wall_us: steady_us + if is_set { AFTER_US } else { BEFORE_US },
+        steady_us,
+        is_set,
+    }
+}
+
+fn frame(steady_us: u64) -> Frame {
+    Frame {
+        captured_us: now(steady_us).wall_us,
+        steady_us,
+        width: 64,
+        height: 48,
+        jpeg: Bytes::from(steady_us.to_le_bytes().to_vec()),
+    }
+}
+
+/// Records until the disk fails. Returns when that was.
+fn record(disk: &Played) -> u64 {
+    let Ok(mut session) = Session::open(disk.clone(), Path::new(ROOT), policy()) else {
+        return 0;
+    };
+    for at_us in (STEP_US..=END_US).step_by(STEP_US as usize) {
+        let done = session
+            .set_clock(now(at_us))
+            .and_then(|_| session.record(&plan(), &frame(at_us), now(at_us)))
+            .and_then(|_| session.tick(at_us));
+        if done.is_err() {
+            return at_us;
+        }
+    }
+    let _ = session.close(END_US);
+    END_US
+}
+
+#[test]
+fn what_was_recorded_before_the_clock_was_set_is_found_at_the_time_when_it_was() {
+    let disk = Played::with(Path::new(ROOT), usize::MAX);
+    assert_eq!(record(&disk), END_US);
+    let frames = read(&disk);
+    let catalogue = Catalogue::scan(&disk, Path::new(ROOT)).unwrap();
+    let starts = |class| -> Vec<u64> {
+        let recordings = catalogue.of("door", class);
+        recordings.map(|it| it.name.start_ms).collect()
+    };
+    // A minute, what was left of the next until the clock was set, and what followed.
+    let begun = [STEP_US, STEP_US + 60_000_000, SET_AT_US];
+    let expected: Vec<u64> = begun.iter().map(|at| (at + AFTER_US) / 1000).collect();
+    assert_eq!(starts(Class::Continuous), expected);
+    assert_eq!(starts(Class::Sparse).len(), 2);
+    for at_us in (STEP_US..=END_US).step_by(STEP_US as usize) {
+        let jpeg = at_us.to_le_bytes().to_vec();
+        assert!(frames.contains_key(&jpeg), "the frame at {at_us} is lost");
+    }
+}
+
+#[test]
+fn nothing_is_lost_where_the_power_fails_while_recordings_are_given_their_time() {
+    let whole = Played::with(Path::new(ROOT), usize::MAX);
+    record(&whole);
+    let needed = usize::MAX - whole.left();
+    let mut cuts = 0;
+    for power in 0..needed {
+        let disk = Played::with(Path::new(ROOT), power);
+        let cut_us = record(&disk);
+        if cut_us != SET_AT_US {
+            continue;
+        }
+        cuts += 1;
+        disk.crash(power as u64);
+        disk.power(usize::MAX);
+        drop(Session::open(disk.clone(), Path::new(ROOT), policy()).unwrap());
+        let frames = crate::read_any(&disk);
+        for at_us in (STEP_US..cut_us - 7_000_000).step_by(STEP_US as usize) {
+            let jpeg = at_us.to_le_bytes().to_vec();
+            assert!(
+                frames.contains_key(&jpeg),
+                "the frame at {at_us} is lost by a cut at operation {power}"
+            );
+        }
+    }
+    assert!(cuts > 20, "{cuts} cuts");
+}

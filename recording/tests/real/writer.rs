@@ -1,0 +1,228 @@
+//! A process that records, to be killed; and what it has left.
+
+use bytes::Bytes;
+use pistreamer_recording::catalogue::Catalogue;
+use pistreamer_recording::disk::System;
+use pistreamer_recording::name::Class;
+use pistreamer_recording::segment::{Broken, Reader};
+use pistreamer_recording::session::{Plan, Policy};
+use pistreamer_recording::{Config, Lane, Recorder, State};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Tells the process where to record. Other processes do not.
+const RECORDS_TO: &str = "PISTREAMER_RECORDS_TO";
+
+/// A frame that was captured more than this long ago is kept.
+pub(crate) const PROMISED_US: u64 = 7_000_000;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A JPEG with that name in it.
+pub(crate) fn jpeg(name: &str) -> Vec<u8> {
+    let picture = include_bytes!("frame.jpg");
+    let len = (name.len() + 2) as u16;
+    let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xFE];
+    jpeg.extend(len.to_be_bytes());
+    jpeg.extend(name.as_bytes());
+    jpeg.extend(&picture[2..]);
+    jpeg
+}
+
+pub(crate) fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap().as_micros() as u64
+}
+
+/// Records to that directory as the program does.
+pub(crate) fn recorder(root: &Path) -> (Recorder, Lane) {
+    let recorder = Recorder::start(Config {
+        root: root.into(),
+        state: None,
+        policy: Policy::default(),
+        memory: 32 << 20,
+        clock_is_set: || true,
+    });
+    let recorder = recorder.unwrap();
+    let lane = recorder.lane(Plan {
+        camera: "door".into(),
+        title: "Door".into(),
+        continuous_us: Some(1),
+        sparse_us: 3_600_000_000,
+    });
+    (recorder, lane)
+}
+
+/// What the process does. In the process that runs all tests it is nothing.
+#[test]
+fn records_until_it_is_killed() {
+    let Some(root) = std::env::var_os(RECORDS_TO) else {
+        return;
+    };
+    let (_recorder, lane) = recorder(Path::new(&root));
+    let process = std::process::id();
+    for number in 1.. {
+        let (name, captured_us) = (format!("{process}-{number}"), now_us());
+        lane.offer(number, Duration::ZERO, (64, 48), &Bytes::from(jpeg(&name)));
+        // Whoever started it has gone where that fails.
+        if writeln!(std::io::stderr(), "frame {name} {captured_us}").is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(33));
+    }
+}
+
+/// The process.
+pub(crate) struct Writer {
+    child: Child,
+    offered: Receiver<(String, u64)>,
+}
+
+impl Writer {
+    pub(crate) fn start(root: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "writer::records_until_it_is_killed",
+                "--nocapture",
+            ])
+            .env(RECORDS_TO, root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (tell, offered) = channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut words = line.split(' ');
+                if words.next() != Some("frame") {
+                    eprintln!("{line}");
+                    continue;
+                }
+                let name = words.next().unwrap().to_owned();
+                let captured_us = words.next().unwrap().parse().unwrap();
+                if tell.send((name, captured_us)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, offered }
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// The frames that it has offered since this was asked last, each with the time of its capture.
+    pub(crate) fn offered(&self) -> Vec<(String, u64)> {
+        self.offered.try_iter().collect()
+    }
+
+    /// Kills it. Returns when.
+    pub(crate) fn kill(&mut self) -> u64 {
+        let killed_us = now_us();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        killed_us
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The recordings in a directory, by their time.
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
+    let catalogue = Catalogue::scan(&System, root).unwrap();
+    let recordings = catalogue.of("door", Class::Continuous);
+    recordings.map(|recording| recording.path(root)).collect()
+}
+
+/// How often each frame is in the recordings, by its name. Each has the bytes that it was offered with.
+pub(crate) fn found(root: &Path) -> BTreeMap<String, u32> {
+    let mut found = BTreeMap::new();
+    for path in files(root) {
+        let reader = match Reader::open(std::fs::File::open(&path).unwrap()) {
+            Ok(reader) => reader,
+            // Nothing but a piece of a header.
+            Err(Broken::Content(_)) if std::fs::metadata(&path).unwrap().len() < 512 => continue,
+            Err(error) => panic!("{}: {error}", path.display()),
+        };
+        for cluster in reader.clusters() {
+            let (cue, len) = cluster.unwrap();
+            let Some((bytes, frames)) = reader.cluster(cue, len).unwrap() else {
+                continue;
+            };
+            for frame in frames {
+                let read = &bytes[frame.jpeg];
+                let len = usize::from(u16::from_be_bytes([read[4], read[5]]));
+                let name = String::from_utf8(read[6..4 + len].to_vec()).unwrap();
+                assert!(read == jpeg(&name), "{name} was altered");
+                *found.entry(name).or_default() += 1;
+            }
+        }
+    }
+    found
+}
+
+/// Checks that each frame that was promised by then is there once.
+pub(crate) fn check_promise(offered: &[(String, u64)], cut_us: u64, found: &BTreeMap<String, u32>) {
+    for (name, captured_us) in offered {
+        let times = found.get(name).copied().unwrap_or(0);
+        let is_promised = captured_us + PROMISED_US < cut_us;
+        let ago = cut_us.saturating_sub(*captured_us);
+        assert!(times <= 1, "{name} is there {times} times");
+        assert!(
+            times == 1 || !is_promised,
+            "{name} is lost, captured {ago} µs before the end"
+        );
+    }
+}
+
+/// Frames of a file as ffmpeg counts them, and what it has to say of it.
+pub(crate) fn played(file: &Path) -> (usize, String) {
+    let played = Command::new("ffmpeg")
+        .args(["-v", "warning", "-err_detect", "crccheck+explode", "-i"])
+        .arg(file)
+        .args(["-f", "framecrc", "-c:v", "copy", "-"])
+        .output()
+        .expect("ffmpeg is missing: ./dev test installs it");
+    let lines = String::from_utf8_lossy(&played.stdout).into_owned();
+    let said = String::from_utf8_lossy(&played.stderr).into_owned();
+    let count = lines.lines().filter(|line| !line.starts_with('#')).count();
+    (count, said)
+}
+
+/// Starts to record to a directory once more, and ends: what was cut off is closed then.
+pub(crate) fn recover(root: &Path) {
+    let (recorder, lane) = recorder(root);
+    let begun = Instant::now();
+    while lane.status().state != State::Recording {
+        assert!(begun.elapsed() < PATIENCE, "it is {:?}", lane.status());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(lane);
+    assert!(recorder.end(PATIENCE));
+}
+
+/// Checks that all files are closed and play without a word.
+pub(crate) fn check_closed(root: &Path) {
+    for path in files(root) {
+        let inspected = pistreamer_recording::export::inspect(&path).unwrap();
+        assert!(inspected.is_closed && inspected.frames > 0, "{path:?}");
+        assert_eq!((inspected.wrong, inspected.is_torn), (0, false), "{path:?}");
+        let (count, said) = played(&path);
+        assert_eq!(count as u64, inspected.frames, "{path:?}: {said}");
+        assert_eq!(said, "", "{path:?}");
+    }
+}
