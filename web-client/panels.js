@@ -17,14 +17,14 @@ const pressed = 'aria-pressed="false"';
 const MENU = `<div id="menu" part="menu" role="group" aria-label="More controls" hidden>
 ${button("rotate", "rotate", "T", words("Rotate"), '<path d="M20 12a8 8 0 1 1-2.4-5.7L20 8.7"/><path d="M20 4v4.7h-4.7"/>')}
 ${button("mirror", "mirror", "M", words("Mirror"), '<path d="M12 3v18" stroke-dasharray="2.5 3"/><path d="M9 7 3.5 17H9zM15 7l5.5 10H15z"/>', pressed)}
-${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.500v5M16 9.500v5M8 12h8"/>', pressed)}
+${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M8 9.5v5M16 9.5v5M8 12h8"/>', pressed)}
 ${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
 ${button("adjust", "adjust", "A", words("Adjust the camera"), '<path d="M4 7h9M19 7h1M4 17h1M11 17h9"/><circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>', "hidden")}
-<button id="b-still" part="button still" aria-keyshortcuts="I" hidden>${icon('<path d="M4 9V5.500A1.500 1.500 0 0 1 5.500 4H9M15 4h3.500A1.500 1.500 0 0 1 20 5.500V9M20 15v3.500a1.500 1.500 0 0 1-1.500 1.500H15M9 20H5.500A1.500 1.500 0 0 1 4 18.500V15"/><circle cx="12" cy="12" r="3.6"/>')}<span>${words("Photo in full resolution")}</span><kbd aria-hidden="true">I</kbd></button>
+<button id="b-still" part="button still" aria-keyshortcuts="I" hidden>${icon('<path d="M4 9V5.5A1.5 1.5 0 0 1 5.5 4H9M15 4h3.5A1.5 1.5 0 0 1 20 5.5V9M20 15v3.5a1.5 1.5 0 0 1-1.5 1.5H15M9 20H5.5A1.5 1.5 0 0 1 4 18.5V15"/><circle cx="12" cy="12" r="3.6"/>')}<span>${words("Photo in full resolution")}</span><kbd aria-hidden="true">I</kbd></button>
 <button id="b-wall" part="button wall" hidden>${icon('<path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"/>')}<span>${words("All cameras")}</span></button>
-<button id="b-settings" part="button settings" hidden>${icon('<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.600l2.1 2.100M16.300 16.300l2.1 2.100M18.400 5.600l-2.1 2.100M7.700 16.300l-2.1 2.100"/>')}<span>${words("Settings")}</span></button>
+<button id="b-settings" part="button settings" hidden>${icon('<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M18.4 5.6l-2.1 2.1M7.7 16.3l-2.1 2.1"/>')}<span>${words("Settings")}</span></button>
 ${button("pip", "picture-in-picture", "P", words("Picture in picture"), '<rect x="3" y="5" width="18" height="14" rx="2"/><rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"/>')}
-${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.500a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1 1-1.1 1.800M12 16.800v.2"/>')}
+${button("help", "shortcuts", "?", words("Keyboard shortcuts"), '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1 1-1.1 1.8M12 16.8v.2"/>')}
 <div class="choices" role="radiogroup" aria-label="Picture size"><span><span>Picture size</span> <kbd aria-hidden="true">Q</kbd></span>
 ${choice("size-auto", words("Automatic"))}${choice("size-full", words("Full"))}${choice("size-half", words("Half"))}${choice("size-quarter", words("Quarter"))}</div>
 <div id="wires" class="choices" role="radiogroup" aria-label="Wire format" hidden><span>Wire format</span>
@@ -55,11 +55,10 @@ const CROSS = icon('<path d="M6 6l12 12M18 6 6 18"/>');
 const PROBLEM = `<div id="problem" part="problem" role="alert" hidden><span></span>
 <button data-do="dismiss" part="button dismiss" aria-label="Dismiss">${CROSS}</button></div>`;
 
-const RECORDED = `<div id="recorded" part="recorded" role="status" hidden><i></i><span></span></div>`;
 /** Whether the server records the camera, where that is worth a word. */
 const RECORDINGS = {
-  recording: words("REC"), slow: words("REC, with gaps: the disk is too slow"), "no-disk": words("Not recording: the disk is missing"),
-  "disk-full": words("Not recording: the disk is full"), error: words("Not recording: the disk cannot be used"),
+  recording: words("REC"), slow: words("REC, with gaps"), "no-disk": words("Not recording: no disk"),
+  "disk-full": words("Not recording: disk full"), error: words("Not recording"),
 };
 
 const STYLE = "panels.css";
@@ -268,7 +267,7 @@ export default class Panels {
     this.#part("notice").after(fragment(OVERLAY));
     this.#part("toolbar").after(fragment(MENU));
     this.#part("root").append(fragment(HELP));
-    this.#part("top").append(fragment(RECORDED + PROBLEM));
+    this.#part("top").append(fragment('<div id="recorded" role="status"></div>' + PROBLEM));
     speak(shadow);
     // Whatever this browser lacks is no choice here, either.
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
@@ -326,7 +325,9 @@ export default class Panels {
    * themselves. */
   controls({ type, values, controls: told, recording }, socket, camera) {
     if (type === "controls") return this.#adjust?.readings(values);
-    this.#recorded(recording);
+    const recorded = this.#part("recorded");
+    recorded.className = recording;
+    this.#put(recorded, "", RECORDINGS[recording] ?? "");
     const api = new URL(socket.replace(/^ws/, "http"));
     api.pathname = api.pathname.replace(/ws$/, "api/v1/");
     for (const name of ["camera", "wire", "width"]) api.searchParams.delete(name);
@@ -340,15 +341,6 @@ export default class Panels {
     this.#still = this.#controls[1] && still.href;
     for (const part of this.#shadow.querySelectorAll(':is(#menu, #help) [data-do="adjust"]')) part.hidden = !told.length;
     this.#adjust?.controls(...this.#controls);
-  }
-
-  /** Shows whether the server records the camera. */
-  #recorded(state) {
-    const part = this.#part("recorded");
-    part.hidden = !Object.hasOwn(RECORDINGS, state);
-    part.dataset.state = state;
-    this.#put(part.lastElementChild, "", RECORDINGS[state] ?? "");
-    this.#put(part, "title", state === "recording" ? words("The server records this camera") : "");
   }
 
   /** Offers settings to administrators, of whom the server says who they are, and on its own page, all cameras. */

@@ -45,7 +45,14 @@ impl Catalogue {
         let mut catalogue = Self::default();
         for camera in directories(disk.list(root)?).filter(|name| is_camera(name)) {
             let at = root.join(&camera);
-            for day in directories(disk.list(&at)?) {
+            let days = match disk.list(&at) {
+                Ok(days) => days,
+                Err(error) => {
+                    tracing::warn!(directory = %at.display(), %error, "a directory of recordings cannot be read");
+                    continue;
+                }
+            };
+            for day in directories(days) {
                 // This user may have no permission to read another user's directory.
                 let Ok(files) = disk.list(&at.join(&day)) else {
                     continue;
@@ -68,7 +75,7 @@ impl Catalogue {
         };
         let before = recordings.insert((name.class, name.start_ms), bytes);
         let total = self.bytes.entry((camera.into(), name.class)).or_default();
-        *total = *total - before.unwrap_or(0) + bytes;
+        *total = (*total - before.unwrap_or(0)).saturating_add(bytes);
     }
 
     /// Takes a recording out.
@@ -110,7 +117,10 @@ impl Catalogue {
 
     /// Bytes of all recordings.
     pub fn total(&self) -> u64 {
-        self.bytes.values().sum()
+        let mut bytes = self.bytes.values();
+        bytes
+            .by_ref()
+            .fold(0, |total, bytes| total.saturating_add(*bytes))
     }
 
     /// Bytes of a camera's recordings in one class.

@@ -4,7 +4,7 @@ use crate::segment::ReadAt;
 use rustix::fs::{OFlags, StatVfs, statvfs};
 use std::fs::{self, File as SystemFile, OpenOptions};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// A disk.
@@ -24,7 +24,14 @@ pub trait Disk {
     /// Where there is none, or the disk fails.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Makes a directory, and those above it, where there is none.
+    /// Opens a file that exists for reading alone.
+    ///
+    /// # Errors
+    /// Where there is none, or the disk fails.
+    fn open_read(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Makes the directory of a day, and that of its camera above it, where there is none. Not the one of all recordings: where that is
+    /// missing, its disk is not mounted.
     ///
     /// # Errors
     /// Where the disk fails.
@@ -109,11 +116,59 @@ pub struct Space {
     pub total: u64,
     /// What is free for this program.
     pub free: u64,
+    /// How many files there may be; `None` where that has no limit.
+    pub files: Option<Files>,
+}
+
+impl Space {
+    /// The same once a file of so many bytes is gone.
+    pub(crate) fn without(self, bytes: u64) -> Self {
+        Self {
+            free: self.free.saturating_add(bytes),
+            files: self.files.map(|files| Files {
+                free: files.free + 1,
+                ..files
+            }),
+            ..self
+        }
+    }
+
+    /// The same with all of it free.
+    pub(crate) fn roomy(self) -> Self {
+        Self {
+            free: self.total,
+            files: None,
+            ..self
+        }
+    }
+}
+
+/// How many files a file system takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// All of them.
+    pub total: u64,
+    /// Those that are still to be made.
+    pub free: u64,
 }
 
 /// The system's own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;
+
+/// A file and nothing else: it waits for no pipe, and follows no link.
+fn open(path: &Path, writes: bool) -> io::Result<SystemFile> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(writes)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no file"))
+    }
+}
 
 impl Disk for System {
     type File = SystemFile;
@@ -128,19 +183,26 @@ impl Disk for System {
     }
 
     fn open(&self, path: &Path) -> io::Result<SystemFile> {
-        // Waits for no pipe, and follows no link.
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
-            .open(path)
+        open(path, true)
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<SystemFile> {
+        open(path, false)
     }
 
     fn make_directory(&self, path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
+        for directory in [path.parent().unwrap_or(path), path] {
+            match fs::DirBuilder::new().mode(0o700).create(directory) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+            // What is recorded through a link is not found again, and lies on another disk perhaps.
+            if !fs::symlink_metadata(directory)?.is_dir() {
+                let what = format!("{} is a link or a file", directory.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+            }
+        }
+        Ok(())
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
@@ -171,7 +233,8 @@ impl Disk for System {
             listed.push(Listed {
                 name,
                 is_directory: metadata.is_dir(),
-                bytes: metadata.len(),
+                // What it takes: a file may say that it is larger than the disk.
+                bytes: metadata.len().min(metadata.blocks().saturating_mul(512)),
             });
         }
         Ok(listed)
@@ -182,11 +245,17 @@ impl Disk for System {
             f_blocks,
             f_bavail,
             f_frsize,
+            f_files,
+            f_favail,
             ..
         } = statvfs(path)?;
         Ok(Space {
             total: f_blocks.saturating_mul(f_frsize),
             free: f_bavail.saturating_mul(f_frsize),
+            files: (f_files > 0).then_some(Files {
+                total: f_files,
+                free: f_favail,
+            }),
         })
     }
 }

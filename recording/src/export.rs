@@ -30,7 +30,7 @@ pub struct Inspected {
 /// # Errors
 /// Where it cannot be read, or is no recording.
 pub fn inspect(path: &Path) -> Result<Inspected, Broken> {
-    let reader = Reader::open(std::fs::File::open(path)?)?;
+    let reader = Reader::open(System.open_read(path)?)?;
     let mut inspected = Inspected {
         is_closed: reader.is_closed(),
         ..Inspected::default()
@@ -56,7 +56,7 @@ pub fn inspect(path: &Path) -> Result<Inspected, Broken> {
 /// # Errors
 /// Where it cannot be read.
 pub fn end_ms(root: &Path, recording: &Recording) -> Result<u64, Broken> {
-    let reader = Reader::open(std::fs::File::open(recording.path(root))?)?;
+    let reader = Reader::open(System.open_read(&recording.path(root))?)?;
     let mut duration_ms = reader.duration_ms();
     if !reader.is_closed() {
         let last = reader.clusters().filter_map(Result::ok).last();
@@ -129,7 +129,7 @@ pub fn export(span: &Span<'_>, to: &Path) -> Result<Exported, ExportError> {
         if end_ms < span.from_ms {
             continue;
         }
-        let opened = std::fs::File::open(recording.path(span.root))?;
+        let opened = System.open_read(&recording.path(span.root))?;
         let Ok(reader) = Reader::open(opened) else {
             continue;
         };

@@ -2,9 +2,11 @@
 //! one below. It is locked while a program records there.
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,15 +29,14 @@ pub enum MarkerError {
         .0.display(), .0.display()
     )]
     Missing(PathBuf),
+    /// Nothing was ever recorded to it.
+    #[error("{} is no directory of recordings: it has no {MARKER}", .0.display())]
+    None(PathBuf),
     /// Another program records there.
     #[error("another pistreamer records to {}: give this one another directory", .0.display())]
     Taken(PathBuf),
     /// Not a marker.
-    #[error(
-        "{} is not what pistreamer wrote: move it away, then run `pistreamer recordings init {}`",
-        .0.join(MARKER).display(),
-        .0.display()
-    )]
+    #[error("{} is not what pistreamer wrote: move it away, then run `pistreamer recordings init {}`", .0.join(MARKER).display(), .0.display())]
     Unreadable(PathBuf),
     /// The disk.
     #[error("{}: {}", .0.display(), .1)]
@@ -49,8 +50,20 @@ pub struct Marker {
     file: File,
 }
 
+/// What a marker says.
+#[derive(Debug, Deserialize, Serialize)]
+struct Content {
+    version: u32,
+    uuid: String,
+    created_us: u64,
+    /// Whether a user said that this directory is to be recorded to, and no program has since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    accepted: bool,
+}
+
 impl Marker {
-    /// Holds a directory. Where the state directory has no note of it, it is made into one of recordings first.
+    /// Holds a directory. Where the state directory has no note of it, it is made into one of recordings first; where it has, it has to
+    /// be the same one, or one that [`Self::init`] accepted.
     ///
     /// # Errors
     /// Where it is not the directory that it was, or belongs to another program.
@@ -58,66 +71,73 @@ impl Marker {
         let failed = |error| MarkerError::Io(root.to_owned(), error);
         let key = std::path::absolute(root).map_err(failed)?;
         let key = key.to_string_lossy().into_owned();
-        let notes = state.map_or(BTreeMap::new(), notes);
-        let marker = match open(&root.join(MARKER)) {
+        let mut notes = match state {
+            Some(state) => notes(state).map_err(|error| MarkerError::Io(state.into(), error))?,
+            None => BTreeMap::new(),
+        };
+        let path = root.join(MARKER);
+        let mut file = match open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if notes.contains_key(&key) {
                     return Err(MarkerError::Missing(root.into()));
                 }
-                Self::init(root)?;
-                open(&root.join(MARKER)).map_err(failed)?
+                make(root, false)?;
+                open(&path).map_err(failed)?
             }
             opened => opened.map_err(failed)?,
         };
-        let mut text = String::new();
-        let read = (&marker).take(LARGEST).read_to_string(&mut text);
-        read.map_err(failed)?;
-        let uuid = uuid(&text).ok_or_else(|| MarkerError::Unreadable(root.into()))?;
-        if flock(&marker, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(MarkerError::Taken(root.into()));
+        let content = read(&file).map_err(failed)?;
+        let mut content = content.ok_or_else(|| MarkerError::Unreadable(root.into()))?;
+        let is_noted = notes.get(&key) == Some(&content.uuid);
+        if !is_noted && notes.contains_key(&key) && !content.accepted {
+            return Err(MarkerError::Missing(root.into()));
         }
+        lock(root, &file)?;
         if let Some(state) = state
-            && notes.get(&key) != Some(&uuid)
+            && !is_noted
         {
-            if notes.contains_key(&key) {
-                tracing::info!(directory = %root.display(), "another disk than before is recorded to");
-            }
-            if let Err(error) = note(state, notes, key, uuid) {
+            notes.insert(key, content.uuid.clone());
+            if let Err(error) = note(state, &notes) {
                 tracing::warn!(%error, "cannot note the directory of recordings in the state directory");
             }
         }
+        if content.accepted {
+            content.accepted = false;
+            write(&path, &content).map_err(failed)?;
+            file = open(&path).map_err(failed)?;
+            lock(root, &file)?;
+        }
         Ok(Self {
             root: root.into(),
-            file: marker,
+            file,
         })
     }
 
-    /// Makes a directory into one of recordings, unless it is.
+    /// Holds a directory that is one of recordings already, and changes nothing in it.
+    ///
+    /// # Errors
+    /// Where it is none, or belongs to another program.
+    pub fn hold_known(root: &Path) -> Result<Self, MarkerError> {
+        let failed = |error| MarkerError::Io(root.to_owned(), error);
+        let file = match open(&root.join(MARKER)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(MarkerError::None(root.into()));
+            }
+            opened => opened.map_err(failed)?,
+        };
+        lock(root, &file)?;
+        Ok(Self {
+            root: root.into(),
+            file,
+        })
+    }
+
+    /// Makes a directory into one of recordings, or accepts one that is, in place of whatever was recorded to there.
     ///
     /// # Errors
     /// Where the disk fails.
     pub fn init(root: &Path) -> Result<(), MarkerError> {
-        let failed = |error| MarkerError::Io(root.to_owned(), error);
-        let path = root.join(MARKER);
-        let mut directories = DirBuilder::new();
-        directories
-            .recursive(true)
-            .mode(0o700)
-            .create(root)
-            .map_err(failed)?;
-        match fs::read_to_string(&path) {
-            Ok(text) if uuid(&text).is_some() => return Ok(()),
-            Ok(_) => return Err(MarkerError::Unreadable(root.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let created = SystemTime::now().duration_since(UNIX_EPOCH);
-        let marker = serde_json::json!({
-            "version": 1,
-            "uuid": format!("{:032x}", fastrand::u128(..)),
-            "created_us": created.map_or(0, |since| since.as_micros() as u64),
-        });
-        replace(&path, &format!("{marker}\n")).map_err(failed)
+        make(root, true)
     }
 
     /// Checks that the directory is still the one that is held.
@@ -138,38 +158,99 @@ impl Marker {
     }
 }
 
+/// Makes a directory into one of recordings, unless it is.
+fn make(root: &Path, accepted: bool) -> Result<(), MarkerError> {
+    let failed = |error| MarkerError::Io(root.to_owned(), error);
+    let mut directories = DirBuilder::new();
+    directories
+        .recursive(true)
+        .mode(0o700)
+        .create(root)
+        .map_err(failed)?;
+    let path = root.join(MARKER);
+    let content = match open(&path) {
+        Ok(file) => {
+            let content = read(&file).map_err(failed)?;
+            let content = content.ok_or_else(|| MarkerError::Unreadable(root.into()))?;
+            Content {
+                accepted,
+                ..content
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let created = SystemTime::now().duration_since(UNIX_EPOCH);
+            Content {
+                version: 1,
+                uuid: format!("{:032x}", fastrand::u128(..)),
+                created_us: created.map_or(0, |since| since.as_micros() as u64),
+                accepted,
+            }
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    write(&path, &content).map_err(failed)?;
+    // Whoever made it as root meant it for whom the directory belongs to.
+    let owner = fs::metadata(root).map_err(failed)?;
+    let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
+    Ok(())
+}
+
+/// For writing where that may be: some network file systems lock nothing else.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
-        .open(path)
-}
-
-fn uuid(text: &str) -> Option<String> {
-    let marker: serde_json::Value = serde_json::from_str(text).ok()?;
-    (marker["version"] == 1).then(|| marker["uuid"].as_str().map(str::to_owned))?
-}
-
-/// The directories that were recorded to, each with its marker's uuid.
-fn notes(state: &Path) -> BTreeMap<String, String> {
-    let mut text = String::new();
-    let read =
-        File::open(state.join(NOTES)).map(|file| file.take(LARGEST).read_to_string(&mut text));
-    match read {
-        Ok(Ok(_)) => serde_json::from_str(&text).unwrap_or_default(),
-        _ => BTreeMap::new(),
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let opened = |writes| {
+        let mut options = OpenOptions::new();
+        options.read(true).write(writes).custom_flags(flags);
+        options.open(path)
+    };
+    match opened(true) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => opened(false),
+        opened => opened,
     }
 }
 
-fn note(
-    state: &Path,
-    mut notes: BTreeMap<String, String>,
-    key: String,
-    uuid: String,
-) -> io::Result<()> {
-    notes.insert(key, uuid);
+fn lock(root: &Path, file: &File) -> Result<(), MarkerError> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(Errno::WOULDBLOCK) => Err(MarkerError::Taken(root.into())),
+        Err(error) => Err(MarkerError::Io(root.into(), error.into())),
+    }
+}
+
+/// `None` where it is no marker.
+fn read(mut file: &File) -> io::Result<Option<Content>> {
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text)?;
+    file.rewind()?;
+    let content = serde_json::from_slice(&text).ok();
+    Ok(content.filter(|content: &Content| content.version == 1))
+}
+
+fn write(path: &Path, content: &Content) -> io::Result<()> {
+    replace(path, &format!("{}\n", serde_json::to_string(content)?))
+}
+
+/// The directories that were recorded to, each with its marker's uuid.
+fn notes(state: &Path) -> io::Result<BTreeMap<String, String>> {
+    let path = state.join(NOTES);
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        opened => opened?,
+    };
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(|error| {
+        let what = format!("{} cannot be read: {error}; remove it", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, what)
+    })
+}
+
+fn note(state: &Path, notes: &BTreeMap<String, String>) -> io::Result<()> {
     fs::create_dir_all(state)?;
-    replace(&state.join(NOTES), &serde_json::to_string(&notes)?)
+    replace(&state.join(NOTES), &serde_json::to_string(notes)?)
 }
 
 /// Replaces a file: after a crash it has the old content, or the new one.
@@ -218,12 +299,43 @@ mod tests {
         assert!(!root.exists());
         fs::rename(&mounted, &root).unwrap();
         drop(Marker::hold(&root, Some(&state)).unwrap());
-        // Another disk.
+        // Another disk, which was recorded to elsewhere.
+        fs::rename(&root, &mounted).unwrap();
+        drop(Marker::hold(&root, None).unwrap());
+        let other = Marker::hold(&root, Some(&state)).unwrap_err();
+        assert!(matches!(other, MarkerError::Missing(_)), "{other}");
+        Marker::init(&root).unwrap();
+        drop(Marker::hold(&root, Some(&state)).unwrap());
+        // It is the one from here on.
+        drop(Marker::hold(&root, Some(&state)).unwrap());
         fs::remove_dir_all(&root).unwrap();
+        fs::rename(&mounted, &root).unwrap();
+        let first = Marker::hold(&root, Some(&state)).unwrap_err();
+        assert!(matches!(first, MarkerError::Missing(_)), "{first}");
         Marker::init(&root).unwrap();
         drop(Marker::hold(&root, Some(&state)).unwrap());
         fs::write(root.join(MARKER), "{}").unwrap();
         let unreadable = Marker::hold(&root, Some(&state)).unwrap_err();
         assert!(matches!(unreadable, MarkerError::Unreadable(_)));
+    }
+
+    #[test]
+    fn what_is_only_checked_is_made_into_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let typo = place.path().join("typo");
+        let none = Marker::hold_known(&typo).unwrap_err();
+        assert!(matches!(none, MarkerError::None(_)), "{none}");
+        assert!(!typo.exists());
+    }
+
+    #[test]
+    fn without_readable_notes_no_directory_is_made_into_one_of_recordings() {
+        let place = tempfile::tempdir().unwrap();
+        let (root, state) = (place.path().join("usb"), place.path().join("state"));
+        fs::create_dir(&state).unwrap();
+        fs::write(state.join(NOTES), "{\"").unwrap();
+        let unknown = Marker::hold(&root, Some(&state)).unwrap_err();
+        assert!(unknown.to_string().contains("cannot be read"), "{unknown}");
+        assert!(!root.exists());
     }
 }

@@ -125,9 +125,9 @@ impl Shared {
         status
     }
 
-    /// Whether the disk failed when it was last tried.
+    /// Whether the disk failed or was full when it was last tried.
     pub(crate) fn has_failed(&self) -> bool {
-        lock(&self.status).state == State::Error
+        matches!(lock(&self.status).state, State::Error | State::DiskFull)
     }
 
     /// Notes that the ring dropped a frame.
@@ -180,9 +180,29 @@ pub struct Progress {
     pub(crate) newest_us: AtomicU64,
     /// When the newest frame was offered, by the steady clock.
     pub(crate) offered_us: AtomicU64,
+    /// Why none of its frames is written, where others' are.
+    pub(crate) failure: Mutex<Option<Status>>,
 }
 
 impl Progress {
+    /// Notes that its files fail.
+    pub(crate) fn fail(&self, reason: String, now_us: u64) {
+        lock(&self.failure).get_or_insert(Status {
+            state: State::Error,
+            reason,
+            since_us: now_us,
+        });
+    }
+
+    /// Notes that its files do not fail any more.
+    pub(crate) fn recover(&self) {
+        *lock(&self.failure) = None;
+    }
+
+    pub(crate) fn failure(&self) -> Option<Status> {
+        lock(&self.failure).clone()
+    }
+
     /// Frames that were written.
     pub fn frames(&self) -> u64 {
         self.frames.load(Relaxed)

@@ -9,6 +9,7 @@ use crate::ring::{Next, Ring};
 use crate::session::{Failure, Now, Plan, Policy, Session, Tally};
 use crate::track::Frame;
 use bytes::Bytes;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,8 +39,25 @@ pub struct Config {
 /// Pause before a directory that is not there is looked for again.
 const LOOKS_AGAIN: Duration = Duration::from_secs(5);
 
-/// Pause before a disk that failed or is full is tried again.
-const TRIES_AGAIN: Duration = Duration::from_secs(10);
+/// Pauses before a disk that failed or is full is tried again: what is short, such as one failed write, costs little.
+const TRIES_AGAIN: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
+/// A disk that has done for so long begins with the first of them again.
+const DOES: Duration = Duration::from_secs(60);
+
+/// Where removing recordings made no room, none is removed for that again before this is over.
+const FUTILE: Duration = Duration::from_secs(600);
+
+/// Recordings go because of their age only where the clock was not set for so long.
+const STEADY: Duration = Duration::from_secs(600);
+
+/// The clock was set where its distance from the steady one changes by more than this.
+const STEP_US: i64 = 1_000_000;
 
 /// Interval at which the directory is checked.
 const CHECKS: Duration = Duration::from_secs(1);
@@ -53,6 +71,8 @@ pub struct Recorder {
     ring: Arc<Ring>,
     shared: Arc<Shared>,
     has_ended: Arc<AtomicBool>,
+    /// Whether all that waited was written.
+    is_done: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -63,21 +83,24 @@ impl Recorder {
     /// Where the system gives no thread.
     pub fn start(config: Config) -> io::Result<Self> {
         let (ring, shared) = (Arc::new(Ring::new(config.memory)), Arc::<Shared>::default());
-        let has_ended = Arc::new(AtomicBool::new(false));
+        let (has_ended, is_done) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let writer = Writer {
             config,
             ring: Arc::clone(&ring),
             shared: Arc::clone(&shared),
+            futile: Cell::default(),
+            clock: Cell::new((clock_offset_us(), Instant::now())),
         };
-        let ended = Arc::clone(&has_ended);
+        let (ended, done) = (Arc::clone(&has_ended), Arc::clone(&is_done));
         let thread = Builder::new().name("recorder".into()).spawn(move || {
-            writer.run();
+            done.store(writer.run(), Relaxed);
             ended.store(true, Relaxed);
         })?;
         Ok(Self {
             ring,
             shared,
             has_ended,
+            is_done,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -127,7 +150,7 @@ impl Recorder {
             // Panics are caught on it.
             let _ = thread.join();
         }
-        has_ended
+        has_ended && self.is_done.load(Relaxed)
     }
 }
 
@@ -185,6 +208,11 @@ impl Lane {
     pub fn status(&self) -> Status {
         let now = Now::read();
         let status = self.shared.status(now);
+        if let (State::Recording | State::Slow, Some(failure)) =
+            (status.state, self.progress.failure())
+        {
+            return failure;
+        }
         let silent_us = now
             .steady_us
             .saturating_sub(self.progress.offered_us.load(Relaxed));
@@ -249,6 +277,11 @@ fn steady_us() -> u64 {
     ZERO.elapsed().as_micros() as u64 + BEFORE
 }
 
+/// How far the wall clock is from the steady one.
+fn clock_offset_us() -> i64 {
+    wall_us() as i64 - steady_us() as i64
+}
+
 fn wall_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     // A clock before 1970 reads as 1970.
@@ -260,33 +293,44 @@ struct Writer {
     config: Config,
     ring: Arc<Ring>,
     shared: Arc<Shared>,
+    /// When removing recordings made no room.
+    futile: Cell<Option<Instant>>,
+    /// How far the clock is from the steady one, and since when.
+    clock: Cell<(i64, Instant)>,
 }
 
 /// Why recording ended, and when it is tried again.
 struct Pause {
     state: State,
     reason: String,
-    pause: Duration,
+    /// `None` is the next one of [`TRIES_AGAIN`].
+    pause: Option<Duration>,
+    is_futile: bool,
+}
+
+/// What an error of the disk means for whoever has to do something about it.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only here: it may be failing, so check it with fsck, or the service may \
+             not write there: give it ReadWritePaths=- and the path by `systemctl edit pistreamer`"
+            .into(),
+        io::ErrorKind::PermissionDenied => format!("pistreamer may not write there: {error}; give its directory to the user that it runs as"),
+        _ => format!("the disk fails: {error}"),
+    }
 }
 
 impl From<Failure> for Pause {
     fn from(failure: Failure) -> Self {
-        let state = match failure {
-            Failure::Full(_) => State::DiskFull,
-            Failure::Io(_) => State::Error,
-        };
-        let reason = match &failure {
-            Failure::Io(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-                "the disk is read-only here: it may be failing, so check it with fsck, or the service may not write there: give it \
-                 ReadWritePaths= by `systemctl edit pistreamer`".into()
-            }
-            Failure::Io(error) => format!("the disk fails: {error}"),
-            Failure::Full(reason) => reason.clone(),
+        let is_futile = matches!(failure, Failure::Futile(_));
+        let (state, reason) = match failure {
+            Failure::Full(reason) | Failure::Futile(reason) => (State::DiskFull, reason),
+            Failure::Io(error) => (State::Error, reason(&error)),
         };
         Self {
             state,
             reason,
-            pause: TRIES_AGAIN,
+            pause: None,
+            is_futile,
         }
     }
 }
@@ -300,31 +344,46 @@ impl From<MarkerError> for Pause {
         Self {
             state,
             reason: error.to_string(),
-            pause: LOOKS_AGAIN,
+            pause: Some(LOOKS_AGAIN),
+            is_futile: false,
         }
     }
 }
 
 impl Writer {
-    fn run(&self) {
+    /// Returns true if nothing that waited was lost at the end.
+    fn run(&self) -> bool {
+        let mut pauses = TRIES_AGAIN.iter();
+        let mut ends = false;
         loop {
+            let begun = Instant::now();
             let recorded = catch_unwind(AssertUnwindSafe(|| self.record()));
             let pause = match recorded {
-                Ok(Ok(())) => return,
+                Ok(Ok(())) => return true,
                 Ok(Err(pause)) => pause,
                 Err(_) => Pause {
                     state: State::Error,
                     reason: "a bug in pistreamer, which the log tells".into(),
-                    pause: TRIES_AGAIN,
+                    pause: None,
+                    is_futile: false,
                 },
             };
+            if pause.is_futile {
+                self.futile.set(Some(Instant::now()));
+            }
             self.shared.busy_us.store(0, Relaxed);
             self.shared.errors.fetch_add(1, Relaxed);
             self.shared.turn(pause.state, &pause.reason, wall_us());
-            if self.ring.rest(pause.pause) {
-                self.ring.give_up();
-                return;
+            if begun.elapsed() > DOES {
+                pauses = TRIES_AGAIN.iter();
             }
+            let [.., longest] = TRIES_AGAIN;
+            let next = pause.pause.or(pauses.next().copied());
+            // Where the end comes within the pause, it is tried once more at once.
+            if ends {
+                return !self.ring.give_up();
+            }
+            ends = self.ring.rest(next.unwrap_or(longest));
         }
     }
 
@@ -339,6 +398,7 @@ impl Writer {
         self.shared.busy_us.store(steady_us(), Relaxed);
         let marker = Marker::hold(root, state.as_deref())?;
         let mut session = Session::open(System, root, *policy)?;
+        self.allow(&mut session);
         session.make_room(wall_us() / 1000)?;
         // A disk that failed has to take something before it is believed again.
         if !self.shared.has_failed() {
@@ -348,14 +408,59 @@ impl Writer {
         let ended = self.write(&mut session, &marker, &mut progresses);
         if ended.is_err() {
             // What can be closed is.
-            let _ = session.close(steady_us());
-            for (camera, frames) in session.lost() {
-                if let Some(progress) = progresses.get(camera) {
-                    progress.dropped.fetch_add(*frames, Relaxed);
-                }
+            for (camera, tally) in session.close(steady_us()).unwrap_or_default() {
+                self.count(progresses.get(&camera), tally);
             }
         }
+        self.note_losses(&mut session, &progresses);
         ended
+    }
+
+    /// Lets old recordings go where the clock has been right for a while, and for the room of others where that helps.
+    fn allow(&self, session: &mut Session<System>) {
+        let (before_us, since) = self.clock.get();
+        let offset_us = clock_offset_us();
+        let is_set = (offset_us - before_us).abs() > STEP_US;
+        let since = if is_set { Instant::now() } else { since };
+        self.clock.set((offset_us, since));
+        let is_futile = self.futile.get().is_some_and(|at| at.elapsed() < FUTILE);
+        session.allow(since.elapsed() > STEADY, !is_futile);
+    }
+
+    fn count(&self, progress: Option<&Arc<Progress>>, tally: Tally) {
+        if tally.frames > 0 {
+            self.goes_on();
+        }
+        if let Some(progress) = progress {
+            progress.frames.fetch_add(tally.frames, Relaxed);
+            progress.bytes.fetch_add(tally.bytes, Relaxed);
+            if tally.frames > 0 {
+                progress.recover();
+            }
+        }
+    }
+
+    /// Tells each camera what of it was lost, and which files fail. Returns why any did.
+    fn note_losses(
+        &self,
+        session: &mut Session<System>,
+        progresses: &BTreeMap<String, Arc<Progress>>,
+    ) -> Option<io::Error> {
+        for (camera, frames) in session.take_lost() {
+            if let Some(progress) = progresses.get(&camera) {
+                progress.dropped.fetch_add(frames, Relaxed);
+            }
+        }
+        let mut last = None;
+        for (camera, error) in session.take_failed() {
+            self.shared.errors.fetch_add(1, Relaxed);
+            tracing::warn!(camera, %error, "a recording fails; its camera's next one is begun in a while");
+            if let Some(progress) = progresses.get(&camera) {
+                progress.fail(reason(&error), wall_us());
+            }
+            last = Some(error);
+        }
+        last
     }
 
     fn goes_on(&self) {
@@ -369,27 +474,19 @@ impl Writer {
         marker: &Marker,
         progresses: &mut BTreeMap<String, Arc<Progress>>,
     ) -> Result<(), Pause> {
-        let count = |progress: Option<&Arc<Progress>>, tally: Tally| {
-            if tally.frames > 0 {
-                self.goes_on();
-            }
-            if let Some(progress) = progress {
-                progress.frames.fetch_add(tally.frames, Relaxed);
-                progress.bytes.fetch_add(tally.bytes, Relaxed);
-            }
-        };
         let mut checked: Option<Instant> = None;
         let mut is_set = (self.config.clock_is_set)();
         loop {
             if checked.is_none_or(|at| at.elapsed() >= CHECKS) {
                 marker.check()?;
+                self.allow(session);
                 is_set = is_set || (self.config.clock_is_set)();
                 let now = Now {
                     is_set,
                     ..Now::read()
                 };
                 for (camera, tally) in session.set_clock(now)? {
-                    count(progresses.get(&camera), tally);
+                    self.count(progresses.get(&camera), tally);
                 }
                 session.make_room(wall_us() / 1000)?;
                 self.shared.set_room(self.measure(session)?);
@@ -408,26 +505,37 @@ impl Writer {
                         is_set,
                         ..Now::read()
                     };
+                    if session.begins(&plan, &frame, now) {
+                        // Not below the disk that was mounted there a moment ago.
+                        marker.check()?;
+                    }
                     let recorded = session.record(&plan, &frame, now);
                     if recorded.is_err() {
                         progress.dropped.fetch_add(1, Relaxed);
                     }
-                    count(Some(&progress), recorded?);
+                    self.count(Some(&progress), recorded?);
                 }
                 Next::Ended(plan) => {
                     let tally = session.close_camera(&plan.camera, steady_us());
-                    count(progresses.get(&plan.camera), tally?);
+                    self.count(progresses.get(&plan.camera), tally?);
                 }
                 Next::Nothing => {}
                 Next::End => {
                     for (camera, tally) in session.close(steady_us())? {
-                        count(progresses.get(&camera), tally);
+                        self.count(progresses.get(&camera), tally);
                     }
                     return Ok(());
                 }
             }
             for (camera, tally) in session.tick(steady_us())? {
-                count(progresses.get(&camera), tally);
+                self.count(progresses.get(&camera), tally);
+            }
+            if let Some(error) = self.note_losses(session, progresses)
+                && !session.writes()
+            {
+                // It is not one file. Others may do, so that it goes on.
+                let reason = reason(&error);
+                self.shared.turn(State::Error, &reason, wall_us());
             }
         }
     }
@@ -436,7 +544,7 @@ impl Writer {
         let disk = session.space().map_err(Failure::from)?;
         let catalogue = session.catalogue();
         let (now_ms, day_ms) = (wall_us() / 1000, 24 * 3_600_000);
-        let (mut recent, mut oldest_ms) = (0, now_ms);
+        let mut per_day = 0.0;
         let mut cameras = BTreeMap::new();
         for camera in catalogue.cameras() {
             let mut kept = Kept {
@@ -444,26 +552,26 @@ impl Writer {
                 ..Kept::default()
             };
             for class in Class::ALL {
+                let (mut recent, mut oldest_ms) = (0, now_ms);
                 let since = catalogue.of(camera, class).rev();
                 for recording in since.take_while(|it| it.name.start_ms + day_ms > now_ms) {
                     recent += recording.bytes;
                     oldest_ms = oldest_ms.min(recording.name.start_ms);
                 }
+                let span_ms = now_ms - oldest_ms;
+                // Of less than a minute, nothing follows for a day.
+                if span_ms >= 60_000 {
+                    per_day += recent as f64 * day_ms as f64 / span_ms as f64;
+                }
                 kept.bytes.insert(class, catalogue.bytes(camera, class));
             }
             cameras.insert(camera.to_owned(), kept);
         }
-        let span_ms = now_ms - oldest_ms;
         Ok(Room {
             used: catalogue.total(),
             limit: self.config.policy.limits.space(disk),
             free: disk.free,
-            // Of less than a minute, nothing follows for a day.
-            per_day: if span_ms < 60_000 {
-                0.0
-            } else {
-                recent as f64 * day_ms as f64 / span_ms as f64
-            },
+            per_day,
             cameras,
         })
     }

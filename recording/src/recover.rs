@@ -2,9 +2,10 @@
 
 use crate::catalogue::Recording;
 use crate::disk::{Disk, File};
-use crate::segment::{Broken, CLOSED_AT, Cue, ReadAt, Reader, trailer};
+use crate::segment::{Broken, CLOSED_AT, Cue, ReadAt, Reader, trailer, void};
 use crate::tag::tag;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::Path;
 
 /// What was done with a segment.
@@ -18,6 +19,8 @@ pub enum Outcome {
         bytes: u64,
         /// Bytes behind the last whole cluster that were cut off.
         cut: u64,
+        /// Damaged bytes between whole clusters, over which players pass now.
+        damaged: u64,
     },
     /// It was removed: there was no whole cluster in it.
     Removed,
@@ -28,14 +31,15 @@ pub enum Outcome {
 /// Longest file without a readable header that is removed: no more than a header was ever written to it.
 const HEADER_ALONE: u64 = 4096;
 
-/// Closes a segment, unless it is closed. The checksums of the clusters in its last `unsynced_ms` are checked, and it is cut off
-/// before the first that is wrong: what was written earlier was on the disk.
+/// Closes a segment, unless it is closed. The checksums of the clusters in its last `unsynced_ms` are checked: what was written earlier
+/// had been synced. What is damaged is left out, and nothing that is whole is, wherever it lies.
 ///
 /// # Errors
 /// Where the disk fails.
 pub fn recover<D: Disk>(disk: &D, path: &Path, tag: &str, unsynced_ms: u32) -> io::Result<Outcome> {
-    let mut file = disk.open(path)?;
-    let (cues, end, duration_ms) = {
+    // First for reading alone: on a disk that became read-only, closed ones are no failures.
+    let whole = {
+        let file = disk.open_read(path)?;
         let reader = match Reader::open(&file) {
             Ok(reader) => reader,
             Err(Broken::Io(error)) => return Err(error),
@@ -45,27 +49,43 @@ pub fn recover<D: Disk>(disk: &D, path: &Path, tag: &str, unsynced_ms: u32) -> i
         if reader.is_closed() {
             return Ok(Outcome::Whole);
         }
-        whole(&reader, unsynced_ms)?
+        Whole::of(&reader, unsynced_ms)?
     };
-    if cues.is_empty() {
+    if whole.cues.is_empty() {
         return remove(disk, path);
     }
-    let cut = file.length()? - end;
-    file.truncate(end)?;
-    let closed = close(&mut file, tag, &cues, end, duration_ms)?;
+    let voids = whole.gaps.iter().map(|gap| void(gap.end - gap.start));
+    let Some(voids) = voids.collect::<Option<Vec<_>>>() else {
+        return Ok(Outcome::Damaged("a byte is too many between two clusters"));
+    };
+    let damaged = whole.gaps.iter().map(|gap| gap.end - gap.start).sum();
+    let mut file = disk.open(path)?;
+    let cut = file.length()? - whole.end;
+    for (gap, void) in whole.gaps.iter().zip(&voids) {
+        file.replace(gap.start, void)?;
+    }
+    file.truncate(whole.end)?;
+    let closed = close(&mut file, tag, &whole.cues, whole.end, whole.duration_ms)?;
     Ok(match closed {
-        Some(bytes) => Outcome::Recovered { bytes, cut },
+        Some(bytes) => Outcome::Recovered {
+            bytes,
+            cut,
+            damaged,
+        },
         None => Outcome::Damaged("its header is not one of pistreamer's"),
     })
 }
 
-/// Closes a recording that was cut off, whatever its age: all of its checksums are checked.
+/// In a file of any age, the checksums of as much are checked as a crash can have damaged.
+const CHECKED_MS: u32 = 150_000;
+
+/// Closes a recording that was cut off, whatever its age.
 ///
 /// # Errors
 /// Where the disk fails.
 pub fn mend<D: Disk>(disk: &D, root: &Path, recording: &Recording) -> io::Result<Outcome> {
     let tag = tag(&recording.camera, recording.name.class);
-    recover(disk, &recording.path(root), &tag, u32::MAX)
+    recover(disk, &recording.path(root), &tag, CHECKED_MS)
 }
 
 fn remove<D: Disk>(disk: &D, path: &Path) -> io::Result<Outcome> {
@@ -76,35 +96,89 @@ fn remove<D: Disk>(disk: &D, path: &Path) -> io::Result<Outcome> {
     Ok(Outcome::Removed)
 }
 
-/// The clusters that are whole, where the last one ends, and the time of its last frame.
-fn whole<R: ReadAt>(reader: &Reader<R>, unsynced_ms: u32) -> io::Result<(Vec<Cue>, u64, u32)> {
-    let mut clusters = Vec::new();
-    for cluster in reader.clusters() {
-        clusters.push(cluster?);
+/// What of a segment is whole.
+#[derive(Debug, Default)]
+struct Whole {
+    /// Its clusters.
+    cues: Vec<Cue>,
+    /// The bytes between them that are neither whole nor known.
+    gaps: Vec<Range<u64>>,
+    /// Where the last cluster ends.
+    end: u64,
+    /// The time of its last frame.
+    duration_ms: u32,
+}
+
+impl Whole {
+    fn of<R: ReadAt>(reader: &Reader<R>, unsynced_ms: u32) -> io::Result<Self> {
+        let mut clusters: Vec<(Cue, u64)> = Vec::new();
+        let mut gaps: Vec<Range<u64>> = Vec::new();
+        let mut walk = reader.clusters();
+        loop {
+            for cluster in &mut walk {
+                clusters.push(cluster?);
+            }
+            if !walk.is_torn() {
+                break;
+            }
+            let mut torn_at = walk.torn_at();
+            // Where the size of the one before is wrong, that is where it begins.
+            if let Some(&(cue, len)) = clusters.last()
+                && cue.offset + len == torn_at
+                && reader.cluster(cue, len)?.is_none()
+            {
+                torn_at = cue.offset;
+                clusters.pop();
+            }
+            let after_ms = clusters.last().map_or(0, |(cue, _)| cue.at_ms);
+            let Some(next) = reader.find_cluster(torn_at + 1, after_ms)? else {
+                break;
+            };
+            gaps.push(torn_at..next);
+            walk.go_on(next);
+        }
+        let newest = clusters.last().map_or(0, |(cue, _)| cue.at_ms);
+        let oldest = newest.saturating_sub(unsynced_ms);
+        let mut whole = Vec::new();
+        for (cue, len) in clusters {
+            if cue.at_ms >= oldest && reader.cluster(cue, len)?.is_none() {
+                gaps.push(cue.offset..cue.offset + len);
+            } else {
+                whole.push((cue, len));
+            }
+        }
+        let mut duration_ms = 0;
+        // The last one tells when its last frame was, and has to be whole for that.
+        while let Some(&(cue, len)) = whole.last() {
+            if let Some((_, frames)) = reader.cluster(cue, len)? {
+                let last_ms = frames.last().map_or(cue.at_ms.into(), |frame| frame.at_ms);
+                duration_ms = u32::try_from(last_ms).unwrap_or(u32::MAX);
+                break;
+            }
+            whole.pop();
+        }
+        let end = whole.last().map_or(0, |(cue, len)| cue.offset + len);
+        gaps.retain(|gap| gap.start < end);
+        gaps.sort_by_key(|gap| gap.start);
+        Ok(Self {
+            cues: whole.into_iter().map(|(cue, _)| cue).collect(),
+            gaps: joined(gaps),
+            end,
+            duration_ms,
+        })
     }
-    let newest = clusters.last().map_or(0, |(cue, _)| cue.at_ms);
-    let synced = |(cue, _): &&(Cue, u64)| cue.at_ms < newest.saturating_sub(unsynced_ms);
-    let checked = clusters.iter().take_while(synced).count();
-    for at in checked..clusters.len() {
-        let (cue, len) = clusters[at];
-        if reader.cluster(cue, len)?.is_none() {
-            clusters.truncate(at);
-            break;
+}
+
+/// Those that follow on each other, as one.
+fn joined(gaps: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for gap in gaps {
+        match joined.last_mut() {
+            Some(before) if before.end >= gap.start => before.end = before.end.max(gap.end),
+            _ => joined.push(gap),
         }
     }
-    let mut duration_ms = 0;
-    // The last one tells when its last frame was, and has to be whole for that.
-    while let Some(&(cue, len)) = clusters.last() {
-        if let Some((_, frames)) = reader.cluster(cue, len)? {
-            let last_ms = frames.last().map_or(cue.at_ms.into(), |frame| frame.at_ms);
-            duration_ms = u32::try_from(last_ms).unwrap_or(u32::MAX);
-            break;
-        }
-        clusters.pop();
-    }
-    let end = clusters.last().map_or(0, |(cue, len)| cue.offset + len);
-    let cues = clusters.into_iter().map(|(cue, _)| cue).collect();
-    Ok((cues, end, duration_ms))
+    joined
 }
 
 /// Closes a segment whose last cluster ends at `end`. Returns its length then; `None` where the header is another program's.

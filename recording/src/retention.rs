@@ -1,7 +1,7 @@
 //! Which recordings have to go. Pure: who removes them is [`crate::session`].
 
 use crate::catalogue::{Catalogue, Recording};
-use crate::disk::Space;
+use crate::disk::{Files, Space};
 use crate::name::{Class, Name};
 
 /// How long recordings stay.
@@ -43,6 +43,9 @@ const USUAL_FREE: u64 = 1 << 30;
 /// Bytes that are made room for at a time.
 const STEP: u64 = 64 << 20;
 
+/// Files that can still be made.
+const FREE_FILES: u64 = 64;
+
 /// Sparse recordings may have this share of the space before they go like all others.
 const SPARSE_SHARE: f64 = 0.4;
 
@@ -82,26 +85,30 @@ impl Limits {
 
     /// Whether the disk itself has too little room for that, whoever uses it.
     pub fn lacks_room(&self, disk: Space) -> bool {
-        disk.free < self.step(disk) + self.free(disk)
+        let lacks_files = |files: Files| files.free < FREE_FILES.min(files.total / 20);
+        disk.free < self.step(disk) + self.free(disk) || disk.files.is_some_and(lacks_files)
     }
 }
 
-/// The recording that has to go next, where one has to. Those that `is_open` are being written, and stay.
+/// The recording that has to go next, where one has to, of those that need not stay.
 ///
-/// First those that are older than their days. Then, while recordings take too much room, the oldest one: of the sparse ones where
+/// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, the oldest one: of the sparse ones where
 /// those have more than two fifths of the space, or there are no others, else of the camera that has most of the rest.
 pub fn victim(
     catalogue: &Catalogue,
     limits: &Limits,
     disk: Space,
-    now_ms: u64,
-    is_open: impl Fn(&str, Name) -> bool,
+    ages: Option<u64>,
+    stays: impl Fn(&str, Name) -> bool,
 ) -> Option<Recording> {
     let oldest = |camera: &str, class: Class| {
         let mut recordings = catalogue.of(camera, class);
-        recordings.find(|recording| !is_open(&recording.camera, recording.name))
+        recordings.find(|recording| !stays(&recording.camera, recording.name))
     };
-    for camera in catalogue.cameras() {
+    for (now_ms, camera) in ages
+        .iter()
+        .flat_map(|now_ms| catalogue.cameras().map(move |camera| (*now_ms, camera)))
+    {
         for class in Class::ALL {
             let keeps_ms = (limits.days(class) * DAY_MS) as u64;
             let is_over = |it: &Recording| it.name.start_ms.saturating_add(keeps_ms) < now_ms;
@@ -142,6 +149,7 @@ mod tests {
         Space {
             total: DISK,
             free: DISK.saturating_sub(catalogue.total() + others),
+            files: None,
         }
     }
 
@@ -160,7 +168,7 @@ mod tests {
             ..Limits::default()
         };
         let is_open = |_: &str, name: Name| name.start_ms == 0 && name.class == Class::Continuous;
-        let next = victim(&catalogue, &limits, disk(&catalogue, 0), 0, is_open).unwrap();
+        let next = victim(&catalogue, &limits, disk(&catalogue, 0), Some(0), is_open).unwrap();
         assert_eq!(next.camera, "door");
         assert_eq!(next.name, name(3_600_000, Class::Continuous));
         // Whatever is too old goes, also where there is room.
@@ -169,9 +177,10 @@ mod tests {
         let space = Space {
             total: 1 << 50,
             free: 1 << 49,
+            files: None,
         };
         let all = |class| {
-            victim(&catalogue, &roomy, space, later, |_, name| {
+            victim(&catalogue, &roomy, space, Some(later), |_, name| {
                 name.class != class
             })
         };
@@ -181,7 +190,7 @@ mod tests {
         );
         assert_eq!(all(Class::Sparse).unwrap().name, name(0, Class::Sparse));
         assert_eq!(
-            victim(&catalogue, &roomy, space, later / 366, |_, _| false),
+            victim(&catalogue, &roomy, space, Some(later / 366), |_, _| false),
             None
         );
     }
@@ -207,7 +216,7 @@ mod tests {
                 let mut before = None;
                 loop {
                     let space = disk(&catalogue, others);
-                    let Some(gone) = victim(&catalogue, &limits, space, now, |_, _| false) else {
+                    let Some(gone) = victim(&catalogue, &limits, space, Some(now), |_, _| false) else {
                         break;
                     };
                     let of_class = |at: &Recording| at.camera == gone.camera && at.name.class == gone.name.class;

@@ -91,10 +91,10 @@ impl Ring {
         let mut inner = self.lock();
         let len = frame.jpeg.len() as u64;
         let mut fits = true;
-        while inner.bytes + len > self.most_bytes && inner.drop_oldest() {
+        let is_too_large = len > self.most_bytes;
+        while !is_too_large && inner.bytes + len > self.most_bytes && inner.drop_oldest() {
             fits = false;
         }
-        let is_too_large = inner.bytes + len > self.most_bytes;
         if let Some(waiting) = inner.lanes.get_mut(&lane) {
             if is_too_large {
                 waiting.progress.dropped.fetch_add(1, Relaxed);
@@ -136,9 +136,13 @@ impl Ring {
         inner.ends
     }
 
-    /// Counts all that waits as dropped.
-    pub(crate) fn give_up(&self) {
-        while self.lock().drop_oldest() {}
+    /// Counts all that waits as dropped. Returns true if anything did.
+    pub(crate) fn give_up(&self) -> bool {
+        let mut waited = false;
+        while self.lock().drop_oldest() {
+            waited = true;
+        }
+        waited
     }
 }
 
@@ -218,7 +222,13 @@ mod tests {
         }
         assert_eq!((large.dropped(), small.dropped()), (6, 0));
         assert!(!ring.push(second, frame(12, 101)));
-        assert_eq!(small.dropped(), 2, "the last one dropped all, and itself");
+        assert_eq!(
+            (large.dropped(), small.dropped()),
+            (6, 1),
+            "one that never fits drops no others"
+        );
+        assert!(ring.give_up());
+        assert!(!ring.give_up());
         assert!(ring.push(second, frame(13, 30)));
         ring.push(first, frame(14, 30));
         ring.remove(second);

@@ -7,11 +7,11 @@ use crate::catalogue::Catalogue;
 use crate::disk::{Disk, File, Space};
 use crate::name::{Class, Name};
 use crate::recover::{Outcome, recover};
-use crate::retention::{Limits, victim};
+use crate::retention::{Amount, Limits, victim};
 use crate::segment::{DATE_AT, ReadAt, date};
 use crate::tag::tag;
 use crate::track::{Cadence, Frame, Track, Written, make_day};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,9 @@ pub enum Failure {
     /// The disk has no room, and no recording that could make some.
     #[error("{0}")]
     Full(String),
+    /// The disk has no room, and removing recordings makes none.
+    #[error("{0}")]
+    Futile(String),
     /// Anything else.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -87,7 +90,23 @@ pub struct Session<D: Disk> {
     lost: BTreeMap<String, u64>,
     /// The files that were begun before the clock was set, the newest ones.
     unset: VecDeque<Unset>,
+    /// Until when no file of a class is begun, by the steady clock, because one failed.
+    resting: BTreeMap<(String, Class), u64>,
+    /// The files that failed since this was asked last: of which camera, and why.
+    failed: Vec<(String, io::Error)>,
+    /// Recordings that cannot be removed.
+    stuck: BTreeSet<(String, Name)>,
+    /// Whether recordings go because of their age. Not where the clock may be wrong.
+    ages: bool,
+    /// Whether recordings go for room that others take.
+    yields: bool,
 }
+
+/// After a file failed, its camera's next one of that class is begun after this.
+const RESTS_US: u64 = 5_000_000;
+
+/// Recordings that are mended at the start although others could not be.
+const MOST_UNMENDED: usize = 16;
 
 /// A file that was begun before the clock was set.
 #[derive(Debug)]
@@ -121,6 +140,11 @@ impl<D: Disk> Session<D> {
             allowance: 0,
             lost: BTreeMap::new(),
             unset: VecDeque::new(),
+            resting: BTreeMap::new(),
+            failed: Vec::new(),
+            stuck: BTreeSet::new(),
+            ages: false,
+            yields: true,
         };
         session.mend();
         Ok(session)
@@ -129,6 +153,7 @@ impl<D: Disk> Session<D> {
     /// Closes files that were not closed: the newest ones of each camera and class. A file that cannot be mended is played as it
     /// lies, and holds nothing up.
     fn mend(&mut self) {
+        let mut unmended = 0;
         let mut newest = Vec::new();
         for camera in self.catalogue.cameras() {
             newest.extend(Class::ALL.map(|class| (camera.to_owned(), class)));
@@ -137,7 +162,7 @@ impl<D: Disk> Session<D> {
             let recordings: Vec<_> = self.catalogue.of(&camera, class).rev().collect();
             let mut closed = 0;
             for recording in recordings {
-                if closed == CLOSED_IN_A_ROW {
+                if closed == CLOSED_IN_A_ROW || unmended == MOST_UNMENDED {
                     break;
                 }
                 let path = recording.path(&self.root);
@@ -148,8 +173,12 @@ impl<D: Disk> Session<D> {
                         closed += 1;
                         continue;
                     }
-                    Ok(Outcome::Recovered { bytes, cut }) => {
-                        tracing::info!(%file, cut, "a recording that was cut off is closed");
+                    Ok(Outcome::Recovered {
+                        bytes,
+                        cut,
+                        damaged,
+                    }) => {
+                        tracing::info!(%file, cut, damaged, "a recording that was cut off is closed");
                         self.catalogue.set(&camera, recording.name, bytes);
                     }
                     Ok(Outcome::Removed) => {
@@ -158,8 +187,13 @@ impl<D: Disk> Session<D> {
                     }
                     Ok(Outcome::Damaged(what)) => {
                         tracing::warn!(%file, what, "a recording cannot be mended; it stays as it is");
+                        unmended += 1;
                     }
-                    Err(error) => tracing::warn!(%file, %error, "a recording cannot be mended now"),
+                    Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => return,
+                    Err(error) => {
+                        tracing::warn!(%file, %error, "a recording cannot be mended now");
+                        unmended += 1;
+                    }
                 }
                 closed = 0;
             }
@@ -179,9 +213,34 @@ impl<D: Disk> Session<D> {
         self.disk.space(&self.root)
     }
 
-    /// Frames of each camera that were lost with a file that failed.
-    pub fn lost(&self) -> &BTreeMap<String, u64> {
-        &self.lost
+    /// Frames of each camera that were lost since this was asked last.
+    pub fn take_lost(&mut self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Files that failed since this was asked last: of which camera, and why.
+    pub fn take_failed(&mut self) -> Vec<(String, io::Error)> {
+        std::mem::take(&mut self.failed)
+    }
+
+    /// Whether any file is being written.
+    pub fn writes(&self) -> bool {
+        self.tracks.values().any(|track| track.open().is_some())
+    }
+
+    /// Says whether recordings go because of their age, and whether they go for room that others take.
+    pub fn allow(&mut self, ages: bool, yields: bool) {
+        (self.ages, self.yields) = (ages, yields);
+    }
+
+    /// Whether a file is begun with that frame.
+    pub fn begins(&self, plan: &Plan, frame: &Frame, now: Now) -> bool {
+        let frame = recaptured(frame, now);
+        let goes_on = |class| {
+            let track = self.tracks.get(&(plan.camera.clone(), class));
+            track.is_some_and(|track| track.goes_on(&frame))
+        };
+        !Class::ALL.into_iter().all(goes_on)
     }
 
     /// Takes a frame. Returns frames and bytes that were written then.
@@ -189,11 +248,7 @@ impl<D: Disk> Session<D> {
     /// # Errors
     /// Where the disk fails.
     pub fn record(&mut self, plan: &Plan, frame: &Frame, now: Now) -> Result<Tally, Failure> {
-        // What it was captured at, by the clock as it is now: it may have been set meanwhile.
-        let frame = &Frame {
-            captured_us: now.wall_of(frame.steady_us),
-            ..frame.clone()
-        };
+        let frame = &recaptured(frame, now);
         let mut tally = Tally::default();
         if plan.continuous_us.is_some() {
             tally += self.push(plan, Class::Continuous, frame, now)?;
@@ -217,20 +272,25 @@ impl<D: Disk> Session<D> {
     ) -> Result<Tally, Failure> {
         let mut tally = Tally::default();
         let key = (plan.camera.clone(), class);
-        if !self.tracks.contains_key(&key) {
-            let (camera, title) = (&plan.camera, &plan.title);
-            let track = Track::new(&self.root, camera, title, class, self.policy.sync_us);
-            self.tracks.insert(key.clone(), track);
-        }
+        self.track(plan, class);
         let goes_on = self.tracks[&key].goes_on(frame);
+        let rests = self.resting.get(&key);
+        if self.tracks[&key].is_too_soon(frame)
+            || rests.is_some_and(|until| !goes_on && now.steady_us < *until)
+        {
+            *self.lost.entry(key.0).or_default() += 1;
+            return Ok(tally);
+        }
         if !goes_on {
-            tally += self.with(&key, |track, _| track.close(now.steady_us))?;
+            tally += self.with(&key, now.steady_us, |track, _| track.close(now.steady_us))?;
         }
         if !goes_on || self.allowance < frame.jpeg.len() as u64 {
             self.make_room(now.wall_us / 1000)?;
         }
         if !goes_on {
-            tally += self.with(&key, |track, disk| {
+            // One that has just failed may have taken the track with it.
+            self.track(plan, class);
+            tally += self.with(&key, now.steady_us, |track, disk| {
                 track.begin(disk, frame).map(|()| Written::default())
             })?;
             if !now.is_set {
@@ -238,8 +298,28 @@ impl<D: Disk> Session<D> {
             }
         }
         self.allowance = self.allowance.saturating_sub(frame.jpeg.len() as u64);
-        tally += self.with(&key, |track, _| track.push(frame, now.steady_us))?;
+        let before = self.failed.len();
+        tally += self.with(&key, now.steady_us, |track, _| {
+            track.push(frame, now.steady_us)
+        })?;
+        let is_open = self
+            .tracks
+            .get(&key)
+            .is_some_and(|track| track.open().is_some());
+        if !is_open || self.failed.len() > before {
+            *self.lost.entry(key.0).or_default() += 1;
+        }
         Ok(tally)
+    }
+
+    /// Has a track for a camera's class.
+    fn track(&mut self, plan: &Plan, class: Class) {
+        let key = (plan.camera.clone(), class);
+        if !self.tracks.contains_key(&key) {
+            let (camera, title) = (&plan.camera, &plan.title);
+            let track = Track::new(&self.root, camera, title, class, self.policy.sync_us);
+            self.tracks.insert(key, track);
+        }
     }
 
     /// Notes the file that a track has just begun.
@@ -275,7 +355,8 @@ impl<D: Disk> Session<D> {
             let key = (camera, name.class);
             let open = self.tracks.get(&key).and_then(Track::open);
             if open.is_some_and(|(open, _)| open == name) {
-                let tally = self.with(&key, |track, _| track.close(now.steady_us))?;
+                let close = |track: &mut Track<_>, _: &D| track.close(now.steady_us);
+                let tally = self.with(&key, now.steady_us, close)?;
                 *tallies.entry(key.0.clone()).or_default() += tally;
             }
             // Others may have removed it.
@@ -320,6 +401,7 @@ impl<D: Disk> Session<D> {
     fn with(
         &mut self,
         key: &(String, Class),
+        now_us: u64,
         work: impl FnOnce(&mut Track<D::File>, &D) -> io::Result<Written>,
     ) -> Result<Tally, Failure> {
         let Some(track) = self.tracks.get_mut(key) else {
@@ -332,7 +414,13 @@ impl<D: Disk> Session<D> {
                 *self.lost.entry(key.0.clone()).or_default() += pending;
                 // The file is left as after a crash.
                 self.tracks.remove(key);
-                return Err(Failure::of(error));
+                if concerns_all(&error) {
+                    return Err(Failure::of(error));
+                }
+                // Other cameras go on.
+                self.resting.insert(key.clone(), now_us + RESTS_US);
+                self.failed.push((key.0.clone(), error));
+                return Ok(Tally::default());
             }
         };
         for (name, bytes) in track.open().into_iter().chain(written.closed) {
@@ -344,39 +432,67 @@ impl<D: Disk> Session<D> {
         })
     }
 
-    /// Removes recordings until there is room for the next step.
+    /// Removes recordings that are too old, and as many more as there has to be room for the next step.
     ///
     /// # Errors
     /// Where others have the room, or the disk fails.
     pub fn make_room(&mut self, now_ms: u64) -> Result<(), Failure> {
-        let limits = self.policy.limits;
-        let mut disk = self.space().map_err(Failure::of)?;
+        let mut limits = self.policy.limits;
+        let before = self.space().map_err(Failure::of)?;
+        // What was taken and is not written yet will need room, too.
+        let pending: u64 = self.tracks.values().map(Track::pending_bytes).sum();
+        limits.space = Amount::Bytes(limits.space(before).saturating_sub(pending));
+        // What there is once those are gone. That is measured afterwards: their bytes may be held by another link, a player or a copy.
+        let mut expected = before;
+        let mut removed = 0;
+        let ages = self.ages.then_some(now_ms);
         loop {
             let open: Vec<_> = self
                 .tracks
                 .iter()
                 .filter_map(|((camera, _), track)| Some((camera.as_str(), track.open()?.0)))
                 .collect();
-            let is_open = |camera: &str, name: Name| open.contains(&(camera, name));
-            let Some(old) = victim(&self.catalogue, &limits, disk, now_ms, is_open) else {
+            let stays = |camera: &str, name: Name| {
+                open.contains(&(camera, name)) || self.stuck.contains(&(camera.to_owned(), name))
+            };
+            let room = if self.yields {
+                expected
+            } else {
+                expected.roomy()
+            };
+            let Some(old) = victim(&self.catalogue, &limits, room, ages, stays) else {
                 break;
             };
             let path = old.path(&self.root);
             match self.disk.remove(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Failure::of(error));
+                    if concerns_all(&error) {
+                        return Err(Failure::of(error));
+                    }
+                    tracing::warn!(file = %path.display(), %error, "an old recording cannot be removed");
+                    self.stuck.insert((old.camera, old.name));
+                    continue;
                 }
                 _ => self.catalogue.remove(&old.camera, old.name),
             }
             if let Some(day) = path.parent() {
                 self.disk.remove_directory(day);
             }
-            disk = self.space().map_err(Failure::of)?;
+            removed += old.bytes;
+            expected = expected.without(old.bytes);
         }
+        let disk = self.space().map_err(Failure::of)?;
         if limits.lacks_room(disk) {
+            let gained = disk.free.saturating_sub(before.free);
+            if removed > 0 && gained < removed / 2 && limits.lacks_room(before) {
+                return Err(Failure::Futile(
+                    "the disk is full, and removing recordings makes no room: another program, a copy or a snapshot holds them".into(),
+                ));
+            }
             let floor = mib(limits.free(disk) + limits.step(disk));
             return Err(Failure::Full(format!(
-                "the disk is full of other files: less than {floor} MiB are free; remove some, or have less stay free (recording.free)"
+                "the disk is full of other files: less than {floor} MiB, or too few files, are free; remove some, or have less stay \
+                 free (recording.free)"
             )));
         }
         self.allowance = limits.step(disk);
@@ -394,7 +510,7 @@ impl<D: Disk> Session<D> {
     /// Where the disk fails.
     pub fn tick(&mut self, now_us: u64) -> Result<BTreeMap<String, Tally>, Failure> {
         let due = |track: &Track<_>| track.due_us().is_some_and(|due| due <= now_us);
-        self.each(due, |track| track.tick(now_us))
+        self.each(now_us, due, |track| track.tick(now_us))
     }
 
     /// Closes the files of a camera.
@@ -405,8 +521,9 @@ impl<D: Disk> Session<D> {
         let of_it: Vec<_> = Class::ALL.map(|class| (camera.to_owned(), class)).into();
         let mut tally = Tally::default();
         for key in of_it {
-            tally += self.with(&key, |track, _| track.close(now_us))?;
+            tally += self.with(&key, now_us, |track, _| track.close(now_us))?;
             self.tracks.remove(&key);
+            self.resting.remove(&key);
         }
         self.sparse_us.remove(camera);
         Ok(tally)
@@ -417,11 +534,12 @@ impl<D: Disk> Session<D> {
     /// # Errors
     /// Where the disk fails: the other files are closed all the same.
     pub fn close(&mut self, now_us: u64) -> Result<BTreeMap<String, Tally>, Failure> {
-        self.each(|_| true, |track| track.close(now_us))
+        self.each(now_us, |_| true, |track| track.close(now_us))
     }
 
     fn each(
         &mut self,
+        now_us: u64,
         which: impl Fn(&Track<D::File>) -> bool,
         mut work: impl FnMut(&mut Track<D::File>) -> io::Result<Written>,
     ) -> Result<BTreeMap<String, Tally>, Failure> {
@@ -434,13 +552,30 @@ impl<D: Disk> Session<D> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         let mut failure = None;
         for key in keys {
-            match self.with(&key, |track, _| work(track)) {
+            match self.with(&key, now_us, |track, _| work(track)) {
                 Ok(tally) => *tallies.entry(key.0).or_default() += tally,
                 Err(error) => failure = Some(error),
             }
         }
         failure.map_or(Ok(tallies), Err)
     }
+}
+
+/// What a frame was captured at, by the clock as it is now: that may have been set meanwhile.
+fn recaptured(frame: &Frame, now: Now) -> Frame {
+    Frame {
+        captured_us: now.wall_of(frame.steady_us),
+        ..frame.clone()
+    }
+}
+
+/// Whether an error is one of the whole disk, rather than of a file.
+fn concerns_all(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem
+    )
 }
 
 fn mib(bytes: u64) -> u64 {

@@ -64,6 +64,9 @@ const LARGEST_FILE: u64 = 256 << 20;
 /// The clock was set where its distance from the steady one changes by more than this.
 const STEP_US: i64 = 1_000_000;
 
+/// A file has one size of pictures. Where that changes, there is no other file before this is over.
+const RESIZES_US: u64 = 10_000_000;
+
 /// The files of one camera in one class.
 #[derive(Debug)]
 pub(crate) struct Track<F> {
@@ -123,6 +126,11 @@ impl<F: File> Track<F> {
         self.open.as_ref().map_or(0, |open| open.cluster.frames())
     }
 
+    /// Bytes of those.
+    pub(crate) fn pending_bytes(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.cluster.bytes())
+    }
+
     /// Whether the next frame goes into the file that is open.
     pub(crate) fn goes_on(&self, frame: &Frame) -> bool {
         let distance = |frame: &Frame| frame.captured_us as i64 - frame.steady_us as i64;
@@ -132,6 +140,15 @@ impl<F: File> Track<F> {
                 && (frame.width, frame.height) == (open.first.width, open.first.height)
                 && age_us < self.cadence.file_us
                 && open.len < LARGEST_FILE
+        })
+    }
+
+    /// Whether a frame of another size comes so soon that it is left out: each size has a file of its own.
+    pub(crate) fn is_too_soon(&self, frame: &Frame) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            let age_us = frame.steady_us.saturating_sub(open.first.steady_us);
+            let is_resized = (frame.width, frame.height) != (open.first.width, open.first.height);
+            is_resized && age_us < RESIZES_US
         })
     }
 

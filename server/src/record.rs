@@ -23,6 +23,8 @@ struct Running {
     camera: Camera,
     lane: Arc<Lane>,
     record: Record,
+    /// What it was called: files say it.
+    name: String,
     stop: CancellationToken,
 }
 
@@ -48,7 +50,10 @@ pub(crate) async fn follow(cameras: Registry, recorder: Arc<Recorder>, until: Ca
         tokio::select! {
             () = until.cancelled() => {}
             changed = changes.changed() => if changed.is_err() { break },
-            Some(_) = tasks.join_next() => {}
+            Some(ended) = tasks.join_next() => if ended.is_err() {
+                // After a panic, which the log tells, all are recorded anew.
+                running.clear();
+            },
             _ = tells.tick() => {}
         }
     }
@@ -65,7 +70,7 @@ fn follow_now(
     let recorded = |camera: &Camera| Some((camera.clone(), camera.settings().record?));
     let wanted: Vec<_> = cameras.list().iter().filter_map(recorded).collect();
     let is = |it: &Running, (camera, record): &(Camera, Record)| {
-        it.camera.is(camera) && it.record == *record
+        it.camera.is(camera) && it.record == *record && it.name == camera.state().name
     };
     running.retain(|it| wanted.iter().any(|wanted| is(it, wanted)));
     for wanted in wanted {
@@ -80,6 +85,7 @@ fn follow_now(
             camera: camera.clone(),
             lane: Arc::clone(&lane),
             record,
+            name: camera.state().name,
             stop: stop.clone(),
         });
         let span = tracing::info_span!("record", camera = %camera.id());

@@ -29,7 +29,7 @@ async fn a_page_shows_whether_the_server_records_and_why_not_while_the_picture_s
     page.screenshot("recorded").await?;
     std::fs::rename(&disk, &away)?;
     std::fs::create_dir(&disk)?;
-    wait_said(&page, "Not recording: the disk is missing").await?;
+    wait_said(&page, "Not recording: no disk").await?;
     page.wait_drawn(5).await?;
     page.wait_state("live").await?;
     page.screenshot("not-recorded").await?;

@@ -10,6 +10,7 @@ mod read;
 mod write;
 
 pub use read::{Broken, Clusters, FrameAt, ReadAt, Reader};
+pub(crate) use write::void;
 pub use write::{About, Cluster, LARGEST_JPEG, Trailer, header, trailer};
 
 /// Where a cluster begins.

@@ -1,7 +1,8 @@
 //! Reads segments: such as are being written, were cut off, or are damaged. Everything in a file may be wrong.
 
-use super::ebml::{Head, LARGEST, LONGEST_HEAD, elements, id, uint};
-use super::{About, Trailer};
+use super::ebml::{Head, LONGEST_HEAD, elements, id, uint};
+use super::write::LARGEST_CLUSTER;
+use super::{About, LARGEST_JPEG, Trailer};
 use super::{BEFORE_2001_NS, Cue, DURATION_AT, INFO_AT, SEGMENT_DATA, SEGMENT_SIZE_AT};
 use std::io;
 
@@ -63,6 +64,12 @@ pub enum Broken {
     #[error("{0}")]
     Content(&'static str),
 }
+
+/// Largest cluster that is read: any that was written is smaller.
+const LARGEST: u64 = LARGEST_CLUSTER + LARGEST_JPEG as u64 + (64 << 10);
+
+/// Bytes that are searched at a time.
+const SEARCHED: usize = 64 << 10;
 
 /// Longest header that is read.
 const LONGEST_HEADER: usize = 4096;
@@ -207,6 +214,37 @@ impl<R: ReadAt> Reader<R> {
         Ok(frames.map(|frames| (bytes, frames)))
     }
 
+    /// Where the next whole cluster begins, from there on, whose checksum is right and whose time is not before that one.
+    ///
+    /// # Errors
+    /// Where the bytes cannot be read.
+    pub(crate) fn find_cluster(&self, from: u64, after_ms: u32) -> io::Result<Option<u64>> {
+        let id = id::CLUSTER.to_be_bytes();
+        let mut bytes = vec![0; SEARCHED];
+        let mut at = from;
+        loop {
+            let read = self.source.read_at(at, &mut bytes)?;
+            let places = bytes[..read].windows(id.len()).enumerate();
+            for (place, _) in places.filter(|(_, window)| *window == id) {
+                let mut walk = Clusters {
+                    at: at + place as u64,
+                    ..self.clusters()
+                };
+                if let Some(Element::Cluster(cue, len)) = walk.element()?
+                    && cue.at_ms >= after_ms
+                    && self.cluster(cue, len)?.is_some()
+                {
+                    return Ok(Some(cue.offset));
+                }
+            }
+            if read < SEARCHED {
+                return Ok(None);
+            }
+            // One may lie across the two.
+            at += (read - (id.len() - 1)) as u64;
+        }
+    }
+
     /// What closes it, with this trailer behind its last cluster.
     pub(crate) fn closing(&self, trailer: &Trailer, at: u64, duration_ms: u32) -> Option<Vec<u8>> {
         trailer.closing(&self.header, at, duration_ms)
@@ -231,6 +269,17 @@ impl<R> Clusters<'_, R> {
     /// Whether something follows that is neither whole nor known.
     pub fn is_torn(&self) -> bool {
         self.is_torn
+    }
+
+    /// Where that begins.
+    pub(crate) fn torn_at(&self) -> u64 {
+        self.at
+    }
+
+    /// Goes on from there.
+    pub(crate) fn go_on(&mut self, at: u64) {
+        self.at = at;
+        self.is_torn = false;
     }
 }
 
@@ -279,7 +328,8 @@ impl<R: ReadAt> Clusters<'_, R> {
             let element = match head.id {
                 id::CLUSTER if len <= LARGEST => {
                     // Behind the checksum.
-                    let rest = bytes.get(head.len + 6..)?;
+                    let whole = bytes.len().min(usize::try_from(len).ok()?);
+                    let rest = bytes.get(head.len + 6..whole)?;
                     let (_, time) = elements(rest)
                         .next()
                         .filter(|(element, _)| *element == id::TIMESTAMP)?;

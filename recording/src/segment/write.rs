@@ -93,10 +93,22 @@ const FRAME_HEAD: usize = 9;
 const MOST_FRAMES: usize = 500;
 
 /// A cluster is written after as many bytes.
-const LARGEST_CLUSTER: u64 = 8 << 20;
+pub(super) const LARGEST_CLUSTER: u64 = 8 << 20;
 
 /// Largest JPEG that a cluster takes.
-pub const LARGEST_JPEG: usize = 128 << 20;
+pub const LARGEST_JPEG: usize = 32 << 20;
+
+/// What makes players pass over bytes of a damaged segment: it replaces the first of them. `None` for fewer than two.
+pub(crate) fn void(len: u64) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    put_id(&mut out, id::VOID);
+    match len {
+        ..2 => return None,
+        2..9 => out.push(0x80 | (len - 2) as u8),
+        _ => out.extend(size_in_eight(len - 9)),
+    }
+    Some(out)
+}
 
 impl Cluster {
     /// The frames in it.

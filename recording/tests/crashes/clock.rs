@@ -47,7 +47,7 @@ fn record(disk: &Played) -> u64 {
             .set_clock(now(at_us))
             .and_then(|_| session.record(&plan(), &frame(at_us), now(at_us)))
             .and_then(|_| session.tick(at_us));
-        if done.is_err() {
+        if done.is_err() || disk.has_failed() {
             return at_us;
         }
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clock;
+mod damage;
 mod played;
 
 use bytes::Bytes;
@@ -60,8 +61,8 @@ fn plan() -> Plan {
 /// Frames to record: how many µs after the one before, whether the clock was set before it, whether its size is another one.
 type Frames = Vec<(u64, bool, bool)>;
 
-/// Records frames until the disk fails. Returns them, with the time at which each was handed over.
-fn record(disk: &Played, frames: &Frames, first: u64, begin_us: u64) -> (Vec<Frame>, u64) {
+/// Records frames until the disk fails. Returns them, each with whether it was to be recorded, and when the disk failed.
+fn record(disk: &Played, frames: &Frames, first: u64, begin_us: u64) -> (Vec<(Frame, bool)>, u64) {
     let (mut at_us, mut step_us, mut width) = (begin_us, 0, 64);
     let mut recorded = Vec::new();
     let Ok(mut session) = Session::open(disk.clone(), Path::new(ROOT), policy()) else {
@@ -72,7 +73,7 @@ fn record(disk: &Played, frames: &Frames, first: u64, begin_us: u64) -> (Vec<Fra
         let next_us = at_us + after_us;
         while let Some(due_us) = session.due_us().filter(|due_us| *due_us < next_us) {
             at_us = due_us.max(at_us);
-            if session.tick(at_us).is_err() {
+            if session.tick(at_us).is_err() || disk.has_failed() {
                 return (recorded, at_us);
             }
         }
@@ -85,10 +86,11 @@ fn record(disk: &Played, frames: &Frames, first: u64, begin_us: u64) -> (Vec<Fra
             steady_us: at_us,
             is_set: true,
         };
-        if session.record(&plan(), &frame, now).is_err() {
+        if session.record(&plan(), &frame, now).is_err() || disk.has_failed() {
             return (recorded, at_us);
         }
-        recorded.push(frame);
+        // One that one of the classes has left out may be in the other.
+        recorded.push((frame, session.take_lost().is_empty()));
     }
     let _ = session.close(at_us);
     (recorded, at_us)
@@ -165,16 +167,16 @@ proptest! {
         disk.power(usize::MAX);
         let (after, _) = record(&disk, &frames_after, 1000, cut_us + 60_000_000);
         let found = read(&disk);
-        for frame in &before {
-            let is_promised = frame.steady_us + PROMISED_US < cut_us;
+        for (frame, is_taken) in &before {
+            let is_promised = *is_taken && frame.steady_us + PROMISED_US < cut_us;
             let is_found = found.contains_key(frame.jpeg.as_ref());
             prop_assert!(is_found || !is_promised, "frame at {} is lost, cut at {cut_us}", frame.steady_us);
         }
-        for frame in &after {
-            prop_assert!(found.contains_key(frame.jpeg.as_ref()), "a frame after the crash is lost");
+        for (frame, is_taken) in &after {
+            prop_assert!(!is_taken || found.contains_key(frame.jpeg.as_ref()), "a frame after the crash is lost");
         }
         // Nothing else, and nothing altered: frames are told by all of their bytes.
-        let known: Vec<_> = before.iter().chain(&after).map(|frame| frame.jpeg.clone()).collect();
+        let known: Vec<_> = before.iter().chain(&after).map(|(frame, _)| frame.jpeg.clone()).collect();
         for (jpeg, times) in &found {
             let is_last = u64::from_le_bytes(jpeg[..8].try_into().unwrap()) == before.len() as u64;
             prop_assert!(is_last || known.iter().any(|known| known == jpeg), "a frame that never was");

@@ -32,6 +32,8 @@ struct State {
     directories: BTreeMap<PathBuf, bool>,
     /// Operations until the power fails.
     power: usize,
+    /// Whether it has: only the operation during which it did may have had an effect.
+    has_failed: bool,
 }
 
 /// The disk. Clones are the same one.
@@ -53,7 +55,10 @@ impl State {
                 self.power = left;
                 Ok(())
             }
-            None => Err(io::Error::other("the power failed")),
+            None => {
+                self.has_failed = true;
+                Err(io::Error::other("the power failed"))
+            }
         }
     }
 
@@ -93,7 +98,25 @@ impl Played {
 
     /// Gives it power for so many operations.
     pub(crate) fn power(&self, operations: usize) {
-        self.state().power = operations;
+        let mut state = self.state();
+        (state.power, state.has_failed) = (operations, false);
+    }
+
+    /// Changes a byte of a file, as a bad disk does.
+    pub(crate) fn damage(&self, path: &Path, offset: u64) {
+        let state = self.state();
+        let mut content = state.files[path].lock().unwrap();
+        let content = &mut *content;
+        for bytes in [&mut content.now, &mut content.synced] {
+            if let Some(byte) = bytes.get_mut(offset as usize) {
+                *byte ^= 0x40;
+            }
+        }
+    }
+
+    /// Whether its power has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().has_failed
     }
 
     /// Operations until its power fails.
@@ -225,6 +248,10 @@ impl Disk for Played {
         })
     }
 
+    fn open_read(&self, path: &Path) -> io::Result<PlayedFile> {
+        self.open(path)
+    }
+
     fn make_directory(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.operate()?;
@@ -303,6 +330,7 @@ impl Disk for Played {
         Ok(Space {
             total: 1 << 40,
             free: 1 << 39,
+            files: None,
         })
     }
 }
@@ -336,14 +364,22 @@ impl ReadAt for PlayedFile {
 
 impl File for PlayedFile {
     fn append(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let has_failed = self.disk.has_failed();
         let operated = self.disk.state().operate();
+        if has_failed {
+            return operated;
+        }
         let at = self.content().now.len();
         self.write(at, parts.iter().flat_map(|part| part.to_vec()).collect());
         operated
     }
 
     fn replace(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let has_failed = self.disk.has_failed();
         let operated = self.disk.state().operate();
+        if has_failed {
+            return operated;
+        }
         self.write(offset as usize, bytes.to_vec());
         operated
     }

@@ -27,13 +27,17 @@ fn start_noting(root: &Path, limits: Limits, state: Option<&Path>) -> (Recorder,
         clock_is_set: || true,
     })
     .unwrap();
-    let lane = recorder.lane(Plan {
-        camera: "door".into(),
+    let lane = recorder.lane(plan("door"));
+    (recorder, lane)
+}
+
+fn plan(camera: &str) -> Plan {
+    Plan {
+        camera: camera.into(),
         title: "Door".into(),
         continuous_us: Some(1),
         sparse_us: 3_600_000_000,
-    });
-    (recorder, lane)
+    }
 }
 
 /// Offers frames, each of another size where `resizes`, until that holds.
@@ -125,6 +129,95 @@ fn check_files(root: &Path) {
             "{path:?}: {inspected:?}"
         );
     }
+}
+
+#[test]
+fn a_camera_whose_directory_cannot_be_written_holds_up_no_other() {
+    let place = tempfile::tempdir().unwrap();
+    let (recorder, lane) = start(place.path(), Limits::default());
+    std::fs::write(place.path().join("yard"), "a file").unwrap();
+    let other = recorder.lane(plan("yard"));
+    let (mut number, mut others) = (0, 0);
+    offer_until(&other, &mut others, false, || {
+        other.status().state == State::Error
+    });
+    let dropped = lane.progress().dropped();
+    offer_until(&lane, &mut number, false, || lane.progress().frames() > 300);
+    assert_eq!(lane.progress().dropped(), dropped);
+    assert_eq!(lane.status().state, State::Recording);
+    assert_eq!(recorder.status().state, State::Recording);
+    std::fs::remove_file(place.path().join("yard")).unwrap();
+    offer_until(&other, &mut others, false, || other.progress().frames() > 0);
+    assert_eq!(other.status().state, State::Recording);
+    drop((lane, other));
+    assert!(recorder.end(PATIENCE));
+}
+
+#[test]
+fn pictures_that_keep_changing_their_size_make_no_file_each() {
+    let place = tempfile::tempdir().unwrap();
+    let (recorder, lane) = start(place.path(), Limits::default());
+    let mut number = 0;
+    offer_until(&lane, &mut number, true, || lane.progress().dropped() > 200);
+    drop(lane);
+    assert!(recorder.end(PATIENCE));
+    let files = crate::writer::files(place.path()).len();
+    assert!(files <= 3, "{files} files");
+}
+
+#[test]
+fn recordings_whose_removal_makes_no_room_are_not_all_removed() {
+    if !may_mount() {
+        return;
+    }
+    let disk = Mounted::memory("64m");
+    let root = disk.root();
+    let limits = Limits {
+        space: Amount::Percent(90.0),
+        free: Some(8 << 20),
+        ..Limits::default()
+    };
+    let (recorder, lane) = start(&root, limits);
+    let mut number = 0;
+    offer_until(&lane, &mut number, false, || lane.progress().frames() > 5);
+    drop(lane);
+    for _ in 0..40 {
+        let lane = recorder.lane(plan("door"));
+        let offered = std::cell::Cell::new(0);
+        offer_until(&lane, &mut number, false, || {
+            offered.replace(offered.get() + 1) >= 8
+        });
+    }
+    assert!(recorder.end(PATIENCE));
+    let before = crate::writer::files(&root).len();
+    let copy = disk.path().join("copy");
+    let copied = std::process::Command::new("cp")
+        .arg("-al")
+        .args([&root, &copy])
+        .status();
+    assert!(copied.unwrap().success());
+    std::fs::write(disk.path().join("films"), vec![1; 40 << 20]).unwrap();
+    let (recorder, lane) = start(&root, limits);
+    offer_until(&lane, &mut number, false, || {
+        lane.status().state == State::DiskFull
+    });
+    let reason = lane.status().reason;
+    assert!(
+        reason.contains("removing recordings makes no room"),
+        "{reason}"
+    );
+    // Tried again meanwhile.
+    let dropped = lane.progress().dropped();
+    offer_until(&lane, &mut number, false, || {
+        lane.progress().dropped() > dropped + 300
+    });
+    let after = crate::writer::files(&root).len();
+    assert!(
+        before > 30 && after > before / 2,
+        "{after} of {before} are left"
+    );
+    drop(lane);
+    recorder.end(PATIENCE);
 }
 
 #[test]
@@ -224,7 +317,7 @@ fn old_recordings_make_room_and_what_has_another_name_stays() {
     };
     let (recorder, lane) = start(&root, limits);
     let mut number = 0;
-    offer_until(&lane, &mut number, true, || lane.progress().frames() > 2);
+    offer_until(&lane, &mut number, false, || lane.progress().frames() > 2);
     let day = std::fs::read_dir(root.join("door"))
         .unwrap()
         .next()
@@ -232,8 +325,17 @@ fn old_recordings_make_room_and_what_has_another_name_stays() {
         .unwrap();
     let foreign = day.path().join("000000.000Z.c.mkv.bak");
     std::fs::write(&foreign, vec![1; 2 << 20]).unwrap();
-    offer_until(&lane, &mut number, true, || lane.progress().frames() > 60);
     drop(lane);
+    // Each begins files of its own.
+    for _ in 0..40 {
+        let lane = recorder.lane(plan("door"));
+        let until = number + 1;
+        let offered = std::cell::Cell::new(0);
+        offer_until(&lane, &mut number, false, || {
+            offered.replace(offered.get() + 1) >= 1
+        });
+        assert_eq!(number, until);
+    }
     assert!(recorder.end(PATIENCE));
     assert!(foreign.exists());
     let mut used = 0;

@@ -111,7 +111,7 @@ fn list(directory: &Path, only: Option<&str>) -> anyhow::Result<String> {
 /// Reads all files, and prints what is wrong with any as it is found.
 fn check(directory: &Path, repair: bool) -> anyhow::Result<()> {
     // Held to the end, so that no server records there meanwhile.
-    let _held = repair.then(|| Marker::hold(directory, None)).transpose()?;
+    let _held = repair.then(|| Marker::hold_known(directory)).transpose()?;
     let catalogue = scan(directory)?;
     let (mut files, mut frames, mut open, mut damaged) = (0_u64, 0, 0_u64, 0_u64);
     for camera in catalogue.cameras() {
@@ -121,10 +121,18 @@ fn check(directory: &Path, repair: bool) -> anyhow::Result<()> {
                 if repair {
                     let outcome = mend(&System, directory, &recording);
                     match outcome.with_context(|| path.display().to_string())? {
-                        Outcome::Recovered { cut, .. } => stdout::print(&format!(
-                            "{}: closed; {cut} bytes behind its last picture are cut off\n",
-                            path.display()
-                        ))?,
+                        Outcome::Recovered { cut, damaged, .. } => {
+                            let left_out = match damaged {
+                                0 => String::new(),
+                                bytes => {
+                                    format!("; {bytes} damaged bytes within it are passed over")
+                                }
+                            };
+                            stdout::print(&format!(
+                                "{}: closed; {cut} bytes behind its last picture are cut off{left_out}\n",
+                                path.display()
+                            ))?;
+                        }
                         Outcome::Removed => {
                             stdout::print(&format!(
                                 "{}: removed; no picture was in it\n",
@@ -143,7 +151,10 @@ fn check(directory: &Path, repair: bool) -> anyhow::Result<()> {
                     }
                     Ok(inspected) => {
                         frames += inspected.frames;
-                        if inspected.wrong > 0 {
+                        if inspected.is_closed && inspected.is_torn {
+                            damaged += 1;
+                            "it is damaged, and what is behind that is not counted".into()
+                        } else if inspected.wrong > 0 {
                             damaged += 1;
                             format!(
                                 "{} stretches of about a second are damaged",

@@ -1,8 +1,15 @@
 //! Whether the wall clock goes by another one, such as one of the network: a machine without a battery for its own is behind until
 //! then.
 
-/// Returns true once the kernel has been told so. Elsewhere than on Linux nothing tells it.
+/// Where systemd-timesyncd says so: a service may be kept from asking the kernel.
+const TOLD_BY_SYSTEMD: &str = "/run/systemd/timesync/synchronized";
+
+/// Returns true once that has been told. Elsewhere than on Linux nothing tells it.
 pub(crate) fn is_synchronised() -> bool {
+    std::path::Path::new(TOLD_BY_SYSTEMD).exists() || the_kernel_says_so()
+}
+
+fn the_kernel_says_so() -> bool {
     #[cfg(target_os = "linux")]
     {
         #[expect(unsafe_code, reason = "neither std nor rustix has it")]
