@@ -109,6 +109,7 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
         "fit",
         "overlay",
         "adjust",
+        "All cameras",
         "Settings",
         "pip",
         "help",
