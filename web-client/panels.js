@@ -255,6 +255,8 @@ export default class Panels {
   /** Where a photo in full resolution is had, null on pages of other origins; whether this user may; whether one is being taken. */
   #still = null;
   #operates = false;
+  /** Over once the server has said who they are. */
+  #known = null;
   #taking = false;
   #toasting = 0;
 
@@ -332,7 +334,7 @@ export default class Panels {
     api.pathname = api.pathname.replace(/ws$/, "api/v1/");
     for (const name of ["camera", "wire", "width"]) api.searchParams.delete(name);
     // Pages of other origins may only look at it.
-    this.#administer(api.origin === origin ? api.href : null, camera);
+    this.#known = this.#administer(api.origin === origin ? api.href : null, camera);
     api.pathname += `cameras/${camera}`;
     this.#controls = [told, api.origin === origin && camera ? api.href : null];
     const still = new URL(socket.replace(/^ws/, "http"));
@@ -346,7 +348,7 @@ export default class Panels {
   /** Offers settings to administrators, of whom the server says who they are, and on its own page, all cameras. */
   async #administer(api, camera) {
     this.#camera = camera;
-    if (api === this.#api) return;
+    if (api === this.#api) return this.#known;
     this.#api = api;
     const [settings, wall] = [this.#part("b-settings"), this.#part("b-wall")];
     settings.hidden = wall.hidden = true;
@@ -364,6 +366,7 @@ export default class Panels {
 
   /** Offers a photo in full resolution where the camera takes larger ones than it streams, and this user may have it do so. */
   async #offerStill() {
+    await this.#known;
     const url = this.#still;
     const offers = ({ ok, headers }) => ok && headers.get("pistreamer-still") === "full";
     const able = url && this.#operates && (await fetch(url, { method: "HEAD", cache: "no-store" }).then(offers, () => false));
@@ -378,15 +381,17 @@ export default class Panels {
     const [path, { host }] = [event.composedPath(), this.#shadow];
     const fills = host.clientWidth >= innerWidth && host.clientHeight >= innerHeight;
     const meant = path.includes(host) || (document.activeElement === document.body && fills);
-    if (meant && !this.#part("b-still").hidden && !this.help_shown() && !path[0].matches("input, select, textarea")) this.#takeStill();
+    if (meant && !this.#part("b-still").hidden && !this.help_shown() && !path[0].matches?.("input, select, textarea")) this.#takeStill();
   };
 
   async #takeStill() {
     if (this.#taking) return;
     this.#taking = true;
-    this.#toast(words("Taking the photo…"));
+    this.#toast(words("Taking the photo…"), 45_000);
     try {
-      const answer = await fetch(this.#still, { cache: "no-store" });
+      // No page of another site can send that.
+      const headers = { "X-Requested-With": "fetch" };
+      const answer = await fetch(this.#still, { cache: "no-store", headers });
       if (!answer.ok) throw new Error((await answer.text()).trim());
       const at = new Date((answer.headers.get("x-timestamp") ?? Date.now() / 1000) * 1000);
       const name = `${this.#camera}-${at.toISOString().slice(0, 19).replace(/:/g, "")}Z.jpg`;
@@ -406,12 +411,12 @@ export default class Panels {
   }
 
   /** Says something for a while; nothing takes it away. */
-  #toast(text) {
+  #toast(text, ms = 5000) {
     const toast = this.#part("toast");
     clearTimeout(this.#toasting);
     this.#put(toast, "", text);
     toast.hidden = !text;
-    this.#toasting = setTimeout(() => (toast.hidden = true), 5000);
+    this.#toasting = setTimeout(() => (toast.hidden = true), ms);
   }
 
   async #openSettings() {

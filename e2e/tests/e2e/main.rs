@@ -21,6 +21,7 @@ mod proxies;
 mod recorded;
 mod settings;
 mod sizes;
+mod still;
 mod stream;
 mod trouble;
 mod wall;

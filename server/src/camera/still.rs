@@ -101,14 +101,22 @@ impl Camera {
         desk.current = Some(taken.clone());
         let camera = self.clone();
         tokio::spawn(async move {
+            let began = Instant::now();
+            let stops = camera.still_size().is_some();
             let outcome = camera.take_still().await;
             if let Err(error) = &outcome {
                 tracing::warn!(id = %camera.id(), "{error}");
             }
             let paused = outcome.as_ref().ok().and_then(|still| still.paused);
-            // One that failed may have stopped the stream as well.
-            let rest = REST + 2 * paused.unwrap_or_default();
-            camera.0.stills.lock().rests_until = Some(Instant::now() + rest);
+            // One that failed may have stopped the stream for all of the time.
+            let stood = paused.unwrap_or_else(|| began.elapsed());
+            let mut desk = camera.0.stills.lock();
+            if stops {
+                desk.rests_until = Some(Instant::now() + REST + 2 * stood);
+            }
+            // Those who wait for it have it.
+            desk.current = None;
+            drop(desk);
             told.send_replace(Some(outcome));
         });
         Ok(taken)
@@ -265,8 +273,8 @@ mod tests {
         let camera = scripted.camera.clone();
         let source = std::thread::spawn(move || {
             let request = scripted.request();
+            request.answer(Err(Cause::Unplugged.into()));
             scripted.port.lost(Cause::Unplugged);
-            drop(request);
         });
         let error = camera.still().await.unwrap_err();
         source.join().unwrap();
@@ -285,5 +293,11 @@ mod tests {
         assert_eq!(error, NotTaken::Failed(Cause::Silent { seconds }.into()));
         assert!(scripted.port.still().is_none());
         assert_eq!(scripted.camera.state().phase, Phase::Live);
+        // It may have stood still for all of that time, and goes on for longer than for a moment.
+        let refused = scripted.camera.still().await.unwrap_err();
+        let NotTaken::TooSoon(rest) = refused else {
+            panic!("{refused}");
+        };
+        assert!(rest > PATIENCE, "{rest:?}");
     }
 }

@@ -25,17 +25,17 @@ pub(super) async fn still(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    // A browser that knows the key for any page would have those of others stop the stream.
-    if is_of_other_page(&headers) {
-        let text = "photos are taken for this server's own pages and for programs alone";
-        return refusal(StatusCode::FORBIDDEN, text);
-    }
     if method == Method::HEAD {
         let larger = camera.still_size();
         let mode = camera.state().mode;
         let size = larger.unwrap_or((mode.width, mode.height));
         let body = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
         return told(body.into_response(), larger.is_some(), size);
+    }
+    // A browser that knows the key for any page would have those of others stop the stream.
+    if may_be_of_other_page(&headers) {
+        let text = "a browser takes photos by the viewer's menu alone; programs take them here";
+        return refusal(StatusCode::FORBIDDEN, text);
     }
     let Still { frame, paused } = match camera.still().await {
         Ok(still) => still,
@@ -59,10 +59,14 @@ pub(super) async fn still(
     response
 }
 
-/// Whether a page of another site asks, as browsers say it.
-fn is_of_other_page(headers: &HeaderMap) -> bool {
+/// Whether a page of another site may be asking. Over plain HTTP browsers do not say which page it is, but each tells that it is
+/// one, and no foreign page can have a header of its own sent without being allowed to.
+fn may_be_of_other_page(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT);
+    let is_browser = agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
     let site = headers.get("sec-fetch-site");
-    site.is_some_and(|site| site == "cross-site" || site == "same-site")
+    let is_foreign = site.is_some_and(|site| site == "cross-site" || site == "same-site");
+    is_foreign || is_browser && !headers.contains_key("x-requested-with")
 }
 
 fn told(mut response: Response, is_full: bool, (width, height): (u32, u32)) -> Response {

@@ -54,6 +54,17 @@ async fn pages_of_other_sites_have_no_stream_stopped() {
             "{site}: {head}"
         );
     }
+    // Over plain HTTP a browser does not say which page asks.
+    let browser = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n";
+    let own = format!("{browser}X-Requested-With: fetch\r\n");
+    for (headers, status) in [(browser, "403"), (&*own, "200")] {
+        let answer = server.request("GET", "/still.jpg", headers).await;
+        let (head, _) = split(&answer);
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{headers}: {head}"
+        );
+    }
     server.stop().await;
 }
 

@@ -227,8 +227,9 @@ impl Part {
     ) -> Result<(), SourceError> {
         let mut capture = Capture::new(&self, port);
         let result = capture.run(&mut self, config, which);
-        if result.is_ok() {
-            self.stop(capture.opened);
+        match &result {
+            Ok(()) => self.stop(capture.opened),
+            Err(error) => capture.still.fails(&error.0),
         }
         result
     }

@@ -33,6 +33,15 @@ impl<'a> PortOwner<'a> {
     }
 }
 
+impl PortOwner<'_> {
+    /// Tells whoever waits for a still how the run ended.
+    pub(super) fn ends(&self, result: &Result<(), SourceError>) {
+        if let Err(error) = result {
+            self.still.borrow_mut().fails(&error.0);
+        }
+    }
+}
+
 impl Owner for PortOwner<'_> {
     fn calls_driver(&self) -> impl Sized {
         self.port.calls_driver()

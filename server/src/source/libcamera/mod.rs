@@ -160,7 +160,10 @@ impl Source for LibcameraSource {
             Some(Way::Linked) => {
                 linked_log::redirect();
                 let owner = linked::PortOwner::new(port);
-                pistreamer_local_camera::libcamera::capture(&self.config, which, &owner)
+                let result =
+                    pistreamer_local_camera::libcamera::capture(&self.config, which, &owner);
+                owner.ends(&result);
+                result
             }
             #[cfg(not(feature = "libcamera"))]
             Some(Way::Rpicam) => rpicam::capture(&self.config, which, port),

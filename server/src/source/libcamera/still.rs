@@ -35,6 +35,16 @@ impl Pending {
     }
 }
 
+impl Pending {
+    /// The camera fails, for that reason.
+    pub(super) fn fails(&mut self, reason: &Reason) {
+        if let Some(request) = self.request.take() {
+            let taken = self.taken.take().and_then(Result::ok);
+            request.answer(taken.ok_or_else(|| reason.clone()));
+        }
+    }
+}
+
 /// The picture in memory of our own, so that the camera's is free at once.
 fn copied(still: Still, port: &Port) -> Result<RawFrame, SourceError> {
     let Still {

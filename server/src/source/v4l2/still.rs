@@ -39,10 +39,16 @@ impl V4l2Source {
             let Some(known) = &self.known else {
                 return Err(Cause::Unplugged.into());
             };
-            stream = self.start(&known.node, port)?.stream;
-            port.open(stream.mode.clone());
             let picture =
                 picture.map(|(captured_us, image)| port.beside_stream(captured_us, image, None));
+            stream = match self.start(&known.node, port) {
+                Ok(started) => started.stream,
+                Err(error) => {
+                    request.answer(picture.map_err(|_| error.0.clone()));
+                    return Err(error);
+                }
+            };
+            port.open(stream.mode.clone());
             request.answer(picture);
         }
     }
