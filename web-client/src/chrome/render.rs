@@ -2,7 +2,7 @@
 
 use super::Chrome;
 use crate::element::settings::Settings;
-use crate::element::status::{Kind, Shown};
+use crate::element::shown::{Kind, Shown};
 use crate::geometry::{Layout, Zoom};
 use crate::steer::Size;
 use crate::text::{self, words};

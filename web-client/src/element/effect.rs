@@ -1,7 +1,7 @@
 //! What an element wants done in the browser. Doing it belongs to [`crate::shell`].
 
 use super::settings::Settings;
-use super::status::Shown;
+use super::shown::Shown;
 use crate::geometry::{Layout, Zoom};
 use crate::steer::Want;
 

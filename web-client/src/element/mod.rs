@@ -13,6 +13,7 @@ pub mod intent;
 mod news;
 pub mod picture;
 pub mod settings;
+pub mod shown;
 pub mod status;
 
 #[cfg(test)]

@@ -1,12 +1,25 @@
 //! What the [`Machine`] knows → the state that is told.
 
-use super::kind::{Kind, State};
+use super::super::shown::Kind;
 use super::machine::{Link, Machine};
 use crate::text::words;
 use pistreamer_protocol::message::CameraState;
 
 /// The picture is stale after this many ms without a new frame, or after two frame intervals if that is longer.
 const STALE: f64 = 2000.0;
+
+/// The state at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct State<'a> {
+    /// Which.
+    pub kind: Kind,
+    /// Why, for people; empty where there is nothing to explain.
+    pub reason: &'a str,
+    /// Since when, by the clock that was handed in.
+    pub since: f64,
+    /// When the next try to connect is due; infinite where there is none before something changes.
+    pub retry_at: Option<f64>,
+}
 
 impl Machine {
     /// What to say right now.

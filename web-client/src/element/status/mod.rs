@@ -3,12 +3,10 @@
 //! When which state holds is decided in [`machine`]; drawing the words belongs to [`crate::chrome`].
 
 mod describe;
-mod kind;
 mod machine;
 
-pub use kind::Kind;
-
 use super::effect::{Effect, Effects, Order, Tell};
+use super::shown::{Kind, Shown};
 use crate::text::{self, words};
 use machine::Machine;
 use pistreamer_protocol::message::Hello;
@@ -19,25 +17,6 @@ pub(super) use machine::Action;
 const AGE: f64 = 1000.0;
 /// The longest delay of a check for staleness, in ms.
 const LONGEST_WAIT: f64 = 60_000.0;
-
-/// What the badge and the notice say.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    /// The state.
-    pub kind: Kind,
-    /// Why, for people; may be empty.
-    pub reason: String,
-    /// For how many ms it has lasted; `None` while the picture is live.
-    pub lasts: Option<f64>,
-    /// Whether the picture is made up.
-    pub test_pattern: bool,
-    /// The notice over the picture, below the state's name.
-    pub notice: Option<String>,
-    /// Whether the notice offers to connect at once.
-    pub retry: bool,
-    /// Whether the page has yet to hear of this state.
-    pub is_new: bool,
-}
 
 /// What [`Shown`] follows from, but for the reason.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use super::effect::{Effect, Order, Pane, Tell};
 use super::event::{Event, News, Place};
 use super::intent::Intent;
 use super::settings::Settings;
-use super::status::{Kind, Shown};
+use super::shown::{Kind, Shown};
 use super::{Element, FAILS_AGAIN, Panels};
 use crate::link::Drawn;
 use crate::worker::Culprit;

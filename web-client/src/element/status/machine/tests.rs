@@ -3,8 +3,8 @@
 mod connections;
 mod pauses;
 
-use super::super::kind::Kind;
 use super::*;
+use crate::element::shown::Kind;
 use pistreamer_protocol::message::Camera;
 
 fn hello() -> Hello {

@@ -1,4 +1,6 @@
-//! The states that an element can be in, and what they are called.
+//! The states that an element can be in, what they are called, and what is shown of one.
+//!
+//! Which one holds belongs to [`super::status`].
 
 use crate::text::words;
 
@@ -57,15 +59,21 @@ impl Kind {
     }
 }
 
-/// The state at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct State<'a> {
-    /// Which.
+/// What the badge and the notice say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The state.
     pub kind: Kind,
-    /// Why, for people; empty where there is nothing to explain.
-    pub reason: &'a str,
-    /// Since when, by the clock that was handed in.
-    pub since: f64,
-    /// When the next try to connect is due; infinite where there is none before something changes.
-    pub retry_at: Option<f64>,
+    /// Why, for people; may be empty.
+    pub reason: String,
+    /// For how many ms it has lasted; `None` while the picture is live.
+    pub lasts: Option<f64>,
+    /// Whether the picture is made up.
+    pub test_pattern: bool,
+    /// The notice over the picture, below the state's name.
+    pub notice: Option<String>,
+    /// Whether the notice offers to connect at once.
+    pub retry: bool,
+    /// Whether the page has yet to hear of this state.
+    pub is_new: bool,
 }
