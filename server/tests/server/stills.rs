@@ -75,6 +75,6 @@ async fn where_there_is_no_picture_it_is_said_why_at_once() {
     let (head, body) = split(&answer);
     assert!(head.starts_with("http/1.1 503 "), "{head}");
     let said = String::from_utf8_lossy(body);
-    assert!(said.contains("nobody pushes pictures"), "{said}");
+    assert!(said.contains("pushes pictures to /ingest"), "{said}");
     server.stop().await;
 }
