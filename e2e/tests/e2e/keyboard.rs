@@ -134,7 +134,7 @@ async fn every_control_is_reached_by_keys_alone_and_the_focus_is_seen_and_comes_
     // The list of keys, too.
     press(&page, "Enter").await?;
     is_focused(&page, "rotate").await?;
-    for _ in 0..7 {
+    for _ in 0..8 {
         press(&page, "Tab").await?;
     }
     is_focused(&page, "help").await?;
