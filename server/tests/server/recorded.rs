@@ -293,6 +293,8 @@ async fn a_directory_whose_disk_is_gone_is_told_and_recording_goes_on_when_it_is
     );
     let server = TestServer::start(|typed| {
         typed.record = Some(root.clone());
+        // It reads nothing while the disk is looked at.
+        typed.send_timeout = Some(3600.0);
         typed.state_dir = Some(directory.path().join("state"));
     });
     told(&server, |told| has(told, 5)).await;
