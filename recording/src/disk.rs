@@ -121,7 +121,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// The same once a file of so many bytes is gone.
+    /// The space once a file of this many bytes is removed.
     pub(crate) fn without(self, bytes: u64) -> Self {
         Self {
             free: self.free.saturating_add(bytes),

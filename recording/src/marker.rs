@@ -36,7 +36,11 @@ pub enum MarkerError {
     #[error("another pistreamer records to {}: give this one another directory", .0.display())]
     Taken(PathBuf),
     /// Not a marker.
-    #[error("{} is not what pistreamer wrote: move it away, then run `pistreamer recordings init {}`", .0.join(MARKER).display(), .0.display())]
+    #[error(
+        "{} is not what pistreamer wrote: move it away, then run `pistreamer recordings init {}`",
+        .0.join(MARKER).display(),
+        .0.display()
+    )]
     Unreadable(PathBuf),
     /// The disk.
     #[error("{}: {}", .0.display(), .1)]
@@ -189,7 +193,7 @@ fn make(root: &Path, accepted: bool) -> Result<(), MarkerError> {
         Err(error) => return Err(failed(error)),
     };
     write(&path, &content).map_err(failed)?;
-    // Whoever made it as root meant it for whom the directory belongs to.
+    // Made by root, it is meant for the user that owns the directory.
     let owner = fs::metadata(root).map_err(failed)?;
     let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
     Ok(())

@@ -47,13 +47,13 @@ const TRIES_AGAIN: [Duration; 4] = [
     Duration::from_secs(10),
 ];
 
-/// A disk that has done for so long begins with the first of them again.
+/// After a disk has worked for this long, the pauses start again from the first one.
 const DOES: Duration = Duration::from_secs(60);
 
 /// Where removing recordings made no room, none is removed for that again before this is over.
 const FUTILE: Duration = Duration::from_secs(600);
 
-/// Recordings go because of their age only where the clock was not set for so long.
+/// Recordings are removed by age only if the clock has not been set for this long.
 const STEADY: Duration = Duration::from_secs(600);
 
 /// The clock was set where its distance from the steady one changes by more than this.
@@ -308,13 +308,15 @@ struct Pause {
     is_futile: bool,
 }
 
-/// What an error of the disk means for whoever has to do something about it.
+/// What an error of the disk means, and what an administrator can do about it.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only here: it may be failing, so check it with fsck, or the service may \
              not write there: give it ReadWritePaths=- and the path by `systemctl edit pistreamer`"
             .into(),
-        io::ErrorKind::PermissionDenied => format!("pistreamer may not write there: {error}; give its directory to the user that it runs as"),
+        io::ErrorKind::PermissionDenied => format!(
+            "pistreamer may not write there: {error}; give its directory to the user that it runs as"
+        ),
         _ => format!("the disk fails: {error}"),
     }
 }

@@ -92,8 +92,9 @@ impl Limits {
 
 /// The recording that has to go next, where one has to, of those that need not stay.
 ///
-/// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, the oldest one: of the sparse ones where
-/// those have more than two fifths of the space, or there are no others, else of the camera that has most of the rest.
+/// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, the
+/// oldest one: of the sparse ones where those have more than two fifths of the space, or there are no others, else of the camera
+/// that has most of the rest.
 pub fn victim(
     catalogue: &Catalogue,
     limits: &Limits,
