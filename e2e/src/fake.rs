@@ -123,6 +123,7 @@ impl Viewer {
             },
             wire: self.wire.subprotocol().into(),
             controls: Vec::new(),
+            sets: false,
         });
         self.text(&hello.to_json()).await
     }

@@ -4,7 +4,7 @@
 
 use crate::error::Error;
 use bytes::Bytes;
-use pistreamer_protocol::message::{CameraStatus, ControlValues, Hello};
+use pistreamer_protocol::message::{Answer, CameraStatus, ControlValues, Hello};
 use pistreamer_protocol::{Stamp, WireFormat};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,6 +56,15 @@ pub enum Event {
     /// Controls have changed by themselves, each to this value. Only a server that lets set them tells it, where
     /// [`crate::Config::readings`] asks for it.
     Readings(ControlValues),
+    /// What the camera has made of the newest command that the server has answered.
+    Answer(Answer),
+    /// The server refuses something that it was told, in a word for programs and in a sentence.
+    Refused {
+        /// Such as `forbidden`.
+        code: String,
+        /// In English.
+        message: String,
+    },
     /// A message held no whole, stamped JPEG within the limit. How many did is in [`Stats::corrupt`].
     Corrupt,
     /// A connection could not be made, or ended. The next attempt follows by itself.
@@ -76,6 +85,14 @@ impl Event {
                     // A server may name what it likes.
                     for (name, value) in older.into_iter().take(256) {
                         values.entry(name).or_insert(value);
+                    }
+                }
+                (Self::Answer(answer), Self::Answer(older)) => {
+                    // Until it is asked for once more, it is still refused.
+                    for (name, why) in older.refused.into_iter().take(256) {
+                        if !answer.values.contains_key(&name) {
+                            answer.refused.entry(name).or_insert(why);
+                        }
                     }
                 }
                 (Self::Status(status), Self::Status(older)) => {

@@ -5,15 +5,27 @@
 use crate::error::Error;
 use crate::event::{Event, Stats};
 use futures::task::AtomicWaker;
-use pistreamer_protocol::message::ControlValue;
-use std::collections::BTreeMap;
+use pistreamer_protocol::message::ControlValues;
+use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::Notify;
 
-/// Most controls that wait to be set.
-const MOST_SET: usize = 256;
+/// Most commands that wait to be sent. A newer one that only sets takes the place of an older one's values.
+const MOST_COMMANDS: usize = 16;
+
+/// What the caller has the server do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Sets controls.
+    Set {
+        values: ControlValues,
+        confirmed: bool,
+    },
+    /// Resets those with these names, or all.
+    Reset { names: Option<Vec<String>> },
+}
 
 /// The meeting point of reader and caller.
 #[derive(Debug, Default)]
@@ -28,15 +40,17 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Oldest first, one of a kind, so at most six.
+    /// Oldest first, one of a kind, so at most eight.
     waiting: Vec<Event>,
     end: Option<Option<Error>>,
     /// The seq of a frame that was taken and is not acknowledged yet.
     ack: Option<u64>,
     /// The caller has no use for frames.
     paused: bool,
-    /// What the caller sets, the newest value of each control. Bounded by those that the server has told.
-    set: BTreeMap<String, (ControlValue, bool)>,
+    /// Commands that are not sent, each with its id.
+    commands: VecDeque<(u64, Command)>,
+    /// The id of the last one.
+    commanded: u64,
     /// Seq and capture time of the last frame that was left for the caller. A new connection begins with it where no newer
     /// one was made.
     last: Option<(u64, u64)>,
@@ -98,18 +112,37 @@ impl Inbox {
         self.turned.notify_one();
     }
 
-    /// The caller sets a control.
-    pub(crate) fn set(&self, name: String, value: ControlValue, confirmed: bool) {
+    /// The caller has the server do something. Returns its id, which a later command may take over.
+    pub(crate) fn command(&self, command: Command) -> u64 {
         let mut state = self.state();
-        if state.set.len() < MOST_SET || state.set.contains_key(&name) {
-            state.set.insert(name, (value, confirmed));
+        state.commanded += 1;
+        let id = state.commanded;
+        match (state.commands.back_mut(), command) {
+            (
+                Some((last, Command::Set { values, confirmed })),
+                Command::Set {
+                    values: newer,
+                    confirmed: is_meant,
+                },
+            ) if *confirmed == is_meant => {
+                values.extend(newer);
+                *last = id;
+            }
+            (_, command) => {
+                // They are sent at once, unless the server takes nothing.
+                if state.commands.len() == MOST_COMMANDS {
+                    state.commands.pop_front();
+                }
+                state.commands.push_back((id, command));
+            }
         }
         self.turned.notify_one();
+        id
     }
 
-    /// What the caller has set since the last call.
-    pub(crate) fn take_set(&self) -> BTreeMap<String, (ControlValue, bool)> {
-        std::mem::take(&mut self.state().set)
+    /// The commands that are to be sent.
+    pub(crate) fn take_commands(&self) -> VecDeque<(u64, Command)> {
+        std::mem::take(&mut self.state().commands)
     }
 
     /// Whether the caller pauses.

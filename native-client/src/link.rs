@@ -5,7 +5,7 @@
 use crate::dial::{Stream, dial};
 use crate::error::Error;
 use crate::event::{Event, Frame};
-use crate::inbox::Inbox;
+use crate::inbox::{Command, Inbox};
 use crate::readable::readable;
 use crate::scheme::{elsewhere, speaks_tls};
 use crate::trade;
@@ -159,7 +159,7 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
     inbox.count(|stats| stats.connections += 1);
     // Whatever was taken or set before belongs to another connection.
     inbox.take_ack();
-    inbox.take_set();
+    inbox.take_commands();
     let mut decoder = Decoder {
         limit: config.frame_limit,
         unpacker: Unpacker::new(config.frame_limit),
@@ -181,6 +181,8 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
     }
     let mut heard = Instant::now();
     let (mut pinged, mut paused) = (false, false);
+    // Until the server has said so.
+    let mut sets = false;
     loop {
         if paused != inbox.is_paused() {
             paused = !paused;
@@ -191,13 +193,10 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
             };
             say(&mut socket, config, Message::text(message.to_json())).await?;
         }
-        for (name, (value, confirmed)) in inbox.take_set() {
-            let message = ViewerMessage::Control {
-                name,
-                value,
-                confirmed,
-            };
-            say(&mut socket, config, Message::text(message.to_json())).await?;
+        for (id, command) in inbox.take_commands() {
+            for message in messages(id, command, sets) {
+                say(&mut socket, config, Message::text(message.to_json())).await?;
+            }
         }
         let deadline = heard
             + if pinged {
@@ -216,7 +215,7 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
                     }
                     None => return Err(Error::closed(endpoint, "it went without a word".into())),
                 };
-                if let Err(error) = hear(message, &mut decoder, inbox, endpoint) {
+                if let Err(error) = hear(message, &mut decoder, inbox, endpoint, &mut sets) {
                     if let Some(cause) = error.broke() {
                         violation::close(&mut socket, cause).await;
                     }
@@ -240,6 +239,28 @@ async fn session(config: &Config, inbox: &Inbox) -> Result<std::convert::Infalli
     }
 }
 
+/// What tells a server of a command. One that does not know them all is told each value by itself.
+fn messages(id: u64, command: Command, sets: bool) -> Vec<ViewerMessage> {
+    let id = Some(id);
+    match command {
+        Command::Set { values, confirmed } if sets => vec![ViewerMessage::Set {
+            values,
+            confirmed,
+            id,
+        }],
+        Command::Reset { names } if sets => vec![ViewerMessage::Reset { names, id }],
+        Command::Set { values, confirmed } => {
+            let one = |(name, value)| ViewerMessage::Control {
+                name,
+                value,
+                confirmed,
+            };
+            values.into_iter().map(one).collect()
+        }
+        Command::Reset { .. } => Vec::new(),
+    }
+}
+
 /// Sends a message, unless the server takes nothing for as long as it may be silent.
 pub(crate) async fn say(
     socket: &mut WebSocketStream<Stream>,
@@ -257,6 +278,7 @@ fn hear(
     decoder: &mut Decoder,
     inbox: &Inbox,
     endpoint: &Endpoint,
+    sets: &mut bool,
 ) -> Result<(), Error> {
     match message {
         Message::Binary(bytes) => match decoder.frame(bytes) {
@@ -269,7 +291,14 @@ fn hear(
         Message::Text(text) => {
             violation::check_text(&text).map_err(|error| Error::broken(endpoint, error))?;
             match ServerMessage::from_json(&text) {
-                Ok(ServerMessage::Hello(hello)) => inbox.put(Event::Hello(Box::new(hello))),
+                Ok(ServerMessage::Hello(hello)) => {
+                    *sets = hello.sets;
+                    inbox.put(Event::Hello(Box::new(hello)));
+                }
+                Ok(ServerMessage::Answer(answer)) => inbox.put(Event::Answer(answer)),
+                Ok(ServerMessage::Error { code, message, .. }) => {
+                    inbox.put(Event::Refused { code, message });
+                }
                 Ok(ServerMessage::State(status)) => inbox.put(Event::Status(status)),
                 Ok(ServerMessage::Controls { values }) => inbox.put(Event::Readings(values)),
                 Ok(ServerMessage::Skipped { count, .. }) => {

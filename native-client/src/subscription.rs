@@ -3,11 +3,13 @@
 //! Reading the socket belongs to [`crate::link`], what it tells to [`crate::event`].
 
 use crate::event::{Event, Frame, Stats};
-use crate::inbox::Inbox;
+use crate::inbox::{Command, Inbox};
 use crate::{Config, Error, link};
 use futures::Stream;
 use futures::future::poll_fn;
-use pistreamer_protocol::message::ControlValue;
+use pistreamer_protocol::message::ControlValues;
+#[cfg(doc)]
+use pistreamer_protocol::message::Hello;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -57,10 +59,19 @@ impl Subscription {
         self.inbox.pause(false);
     }
 
-    /// Sets one of the camera's controls, as soon as there is a connection; a newer value takes the place of an older one. What
-    /// the camera makes of it is told by [`Event::Status`]. `confirmed` says that a value is meant that has to be confirmed.
-    pub fn set(&mut self, name: String, value: ControlValue, confirmed: bool) {
-        self.inbox.set(name, value, confirmed);
+    /// Sets several of the camera's controls together; a newer value takes the place of an older one that is not sent yet. Returns
+    /// the id of the [`Event::Answer`], which servers give that say so in [`Hello::sets`]; the others tell by [`Event::Status`]
+    /// what the camera has made of it. `confirmed` says that values are meant that have to be confirmed.
+    ///
+    /// What is set while there is no connection is let go.
+    pub fn set(&mut self, values: ControlValues, confirmed: bool) -> u64 {
+        self.inbox.command(Command::Set { values, confirmed })
+    }
+
+    /// Resets those of the camera's controls, or all, to what the camera starts with, where the server says [`Hello::sets`].
+    /// Returns the id of the [`Event::Answer`].
+    pub fn reset(&mut self, names: Option<Vec<String>>) -> u64 {
+        self.inbox.command(Command::Reset { names })
     }
 
     /// What was counted so far.

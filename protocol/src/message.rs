@@ -3,11 +3,13 @@
 //! Texts in what a server says are cut as they are read ([`crate::text`]), so that each receiver may show, log and pass
 //! them on. Only their shape stands here; when they are sent is the server's and the viewer's business.
 
+mod answer;
 mod cause;
 mod control;
 mod reason;
 mod value;
 
+pub use answer::Answer;
 pub use cause::{Cause, Words};
 pub use control::{Control, ControlKind, Group, Place, Scale};
 pub use reason::{Reason, Value, Values};
@@ -54,6 +56,8 @@ pub enum ServerMessage {
         /// Those that changed.
         values: ControlValues,
     },
+    /// What became of a `set` or `reset`.
+    Answer(Answer),
     /// The server's configuration file cannot be applied, or can be again. Only administrators are told.
     Configuration {
         /// What is wrong, for people; `None` where nothing is wrong any more.
@@ -112,6 +116,26 @@ pub enum ViewerMessage {
         /// Whether a value is meant that has to be confirmed: [`Control::confirm_above`].
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         confirmed: bool,
+    },
+    /// Sets several of the camera's controls together.
+    Set {
+        /// The new values by the controls' names; 1 for a button.
+        values: ControlValues,
+        /// Whether values are meant that have to be confirmed: [`Control::confirm_above`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        confirmed: bool,
+        /// Comes back in the answer; `None` where none is wanted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    },
+    /// Resets controls to what the camera starts with.
+    Reset {
+        /// Their names; `None` for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        names: Option<Vec<String>>,
+        /// Comes back in the answer; `None` where none is wanted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
     },
     /// A type that this version does not know. Ignored.
     #[serde(other)]
@@ -178,6 +202,9 @@ pub struct Hello {
     /// What can be set on the camera.
     #[serde(default)]
     pub controls: Vec<Control>,
+    /// Whether the server knows [`ViewerMessage::Set`] and [`ViewerMessage::Reset`], and answers them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sets: bool,
 }
 
 /// A camera's identity.
@@ -474,6 +501,7 @@ mod tests {
                 Control::range("Gain", 1.0..=8.0, 2.0, 1.0).counted_in("×"),
                 Control::choice("Scene", &["Lake", "Grey"], 1, 0),
             ],
+            sets: true,
         });
         assert_eq!(ServerMessage::from_json(&hello.to_json()), Ok(hello));
     }

@@ -94,8 +94,9 @@ fn hello(message: &JsValue) -> Option<Hello> {
         fps: number(message, "fps")?,
         status: status(message)?,
         wire: string(message, "wire")?,
-        // The viewer has no use for them.
+        // The viewer has no use for these.
         controls: Vec::new(),
+        sets: false,
     })
 }
 

@@ -25,6 +25,10 @@ pub(crate) struct Answer {
 impl Camera {
     /// Waits a little until the camera has told what it has made of a command.
     pub(crate) async fn answer(&self, sent: &Sent) -> Answer {
+        // Nothing was asked for.
+        if sent.number == 0 {
+            return Answer::default();
+        }
         let mut news = self.news();
         let mut answers = self.0.lifecycle.answers();
         // A camera without viewers is idle, and applies no values.
@@ -47,7 +51,20 @@ impl Camera {
         // Whatever it has by then is what it is.
         let _ = tokio::time::timeout(PATIENCE, told).await;
         let is_answered = *answers.borrow() >= sent.number;
-        Answer::of(&self.state(), sent, is_answered)
+        let mut answer = Answer::of(&self.state(), sent, is_answered);
+        // Another server may have other ideas of what is refused.
+        for (name, why) in self.0.lifecycle.refusals(sent) {
+            if sent.values.contains_key(&name) {
+                answer.pending.retain(|pending| *pending != name);
+                answer.refused.insert(name, why);
+            }
+        }
+        answer
+    }
+
+    /// What is known of a command that is not waited for.
+    pub(crate) fn answer_now(&self, sent: &Sent) -> Answer {
+        Answer::of(&self.state(), sent, false)
     }
 }
 

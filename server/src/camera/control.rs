@@ -31,7 +31,7 @@ pub(crate) struct Sent {
     pub(crate) values: ControlValues,
     /// Whether they are the camera's defaults.
     pub(super) is_reset: bool,
-    /// Rises with each command.
+    /// Rises with each command; 0 of one that asks for nothing.
     pub(super) number: u64,
 }
 
@@ -212,6 +212,20 @@ fn away(state: &CameraState, name: &str) -> CommandError {
     }
 }
 
+/// The refusal of everything in a command, where the server that keeps what is set is away.
+pub(super) fn all_away(state: &CameraState, command: &Command) -> Refused {
+    let names: Vec<_> = match command {
+        Command::Set { values, .. } => values.keys().map(String::as_str).collect(),
+        Command::Reset(names) => names.iter().map(String::as_str).collect(),
+        Command::ResetAll => vec![ALL],
+    };
+    let refused = names.iter().map(|name| ((*name).into(), away(state, name)));
+    refused.collect()
+}
+
+/// What stands for the name of a control where all are reset.
+const ALL: &str = "resetting all controls";
+
 /// The defaults of the controls with these names.
 ///
 /// # Errors
@@ -239,8 +253,7 @@ pub(super) fn initial(state: &CameraState, names: &[String]) -> Result<ControlVa
 /// Where it is not known yet which there are.
 pub(super) fn all_initial(state: &CameraState) -> Result<ControlValues, Refused> {
     if state.controls.is_empty() && state.phase != Phase::Live {
-        let all = "resetting all controls";
-        return Err(Refused::from([(all.into(), away(state, all))]));
+        return Err(Refused::from([(ALL.into(), away(state, ALL))]));
     }
     let kept = state.controls.iter().filter(|control| control.is_kept());
     let initial = kept.filter_map(|control| Some((control.name.clone(), control.initial()?)));
@@ -289,6 +302,37 @@ impl Operator {
             // It is the only one.
             Err(refused) => refused.into_values().next().map_or(Ok(()), Err),
         }
+    }
+
+    /// Carries out a command as far as it can. Doesn't wait for the source.
+    /// Returns also what was left out, which is everything where the consumer may not.
+    pub(crate) fn carry_out(&self, command: Command) -> (Option<Sent>, Refused) {
+        if !self.may {
+            let names = match command {
+                Command::Set { values, .. } => values.into_keys().collect(),
+                Command::Reset(names) => names,
+                Command::ResetAll => vec![ALL.into()],
+            };
+            let refused = names
+                .into_iter()
+                .map(|name| (name, CommandError::Forbidden));
+            return (None, refused.collect());
+        }
+        match command {
+            Command::Set { values, confirmed } => {
+                let (sent, refused) = self.camera.apply(values, confirmed);
+                (Some(sent), refused)
+            }
+            command => match self.camera.send(&command) {
+                Ok(sent) => (Some(sent), Refused::new()),
+                Err(refused) => (None, refused),
+            },
+        }
+    }
+
+    /// The camera.
+    pub(crate) fn camera(&self) -> &Camera {
+        &self.camera
     }
 }
 

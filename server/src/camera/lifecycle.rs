@@ -3,7 +3,7 @@
 //! Consumers, seqs and the encoder outlive a restart; the newest frames do not. What a source does while it runs belongs to
 //! [`crate::source`].
 
-use super::control::{Accepted, Command, Refused, Sent, all_initial, initial};
+use super::control::{Accepted, Command, Refused, Sent, all_away, all_initial, initial};
 use super::{Settings, StateCell};
 use crate::demand::Demand;
 use crate::hub::Feed;
@@ -14,6 +14,7 @@ use crate::source::spec::Ends;
 use crate::source::{Commands, Pauses, Port, Source, SourceError, Spec, Stills, supervise};
 use crate::util::exit::Busy;
 use crate::via::Via;
+use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -124,7 +125,12 @@ impl Lifecycle {
         // Another camera that replaces this one meanwhile may have a control by that name.
         let _wanted = self.shared.wanted();
         let commands = &self.shared.commands;
+        // Or one that takes its place in this run.
+        let _judging = commands.judging();
         let state = self.shared.state.get();
+        if commands.is_keeper_away() {
+            return Err(all_away(&state, command));
+        }
         let is_reset = !matches!(command, Command::Set { .. });
         let (values, number) = match command {
             Command::Set { values, confirmed } => {
@@ -153,6 +159,11 @@ impl Lifecycle {
     /// The number of the newest command that the source has answered, and news of it.
     pub(super) fn answers(&self) -> watch::Receiver<u64> {
         self.shared.commands.answers()
+    }
+
+    /// What another server has refused of a command, and why, where that keeps what is set.
+    pub(super) fn refusals(&self, sent: &Sent) -> BTreeMap<String, String> {
+        self.shared.commands.refusals(sent.number)
     }
 
     /// What is kept of it, and of which device.

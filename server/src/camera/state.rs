@@ -63,6 +63,7 @@ impl CameraState {
             },
             wire: wire.subprotocol().into(),
             controls: self.controls.clone(),
+            sets: true,
         }
     }
 

@@ -101,6 +101,7 @@ mod tests {
     use super::super::admit::CONFIGURATION;
     use super::*;
     use pistreamer_protocol::message::{ViewerMessage, Want};
+    use std::collections::BTreeMap;
     use std::fmt::Write as _;
 
     /// The chapter of the documentation that has the tables.
@@ -142,11 +143,22 @@ mod tests {
                 value: 0.0.into(),
                 confirmed: false,
             },
+            ViewerMessage::Set {
+                values: BTreeMap::new(),
+                confirmed: false,
+                id: None,
+            },
+            ViewerMessage::Reset {
+                names: None,
+                id: None,
+            },
         ] {
             let json: serde_json::Value = serde_json::from_str(&message.to_json()).unwrap();
             let name = format!("`{}` at `/ws`", json["type"].as_str().unwrap());
             let needed = match message {
-                ViewerMessage::Control { .. } => COMMANDS,
+                ViewerMessage::Control { .. }
+                | ViewerMessage::Set { .. }
+                | ViewerMessage::Reset { .. } => COMMANDS,
                 _ => Role::View,
             };
             row(&mut text, &name, needed, [needed == Role::View, false]);

@@ -3,7 +3,7 @@
 //! Sending belongs to [`super::outbound`]; reading from the socket to [`super::link`].
 
 use super::{End, Session};
-use crate::camera::Subscription;
+use crate::camera::{Command, Subscription};
 use crate::hub::Limits;
 use crate::util::clock;
 use pistreamer_protocol::message::{ServerMessage, Values, ViewerMessage};
@@ -90,6 +90,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         values: Values::default(),
                     })?,
                 }
+            }
+            ViewerMessage::Set {
+                values,
+                confirmed,
+                id,
+            } => {
+                let command = Command::Set { values, confirmed };
+                self.command(command, id, &subscription.operator())?;
+            }
+            ViewerMessage::Reset { names, id } => {
+                let command = names.map_or(Command::ResetAll, Command::Reset);
+                self.command(command, id, &subscription.operator())?;
             }
             _ => {}
         }

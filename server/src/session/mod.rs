@@ -5,6 +5,7 @@
 //! room for it and is told what it missed. It holds up no other: frames are shared, and nothing is queued for it.
 //! The upgrade of the connection belongs to `front`.
 
+mod commands;
 mod end;
 mod inbound;
 mod link;
@@ -22,10 +23,13 @@ pub(crate) use roster::{Entry, Totals, Viewer};
 use crate::camera::{CameraState, Event, Subscription};
 use crate::hub::{self, Frame};
 use crate::util::log_throttle::ConnectionThrottle;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
-use pistreamer_protocol::message::{ControlValues, PictureSize, ServerMessage};
+use pistreamer_protocol::message::{Answer, ControlValues, PictureSize, ServerMessage};
 use skips::Skips;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -78,6 +82,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         probe: None,
         probes: 0,
         commanded: ConnectionThrottle::new(),
+        answers: FuturesUnordered::new(),
         problem,
     };
     let end = match session.serve(&mut subscription, pin!(stop)).await {
@@ -114,6 +119,8 @@ struct Session<S> {
     probes: u64,
     /// Lines about controls that are set.
     commanded: ConnectionThrottle,
+    /// Answers that the camera has still to give.
+    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     problem: Option<watch::Receiver<Option<String>>>,
 }
 
@@ -123,6 +130,8 @@ enum Wake {
     State(CameraState),
     /// Controls that have changed by themselves.
     Readings(ControlValues),
+    /// What the camera has made of a command.
+    Answer(Answer),
     /// What is wrong with the server's configuration.
     Problem(Option<String>),
     Heard(Message),
@@ -178,6 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     stop = &mut stop => Wake::End(stop.into()),
                     heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
                     problem = changed(&mut self.problem) => Wake::Problem(problem),
+                    Some(answer) = self.answers.next(), if !self.answers.is_empty() => Wake::Answer(answer),
                     () = &mut alarm => Wake::Alarm,
                     () = ready(()), if in_a_row == IN_A_ROW => Wake::Turn,
                 }
@@ -192,6 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.say(ServerMessage::State(state.message()))?;
                 }
                 Wake::Readings(values) => self.say(ServerMessage::Controls { values })?,
+                Wake::Answer(answer) => self.say(ServerMessage::Answer(answer))?,
                 Wake::Problem(problem) => self.say(ServerMessage::Configuration { problem })?,
                 Wake::Heard(message) => self.hear(message, subscription)?,
                 Wake::Sent => {}

@@ -4,12 +4,15 @@
 //! Checking them belongs to [`crate::camera`]; applying them, to the source; keeping them beyond the end of the program, to
 //! [`crate::kept`].
 
+mod values;
+
 use crate::kept::Memory;
-use pistreamer_protocol::message::{Control, ControlValue, ControlValues};
+use pistreamer_protocol::message::{Control, ControlValues};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
+use values::{Elsewhere, Values};
 
 /// The pending values. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -21,114 +24,32 @@ struct Shared {
     /// Checked for every frame, and therefore without the lock.
     waiting: AtomicBool,
     wakes: Notify,
+    /// Held while a command is judged, and while another device takes the place of the one that it is judged for.
+    judging: Mutex<()>,
     values: Mutex<Values>,
     /// The number of the newest command after which the source has reported its controls.
     answered: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
-struct Values {
-    /// Which device they are for.
-    device: String,
-    /// Whether another server keeps what is set, so that it is handed on and nothing else.
-    is_kept_elsewhere: bool,
-    /// What the camera's owner has it start with. What is set wins over it.
-    configured: ControlValues,
-    /// Whether this run, or another configuration, has still to be given that.
-    is_configured_due: bool,
-    /// What each control was set to, for a new run. Bounded by the number of controls.
-    set: ControlValues,
-    /// Values that the source has not taken yet.
-    waiting: ControlValues,
-    /// Names of `waiting` that somebody has set. The others are given once more.
-    fresh: BTreeSet<String>,
-    /// Names that somebody has set and the source has taken, but not answered.
-    taken: BTreeSet<String>,
-    /// What was reset since the source took some: the device may have them as they were set.
-    reset: ControlValues,
-    /// Values above are not given once more, by the controls that the source has reported last.
-    bounds: BTreeMap<String, f64>,
-    /// The number of the last command, and of the last one that the source has taken.
-    given: u64,
-    taken_until: u64,
+/// What is handed on to another server, which keeps what is set and knows what a reset is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Orders {
+    /// What is reset, before anything is set.
+    pub(crate) resets: Resets,
+    /// What is set and pressed.
+    pub(crate) values: ControlValues,
 }
 
-impl Values {
-    fn ask(&mut self, new: &ControlValues) -> u64 {
-        self.waiting.extend(new.clone());
-        self.fresh.extend(new.keys().cloned());
-        self.given += 1;
-        self.given
-    }
-
-    /// Lowers what is given once more to the bound beyond which it has to be confirmed. Returns what was lowered.
-    fn withhold(&mut self) -> Vec<String> {
-        let mut withheld = Vec::new();
-        // What the owner has configured is meant so.
-        for (name, set) in &mut self.set {
-            let (Some(value), Some(bound)) = (self.waiting.get_mut(name), self.bounds.get(name))
-            else {
-                continue;
-            };
-            let is_wish = self.fresh.contains(name);
-            if !is_wish && value.number().is_some_and(|number| number > *bound) {
-                *value = ControlValue::Number(*bound);
-                set.clone_from(value);
-                withheld.push(name.clone());
-            }
-        }
-        withheld
-    }
-
-    /// Gives what the camera's owner has it start with, as far as the device has it.
-    fn configure(&mut self, controls: &[Control]) {
-        if controls.is_empty() || !std::mem::take(&mut self.is_configured_due) {
-            return;
-        }
-        for (name, value) in &self.configured {
-            if self.set.contains_key(name) {
-                continue;
-            }
-            let control = controls.iter().find(|control| control.name == *name);
-            let control = control.filter(|control| control.is_kept());
-            match control.map(|control| (control, control.taken(value))) {
-                Some((_, Some(value))) => drop(self.waiting.insert(name.clone(), value)),
-                Some((control, None)) => {
-                    let (min, max) = (control.min, control.max);
-                    tracing::warn!(
-                        "the configuration sets {name} to {value}, which it cannot have: it goes from {min} to {max}"
-                    );
-                }
-                None => {
-                    let names = controls.iter().filter(|control| control.is_kept());
-                    let names: Vec<_> = names.map(|control| &*control.name).collect();
-                    let names = names.join(", ");
-                    tracing::warn!(
-                        "the configuration sets {name}, which this camera does not have: it has {names}"
-                    );
-                }
-            }
-        }
-    }
-
-    /// Has what is kept agree with what the device has, now that it has answered.
-    fn settle(&mut self, controls: &[Control]) {
-        let taken = std::mem::take(&mut self.taken);
-        if self.is_kept_elsewhere {
-            return;
-        }
-        for control in controls.iter().filter(|control| control.is_kept()) {
-            let name = &control.name;
-            let is_owner_set = taken.contains(&control.owner);
-            if control.inactive && (is_owner_set || taken.contains(name)) {
-                // Something else decides it: it is not to be set later on either.
-                self.set.remove(name);
-            } else if is_owner_set && !taken.contains(name) {
-                // What something automatic chose holds from then on, also after a restart.
-                self.set.insert(name.clone(), control.present());
-            }
-        }
-    }
+/// Controls that are reset.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Resets {
+    /// None.
+    #[default]
+    None,
+    /// Those with these names.
+    Named(BTreeSet<String>),
+    /// All.
+    All,
 }
 
 impl Commands {
@@ -155,7 +76,7 @@ impl Commands {
     }
 
     fn note(&self, values: &Values) {
-        let is_waiting = !values.waiting.is_empty();
+        let is_waiting = values.are_any_waiting();
         self.0.waiting.store(is_waiting, Ordering::Release);
         if is_waiting {
             self.0.wakes.notify_one();
@@ -165,8 +86,7 @@ impl Commands {
     /// Notes what the camera's owner has it start with. It is given at once, but for what was set.
     pub(crate) fn configure(&self, configured: &ControlValues, controls: &[Control]) {
         let mut values = self.values();
-        values.configured.clone_from(configured);
-        values.is_configured_due = true;
+        values.configured_anew(configured);
         values.configure(controls);
         self.note(&values);
     }
@@ -178,6 +98,9 @@ impl Commands {
         controls: &[Control],
     ) -> ControlValues {
         let values = self.values();
+        if values.elsewhere.is_some() {
+            return defaults;
+        }
         for control in controls {
             let configured = values.configured.get(&control.name);
             let configured = configured.and_then(|value| control.taken(value));
@@ -195,11 +118,11 @@ impl Commands {
     /// Sets controls, and presses those that are buttons, which a new run does not repeat. Returns the number of this command.
     pub(crate) fn set(&self, set: &ControlValues, once: &ControlValues) -> u64 {
         let mut values = self.values();
-        if !values.is_kept_elsewhere {
+        if values.elsewhere.is_none() {
             values.set.extend(set.clone());
         }
-        values.ask(once);
-        let number = values.ask(set);
+        let number = values.ask(once);
+        let number = values.ask(set).max(number);
         self.note(&values);
         self.keep(&values);
         number
@@ -208,9 +131,7 @@ impl Commands {
     /// Resets these controls to the device's defaults, and forgets what they were set to. Returns the number of this command.
     pub(crate) fn reset(&self, initial: &ControlValues) -> u64 {
         let mut values = self.values();
-        values.set.retain(|name, _| !initial.contains_key(name));
-        values.reset.extend(initial.clone());
-        let number = values.ask(initial);
+        let number = values.ask_reset(initial, false);
         self.note(&values);
         self.keep(&values);
         number
@@ -219,10 +140,7 @@ impl Commands {
     /// Forgets everything that was set, also of controls that the device does not have now. Returns the number of this command.
     pub(crate) fn reset_all(&self, initial: &ControlValues) -> u64 {
         let mut values = self.values();
-        values.set.clear();
-        values.waiting.clear();
-        values.reset.clone_from(initial);
-        let number = values.ask(initial);
+        let number = values.ask_reset(initial, true);
         self.note(&values);
         self.keep(&values);
         number
@@ -253,25 +171,47 @@ impl Commands {
             );
             self.keep(&values);
         }
-        values.reset.clear();
-        values.taken_until = values.given;
-        let fresh = std::mem::take(&mut values.fresh);
-        values.taken.extend(fresh);
-        std::mem::take(&mut values.waiting)
+        values.take()
+    }
+
+    /// Takes what another server is told, instead of [`Self::take`].
+    pub(crate) fn take_orders(&self) -> Orders {
+        let mut values = self.values();
+        self.0.waiting.store(false, Ordering::Release);
+        values.take_orders()
+    }
+
+    /// Notes what another server refused of what it was told last, and why.
+    pub(crate) fn refused(&self, refused: BTreeMap<String, String>) {
+        let mut values = self.values();
+        let number = values.taken_until;
+        if let Some(elsewhere) = &mut values.elsewhere {
+            // A server may name what it likes.
+            const MOST: usize = 256;
+            let refused = refused.into_iter().take(MOST);
+            elsewhere.refused = refused.map(|(name, why)| (name, (number, why))).collect();
+        }
+    }
+
+    /// What another server has refused of a command with that number, and why.
+    pub(crate) fn refusals(&self, number: u64) -> BTreeMap<String, String> {
+        let values = self.values();
+        let refused = values
+            .elsewhere
+            .iter()
+            .flat_map(|elsewhere| &elsewhere.refused);
+        let of_command = refused.filter(|(_, (until, _))| *until >= number);
+        of_command
+            .map(|(name, (_, why))| (name.clone(), why.clone()))
+            .collect()
     }
 
     /// Notes that the source has reported its controls, as they are with all values that it has taken.
     pub(crate) fn answered(&self, controls: &[Control]) {
         let mut values = self.values();
-        let bounds = controls.iter();
-        values.bounds = bounds
-            .filter_map(|control| Some((control.name.clone(), control.confirm_above?)))
-            .collect();
-        if !values.taken.is_empty() {
-            values.settle(controls);
+        if values.answered(controls) {
             self.keep(&values);
         }
-        values.configure(controls);
         self.note(&values);
         let number = values.taken_until;
         drop(values);
@@ -286,32 +226,46 @@ impl Commands {
     /// Notes whether another server keeps what is set.
     pub(crate) fn are_kept_elsewhere(&self, are: bool) {
         let mut values = self.values();
-        values.is_kept_elsewhere = are;
+        values.elsewhere = are.then(Elsewhere::default);
         if are {
             values.set.clear();
         }
     }
 
+    /// Notes whether the other server, which keeps what is set, can be told.
+    pub(crate) fn reaches_keeper(&self, reaches: bool) {
+        if let Some(elsewhere) = &mut self.values().elsewhere {
+            elsewhere.is_there = reaches;
+        }
+    }
+
+    /// Whether nothing can be set now, because what keeps it is away.
+    pub(crate) fn is_keeper_away(&self) -> bool {
+        let values = self.values();
+        let elsewhere = values.elsewhere.as_ref();
+        elsewhere.is_some_and(|elsewhere| !elsewhere.is_there)
+    }
+
+    /// While this is held, no other device takes the place of the one that is there.
+    pub(crate) fn judging(&self) -> MutexGuard<'_, ()> {
+        // Nothing panics while it holds this lock.
+        self.0
+            .judging
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Starts a new run, which is given everything that was set or reset.
     pub(crate) fn begin_anew(&self) {
         let mut values = self.values();
-        let mut waiting = values.reset.clone();
-        waiting.extend(values.set.clone());
-        // What is set off is for the device that was there.
-        values.fresh.retain(|name| waiting.contains_key(name));
-        values.waiting = waiting;
-        values.taken.clear();
-        values.is_configured_due = true;
+        values.begin_anew();
         self.note(&values);
     }
 
     /// Has everything that was set taken once more in this run: some devices forget it while they start.
     pub(crate) fn repeat(&self) {
         let mut values = self.values();
-        let set = values.set.clone();
-        for (name, value) in set {
-            values.waiting.entry(name).or_insert(value);
-        }
+        values.repeat();
         self.note(&values);
     }
 
@@ -322,16 +276,7 @@ impl Commands {
             return false;
         }
         let set = self.0.memory.values(device);
-        *values = Values {
-            device: device.into(),
-            waiting: set.clone(),
-            set,
-            given: values.given,
-            configured: std::mem::take(&mut values.configured),
-            is_kept_elsewhere: values.is_kept_elsewhere,
-            is_configured_due: true,
-            ..Values::default()
-        };
+        values.replace(device, set);
         self.note(&values);
         true
     }
@@ -351,6 +296,7 @@ impl Commands {
 mod tests {
     use super::*;
     use crate::kept::Kept;
+    use pistreamer_protocol::message::ControlValue;
 
     fn some<const N: usize>(values: [(&str, f64); N]) -> ControlValues {
         let values = values.map(|(name, value)| (name.to_owned(), value.into()));
@@ -428,6 +374,69 @@ mod tests {
     }
 
     #[test]
+    fn turning_something_automatic_on_keeps_nothing_that_nobody_set() {
+        let kept = Kept::default();
+        let commands = Commands::new(kept.of("door"), "usb:1".into(), ControlValues::new());
+        // A mode of the automatic, which it takes while it is on, and a time that it chooses.
+        let controls = |on: bool| {
+            [
+                Control::switch("Automatic", on, true),
+                Control {
+                    inactive: !on,
+                    owner: "Automatic".into(),
+                    ..Control::choice("Mode", &["Day", "Night"], 0, 0)
+                },
+                Control {
+                    owner: "Automatic".into(),
+                    ..Control::range("Range", 0.0..=9.0, 3.0, 1.0)
+                },
+            ]
+        };
+        commands.answered(&controls(false));
+        commands.set(&some([("Automatic", 1.0)]), &ControlValues::new());
+        commands.take();
+        commands.answered(&controls(true));
+        let memory = kept.of("door");
+        assert_eq!(memory.values("usb:1"), some([("Automatic", 1.0)]));
+    }
+
+    #[test]
+    fn another_server_is_told_of_resets_and_nothing_is_kept_for_it_while_it_is_away() {
+        let commands = Commands::default();
+        let nothing = ControlValues::new();
+        commands.are_kept_elsewhere(true);
+        assert!(commands.is_keeper_away());
+        commands.reaches_keeper(true);
+        assert!(!commands.is_keeper_away());
+        commands.set(&some([("Gain", 2.0), ("Tint", 1.0)]), &nothing);
+        commands.reset(&some([("Gain", 0.0)]));
+        assert!(commands.are_waiting());
+        let orders = Orders {
+            resets: Resets::Named(["Gain".to_owned()].into()),
+            values: some([("Tint", 1.0)]),
+        };
+        assert_eq!(commands.take_orders(), orders);
+        assert!(!commands.are_waiting());
+        // What is set behind a reset of everything holds.
+        let number = commands.reset_all(&some([("Gain", 0.0)]));
+        commands.set(&some([("Gain", 3.0)]), &nothing);
+        let orders = Orders {
+            resets: Resets::All,
+            values: some([("Gain", 3.0)]),
+        };
+        assert_eq!(commands.take_orders(), orders);
+        let why = BTreeMap::from([("Gain".to_owned(), "no".to_owned())]);
+        commands.refused(why.clone());
+        assert_eq!(commands.refusals(number), why);
+        // Until it is asked for once more.
+        let number = commands.set(&some([("Gain", 4.0)]), &nothing);
+        assert!(commands.refusals(number).is_empty());
+        commands.begin_anew();
+        assert_eq!(commands.take_orders(), Orders::default());
+        assert!(commands.is_keeper_away());
+    }
+
+    #[test]
     fn what_has_to_be_confirmed_is_not_given_once_more() {
         let kept = Kept::default();
         let commands = Commands::new(kept.of("door"), "usb:1".into(), ControlValues::new());
@@ -439,6 +448,10 @@ mod tests {
         commands.set(&some([("Time", 112e6)]), &ControlValues::new());
         // Also where the camera was not there when it was set.
         commands.begin_anew();
+        assert_eq!(commands.take(), some([("Time", 112e6)]));
+        commands.answered(&time(112e6));
+        // A device that forgets it while it starts is told what was meant.
+        commands.repeat();
         assert_eq!(commands.take(), some([("Time", 112e6)]));
         commands.answered(&time(112e6));
         commands.begin_anew();

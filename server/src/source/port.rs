@@ -2,6 +2,7 @@
 //!
 //! What happens to them is up to the [`Sink`]; the seqs of frames belong to [`super::numbering`].
 
+use super::commands::Orders;
 use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
 use super::stills::Request;
@@ -13,6 +14,7 @@ use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::{JpegError, Orientation};
 use pistreamer_protocol::message::{Cause, Control, ControlValues, Reason};
 use pistreamer_protocol::text;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Receives everything that a source delivers.
@@ -264,6 +266,7 @@ impl Port {
     /// Where a source doesn't say it, it is always the same one.
     pub fn opened_device(&self, device: &str) {
         self.pass(|sink| {
+            let _judging = self.commands.judging();
             if self.commands.opened(device) {
                 // What another one had is not to be taken for its own.
                 sink.report(Report::Controls(&[]));
@@ -289,6 +292,31 @@ impl Port {
     /// Notes that what is set is kept by another server: it is handed on once, and not set again by this one.
     pub(super) fn keeps_elsewhere(&self) {
         self.pass(|_| self.commands.are_kept_elsewhere(true));
+    }
+
+    /// Notes that the server that keeps what is set can be told.
+    pub(super) fn reaches_keeper(&self) {
+        self.pass(|_| self.commands.reaches_keeper(true));
+    }
+
+    /// Notes that it cannot be told any more.
+    pub(super) fn leaves_keeper(&self) {
+        self.pass(|_| self.commands.reaches_keeper(false));
+    }
+
+    /// Takes what the server that keeps what is set is to be told, in place of [`Self::commands`].
+    pub(super) fn orders(&self) -> Orders {
+        let _gate = self.gate();
+        // From then on they are meant for the next run.
+        if self.demand.stopping() {
+            return Orders::default();
+        }
+        self.commands.take_orders()
+    }
+
+    /// Notes what that server refused of what it was told last, and why. Call it before [`Self::controls`].
+    pub(super) fn refused(&self, refused: BTreeMap<String, String>) {
+        self.pass(|_| self.commands.refused(refused));
     }
 
     /// Whether [`Self::commands`] has any. Cheap.

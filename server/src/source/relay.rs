@@ -2,17 +2,18 @@
 //!
 //! The connection is the business of `pistreamer_client`.
 
+mod controls;
+
+use super::commands::Orders;
 use super::remote::{self, End, Intake};
 use super::spec::{Ends, Entry, Identity, Kind};
 use super::{Config, Port, Source, SourceError};
 use crate::demand::Demand;
 use crate::via::Via;
+use controls::Controls;
 use pistreamer_client::protocol::WireFormat;
-use pistreamer_client::protocol::message::{
-    Camera, CameraStatus, Cause, Control, ControlValues, Hello, Mode,
-};
+use pistreamer_client::protocol::message::{Camera, CameraStatus, Cause, Hello, Mode};
 use pistreamer_client::{Endpoint, Event, Reconnect, Subscription, is_link};
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -109,7 +110,9 @@ impl Source for RelaySource {
                 }
             }
         };
-        remote::run(port, task)
+        let result = remote::run(port, task);
+        port.leaves_keeper();
+        result
     }
 }
 
@@ -143,16 +146,13 @@ async fn relay(
             // Two servers that connect to each other at the same moment learn only afterwards that they form a circle.
             () = &mut news, if !intake.is_open() => return None,
             // Those of the one before mean nothing to this one, whose controls are not known yet.
-            () = port.wait_commands(), if controls.are_known => {
-                let values = port.commands();
-                if values.is_empty() {
+            () = port.wait_commands(), if controls.are_known() => {
+                let orders = port.orders();
+                if orders == Orders::default() {
                     // The run is about to end, which is noticed elsewhere.
                     tokio::task::yield_now().await;
                 }
-                for (name, value) in values {
-                    // It was asked about here, by the bounds that the origin tells.
-                    subscription.set(name, value, true);
-                }
+                controls.send(orders, &mut subscription);
                 continue;
             }
             // The first picture shows the size of a live origin that does not tell it.
@@ -176,13 +176,13 @@ async fn relay(
             },
             Some(Ok(Event::Hello(hello))) => {
                 intake.named(&hello.camera.name);
-                controls.tell(&hello.controls, port);
+                controls.greet(&hello, port);
                 awaits_picture = intake.follow(&told_at_first(*hello), End::Origin);
             }
             Some(Ok(Event::Status(status))) => {
                 intake.named(status.name.as_deref().unwrap_or_default());
                 if let Some(told) = &status.controls {
-                    controls.tell(told, port);
+                    controls.tell(told.clone(), port);
                 }
                 awaits_picture = intake.follow(&status, End::Origin);
             }
@@ -194,31 +194,14 @@ async fn relay(
                 corrupt = counted;
             }
             Some(Ok(Event::Readings(values))) => port.readings(&controls.among(values)),
+            Some(Ok(Event::Answer(answer))) => controls.answer(answer, port),
+            Some(Ok(Event::Refused { code, message })) => {
+                tracing::debug!(code, message, "the origin refuses a command");
+            }
             Some(Ok(_)) => {}
             Some(Err(error)) => return Some(SourceError(error.reason())),
             None => return Some(Cause::OriginEnded.into()),
         }
-    }
-}
-
-/// What the origin lets set: nothing where this server's key there is for watching alone.
-#[derive(Debug, Default)]
-struct Controls {
-    are_known: bool,
-    names: BTreeSet<String>,
-}
-
-impl Controls {
-    fn tell(&mut self, told: &[Control], port: &Port) {
-        self.are_known = true;
-        self.names = told.iter().map(|control| control.name.clone()).collect();
-        port.controls(told);
-    }
-
-    /// Values of those that were told, among these.
-    fn among(&self, mut values: ControlValues) -> ControlValues {
-        values.retain(|name, _| self.names.contains(name));
-        values
     }
 }
 

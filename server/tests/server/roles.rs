@@ -321,17 +321,36 @@ async fn commanded(server: &TestServer, path: &str, headers: &[(&'static str, &s
     let mut viewer = viewer.unwrap();
     // Which controls there are is known once the camera is live.
     viewer.frame().await;
-    let command = ViewerMessage::Control {
-        name: "no such".into(),
-        value: 1.0.into(),
-        confirmed: false,
-    };
-    viewer.say(command).await;
-    loop {
-        if let ServerMessage::Error { code, .. } = viewer.told().await {
-            return code;
-        }
+    let (name, value) = ("no such".to_owned(), 1.0.into());
+    let values = [(name.clone(), value)].into();
+    let commands = [
+        ViewerMessage::Reset {
+            names: Some(vec![name.clone()]),
+            id: None,
+        },
+        ViewerMessage::Set {
+            values,
+            confirmed: false,
+            id: None,
+        },
+        ViewerMessage::Control {
+            name,
+            value: 1.0.into(),
+            confirmed: false,
+        },
+    ];
+    let mut codes = Vec::new();
+    for command in commands {
+        viewer.say(command).await;
+        codes.push(loop {
+            if let ServerMessage::Error { code, .. } = viewer.told().await {
+                break code;
+            }
+        });
     }
+    codes.dedup();
+    assert_eq!(codes.len(), 1, "{codes:?}");
+    codes.remove(0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -448,7 +467,7 @@ async fn every_message_is_taken_from_each_role_and_credential_as_the_table_says(
         viewer.frame().await;
         for (message, enough) in &messages {
             let kind = message.trim_matches('`');
-            let said = json!({"type": kind, "seq": 0, "name": "no such", "value": 1.0});
+            let said = json!({"type": kind, "seq": 0, "name": "no such", "value": 1.0, "values": {"no such": 1.0}});
             viewer.say_raw(Message::text(said.to_string())).await;
             viewer.say(ViewerMessage::Ping { id: Some(77) }).await;
             let mut forbidden = false;

@@ -108,9 +108,20 @@ impl Controls {
         offered.chain(&self.measured).cloned().collect()
     }
 
-    /// What was set since the camera is open, but for what is done once.
+    /// What was set since the camera is open, but for what is done once; and what something automatic chose before it was turned
+    /// off, which the camera forgets when it is opened anew.
     pub(super) fn were_set(&self) -> ControlValues {
-        self.set.clone()
+        let mut set = self.set.clone();
+        for Offered { known, control, .. } in &self.offered {
+            let is_chosen = known
+                .owner
+                .is_some_and(|(owner, _)| self.set.contains_key(owner));
+            if is_chosen && !control.inactive && control.is_kept() {
+                let name = known.name.to_owned();
+                set.entry(name).or_insert_with(|| control.present());
+            }
+        }
+        set
     }
 
     /// How long a frame takes at least, in µs: longer than it is asked for while the exposure does.

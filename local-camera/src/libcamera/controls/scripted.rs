@@ -305,6 +305,29 @@ fn the_automatic_comes_first_and_a_value_holds_until_the_camera_has_it() {
 }
 
 #[test]
+fn what_the_automatic_chose_is_set_where_the_camera_is_opened_anew() {
+    let mut camera = Scripted::new();
+    for _ in 0..5 {
+        camera.frame();
+    }
+    // Nothing that it chooses is anybody's wish while it is on.
+    assert!(camera.controls.were_set().is_empty());
+    camera.number("AeEnable", 0.0);
+    for _ in 0..8 {
+        camera.frame();
+    }
+    let chosen = f64::from(camera.exposure);
+    let set = camera.controls.were_set();
+    assert_eq!(set["ExposureTime"], chosen.into());
+    let mut again = Scripted::new();
+    again.controls.set(&set);
+    for _ in 0..8 {
+        again.frame();
+    }
+    assert_eq!(f64::from(again.exposure), chosen);
+}
+
+#[test]
 fn a_long_exposure_makes_the_camera_slower_and_a_short_one_as_fast_again() {
     let mut camera = Scripted::new();
     assert_eq!(camera.control("ExposureTime").slows_above, Some(33_333.0));

@@ -22,6 +22,7 @@ fn hello() -> Hello {
         },
         wire: String::new(),
         controls: Vec::new(),
+        sets: false,
     }
 }
 
