@@ -186,9 +186,7 @@ impl Commands {
         let mut values = self.values();
         let number = values.taken_until;
         if let Some(elsewhere) = &mut values.elsewhere {
-            // A server may name what it likes.
-            const MOST: usize = 256;
-            let refused = refused.into_iter().take(MOST);
+            let refused = refused.into_iter();
             elsewhere.refused = refused.map(|(name, why)| (name, (number, why))).collect();
         }
     }

@@ -48,6 +48,7 @@ mod pushes;
 mod python;
 mod recorded;
 mod relayed;
+mod relayed_controls;
 mod reloaded;
 mod renditions;
 mod roles;

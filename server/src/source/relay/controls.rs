@@ -6,6 +6,10 @@ use pistreamer_client::Subscription;
 use pistreamer_protocol::message::{
     Answer, Control, ControlKind, ControlValue, ControlValues, Hello,
 };
+use std::collections::BTreeMap;
+
+/// A server may name what it likes.
+const MOST_REFUSED: usize = 256;
 
 /// The origin's controls: none where this server's key there is for watching alone.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub(super) struct Controls {
     /// The last command that it was told, and the last one that it has answered.
     sent: u64,
     answered: u64,
+    /// What it has refused of the commands since the one before that was answered to the end.
+    refused: BTreeMap<String, String>,
 }
 
 impl Controls {
@@ -90,9 +96,13 @@ impl Controls {
             }
         }
         self.answered = id.min(self.sent);
+        // A reset is answered before what is set with it.
+        let room = MOST_REFUSED.saturating_sub(self.refused.len());
+        self.refused.extend(refused.into_iter().take(room));
         if self.answered != self.sent {
             return;
         }
+        let refused = std::mem::take(&mut self.refused);
         if !refused.is_empty() {
             let refused: Vec<_> = refused.values().map(String::as_str).collect();
             tracing::info!("the origin refuses: {}", refused.join("; "));
