@@ -115,6 +115,12 @@ impl Catalogue {
         recordings.is_some_and(|all| all.contains_key(&(name.class, name.start_ms)))
     }
 
+    /// Unix times in ms of all recordings, in no order.
+    pub(crate) fn times(&self) -> Vec<u64> {
+        let recordings = self.cameras.values().flat_map(BTreeMap::keys);
+        recordings.map(|(_, start_ms)| *start_ms).collect()
+    }
+
     /// Bytes of all recordings.
     pub fn total(&self) -> u64 {
         let mut bytes = self.bytes.values();

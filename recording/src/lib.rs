@@ -1,15 +1,19 @@
 //! Recordings: a camera's frames on a disk, in files that play as they lie, whatever happens to the power.
 //!
-//! A map, not a place for code. [`Recorder`] is a thread that takes frames from [`Lane`]s, one a camera, through the one place where
-//! frames wait (`ring`). On the thread, a [`session`] turns them into files (`track`, [`segment`]), has old ones make room
+//! A map, not a place for code. [`Recorder`] is a thread (`writer`) that takes frames from [`Lane`]s, one a camera, through the one place
+//! where frames wait (`ring`). On the thread, a [`session`] turns them into files (`track`, [`segment`]), has old ones make room
 //! ([`retention`]) and, at its start, mends what a power cut left ([`recover`]). [`catalogue`] is what there is, by the files' names
 //! ([`name`]). All of it reaches the disk through [`disk`], so that tests can play one that fails. No camera, no network, no async.
 
+mod ages;
 pub mod catalogue;
+mod clock;
 pub mod disk;
 pub mod export;
+mod lane;
 mod marker;
 pub mod name;
+mod pace;
 mod progress;
 mod recorder;
 pub mod recover;
@@ -19,8 +23,11 @@ pub mod segment;
 pub mod session;
 mod tag;
 mod track;
+mod writer;
 
+pub use lane::Lane;
 pub use marker::{MARKER, Marker, MarkerError};
 pub use progress::{Progress, Room, State, Status};
-pub use recorder::{Config, Lane, Recorder};
+pub use recorder::Recorder;
 pub use track::Frame;
+pub use writer::Config;

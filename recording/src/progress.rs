@@ -76,6 +76,24 @@ pub(crate) struct Shared {
     pub overflowed_us: AtomicU64,
 }
 
+/// How long ago in Unix time that was by the steady clock.
+fn wall_of(at_us: u64, now: Now) -> u64 {
+    now.wall_us
+        .saturating_sub(now.steady_us.saturating_sub(at_us))
+}
+
+/// The state while frames are missing of late: `overflowed_us` is 0, or when the last one was dropped.
+fn slow(overflowed_us: u64, now: Now) -> Option<Status> {
+    let is_slow = overflowed_us > 0 && now.steady_us < overflowed_us + SLOW_US;
+    is_slow.then(|| Status {
+        state: State::Slow,
+        reason: "the disk is too slow, so that frames are missing: record fewer (record.fps), give them more memory \
+                 (recording.memory), or take a faster disk"
+            .into(),
+        since_us: wall_of(overflowed_us, now),
+    })
+}
+
 /// A disk that has not come back from one step for this long does not answer.
 const HANGS_US: u64 = 10_000_000;
 
@@ -96,30 +114,28 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     /// The state at that time, by the steady clock and the wall's.
     pub(crate) fn status(&self, now: Now) -> Status {
+        let status = self.disk_status(now);
+        let slow =
+            (status.state == State::Recording).then(|| slow(self.overflowed_us.load(Relaxed), now));
+        slow.flatten().unwrap_or(status)
+    }
+
+    /// The same, whether or not frames are missing of late.
+    pub(crate) fn disk_status(&self, now: Now) -> Status {
         let status = lock(&self.status).clone();
         let patience_us = match status.state {
             State::Starting => STARTS_US,
             State::Recording => HANGS_US,
             _ => return status,
         };
-        let since =
-            |at_us: u64| now.wall_us - (now.steady_us.saturating_sub(at_us)).min(now.wall_us);
         let busy_us = self.busy_us.load(Relaxed);
         if busy_us > 0 && now.steady_us > busy_us + patience_us {
             return Status {
                 state: State::Error,
-                reason: "the disk does not answer".into(),
-                since_us: since(busy_us),
-            };
-        }
-        let overflowed_us = self.overflowed_us.load(Relaxed);
-        if overflowed_us > 0 && now.steady_us < overflowed_us + SLOW_US {
-            return Status {
-                state: State::Slow,
-                reason: "the disk is too slow, so that frames are missing: record fewer (record.fps), give them more memory \
-                         (recording.memory), or take a faster disk"
-                    .into(),
-                since_us: since(overflowed_us),
+                reason:
+                    "the disk does not answer: see that it is connected well and has enough power"
+                        .into(),
+                since_us: wall_of(busy_us, now),
             };
         }
         status
@@ -130,14 +146,12 @@ impl Shared {
         matches!(lock(&self.status).state, State::Error | State::DiskFull)
     }
 
-    /// Notes that the ring dropped a frame.
-    pub(crate) fn overflowed(&self, now: Now) {
+    /// Whether a frame that the ring drops now is one that the disk is too slow for. While nothing is written, that is the reason, and
+    /// for a while after that.
+    pub(crate) fn counts_overflows(&self, now: Now) -> bool {
         let status = lock(&self.status);
-        // While nothing is written, that is the reason, and for a while after that.
         let recorded_us = now.wall_us.saturating_sub(status.since_us);
-        if status.state == State::Recording && recorded_us > CATCHES_UP_US {
-            self.overflowed_us.store(now.steady_us, Relaxed);
-        }
+        status.state == State::Recording && recorded_us > CATCHES_UP_US
     }
 
     /// Notes a state and its reason.
@@ -178,13 +192,65 @@ pub struct Progress {
     pub(crate) skipped: AtomicU64,
     /// Unix time in µs.
     pub(crate) newest_us: AtomicU64,
-    /// When the newest frame was offered, by the steady clock.
+    /// Unix time in µs of its begin.
+    pub(crate) begun_us: u64,
+    /// When the newest frame was offered, by the steady clock; 0 once the camera is known to have no signal.
     pub(crate) offered_us: AtomicU64,
+    /// When a frame was last written, by the steady clock; 0 before.
+    written_us: AtomicU64,
+    /// When the ring last dropped a frame of it because of a slow disk, by the steady clock; 0 before.
+    pub(crate) overflowed_us: AtomicU64,
+    /// When a frame was last refused because it never fits, by the steady clock, and its bytes; zeros before.
+    refused: Mutex<(u64, u64)>,
     /// Why none of its frames is written, where others' are.
     pub(crate) failure: Mutex<Option<Status>>,
 }
 
 impl Progress {
+    pub(crate) fn begun(now: Now) -> Self {
+        Self {
+            begun_us: now.wall_us,
+            offered_us: now.steady_us.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Notes what was written.
+    pub(crate) fn wrote(&self, frames: u64, bytes: u64, now_us: u64) {
+        self.frames.fetch_add(frames, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.written_us.store(now_us, Relaxed);
+        self.recover();
+    }
+
+    /// Notes a frame of that many bytes that never fits.
+    pub(crate) fn refuse(&self, bytes: u64, now_us: u64) {
+        self.dropped.fetch_add(1, Relaxed);
+        *lock(&self.refused) = (now_us, bytes);
+    }
+
+    /// The state while frames never fit: some are missing where others were written in the last `written_us`, else all of them.
+    pub(crate) fn refused(&self, now: Now, written_us: u64) -> Option<Status> {
+        let (refused_us, bytes) = *lock(&self.refused);
+        if refused_us == 0 || now.steady_us >= refused_us + SLOW_US {
+            return None;
+        }
+        let writes = self.written_us.load(Relaxed) + written_us > now.steady_us;
+        Some(Status {
+            state: if writes { State::Slow } else { State::Error },
+            reason: format!(
+                "a picture of {:.1} MB does not fit into the memory of recordings: give them more (recording.memory)",
+                bytes as f64 / 1e6
+            ),
+            since_us: wall_of(refused_us, now),
+        })
+    }
+
+    /// The state while frames are missing of late because of a slow disk.
+    pub(crate) fn slow(&self, now: Now) -> Option<Status> {
+        slow(self.overflowed_us.load(Relaxed), now)
+    }
+
     /// Notes that its files fail.
     pub(crate) fn fail(&self, reason: String, now_us: u64) {
         lock(&self.failure).get_or_insert(Status {

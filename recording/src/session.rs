@@ -86,6 +86,8 @@ pub struct Session<D: Disk> {
     sparse_us: BTreeMap<String, u64>,
     /// Bytes that may be written before room is made again.
     allowance: u64,
+    /// What of each camera was written.
+    written: BTreeMap<String, Tally>,
     /// Frames of each camera that were lost with a file that failed.
     lost: BTreeMap<String, u64>,
     /// The files that were begun before the clock was set, the newest ones.
@@ -96,8 +98,8 @@ pub struct Session<D: Disk> {
     failed: Vec<(String, io::Error)>,
     /// Recordings that cannot be removed.
     stuck: BTreeSet<(String, Name)>,
-    /// Whether recordings go because of their age. Not where the clock may be wrong.
-    ages: bool,
+    /// The Unix time in ms by which recordings are too old; `None` where the clock may be wrong.
+    ages: Option<u64>,
     /// Whether recordings go for room that others take.
     yields: bool,
 }
@@ -143,7 +145,8 @@ impl<D: Disk> Session<D> {
             resting: BTreeMap::new(),
             failed: Vec::new(),
             stuck: BTreeSet::new(),
-            ages: false,
+            ages: None,
+            written: BTreeMap::new(),
             yields: true,
         };
         session.mend();
@@ -228,8 +231,13 @@ impl<D: Disk> Session<D> {
         self.tracks.values().any(|track| track.open().is_some())
     }
 
-    /// Says whether recordings go because of their age, and whether they go for room that others take.
-    pub fn allow(&mut self, ages: bool, yields: bool) {
+    /// What of each camera was written since this was asked last.
+    pub fn take_written(&mut self) -> BTreeMap<String, Tally> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Says by which Unix time in ms recordings are too old, if any are, and whether they go for room that others take.
+    pub fn allow(&mut self, ages: Option<u64>, yields: bool) {
         (self.ages, self.yields) = (ages, yields);
     }
 
@@ -243,34 +251,40 @@ impl<D: Disk> Session<D> {
         !Class::ALL.into_iter().all(goes_on)
     }
 
-    /// Takes a frame. Returns frames and bytes that were written then.
+    /// Takes a frame.
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn record(&mut self, plan: &Plan, frame: &Frame, now: Now) -> Result<Tally, Failure> {
+    pub fn record(&mut self, plan: &Plan, frame: &Frame, now: Now) -> Result<(), Failure> {
         let frame = &recaptured(frame, now);
-        let mut tally = Tally::default();
         if plan.continuous_us.is_some() {
-            tally += self.push(plan, Class::Continuous, frame, now)?;
+            self.push(plan, Class::Continuous, frame, now)?;
         }
         let last = self.sparse_us.get(&plan.camera);
         // A tenth early is in time.
         let wait_us = plan.sparse_us - plan.sparse_us / 10;
         if last.is_none_or(|last| frame.steady_us >= last + wait_us) {
-            self.sparse_us.insert(plan.camera.clone(), frame.steady_us);
-            tally += self.push(plan, Class::Sparse, frame, now)?;
+            let is_taken = self.push(plan, Class::Sparse, frame, now)?;
+            // One that failed is tried again when its file is, rather than when the next one is due.
+            let again_us = (frame.steady_us + RESTS_US).saturating_sub(wait_us);
+            let last_us = if is_taken {
+                frame.steady_us
+            } else {
+                again_us.min(frame.steady_us)
+            };
+            self.sparse_us.insert(plan.camera.clone(), last_us);
         }
-        Ok(tally)
+        Ok(())
     }
 
+    /// Returns false if the frame is lost.
     fn push(
         &mut self,
         plan: &Plan,
         class: Class,
         frame: &Frame,
         now: Now,
-    ) -> Result<Tally, Failure> {
-        let mut tally = Tally::default();
+    ) -> Result<bool, Failure> {
         let key = (plan.camera.clone(), class);
         self.track(plan, class);
         let goes_on = self.tracks[&key].goes_on(frame);
@@ -279,18 +293,18 @@ impl<D: Disk> Session<D> {
             || rests.is_some_and(|until| !goes_on && now.steady_us < *until)
         {
             *self.lost.entry(key.0).or_default() += 1;
-            return Ok(tally);
+            return Ok(false);
         }
         if !goes_on {
-            tally += self.with(&key, now.steady_us, |track, _| track.close(now.steady_us))?;
+            self.with(&key, now.steady_us, |track, _| track.close(now.steady_us))?;
         }
         if !goes_on || self.allowance < frame.jpeg.len() as u64 {
-            self.make_room(now.wall_us / 1000)?;
+            self.make_room()?;
         }
         if !goes_on {
             // One that has just failed may have taken the track with it.
             self.track(plan, class);
-            tally += self.with(&key, now.steady_us, |track, disk| {
+            self.with(&key, now.steady_us, |track, disk| {
                 track.begin(disk, frame).map(|()| Written::default())
             })?;
             if !now.is_set {
@@ -299,17 +313,16 @@ impl<D: Disk> Session<D> {
         }
         self.allowance = self.allowance.saturating_sub(frame.jpeg.len() as u64);
         let before = self.failed.len();
-        tally += self.with(&key, now.steady_us, |track, _| {
+        self.with(&key, now.steady_us, |track, _| {
             track.push(frame, now.steady_us)
         })?;
-        let is_open = self
-            .tracks
-            .get(&key)
-            .is_some_and(|track| track.open().is_some());
-        if !is_open || self.failed.len() > before {
+        let track = self.tracks.get(&key);
+        let is_taken =
+            self.failed.len() == before && track.is_some_and(|track| track.open().is_some());
+        if !is_taken {
             *self.lost.entry(key.0).or_default() += 1;
         }
-        Ok(tally)
+        Ok(is_taken)
     }
 
     /// Has a track for a camera's class.
@@ -339,8 +352,7 @@ impl<D: Disk> Session<D> {
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn set_clock(&mut self, now: Now) -> Result<BTreeMap<String, Tally>, Failure> {
-        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    pub fn set_clock(&mut self, now: Now) -> Result<(), Failure> {
         while now.is_set
             && let Some(Unset {
                 camera,
@@ -356,15 +368,14 @@ impl<D: Disk> Session<D> {
             let open = self.tracks.get(&key).and_then(Track::open);
             if open.is_some_and(|(open, _)| open == name) {
                 let close = |track: &mut Track<_>, _: &D| track.close(now.steady_us);
-                let tally = self.with(&key, now.steady_us, close)?;
-                *tallies.entry(key.0.clone()).or_default() += tally;
+                self.with(&key, now.steady_us, close)?;
             }
             // Others may have removed it.
             if self.catalogue.has(&key.0, name) {
                 self.rename(&key.0, name, start_ms).map_err(Failure::of)?;
             }
         }
-        Ok(tallies)
+        Ok(())
     }
 
     /// Gives a file another time, or a little later where that is another's.
@@ -403,9 +414,9 @@ impl<D: Disk> Session<D> {
         key: &(String, Class),
         now_us: u64,
         work: impl FnOnce(&mut Track<D::File>, &D) -> io::Result<Written>,
-    ) -> Result<Tally, Failure> {
+    ) -> Result<(), Failure> {
         let Some(track) = self.tracks.get_mut(key) else {
-            return Ok(Tally::default());
+            return Ok(());
         };
         let pending = track.pending() as u64;
         let written = match work(track, &self.disk) {
@@ -420,23 +431,25 @@ impl<D: Disk> Session<D> {
                 // Other cameras go on.
                 self.resting.insert(key.clone(), now_us + RESTS_US);
                 self.failed.push((key.0.clone(), error));
-                return Ok(Tally::default());
+                return Ok(());
             }
         };
         for (name, bytes) in track.open().into_iter().chain(written.closed) {
             self.catalogue.set(&key.0, name, bytes);
         }
-        Ok(Tally {
-            frames: written.frames,
-            bytes: written.bytes,
-        })
+        if written.frames > 0 {
+            let tally = self.written.entry(key.0.clone()).or_default();
+            tally.frames += written.frames;
+            tally.bytes += written.bytes;
+        }
+        Ok(())
     }
 
     /// Removes recordings that are too old, and as many more as there has to be room for the next step.
     ///
     /// # Errors
     /// Where others have the room, or the disk fails.
-    pub fn make_room(&mut self, now_ms: u64) -> Result<(), Failure> {
+    pub fn make_room(&mut self) -> Result<(), Failure> {
         let mut limits = self.policy.limits;
         let before = self.space().map_err(Failure::of)?;
         // What was taken and is not written yet will need room, too.
@@ -445,7 +458,6 @@ impl<D: Disk> Session<D> {
         // What there is once those are gone. That is measured afterwards: their bytes may be held by another link, a player or a copy.
         let mut expected = before;
         let mut removed = 0;
-        let ages = self.ages.then_some(now_ms);
         loop {
             let open: Vec<_> = self
                 .tracks
@@ -460,7 +472,7 @@ impl<D: Disk> Session<D> {
             } else {
                 expected.roomy()
             };
-            let Some(old) = victim(&self.catalogue, &limits, room, ages, stays) else {
+            let Some(old) = victim(&self.catalogue, &limits, room, self.ages, stays) else {
                 break;
             };
             let path = old.path(&self.root);
@@ -508,7 +520,7 @@ impl<D: Disk> Session<D> {
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn tick(&mut self, now_us: u64) -> Result<BTreeMap<String, Tally>, Failure> {
+    pub fn tick(&mut self, now_us: u64) -> Result<(), Failure> {
         let due = |track: &Track<_>| track.due_us().is_some_and(|due| due <= now_us);
         self.each(now_us, due, |track| track.tick(now_us))
     }
@@ -517,23 +529,22 @@ impl<D: Disk> Session<D> {
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn close_camera(&mut self, camera: &str, now_us: u64) -> Result<Tally, Failure> {
+    pub fn close_camera(&mut self, camera: &str, now_us: u64) -> Result<(), Failure> {
         let of_it: Vec<_> = Class::ALL.map(|class| (camera.to_owned(), class)).into();
-        let mut tally = Tally::default();
         for key in of_it {
-            tally += self.with(&key, now_us, |track, _| track.close(now_us))?;
+            self.with(&key, now_us, |track, _| track.close(now_us))?;
             self.tracks.remove(&key);
             self.resting.remove(&key);
         }
         self.sparse_us.remove(camera);
-        Ok(tally)
+        Ok(())
     }
 
     /// Closes all files.
     ///
     /// # Errors
     /// Where the disk fails: the other files are closed all the same.
-    pub fn close(&mut self, now_us: u64) -> Result<BTreeMap<String, Tally>, Failure> {
+    pub fn close(&mut self, now_us: u64) -> Result<(), Failure> {
         self.each(now_us, |_| true, |track| track.close(now_us))
     }
 
@@ -542,22 +553,20 @@ impl<D: Disk> Session<D> {
         now_us: u64,
         which: impl Fn(&Track<D::File>) -> bool,
         mut work: impl FnMut(&mut Track<D::File>) -> io::Result<Written>,
-    ) -> Result<BTreeMap<String, Tally>, Failure> {
+    ) -> Result<(), Failure> {
         let keys: Vec<_> = self
             .tracks
             .iter()
             .filter(|(_, track)| which(track))
             .map(|(key, _)| key.clone())
             .collect();
-        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         let mut failure = None;
         for key in keys {
-            match self.with(&key, now_us, |track, _| work(track)) {
-                Ok(tally) => *tallies.entry(key.0).or_default() += tally,
-                Err(error) => failure = Some(error),
+            if let Err(error) = self.with(&key, now_us, |track, _| work(track)) {
+                failure = Some(error);
             }
         }
-        failure.map_or(Ok(tallies), Err)
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -608,11 +617,4 @@ pub struct Tally {
     pub frames: u64,
     /// Bytes of them.
     pub bytes: u64,
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.frames += other.frames;
-        self.bytes += other.bytes;
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Files, disks and how long recordings stay belong to [`pistreamer_recording`].
 
-use crate::camera::{Camera, Record, Registry};
+use crate::camera::{Camera, Phase, Record, Registry};
 use crate::hub::Limits;
 use crate::util::clock;
 use pistreamer_protocol::message::Recording;
@@ -140,10 +140,21 @@ fn plan(camera: &Camera, record: Record) -> Plan {
 /// Offers each of the camera's frames to the recorder, until `stop`.
 async fn record_one(camera: Camera, lane: Arc<Lane>, stop: CancellationToken) {
     let mut subscription = camera.subscribe(Limits::default());
+    let mut news = camera.news();
+    news.mark_changed();
     loop {
         let frame = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
+            // Before the loss of the signal, so that a last frame does not hide it.
             frame = subscription.newest() => frame,
+            changed = news.changed() => {
+                let Ok(()) = changed else { return };
+                if news.borrow_and_update().phase == Phase::NoSignal {
+                    lane.lost();
+                }
+                continue;
+            }
         };
         let age = frame.age_at(clock::now_us(), Instant::now());
         let size = (frame.width, frame.height);

@@ -245,8 +245,8 @@ pub(crate) fn played(files: &[PathBuf]) -> (Vec<usize>, String) {
 pub(crate) fn recover(root: &Path) {
     let (recorder, lane) = recorder(root, Policy::default().sync_us);
     let begun = Instant::now();
-    while lane.status().state != State::Recording {
-        assert!(begun.elapsed() < PATIENCE, "it is {:?}", lane.status());
+    while recorder.status().state != State::Recording {
+        assert!(begun.elapsed() < PATIENCE, "it is {:?}", recorder.status());
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(lane);

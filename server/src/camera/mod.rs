@@ -285,7 +285,7 @@ impl Camera {
     }
 
     /// Its state, and news of it.
-    fn news(&self) -> watch::Receiver<CameraState> {
+    pub(crate) fn news(&self) -> watch::Receiver<CameraState> {
         self.0.state.news()
     }
 

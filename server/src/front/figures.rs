@@ -127,7 +127,7 @@ pub(super) const RECORDING: [Figure<Lane>; 5] = [
         field: None,
         name: "pistreamer_record_up",
         kind: "gauge",
-        help: "1 while the camera's frames are recorded",
+        help: "1 while frames of the camera are written to recordings",
         value: |lane| {
             let is_up = matches!(lane.status().state, State::Recording | State::Slow);
             f64::from(u8::from(is_up))

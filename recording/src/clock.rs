@@ -1,0 +1,35 @@
+//! The two clocks: that of the wall, which may be set at any time, and a steady one.
+
+use crate::session::Now;
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// µs by a clock that is never set; its zero is shortly before its first reading.
+pub(crate) fn steady_us() -> u64 {
+    static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
+    // Frames are older than their reading.
+    const BEFORE: u64 = 3_600_000_000;
+    ZERO.elapsed().as_micros() as u64 + BEFORE
+}
+
+/// How far the wall clock is from the steady one.
+pub(crate) fn clock_offset_us() -> i64 {
+    wall_us() as i64 - steady_us() as i64
+}
+
+pub(crate) fn wall_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // A clock before 1970 reads as 1970.
+    since.map_or(0, |since| since.as_micros() as u64)
+}
+
+impl Now {
+    /// The present.
+    pub(crate) fn read() -> Self {
+        Self {
+            wall_us: wall_us(),
+            steady_us: steady_us(),
+            is_set: false,
+        }
+    }
+}
