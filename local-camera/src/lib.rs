@@ -92,6 +92,8 @@ pub enum Format {
     Mjpeg,
     /// 4:2:2 in one plane.
     Yuyv,
+    /// 4:2:2 in one plane, chrominance first.
+    Uyvy,
     /// Luminance alone.
     Grey,
 }
@@ -99,7 +101,14 @@ pub enum Format {
 impl Format {
     /// Those that libcamera's cameras are asked for, the best first. Planar 4:2:0 goes to the encoder as it is. USB cameras offer
     /// Motion-JPEG and YUYV; over USB 2 only the former reaches 30 frames per second at 1280x720 and above, and it costs no encoding.
-    pub const ALL: [Self; 4] = [Self::Yuv420, Self::Nv12, Self::Mjpeg, Self::Yuyv];
+    /// Some grabbers of HDMI have UYVY alone.
+    pub const ALL: [Self; 5] = [
+        Self::Yuv420,
+        Self::Nv12,
+        Self::Mjpeg,
+        Self::Yuyv,
+        Self::Uyvy,
+    ];
 
     /// Its four characters in DRM, which is what libcamera calls it.
     pub const fn fourcc(self) -> [u8; 4] {
@@ -108,6 +117,7 @@ impl Format {
             Self::Nv12 => b"NV12",
             Self::Mjpeg => b"MJPG",
             Self::Yuyv => b"YUYV",
+            Self::Uyvy => b"UYVY",
             Self::Grey => b"R8  ",
         }
     }

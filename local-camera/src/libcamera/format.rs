@@ -22,7 +22,7 @@ mod tests {
     #[test]
     fn formats_have_libcameras_names() {
         let names = Format::ALL.map(|format| pixel_format(format).fourcc().to_le_bytes());
-        assert_eq!(names, [*b"YU12", *b"NV12", *b"MJPG", *b"YUYV"]);
+        assert_eq!(names, [*b"YU12", *b"NV12", *b"MJPG", *b"YUYV", *b"UYVY"]);
         assert_eq!(named(pixel_format(Format::Nv12)), Some(Format::Nv12));
         assert_eq!(named(PixelFormat::new(0, 0)), None);
     }

@@ -105,7 +105,7 @@ causes! {
         "there is no room for any of the camera's modes on its USB bus: plug it in elsewhere, not beside another camera on one \
         hub, or give a smaller --size or --fps";
     NoFormat { formats: String } "no-format"
-        "the camera offers no format that can be used, which are MJPG, NV12, YU12, YUYV and GREY; it has {formats}";
+        "the camera offers no format that can be used, which are MJPG, NV12, YU12, YUYV, UYVY and GREY; it has {formats}";
     OtherFormat { offered: String, given: String } "other-format" "the camera offers {offered} and gives {given}";
     FormatFailed { error: String } "format-failed" "setting the camera's format failed: {error}";
     AllocatingFailed { error: String } "allocating-failed" "allocating the camera's buffers failed: {error}";
@@ -127,7 +127,7 @@ causes! {
     NoVideo { camera: String } "no-video" "camera {camera} gives no video";
     NoConfiguration { camera: String, format: String } "no-configuration" "camera {camera} accepts no configuration with {format}";
     NoUsableFormat { camera: String, formats: String } "no-usable-format"
-        "camera {camera} offers {formats}, none of which can be made a JPEG of: YUV420, NV12, MJPEG or YUYV is needed";
+        "camera {camera} offers {formats}, none of which can be made a JPEG of: YUV420, NV12, MJPEG, YUYV or UYVY is needed";
     CameraNotConfigured { camera: String, error: String } "camera-not-configured" "camera {camera}: configuring it failed: {error}";
     CameraNotAllocated { camera: String, error: String } "camera-not-allocated" "camera {camera}: allocating its buffers failed: {error}";
     CameraNotPrepared { camera: String, error: String } "camera-not-prepared" "camera {camera}: preparing its buffers failed: {error}";

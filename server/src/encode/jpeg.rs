@@ -110,9 +110,14 @@ impl JpegEncoder {
                     Subsamp::Sub2x2,
                 )
             }
-            Layout::Yuyv(packed) => {
+            Layout::Yuyv(packed) | Layout::Uyvy(packed) => {
                 let packed = checked("YCbYCr", packed, (width * 2, height))?;
-                unpack(packed, size, [y_copy, u_copy, v_copy]);
+                let out = [y_copy, u_copy, v_copy];
+                match yuv.layout {
+                    Layout::Uyvy(_) => unpack::<1>(packed, size, out),
+                    _ => unpack::<0>(packed, size, out),
+                }
+                let [y_copy, u_copy, v_copy] = &self.planes;
                 (
                     tight(y_copy, width),
                     tight(u_copy, half.0),
@@ -208,8 +213,12 @@ fn split(uv: Plane<'_>, (width, height): (usize, usize), u: &mut Vec<u8>, v: &mu
     }
 }
 
-/// Y Cb Y Cr → the three planes of 4:2:2.
-fn unpack(packed: Plane<'_>, (width, height): (usize, usize), [y, u, v]: [&mut Vec<u8>; 3]) {
+/// Y Cb Y Cr, or Cb Y Cr Y where the first luminance is at 1 → the three planes of 4:2:2.
+fn unpack<const LUMA: usize>(
+    packed: Plane<'_>,
+    (width, height): (usize, usize),
+    [y, u, v]: [&mut Vec<u8>; 3],
+) {
     y.resize(width * height, 0);
     u.resize(width / 2 * height, 0);
     v.resize(width / 2 * height, 0);
@@ -220,7 +229,8 @@ fn unpack(packed: Plane<'_>, (width, height): (usize, usize), [y, u, v]: [&mut V
     for (line, (y, (u, v))) in lines(packed, width * 2, height).zip(out) {
         let out = y.chunks_exact_mut(2).zip(u.iter_mut().zip(v));
         for (group, (y, (u, v))) in line.chunks_exact(4).zip(out) {
-            (y[0], *u, y[1], *v) = (group[0], group[1], group[2], group[3]);
+            (y[0], y[1]) = (group[LUMA], group[LUMA + 2]);
+            (*u, *v) = (group[1 - LUMA], group[3 - LUMA]);
         }
     }
 }
@@ -277,6 +287,7 @@ mod tests {
         i420: [(Vec<u8>, usize); 3],
         uv: (Vec<u8>, usize),
         yuyv: (Vec<u8>, usize),
+        uyvy: (Vec<u8>, usize),
     }
 
     impl Planes {
@@ -294,15 +305,19 @@ mod tests {
                 yuyv: plane(width * 2, height, pad, |x, y| {
                     sample(x / 2, y, size, [0, 1, 0, 2][x % 4])
                 }),
+                uyvy: plane(width * 2, height, pad, |x, y| {
+                    sample(x / 2, y, size, [1, 0, 2, 0][x % 4])
+                }),
             }
         }
 
-        fn pictures(&self) -> [Yuv<'_>; 3] {
+        fn pictures(&self) -> [Yuv<'_>; 4] {
             let [y, u, v] = &self.i420;
             [
                 Layout::I420([view(y), view(u), view(v)]),
                 Layout::Nv12([view(y), view(&self.uv)]),
                 Layout::Yuyv(view(&self.yuyv)),
+                Layout::Uyvy(view(&self.uyvy)),
             ]
             .map(|layout| Yuv {
                 width: self.size.0 as u32,
@@ -404,6 +419,7 @@ mod tests {
                 planes.i420[broken] = shorter(&whole.i420[broken]);
                 planes.uv = shorter(&whole.uv);
                 planes.yuyv = shorter(&whole.yuyv);
+                planes.uyvy = shorter(&whole.uyvy);
                 for picture in planes.pictures() {
                     let result = encoder.encode(&picture, 80);
                     assert!(matches!(result, Err(EncodeError::ShortPlane { .. })));
@@ -419,6 +435,7 @@ mod tests {
         for stride in [0, 31, usize::MAX] {
             planes.i420[0].1 = stride;
             planes.yuyv.1 = stride;
+            planes.uyvy.1 = stride;
             for picture in planes.pictures() {
                 let result = encoder.encode(&picture, 80);
                 assert!(matches!(result, Err(EncodeError::ShortPlane { .. })));

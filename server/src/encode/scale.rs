@@ -87,13 +87,17 @@ impl Planes {
                 u_out.fill(NEUTRAL);
                 v_out.fill(NEUTRAL);
             }
-            Layout::Yuyv(packed) => {
+            Layout::Yuyv(packed) | Layout::Uyvy(packed) => {
                 let packed = Lines::new("YCbYCr", packed, (width * 2, height))?;
+                let [luma, cb] = match yuv.layout {
+                    Layout::Uyvy(_) => [1, 0],
+                    _ => [0, 1],
+                };
                 for (n, y) in y_out.chunks_exact_mut(w).enumerate() {
                     let lines = packed.at(2 * n).chunks_exact(4);
                     let lines = lines.zip(packed.at(2 * n + 1).chunks_exact(4));
                     for ((a, b), y) in lines.zip(y) {
-                        *y = mean([a[0], a[2], b[0], b[2]]);
+                        *y = mean([a[luma], a[luma + 2], b[luma], b[luma + 2]]);
                     }
                 }
                 // Chroma has all lines here and every second one there, so two of its four lines are enough.
@@ -102,8 +106,8 @@ impl Planes {
                     let lines = packed.at(4 * n + 1).chunks_exact(8);
                     let lines = lines.zip(packed.at(4 * n + 2).chunks_exact(8));
                     for ((a, b), (u, v)) in lines.zip(u.iter_mut().zip(v)) {
-                        *u = mean([a[1], a[5], b[1], b[5]]);
-                        *v = mean([a[3], a[7], b[3], b[7]]);
+                        *u = mean([a[cb], a[cb + 4], b[cb], b[cb + 4]]);
+                        *v = mean([a[cb + 2], a[cb + 6], b[cb + 2], b[cb + 6]]);
                     }
                 }
             }
@@ -202,10 +206,16 @@ mod tests {
             3 => cr(x / 4, y / 2),
             _ => luma(x / 2, y),
         });
+        let swapped = plane(width * 2, height, |x, y| match x % 4 {
+            0 => cb(x / 4, y / 2),
+            2 => cr(x / 4, y / 2),
+            _ => luma(x / 2, y),
+        });
         let layouts = [
             Layout::I420([view(&y), view(&u), view(&v)]),
             Layout::Nv12([view(&y), view(&uv)]),
             Layout::Yuyv(view(&packed)),
+            Layout::Uyvy(view(&swapped)),
         ];
         let (width, height) = (width as u32, height as u32);
         let halve = |layout| {
@@ -277,6 +287,7 @@ mod tests {
             Layout::I420([plane; 3]),
             Layout::Nv12([plane; 2]),
             Layout::Yuyv(plane),
+            Layout::Uyvy(plane),
             Layout::Grey(plane),
         ] {
             let yuv = |width, height| Yuv {

@@ -40,15 +40,16 @@ impl Planes {
                 pairs.every(2, 0, half).turn(turn, half_out, u_out);
                 pairs.every(2, 1, half).turn(turn, half_out, v_out);
             }
-            Layout::Yuyv(packed) => {
+            Layout::Yuyv(packed) | Layout::Uyvy(packed) => {
+                let luma = usize::from(matches!(yuv.layout, Layout::Uyvy(_)));
                 let packed = Samples::of("YCbYCr", packed, (width * 2, height))?;
-                packed.every(2, 0, size).turn(turn, out, y_out);
+                packed.every(2, luma, size).turn(turn, out, y_out);
                 packed
-                    .every(4, 1, half)
+                    .every(4, 1 - luma, half)
                     .of_two_lines()
                     .turn(turn, half_out, u_out);
                 packed
-                    .every(4, 3, half)
+                    .every(4, 3 - luma, half)
                     .of_two_lines()
                     .turn(turn, half_out, v_out);
             }
@@ -213,10 +214,16 @@ mod tests {
                 3 => cr(x / 4, y / 2),
                 _ => luma(x / 2, y),
             });
+            let swapped = plane(width * 2, height, |x, y| match x % 4 {
+                0 => cb(x / 4, y / 2),
+                2 => cr(x / 4, y / 2),
+                _ => luma(x / 2, y),
+            });
             let layouts = [
                 Layout::I420([view(&y), view(&u), view(&v)]),
                 Layout::Nv12([view(&y), view(&uv)]),
                 Layout::Yuyv(view(&packed)),
+                Layout::Uyvy(view(&swapped)),
                 Layout::Grey(view(&y)),
             ];
             for layout in layouts {

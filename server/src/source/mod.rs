@@ -106,6 +106,8 @@ pub enum Layout<'a> {
     Yuyv(Plane<'a>),
     /// Luminance alone.
     Grey(Plane<'a>),
+    /// 4:2:2 in one plane: Cb Y Cr Y.
+    Uyvy(Plane<'a>),
 }
 
 /// One plane of samples.

@@ -7,7 +7,7 @@ use crate::support::TestViewer;
 use crate::{frames, serve, vivid};
 use std::ffi::{c_int, c_ulong, c_void};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How often a call fails from now on.
 #[derive(Default)]
@@ -30,6 +30,9 @@ static NO_ROOM: Failing = Failing(AtomicU32::new(0));
 static BUSY: Failing = Failing(AtomicU32::new(0));
 static EMPTY: Failing = Failing(AtomicU32::new(0));
 
+/// Whether cameras offer UYVY and nothing else, as some grabbers of HDMI do.
+static UYVY_ALONE: AtomicBool = AtomicBool::new(false);
+
 /// The control of which nothing is told but an error, as of a webcam whose firmware lies; 0 is none.
 static BROKEN: AtomicU32 = AtomicU32::new(0);
 
@@ -48,7 +51,27 @@ pub(crate) fn were_set() -> (Vec<(u32, i32)>, u32) {
     (set, ASKED.swap(0, Ordering::Relaxed))
 }
 
-/// `_IOC_NR` of `VIDIOC_S_FMT`, `_DQBUF` and `_STREAMON`, whose type is `V`.
+/// Answers a question about a format, of which there is one alone. `None` where the kernel answers.
+fn uyvy_alone(argument: *mut c_void) -> Option<c_int> {
+    /// Words of a v4l2_fmtdesc before its pixel format: index, type, flags and 32 bytes of text.
+    const BEFORE: usize = 11;
+    if !UYVY_ALONE.load(Ordering::Relaxed) {
+        return None;
+    }
+    let words = argument.cast::<u32>();
+    // SAFETY: the argument is a v4l2_fmtdesc.
+    unsafe {
+        if *words > 0 {
+            *libc::__errno_location() = libc::EINVAL;
+            return Some(-1);
+        }
+        *words.add(BEFORE) = u32::from_le_bytes(*b"UYVY");
+    }
+    Some(0)
+}
+
+/// `_IOC_NR` of `VIDIOC_ENUM_FMT`, `_S_FMT`, `_DQBUF` and `_STREAMON`, whose type is `V`.
+const ENUM_FMT: c_ulong = 2;
 const S_FMT: c_ulong = 5;
 const DQBUF: c_ulong = 17;
 const STREAMON: c_ulong = 18;
@@ -84,6 +107,11 @@ extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int
         Some(S_FMT) if BUSY.next_is_it() => Some(libc::EBUSY),
         _ => None,
     };
+    if number == Some(ENUM_FMT)
+        && let Some(result) = uyvy_alone(argument)
+    {
+        return result;
+    }
     if let Some(error) = error {
         // SAFETY: the place is the thread's own.
         unsafe { *libc::__errno_location() = error };
@@ -141,4 +169,18 @@ async fn a_camera_that_is_busy_for_a_moment_is_live_and_empty_pictures_are_broke
     let taken = after[9].stamp.seq - seen[2].stamp.seq;
     assert!(taken >= 13, "{taken}: the gap is not counted");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_camera_that_has_uyvy_alone_is_shown_in_its_colours_and_in_each_size() {
+    vivid::plugged_in();
+    UYVY_ALONE.store(true, Ordering::Relaxed);
+    let server = serve(&["v4l2:/dev/video0"], "640x360", 15.0);
+    for (path, size) in [("/ws", (640, 360)), ("/ws?width=320", (320, 180))] {
+        let mut viewer = TestViewer::connect_with(&server, path, &[]).await.unwrap();
+        let seen = frames(&mut viewer, 5).await;
+        assert_eq!(vivid::check_bars(&seen[4].jpeg), size);
+    }
+    server.stop().await;
+    UYVY_ALONE.store(false, Ordering::Relaxed);
 }

@@ -46,14 +46,9 @@ const BARS: [[u8; 3]; 8] = [
     [0, 0, 0],
 ];
 
-#[tokio::test]
-async fn its_colours_are_shown_in_the_wanted_size_and_rate_with_the_time_of_capture() {
-    plugged_in();
-    let server = serve(&["v4l2"], "640x360", 15.0);
-    let mut viewer = TestViewer::connect(&server).await;
-    let seen = frames(&mut viewer, 20).await;
-    let (width, height, rgb) = decoded(&seen[19].jpeg);
-    assert_eq!((width, height), (640, 360));
+/// Checks that a picture shows the pattern. Returns its width and height.
+pub(crate) fn check_bars(jpeg: &[u8]) -> (usize, usize) {
+    let (width, height, rgb) = decoded(jpeg);
     // Its own text stands above.
     for (number, bar) in BARS.iter().enumerate() {
         let at = (height * 9 / 10 * width + width * (2 * number + 1) / 16) * 3;
@@ -64,6 +59,16 @@ async fn its_colours_are_shown_in_the_wanted_size_and_rate_with_the_time_of_capt
             .all(|(is, wanted)| is.abs_diff(*wanted) <= 12);
         assert!(near, "column {number} is {pixel:?} instead of {bar:?}");
     }
+    (width, height)
+}
+
+#[tokio::test]
+async fn its_colours_are_shown_in_the_wanted_size_and_rate_with_the_time_of_capture() {
+    plugged_in();
+    let server = serve(&["v4l2"], "640x360", 15.0);
+    let mut viewer = TestViewer::connect(&server).await;
+    let seen = frames(&mut viewer, 20).await;
+    assert_eq!(check_bars(&seen[19].jpeg), (640, 360));
     let times: Vec<_> = seen.iter().map(|frame| frame.stamp.captured_us).collect();
     let span = (times[19] - times[0]) as f64 / 1e6;
     let taken = (seen[19].stamp.seq - seen[0].stamp.seq) as f64;

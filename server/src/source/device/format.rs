@@ -14,6 +14,8 @@ pub(in crate::source) enum Samples {
     Chroma,
     /// Luminance and chrominance by turns.
     Both,
+    /// Chrominance and luminance by turns.
+    ChromaFirst,
 }
 
 /// The extent of one plane.
@@ -57,6 +59,10 @@ impl Extents for Picture {
             Format::Nv12 => [luma, plane(width, half, stride, Samples::Chroma), None],
             Format::Grey => [luma, None, None],
             Format::Yuyv => [plane(2 * width, height, stride, Samples::Both), None, None],
+            Format::Uyvy => {
+                let packed = plane(2 * width, height, stride, Samples::ChromaFirst);
+                [packed, None, None]
+            }
             Format::Mjpeg => [None; 3],
         };
         planes.into_iter().flatten()
@@ -73,6 +79,7 @@ impl Extents for Picture {
             Format::Yuv420 => Layout::I420([next(), next(), next()]),
             Format::Nv12 => Layout::Nv12([next(), next()]),
             Format::Grey => Layout::Grey(next()),
+            Format::Uyvy => Layout::Uyvy(next()),
             Format::Yuyv | Format::Mjpeg => Layout::Yuyv(next()),
         }
     }
@@ -99,6 +106,12 @@ pub(in crate::source) fn stretch(samples: Samples, from: &[u8], to: &mut [u8]) {
             for (to, from) in to.chunks_exact_mut(2).zip(from.chunks_exact(2)) {
                 to[0] = stretch_luma(from[0]);
                 to[1] = stretch_chroma(from[1]);
+            }
+        }
+        Samples::ChromaFirst => {
+            for (to, from) in to.chunks_exact_mut(2).zip(from.chunks_exact(2)) {
+                to[0] = stretch_chroma(from[0]);
+                to[1] = stretch_luma(from[1]);
             }
         }
     }
@@ -172,6 +185,8 @@ mod tests {
         let mut out = [0; 4];
         stretch(Samples::Both, &[16, 128, 235, 240], &mut out);
         assert_eq!(out, [0, 128, 255, 255]);
+        stretch(Samples::ChromaFirst, &[128, 16, 240, 235], &mut out);
+        assert_eq!(out, [128, 0, 255, 255]);
     }
 
     #[test]

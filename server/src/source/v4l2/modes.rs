@@ -19,12 +19,13 @@ pub(super) struct Offer {
 
 /// The formats that can be used, the best first. A JPEG of the camera's own costs no encoding, and over USB 2 nothing else
 /// reaches 30 frames per second at 1280x720 and above.
-const FORMATS: [(Format, [u8; 4]); 6] = [
+const FORMATS: [(Format, [u8; 4]); 7] = [
     (Format::Mjpeg, *b"MJPG"),
     (Format::Mjpeg, *b"JPEG"),
     (Format::Nv12, *b"NV12"),
     (Format::Yuv420, *b"YU12"),
     (Format::Yuyv, *b"YUYV"),
+    (Format::Uyvy, *b"UYVY"),
     (Format::Grey, *b"GREY"),
 ];
 

@@ -367,7 +367,7 @@ fn is_ready(device: &Device) -> Result<bool, SourceError> {
 /// Bytes from one line to the next, where the device may not have said.
 fn stride(format: Format, width: u32, told: u32) -> usize {
     let of_samples = match format {
-        Format::Yuyv => 2 * width,
+        Format::Yuyv | Format::Uyvy => 2 * width,
         Format::Yuv420 | Format::Nv12 | Format::Grey | Format::Mjpeg => width,
     };
     told.max(of_samples) as usize
@@ -424,6 +424,7 @@ mod tests {
         assert_eq!(least(&picture(Format::Grey, 64)), 64 * 49);
         assert_eq!(least(&picture(Format::Mjpeg, 0)), 4);
         assert_eq!(stride(Format::Yuyv, 64, 0), 128);
+        assert_eq!(stride(Format::Uyvy, 64, 0), 128);
         assert_eq!(stride(Format::Nv12, 64, 96), 96);
     }
 }
