@@ -85,7 +85,7 @@ struct State {
     /// `None` until the camera is open; how often it was opened.
     home: Option<Home>,
     opened: u64,
-    /// Whether one is to be taken.
+    /// Whether one is to be taken of the camera as it is open.
     still: bool,
     signed: Option<Instant>,
 }
@@ -137,7 +137,7 @@ impl Server {
                     home.take(number);
                 }
             }
-            Order::Still => state.still = true,
+            Order::Still { opened } => state.still = opened == state.opened,
             Order::Stop => state.stopping = true,
             Order::List | Order::Capture { .. } => {}
         }
@@ -195,6 +195,8 @@ impl Owner for Server {
         let mut state = self.state();
         state.home = Some(opened.home);
         state.opened += 1;
+        // The server asks again.
+        state.still = false;
         drop(state);
         for buffer in opened.buffers {
             self.socket
@@ -299,5 +301,23 @@ impl Visit for Text {
             name => write!(self.fields, " {name}={value:?}"),
         };
         written.expect("a String takes any text");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_for_a_still_is_for_the_camera_as_it_is_open() {
+        let (ours, _theirs) = Socket::pair().unwrap();
+        let server = Server::new(Arc::new(ours));
+        server.state().opened = 2;
+        // It was opened anew since: the server asks once more.
+        server.obey(Order::Still { opened: 1 });
+        assert!(!server.begins_still());
+        server.obey(Order::Still { opened: 2 });
+        assert!(server.begins_still());
+        assert!(!server.begins_still());
     }
 }

@@ -45,7 +45,10 @@ pub enum Order {
         number: usize,
     },
     /// Take a still.
-    Still,
+    Still {
+        /// How often the camera was opened when it was asked for: once it is opened anew, it is asked for again.
+        opened: u64,
+    },
     /// Stop the camera, and end.
     Stop,
 }

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the stream goes on at least before it stops for another still, besides twice the time of the last stop.
 const REST: Duration = Duration::from_secs(2);
 
+/// Longest exposure of a stream that stops for a still. A camera takes a few frames until its picture is that of now.
+const LONGEST_FRAME: Duration = Duration::from_secs(4);
+
 /// JPEG quality where the camera gives samples. Another 5 % would double the file.
 const QUALITY: u8 = 95;
 
@@ -39,6 +42,12 @@ pub(crate) enum NotTaken {
     /// It was lost meanwhile, or cannot take one.
     #[error("the camera took no photo in its full resolution: {0}")]
     Failed(Reason),
+    /// It would take too long.
+    #[error(
+        "the camera exposes {0} s for each picture, so that a photo would stop its stream for too long: set an exposure time below \
+         {longest} s first", longest = LONGEST_FRAME.as_secs()
+    )]
+    TooSlow(u64),
     /// Its stream stopped for one just now.
     #[error(
         "the stream stopped for a photo just now: try again in {} s", .0.as_secs() + 1
@@ -104,6 +113,7 @@ impl Camera {
             let began = Instant::now();
             let stops = camera.still_size().is_some();
             let outcome = camera.take_still().await;
+            let stops = stops && !matches!(outcome, Err(NotTaken::TooSlow(_)));
             if let Err(error) = &outcome {
                 tracing::warn!(id = %camera.id(), "{error}");
             }
@@ -140,6 +150,11 @@ impl Camera {
             let frame = newest.map_err(|_| NotTaken::NoPicture(self.why_none()))?;
             let paused = None;
             return Ok(Still { frame, paused });
+        }
+        // Before anybody's stream stops for nothing.
+        let fps = self.state().mode.fps;
+        if fps > 0.0 && fps * LONGEST_FRAME.as_secs_f64() < 1.0 {
+            return Err(NotTaken::TooSlow((1.0 / fps).round() as u64));
         }
         let outcome = self.0.lifecycle.stills().ask();
         let taken = match timeout(PATIENCE, outcome).await {
@@ -283,6 +298,20 @@ mod tests {
         camera.0.stills.lock().rests_until = None;
         let error = camera.still().await.unwrap_err();
         assert_eq!(error, NotTaken::NoPicture(Cause::Unplugged.into()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_stops_for_a_photo_that_would_take_too_long() {
+        let scripted = Scripted::new();
+        let long = Mode { fps: 0.125, ..MODE };
+        scripted.port.open(long);
+        for _ in 0..2 {
+            let error = scripted.camera.still().await.unwrap_err();
+            assert_eq!(error, NotTaken::TooSlow(8));
+            assert!(error.to_string().contains("below 4 s"), "{error}");
+            assert!(scripted.port.still().is_none());
+            assert_eq!(scripted.camera.state().phase, Phase::Live);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -86,6 +86,7 @@ fn told(mut response: Response, is_full: bool, (width, height): (u32, u32)) -> R
 fn not_taken(error: &NotTaken) -> Response {
     let status = match error {
         NotTaken::TooSoon(_) => StatusCode::TOO_MANY_REQUESTS,
+        NotTaken::TooSlow(_) => StatusCode::CONFLICT,
         NotTaken::NoPicture(_) | NotTaken::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = refusal(status, error.to_string());

@@ -342,7 +342,8 @@ impl<'a> Capture<'a> {
                 }
             }
             if self.pictures.is_some() && !self.is_still_ordered && self.port.has_still() {
-                self.socket.send(&Order::Still);
+                let opened = self.opened;
+                self.socket.send(&Order::Still { opened });
                 self.is_still_ordered = true;
             }
             // While nothing is wanted, what is waited for is that something is.

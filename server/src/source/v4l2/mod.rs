@@ -130,7 +130,7 @@ pub(crate) struct V4l2Source {
 /// How often a camera that is not there is looked for.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How long a camera may be busy after it was plugged in.
+/// How long a camera may be busy after it was plugged in, or after its stream has stopped.
 const SETTLING: Duration = Duration::from_secs(2);
 
 impl V4l2Source {
@@ -184,9 +184,19 @@ impl V4l2Source {
 
     /// Opens the camera in the best mode that it agrees to.
     fn start(&self, node: &Node, port: &Port) -> Result<Started, SourceError> {
+        self.persist(node, port, || self.try_to_start(node, port))
+    }
+
+    /// Tries for as long as a camera may be busy: after it was plugged in, or while its last pictures are being encoded.
+    fn persist<T>(
+        &self,
+        node: &Node,
+        port: &Port,
+        attempt: impl Fn() -> Result<T, Refusal>,
+    ) -> Result<T, SourceError> {
         let began = Instant::now();
         loop {
-            let busy = match self.try_to_start(node, port) {
+            let busy = match attempt() {
                 Ok(started) => return Ok(started),
                 Err(Refusal::Busy(error)) => error,
                 Err(Refusal::NoRoom) => {
@@ -200,14 +210,18 @@ impl V4l2Source {
         }
     }
 
-    fn try_to_start(&self, node: &Node, port: &Port) -> Result<Started, Refusal> {
-        let call = port.calls_driver();
-        let open = || match self.system.open(node) {
+    /// Opens a node, to start a stream on it.
+    fn open(&self, node: &Node) -> Result<Device, Refusal> {
+        match self.system.open(node) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(Refusal::Busy(error)),
             Err(error) => Err(Refusal::Failed(self.system.why_not(node, &error).into())),
             Ok(device) => Ok(device),
-        };
-        let device = open()?;
+        }
+    }
+
+    fn try_to_start(&self, node: &Node, port: &Port) -> Result<Started, Refusal> {
+        let call = port.calls_driver();
+        let device = self.open(node)?;
         let offers = modes::ranked(modes::offers(&device, &self.config), &self.config);
         let Some(best) = offers.first().copied() else {
             let theirs: Vec<_> = device
@@ -224,7 +238,7 @@ impl V4l2Source {
                 break;
             }
             let _call = port.calls_driver();
-            match Stream::start(open()?, offer, &self.config) {
+            match Stream::start(self.open(node)?, offer, &self.config) {
                 Ok(stream) => {
                     if *offer != best {
                         tracing::warn!(

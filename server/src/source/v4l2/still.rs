@@ -4,7 +4,7 @@
 
 use super::V4l2Source;
 use super::modes::Offer;
-use super::stream::{End, Refusal, Stream};
+use super::stream::{End, Stream};
 use crate::source::{Image, Port, SourceError};
 use pistreamer_protocol::message::{Cause, Reason};
 use std::sync::mpsc::SyncSender;
@@ -34,7 +34,8 @@ impl V4l2Source {
             let request = request?;
             let picture = match still {
                 Some(offer) => self.take(&offer, port, wakes),
-                None => Err(Cause::NoRoomOnBus.into()),
+                // Nothing larger is offered, so that nobody asks for it.
+                None => Err("the camera has no larger mode".into()),
             };
             let Some(known) = &self.known else {
                 return Err(Cause::Unplugged.into());
@@ -61,18 +62,12 @@ impl V4l2Source {
         wakes: &SyncSender<()>,
     ) -> Result<(u64, Image), Reason> {
         let known = self.known.as_ref().ok_or(Cause::Unplugged)?;
-        let call = port.calls_driver();
-        let device = self
-            .system
-            .open(&known.node)
-            .map_err(|error| self.system.why_not(&known.node, &error))?;
-        let started = Stream::start_for_still(device, offer, &self.config);
-        drop(call);
-        let mut stream = started.map_err(|refusal| match refusal {
-            Refusal::NoRoom => Cause::NoRoomOnBus.into(),
-            Refusal::Busy(error) => self.system.why_not(&known.node, &error).into(),
-            Refusal::Failed(error) => error.0,
-        })?;
+        let attempt = || {
+            let _call = port.calls_driver();
+            Stream::start_for_still(self.open(&known.node)?, offer, &self.config)
+        };
+        let started = self.persist(&known.node, port, attempt);
+        let mut stream = started.map_err(|error| error.0)?;
         let taken = stream.still(port, wakes);
         let _stopping = port.calls_driver();
         drop(stream);
