@@ -90,7 +90,7 @@ pub enum Format {
     Nv12,
     /// JPEGs.
     Mjpeg,
-    /// 4:2:2 in one plane.
+    /// 4:2:2 in one plane, luminance first.
     Yuyv,
     /// 4:2:2 in one plane, chrominance first.
     Uyvy,

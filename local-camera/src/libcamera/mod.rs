@@ -87,6 +87,8 @@ pub struct Opened {
     pub home: Home,
     /// Width and height of the stills that the camera takes, where they are larger than its pictures.
     pub still: Option<(u32, u32)>,
+    /// Widths and heights that the camera has.
+    pub sizes: Vec<(u32, u32)>,
 }
 
 /// Runs the camera with that id or index in [`list`], or the first one, until its owner has it stop.

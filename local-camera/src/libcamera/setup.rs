@@ -104,6 +104,29 @@ pub(super) fn larger(
     (pixels(&still) > pixels(picture)).then(|| size_of(&still))
 }
 
+/// The sizes that the camera has of those that it lists; and those of its sensor's modes, where it makes any size of them.
+pub(super) fn sizes(camera: &Camera<'_>, format: Format, transform: Transform) -> Vec<Extent> {
+    let listed = candidates(camera, Use::Stream, format, (0, 0)).unwrap_or_default();
+    let has = |size: &Extent| {
+        let attempt = attempt(camera, Use::Stream, format, *size, transform);
+        attempt.is_some_and(|(_, picture)| size_of(&picture) == *size)
+    };
+    let listed = listed.into_iter().filter(|size| *size != (0, 0));
+    let (mut sizes, others): (Vec<_>, Vec<_>) = listed.partition(has);
+    // A pipeline that makes no size at will lists some that it does not have.
+    if others.is_empty()
+        && let Some(configuration) = camera.generate_configuration(&[StreamRole::Raw])
+        && let Some(stream) = configuration.get(0)
+    {
+        let formats = stream.formats();
+        let theirs = formats.pixel_formats();
+        let of_sensor = theirs.into_iter().flat_map(|format| formats.sizes(format));
+        let of_sensor = of_sensor.map(|size| (size.width, size.height));
+        sizes.extend(of_sensor.filter(has));
+    }
+    sizes
+}
+
 fn choose_format(camera: &Camera<'_>, purpose: Use) -> Result<Format, SourceError> {
     let configuration = generate(camera, purpose)?;
     let stream = configuration.get(0).ok_or_else(|| no_stream(camera))?;

@@ -98,6 +98,10 @@ impl Running {
             Use::Stream => setup::larger(&camera, wanted.transform, &picture),
             Use::Still => None,
         };
+        let sizes = match purpose {
+            Use::Stream => setup::sizes(&camera, picture.format, wanted.transform),
+            Use::Still => Vec::new(),
+        };
         let turn = setup::left_to_turn(wanted.transform, &configuration);
         camera
             .configure(&mut configuration)
@@ -191,6 +195,7 @@ impl Running {
             buffers,
             home: Home(sender),
             still,
+            sizes,
         };
         Ok((running, opened))
     }

@@ -209,6 +209,7 @@ impl Owner for Server {
             picture: opened.picture,
             turn: opened.turn,
             still: opened.still,
+            sizes: opened.sizes,
         };
         Ok(self.socket.send_with(&open, &[]).map_err(failed)?)
     }

@@ -79,6 +79,8 @@ pub enum News {
         turn: Orientation,
         /// Width and height of the stills that it takes, where they are larger than its pictures.
         still: Option<(u32, u32)>,
+        /// Widths and heights that it has.
+        sizes: Vec<(u32, u32)>,
     },
     /// The stream stops for a still. It is followed by that, or by why there is none, and by buffers and [`Self::Open`].
     Stops,

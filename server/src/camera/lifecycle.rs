@@ -11,7 +11,7 @@ use crate::kept::{Kept, Memory};
 use crate::source::driver::Driver;
 use crate::source::push_slot::PushSlot;
 use crate::source::spec::Ends;
-use crate::source::{Commands, Pauses, Port, Source, SourceError, Spec, Stills, supervise};
+use crate::source::{Commands, Pauses, Port, Sizes, Source, SourceError, Spec, Stills, supervise};
 use crate::util::exit::Busy;
 use crate::via::Via;
 use std::collections::BTreeMap;
@@ -55,6 +55,7 @@ struct Shared {
     slot: PushSlot,
     commands: Commands,
     stills: Stills,
+    sizes: Sizes,
     driver: Driver,
     wanted: Mutex<Wanted>,
 }
@@ -91,6 +92,7 @@ impl Lifecycle {
                 slot,
                 commands,
                 stills: Stills::default(),
+                sizes: Sizes::default(),
                 driver: Driver::default(),
                 wanted: Mutex::new(wanted),
             }),
@@ -107,6 +109,7 @@ impl Lifecycle {
         let port = port
             .with_commands(shared.commands.clone())
             .with_stills(shared.stills.clone())
+            .with_sizes(shared.sizes.clone())
             .with_driver(shared.driver.clone());
         let name = format!("source-{}", self.settings().id);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
@@ -175,6 +178,11 @@ impl Lifecycle {
     /// The way to its source for requests of stills.
     pub(super) fn stills(&self) -> &Stills {
         &self.shared.stills
+    }
+
+    /// The sizes that its device has, smallest first; none where they are not known.
+    pub(super) fn sizes(&self) -> Vec<(u32, u32)> {
+        self.shared.sizes.get()
     }
 
     /// As [`Driver::in_call_for`].
@@ -272,6 +280,7 @@ impl Shared {
         }
         self.feed.forget();
         self.stills.offer(None);
+        self.sizes.offer(Vec::new());
         self.state.configured(wanted.settings.name.as_deref(), true);
     }
 

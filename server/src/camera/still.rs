@@ -80,6 +80,11 @@ impl Camera {
         self.0.lifecycle.stills().size()
     }
 
+    /// The sizes that the camera's device has, before pictures are turned, smallest first; none where they are not known.
+    pub(crate) fn sizes(&self) -> Vec<(u32, u32)> {
+        self.0.lifecycle.sizes()
+    }
+
     /// Takes a still, or waits for the one that is being taken. Where the camera takes none, it is the stream's newest frame.
     ///
     /// # Errors

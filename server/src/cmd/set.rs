@@ -75,6 +75,19 @@ async fn set(api: &Api, typed: &cli::Set) -> anyhow::Result<String> {
             _ => said("from"),
         };
         writeln!(text, "{} = {value}  # {why}", said("name"))?;
+        let takes = &setting["takes"];
+        if let Some(nearest) = takes["nearest"].as_str() {
+            let nearest = plain(nearest);
+            writeln!(
+                text,
+                "# the camera has no {value}: it gives what is nearest, such as {nearest}"
+            )?;
+        }
+        let sizes = takes["usual"].as_array().into_iter().flatten();
+        let sizes: Vec<_> = sizes.filter_map(Value::as_str).map(plain).collect();
+        if !sizes.is_empty() {
+            writeln!(text, "# sizes: {}", sizes.join(", "))?;
+        }
     }
     Ok(text)
 }

@@ -171,10 +171,12 @@ async fn answered(
     Named { grant, camera }: &Named,
     change: Map<String, Value>,
 ) -> Response {
+    let sizes = camera.sizes();
     let camera = camera.id().to_string();
     let names: Vec<_> = change.keys().cloned().collect();
     match state.settings.ask(camera.clone(), change).await {
-        Ok(settings) => {
+        Ok(mut settings) => {
+            tell_sizes(&mut settings, &sizes);
             if !names.is_empty() {
                 let (by, settings) = (grant.credential(), names.join(", "));
                 tracing::info!(
@@ -187,5 +189,60 @@ async fn answered(
             Json(json!({ "camera": camera, "settings": settings })).into_response()
         }
         Err(refusal) => *refusal,
+    }
+}
+
+/// Has the sizes that the device has stand in place of the usual ones, where it is known which those are, and the nearest of them to
+/// what is asked for, where that is none of them.
+fn tell_sizes(settings: &mut [Told], sizes: &[(u32, u32)]) {
+    let size = settings.iter_mut().find(|told| told.name == "size");
+    let Some(told) = size.filter(|told| told.fixed.is_none() && !sizes.is_empty()) else {
+        return;
+    };
+    let word = |(width, height): &(u32, u32)| format!("{width}x{height}");
+    told.takes["usual"] = sizes.iter().map(word).collect();
+    let wanted = told.value.as_str().and_then(|value| {
+        let (width, height) = value.split_once('x')?;
+        Some((width.parse().ok()?, height.parse().ok()?))
+    });
+    let Some((width, height)) = wanted.filter(|wanted| !sizes.contains(wanted)) else {
+        return;
+    };
+    let distance = |(w, h): &&(u32, u32)| w.abs_diff(width) + h.abs_diff(height);
+    told.takes["nearest"] = sizes.iter().min_by_key(distance).map(word).into();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(value: &str, fixed: Option<String>) -> Vec<Told> {
+        vec![Told {
+            name: "size",
+            value: value.into(),
+            otherwise: value.into(),
+            from: "default".into(),
+            is_set: false,
+            fixed,
+            by: None,
+            takes: json!({ "usual": ["320x240"] }),
+        }]
+    }
+
+    #[test]
+    fn the_cameras_own_sizes_are_offered_and_the_nearest_is_told_of_another() {
+        let sizes = [(640, 480), (1280, 720)];
+        let mut own = told("1280x720", None);
+        tell_sizes(&mut own, &sizes);
+        assert_eq!(own[0].takes, json!({ "usual": ["640x480", "1280x720"] }));
+        let mut other = told("1300x800", None);
+        tell_sizes(&mut other, &sizes);
+        assert_eq!(other[0].takes["nearest"], "1280x720");
+        // Where they are not known, or it cannot be set here, nothing is added.
+        for (fixed, sizes) in [(None, &[][..]), (Some("by a flag".into()), &sizes[..])] {
+            let mut usual = told("1300x800", fixed);
+            tell_sizes(&mut usual, sizes);
+            assert_eq!(usual[0].takes, json!({ "usual": ["320x240"] }));
+        }
     }
 }

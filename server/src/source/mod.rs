@@ -21,6 +21,7 @@ mod port;
 pub(crate) mod push_slot;
 pub(crate) mod relay;
 pub(crate) mod remote;
+mod sizes;
 pub(crate) mod spec;
 mod stills;
 mod supervise;
@@ -32,6 +33,7 @@ pub(crate) use commands::Commands;
 pub(crate) use local::modules;
 pub use pistreamer_local_camera::{Config, Mode, SourceError, Transform, WEDGED};
 pub use port::{Port, Report, Sink};
+pub(crate) use sizes::Sizes;
 pub use spec::{Spec, SpecError};
 #[cfg(test)]
 pub(crate) use stills::Request as StillRequest;
@@ -104,10 +106,10 @@ pub enum Layout<'a> {
     Nv12([Plane<'a>; 2]),
     /// 4:2:2 in one plane: Y Cb Y Cr.
     Yuyv(Plane<'a>),
-    /// Luminance alone.
-    Grey(Plane<'a>),
     /// 4:2:2 in one plane: Cb Y Cr Y.
     Uyvy(Plane<'a>),
+    /// Luminance alone.
+    Grey(Plane<'a>),
 }
 
 /// One plane of samples.

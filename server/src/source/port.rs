@@ -6,7 +6,7 @@ use super::commands::Orders;
 use super::driver::{Call, Driver};
 use super::numbering::{Kept, Numbering};
 use super::stills::Request;
-use super::{Commands, Image, Mode, RawFrame, Stills};
+use super::{Commands, Image, Mode, RawFrame, Sizes, Stills};
 use crate::demand::Demand;
 use crate::util::handover::publishing;
 use pistreamer_picture::Whole;
@@ -61,6 +61,7 @@ pub struct Port {
     numbering: Arc<Mutex<Numbering>>,
     commands: Commands,
     stills: Stills,
+    sizes: Sizes,
     driver: Driver,
     /// How pictures are to be turned that the source has not turned itself, of one run.
     turn: Arc<Mutex<Orientation>>,
@@ -86,6 +87,7 @@ impl Port {
             numbering: Arc::default(),
             commands: Commands::default(),
             stills: Stills::default(),
+            sizes: Sizes::default(),
             driver: Driver::default(),
             turn: Arc::new(Mutex::new(Orientation::UPRIGHT)),
             gate: Arc::default(),
@@ -100,6 +102,11 @@ impl Port {
     /// The same with these requests for stills.
     pub(crate) fn with_stills(self, stills: Stills) -> Self {
         Self { stills, ..self }
+    }
+
+    /// The same, with the sizes of its device noted there.
+    pub(crate) fn with_sizes(self, sizes: Sizes) -> Self {
+        Self { sizes, ..self }
     }
 
     /// The same, with its calls of the driver noted there.
@@ -342,6 +349,11 @@ impl Port {
     pub(crate) fn takes_stills(&self, size: Option<(u32, u32)>) {
         let size = size.map(|size| self.turn().displayed(size));
         self.pass(|_| self.stills.offer(size));
+    }
+
+    /// Tells which sizes the device has, before they are turned.
+    pub(crate) fn has_sizes(&self, sizes: Vec<(u32, u32)>) {
+        self.pass(|_| self.sizes.offer(sizes));
     }
 
     /// Whether [`Self::still`] has a request. Cheap.

@@ -62,6 +62,24 @@ fn a_hundred_frames_of_each_size_reach_a_viewer() {
     });
 }
 
+#[test]
+fn the_sizes_that_the_camera_has_are_offered() {
+    isolated("the_sizes_that_the_camera_has_are_offered", || {
+        run(async {
+            let camera = "[[camera]]\nid = \"bars\"\nsource = \"libcamera:Bars\"\n";
+            let server = TestServer::configured(camera);
+            server.camera_is(|camera| camera["state"] == "live").await;
+            let told = server.json("/api/v1/cameras/bars/settings").await;
+            let takes = &told["settings"][1]["takes"];
+            let sizes = serde_json::json!(["320x240", "640x480", "640x481"]);
+            assert_eq!(takes["usual"], sizes, "{told}");
+            // The one that is configured without a word.
+            assert_eq!(takes["nearest"], "640x481", "{told}");
+            server.stop().await;
+        });
+    });
+}
+
 /// Takes a photo while a viewer looks on, who is told why the stream stops, and sees it go on.
 async fn takes_a_photo(address: SocketAddr) {
     let mut viewer = TestViewer::connect(address).await;

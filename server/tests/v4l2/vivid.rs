@@ -235,6 +235,8 @@ async fn what_is_set_shows_in_the_picture_and_holds_when_the_camera_comes_back()
 async fn what_is_set_is_visible_within_a_few_frames() {
     plugged_in();
     let server = serve(&["v4l2:/dev/video0"], "320x180", 15.0);
+    // What is set before all controls were asked for waits for that.
+    is(&server, "Brightness", |_| true).await;
     let mut viewer = TestViewer::connect(&server).await;
     let seen = frames(&mut viewer, 15).await;
     let before = white(&seen[14].jpeg);
@@ -426,5 +428,29 @@ async fn two_cameras_are_two_and_one_that_is_not_there_says_which_ones_are() {
     };
     let told = tokio::time::timeout(PATIENCE, told).await;
     assert!(told.is_ok(), "it is not told that it is missing");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn its_own_sizes_are_offered_and_the_nearest_to_another_is_told() {
+    plugged_in();
+    let camera = "[[camera]]\nid = \"webcam\"\nsource = \"v4l2:/dev/video0\"\n";
+    let server = TestServer::configured(camera);
+    server.camera_is(|camera| camera["state"] == "live").await;
+    let path = "/api/v1/cameras/webcam/settings";
+    let size = async || server.json(path).await["settings"][1].clone();
+    let told = size().await;
+    assert_eq!(told["name"], "size");
+    let usual: Vec<_> = told["takes"]["usual"].as_array().unwrap().clone();
+    for (size, has) in [("320x180", true), ("1920x1080", true), ("1640x1232", false)] {
+        assert_eq!(usual.contains(&size.into()), has, "{size} {usual:?}");
+    }
+    let body = r#"{"size": "1300x722"}"#;
+    let length = format!("Content-Length: {}\r\n", body.len());
+    server.send("PATCH", path, &length, body).await;
+    server
+        .camera_is(|camera| camera["state"] == "live" && camera["width"] == 1280)
+        .await;
+    assert_eq!(size().await["takes"]["nearest"], "1280x720");
     server.stop().await;
 }

@@ -400,6 +400,7 @@ impl<'a> Capture<'a> {
                 picture,
                 turn,
                 still,
+                sizes,
             } => {
                 let socket = Arc::clone(&self.socket);
                 self.opened += 1;
@@ -411,6 +412,7 @@ impl<'a> Capture<'a> {
                 self.port.opened_device(&id);
                 self.port.leaves_to_turn(turn);
                 self.port.open(mode);
+                self.port.has_sizes(sizes);
                 self.port.takes_stills(still);
                 self.is_still_ordered = false;
                 self.still.reopened();

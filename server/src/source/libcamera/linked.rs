@@ -84,6 +84,7 @@ impl Owner for PortOwner<'_> {
         self.port.opened_device(&opened.id);
         self.port.leaves_to_turn(opened.turn);
         self.port.open(opened.mode);
+        self.port.has_sizes(opened.sizes);
         self.port.takes_stills(opened.still);
         self.still.borrow_mut().reopened();
         Ok(())

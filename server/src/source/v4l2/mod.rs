@@ -232,6 +232,7 @@ impl V4l2Source {
             return Err(Refusal::Failed(Cause::NoFormat { formats }.into()));
         };
         let largest = modes::largest(&device, &self.config);
+        let sizes = modes::sizes(&device);
         drop((device, call));
         for offer in &offers {
             if port.demand().stopping() {
@@ -252,6 +253,7 @@ impl V4l2Source {
                         still: largest.filter(|largest| largest.is_larger_than(size)),
                         offer: *offer,
                         stream,
+                        sizes,
                     });
                 }
                 Err(Refusal::NoRoom) => {}
@@ -266,6 +268,8 @@ impl V4l2Source {
 struct Started {
     stream: Stream,
     offer: Offer,
+    /// Those that the camera has.
+    sizes: Vec<(u32, u32)>,
     /// What a still is taken with, where that has more pixels.
     still: Option<Offer>,
 }
@@ -313,6 +317,7 @@ impl Source for V4l2Source {
         let Started {
             stream,
             offer,
+            sizes,
             still,
         } = self.start(&camera.node, port)?;
         tracing::info!(
@@ -328,6 +333,7 @@ impl Source for V4l2Source {
         }
         self.known = Some(camera);
         port.open(stream.mode.clone());
+        port.has_sizes(sizes);
         port.takes_stills(still.map(|offer| offer.size.into()));
         // Where the node cannot be opened once more, it has pictures and no controls.
         let device = self

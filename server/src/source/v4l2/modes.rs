@@ -60,6 +60,35 @@ pub(super) fn offers(device: &Device, wanted: &Config) -> Vec<Offer> {
     offers
 }
 
+/// The sizes that the camera has in formats that can be used; of a range those that are usual.
+pub(super) fn sizes(device: &Device) -> Vec<(u32, u32)> {
+    let theirs: Vec<_> = device.formats().collect();
+    let usable = FORMATS.iter().filter(|(_, fourcc)| theirs.contains(fourcc));
+    let sizes = usable.flat_map(|(_, fourcc)| device.sizes(*fourcc));
+    sizes.flat_map(listed).collect()
+}
+
+fn listed(sizes: Sizes) -> Vec<(u32, u32)> {
+    const USUAL: [[u32; 2]; 8] = [
+        [320, 180],
+        [320, 240],
+        [640, 360],
+        [640, 480],
+        [1280, 720],
+        [1920, 1080],
+        [2560, 1440],
+        [3840, 2160],
+    ];
+    match sizes {
+        Sizes::One([width, height]) => vec![(width, height)],
+        Sizes::Range(_) => {
+            let mut usual = USUAL.to_vec();
+            usual.retain(|size| nearest_size(sizes, *size) == *size);
+            usual.into_iter().map(Into::into).collect()
+        }
+    }
+}
+
 impl Offer {
     /// Whether it has more pixels than a picture of that size.
     pub(super) fn is_larger_than(&self, size: (u32, u32)) -> bool {
@@ -255,6 +284,8 @@ mod tests {
         assert_eq!(nearest_size(range, [1283, 721]), [1280, 720]);
         assert_eq!(nearest_size(range, [16, 16]), [320, 180]);
         assert_eq!(nearest_size(range, [9999, 9999]), [3840, 2160]);
+        assert_eq!(listed(range).first(), Some(&(320, 180)));
+        assert_eq!(listed(Sizes::One([800, 600])), [(800, 600)]);
         let garbage = Sizes::Range([[640, 320, 1], [480, 1, 1]]);
         assert_eq!(nearest_size(garbage, [1280, 720]), [640, 480]);
     }
