@@ -5,6 +5,7 @@
 #     tools/camera-vm.sh DIRECTORY COMMAND [ARGUMENT...]
 #
 # DIRECTORY keeps the kernel and its modules for the next time. Ends with the program's status; with 125 where it did not run.
+# Port 8000 of the program is CAMERA_VM_PORT of this machine's loopback, where that is set. It reaches nothing else.
 set -euo pipefail
 lab=$1
 shift
@@ -21,17 +22,17 @@ prepare() {
     (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$image")
     dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards \
         './boot/vmlinuz-*' '*/drivers/media/*' '*/drivers/usb/*' '*/drivers/virtio/*' \
-        '*/net/9p/*' '*/fs/9p/*' '*/fs/netfs/*' '*/fs/fscache/*'
+        '*/drivers/net/virtio_net.*' '*/net/core/failover.*' '*/drivers/net/net_failover.*' '*/net/9p/*' '*/fs/9p/*' '*/fs/netfs/*' '*/fs/fscache/*'
     mkdir -p "$first"/{bin,dev,proc,sys,root,modules}
     cp "$(command -v busybox)" "$first/bin/busybox"
-    for module in virtio_pci 9pnet_virtio 9p vivid uvcvideo vhci_hcd; do
+    for module in virtio_pci virtio_net 9pnet_virtio 9p vivid uvcvideo vhci_hcd; do
         add "$first/modules" "$module"
     done
     init >"$first/init"
     chmod +x "$first/init"
     cp "$work"/boot/vmlinuz-* "$lab/vmlinuz"
-    (cd "$first" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/initrd.gz"
-    mv "$work/initrd.gz" "$lab/initrd.gz"
+    (cd "$first" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/first.gz"
+    mv "$work/first.gz" "$lab/first.gz"
 }
 
 # add DIRECTORY MODULE: puts a module there, after those that it says it needs, unless it is a part of the kernel.
@@ -71,13 +72,15 @@ mkdir /root/run/vm
 mount -t 9p -o trans=virtio,version=9p2000.L out /root/run/vm
 cp -r /modules /root/run/modules
 ip link set lo up
+# As QEMU's own network has it, where there is one.
+[ ! -e /sys/class/net/eth0 ] || { ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up; }
 chroot /root /bin/bash /run/vm/run
 echo "camera-vm: $?"
 poweroff -f
 INIT
 }
 
-[ -f "$lab/initrd.gz" ] || prepare
+[ -f "$lab/first.gz" ] || prepare
 mkdir "$work/out"
 {
     printf 'cd %q\n' "$PWD"
@@ -86,10 +89,13 @@ mkdir "$work/out"
     printf '%q ' "$@"
     echo
 } >"$work/out/run"
+network=none
+[ -z "${CAMERA_VM_PORT:-}" ] ||
+    network=user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:$CAMERA_VM_PORT-10.0.2.15:8000
 # Emulated, because a machine that has KVM is not what the tests run on everywhere.
 timeout "${CAMERA_VM_SECONDS:-300}" qemu-system-x86_64 -M q35,accel=tcg -cpu max -smp 2 -m 1536 -display none -monitor none \
-    -serial stdio -no-reboot -nic none \
-    -kernel "$lab/vmlinuz" -initrd "$lab/initrd.gz" -append "console=ttyS0 quiet panic=-1" \
+    -serial stdio -no-reboot -nic "$network" \
+    -kernel "$lab/vmlinuz" -initrd "$lab/first.gz" -append "console=ttyS0 quiet panic=-1" \
     -fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap \
     -device virtio-9p-pci,fsdev=host,mount_tag=host \
     -fsdev "local,id=out,path=$work/out,security_model=none" -device virtio-9p-pci,fsdev=out,mount_tag=out \

@@ -4,6 +4,7 @@
 
 use crate::PATIENCE;
 use anyhow::{Context as _, Result, anyhow, ensure};
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,11 +38,24 @@ impl Server {
     /// # Errors
     /// Where it does not say that it listens.
     pub fn start_on(port: u16, args: &[&str]) -> Result<Self> {
+        Self::launch(port, args, &[])
+    }
+
+    /// Starts the server on a free port, with these variables in its environment.
+    ///
+    /// # Errors
+    /// Where it does not say that it listens.
+    pub fn start_with(args: &[&str], environment: &[(&str, &OsStr)]) -> Result<Self> {
+        Self::launch(0, args, environment)
+    }
+
+    fn launch(port: u16, args: &[&str], environment: &[(&str, &OsStr)]) -> Result<Self> {
         let program = program()?;
         let state = tempfile::tempdir()?;
         let mut child = Command::new(&program)
             .env("XDG_STATE_HOME", state.path())
             .args(["--listen", &format!("127.0.0.1:{port}")])
+            .envs(environment.iter().copied())
             .args(open_unless_keyed(args))
             .args(args)
             .stdin(Stdio::null())
