@@ -2,10 +2,11 @@
 //!
 //! A WebAssembly module and its script name each function that crosses between them by its name and a hash of 16 digits,
 //! hashes that gzip cannot shorten: here they become short names, on both sides. So do the names that a script has for
-//! itself. Custom sections, comments and spaces go. How the modules are compiled is decided in the workspace's `profile.viewer`.
+//! itself. Custom sections, comments, spaces and paths of libraries go, and like functions are put beside one another. How the modules are compiled is decided in the workspace's `profile.viewer`.
 
 mod lexer;
 mod locals;
+mod order;
 mod script;
 mod wasm;
 
@@ -52,6 +53,7 @@ fn rename(module: &Path, script: &Path) -> io::Result<()> {
     };
     let (tight, names) = wasm::tighten(&fs::read(module)?).map_err(because)?;
     let renamed = script::plainer(&script::rename(&fs::read_to_string(script)?, &names));
-    fs::write(module, tight)?;
+    let renamed = renamed.replace(wasm::SCRIPT, wasm::SHORT_SCRIPT);
+    fs::write(module, order::by_likeness(&tight).map_err(because)?)?;
     fs::write(script, renamed)
 }

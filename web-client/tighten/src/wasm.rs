@@ -9,10 +9,16 @@ use std::fmt;
 const PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 const CUSTOM: u8 = 0;
 const IMPORT: u8 = 2;
+const EXPORT: u8 = 7;
+const DATA: u8 = 11;
+/// Under this name, wasm-bindgen's script gives a module what it imports.
+pub(crate) const SCRIPT: &str = "./viewer_bg.js";
+/// A shorter one.
+pub(crate) const SHORT_SCRIPT: &str = "s";
 
 /// The bytes are no module, or one with something in it that this doesn't know.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(&'static str);
+pub(crate) struct Malformed(pub(crate) &'static str);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +30,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// The module without custom sections and with short names for the functions that it imports; these by their old names.
+/// The module without custom sections and with short names for what it imports and exports; these by their old names.
 pub(crate) fn tighten(module: &[u8]) -> Result<(Vec<u8>, HashMap<String, String>), Malformed> {
     let sections = module.strip_prefix(PREAMBLE);
     let mut input = Reader(sections.ok_or(Malformed("no preamble"))?);
@@ -37,6 +43,14 @@ pub(crate) fn tighten(module: &[u8]) -> Result<(Vec<u8>, HashMap<String, String>
             IMPORT => {
                 tight.push(id);
                 push_prefixed(&mut tight, &imports(content, &mut names)?);
+            }
+            EXPORT => {
+                tight.push(id);
+                push_prefixed(&mut tight, &exports(content, &mut names)?);
+            }
+            DATA => {
+                tight.push(id);
+                push_prefixed(&mut tight, &without_paths(content));
             }
             _ => {
                 tight.push(id);
@@ -54,18 +68,13 @@ fn imports(section: &[u8], names: &mut HashMap<String, String>) -> Result<Vec<u8
     let mut tight = Vec::new();
     push_number(&mut tight, count);
     for _ in 0..count {
-        push_prefixed(&mut tight, input.prefixed()?);
-        let name = std::str::from_utf8(input.prefixed()?).map_err(|_| Malformed("no UTF-8"))?;
-        let number = names.len();
+        let from = match input.prefixed()? {
+            from if from == SCRIPT.as_bytes() => SHORT_SCRIPT.as_bytes(),
+            from => from,
+        };
+        push_prefixed(&mut tight, from);
         // Another one is that of an export of ours, which needs no code between.
-        if name.starts_with("__wb") {
-            let short = names
-                .entry(name.to_owned())
-                .or_insert_with(|| short(number));
-            push_prefixed(&mut tight, short.as_bytes());
-        } else {
-            push_prefixed(&mut tight, name.as_bytes());
-        }
+        push_prefixed(&mut tight, shorter(input.prefixed()?, names)?);
         // A function and its type: wasm-bindgen imports nothing else.
         if input.byte()? != 0 {
             return Err(Malformed("an import that is no function"));
@@ -74,6 +83,50 @@ fn imports(section: &[u8], names: &mut HashMap<String, String>) -> Result<Vec<u8
         push_number(&mut tight, input.number()?);
     }
     Ok(tight)
+}
+
+/// The export section with short names.
+fn exports(section: &[u8], names: &mut HashMap<String, String>) -> Result<Vec<u8>, Malformed> {
+    let mut input = Reader(section);
+    let count = input.number()?;
+    let mut tight = Vec::new();
+    push_number(&mut tight, count);
+    for _ in 0..count {
+        push_prefixed(&mut tight, shorter(input.prefixed()?, names)?);
+        tight.push(input.byte()?);
+        push_number(&mut tight, input.number()?);
+    }
+    Ok(tight)
+}
+
+/// The short name for one that wasm-bindgen has made up, or the name.
+fn shorter<'a>(
+    name: &'a [u8],
+    names: &'a mut HashMap<String, String>,
+) -> Result<&'a [u8], Malformed> {
+    let text = std::str::from_utf8(name).map_err(|_| Malformed("no UTF-8"))?;
+    if !(text.starts_with("__wb") || text.starts_with("__wasm_bindgen")) {
+        return Ok(name);
+    }
+    let number = names.len();
+    let short = names
+        .entry(text.to_owned())
+        .or_insert_with(|| short(number));
+    Ok(short.as_bytes())
+}
+
+/// The data with blanks in place of the paths of other people's code, which only panics in it would tell. Each ends with a
+/// zero byte.
+fn without_paths(data: &[u8]) -> Vec<u8> {
+    let mut bare = data.to_vec();
+    for path in bare.split_mut(|byte| *byte == 0) {
+        let starts: [&[u8]; 2] = [b"/rustc/", b"/.cargo/registry/src/"];
+        let is_inside = |start: &[u8]| path.windows(start.len()).any(|part| part == start);
+        if path.starts_with(b"/") && path.ends_with(b".rs") && starts.into_iter().any(is_inside) {
+            path.fill(b' ');
+        }
+    }
+    bare
 }
 
 /// A name for each number, `a0` and so on: none that JavaScript knows.
@@ -113,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn push_number(into: &mut Vec<u8>, mut number: u32) {
+pub(crate) fn push_number(into: &mut Vec<u8>, mut number: u32) {
     while number > 0x7f {
         into.push(number as u8 | 0x80);
         number >>= 7;
@@ -121,7 +174,7 @@ fn push_number(into: &mut Vec<u8>, mut number: u32) {
     into.push(number as u8);
 }
 
-fn push_prefixed(into: &mut Vec<u8>, content: &[u8]) {
+pub(crate) fn push_prefixed(into: &mut Vec<u8>, content: &[u8]) {
     push_number(
         into,
         u32::try_from(content.len()).expect("a part of a module is below 4 GiB"),
@@ -153,6 +206,31 @@ mod tests {
         assert_eq!(tight, expected);
         assert_eq!(names["__wbg_now_0f"], "a0");
         assert_eq!(names["__wbg_then_ab"], "b0");
+    }
+
+    #[test]
+    fn exports_of_wasm_bindgens_own_get_short_names_and_the_script_one_too() {
+        let mut module = PREAMBLE.to_vec();
+        module.extend(b"\x02\x16\x01\x0e./viewer_bg.js\x03__w\x00\x00");
+        module.extend(b"\x07\x0f\x02\x04view\x00\x00\x04__wb\x00\x01");
+        let (tight, names) = tighten(&module).unwrap();
+        let mut expected = PREAMBLE.to_vec();
+        expected.extend(b"\x02\x09\x01\x01s\x03__w\x00\x00");
+        expected.extend(b"\x07\x0d\x02\x04view\x00\x00\x02a0\x00\x01");
+        assert_eq!(tight, expected);
+        assert_eq!(names["__wb"], "a0");
+    }
+
+    #[test]
+    fn paths_of_libraries_are_blank_and_those_of_the_viewer_stay() {
+        let data = b"not /rustc/ a path\0/rustc/59/library/x.rs\0/home/me/.cargo/registry/src/i/x.rs\0web-client/src/x.rs\0";
+        let bare = String::from_utf8(without_paths(data)).unwrap();
+        assert_eq!(bare.len(), data.len());
+        let parts: Vec<&str> = bare.split('\0').map(str::trim).collect();
+        assert_eq!(
+            parts,
+            ["not /rustc/ a path", "", "", "web-client/src/x.rs", ""]
+        );
     }
 
     #[test]
