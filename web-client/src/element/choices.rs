@@ -44,14 +44,13 @@ impl Attributes {
         settings
     }
 
-    /// Choices are remembered for each camera by itself: one may hang upside down.
-    pub fn storage_key(&self) -> String {
-        let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        format!(
-            "pistreamer {} {}",
-            without_key(&part(&self.src)),
-            part(&self.camera)
-        )
+    /// What choices are remembered by once the camera is known, by what the server says or by what it is asked for: each has
+    /// its own, because one may hang upside down.
+    pub fn storage_key(&self, camera: Option<&str>) -> Option<String> {
+        let asked = || self.asked.as_ref().ok()?.as_deref();
+        let camera = camera.or_else(asked)?;
+        let src = without_key(self.src.as_deref().unwrap_or_default());
+        Some(format!("pistreamer {src} {camera}"))
     }
 }
 
@@ -72,6 +71,8 @@ pub(super) enum Changed {
 #[derive(Debug)]
 pub struct Choices {
     attributes: Attributes,
+    /// The id of the camera that is shown, once the server has said it.
+    camera: Option<String>,
     /// What holds.
     pub(super) settings: Settings,
     /// What the user chose for this camera, as it is written down.
@@ -84,6 +85,7 @@ impl Choices {
         Self {
             settings: attributes.with_choices(&chosen),
             attributes,
+            camera: None,
             chosen,
         }
     }
@@ -93,15 +95,49 @@ impl Choices {
         &self.attributes
     }
 
+    /// What the choices are remembered by.
+    pub fn storage_key(&self) -> Option<String> {
+        self.attributes.storage_key(self.camera.as_deref())
+    }
+
+    /// The server shows that camera. Where the page asks for none by its id, it may be another one than before.
+    pub(super) fn greeted(&mut self, camera: &str, out: &mut Effects) {
+        let before = self.storage_key();
+        self.camera = Some(camera.to_owned());
+        if before != self.storage_key() {
+            if before.is_some() {
+                self.chosen.clear();
+            }
+            out.push(Effect::Recall);
+        }
+    }
+
+    /// What the user chose for the camera on earlier visits. Gives whether the wire format is another one.
+    pub(super) fn recalled(&mut self, stored: Option<String>, out: &mut Effects) -> bool {
+        match stored {
+            Some(text) => self.chosen = text,
+            None => self.remember(out),
+        }
+        let wire = self.settings.wire;
+        self.settings = self.attributes.with_choices(&self.chosen);
+        wire != self.settings.wire
+    }
+
+    fn remember(&self, out: &mut Effects) {
+        // Before the camera is known, a choice waits for it.
+        if let Some(key) = self.storage_key()
+            && !self.chosen.is_empty()
+        {
+            out.push(Effect::Remember(key, self.chosen.clone()));
+        }
+    }
+
     /// The user chooses. Another element of the same camera may have written meanwhile what is `stored`.
     pub(super) fn choose(&mut self, settings: Settings, stored: Option<String>, out: &mut Effects) {
         let before = std::mem::replace(&mut self.settings, settings);
         let stored = stored.as_deref().unwrap_or(&self.chosen);
         self.chosen = settings.write_changes(before, stored);
-        out.push(Effect::Remember(
-            self.attributes.storage_key(),
-            self.chosen.clone(),
-        ));
+        self.remember(out);
     }
 
     /// The page asks for something else.
@@ -112,6 +148,7 @@ impl Choices {
             return Changed::Nothing;
         }
         if (&old.src, &old.camera) != (&new.src, &new.camera) {
+            self.camera = None;
             self.chosen = stored.unwrap_or_default();
             self.settings = new.with_choices(&self.chosen);
             return Changed::Camera;

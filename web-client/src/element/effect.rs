@@ -61,6 +61,8 @@ pub enum Effect {
     GiveUp(String),
     /// Write down the user's choices under that key.
     Remember(String, String),
+    /// Send [`super::event::Event::Recalled`].
+    Recall,
     /// Send [`super::event::Event::StaleDue`] after this many ms.
     AwaitStale(f64),
     /// A line for the console alone.

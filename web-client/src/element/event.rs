@@ -17,6 +17,8 @@ pub enum Event {
     Placed(Place),
     /// The page changed attributes; with what the user chose for that camera on earlier visits, where that is known.
     Attributes(Box<Attributes>, Option<String>),
+    /// What the user chose on earlier visits for the camera that the server shows.
+    Recalled(Option<String>),
     /// The page pauses, or plays.
     Paused(bool),
     /// The page is shown again, or the network is back.

@@ -59,7 +59,7 @@ pub struct Element {
 }
 
 impl Element {
-    /// Before [`Event::Begin`]. `stored` is what the user chose on earlier visits.
+    /// Before [`Event::Begin`]. `stored` is what the user chose on earlier visits, where the camera is known.
     pub fn new(
         now: f64,
         attributes: Attributes,
@@ -103,6 +103,12 @@ impl Element {
             Event::Begin(place) | Event::Placed(place) => self.place(now, place, effects),
             Event::Attributes(attributes, stored) => {
                 self.follow(now, *attributes, stored, effects);
+            }
+            Event::Recalled(stored) => {
+                if self.choices.recalled(stored, effects) {
+                    self.status.machine.reconnect(now);
+                }
+                self.settings_changed(now, effects);
             }
             Event::Paused(paused) => self.status.pause(now, paused),
             Event::Retry => self.status.machine.retry(now),

@@ -76,6 +76,7 @@ impl Element {
                 if !before.is_empty() && before != camera {
                     return self.replaced(now, &hello.camera, out);
                 }
+                self.choices.greeted(camera, out);
                 self.status.hello(now, &hello);
                 let wire = WireFormat::from_subprotocol(&hello.wire);
                 let size = (hello.width, hello.height);

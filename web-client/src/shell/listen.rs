@@ -96,7 +96,7 @@ impl Shell {
 
     fn intend(&self, intent: Intent) {
         // Another element of the same camera may have written meanwhile.
-        let stored = recall(self.element.borrow().choices.attributes());
+        let stored = recall(self.element.borrow().choices.storage_key());
         self.send(event::Event::Intent(intent, stored));
     }
 

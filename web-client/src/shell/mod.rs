@@ -91,7 +91,7 @@ impl Shell {
         give_up: Function,
     ) -> Rc<Self> {
         let attributes = Attributes::read(host);
-        let stored = recall(&attributes);
+        let stored = recall(attributes.storage_key(None));
         let abilities = Abilities {
             record: capture::can_record(),
             float: capture::can_float(),
@@ -168,7 +168,7 @@ impl Shell {
     /// Attributes of the element were changed by the page around it.
     pub fn attributes_changed(&self) {
         let attributes = Attributes::read(&self.host);
-        let stored = recall(&attributes);
+        let stored = recall(attributes.storage_key(None));
         self.send(Event::Attributes(Box::new(attributes), stored));
     }
 
@@ -349,10 +349,7 @@ fn storage() -> Option<Storage> {
     web_sys::window()?.local_storage().ok().flatten()
 }
 
-/// What the user chose for the camera on earlier visits.
-fn recall(attributes: &Attributes) -> Option<String> {
-    storage()?
-        .get_item(&attributes.storage_key())
-        .ok()
-        .flatten()
+/// What the user chose on earlier visits.
+fn recall(key: Option<String>) -> Option<String> {
+    storage()?.get_item(&key?).ok().flatten()
 }

@@ -1,6 +1,6 @@
 //! What the element wants done → the browser's methods.
 
-use super::{OF_CAMERA, Shell, storage};
+use super::{OF_CAMERA, Shell, recall, storage};
 use crate::chrome::panels::{self, Panels};
 use crate::element::effect::{Effect, Figures, Order, Pane, Tell};
 use crate::element::event::{Event, News};
@@ -62,6 +62,10 @@ impl Shell {
                     // Full or forbidden storage only means that the choice isn't remembered.
                     let _ = storage.set_item(&key, &text);
                 }
+            }
+            Effect::Recall => {
+                let key = self.element.borrow().choices.storage_key();
+                self.send(Event::Recalled(recall(key)));
             }
             Effect::AwaitStale(ms) => {
                 let due = self.weakly(|shell| shell.send(Event::StaleDue));
@@ -253,8 +257,11 @@ impl Shell {
         *self.toast.borrow_mut() = Some(Timeout::new(TOAST, hide));
     }
 
-    /// Says once how the toolbar comes back.
+    /// Says once how the toolbar comes back, where it can be seen: on a wall's tile nothing can.
     fn hint(&self) {
+        if self.host.has_attribute("inert") {
+            return;
+        }
         let Some(storage) = storage() else { return };
         if let Ok(None) = storage.get_item(HINTED) {
             // Full or forbidden storage would have it said time and again.

@@ -3,25 +3,84 @@
 use super::*;
 use crate::geometry::Fit;
 
-fn key() -> String {
-    attributes().storage_key()
+fn key(camera: &str) -> String {
+    format!("pistreamer http://pi.local:8000/ {camera}")
 }
 
 #[test]
 fn choices_are_kept_for_the_next_visit_and_beside_another_elements() {
-    let mut page = Page::new();
+    let mut page = Page::live();
     page.intends(Intent::Mirror);
-    assert_eq!(page.stored[&key()], "mirror=1");
+    assert_eq!(page.stored[&key("yard")], "mirror=1");
     // Another element of the same camera writes meanwhile.
-    page.stored.insert(key(), "mirror=1 fit=cover".into());
+    page.stored.insert(key("yard"), "mirror=1 fit=cover".into());
     page.intends(Intent::Rotate);
-    assert_eq!(page.stored[&key()], "mirror=1 fit=cover turns=1");
-    let again = Page::with(attributes(), Some(&page.stored[&key()]), false);
+    assert_eq!(page.stored[&key("yard")], "mirror=1 fit=cover turns=1");
+    let again = Page::with(attributes(), Some(&page.stored[&key("yard")]), false);
     let settings = again.element.choices.settings;
     assert_eq!(
         (settings.mirror, settings.fit, settings.turns),
         (true, Fit::Cover, 1)
     );
+}
+
+#[test]
+fn another_order_of_the_cameras_changes_no_cameras_choices() {
+    let greets = |page: &mut Page, id: &str| {
+        page.hears(ServerMessage::Hello(hello_of(id, id)));
+    };
+    let turns = |page: &Page| page.element.choices.settings.turns;
+    let mut page = Page::new();
+    greets(&mut page, "door");
+    page.intends(Intent::Rotate);
+    assert_eq!(page.stored[&key("door")], "turns=1");
+    // The page asks for no camera, and another one is the first from now on.
+    greets(&mut page, "yard");
+    greets(&mut page, "yard");
+    assert_eq!(turns(&page), 0);
+    page.intends(Intent::Mirror);
+    greets(&mut page, "door");
+    greets(&mut page, "door");
+    let settings = page.element.choices.settings;
+    assert_eq!((settings.turns, settings.mirror), (1, false));
+    let expected = [("door", "turns=1"), ("yard", "mirror=1")];
+    let expected = expected.map(|(id, text)| (key(id), text.to_owned()));
+    assert_eq!(page.stored, expected.into());
+}
+
+#[test]
+fn a_camera_asked_for_by_its_place_or_by_its_id_has_the_same_choices() {
+    for asked in ["0", "door"] {
+        let by = Attributes {
+            camera: Some(asked.into()),
+            ..attributes()
+        };
+        let mut page = Page::with(by, None, false);
+        page.hears(ServerMessage::Hello(hello_of("door", "Door")));
+        page.intends(Intent::Rotate);
+        assert_eq!(page.stored[&key("door")], "turns=1");
+    }
+}
+
+#[test]
+fn what_was_chosen_before_the_camera_was_known_is_that_cameras_from_then_on() {
+    let mut page = Page::new();
+    page.intends(Intent::Rotate);
+    assert!(page.stored.is_empty());
+    page.hears(hello());
+    assert_eq!(page.stored[&key("yard")], "turns=1");
+    assert_eq!(page.element.choices.settings.turns, 1);
+}
+
+#[test]
+fn a_camera_whose_wire_format_was_chosen_is_connected_to_in_that_one() {
+    let mut page = Page::new();
+    page.stored
+        .insert(key("yard"), "wire=pistreamer.jpeg.v1".into());
+    page.hears(hello());
+    assert_eq!(page.connection.0, 2);
+    page.hears(hello());
+    assert_eq!(page.connection.0, 2);
 }
 
 #[test]

@@ -85,16 +85,11 @@ impl Page {
             float: true,
             touch: false,
         };
-        let key = attributes.storage_key();
-        let stored: BTreeMap<_, _> = stored
-            .map(|text| (key.clone(), text.into()))
-            .into_iter()
-            .collect();
         let mut page = Self {
             element: Element::new(
                 0.0,
                 attributes,
-                stored.get(&key).cloned(),
+                stored.map(str::to_owned),
                 abilities,
                 paused,
             ),
@@ -102,7 +97,7 @@ impl Page {
             shown: None,
             told: Vec::new(),
             data: BTreeMap::new(),
-            stored,
+            stored: BTreeMap::new(),
             connection: (0, false),
             stale_at: None,
         };
@@ -128,7 +123,8 @@ impl Page {
 
     /// Tells the element; remembers what it wants, and gives it.
     fn does(&mut self, event: Event) -> Vec<Effect> {
-        let effects = self.element.update(self.now, event);
+        let mut effects = self.element.update(self.now, event);
+        let mut recalls = false;
         for effect in &effects {
             match effect {
                 Effect::Show(shown) => self.shown = Some(shown.clone()),
@@ -140,11 +136,16 @@ impl Page {
                 Effect::Remember(key, text) => {
                     self.stored.insert(key.clone(), text.clone());
                 }
+                Effect::Recall => recalls = true,
                 Effect::Connect(number, ..) => self.connection = (*number, true),
                 Effect::Pipeline(Order::Close) => self.connection.1 = false,
                 Effect::AwaitStale(ms) => self.stale_at = Some(self.now + ms),
                 _ => {}
             }
+        }
+        if recalls {
+            let stored = self.recall();
+            effects.extend(self.does(Event::Recalled(stored)));
         }
         effects
     }
@@ -173,9 +174,13 @@ impl Page {
         }
     }
 
+    fn recall(&self) -> Option<String> {
+        let key = self.element.choices.storage_key()?;
+        self.stored.get(&key).cloned()
+    }
+
     fn intends(&mut self, intent: Intent) -> Vec<Effect> {
-        let key = self.element.choices.attributes().storage_key();
-        let stored = self.stored.get(&key).cloned();
+        let stored = self.recall();
         self.does(Event::Intent(intent, stored))
     }
 
