@@ -10,10 +10,13 @@ const HELD = "\ue000";
 const isText = (said) => typeof said === "string" && said.length <= 600 && !said.includes(HELD);
 const isValue = ([, said]) => isText(said) || Number.isFinite(said);
 
-/** What says an English text in the table's language. `locale` is for numbers. `causes` has what servers have said: English
- * text → its code and values; `load` gives a promise of the table: code → text. Until that is there, such a text stays English,
- * and whoever asked for it is called to ask again. */
-export default function speaker(table, locale, causes, load) {
+/** ms after which a table that was not to be had is asked for again. */
+const AGAIN = 30_000;
+
+/** What says an English text in the table's language. `locale` is for numbers; `load` gives a promise of the table of what servers
+ * say: code → text. Until that is there, such a text stays English, and whoever asked for it is called to ask again. `causes` has
+ * what servers have said to the element: English text → its code and values. */
+export default function speaker(table, locale, load) {
   const escaped = (text) => text.replace(/[.*+?^$()[\]\\|]/g, "\\$&");
   /** What the texts with values look like once the values are in them. */
   const patterns = Object.entries(table).flatMap(([text, said]) => {
@@ -31,12 +34,12 @@ export default function speaker(table, locale, causes, load) {
     return Number(value).toLocaleString(locale, { useGrouping: false, minimumFractionDigits });
   };
   /** Values that are texts themselves are called so, and numbers too. Others, such as the names of cameras, stay. */
-  const put = (name, value) => (name.startsWith("text") ? say(value) : name.startsWith("number") ? number(value) : value);
+  const put = (name, value, causes) => (name.startsWith("text") ? say(value, null, causes) : name.startsWith("number") ? number(value) : value);
 
   let [reasons, loading] = [null, null];
-  const because = (reason, again) => {
+  const because = (reason, again, causes) => {
     if (!reasons) {
-      loading ??= load().then((table) => (reasons = table), () => (loading = null));
+      loading ??= load().then((table) => (reasons = table), () => setTimeout(() => (loading = null), AGAIN));
       loading.then(() => reasons && again?.());
       return reason;
     }
@@ -58,23 +61,23 @@ export default function speaker(table, locale, causes, load) {
     return isWhole ? said : null;
   };
 
-  const say = (text, again) => {
+  const say = (text, again, causes) => {
     // A server says what it likes, also what the viewer itself says.
     if (Object.hasOwn(table, text)) return table[text];
-    if (causes.has(text)) return because(text, again);
+    if (causes.has(text)) return because(text, again, causes);
     // Nothing in a server's words is taken for what puts texts together.
     const isHeld = (reason) => isText(reason) && (text.endsWith(`: ${reason}`) || text.startsWith(`${reason} · `));
     const [held] = [...causes.keys()].filter(isHeld).sort((one, other) => other.length - one.length);
-    if (held) return say(text.replace(held, HELD)).replace(HELD, () => because(held, again));
+    if (held) return say(text.replace(held, HELD), null, causes).replace(HELD, () => because(held, again, causes));
     for (const { pattern, names, said } of patterns) {
       const values = pattern.exec(text);
-      if (values) return said.replace(/\{(\w+)\}/g, (_, name) => put(name, values[names.indexOf(name) + 1]));
+      if (values) return said.replace(/\{(\w+)\}/g, (_, name) => put(name, values[names.indexOf(name) + 1], causes));
     }
     return text;
   };
-  return (text, again) => {
+  return (text, again, causes = new Map()) => {
     try {
-      return say(text, again);
+      return say(text, again, causes);
     } catch {
       // English is better than nothing.
       return text;

@@ -66,22 +66,27 @@ const language = (element) =>
   navigator.languages.map((tag) => tag.split("-")[0]).find((name) => LANGUAGES.includes(name)) ??
   "en";
 
-/** What servers have said of late, in English → its code and values, by which it is said in other languages. */
-const causes = new Map();
+/** What servers have said of late in each shadow root: English text → its code and values, by which it is said in other languages. */
+const causes = new WeakMap();
 
 /** Notes the code of what a server says. */
-export function told({ reason, cause, values }) {
+function told(root, { reason, cause, values }) {
   if (!reason || !cause) return;
+  const said = causes.get(root) ?? new Map();
+  causes.set(root, said);
   // The latest stands last.
-  causes.delete(reason);
-  causes.set(reason, [cause, values]);
-  if (causes.size > 64) causes.delete(causes.keys().next().value);
+  said.delete(reason);
+  said.set(reason, [cause, values]);
+  if (said.size > 8) said.delete(said.keys().next().value);
 }
 
-/** A server's message that says something of the camera's controls, as whole as it is: the panels have to know what else it says. */
-export function controls(message) {
+/** A server's message that says something of the camera's controls, as whole as it is: the panels have to know what else it says.
+ * Notes the code of what it says to the element with that shadow root. */
+export function controls(message, root) {
+  const said = JSON.parse(message);
+  told(root, said);
   // Within a text, the quotation marks are escaped.
-  if (message.includes('"controls"')) return JSON.parse(message);
+  if (message.includes('"controls"')) return said;
 }
 
 async function load_speaker(name) {
@@ -89,7 +94,7 @@ async function load_speaker(name) {
   const table = async (path) => (await fetch(beside(`words/${path}.json`))).json();
   const [{ default: speaker }, texts] = await Promise.all([import(beside("words.js")), table(name)]);
   const locale = navigator.languages.find((tag) => tag.startsWith(name)) ?? name;
-  speakers[name] = speaker(texts, locale, causes, () => table(`causes/${name}`));
+  speakers[name] = speaker(texts, locale, () => table(`causes/${name}`));
 }
 
 /** It stays English where the table is not to be had. */
@@ -101,7 +106,8 @@ if (globalThis.document) learn(language(document.querySelector("pi-camera") ?? d
 
 function show(node, attribute, text, own) {
   const again = () => node.english[attribute] === text && show(node, attribute, text);
-  const said = (!own && speakers[spoken.get(node.getRootNode())]?.(text, again)) || text;
+  const root = node.getRootNode();
+  const said = (!own && speakers[spoken.get(root)]?.(text, again, causes.get(root))) || text;
   if (!attribute) node.textContent === said || (node.textContent = said);
   else node.getAttribute(attribute) === said || node.setAttribute(attribute, said);
 }
@@ -149,7 +155,7 @@ export async function load(script, shadow) {
 }
 
 /** Why the server refuses a WebSocket: its words, whether the page is from elsewhere, whether there was a ticket. Empty: it doesn't. */
-export async function refusal(socket) {
+export async function refusal(socket, root) {
   try {
     const url = new URL(socket.replace(/^ws/, "http"));
     for (const path of ["ws", "api/v1/ws"]) {
@@ -160,7 +166,9 @@ export async function refusal(socket) {
         return ["the server answers, but no WebSocket gets through: a proxy on the way has to pass on Upgrade"];
       if (!plain || ![401, 403, 404, 421, 429, 503].includes(answer.status)) continue;
       const said = (await answer.text()).trim();
-      told({ reason: said, ...JSON.parse(answer.headers.get("pistreamer-cause")) });
+      try {
+        told(root, { ...JSON.parse(answer.headers.get("pistreamer-cause")), reason: said });
+      } catch {}
       return answer.status === 401 ? [said, url.origin !== origin, url.searchParams.has("ticket")] : [said];
     }
   } catch {}

@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AddEventListenerOptions, Element, Event, EventTarget, IntersectionObserver,
-    IntersectionObserverEntry, ResizeObserver,
+    IntersectionObserverEntry, ResizeObserver, ShadowRoot,
 };
 
 #[wasm_bindgen(module = "/src/failure.js")]
@@ -49,10 +49,9 @@ pub fn work_for(feed: u32) {
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
-    /// Notes the code that a server's message has for its `reason`, by which that is said in other languages.
-    pub fn told(message: &JsValue);
-    /// A server's message, if it has the camera's controls, or values of them; else `undefined`.
-    pub fn controls(message: &str) -> JsValue;
+    /// A server's message, if it has the camera's controls, or values of them; else `undefined`. Notes the code that it has for
+    /// its `reason`, by which the element with that shadow root says it in other languages.
+    pub fn controls(message: &str, root: &ShadowRoot) -> JsValue;
     /// The id of the camera that a WebSocket's address asks for.
     pub fn asked_camera(url: &str) -> Option<String>;
     /// The WebSocket's address for an element's `src`, relative to that script, with what else its query is to say.

@@ -101,8 +101,6 @@ fn hello(message: &JsValue) -> Option<Hello> {
 }
 
 fn status(message: &JsValue) -> Option<CameraStatus> {
-    // It is said in other languages by its code, where it is shown.
-    js::told(message);
     Some(CameraStatus {
         state: match string(message, "state")?.as_str() {
             "starting" => CameraState::Starting,

@@ -5,6 +5,7 @@ use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::fake::{FakeServer, frame};
 use pistreamer_e2e::server::{PATTERN, Server};
 use pistreamer_e2e::site::Site;
+use pistreamer_protocol::message::Cause;
 use serde_json::json;
 
 /// What tests look at. `left` are texts that are shown as the table's keys, though the table says them otherwise.
@@ -354,4 +355,56 @@ async fn a_viewer_that_has_failed_says_so_in_the_browsers_language() -> Result<(
     page.wait_for("camera.shadowRoot.querySelector('#notice-text').textContent.includes('transmisión simple')").await?;
     page.wait_for("camera.shadowRoot.querySelector('#plain').getAttribute('aria-label').startsWith('La imagen de')").await?;
     Ok(())
+}
+
+/// What words.js makes of each cause, with its values, without one, and with what no server has to say: what is wrong with it.
+const SAY: &str = "
+    (async all => {
+        const { default: speaker } = await import('/words.js');
+        const wrong = [];
+        for (const language of ['de', 'es', 'fr']) {
+            const table = await (await fetch(`/words/${language}.json`)).json();
+            const reasons = await (await fetch(`/words/causes/${language}.json`)).json();
+            const causes = new Map([['first', ['unplugged', {}]]]);
+            const speaks = speaker(table, language, async () => reasons);
+            const speak = (text, again) => speaks(text, again, causes);
+            const isThere = new Promise(again => speak('first', again));
+            await isThere;
+            const check = (text, code, values, isRight, of) => {
+                causes.set(text, [code, values]);
+                const said = speak(text);
+                if (typeof said !== 'string' || !isRight(said)) wrong.push([language, of, code, said]);
+            };
+            for (const [code, text] of all) {
+                const names = [...new Set([...text.matchAll(/\\{(\\w+)\\}/g)].map(([, name]) => name))];
+                const value = (name, at) => (at % 2 ? 1.5 : `«${name}»`);
+                const shown = (name, at) => (at % 2 ? (1.5).toLocaleString(language) : value(name, at));
+                const values = Object.fromEntries(names.map((name, at) => [name, value(name, at)]));
+                const isWhole = said => said !== text && !said.includes('{') && names.map(shown).every(part => said.includes(part));
+                check(text, code, values, isWhole, 'whole');
+                check(text, `${code}-of-a-newer-server`, values, said => said === text || Object.hasOwn(table, text), 'unknown');
+                for (const odd of [null, undefined, 7, 'x', [], { toString: 1 }, Object.fromEntries(names.map(name => [name, {}]))])
+                    check(text, code, odd, said => said === text || !names.length, 'odd');
+            }
+            // What another server has said is said by its code, and in its own words where that is not known.
+            const quoted = { address: 'pi', status: 401, answer: 'needs a key', 'answer.cause': 'needs-key', 'answer.command': 'pi key' };
+            check('refused', 'origin-refused', quoted, said => said.includes('pi key') && !said.includes('needs a key'), 'quoted');
+            for (const other of [{ 'answer.cause': 'no-such' }, { 'answer.cause': 'origin-refused' }, { 'answer.command': 7 }])
+                check('refused', 'origin-refused', { ...quoted, ...other }, said => /needs a key|7/.test(said), 'quoted oddly');
+            const silent = speaker(table, language, async () => Promise.reject());
+            if (silent('refused', null, causes) !== 'refused' || silent('refused') !== 'refused') wrong.push([language, 'without a table']);
+        }
+        return wrong;
+    })";
+
+#[tokio::test]
+async fn every_reason_is_said_in_each_language_and_in_english_where_it_cannot_be() -> Result<()> {
+    let server = Server::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = open(&browser, &server.url(), "de").await?;
+    let all = Cause::ALL.iter().map(|words| (words.code, words.text));
+    let all: Vec<_> = all.collect();
+    let wrong = page.eval(&format!("{SAY}({})", json!(all))).await?;
+    assert_eq!(wrong, json!([]), "{wrong:#}");
+    page.expect_no_complaints(&[])
 }

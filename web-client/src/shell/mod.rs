@@ -260,7 +260,9 @@ impl Shell {
         let (connection, news) = match report {
             Report::Text { connection, text } => {
                 let message = message::read(&text).map(Box::new);
-                let controls = message.as_ref().map(|_| js::controls(&text));
+                let controls = message
+                    .as_ref()
+                    .map(|_| js::controls(&text, self.chrome.shadow()));
                 let news = News::Said(message.ok_or(text));
                 self.send(Event::Connection(connection, news));
                 // The camera is known from here on. Before the panels are there, no values are asked for that change by themselves.

@@ -122,9 +122,10 @@ impl Shell {
 
     fn ask_refusal(&self, connection: u32, reason: String) {
         let (this, url) = (self.this.clone(), self.socket_url(None, None));
+        let root = self.chrome.shadow().clone();
         spawn_local(async move {
             let refused = match url {
-                Ok(url) => refusal(&url).await,
+                Ok(url) => refusal(&url, &root).await,
                 Err(_) => None,
             };
             if let Some(shell) = this.upgrade() {
