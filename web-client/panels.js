@@ -167,6 +167,18 @@ async function still(shadow) {
   return end;
 }
 
+/** Keeps the screen on, by a picture in that shadow root where the browser has no other way, until the signal is aborted. */
+export async function stayOn(shadow, signal) {
+  const ask = async () => {
+    const letGo = navigator.wakeLock ? await lock() : await still(shadow);
+    if (signal.aborted) letGo();
+    else signal.addEventListener("abort", letGo);
+  };
+  // WebKit grants it to a tap.
+  const again = () => ask().catch(() => {});
+  await ask().catch(() => signal.aborted || addEventListener("click", again, { once: true, signal }));
+}
+
 const fragment = (html) => document.createRange().createContextualFragment(html);
 
 /** The newest clip of each element: what becomes of one before is no news. */
@@ -455,16 +467,7 @@ export default class Panels {
   async keep_awake(on) {
     this.#awake?.abort();
     this.#awake = on ? new AbortController() : null;
-    if (!on) return;
-    const { signal } = this.#awake;
-    const ask = async () => {
-      const letGo = navigator.wakeLock ? await lock() : await still(this.#shadow);
-      if (signal.aborted) letGo();
-      else signal.addEventListener("abort", letGo);
-    };
-    // WebKit grants it to a tap.
-    const again = () => ask().catch(() => {});
-    await ask().catch(() => addEventListener("click", again, { once: true, signal }));
+    if (on) await stayOn(this.#shadow, this.#awake.signal);
   }
 
   /** Shows what is wrong with the server's configuration; undefined takes it away. */

@@ -69,6 +69,8 @@ async function define() {
     #timer;
     #idle;
     #moved = 0;
+    /** What lets the screen sleep again. */
+    #awake = null;
     /** Whether the browser is on its way back to all of them. */
     #closing = false;
 
@@ -315,11 +317,13 @@ async function define() {
       this.#mark();
       this.#followAddress();
       this.#lay();
+      this.#stayOn();
     }
 
     /** A tile's camera says something new. */
     #told(tile) {
       if (tile === this.#open) this.#entitle();
+      this.#stayOn();
     }
 
     #entitle() {
@@ -449,7 +453,7 @@ async function define() {
       this.#idle = setTimeout(() => classList.add("idle"), IDLE);
     }
 
-    /** A wall that nobody attends to: the screen stays on, and no line of it burns in. */
+    /** A wall that nobody attends to: no line of it burns in. */
     #keep(signal) {
       const move = () => {
         if (!this.hasAttribute("kiosk")) return;
@@ -459,11 +463,17 @@ async function define() {
       const timer = setInterval(move, MOVE);
       signal.addEventListener("abort", () => clearInterval(timer));
       document.addEventListener("visibilitychange", () => this.#stayOn(), { signal });
-      this.#stayOn();
     }
 
+    /** The screen stays on while a picture is live: of a kiosk, and of a phone or tablet that shows nothing else. */
     #stayOn() {
-      if (this.hasAttribute("kiosk") && !document.hidden) navigator.wakeLock?.request("screen").catch(() => {});
+      const watched = this.hasAttribute("kiosk") || (matchMedia("(pointer: coarse)").matches && this.#fills());
+      const wanted = !!this.#running && !document.hidden && watched && this.cameras.some(({ state }) => state === "live");
+      if (wanted === !!this.#awake) return;
+      this.#awake?.abort();
+      const { signal } = (this.#awake = wanted ? new AbortController() : null) ?? {};
+      // Where it cannot be loaded, the screen does as it does.
+      if (signal) import("./panels.js").then(({ stayOn }) => signal.aborted || stayOn(this.shadowRoot, signal)).catch(() => {});
     }
   }
   customElements.define("pi-wall", PiWall);

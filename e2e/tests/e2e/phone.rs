@@ -81,7 +81,7 @@ async fn when_the_controls_go_for_the_first_time_it_says_how_they_come_back() ->
 }
 
 /// Counts what keeps the screen on.
-const LOCKS: &str = "window.locks = 0;
+pub(crate) const LOCKS: &str = "window.locks = 0;
     Object.defineProperty(navigator, 'wakeLock', {value: {request: async kind => {
         if (window.refuses) { window.asked = true; throw new DOMException('', 'NotAllowedError'); }
         locks += kind === 'screen' ? 1 : NaN;

@@ -2,6 +2,7 @@
 
 use crate::failure::break_program;
 use crate::keyboard::press;
+use crate::phone::LOCKS;
 use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page, poll};
@@ -881,6 +882,85 @@ async fn another_page_shows_the_cameras_of_two_servers_on_one_wall() -> Result<(
     wait_live(&page, 2).await?;
     drop(one);
     page.wait_for("states() === 'lost,live'").await?;
+    Ok(())
+}
+
+/// A page of that address with a wall, on a screen that is touched or not; before its scripts, `also` holds.
+async fn open_as<'a>(browser: &'a Browser, url: &str, touch: bool, also: &str) -> Result<Page<'a>> {
+    let page = browser.open("").await?;
+    page.emulate(390, 844, touch, "light").await?;
+    let touch = json!({"enabled": touch, "maxTouchPoints": 5});
+    page.call("Emulation.setTouchEmulationEnabled", touch)
+        .await?;
+    let source = json!({"source": also});
+    page.call("Page.addScriptToEvaluateOnNewDocument", source)
+        .await?;
+    page.call("Page.navigate", json!({"url": url})).await?;
+    page.wait_for("!!document.querySelector('pi-wall')?.shadowRoot")
+        .await?;
+    page.eval(LOOK).await?;
+    Ok(page)
+}
+
+#[tokio::test]
+async fn the_screen_stays_on_while_a_wall_is_live_on_a_phone_or_as_a_kiosk() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pistreamer.toml");
+    let browser = Browser::start().await?;
+    for (query, touch) in [("", true), ("?kiosk", false)] {
+        let server = six(&file)?;
+        let url = format!("{}{query}", server.url());
+        let page = open_as(&browser, &url, touch, LOCKS).await?;
+        wait_live(&page, 6).await?;
+        page.wait_for("locks === 1").await?;
+        let other = browser.open("").await?;
+        page.wait_for("locks === 0").await?;
+        page.activate().await?;
+        page.wait_for("locks === 1").await?;
+        drop(other);
+        drop(server);
+        page.wait_for("locks === 0 && !states().includes('live')")
+            .await?;
+    }
+    let server = six(&file)?;
+    let page = open_as(&browser, &server.url(), true, LOCKS).await?;
+    page.wait_for("locks === 1").await?;
+    page.eval("wall.remove()").await?;
+    page.wait_for("locks === 0").await?;
+    // On a desk, a page that is left open lets the screen sleep.
+    let page = open_as(&browser, &server.url(), false, LOCKS).await?;
+    wait_live(&page, 6).await?;
+    page.wait_for("cameras().every(({dataset}) => dataset.drawn > 20)")
+        .await?;
+    ensure!(page.eval("locks").await? == 0);
+    // Over plain http, by a picture that plays.
+    let gone = "delete Navigator.prototype.wakeLock";
+    let url = format!("{}?kiosk", server.url());
+    let page = open_as(&browser, &url, false, gone).await?;
+    page.wait_for("part('video')?.paused === false && part('video').videoWidth === 2")
+        .await?;
+    page.eval("wall.removeAttribute('kiosk')").await?;
+    page.wait_for("!part('video')").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_the_controls_come_back_is_said_where_it_can_be_seen() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = six(&folder.path().join("pistreamer.toml"))?;
+    let browser = Browser::start().await?;
+    let page = open_as(&browser, &server.url(), true, "").await?;
+    wait_live(&page, 6).await?;
+    page.wait_for("cameras().every(({shadowRoot}) => shadowRoot.querySelector('#root').classList.contains('idle'))")
+        .await?;
+    let toast = "cameras()[0].shadowRoot.querySelector('#toast')";
+    ensure!(page.eval(&format!("{toast}.textContent")).await? == "");
+    page.eval_clicked("tiles()[0].querySelector('button').click()")
+        .await?;
+    page.wait_for(&format!(
+        "{toast}.checkVisibility() && {toast}.textContent === 'A tap on the picture brings the controls back'"
+    ))
+    .await?;
     Ok(())
 }
 
