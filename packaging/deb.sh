@@ -66,4 +66,4 @@ END
 (cd "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 # With more threads, what xz writes may depend on their number.
-dpkg-deb --root-owner-group --threads-max=1 -Zxz --build "$root" "$directory/pistreamer_${version}_$architecture.deb" >/dev/null
+dpkg-deb --root-owner-group --threads-max=1 -Zxz -z9 -Sextreme --build "$root" "$directory/pistreamer_${version}_$architecture.deb" >/dev/null

@@ -5,7 +5,7 @@ use crate::{config, log};
 use std::io::IsTerminal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 /// As shells tell of programs that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
@@ -33,7 +33,8 @@ pub(super) fn finish<T>(
 
 pub(super) fn init_log(config: &config::Log) -> anyhow::Result<()> {
     let directives = &config.filter;
-    let filter = EnvFilter::try_new(directives)
+    let filter = directives
+        .parse::<Targets>()
         .map_err(|error| anyhow::anyhow!("--log {directives:?} is not understood: {error}"))?;
     log::init(filter, config.json);
     panics::log();

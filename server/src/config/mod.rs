@@ -76,7 +76,7 @@ pub struct Config {
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// Directives of `tracing_subscriber::EnvFilter`.
+    /// Directives of `tracing_subscriber::filter::Targets`.
     pub filter: String,
     /// One JSON object a line.
     pub json: bool,

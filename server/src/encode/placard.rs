@@ -69,7 +69,6 @@ impl Pen {
         let rasters = [
             RasterHeight::Size32,
             RasterHeight::Size24,
-            RasterHeight::Size20,
             RasterHeight::Size16,
         ];
         let all = (1..=4).rev().flat_map(|times| {

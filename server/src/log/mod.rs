@@ -13,11 +13,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 static OUTBOX: Outbox = Outbox::new();
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
@@ -56,11 +58,10 @@ pub fn is_running() -> bool {
 }
 
 /// Writes what is traced from here on. Call [`start`] first.
-pub fn init(mut filter: EnvFilter, json: bool) {
+pub fn init(mut filter: Targets, json: bool) {
     // Which of libcamera's lines there are is then said there.
     if std::env::var_os("LIBCAMERA_LOG_LEVELS").is_some() {
-        let all = format!("{LIBCAMERA}=trace");
-        filter = filter.add_directive(all.parse().expect("a target and a level"));
+        filter = filter.with_target(LIBCAMERA, LevelFilter::TRACE);
     }
     let journal = goes_to_journal();
     // Set once: there is one log.
@@ -70,19 +71,20 @@ pub fn init(mut filter: EnvFilter, json: bool) {
         (false, false) => text_note,
     });
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        // What there is of these is the filter's to say.
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(io::stderr().is_terminal())
         // They would be printed, which fails where the log does.
         .log_internal_errors(false)
         .with_writer(move || Events { json });
     if json {
-        return log.json().init();
+        return log.json().finish().with(filter).init();
     }
     let log = log.with_target(false).fmt_fields(Escaped);
     if journal {
-        log.without_time().init();
+        log.without_time().finish().with(filter).init();
     } else {
-        log.init();
+        log.finish().with(filter).init();
     }
 }
 
