@@ -3,7 +3,8 @@
 //! A map, not a place for code. [`Recorder`] is a thread (`writer`) that takes frames from [`Lane`]s, one a camera, through the one place
 //! where frames wait (`ring`). On the thread, a [`session`] turns them into files (`track`, [`segment`]), has old ones make room
 //! ([`retention`]) and, at its start, mends what a power cut left ([`recover`]). [`catalogue`] is what there is, by the files' names
-//! ([`name`]). All of it reaches the disk through [`disk`], so that tests can play one that fails. No camera, no network, no async.
+//! ([`name`]), and [`library`] finds frames by their time. All of it reaches the disk through [`disk`], so that tests can play one that
+//! fails. No camera, no network, no async.
 
 mod ages;
 pub mod catalogue;
@@ -11,6 +12,7 @@ mod clock;
 pub mod disk;
 pub mod export;
 mod lane;
+pub mod library;
 mod marker;
 pub mod name;
 mod pace;

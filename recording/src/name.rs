@@ -58,7 +58,7 @@ pub struct Name {
     pub class: Class,
 }
 
-const DAY_MS: u64 = 24 * 3600 * 1000;
+pub(crate) const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// The last day that has four digits for its year.
 const LAST_DAY: u64 = 2_932_896;
@@ -97,7 +97,7 @@ impl Name {
 }
 
 /// The day's date, by the proleptic Gregorian calendar.
-fn day(days: u64) -> String {
+pub(crate) fn day(days: u64) -> String {
     // Years begin in March, so that a leap day is the last one (Howard Hinnant, chrono-Compatible Low-Level Date Algorithms).
     let days = days.min(LAST_DAY) + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -111,7 +111,7 @@ fn day(days: u64) -> String {
 }
 
 /// The day that a date says, from 1970-01-01 on.
-fn day_of(date: &str) -> Option<u64> {
+pub(crate) fn day_of(date: &str) -> Option<u64> {
     let (year, rest) = date.split_once('-')?;
     let (month, day_of_month) = rest.split_once('-')?;
     let (year, month): (u64, u64) = (year.parse().ok()?, month.parse().ok()?);

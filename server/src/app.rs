@@ -57,6 +57,8 @@ impl App {
         };
         let kept = context.kept.clone();
         let cameras = Registry::start(&config.cameras, context)?;
+        let recordings = config.recording.as_ref();
+        let recordings = recordings.map(|it| front::Recordings::new(it.root.clone()));
         let recorder = config.recording.clone().map(|recording| {
             Recorder::start(pistreamer_recording::Config {
                 state: config.state_dir.clone(),
@@ -82,6 +84,7 @@ impl App {
             nearby: Nearby::default(),
             settings: front::Settings::default(),
             recorder: recorder.map(Arc::new),
+            recordings,
             walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),

@@ -50,6 +50,12 @@ macro_rules! engine {
                 $($start)*
                 administers(&$engine, stringify!($module)).await
             }
+
+            #[tokio::test]
+            async fn what_was_recorded_is_played() -> Result<()> {
+                $($start)*
+                plays_recordings(&$engine, stringify!($module)).await
+            }
         }
     };
 }
@@ -154,6 +160,34 @@ async fn administers(engine: &impl Engine, name: &str) -> Result<()> {
         .eval("void part('#settings .close, #settings header button').click()")
         .await?;
     engine.wait_for("!part('#settings').open").await
+}
+
+async fn plays_recordings(engine: &impl Engine, name: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let directory = folder.path().join("recordings").display().to_string();
+    let server = Server::start(&[&PATTERN[..], &["--record", &directory]].concat())?;
+    engine.navigate(&server.url()).await?;
+    engine.wait_for(LIVE).await?;
+    engine
+        .eval("(window.part = selector => document.querySelector('pi-camera').shadowRoot.querySelector(selector), window.shown = () => Number(part('#recordings').dataset.shown), 0)")
+        .await?;
+    engine.eval("void part('#b-more').click()").await?;
+    engine
+        .wait_for("part('#b-recordings')?.hidden === false")
+        .await?;
+    engine.eval("void part('#b-recordings').click()").await?;
+    engine
+        .wait_for("part('#recordings')?.open && shown() > 0 && part('#r-picture').naturalWidth > 0")
+        .await?;
+    // To the beginning, and on from there.
+    engine
+        .eval("(window.began = shown(), part('#r-back').click(), void part('#r-play').click())")
+        .await?;
+    engine.wait_for("shown() > window.began + 500").await?;
+    engine.screenshot(&format!("{name}_recordings")).await?;
+    engine.eval("void part('#r-live').click()").await?;
+    engine.wait_for("!part('#recordings').open").await?;
+    engine.wait_for(LIVE).await
 }
 
 async fn is_live(engine: &impl Engine, name: &str) -> Result<()> {

@@ -17,6 +17,7 @@ mod pages;
 mod panels;
 mod phone;
 mod pictures;
+mod played;
 mod proxies;
 mod recorded;
 mod settings;

@@ -28,6 +28,7 @@ mod peer;
 mod place;
 mod qr;
 mod query;
+mod recordings;
 mod routes;
 mod session_cookie;
 mod sessions;
@@ -49,6 +50,7 @@ pub(crate) use listen::{Listener, serve, urls};
 pub(crate) use nearby::Nearby;
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use qr::for_phone;
+pub(crate) use recordings::Recordings;
 pub(crate) use settings::{NotChanged, Request as SettingsRequest, Settings, Told};
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
@@ -105,6 +107,8 @@ pub(crate) struct State {
     pub settings: Settings,
     /// What records the cameras, where anything does.
     pub recorder: Option<Arc<Recorder>>,
+    /// What was recorded, where anything is.
+    pub recordings: Option<Recordings>,
     /// How walls of cameras are arranged.
     pub walls: Walls,
     /// Other servers of the local network.

@@ -5,8 +5,8 @@
 use super::admit::COMMANDS;
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, api, assets, controls, ingest, keys, live, login, login_page, metrics, nearby, sessions,
-    settings, still, upgrade, viewers, wall,
+    State, api, assets, controls, ingest, keys, live, login, login_page, metrics, nearby,
+    recordings, sessions, settings, still, upgrade, viewers, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -15,7 +15,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 46] = {
+pub(super) static ROUTES: [Route; 50] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -53,6 +53,10 @@ pub(super) static ROUTES: [Route; 46] = {
         route(Post, "/api/v1/cameras/{id}/restart", ADMIN, Words, || post(settings::restart)),
         route(Get, wall::PATH, VIEW, Words, || get(wall::get)),
         route(Put, wall::PATH, VIEW, Words, || put(wall::put)),
+        route(Get, "/api/v1/recordings", VIEW, Words, || get(recordings::list)),
+        route(Get, "/api/v1/recordings/timeline", VIEW, Words, || get(recordings::timeline)),
+        route(Get, "/api/v1/recordings/frame.jpg", VIEW, Challenge, || get(recordings::frame)),
+        route(Get, "/api/v1/recordings/clip.mkv", VIEW, Challenge, || get(recordings::film)),
         route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),

@@ -39,6 +39,7 @@ mod networks;
 mod passwords;
 mod peers;
 mod places;
+mod played;
 mod players;
 mod process;
 mod proxy;

@@ -139,6 +139,7 @@ impl Row {
             "/presets",
             "/settings",
             "/restart",
+            "/recordings/",
         ];
         of_a_camera.iter().any(|part| self.path.contains(part))
     }
@@ -151,6 +152,8 @@ impl Row {
             ("POST", "/api/v1/session" | "/api/v1/keys") | ("PUT", "/api/v1/wall") => 400,
             ("POST", path) if path.ends_with("/links") => 404,
             ("POST", path) if path.ends_with("/restart") => 202,
+            // Nothing is recorded.
+            ("GET", path) if path.starts_with("/api/v1/recordings") => 404,
             ("DELETE", "/api/v1/session") => 204,
             ("DELETE", path) if path.contains("/presets/") => 204,
             // There is no control of that name, and nothing that it is to have.

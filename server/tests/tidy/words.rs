@@ -97,6 +97,7 @@ fn each_language_has_every_text_of_the_viewer_and_no_other() {
         "panels.js",
         "adjust.js",
         "settings.js",
+        "recordings.js",
         "plain.js",
         "wall.js",
         "wall",

@@ -1,0 +1,530 @@
+//! Finds recorded frames by their time. There is no index that could be wrong: each day is a directory, files say in their names when they
+//! begin, and only the days and files that are asked for are looked at.
+//!
+//! Reading goes on while recordings are written and removed. What is damaged is passed over.
+
+mod clip;
+
+pub use clip::Clip;
+
+use crate::disk::{Disk, System};
+use crate::name::{Class, DAY_MS, Name, day, day_of, is_camera};
+use crate::segment::{About, Broken, Cue, FrameAt, Reader};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The recordings below a directory, to be looked at. Clones share what was read last.
+#[derive(Clone, Debug)]
+pub struct Library {
+    root: PathBuf,
+    read: Arc<Mutex<VecDeque<Arc<Stretch>>>>,
+}
+
+/// Stretches of about a second that are kept in memory: a player asks for one frame of them after the other.
+const STRETCHES: usize = 4;
+
+/// A cluster in memory.
+#[derive(Debug)]
+struct Stretch {
+    path: PathBuf,
+    offset: u64,
+    bytes: Bytes,
+    frames: Vec<FrameAt>,
+}
+
+/// A frame that was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Unix time in ms, as the recording has it.
+    pub at_ms: u64,
+    /// Why it was recorded.
+    pub class: Class,
+    /// The JPEG.
+    pub jpeg: Bytes,
+}
+
+/// Which frame is meant where there is none of exactly that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Near {
+    /// The last one before it.
+    Before,
+    /// The first one after it.
+    After,
+    /// Whichever is nearer.
+    Nearest,
+}
+
+/// What there is of a stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Have {
+    /// Nothing.
+    #[default]
+    None,
+    /// A frame every few seconds.
+    Sparse,
+    /// All frames, at the rate of the recording.
+    Full,
+}
+
+impl From<Class> for Have {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Continuous => Self::Full,
+            Class::Sparse => Self::Sparse,
+        }
+    }
+}
+
+/// Stretches of this length and longer are told by the files' names alone: no file is opened for them.
+const BY_NAME_MS: u64 = 600_000;
+
+/// No file of recordings is longer than that.
+const LONGEST_FILE_MS: u64 = 3_600_000;
+
+impl Library {
+    /// The recordings below that directory.
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            read: Arc::default(),
+        }
+    }
+
+    /// The days that have any of a camera's recordings, as Unix days, in their order.
+    ///
+    /// # Errors
+    /// Where the camera's directory cannot be read. Where there is none, there are no days.
+    pub fn days(&self, camera: &str) -> io::Result<Vec<u64>> {
+        let listed = match System.list(&self.camera(camera)?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed?,
+        };
+        let directories = listed.iter().filter(|entry| entry.is_directory);
+        let mut days: Vec<_> = directories.filter_map(|it| day_of(&it.name)).collect();
+        days.sort_unstable();
+        Ok(days)
+    }
+
+    /// Unix times in ms of the camera's first frame and of its last one.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn range(&self, camera: &str) -> io::Result<Option<(u64, u64)>> {
+        let first = self.find(camera, 0, Near::After)?;
+        let last = self.find(camera, u64::MAX, Near::Before)?;
+        Ok(first
+            .zip(last)
+            .map(|(first, last)| (first.at_ms, last.at_ms)))
+    }
+
+    /// The frame at a time, or near it: of all frames that there are, whyever they were recorded.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn find(&self, camera: &str, at_ms: u64, near: Near) -> io::Result<Option<Found>> {
+        let days = self.days(camera)?;
+        let before = || self.best(camera, &days, at_ms, false);
+        let after = || self.best(camera, &days, at_ms, true);
+        match near {
+            Near::Before => before(),
+            Near::After => after(),
+            Near::Nearest => Ok(match (before()?, after()?) {
+                (Some(before), Some(after)) => {
+                    let is_nearer = at_ms - before.at_ms <= after.at_ms - at_ms;
+                    Some(if is_nearer { before } else { after })
+                }
+                (before, after) => before.or(after),
+            }),
+        }
+    }
+
+    /// What there is of each stretch of `step_ms` from that time on.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn covered(
+        &self,
+        camera: &str,
+        from_ms: u64,
+        step_ms: u64,
+        steps: usize,
+    ) -> io::Result<Vec<Have>> {
+        let mut covered = vec![Have::None; steps];
+        let to_ms = from_ms.saturating_add(step_ms.saturating_mul(steps as u64));
+        let earliest = from_ms.saturating_sub(LONGEST_FILE_MS);
+        let wanted = earliest / DAY_MS..=to_ms / DAY_MS;
+        for day in self
+            .days(camera)?
+            .into_iter()
+            .filter(|day| wanted.contains(day))
+        {
+            for name in self.names(camera, day)? {
+                if name.start_ms < earliest || name.start_ms >= to_ms {
+                    continue;
+                }
+                let end_ms = match self.end_ms(camera, name, step_ms) {
+                    Ok(Some(end_ms)) => end_ms,
+                    // Removed, damaged, or without a frame.
+                    Ok(None) | Err(_) => continue,
+                };
+                if end_ms < from_ms {
+                    continue;
+                }
+                let first = name.start_ms.saturating_sub(from_ms) / step_ms;
+                let last = (end_ms - from_ms) / step_ms;
+                for have in covered
+                    .iter_mut()
+                    .take(last as usize + 1)
+                    .skip(first as usize)
+                {
+                    *have = Have::from(name.class).max(*have);
+                }
+            }
+        }
+        Ok(covered)
+    }
+
+    /// The frames of one class from a time to another, both included, in their order. They end where another size of pictures begins.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn frames(
+        &self,
+        camera: &str,
+        class: Class,
+        from_ms: u64,
+        to_ms: u64,
+    ) -> io::Result<Frames> {
+        let earliest = from_ms.saturating_sub(LONGEST_FILE_MS);
+        let wanted = earliest / DAY_MS..=to_ms / DAY_MS;
+        let mut files = VecDeque::new();
+        for day in self
+            .days(camera)?
+            .into_iter()
+            .filter(|day| wanted.contains(day))
+        {
+            let names = self.names(camera, day)?.into_iter();
+            files.extend(
+                names.filter(|it| it.class == class && (earliest..=to_ms).contains(&it.start_ms)),
+            );
+        }
+        Ok(Frames {
+            directory: self.camera(camera)?,
+            files,
+            span: (from_ms, to_ms),
+            about: None,
+            open: None,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    fn camera(&self, camera: &str) -> io::Result<PathBuf> {
+        if is_camera(camera) {
+            Ok(self.root.join(camera))
+        } else {
+            Err(io::Error::other(
+                "no directory has a camera's name like that",
+            ))
+        }
+    }
+
+    /// The recordings that begin on a day, by their time.
+    fn names(&self, camera: &str, of_day: u64) -> io::Result<Vec<Name>> {
+        let directory = day(of_day);
+        let listed = match System.list(&self.camera(camera)?.join(&directory)) {
+            // Its last file was removed just now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed?,
+        };
+        let files = listed.iter().filter(|entry| !entry.is_directory);
+        let mut names: Vec<_> = files
+            .filter_map(|file| Name::parse(&directory, &file.name))
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// When a recording ends; `None` where nothing is in it.
+    fn end_ms(&self, camera: &str, name: Name, step_ms: u64) -> Result<Option<u64>, Broken> {
+        if step_ms >= BY_NAME_MS {
+            return Ok(Some(name.start_ms));
+        }
+        let reader = open(&self.camera(camera)?.join(name.path()))?;
+        if reader.is_closed() {
+            return Ok(Some(name.start_ms + reader.duration_ms()));
+        }
+        let last = reader.clusters().filter_map(Result::ok).last();
+        Ok(last.map(|(cue, _)| name.start_ms + u64::from(cue.at_ms)))
+    }
+
+    /// Of the frames of each class the one that is nearest on one side.
+    fn best(
+        &self,
+        camera: &str,
+        days: &[u64],
+        at_ms: u64,
+        after: bool,
+    ) -> io::Result<Option<Found>> {
+        let mut best: Option<Found> = None;
+        for class in Class::ALL {
+            let found = if after {
+                self.first_from(camera, class, days, at_ms)?
+            } else {
+                self.last_until(camera, class, days, at_ms)?
+            };
+            let distance = |found: &Found| found.at_ms.abs_diff(at_ms);
+            if let Some(found) = found
+                && best
+                    .as_ref()
+                    .is_none_or(|best| distance(&found) < distance(best))
+            {
+                best = Some(found);
+            }
+        }
+        Ok(best)
+    }
+
+    fn last_until(
+        &self,
+        camera: &str,
+        class: Class,
+        days: &[u64],
+        at_ms: u64,
+    ) -> io::Result<Option<Found>> {
+        for day in days.iter().rev().filter(|day| **day <= at_ms / DAY_MS) {
+            let names = self.names(camera, *day)?;
+            let until = names.iter().rev();
+            for name in until.filter(|it| it.class == class && it.start_ms <= at_ms) {
+                if let Some(found) = self.in_file(camera, *name, at_ms, false)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn first_from(
+        &self,
+        camera: &str,
+        class: Class,
+        days: &[u64],
+        at_ms: u64,
+    ) -> io::Result<Option<Found>> {
+        let earliest = at_ms.saturating_sub(LONGEST_FILE_MS);
+        for day in days.iter().filter(|day| **day >= earliest / DAY_MS) {
+            let names = self.names(camera, *day)?;
+            let mut of_class = names.iter().filter(|it| it.class == class).peekable();
+            while let Some(name) = of_class.next() {
+                // One that has ended before is not opened: where the next one begins in time, this one has ended.
+                let is_over = of_class.peek().is_some_and(|next| next.start_ms <= at_ms);
+                if name.start_ms < earliest || is_over {
+                    continue;
+                }
+                if let Some(found) = self.in_file(camera, *name, at_ms, true)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last frame of a file until that time, or the first one from it on.
+    fn in_file(
+        &self,
+        camera: &str,
+        name: Name,
+        at_ms: u64,
+        after: bool,
+    ) -> io::Result<Option<Found>> {
+        let path = self.camera(camera)?.join(name.path());
+        let reader = match open(&path) {
+            Ok(reader) => reader,
+            Err(Broken::Content(_)) => return Ok(None),
+            Err(Broken::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(Broken::Io(error)) => return Err(error),
+        };
+        let at = i128::from(at_ms) - i128::from(name.start_ms);
+        let clusters: Vec<(Cue, u64)> = reader.clusters().filter_map(Result::ok).collect();
+        // The cluster in which that time is: the last one that begins until then.
+        let within = clusters.partition_point(|(cue, _)| i128::from(cue.at_ms) <= at);
+        let (mut forward, mut backward);
+        let order: &mut dyn Iterator<Item = &(Cue, u64)> = if after {
+            forward = clusters[within.saturating_sub(1)..].iter();
+            &mut forward
+        } else {
+            backward = clusters[..within].iter().rev();
+            &mut backward
+        };
+        for (cue, len) in order {
+            let Some(stretch) = self.stretch(&path, &reader, *cue, *len)? else {
+                continue;
+            };
+            let mut frames = stretch.frames.iter();
+            let frame = if after {
+                frames.find(|frame| i128::from(frame.at_ms) >= at)
+            } else {
+                frames.rfind(|frame| i128::from(frame.at_ms) <= at)
+            };
+            if let Some(frame) = frame {
+                return Ok(Some(Found {
+                    at_ms: name.start_ms + frame.at_ms,
+                    class: name.class,
+                    jpeg: stretch.bytes.slice(frame.jpeg.clone()),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn stretch(
+        &self,
+        path: &Path,
+        reader: &Reader<File>,
+        cue: Cue,
+        len: u64,
+    ) -> io::Result<Option<Arc<Stretch>>> {
+        let is = |it: &&Arc<Stretch>| it.offset == cue.offset && it.path == path;
+        // Nothing panics while it holds this lock.
+        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().iter().find(is) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some((bytes, frames)) = reader.cluster(cue, len)? else {
+            return Ok(None);
+        };
+        let stretch = Arc::new(Stretch {
+            path: path.into(),
+            offset: cue.offset,
+            bytes: bytes.into(),
+            frames,
+        });
+        let mut read = lock();
+        read.truncate(STRETCHES - 1);
+        read.push_front(Arc::clone(&stretch));
+        Ok(Some(stretch))
+    }
+}
+
+fn open(path: &Path) -> Result<Reader<File>, Broken> {
+    Reader::open(System.open_read(path)?)
+}
+
+/// Frames of one size, in their order. Made by [`Library::frames`].
+#[derive(Debug)]
+pub struct Frames {
+    directory: PathBuf,
+    files: VecDeque<Name>,
+    span: (u64, u64),
+    /// What the first file says of itself. Where pictures of another size follow, they end.
+    about: Option<About>,
+    open: Option<Open>,
+    waiting: VecDeque<Found>,
+}
+
+/// A file, and its clusters that are still to be read.
+#[derive(Debug)]
+struct Open {
+    name: Name,
+    reader: Reader<File>,
+    clusters: VecDeque<(Cue, u64)>,
+}
+
+impl Frames {
+    fn reader(&self, name: Name) -> io::Result<Option<Reader<File>>> {
+        match open(&self.directory.join(name.path())) {
+            Ok(reader) => Ok(Some(reader)),
+            Err(Broken::Content(_)) => Ok(None),
+            Err(Broken::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(Broken::Io(error)) => Err(error),
+        }
+    }
+
+    /// The clusters of a file that may have frames of the span.
+    fn begin<'r>(
+        &self,
+        name: Name,
+        reader: &'r Reader<File>,
+    ) -> impl Iterator<Item = (Cue, u64)> + 'r {
+        /// No cluster is longer: its frames' times have 16 bits.
+        const LONGEST_CLUSTER_MS: u64 = 32_767;
+        let (from_ms, to_ms) = self.span;
+        let at_ms = move |cue: &Cue| name.start_ms + u64::from(cue.at_ms);
+        let clusters = reader.clusters().filter_map(Result::ok);
+        clusters.filter(move |(cue, _)| {
+            at_ms(cue) + LONGEST_CLUSTER_MS >= from_ms && at_ms(cue) <= to_ms
+        })
+    }
+
+    fn read(&mut self) -> io::Result<bool> {
+        loop {
+            if let Some(open) = &mut self.open {
+                if let Some((cue, len)) = open.clusters.pop_front() {
+                    let Some((bytes, frames)) = open.reader.cluster(cue, len)? else {
+                        continue;
+                    };
+                    let bytes = Bytes::from(bytes);
+                    let (from_ms, to_ms) = self.span;
+                    self.waiting.extend(frames.into_iter().filter_map(|frame| {
+                        let at_ms = open.name.start_ms + frame.at_ms;
+                        (from_ms..=to_ms).contains(&at_ms).then(|| Found {
+                            at_ms,
+                            class: open.name.class,
+                            jpeg: bytes.slice(frame.jpeg),
+                        })
+                    }));
+                    if !self.waiting.is_empty() {
+                        return Ok(true);
+                    }
+                    continue;
+                }
+                self.open = None;
+            }
+            let Some(name) = self.files.pop_front() else {
+                return Ok(false);
+            };
+            let Some(reader) = self.reader(name)? else {
+                continue;
+            };
+            let clusters: VecDeque<_> = self.begin(name, &reader).collect();
+            if !clusters.is_empty() {
+                let first = self.about.get_or_insert_with(|| reader.about().clone());
+                let size = |about: &About| (about.width, about.height);
+                if size(first) != size(reader.about()) {
+                    self.files.clear();
+                    return Ok(false);
+                }
+            }
+            self.open = Some(Open {
+                name,
+                reader,
+                clusters,
+            });
+        }
+    }
+}
+
+impl Iterator for Frames {
+    type Item = io::Result<Found>;
+
+    fn next(&mut self) -> Option<io::Result<Found>> {
+        if self.waiting.is_empty() {
+            match self.read() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.files.clear();
+                    self.open = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.waiting.pop_front().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,438 @@
+// Plays what the server has recorded: a strip of time below the picture, which is drawn to where one wants to look.
+//
+// Loaded by panels.js when it is first opened. The position is a clock, which never waits for the network: what is shown is the frame of
+// that moment, and a slow link shows fewer of them.
+
+/** Marks a text that is said in the element's language. Values take the places of what is in braces: those called text are
+ * such texts themselves, those called number are numbers. */
+const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
+
+const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
+/** What the strip shows at a time, and the step in seconds in which that is asked for. */
+const SPANS = [
+  [10 * MINUTE, 10, words("10 minutes")], [HOUR, 10, words("1 hour")], [6 * HOUR, 60, words("6 hours")],
+  [24 * HOUR, 300, words("1 day")], [7 * 24 * HOUR, 3600, words("1 week")],
+];
+const SPEEDS = [-64, -16, -4, -1, 0.25, 0.5, 1, 2, 4, 16, 64];
+/** Where the next frame is further away, nothing was recorded in between. */
+const GAP = 15 * SECOND;
+/** Pauses between two questions for a frame, for the range, and after one that failed. */
+const [NEXT, RANGE, AGAIN] = [40, 5 * SECOND, SECOND];
+/** Distances between two lines of the strip. */
+const TICKS = [MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 24 * HOUR];
+
+const make = (name, properties = {}, ...children) => {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in node) node[key] = value;
+    else node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+};
+const icon = (paths) => {
+  const holder = document.createElement("template");
+  holder.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`;
+  return holder.content;
+};
+const button = (id, label, paths) => make("button", { type: "button", id, part: "button", title: label, "aria-label": label }, icon(paths));
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const clock = (ms, more = {}) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", ...more });
+const day = (ms) => new Date(ms).toLocaleDateString([], { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+/** As an input has it: the time of this place. */
+const typed = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE).toISOString().slice(0, 19);
+
+const PLAY = '<path class="solid" d="M8 5v14l11-7z"/>';
+const PAUSE = '<path d="M9 5v14M15 5v14" stroke-width="3"/>';
+
+/** The player of one element. */
+export default class Recordings {
+  #shadow;
+  #put;
+  #speak;
+  #dialog;
+  #img = make("img", { id: "r-picture", alt: "", hidden: true });
+  #note = make("p", { id: "r-note", role: "status" });
+  #strip = make("canvas", { id: "r-strip", tabIndex: 0, role: "slider", "aria-label": words("Time") });
+  #api = "";
+  #camera = "";
+  /** ms of the position when it was last set, and when that was; the speed, which is 0 in a pause, and the one to go on with. */
+  #at = 0;
+  #since = 0;
+  #speed = 0;
+  #chosen = 1;
+  /** ms of the first and the last frame; null where there is none. */
+  #range = null;
+  /** Of the frame that is shown: its time, its tag and its file. */
+  #shown = null;
+  #span = HOUR;
+  /** What there is of the time around the position. */
+  #cover = null;
+  #marks = [null, null];
+  /** Over when it is closed. */
+  #open = null;
+  /** Called when the position has changed. */
+  #wake = () => {};
+
+  constructor(shadow, put, speak) {
+    [this.#shadow, this.#put, this.#speak] = [shadow, put, speak];
+    const select = (id, label, options, value) => {
+      const all = options.map(([value, textContent]) => make("option", { value, textContent }));
+      const made = make("select", { id, "aria-label": label }, ...all);
+      made.value = value;
+      return made;
+    };
+    const speed = select("r-speed", words("Speed"), SPEEDS.map((it) => [it, `${it}×`.replace("-", "−")]), 1);
+    speed.translate = false;
+    const span = select("r-span", words("Shown time"), SPANS.map(([ms, , text]) => [ms, text]), HOUR);
+    const when = make("input", { id: "r-when", type: "datetime-local", step: 1, "aria-label": words("Go to") });
+    const close = make("form", { method: "dialog" }, make("button", { id: "r-live", part: "button close", textContent: words("Back to live") }));
+    const badge = make("p", { id: "r-badge" }, make("strong", { textContent: words("Recording") }), make("time", { id: "r-time", translate: false }));
+    const bar = make(
+      "div", { id: "r-bar", role: "group", "aria-label": words("Playing") },
+      button("r-back", words("10 seconds back"), '<path d="M11 6 5 12l6 6M18 6l-6 6 6 6"/>'),
+      button("r-before", words("Frame before"), '<path d="M17 5v14L7 12zM5 5v14"/>'),
+      button("r-play", words("Play back"), PLAY),
+      button("r-after", words("Frame after"), '<path d="M7 5v14l10-7zM19 5v14"/>'),
+      button("r-on", words("10 seconds on"), '<path d="m6 6 6 6-6 6M13 6l6 6-6 6"/>'),
+      speed, span, when,
+    );
+    const clip = make(
+      "div", { id: "r-clip", role: "group", "aria-label": words("A clip") },
+      make("button", { type: "button", id: "r-from", part: "button", textContent: words("From here") }),
+      make("button", { type: "button", id: "r-to", part: "button", textContent: words("To here") }),
+      make("button", { type: "button", id: "r-save", part: "button", disabled: true, textContent: words("Save the clip") }),
+      make("button", { type: "button", id: "r-photo", part: "button", textContent: words("Save this picture") }),
+      make("span", { id: "r-marks", role: "status" }),
+    );
+    const stage = make("div", { id: "r-stage" }, this.#img, this.#note);
+    this.#dialog = make("dialog", { id: "recordings", part: "recordings", "aria-label": words("Recordings") }, make("header", {}, badge, close), stage, this.#strip, bar, clip);
+    this.#part("root").append(this.#dialog);
+    speak(this.#dialog);
+    const clicks = {
+      "r-back": () => this.#seek(this.#now() - 10 * SECOND), "r-on": () => this.#seek(this.#now() + 10 * SECOND),
+      "r-before": () => this.#step(-1), "r-after": () => this.#step(1), "r-play": () => this.#play(this.#speed ? 0 : this.#chosen),
+      "r-from": () => this.#mark(0), "r-to": () => this.#mark(1), "r-save": () => this.#saveClip(), "r-photo": () => this.#savePhoto(),
+    };
+    for (const [id, act] of Object.entries(clicks)) this.#part(id).addEventListener("click", act);
+    speed.addEventListener("change", () => this.#play(Number(speed.value)));
+    span.addEventListener("change", () => {
+      this.#span = Number(span.value);
+      this.#draw();
+    });
+    when.addEventListener("change", () => when.value && this.#seek(new Date(when.value).getTime()));
+    // What is pressed here is no key of the viewer's.
+    this.#dialog.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      this.#key(event);
+    });
+    this.#dialog.addEventListener("close", () => this.#open?.abort());
+    this.#drag();
+    new ResizeObserver(() => this.#draw()).observe(this.#strip);
+  }
+
+  #part(id) {
+    return this.#dialog?.querySelector(`#${id}`) ?? this.#shadow.getElementById(id);
+  }
+
+  /** Opens it at the newest recording of a camera, of the server with that API. */
+  open(api, camera) {
+    [this.#api, this.#camera] = [api, camera];
+    this.#open?.abort();
+    this.#open = new AbortController();
+    [this.#range, this.#shown, this.#cover, this.#marks] = [null, null, null, [null, null]];
+    [this.#speed, this.#img.hidden] = [0, true];
+    this.#say(words("Looking for recordings …"));
+    this.#told();
+    if (!this.#dialog.open) this.#dialog.showModal();
+    this.#strip.focus();
+    const { signal } = this.#open;
+    this.#followRange(signal);
+    this.#followFrames(signal);
+  }
+
+  #url(path, query) {
+    const url = new URL(this.#api);
+    url.pathname += `recordings${path}`;
+    for (const [name, value] of Object.entries({ camera: this.#camera, ...query })) url.searchParams.set(name, value);
+    return url;
+  }
+
+  #say(text) {
+    this.#put(this.#note, "", text);
+    this.#note.hidden = !text;
+  }
+
+  /** The position, in ms: a clock, within what there is. */
+  #now() {
+    const at = this.#at + this.#speed * (performance.now() - this.#since);
+    return this.#range ? Math.min(Math.max(at, this.#range[0]), this.#range[1]) : at;
+  }
+
+  #seek(ms) {
+    [this.#at, this.#since] = [ms, performance.now()];
+    this.#at = this.#now();
+    this.#told();
+    this.#wake();
+  }
+
+  #play(speed) {
+    this.#seek(this.#now());
+    this.#speed = speed;
+    if (speed) this.#chosen = speed;
+    this.#part("r-speed").value = this.#chosen;
+    const play = this.#part("r-play");
+    const label = speed ? words("Pause") : words("Play back");
+    play.replaceChildren(icon(speed ? PAUSE : PLAY));
+    for (const name of ["title", "aria-label"]) play.setAttribute(name, label);
+    this.#speak(play);
+    this.#wake();
+  }
+
+  /** The frame before the one that is shown, or behind it. */
+  async #step(by) {
+    if (this.#speed) this.#play(0);
+    const from = (this.#shown?.at ?? this.#now()) + by;
+    const found = await this.#ask(from, by > 0 ? "after" : "before").catch(() => null);
+    if (found?.at) this.#seek(found.at);
+  }
+
+  /** Follows of which time there are recordings. */
+  async #followRange(signal) {
+    while (!signal.aborted) {
+      try {
+        const answer = await fetch(this.#url("", {}), { cache: "no-store", signal });
+        if (!answer.ok) throw new Error((await answer.text()).trim());
+        const { cameras } = await answer.json();
+        const own = cameras.find(({ id }) => id === this.#camera);
+        const first = !this.#range;
+        this.#range = own?.to_us ? [own.from_us / 1000, own.to_us / 1000] : null;
+        if (!this.#range) this.#say(words("There are no recordings yet"));
+        else if (first) this.#seek(Math.max(this.#range[1] - 10 * SECOND, this.#range[0]));
+      } catch (error) {
+        if (!signal.aborted) this.#say(words("Recordings cannot be loaded: {reason}", error.message));
+      }
+      this.#draw();
+      await pause(RANGE);
+    }
+  }
+
+  /** Asks for the frame of a time: its time, tag and file; no file where it is shown already, and nothing where there is none. */
+  async #ask(ms, near, signal = this.#open.signal) {
+    const headers = this.#shown && near === "before" ? { "If-None-Match": this.#shown.tag } : {};
+    const url = this.#url("/frame.jpg", { at_us: Math.round(ms * 1000), near });
+    const answer = await fetch(url, { cache: "no-store", headers, signal });
+    if (answer.status === 404) return null;
+    if (answer.status !== 304 && !answer.ok) throw new Error((await answer.text()).trim());
+    const at = Math.round(answer.headers.get("x-timestamp") * 1000);
+    return { at, tag: answer.headers.get("etag"), file: answer.status === 304 ? null : await answer.blob() };
+  }
+
+  /** Shows the frame of the position, as long as it is open. */
+  async #followFrames(signal) {
+    while (!signal.aborted) {
+      const changed = new Promise((done) => (this.#wake = done));
+      try {
+        if (this.#range) await this.#look(this.#now(), signal);
+        this.#told();
+        await (this.#speed ? pause(NEXT) : changed);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#say(words("Recordings cannot be loaded: {reason}", error.message));
+        await pause(AGAIN);
+      }
+    }
+  }
+
+  async #look(ms, signal) {
+    let found = await this.#ask(ms, "before", signal);
+    if (!found || ms - found.at > GAP) {
+      const other = this.#speed < 0 ? found : await this.#ask(ms, "after", signal);
+      // Nothing was recorded of this time: playing goes on behind it, and a pause says so.
+      if (this.#speed && other) {
+        this.#seek(other.at);
+        found = other;
+      } else if (!this.#speed) return this.#show(null);
+    }
+    if (found?.file) await this.#show(found);
+    else if (found) this.#say("");
+    const [first, last] = this.#range;
+    if ((this.#speed > 0 && ms >= last) || (this.#speed < 0 && ms <= first)) this.#play(0);
+  }
+
+  async #show(found) {
+    this.#say(found ? "" : words("Nothing was recorded at this time"));
+    if (!found) {
+      [this.#shown, this.#img.hidden] = [null, true];
+      return;
+    }
+    const before = this.#img.src;
+    this.#img.src = URL.createObjectURL(found.file);
+    await this.#img.decode().catch(() => this.#say(words("This picture is damaged")));
+    if (before) URL.revokeObjectURL(before);
+    [this.#shown, this.#img.hidden] = [found, false];
+    this.#dialog.dataset.shown = found.at;
+  }
+
+  /** Says where it is. */
+  #told() {
+    const at = this.#speed || !this.#shown ? this.#now() : (this.#shown?.at ?? this.#now());
+    const time = this.#part("r-time");
+    const text = this.#range ? `${day(at)}, ${clock(at)}` : "";
+    if (time.textContent !== text) {
+      time.textContent = text;
+      this.#strip.setAttribute("aria-valuetext", text);
+      this.#strip.setAttribute("aria-valuenow", Math.round(at / SECOND));
+      if (this.#range) for (const [n, name] of ["min", "max"].entries()) this.#strip.setAttribute(`aria-value${name}`, Math.round(this.#range[n] / SECOND));
+      const when = this.#part("r-when");
+      if (this.#range && this.#shadow.activeElement !== when) when.value = typed(at);
+    }
+    this.#draw();
+  }
+
+  /** Has what there is of the time around the position at hand. */
+  async #covered() {
+    const [, step] = SPANS.find(([ms]) => ms === this.#span);
+    const [now, cover] = [this.#now(), this.#cover];
+    const fits = cover && cover.span === this.#span && now - this.#span / 2 >= cover.from && now + this.#span / 2 <= cover.to;
+    // What is being recorded grows.
+    if (cover?.pending || (fits && (cover.to < this.#range[1] || performance.now() - cover.since < RANGE))) return;
+    const from = Math.floor((now - this.#span) / (step * SECOND)) * step * SECOND;
+    const to = from + 2 * this.#span;
+    this.#cover = { ...cover, pending: true };
+    try {
+      const answer = await fetch(this.#url("/timeline", { from_us: Math.max(from, 0) * 1000, to_us: to * 1000, step_s: step }), { cache: "no-store", signal: this.#open.signal });
+      if (!answer.ok) throw new Error(answer.status);
+      const { have } = await answer.json();
+      const bytes = Uint8Array.from(atob(have), (letter) => letter.charCodeAt(0));
+      this.#cover = { from, to, step: step * SECOND, span: this.#span, bytes, since: performance.now() };
+      this.#draw();
+    } catch {
+      // It is asked for again with the next position.
+      setTimeout(() => (this.#cover = null), AGAIN);
+    }
+  }
+
+  /** Draws the strip: the position is in its middle. */
+  #draw() {
+    const { clientWidth: width, clientHeight: height } = this.#strip;
+    if (!this.#range || !width || this.#open?.signal.aborted) return;
+    this.#covered();
+    const scale = devicePixelRatio || 1;
+    if (this.#strip.width !== Math.round(width * scale)) [this.#strip.width, this.#strip.height] = [width * scale, height * scale].map(Math.round);
+    const pen = this.#strip.getContext("2d");
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    const [now, span] = [this.#now(), this.#span];
+    const x = (ms) => ((ms - now) / span + 0.5) * width;
+    pen.fillStyle = "#14181d";
+    pen.fillRect(0, 0, width, height);
+    const { from, step, bytes } = this.#cover ?? {};
+    if (bytes) {
+      for (let n = 0; n < bytes.length * 4; n++) {
+        const have = (bytes[n >> 2] >> (2 * (n & 3))) & 3;
+        if (!have) continue;
+        pen.fillStyle = have === 2 ? "#e0a13a" : "#6b5630";
+        const left = x(from + n * step);
+        const high = have === 2 ? height - 26 : 6;
+        pen.fillRect(left, height - 4 - high, Math.max(x(from + (n + 1) * step) - left, 1) + 0.5, high);
+      }
+    }
+    const [first, second] = this.#marks;
+    if (first !== null && second !== null) {
+      pen.fillStyle = "rgb(77 163 255 / .4)";
+      pen.fillRect(x(Math.min(first, second)), 0, Math.abs(x(second) - x(first)), height);
+    }
+    pen.fillStyle = "#4da3ff";
+    for (const mark of this.#marks) if (mark !== null) pen.fillRect(x(mark) - 1, 0, 2, height);
+    const tick = TICKS.find((it) => (it / span) * width > 70) ?? TICKS.at(-1);
+    const shift = new Date(now).getTimezoneOffset() * MINUTE;
+    pen.fillStyle = "#c9d3de";
+    pen.font = "12px system-ui, sans-serif";
+    for (let at = Math.ceil((now - span / 2 - shift) / tick) * tick + shift; at < now + span / 2; at += tick) {
+      pen.fillRect(x(at), 16, 1, height - 16);
+      const text = tick >= 24 * HOUR ? day(at) : clock(at, { second: undefined });
+      pen.fillText(text, x(at) + 3, 12);
+    }
+    pen.fillStyle = "#fff";
+    pen.fillRect(width / 2 - 1, 0, 2, height);
+  }
+
+  /** A strip that is drawn along shows another time; a tap goes to the place that was tapped. */
+  #drag() {
+    let [held, moved, went] = [null, 0, false];
+    this.#strip.addEventListener("pointerdown", (event) => {
+      this.#strip.setPointerCapture(event.pointerId);
+      [held, moved, went] = [event.clientX, 0, this.#speed !== 0];
+    });
+    this.#strip.addEventListener("pointermove", (event) => {
+      if (held === null || !this.#range) return;
+      const by = event.clientX - held;
+      moved += Math.abs(by);
+      if (moved < 5) return;
+      if (this.#speed) this.#play(0);
+      held = event.clientX;
+      this.#seek(this.#now() - (by / this.#strip.clientWidth) * this.#span);
+    });
+    const end = (event) => {
+      if (held !== null && moved < 5 && event.type === "pointerup" && this.#range) {
+        const place = event.clientX - this.#strip.getBoundingClientRect().left;
+        this.#seek(this.#now() + (place / this.#strip.clientWidth - 0.5) * this.#span);
+      } else if (held !== null && went && moved >= 5) this.#play(this.#chosen);
+      held = null;
+    };
+    for (const name of ["pointerup", "pointercancel"]) this.#strip.addEventListener(name, end);
+    this.#strip.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const at = SPANS.findIndex(([ms]) => ms === this.#span) + Math.sign(event.deltaY);
+      if (!SPANS[at]) return;
+      this.#span = SPANS[at][0];
+      this.#part("r-span").value = this.#span;
+      this.#draw();
+    }, { passive: false });
+  }
+
+  #key(event) {
+    const { key, ctrlKey, metaKey, altKey, target } = event;
+    if (ctrlKey || metaKey || altKey || target.matches("select, input") || !this.#range) return;
+    if (key === " " && target.matches("button")) return;
+    const faster = (sign) => {
+      const all = SPEEDS.filter((it) => it * sign > 0).sort((a, b) => Math.abs(a) - Math.abs(b));
+      const at = all.indexOf(this.#speed);
+      this.#play(at < 0 ? sign : all[Math.min(at + 1, all.length - 1)]);
+    };
+    const acts = {
+      ArrowLeft: () => this.#seek(this.#now() - 5 * SECOND), ArrowRight: () => this.#seek(this.#now() + 5 * SECOND),
+      ",": () => this.#step(-1), ".": () => this.#step(1), " ": () => this.#play(this.#speed ? 0 : this.#chosen), k: () => this.#play(this.#speed ? 0 : this.#chosen),
+      j: () => faster(-1), l: () => faster(1), "[": () => this.#mark(0), "]": () => this.#mark(1),
+      Home: () => this.#seek(this.#range[0]), End: () => this.#seek(this.#range[1]),
+    };
+    const act = acts[key.length === 1 ? key.toLowerCase() : key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  #mark(which) {
+    this.#marks[which] = this.#speed || !this.#shown ? this.#now() : this.#shown.at;
+    const [from, to] = this.#marks;
+    const both = from !== null && to !== null;
+    this.#part("r-save").disabled = !both || from === to;
+    const text = (ms) => (ms === null ? "…" : clock(ms));
+    this.#part("r-marks").textContent = `${text(from)} – ${text(to)}`;
+    this.#draw();
+  }
+
+  #saveClip() {
+    const [from, to] = [Math.min(...this.#marks), Math.max(...this.#marks)];
+    const url = this.#url("/clip.mkv", { from_us: Math.round(from * 1000), to_us: Math.round(to * 1000) });
+    make("a", { href: url.href, download: "" }).click();
+  }
+
+  #savePhoto() {
+    if (!this.#shown?.file) return;
+    const href = URL.createObjectURL(this.#shown.file);
+    const at = new Date(this.#shown.at).toISOString().slice(0, 19).replace(/:/g, "");
+    make("a", { href, download: `${this.#camera}-${at}Z.jpg` }).click();
+    setTimeout(() => URL.revokeObjectURL(href), MINUTE);
+  }
+}
