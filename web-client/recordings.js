@@ -38,7 +38,10 @@ const icon = (paths) => {
 const button = (id, label, paths) => make("button", { type: "button", id, part: "button", title: label, "aria-label": label }, icon(paths));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const clock = (ms, more = {}) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", ...more });
-const day = (ms) => new Date(ms).toLocaleDateString([], { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+const day = (ms) => {
+  const year = new Date(ms).getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return new Date(ms).toLocaleDateString([], { weekday: "short", day: "numeric", month: "short", year });
+};
 /** As an input has it: the time of this place. */
 const typed = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE).toISOString().slice(0, 19);
 
@@ -49,7 +52,6 @@ const PAUSE = '<path d="M9 5v14M15 5v14" stroke-width="3"/>';
 export default class Recordings {
   #shadow;
   #put;
-  #speak;
   #dialog;
   #img = make("img", { id: "r-picture", alt: "", hidden: true });
   #note = make("p", { id: "r-note", role: "status" });
@@ -75,7 +77,7 @@ export default class Recordings {
   #wake = () => {};
 
   constructor(shadow, put, speak) {
-    [this.#shadow, this.#put, this.#speak] = [shadow, put, speak];
+    [this.#shadow, this.#put] = [shadow, put];
     const select = (id, label, options, value) => {
       const all = options.map(([value, textContent]) => make("option", { value, textContent }));
       const made = make("select", { id, "aria-label": label }, ...all);
@@ -108,7 +110,7 @@ export default class Recordings {
     const stage = make("div", { id: "r-stage" }, this.#img, this.#note);
     this.#dialog = make("dialog", { id: "recordings", part: "recordings", "aria-label": words("Recordings") }, make("header", {}, badge, close), stage, this.#strip, bar, clip);
     this.#part("root").append(this.#dialog);
-    speak(this.#dialog);
+    speak(shadow);
     const clicks = {
       "r-back": () => this.#seek(this.#now() - 10 * SECOND), "r-on": () => this.#seek(this.#now() + 10 * SECOND),
       "r-before": () => this.#step(-1), "r-after": () => this.#step(1), "r-play": () => this.#play(this.#speed ? 0 : this.#chosen),
@@ -184,8 +186,7 @@ export default class Recordings {
     const play = this.#part("r-play");
     const label = speed ? words("Pause") : words("Play back");
     play.replaceChildren(icon(speed ? PAUSE : PLAY));
-    for (const name of ["title", "aria-label"]) play.setAttribute(name, label);
-    this.#speak(play);
+    for (const name of ["title", "aria-label"]) this.#put(play, name, label);
     this.#wake();
   }
 
@@ -201,12 +202,8 @@ export default class Recordings {
   async #followRange(signal) {
     while (!signal.aborted) {
       try {
-        const answer = await fetch(this.#url("", {}), { cache: "no-store", signal });
-        if (!answer.ok) throw new Error((await answer.text()).trim());
-        const { cameras } = await answer.json();
-        const own = cameras.find(({ id }) => id === this.#camera);
         const first = !this.#range;
-        this.#range = own?.to_us ? [own.from_us / 1000, own.to_us / 1000] : null;
+        await this.#readRange(signal);
         if (!this.#range) this.#say(words("There are no recordings yet"));
         else if (first) this.#seek(Math.max(this.#range[1] - 10 * SECOND, this.#range[0]));
       } catch (error) {
@@ -215,6 +212,14 @@ export default class Recordings {
       this.#draw();
       await pause(RANGE);
     }
+  }
+
+  async #readRange(signal) {
+    const answer = await fetch(this.#url("", {}), { cache: "no-store", signal });
+    if (!answer.ok) throw new Error((await answer.text()).trim());
+    const { cameras } = await answer.json();
+    const own = cameras.find(({ id }) => id === this.#camera);
+    this.#range = own?.to_us ? [own.from_us / 1000, own.to_us / 1000] : null;
   }
 
   /** Asks for the frame of a time: its time, tag and file; no file where it is shown already, and nothing where there is none. */
@@ -257,7 +262,17 @@ export default class Recordings {
     if (found?.file) await this.#show(found);
     else if (found) this.#say("");
     const [first, last] = this.#range;
-    if ((this.#speed > 0 && ms >= last) || (this.#speed < 0 && ms <= first)) this.#play(0);
+    if (this.#speed < 0 && ms <= first) return this.#play(0);
+    if (this.#speed <= 0 || ms < last) return;
+    // More may have been recorded meanwhile: it is written once a second.
+    this.#seek(last);
+    for (let times = 0; times < 3 && this.#speed > 0; times++) {
+      await this.#readRange(signal);
+      if (!this.#range || this.#range[1] > last) return;
+      await pause(SECOND / 2);
+      this.#seek(last);
+    }
+    if (this.#speed > 0) this.#play(0);
   }
 
   async #show(found) {
@@ -349,9 +364,9 @@ export default class Recordings {
     pen.fillStyle = "#c9d3de";
     pen.font = "12px system-ui, sans-serif";
     for (let at = Math.ceil((now - span / 2 - shift) / tick) * tick + shift; at < now + span / 2; at += tick) {
-      pen.fillRect(x(at), 16, 1, height - 16);
+      pen.fillRect(x(at), 19, 1, height - 19);
       const text = tick >= 24 * HOUR ? day(at) : clock(at, { second: undefined });
-      pen.fillText(text, x(at) + 3, 12);
+      pen.fillText(text, x(at) + 3, 15);
     }
     pen.fillStyle = "#fff";
     pen.fillRect(width / 2 - 1, 0, 2, height);

@@ -175,6 +175,10 @@ async fn plays_recordings(engine: &impl Engine, name: &str) -> Result<()> {
     engine
         .wait_for("part('#b-recordings')?.hidden === false")
         .await?;
+    // Something to look back to.
+    engine
+        .wait_for("(fetch('api/v1/recordings').then(it => it.json()).then(({cameras: [it]}) => window.length_us = it.to_us - it.from_us), window.length_us > 3e6)")
+        .await?;
     engine.eval("void part('#b-recordings').click()").await?;
     engine
         .wait_for("part('#recordings')?.open && shown() > 0 && part('#r-picture').naturalWidth > 0")
