@@ -12,12 +12,11 @@ use tokio::time::timeout;
 
 const PATTERN: &str = "source = \"pattern\"\nsize = \"160x120\"";
 
-/// Puts a pipe in a file's place, from which nothing comes. Returns once it is being read.
-fn silence(file: &Path) -> std::fs::File {
+/// Puts a pipe in a file's place, from which nothing comes.
+fn silence(file: &Path) {
     let pipe = file.with_extension("pipe");
     make_pipe(&pipe);
     std::fs::rename(&pipe, file).unwrap();
-    read_by_another(file)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +89,7 @@ async fn answers(url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_on_a_disk_that_does_not_answer_hold_up_no_viewer() {
+async fn a_pipe_in_place_of_the_keys_is_told_and_waited_for_by_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
     let owner = Store::new(state.clone()).open().unwrap();
@@ -98,12 +97,14 @@ async fn keys_on_a_disk_that_does_not_answer_hold_up_no_viewer() {
     let path = directory.path().join("pistreamer.toml");
     let head = "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n";
     std::fs::write(&path, head.to_owned() + &camera("door", PATTERN)).unwrap();
-    let server = Server::start_in(directory, &path);
+    let mut server = Server::start_in(directory, &path);
     let mut viewer = TestViewer::connect_with(server.address, &format!("/ws?key={key}"), &[])
         .await
         .unwrap();
     viewer.frame().await;
-    let _silent = silence(&state.join("keys.json"));
+    silence(&state.join("keys.json"));
+    let line = server.log("the access keys were not reloaded");
+    assert!(line.contains("it is not a regular file"), "{line}");
     let frames = async {
         for _ in 0..20 {
             viewer.frame().await;
@@ -132,7 +133,8 @@ async fn a_certificate_on_a_disk_that_does_not_answer_holds_up_no_client() {
     let server = Server::run(directory, command);
     let url = format!("https://{}/healthz", server.address);
     answers(&url).await;
-    let _silent = silence(&cert);
+    silence(&cert);
+    let _silent = read_by_another(&cert);
     for _ in 0..3 {
         answers(&url).await;
     }

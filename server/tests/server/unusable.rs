@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 const PATTERN: &str = "source = \"pattern\"\nsize = \"160x120\"";
 
@@ -22,10 +23,12 @@ pub(crate) fn read_by_another(pipe: &Path) -> File {
     options
         .write(true)
         .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    let begun = Instant::now();
     loop {
         if let Ok(end) = options.open(pipe) {
             return end;
         }
+        assert!(begun.elapsed() < PATIENCE, "nothing reads it");
     }
 }
 
