@@ -495,7 +495,12 @@ async fn another_servers_answer_that_is_no_list_is_told_on_its_tile_and_the_othe
     std::fs::write(&file, format!("{door}{yard}{}", pattern("lane", "Lane")))?;
     page.wait_for("names().startsWith('Door,Yard,Lane,')")
         .await?;
-    ensure!(page.eval("told.join()").await? == "");
+    // On a busy machine a picture may be late, but no connection ends.
+    ensure!(
+        page.eval("told.filter(state => !['stale', 'live'].includes(state)).join()")
+            .await?
+            == ""
+    );
     page.expect_no_complaints(&[])
 }
 
