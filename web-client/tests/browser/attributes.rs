@@ -192,7 +192,7 @@ async fn a_property_that_was_set_before_the_class_was_there_counts() {
 async fn what_is_pinned_now_beats_what_was_chosen_and_one_click_stores_one_choice() {
     let _without = WithoutWorkers::new();
     let storage = web_sys::window().unwrap().local_storage().unwrap().unwrap();
-    let key = "pistreamer ws://pinned/ws ";
+    let key = "pistreamer ws://pinned/ws 0";
     storage.set_item(key, "mirror=1 overlay=1").unwrap();
     let attributes = [("controls", ""), ("pinned", "fit,mirror")];
     let (camera, _server) = live_with("ws://pinned/ws", &attributes).await;
@@ -251,7 +251,7 @@ async fn a_page_that_wants_it_is_told_soon_that_the_picture_is_old() {
 async fn controls_that_come_later_bring_what_was_chosen_and_a_pin_touches_nothing_else() {
     let _without = WithoutWorkers::new();
     let storage = web_sys::window().unwrap().local_storage().unwrap().unwrap();
-    let key = "pistreamer ws://later/ws ";
+    let key = "pistreamer ws://later/ws 0";
     storage
         .set_item(key, "mirror=1 overlay=1 turns=1 size=half")
         .unwrap();
