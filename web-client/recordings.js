@@ -75,6 +75,8 @@ export default class Recordings {
   #open = null;
   /** Called when the position has changed. */
   #wake = () => {};
+  /** Changes with each choice of the user's: what was asked for before it is not shown. */
+  #turn = 0;
 
   constructor(shadow, put, speak) {
     [this.#shadow, this.#put] = [shadow, put];
@@ -128,7 +130,10 @@ export default class Recordings {
       event.stopPropagation();
       this.#key(event);
     });
-    this.#dialog.addEventListener("close", () => this.#open?.abort());
+    this.#dialog.addEventListener("close", () => {
+      this.#open?.abort();
+      this.#wake();
+    });
     this.#drag();
     new ResizeObserver(() => this.#draw()).observe(this.#strip);
   }
@@ -143,7 +148,9 @@ export default class Recordings {
     this.#open?.abort();
     this.#open = new AbortController();
     [this.#range, this.#shown, this.#cover, this.#marks] = [null, null, null, [null, null]];
-    [this.#speed, this.#img.hidden] = [0, true];
+    this.#img.hidden = true;
+    this.#play(0);
+    this.#marked();
     this.#say(words("Looking for recordings …"));
     this.#told();
     if (!this.#dialog.open) this.#dialog.showModal();
@@ -172,6 +179,11 @@ export default class Recordings {
   }
 
   #seek(ms) {
+    this.#turn++;
+    this.#go(ms);
+  }
+
+  #go(ms) {
     [this.#at, this.#since] = [ms, performance.now()];
     this.#at = this.#now();
     this.#told();
@@ -250,32 +262,38 @@ export default class Recordings {
   }
 
   async #look(ms, signal) {
+    const turn = this.#turn;
+    const isOver = () => signal.aborted || turn !== this.#turn || !this.#range;
     let found = await this.#ask(ms, "before", signal);
+    if (isOver()) return;
     if (!found || ms - found.at > GAP) {
       const other = this.#speed < 0 ? found : await this.#ask(ms, "after", signal);
+      if (isOver()) return;
       // Nothing was recorded of this time: playing goes on behind it, and a pause says so.
       if (this.#speed && other) {
-        this.#seek(other.at);
+        this.#go(other.at);
         found = other;
       } else if (!this.#speed) return this.#show(null);
     }
-    if (found?.file) await this.#show(found);
+    if (found?.file) await this.#show(found, signal);
     else if (found) this.#say("");
+    if (isOver()) return;
     const [first, last] = this.#range;
     if (this.#speed < 0 && ms <= first) return this.#play(0);
     if (this.#speed <= 0 || ms < last) return;
     // More may have been recorded meanwhile: it is written once a second.
-    this.#seek(last);
-    for (let times = 0; times < 3 && this.#speed > 0; times++) {
+    this.#go(last);
+    for (let times = 0; times < 3; times++) {
       await this.#readRange(signal);
-      if (!this.#range || this.#range[1] > last) return;
+      if (isOver() || this.#range[1] > last) return;
       await pause(SECOND / 2);
-      this.#seek(last);
+      if (isOver()) return;
+      this.#go(last);
     }
     if (this.#speed > 0) this.#play(0);
   }
 
-  async #show(found) {
+  async #show(found, signal) {
     this.#say(found ? "" : words("Nothing was recorded at this time"));
     if (!found) {
       [this.#shown, this.#img.hidden] = [null, true];
@@ -285,13 +303,15 @@ export default class Recordings {
     this.#img.src = URL.createObjectURL(found.file);
     await this.#img.decode().catch(() => this.#say(words("This picture is damaged")));
     if (before) URL.revokeObjectURL(before);
+    if (signal.aborted) return;
     [this.#shown, this.#img.hidden] = [found, false];
     this.#dialog.dataset.shown = found.at;
   }
 
   /** Says where it is. */
   #told() {
-    const at = this.#speed || !this.#shown ? this.#now() : (this.#shown?.at ?? this.#now());
+    // What is shown, and not where the clock is by now.
+    const at = this.#shown?.at ?? this.#now();
     const time = this.#part("r-time");
     const text = this.#range ? `${day(at)}, ${clock(at)}` : "";
     if (time.textContent !== text) {
@@ -324,7 +344,8 @@ export default class Recordings {
       this.#draw();
     } catch {
       // It is asked for again with the next position.
-      setTimeout(() => (this.#cover = null), AGAIN);
+      const failed = this.#cover;
+      setTimeout(() => this.#cover === failed && (this.#cover = null), 5 * AGAIN);
     }
   }
 
@@ -428,13 +449,17 @@ export default class Recordings {
   }
 
   #mark(which) {
-    this.#marks[which] = this.#speed || !this.#shown ? this.#now() : this.#shown.at;
+    this.#marks[which] = this.#shown?.at ?? this.#now();
+    this.#marked();
+    this.#draw();
+  }
+
+  #marked() {
     const [from, to] = this.#marks;
     const both = from !== null && to !== null;
     this.#part("r-save").disabled = !both || from === to;
     const text = (ms) => (ms === null ? "…" : clock(ms));
-    this.#part("r-marks").textContent = `${text(from)} – ${text(to)}`;
-    this.#draw();
+    this.#part("r-marks").textContent = from ?? to ? `${text(from)} – ${text(to)}` : "";
   }
 
   #saveClip() {

@@ -79,8 +79,13 @@ impl From<Class> for Have {
     }
 }
 
-/// Stretches of this length and longer are told by the files' names alone: no file is opened for them.
-const BY_NAME_MS: u64 = 600_000;
+/// Stretches of this length and longer are told by the files' names alone: no file of that class is opened for them.
+fn by_name_ms(class: Class) -> u64 {
+    match class {
+        Class::Continuous => 300_000,
+        Class::Sparse => LONGEST_FILE_MS,
+    }
+}
 
 /// No file of recordings is longer than that.
 const LONGEST_FILE_MS: u64 = 3_600_000;
@@ -175,7 +180,7 @@ impl Library {
                     continue;
                 }
                 let first = name.start_ms.saturating_sub(from_ms) / step_ms;
-                let last = (end_ms - from_ms) / step_ms;
+                let last = ((end_ms - from_ms) / step_ms).min(steps as u64);
                 for have in covered
                     .iter_mut()
                     .take(last as usize + 1)
@@ -250,12 +255,13 @@ impl Library {
 
     /// When a recording ends; `None` where nothing is in it.
     fn end_ms(&self, camera: &str, name: Name, step_ms: u64) -> Result<Option<u64>, Broken> {
-        if step_ms >= BY_NAME_MS {
+        if step_ms >= by_name_ms(name.class) {
             return Ok(Some(name.start_ms));
         }
         let reader = open(&self.camera(camera)?.join(name.path()))?;
         if reader.is_closed() {
-            return Ok(Some(name.start_ms + reader.duration_ms()));
+            let duration_ms = reader.duration_ms().min(LONGEST_FILE_MS);
+            return Ok(Some(name.start_ms + duration_ms));
         }
         let last = reader.clusters().filter_map(Result::ok).last();
         Ok(last.map(|(cue, _)| name.start_ms + u64::from(cue.at_ms)))
@@ -343,9 +349,8 @@ impl Library {
         let path = self.camera(camera)?.join(name.path());
         let reader = match open(&path) {
             Ok(reader) => reader,
-            Err(Broken::Content(_)) => return Ok(None),
-            Err(Broken::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(Broken::Io(error)) => return Err(error),
+            // Damaged, removed just now, or somebody else's: the others are looked at.
+            Err(_) => return Ok(None),
         };
         let at = i128::from(at_ms) - i128::from(name.start_ms);
         let clusters: Vec<(Cue, u64)> = reader.clusters().filter_map(Result::ok).collect();
@@ -373,7 +378,8 @@ impl Library {
                 return Ok(Some(Found {
                     at_ms: name.start_ms + frame.at_ms,
                     class: name.class,
-                    jpeg: stretch.bytes.slice(frame.jpeg.clone()),
+                    // No reader keeps the whole stretch in memory.
+                    jpeg: Bytes::copy_from_slice(&stretch.bytes[frame.jpeg.clone()]),
                 }));
             }
         }
@@ -434,6 +440,13 @@ struct Open {
 }
 
 impl Frames {
+    /// Has no more of them follow.
+    fn end(&mut self) {
+        self.waiting.clear();
+        self.files.clear();
+        self.open = None;
+    }
+
     fn reader(&self, name: Name) -> io::Result<Option<Reader<File>>> {
         match open(&self.directory.join(name.path())) {
             Ok(reader) => Ok(Some(reader)),
@@ -476,10 +489,17 @@ impl Frames {
                             jpeg: bytes.slice(frame.jpeg),
                         })
                     }));
-                    if !self.waiting.is_empty() {
-                        return Ok(true);
+                    if self.waiting.is_empty() {
+                        continue;
                     }
-                    continue;
+                    let about = open.reader.about();
+                    let size = |about: &About| (about.width, about.height);
+                    let first = self.about.get_or_insert_with(|| about.clone());
+                    if size(first) != size(about) {
+                        self.end();
+                        return Ok(false);
+                    }
+                    return Ok(true);
                 }
                 self.open = None;
             }
@@ -490,14 +510,6 @@ impl Frames {
                 continue;
             };
             let clusters: VecDeque<_> = self.begin(name, &reader).collect();
-            if !clusters.is_empty() {
-                let first = self.about.get_or_insert_with(|| reader.about().clone());
-                let size = |about: &About| (about.width, about.height);
-                if size(first) != size(reader.about()) {
-                    self.files.clear();
-                    return Ok(false);
-                }
-            }
             self.open = Some(Open {
                 name,
                 reader,
@@ -516,8 +528,7 @@ impl Iterator for Frames {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => {
-                    self.files.clear();
-                    self.open = None;
+                    self.end();
                     return Some(Err(error));
                 }
             }

@@ -23,7 +23,7 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// A film of these frames, with the title and the size that the first of their files has; `None` where there are none. Where pictures of
+    /// A film of these frames, at most 49 days of them, with the title and the size that the first of their files has; `None` where there are none. Where pictures of
     /// another size follow, it ends.
     ///
     /// # Errors
@@ -81,6 +81,10 @@ impl Iterator for Clip {
                 None if self.cluster.frames() == 0 => return None,
                 None => return Some(Ok(self.flush())),
             };
+            if found.at_ms.saturating_sub(self.about.start_ms) > LONGEST_MS {
+                self.frames.end();
+                continue;
+            }
             if let Some(piece) = self.push(found) {
                 return Some(Ok(piece));
             }

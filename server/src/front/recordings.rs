@@ -181,14 +181,18 @@ pub(super) async fn list(
     Ok(Json(json!({ "cameras": described })).into_response())
 }
 
-/// A number of a query that has to be there.
+/// The last µs of the year 9999, behind which no file has a name.
+const LATEST_US: f64 = 253_402_300_799_999_999.0;
+
+/// A time of a query, in µs, which has to be there.
 fn required(query: &Query, key: &str) -> Result<f64, Refused> {
     let missing = || {
         let text =
             format!("{key}= is missing: a Unix time in µs, as X-Timestamp has it in seconds");
         refused(StatusCode::BAD_REQUEST, text)
     };
-    query.number(key)?.ok_or_else(missing)
+    let time = query.number(key)?.ok_or_else(missing)?;
+    Ok(time.min(LATEST_US))
 }
 
 /// What there is of a span of time, stretch by stretch.
@@ -292,6 +296,10 @@ pub(super) async fn film(
 ) -> Result<Response, Refused> {
     let recordings = recordings(&state)?;
     let (from_us, to_us) = (required(&query, "from_us")?, required(&query, "to_us")?);
+    if to_us < from_us {
+        let text = "to_us= is before from_us=";
+        return Err(refused(StatusCode::BAD_REQUEST, text));
+    }
     let (from_ms, to_ms) = ((from_us / 1e3) as u64, (to_us / 1e3) as u64);
     let classes = match query.get("class") {
         None | Some("") => Class::ALL.to_vec(),

@@ -202,6 +202,11 @@ async fn what_is_no_time_or_has_no_recordings_is_said_and_a_film_that_nobody_tak
         ("/timeline?from_us=1&to_us=2", 200, "\"have\""),
         ("/timeline?from_us=0&to_us=1e18&step_s=10", 400, "1 to 3000"),
         ("/timeline?from_us=0&to_us=1e9&step_s=7", 400, "is one of"),
+        (
+            "/timeline?from_us=1e25&to_us=1.000000000000001e25&step_s=10",
+            400,
+            "1 to 3000",
+        ),
         ("/timeline?from_us=2&to_us=1", 400, "1 to 3000"),
         ("/clip.mkv?from_us=0", 400, "to_us= is missing"),
         ("/clip.mkv?from_us=0&to_us=1", 404, "no recordings"),
