@@ -23,8 +23,8 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// A film of these frames, at most 49 days of them, with the title and the size that the first of their files has; `None` where there are none. Where pictures of
-    /// another size follow, it ends.
+    /// A film of these frames, at most 49 days of them, with the title and the size that the first of their files has; `None` where there
+    /// are none. Where pictures of another size follow, it ends.
     ///
     /// # Errors
     /// Where the disk fails.
