@@ -349,7 +349,7 @@ impl Library {
         let path = self.camera(camera)?.join(name.path());
         let reader = match open(&path) {
             Ok(reader) => reader,
-            // Damaged, removed just now, or somebody else's: the others are looked at.
+            // Damaged, removed meanwhile, or not a recording: skip it.
             Err(_) => return Ok(None),
         };
         let at = i128::from(at_ms) - i128::from(name.start_ms);

@@ -37,7 +37,7 @@ struct Machine {
 impl Machine {
     fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        // Free a moment ago: nobody else asks for ports that fast.
+        // It was free a moment ago. No other program is likely to take it in between.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let lab = match std::env::var_os("CAMERA_VM") {
             Some(lab) => lab.into(),

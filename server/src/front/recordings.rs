@@ -19,6 +19,7 @@ use futures::stream;
 use pistreamer_recording::library::{Clip, Found, Have, Library, Near};
 use pistreamer_recording::name::{Class, time};
 use serde_json::json;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +28,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-/// Readers of the disk at a time: a hung disk takes no more threads.
-const READERS: usize = 2;
+/// Readers of the disk at a time: a hung disk takes no more threads. Each key has one of them, so that none keeps the others waiting.
+const READERS: usize = 4;
 
 /// For how long a disk may be silent until that is the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,6 +58,8 @@ pub(crate) struct Recordings(Arc<Inner>);
 struct Inner {
     library: Library,
     readers: Arc<Semaphore>,
+    /// The turn of each key that reads.
+    turns: Mutex<HashMap<Option<String>, Arc<Semaphore>>>,
     /// The keys that films are being sent to.
     films: Mutex<Vec<Option<String>>>,
 }
@@ -67,26 +70,40 @@ impl Recordings {
         Self(Arc::new(Inner {
             library: Library::new(root),
             readers: Arc::new(Semaphore::new(READERS)),
+            turns: Mutex::default(),
             films: Mutex::default(),
         }))
     }
 
+    /// The turns of a key.
+    fn turns_of(&self, key: Option<&str>) -> Arc<Semaphore> {
+        // Nothing panics while it holds this lock.
+        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nothing waits for are free.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        let turn = turns.entry(key.map(ToOwned::to_owned));
+        Arc::clone(turn.or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+
     async fn read<T: Send + 'static>(
         &self,
+        key: Option<&str>,
         work: impl FnOnce(&Library) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Refused> {
         let (library, readers) = (self.0.library.clone(), Arc::clone(&self.0.readers));
+        let own = self.turns_of(key);
         let done = async move {
+            let own = own.acquire_owned().await.map_err(io::Error::other)?;
             let turn = readers.acquire_owned().await.map_err(io::Error::other)?;
             let work = move || {
-                let _turn = turn;
+                let _turns = (own, turn);
                 work(&library)
             };
             let done = tokio::task::spawn_blocking(work).await;
             done.unwrap_or_else(|error| Err(io::Error::other(error)))
         };
         let silent = |_| {
-            let text = "the disk does not answer: is it asleep, or broken?";
+            let text = "the disk takes more than 5 s, or others of this key are waited for";
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         };
         let done = timeout(PATIENCE, done).await.unwrap_or_else(silent);
@@ -163,7 +180,7 @@ pub(super) async fn list(
     let recordings = recordings(&state)?;
     let cameras = state.cameras.all(&grant);
     let ids: Vec<String> = cameras.iter().map(|it| it.id().to_string()).collect();
-    let ranges = recordings.read(move |library| {
+    let ranges = recordings.read(grant.credential(), move |library| {
         let ranges = ids.iter().map(|id| library.range(id));
         ranges.collect::<io::Result<Vec<_>>>()
     });
@@ -198,7 +215,7 @@ fn required(query: &Query, key: &str) -> Result<f64, Refused> {
 /// What there is of a span of time, stretch by stretch.
 pub(super) async fn timeline(
     extract::State(state): extract::State<State>,
-    Watched { camera, .. }: Watched,
+    Watched { grant, camera }: Watched,
     query: Query,
 ) -> Result<Response, Refused> {
     let recordings = recordings(&state)?;
@@ -213,7 +230,9 @@ pub(super) async fn timeline(
     let (id, from_ms) = (camera.id().to_string(), (from_us / 1e3) as u64);
     let step_ms = step_s as u64 * 1000;
     let covered = recordings
-        .read(move |library| library.covered(&id, from_ms, step_ms, steps as usize))
+        .read(grant.credential(), move |library| {
+            library.covered(&id, from_ms, step_ms, steps as usize)
+        })
         .await?;
     let bits = |have: &Have| match have {
         Have::None => 0,
@@ -241,7 +260,7 @@ pub(super) async fn timeline(
 /// The frame of a time.
 pub(super) async fn frame(
     extract::State(state): extract::State<State>,
-    Watched { camera, .. }: Watched,
+    Watched { grant, camera }: Watched,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
@@ -257,7 +276,9 @@ pub(super) async fn frame(
         }
     };
     let id = camera.id().to_string();
-    let found = recordings.read(move |library| library.find(&id, at_ms, near));
+    let found = recordings.read(grant.credential(), move |library| {
+        library.find(&id, at_ms, near)
+    });
     let Some(Found { at_ms, class, jpeg }) = found.await? else {
         let text = "there is no recording of that time, nor on that side of it";
         return Err(refused(StatusCode::NOT_FOUND, text));
@@ -309,7 +330,7 @@ pub(super) async fn film(
             .collect(),
     };
     let id = camera.id().to_string();
-    let clip = recordings.read(move |library| {
+    let clip = recordings.read(grant.credential(), move |library| {
         for class in classes {
             if let Some(clip) = Clip::of(library.frames(&id, class, from_ms, to_ms)?)? {
                 return Ok(Some(clip));
@@ -374,4 +395,38 @@ fn sent(clip: Clip, film: Film) -> impl stream::Stream<Item = io::Result<Bytes>>
         let piece = receive.recv().await?;
         Some((piece, receive))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream::FuturesUnordered;
+    use std::sync::mpsc::channel;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_key_whose_reads_hang_keeps_no_other_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let recordings = Recordings::new(directory.path().into());
+        let (release, released) = channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let mut hanging: FuturesUnordered<_> = (0..2 * READERS)
+            .map(|_| {
+                let released = Arc::clone(&released);
+                recordings.read(Some("greedy"), move |_| {
+                    let _ = released.lock().unwrap().recv();
+                    Ok(())
+                })
+            })
+            .collect();
+        // Each of them has its place in the queue.
+        assert!(futures::poll!(hanging.next()).is_pending());
+        for key in [Some("guest"), None] {
+            let days = recordings.read(key, |library| library.days("door")).await;
+            assert!(days.is_ok_and(|days| days.is_empty()), "{key:?}");
+        }
+        drop(release);
+        while let Some(read) = hanging.next().await {
+            assert!(read.is_ok());
+        }
+    }
 }

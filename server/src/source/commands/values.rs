@@ -20,11 +20,11 @@ pub(super) struct Values {
     pub(super) set: ControlValues,
     /// Values that the source has not taken yet.
     pub(super) waiting: ControlValues,
-    /// Names of `waiting` that somebody has set. The others are given once more.
+    /// Names of `waiting` that a client has set. The others are repeated.
     pub(super) fresh: BTreeSet<String>,
-    /// Names that this run has taken as somebody's wish.
+    /// Names that this run has taken as set by a client.
     pub(super) wished: BTreeSet<String>,
-    /// Names that somebody has set and the source has taken, but not answered.
+    /// Names that a client has set and that the source has taken, but not confirmed.
     pub(super) taken: BTreeSet<String>,
     /// What was reset since the source took some: the device may have them as they were set.
     pub(super) reset: ControlValues,

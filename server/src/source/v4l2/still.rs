@@ -34,7 +34,7 @@ impl V4l2Source {
             let request = request?;
             let picture = match still {
                 Some(offer) => self.take(&offer, port, wakes),
-                // Nothing larger is offered, so that nobody asks for it.
+                // No larger size is offered, so no client asks for one.
                 None => Err("the camera has no larger mode".into()),
             };
             let Some(known) = &self.known else {
