@@ -12,10 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates whose files must not import each other in circles.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 13] = [
     "protocol",
     "native-client",
     "local-camera",
+    "motion",
     "network-camera",
     "pattern",
     "picture",

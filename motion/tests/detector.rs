@@ -1,0 +1,182 @@
+//! What settings do, and what a detector makes of a camera that is covered, turned or changed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use pistreamer_motion::{Cause, Change, Detector, Event, Luma, Polygon, Settings, Zone};
+use std::time::Duration;
+
+const WIDTH: usize = 80;
+const HEIGHT: usize = 60;
+
+/// A scene with edges everywhere.
+fn scene(x: usize, y: usize) -> u8 {
+    60 + ((x / 5 * 37 + y / 7 * 53) % 90) as u8
+}
+
+/// Pictures of the scene, each changed at will.
+fn picture(change: impl Fn(usize, usize, u8) -> u8) -> Vec<u8> {
+    let at = |at: usize| (at % WIDTH, at / WIDTH);
+    (0..WIDTH * HEIGHT)
+        .map(at)
+        .map(|(x, y)| change(x, y, scene(x, y)))
+        .collect()
+}
+
+/// Somebody of 5 × 14 samples at that place.
+fn somebody(left: usize, top: usize) -> impl Fn(usize, usize, u8) -> u8 {
+    move |x, y, behind| {
+        let is_in = (left..left + 5).contains(&x) && (top..top + 14).contains(&y);
+        if is_in { 230 } else { behind }
+    }
+}
+
+/// All events of pictures by their number, at 5 a second.
+fn events(settings: Settings, frames: usize, picture: impl Fn(usize) -> Vec<u8>) -> Vec<Event> {
+    let (mut detector, mut events) = (Detector::new(settings), Vec::new());
+    for frame in 0..frames {
+        let picture = picture(frame);
+        let luma = Luma::new(&picture, WIDTH, HEIGHT).unwrap();
+        let at = Duration::from_millis(frame as u64 * 200);
+        if let Some(Change::Ended(event)) = detector.feed(luma, at).change {
+            events.push(event);
+        }
+    }
+    events.extend(detector.end());
+    events
+}
+
+/// Somebody walks from the left to the right from the 40th picture on, with the feet at that line.
+fn walk(feet: usize) -> impl Fn(usize) -> Vec<u8> {
+    move |frame| match frame {
+        40..75 => picture(somebody((frame - 40) * 2, feet - 14)),
+        _ => picture(|_, _, behind| behind),
+    }
+}
+
+fn rectangle(left: f32, top: f32, right: f32, bottom: f32) -> Polygon {
+    Polygon::new(vec![
+        (left, top),
+        (right, top),
+        (right, bottom),
+        (left, bottom),
+    ])
+    .unwrap()
+}
+
+fn zone(name: &str, polygon: Polygon) -> Zone {
+    Zone {
+        name: name.into(),
+        polygon,
+        sensitivity: None,
+        min_area: None,
+        min_time: Duration::ZERO,
+    }
+}
+
+#[test]
+fn somebody_who_walks_is_one_event_with_begin_end_and_peak() {
+    let found = events(Settings::default(), 160, walk(40));
+    let [event] = found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(event.cause, Cause::Motion);
+    let (start, last) = (event.start.as_secs_f32(), event.last.as_secs_f32());
+    assert!(
+        (8.0..10.0).contains(&start) && (13.0..15.2).contains(&last),
+        "{event:?}"
+    );
+    // 70 of 4800 samples, on a scale of square roots.
+    assert!((20..45).contains(&event.peak), "{event:?}");
+    assert!(event.peak_at >= event.start && event.peak_at <= event.last);
+}
+
+#[test]
+fn motion_counts_in_zones_by_the_feet_and_not_where_nothing_is_looked_at() {
+    let settings = |zones: Vec<Zone>, ignore: Vec<Polygon>| Settings {
+        zones,
+        ignore,
+        ..Settings::default()
+    };
+    let upper = || zone("upper", rectangle(0.0, 0.0, 1.0, 0.6));
+    let lower = || zone("lower", rectangle(0.0, 0.6, 1.0, 1.0));
+    let found = events(settings(vec![upper(), lower()], vec![]), 160, walk(40));
+    let zones: Vec<_> = found.iter().flat_map(|event| event.zones.iter()).collect();
+    assert_eq!(zones, [1], "the feet are in the lower one");
+    assert_eq!(events(settings(vec![upper()], vec![]), 160, walk(40)), []);
+    let ignored = settings(vec![], vec![rectangle(0.0, 0.3, 1.0, 0.8)]);
+    assert_eq!(events(ignored, 160, walk(40)), []);
+}
+
+#[test]
+fn a_zone_has_its_own_area_time_and_sensitivity() {
+    let with = |change: fn(&mut Zone)| {
+        let mut zone = zone("all", rectangle(0.0, 0.0, 1.0, 1.0));
+        change(&mut zone);
+        let settings = Settings {
+            zones: vec![zone],
+            ..Settings::default()
+        };
+        events(settings, 160, walk(40)).len()
+    };
+    assert_eq!(with(|_| {}), 1);
+    assert_eq!(with(|zone| zone.min_area = Some(0.1)), 0);
+    assert_eq!(with(|zone| zone.min_time = Duration::from_secs(30)), 0);
+    assert_eq!(with(|zone| zone.min_time = Duration::from_secs(2)), 1);
+    assert_eq!(with(|zone| zone.sensitivity = Some(1)), 1);
+    let faint = |frame: usize| {
+        let seen = walk(40)(frame);
+        let behind = picture(|_, _, behind| behind);
+        let faint = |(&seen, &behind): (&u8, &u8)| if seen == behind { behind } else { behind + 5 };
+        seen.iter().zip(&behind).map(faint).collect()
+    };
+    let by = |sensitivity| Settings {
+        sensitivity,
+        ..Settings::default()
+    };
+    assert_eq!(events(by(50), 160, faint), []);
+    assert_eq!(events(by(80), 160, faint).len(), 1);
+}
+
+#[test]
+fn a_covered_or_turned_camera_is_told_once_and_a_lamp_is_not() {
+    let causes = |change: fn(usize, usize, u8) -> u8| -> Vec<_> {
+        let found = events(Settings::default(), 200, |frame| {
+            picture(|x, y, behind| {
+                if frame < 60 {
+                    behind
+                } else {
+                    change(x, y, behind)
+                }
+            })
+        });
+        found.iter().map(|event| event.cause).collect()
+    };
+    let covered = causes(|x, y, _| 40 + (x + y) as u8 / 8);
+    assert_eq!(covered, [Cause::Tamper]);
+    let turned = causes(|x, y, _| scene(x * 2 + 31, y * 3 + 17).wrapping_mul(2));
+    assert_eq!(turned, [Cause::Tamper]);
+    assert_eq!(causes(|_, _, behind| behind / 2 + 90), []);
+    assert_eq!(causes(|_, _, behind| behind / 4), []);
+    assert_eq!(causes(|_, _, _| 3), [], "dark is not covered");
+}
+
+#[test]
+fn pictures_of_another_size_and_times_that_fall_begin_anew() {
+    let mut detector = Detector::new(Settings::default());
+    let bright = vec![200; WIDTH * HEIGHT];
+    for (number, (width, height, ms)) in [
+        (WIDTH, HEIGHT, 0),
+        (HEIGHT, WIDTH, 200),
+        (40, 30, 400),
+        (40, 30, 100),
+        (40, 30, 3_600_000),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let samples = &bright[..width * height];
+        let luma = Luma::new(samples, width, height).unwrap();
+        let seen = detector.feed(luma, Duration::from_millis(ms));
+        assert_eq!((seen.score, seen.change), (0, None), "picture {number}");
+    }
+}
