@@ -132,8 +132,8 @@ impl Library {
     /// Where the disk fails.
     pub fn find(&self, camera: &str, at_ms: u64, near: Near) -> io::Result<Option<Found>> {
         let days = self.days(camera)?;
-        let before = || self.best(camera, &days, at_ms, false);
-        let after = || self.best(camera, &days, at_ms, true);
+        let before = || self.nearest(camera, &days, at_ms, false);
+        let after = || self.nearest(camera, &days, at_ms, true);
         match near {
             Near::Before => before(),
             Near::After => after(),
@@ -267,75 +267,79 @@ impl Library {
         Ok(last.map(|(cue, _)| name.start_ms + u64::from(cue.at_ms)))
     }
 
-    /// Of the frames of each class the one that is nearest on one side.
-    fn best(
+    /// The nearest frame on one side, of all classes: one walk from that time over the files in which it may be.
+    fn nearest(
         &self,
         camera: &str,
         days: &[u64],
         at_ms: u64,
         after: bool,
     ) -> io::Result<Option<Found>> {
+        let earliest = at_ms.saturating_sub(LONGEST_FILE_MS);
+        let (mut forward, mut backward) = (days.iter(), days.iter().rev());
+        let days: &mut dyn Iterator<Item = &u64> = if after { &mut forward } else { &mut backward };
         let mut best: Option<Found> = None;
-        for class in Class::ALL {
-            let found = if after {
-                self.first_from(camera, class, days, at_ms)?
+        let mut classes = Class::ALL.to_vec();
+        // Whether nothing that begins between these times can be nearer than the best.
+        let is_too_far = |best: &Option<Found>, from_ms: u64, to_ms: u64| {
+            best.as_ref().is_some_and(|best| {
+                if after {
+                    from_ms > best.at_ms
+                } else {
+                    to_ms.saturating_add(LONGEST_FILE_MS) < best.at_ms
+                }
+            })
+        };
+        for day in days {
+            let (from_ms, to_ms) = (day * DAY_MS, (day + 1) * DAY_MS);
+            if if after {
+                to_ms <= earliest
             } else {
-                self.last_until(camera, class, days, at_ms)?
-            };
-            let distance = |found: &Found| found.at_ms.abs_diff(at_ms);
-            if let Some(found) = found
-                && best
-                    .as_ref()
-                    .is_none_or(|best| distance(&found) < distance(best))
-            {
-                best = Some(found);
+                from_ms > at_ms
+            } {
+                continue;
+            }
+            if is_too_far(&best, from_ms, to_ms) {
+                break;
+            }
+            let mut names = self.names(camera, *day)?;
+            let until = names.partition_point(|name| name.start_ms <= at_ms);
+            if after {
+                // Of each class the last one that begins until then may still have a frame of it; those before have ended.
+                let begun = &names[..until];
+                let last = |class| begun.iter().rposition(|name| name.class == class);
+                let last: Vec<_> = Class::ALL.into_iter().filter_map(last).collect();
+                let first = |(at, name): &(usize, Name)| {
+                    name.start_ms >= earliest && (*at >= until || last.contains(at))
+                };
+                names = names
+                    .into_iter()
+                    .enumerate()
+                    .filter(first)
+                    .map(|(_, name)| name)
+                    .collect();
+            } else {
+                names.truncate(until);
+                names.reverse();
+            }
+            for name in names {
+                if classes.is_empty() || is_too_far(&best, name.start_ms, name.start_ms) {
+                    return Ok(best);
+                }
+                if !classes.contains(&name.class) {
+                    continue;
+                }
+                let Some(found) = self.in_file(camera, name, at_ms, after)? else {
+                    continue;
+                };
+                classes.retain(|class| *class != name.class);
+                let rank = |found: &Found| (found.at_ms.abs_diff(at_ms), found.class);
+                if best.as_ref().is_none_or(|best| rank(&found) < rank(best)) {
+                    best = Some(found);
+                }
             }
         }
         Ok(best)
-    }
-
-    fn last_until(
-        &self,
-        camera: &str,
-        class: Class,
-        days: &[u64],
-        at_ms: u64,
-    ) -> io::Result<Option<Found>> {
-        for day in days.iter().rev().filter(|day| **day <= at_ms / DAY_MS) {
-            let names = self.names(camera, *day)?;
-            let until = names.iter().rev();
-            for name in until.filter(|it| it.class == class && it.start_ms <= at_ms) {
-                if let Some(found) = self.in_file(camera, *name, at_ms, false)? {
-                    return Ok(Some(found));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn first_from(
-        &self,
-        camera: &str,
-        class: Class,
-        days: &[u64],
-        at_ms: u64,
-    ) -> io::Result<Option<Found>> {
-        let earliest = at_ms.saturating_sub(LONGEST_FILE_MS);
-        for day in days.iter().filter(|day| **day >= earliest / DAY_MS) {
-            let names = self.names(camera, *day)?;
-            let mut of_class = names.iter().filter(|it| it.class == class).peekable();
-            while let Some(name) = of_class.next() {
-                // One that has ended before is not opened: where the next one begins in time, this one has ended.
-                let is_over = of_class.peek().is_some_and(|next| next.start_ms <= at_ms);
-                if name.start_ms < earliest || is_over {
-                    continue;
-                }
-                if let Some(found) = self.in_file(camera, *name, at_ms, true)? {
-                    return Ok(Some(found));
-                }
-            }
-        }
-        Ok(None)
     }
 
     /// The last frame of a file until that time, or the first one from it on.
