@@ -394,7 +394,11 @@ export default class Adjust {
       const answer = await fetch(url, { method, cache: "no-store" });
       const said = await answer.text();
       const refused = Object.values(reading(said)?.refused ?? {});
-      if (refused.length || !answer.ok) throw new Error(refused.join("; ") || said.trim());
+      if (refused.length || !answer.ok) {
+        const reason = refused.join("; ") || said.trim();
+        this.#speak(this.#shadow, { ...reading(answer.headers.get("pistreamer-cause")), reason });
+        throw new Error(reason);
+      }
       error.hidden = true;
       return { told: reading(said) };
     } catch ({ message }) {
@@ -439,8 +443,10 @@ export default class Adjust {
     });
     const reset = make("button", { type: "button", part: "button reset", textContent: words("Reset all") });
     reset.addEventListener("click", act("DELETE", "/controls"));
+    const focused = [box, keep].some((part) => part.contains(this.#shadow.activeElement));
     box.replaceChildren(...this.#presets.map(chip));
     keep.replaceChildren(form, reset);
+    if (focused) input.focus();
     this.#speak(this.#shadow);
   }
 }

@@ -102,7 +102,11 @@ export default class Settings {
       const answer = await fetch(url, { method, cache: "no-store", body: body && JSON.stringify(body) });
       const text = await answer.text();
       if (answer.status === expected) return null;
-      if (!answer.ok) throw new Error(text.trim() || answer.status);
+      if (!answer.ok) {
+        const reason = text.trim() || String(answer.status);
+        this.#speak(this.#shadow, { ...JSON.parse(answer.headers.get("pistreamer-cause")), reason });
+        throw new Error(reason);
+      }
       this.#blame("");
       return text ? JSON.parse(text) : {};
     } catch ({ message }) {

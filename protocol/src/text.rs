@@ -35,6 +35,21 @@ pub fn plain(text: &str) -> String {
     kept
 }
 
+/// The same without the numbers of system errors, such as " (os error 111)" behind "Connection refused": the words say it.
+pub(crate) fn without_error_numbers(text: &str) -> String {
+    const BEGINS: &str = " (os error ";
+    let mut pieces = text.split(BEGINS);
+    let mut kept = String::from(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let after = piece.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        match after.strip_prefix(')') {
+            Some(rest) if after.len() < piece.len() => kept.push_str(rest),
+            _ => kept.extend([BEGINS, piece]),
+        }
+    }
+    plain(&kept)
+}
+
 /// The text with control and invisible formatting characters written as `\n`, `\u001b` and so on, as in JSON.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     let needs = |character: char| character.is_control() || is_format(character);
@@ -114,6 +129,18 @@ mod tests {
         assert!(long.ends_with("ü…"));
         assert_eq!(plain(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
         assert_eq!(plain(&"\n".repeat(1 << 20)), "");
+    }
+
+    #[test]
+    fn a_system_error_is_told_by_its_words_alone() {
+        let told = |text| without_error_numbers(text);
+        assert_eq!(
+            told("cannot reach a:1: Connection refused (os error 111); again (os error 2)"),
+            "cannot reach a:1: Connection refused; again"
+        );
+        for kept in ["x (os error )", "x (os error 1", "(os error 1)", ""] {
+            assert_eq!(told(kept), kept);
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! they were set: another one under the same id gets none of them. Giving them to a source belongs to [`crate::source`].
 
 use crate::state_dir;
+use pistreamer_protocol::message::Cause;
 use pistreamer_protocol::message::ControlValues;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,30 +115,47 @@ struct File {
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum PresetError {
     /// Its name is none.
-    #[error(
-        "{0:?} is not a valid preset name: use 1 to {LONGEST_NAME} letters, digits, spaces and - _ . only, beginning with a letter or digit"
-    )]
     BadName(String),
     /// There is nothing to keep.
-    #[error(
-        "there are no values to keep: the camera has to be live, or values have to be given, and not only of what is done once"
-    )]
     NoValues,
     /// It cannot be kept.
-    #[error("{0} is done once, so that a preset cannot have it")]
     Once(String),
     /// There are too many.
-    #[error("this camera has {MOST_PRESETS} presets already: remove one first")]
     TooMany,
     /// It is not written.
-    #[error("the preset is there until the server stops, because it cannot be written down: {0}")]
     NotWritten(String),
 }
 
 impl PresetError {
+    /// The same with a code.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            Self::BadName(name) => Cause::PresetNameUnusable {
+                name: format!("{name:?}"),
+                most: LONGEST_NAME as u64,
+            },
+            Self::NoValues => Cause::PresetWithoutValues,
+            Self::Once(control) => Cause::PresetOfButton {
+                control: control.clone(),
+            },
+            Self::TooMany => Cause::PresetsFull {
+                most: MOST_PRESETS as u64,
+            },
+            Self::NotWritten(problem) => Cause::PresetNotWritten {
+                problem: problem.clone(),
+            },
+        }
+    }
+
     /// Whether it is there all the same, until the server stops.
     pub(crate) fn is_about_disk(&self) -> bool {
         matches!(self, Self::NotWritten(_))
+    }
+}
+
+impl fmt::Display for PresetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause().fmt(f)
     }
 }
 

@@ -119,8 +119,9 @@ export function put(node, attribute, text, own) {
   show(node, attribute, text, own);
 }
 
-/** Has the texts in a shadow root said in its element's language, now and whenever they change. */
-export async function speak(root) {
+/** Has the texts in a shadow root said in its element's language, now and whenever they change, also what a server has `said`. */
+export async function speak(root, said = {}) {
+  told(root, said);
   for (const node of root.querySelectorAll("*")) {
     const english = (node.english ??= {});
     for (const name of ["title", "aria-label", "alt"]) english[name] ??= node.getAttribute(name);

@@ -44,7 +44,10 @@ export default function arrange(wall, put, speak) {
 
   const change = (arrangement) => {
     said(problem, "");
-    wall.change(arrangement).catch(({ message }) => said(problem, words("This is not kept: {text}", message)));
+    wall.change(arrangement).catch(({ message: reason, cause = null }) => {
+      speak(wall.shadowRoot, { ...JSON.parse(cause), reason });
+      said(problem, words("This is not kept: {text}", reason));
+    });
     draw();
   };
   const move = (at, by) => {

@@ -104,7 +104,7 @@ export class Arrangement {
         // What is refused once is refused always: what is kept counts again.
         this.#unkept = answer.status >= 500;
         if (!this.#unkept) this.#touched.clear();
-        throw new Error((await answer.text()).trim());
+        throw new Error((await answer.text()).trim(), { cause: answer.headers.get("pistreamer-cause") });
       }
     }
     this.#unkept = false;

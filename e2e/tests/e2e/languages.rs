@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::fake::{FakeServer, frame};
-use pistreamer_e2e::server::{PATTERN, Server};
+use pistreamer_e2e::server::{Locked, PATTERN, Server};
 use pistreamer_e2e::site::Site;
 use pistreamer_protocol::message::Cause;
 use serde_json::json;
@@ -407,4 +407,41 @@ async fn every_reason_is_said_in_each_language_and_in_english_where_it_cannot_be
     let wrong = page.eval(&format!("{SAY}({})", json!(all))).await?;
     assert_eq!(wrong, json!([]), "{wrong:#}");
     page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn what_settings_presets_and_the_wall_refuse_is_said_in_the_browsers_language() -> Result<()>
+{
+    let locked = Locked::start(&PATTERN)?;
+    let browser = Browser::start().await?;
+    let page = browser.open("").await?;
+    let agent = page.eval("navigator.userAgent").await?;
+    let asked = json!({"userAgent": agent, "acceptLanguage": "de"});
+    page.call("Network.setUserAgentOverride", asked).await?;
+    page.call("Page.navigate", json!({"url": locked.link()?}))
+        .await?;
+    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
+        .await?;
+    page.eval(LOOK).await?;
+    click(&page, "#b-more").await?;
+    page.wait_for("part('b-settings')?.checkVisibility()")
+        .await?;
+    click(&page, "#b-settings").await?;
+    page.wait_for("part('settings')?.open").await?;
+    click(&page, "#tab-keys").await?;
+    page.wait_for("part('k-name')").await?;
+    page.eval("part('k-name').value = 'owner'; part('new-key').requestSubmit()")
+        .await?;
+    page.wait_for("part('settings-error').textContent.startsWith('Das wurde nicht ausgeführt: einen Schlüssel owner gibt es schon: ')")
+        .await?;
+    page.eval("part('settings').close()").await?;
+    click(&page, "#b-more").await?;
+    click(&page, "#menu [data-do=adjust]").await?;
+    page.wait_for("camera.shadowRoot.querySelector('#keep input')")
+        .await?;
+    page.eval("camera.shadowRoot.querySelector('#keep input').value = '/'; camera.shadowRoot.querySelector('#keep form').requestSubmit()")
+        .await?;
+    page.wait_for("part('adjust-error').textContent.startsWith('Das wurde nicht ausgeführt: \"/\" ist kein Name für eine Voreinstellung')")
+        .await?;
+    page.expect_no_complaints(&["401", "409", "422"])
 }

@@ -314,12 +314,53 @@ causes! {
         give it the address of another server";
     BadMessage { problem: String } "bad-message" "the message is not understood: {problem}";
     CameraRemoved "camera-removed" "the camera was removed";
+
+    // What is not done, as the answer of the API to who arranges or sets something.
+    KeyNameUnusable { name: String } "key-name-unusable"
+        "{name} is not a name for a key: use up to 32 of a-z, 0-9, - and _";
+    KeyThere { name: String } "key-there" "there is a key {name} already: choose another name, or remove it first";
+    KeyUnknown { name: String, keys: String } "key-unknown" "there is no key {name}: there are {keys}";
+    KeyExpired { name: String } "key-expired"
+        "the key {name} has expired, and lets nobody in: remove it, and make another one";
+    KeyForAll "key-for-all" "an admin key is for every camera: name none, or choose the role view";
+    KeyLast { name: String } "key-last"
+        "{name} is the only key, and without one there is no way in: add another first, or rotate it";
+    KeyLastOfAdmins { name: String } "key-last-of-admins"
+        "{name} is the only admin key that is good for so long: make another one first, or rotate it";
+    KeysFull { most: u64 } "keys-full" "there are {most} keys, which is the most: remove one first";
+    KeyOwn "key-own"
+        "this is the key by which you are here: end it from a device that came in by another admin's key, or with \
+        pistreamer key remove";
+    NoKeys "no-keys" "this server lets everybody in, and has no keys: start it without --no-auth or no_auth";
+    NotWritten { problem: String } "not-written" "nothing was changed, because it cannot be kept: {problem}";
+    NoSettings "no-settings" "this server follows no configuration: the program that runs it decides its cameras' settings";
+    ConfigurationBusy "configuration-busy"
+        "the configuration is being read, and a file of it does not answer: look again later what holds";
+    PresetUnknown { name: String, presets: String } "preset-unknown" "this camera has no preset {name}; it has {presets}";
+    PresetNameUnusable { name: String, most: u64 } "preset-name-unusable"
+        "{name} is not a valid preset name: use 1 to {most} letters, digits, spaces and - _ . only, beginning with a \
+        letter or digit";
+    PresetWithoutValues "preset-without-values"
+        "there are no values to keep: the camera has to be live, or values have to be given, and not only of what is \
+        done once";
+    PresetOfButton { control: String } "preset-of-button" "{control} is done once, so that a preset cannot have it";
+    PresetsFull { most: u64 } "presets-full" "this camera has {most} presets already: remove one first";
+    PresetNotWritten { problem: String } "preset-not-written"
+        "the preset is there until the server stops, because it cannot be written down: {problem}";
+    WallTooOften { seconds: u64 } "wall-too-often" "the wall is arranged too often: try again in {seconds} s";
+    WallUnreadable { problem: String } "wall-unreadable" "the wall's arrangement cannot be read: {problem}";
+    WallNotWritten { problem: String } "wall-not-written" "the wall's arrangement cannot be written down: {problem}";
+    ViewerGone "viewer-gone" "this viewer is not connected any more";
+    DeviceGone "device-gone" "this device is not signed in any more";
+    DeviceOutUntilRestart { problem: String } "device-out-until-restart"
+        "the device is signed out until the server starts again, because that cannot be written down: {problem}; \
+        rotate its key to be sure";
 }
 
 impl From<Cause> for Reason {
     fn from(cause: Cause) -> Self {
         Self {
-            text: text::plain(&cause.to_string()),
+            text: text::without_error_numbers(&cause.to_string()),
             cause: cause.code().into(),
             values: cause.values(),
         }

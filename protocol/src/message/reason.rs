@@ -69,7 +69,7 @@ impl fmt::Display for Reason {
 impl From<&str> for Reason {
     fn from(words: &str) -> Self {
         Self {
-            text: text::plain(words),
+            text: text::without_error_numbers(words),
             ..Self::default()
         }
     }
@@ -130,7 +130,7 @@ impl From<f64> for Value {
 
 impl From<&str> for Value {
     fn from(words: &str) -> Self {
-        Self::Text(text::plain(words))
+        Self::Text(text::without_error_numbers(words))
     }
 }
 

@@ -4,6 +4,8 @@ use super::key::{Entry, Key, Name, Secret};
 use super::role::Role;
 use super::store::{Keys, MOST, Store, StoreError};
 use crate::util::clock;
+use pistreamer_protocol::message::Cause;
+use std::fmt;
 use std::time::Duration;
 
 /// A key that is to be made.
@@ -25,33 +27,52 @@ pub struct Wanted {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// There is one of that name.
-    #[error("there is a key {0} already: choose another name, or remove it first")]
     Known(Name),
     /// There is none of that name.
-    #[error("there is no key {0}: there are {1}")]
     Unknown(Name, String),
     /// It is not good any more.
-    #[error("the key {0} has expired, and lets nobody in: remove it, and make another one")]
     Expired(Name),
     /// An administrator has every camera.
-    #[error("an admin key is for every camera: name none, or choose the role view")]
     AdminOfCameras,
     /// Nobody could get in any more.
-    #[error(
-        "{0} is the only key, and without one there is no way in: add another first, or rotate it"
-    )]
     Last(Name),
     /// Nobody could manage the keys for as long any more.
-    #[error(
-        "{0} is the only admin key that is good for so long: make another one first, or rotate it"
-    )]
     LastAdmin(Name),
     /// There are too many.
-    #[error("there are {MOST} keys, which is the most: remove one first")]
     Full,
     /// The keys can be neither read nor written.
-    #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl KeyError {
+    /// The same with a code.
+    pub fn cause(&self) -> Cause {
+        let name = |name: &Name| name.to_string();
+        match self {
+            Self::Known(key) => Cause::KeyThere { name: name(key) },
+            Self::Unknown(key, keys) => Cause::KeyUnknown {
+                name: name(key),
+                keys: keys.clone(),
+            },
+            Self::Expired(key) => Cause::KeyExpired { name: name(key) },
+            Self::AdminOfCameras => Cause::KeyForAll,
+            Self::Last(key) => Cause::KeyLast { name: name(key) },
+            Self::LastAdmin(key) => Cause::KeyLastOfAdmins { name: name(key) },
+            Self::Full => Cause::KeysFull { most: MOST as u64 },
+            Self::Store(error) => Cause::NotWritten {
+                problem: error.to_string(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            _ => self.cause().fmt(f),
+        }
+    }
 }
 
 impl Store {

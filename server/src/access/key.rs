@@ -4,6 +4,7 @@ use super::hash;
 use super::role::Role;
 use argon2::Block;
 use data_encoding::BASE32_NOPAD;
+use pistreamer_protocol::message::Cause;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -163,9 +164,9 @@ impl Secret {
 pub struct Name(String);
 
 /// Not a name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a name for a key: use up to 32 of a-z, 0-9, - and _")]
-pub struct BadName(String);
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadName(pub Cause);
 
 impl Name {
     /// The name as it is written.
@@ -184,7 +185,8 @@ impl TryFrom<String> for Name {
         if (1..=32).contains(&text.len()) && text.bytes().all(plain) {
             Ok(Self(text))
         } else {
-            Err(BadName(text))
+            let name = format!("{text:?}");
+            Err(BadName(Cause::KeyNameUnusable { name }))
         }
     }
 }

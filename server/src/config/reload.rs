@@ -9,6 +9,7 @@ use crate::camera::{Change, Registry, Settings};
 use crate::front::{Configuration, NotChanged, SettingsRequest, Told};
 use crate::service;
 use crate::util::file_watch::FileWatch;
+use pistreamer_protocol::message::Cause;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -237,7 +238,10 @@ impl Reload {
         let (writing, id) = (page.clone(), camera.to_owned());
         let written = tokio::task::spawn_blocking(move || writing.write(&id, &changes)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        written.map_err(|error| NotChanged::NotKept(error.to_string()))?;
+        written.map_err(|error| {
+            let problem = error.to_string();
+            NotChanged::NotKept(Cause::NotWritten { problem })
+        })?;
         self.last.page = page;
         self.last.config.cameras[at] = settings;
         let cameras = self.last.config.cameras.clone();

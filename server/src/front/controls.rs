@@ -4,14 +4,14 @@
 
 use super::admit::{Admitted, Named};
 use super::query::Query;
-use super::refusal;
+use super::{refusal, refused};
 use crate::camera::{Answer, Camera, Command, CommandError, NotSaved, Refused};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use pistreamer_protocol::message::{ControlValue, ControlValues};
+use pistreamer_protocol::message::{Cause, ControlValue, ControlValues};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -125,7 +125,7 @@ pub(super) async fn save_preset(
                     true => StatusCode::INSUFFICIENT_STORAGE,
                     false => StatusCode::UNPROCESSABLE_ENTITY,
                 };
-                Err(Box::new(refusal(status, error.to_string())))
+                Err(Box::new(refused(status, error.cause())))
             }
         }
     };
@@ -242,11 +242,13 @@ fn unknown(camera: &Camera, name: &str) -> Box<Response> {
 fn no_preset(camera: &Camera, name: &str) -> Box<Response> {
     let presets = camera.presets();
     let names: Vec<_> = presets.keys().map(String::as_str).collect();
-    let text = format!(
-        "this camera has no preset {name:?}; it has {}",
-        listed(&names)
-    );
-    Box::new(refusal(StatusCode::NOT_FOUND, text))
+    Box::new(refused(
+        StatusCode::NOT_FOUND,
+        Cause::PresetUnknown {
+            name: format!("{name:?}"),
+            presets: listed(&names),
+        },
+    ))
 }
 
 fn listed(names: &[&str]) -> String {

@@ -6,14 +6,15 @@
 use super::admit::Admitted;
 use super::peer::Secure;
 use super::qr::{for_phone, svg};
-use super::{State, origin, refusal};
-use crate::access::{CODE, KeyError, Known, Name, Role, Secret, Wanted};
+use super::{State, origin, refusal, refused};
+use crate::access::{BadName, CODE, KeyError, Known, Name, Role, Secret, Wanted};
 use crate::camera::Id;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{self, Extension, Path};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::Cause;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -95,7 +96,7 @@ pub(super) async fn add(
     let wrong = |text: String| refusal(StatusCode::UNPROCESSABLE_ENTITY, text);
     let name: Name = match asked.name.parse() {
         Ok(name) => name,
-        Err(error) => return wrong(format!("{error}")),
+        Err(BadName(cause)) => return refused(StatusCode::UNPROCESSABLE_ENTITY, cause),
     };
     if let Some(id) = asked.cameras.iter().find(|id| Id::new(id).is_err()) {
         return wrong(format!(
@@ -149,14 +150,11 @@ pub(super) async fn remove(
     Path(name): Path<String>,
 ) -> Response {
     if grant.credential() == Some(&*name) {
-        return refusal(
-            StatusCode::CONFLICT,
-            "this is the key by which you are here: end it from a device that came in by another admin's key, or with \
-             pistreamer key remove",
-        );
+        return refused(StatusCode::CONFLICT, Cause::KeyOwn);
     }
-    let Ok(name) = name.parse::<Name>() else {
-        return refusal(StatusCode::NOT_FOUND, format!("there is no key {name:?}"));
+    let name = match name.parse::<Name>() {
+        Ok(name) => name,
+        Err(BadName(cause)) => return refused(StatusCode::NOT_FOUND, cause),
     };
     let by = grant.credential().and_then(|by| by.parse::<Name>().ok());
     let Some(by) = by else {
@@ -202,8 +200,9 @@ pub(super) async fn link(
         Ok(page) => page,
         Err(refusal) => return *refusal,
     };
-    let Ok(name) = name.parse::<Name>() else {
-        return refusal(StatusCode::NOT_FOUND, format!("there is no key {name:?}"));
+    let name = match name.parse::<Name>() {
+        Ok(name) => name,
+        Err(BadName(cause)) => return refused(StatusCode::NOT_FOUND, cause),
     };
     match state.access.code_of(name.clone()).await {
         None => no_keys(),
@@ -266,10 +265,7 @@ impl Page {
 }
 
 fn no_keys() -> Response {
-    refusal(
-        StatusCode::CONFLICT,
-        "this server lets everybody in, and has no keys: start it without --no-auth or no_auth",
-    )
+    refused(StatusCode::CONFLICT, Cause::NoKeys)
 }
 
 fn not_changed(error: &KeyError) -> Response {
@@ -283,5 +279,5 @@ fn not_changed(error: &KeyError) -> Response {
         | KeyError::Full => StatusCode::CONFLICT,
         KeyError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
-    refusal(status, error.to_string())
+    refused(status, error.cause())
 }

@@ -3,11 +3,12 @@
 //! Signing in and out belongs to [`super::login`].
 
 use super::admit::Admitted;
-use super::{State, refusal};
+use super::{State, refused};
 use axum::Json;
 use axum::extract::{self, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::Cause;
 use serde_json::{Value, json};
 
 /// `GET /api/v1/sessions`.
@@ -38,21 +39,16 @@ pub(super) async fn end(
 ) -> Response {
     match state.access.end_session(&grant, &id).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
-        Ok(false) => refusal(
-            StatusCode::NOT_FOUND,
-            "no device is signed in by that id: GET /api/v1/sessions lists them",
-        ),
+        Ok(false) => refused(StatusCode::NOT_FOUND, Cause::DeviceGone),
         Err(error) => not_kept(&error),
     }
 }
 
 /// It has ended, but a restart would not know.
 pub(super) fn not_kept(error: &std::io::Error) -> Response {
-    refusal(
+    let problem = error.to_string();
+    refused(
         StatusCode::INSUFFICIENT_STORAGE,
-        format!(
-            "the device is signed out until the server starts again, because that cannot be written down: {error}; rotate its \
-             key to be sure"
-        ),
+        Cause::DeviceOutUntilRestart { problem },
     )
 }

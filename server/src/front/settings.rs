@@ -4,12 +4,13 @@
 //! answers here as long as it follows its files.
 
 use super::admit::Named;
-use super::{State, refusal};
+use super::{State, refusal, refused};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::Cause;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,8 +58,8 @@ pub(crate) enum NotChanged {
     #[error("{0}")]
     Invalid(String),
     /// It cannot be written down.
-    #[error("nothing was set, because it cannot be written down: {0}")]
-    NotKept(String),
+    #[error("{0}")]
+    NotKept(Cause),
 }
 
 /// A question, or a change where something is set. A value of null takes back what was set.
@@ -94,16 +95,10 @@ impl Settings {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let none = || {
-            refusal(
-                StatusCode::CONFLICT,
-                "this server follows no configuration: the program that runs it decides its cameras' settings",
-            )
-        };
+        let none = || refused(StatusCode::CONFLICT, Cause::NoSettings);
         let requests = requests.ok_or_else(none)?;
         let busy = || {
-            let text = "the configuration is being read, and a file of it does not answer: look again later what holds";
-            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
+            let mut response = refused(StatusCode::SERVICE_UNAVAILABLE, Cause::ConfigurationBusy);
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, PATIENCE.as_secs().into());
             response
@@ -128,10 +123,12 @@ impl Settings {
 
 fn not_changed(error: &NotChanged) -> Response {
     let status = match error {
-        NotChanged::Unknown => StatusCode::NOT_FOUND,
+        NotChanged::Unknown => return refused(StatusCode::NOT_FOUND, Cause::CameraRemoved),
+        NotChanged::NotKept(cause) => {
+            return refused(StatusCode::INSUFFICIENT_STORAGE, cause.clone());
+        }
         NotChanged::Fixed(_) => StatusCode::CONFLICT,
         NotChanged::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        NotChanged::NotKept(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
     refusal(status, error.to_string())
 }

@@ -4,11 +4,12 @@
 
 use super::admit::Admitted;
 use super::api::describe_viewer;
-use super::{State, refusal};
+use super::{State, refused};
 use axum::Json;
 use axum::extract::{self, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::Cause;
 use serde_json::{Value, json};
 
 /// `GET /api/v1/viewers`.
@@ -33,10 +34,7 @@ pub(super) async fn end(
     let viewers = state.roster.viewers();
     let viewer = viewers.iter().find(|viewer| viewer.id.to_string() == id);
     let Some(viewer) = viewer else {
-        return refusal(
-            StatusCode::NOT_FOUND,
-            "no viewer with that id is there: GET /api/v1/viewers lists them",
-        );
+        return refused(StatusCode::NOT_FOUND, Cause::ViewerGone);
     };
     viewer.ended.cancel();
     let (address, camera, by) = (viewer.address, &viewer.camera, grant.credential());

@@ -5,7 +5,7 @@
 
 use super::admit::Admitted;
 use super::peer::Secure;
-use super::{State, origin, refusal};
+use super::{State, origin, refusal, refused};
 use crate::util::token_bucket::TokenBucket;
 use crate::walls::{self, Owner, Wall};
 use axum::Json;
@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::{self, Extension};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use pistreamer_protocol::message::Cause;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::io;
@@ -186,7 +187,11 @@ pub(super) async fn get(
     };
     match state.walls.of(owner).await {
         Ok(wall) => Json(wall).into_response(),
-        Err(error) => failed(&error, StatusCode::INTERNAL_SERVER_ERROR, "read"),
+        Err(error) => {
+            let problem = error.to_string();
+            let cause = Cause::WallUnreadable { problem };
+            failed(&error, StatusCode::INTERNAL_SERVER_ERROR, cause)
+        }
     }
 }
 
@@ -246,30 +251,29 @@ pub(super) async fn put(
     match state.walls.keep(owner, wall).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(Unkept::TooMany(seconds)) => {
-            let text = format!("the wall is arranged too often: try again in {seconds} s");
-            let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, text);
+            let often = Cause::WallTooOften { seconds };
+            let mut response = refused(StatusCode::TOO_MANY_REQUESTS, often);
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, seconds.into());
             response
         }
         Err(Unkept::Disk(error)) => {
-            failed(&error, StatusCode::INSUFFICIENT_STORAGE, "written down")
+            let problem = error.to_string();
+            let cause = Cause::WallNotWritten { problem };
+            failed(&error, StatusCode::INSUFFICIENT_STORAGE, cause)
         }
     }
 }
 
 /// The answer where the disk fails, or hangs.
-fn failed(error: &io::Error, status: StatusCode, what: &str) -> Response {
+fn failed(error: &io::Error, status: StatusCode, cause: Cause) -> Response {
     let is_silent = error.kind() == io::ErrorKind::TimedOut;
     let status = if is_silent {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         status
     };
-    let mut response = refusal(
-        status,
-        format!("the wall's arrangement cannot be {what}: {error}"),
-    );
+    let mut response = refused(status, cause);
     if is_silent {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, PATIENCE.as_secs().into());

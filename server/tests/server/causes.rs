@@ -59,13 +59,13 @@ async fn each_kind_of_source_tells_the_code_and_the_values_of_its_reason() {
     let listens = reason("tcp-listen:127.0.0.1:0", "nothing-pushed-to").await;
     assert!(listens.values.get("address").is_some(), "{listens:?}");
 
-    // What the system says stays as it is.
+    // What the system says stays as it is, without its number.
     let fetched = reason(&format!("http://{CLOSED}/video"), "not-fetched").await;
     assert_eq!(
         fetched,
         Cause::NotFetched {
             address: CLOSED.into(),
-            error: "Connection refused (os error 111)".into(),
+            error: "Connection refused".into(),
         }
         .into()
     );

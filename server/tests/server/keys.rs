@@ -211,6 +211,13 @@ async fn what_would_lock_out_or_means_nothing_is_refused() {
         "{}",
         told.body
     );
+    // Pages say it in their own language, by its code.
+    let cause = told.header("pistreamer-cause");
+    assert_eq!(cause, r#"{"cause":"key-own"}"#);
+    let told = locked.post("/api/v1/keys", &owner, r#"{"name": "owner"}"#);
+    let told = told.await;
+    let cause = told.header("pistreamer-cause");
+    assert_eq!(cause, r#"{"cause":"key-there","values":{"name":"owner"}}"#);
     assert_eq!(locked.store.read().unwrap().keys.len(), 1);
     // A page elsewhere makes no key in its visitor's name.
     let cookie = locked.session(&locked.key()).await;

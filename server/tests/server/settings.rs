@@ -307,7 +307,7 @@ async fn on_a_full_disk_nothing_is_set_and_that_is_said() {
     let server = Server::run(directory, command);
     let (status, told) = server.change(&json!({"quality": 50})).await;
     assert!(
-        status == 507 && told.contains("nothing was set, because it cannot be written down"),
+        status == 507 && told.contains("nothing was changed, because it cannot be kept"),
         "{status} {told}"
     );
     assert_eq!(server.setting("quality").await["value"], 80);
