@@ -18,7 +18,7 @@ use std::time::Duration;
 const SIZES: [(u32, u32); 3] = [(390, 844), (844, 390), (1280, 720)];
 const ENGINES: [&str; 3] = ["chromium", "firefox", "webkit"];
 const SCHEMES: [&str; 2] = ["dark", "light"];
-const STATES: [&str; 11] = [
+const STATES: [&str; 13] = [
     "live",
     "stale",
     "no-signal",
@@ -27,6 +27,8 @@ const STATES: [&str; 11] = [
     "login",
     "menu",
     "statistics",
+    "adjust",
+    "recordings",
     "settings",
     "wall",
     "arrange",
@@ -158,7 +160,9 @@ async fn all(engine: &impl Engine, folder: &Path, scheme: &str) -> Result<()> {
         "(document.querySelector('pi-camera').dispatchEvent(new PointerEvent('pointermove')), 0)";
     let is =
         |state: &str| format!("document.querySelector('pi-camera')?.dataset.state === '{state}'");
-    let server = Server::start(&PATTERN)?;
+    let recordings = tempfile::tempdir()?;
+    let record = recordings.path().join("recordings").display().to_string();
+    let server = Server::start(&[&PATTERN[..], &["--record", &record]].concat())?;
     engine.navigate(&server.url()).await?;
     engine.wait_for(&is("live")).await?;
     engine.eval(PART).await?;
@@ -174,6 +178,20 @@ async fn all(engine: &impl Engine, folder: &Path, scheme: &str) -> Result<()> {
     engine
         .eval("(part('#menu [data-do=overlay]').click(), 0)")
         .await?;
+    engine
+        .eval("(part('#menu [data-do=adjust]').click(), 0)")
+        .await?;
+    engine.wait_for("part('#adjust')?.hidden === false").await?;
+    shoot("adjust", wake).await?;
+    engine
+        .eval("(part('#adjust [data-do=adjust]').click(), part('#b-recordings').click(), 0)")
+        .await?;
+    engine
+        .wait_for("part('#recordings')?.open && part('#r-picture').naturalWidth > 0")
+        .await?;
+    shoot("recordings", "0").await?;
+    engine.eval("(part('#r-live').click(), 0)").await?;
+    engine.wait_for(&is("live")).await?;
     // Each time anew: to take another size may last longer than a silent server is waited for.
     for size in SIZES {
         server.signal("STOP")?;

@@ -1,5 +1,6 @@
 //! Every page and state as axe-core judges it. By keys alone: see `keyboard`.
 
+use crate::keyboard::{press, tab_to, type_text};
 use anyhow::Result;
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page};
@@ -85,5 +86,32 @@ async fn no_refusal_failure_or_sign_in_keeps_people_out() -> Result<()> {
         .await?;
     page.wait_for("document.getElementById('message')?.textContent")
         .await?;
-    judge(&axe, &page, "the sign-in").await
+    judge(&axe, &page, "the sign-in").await?;
+    page.eval("document.querySelector('details').open = true")
+        .await?;
+    axe.judge_looks(&page, "sign_in", "document.documentElement")
+        .await?;
+    // In by keys alone, from what has the focus at once.
+    let at = |name: &str| format!("document.activeElement.name === '{name}'");
+    page.reload().await?;
+    page.wait_for(&at("key")).await?;
+    type_text(&page, "wrong").await?;
+    press(&page, "Enter").await?;
+    page.wait_for("document.getElementById('message').textContent === 'That is not the key.'")
+        .await?;
+    page.wait_for(&at("key")).await?;
+    press(&page, "Tab").await?;
+    press(&page, "Enter").await?;
+    tab_to(&page, &at("name")).await?;
+    tab_to(&page, "document.activeElement.type === 'submit'").await?;
+    for _ in 0..3 {
+        press(&page, "Shift+Tab").await?;
+    }
+    page.wait_for(&at("key")).await?;
+    page.eval("document.activeElement.value = ''").await?;
+    type_text(&page, &locked.key).await?;
+    press(&page, "Enter").await?;
+    page.wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
+        .await?;
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! What adjusts the camera: shown in one viewer, seen in the other.
 
+use crate::keyboard::{press, tab_to, type_text};
 use anyhow::{Result, ensure};
+use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{PATTERN, Server};
 use serde_json::json;
@@ -116,7 +118,9 @@ async fn each_kind_of_control_is_shown_as_what_it_is_and_30_values_a_second_are_
     let browser = Browser::start().await?;
     let page = adjusting(&browser, &server).await?;
     page.eval(CAMERA).await?;
-    page.screenshot("adjust_camera").await?;
+    let axe = Axe::installed()?;
+    axe.judge_looks(&page, "adjust_camera", "part('#adjust')")
+        .await?;
     // Half way on a logarithm's scale, and a number that says more than the slider.
     ensure!(page.eval("slider('ExposureTime').value").await? == "500");
     page.eval("drag('ExposureTime', 0.75), letGo('ExposureTime')")
@@ -183,5 +187,51 @@ async fn each_kind_of_control_is_shown_as_what_it_is_and_30_values_a_second_are_
     ensure!(
         page.eval(&format!("[sent[0][0], {left}, {top}]")).await? == json!(["AfWindow", 70, 40])
     );
+    page.expect_no_complaints(&[])
+}
+
+#[tokio::test]
+async fn it_is_all_done_by_keys_alone() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let kept = state.path().to_string_lossy().into_owned();
+    let server = Server::start(&[&PATTERN[..], &["--no-auth", "--state-dir", &kept]].concat())?;
+    let browser = Browser::start().await?;
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.eval(LOOK).await?;
+    let focused = |part: &str| format!("part('{part}') === camera.shadowRoot.activeElement");
+    press(&page, "Tab").await?;
+    press(&page, "a").await?;
+    page.wait_for(&focused("#adjust [data-do]")).await?;
+    page.wait_for("slider('Speed')").await?;
+    // The number takes what is typed, and the slider goes on from there.
+    tab_to(&page, &focused("#c-Speed")).await?;
+    type_text(&page, "2").await?;
+    press(&page, "Enter").await?;
+    page.wait_for("slider('Speed').value === '8'").await?;
+    tab_to(&page, &focused("#c-Speed-slider")).await?;
+    press(&page, "ArrowRight").await?;
+    page.wait_for("number('Speed').value === '2.25'").await?;
+    // A preset is kept, used and deleted, and the focus is never lost.
+    page.wait_for("part('#keep input')").await?;
+    tab_to(&page, &focused("#keep input")).await?;
+    type_text(&page, "fast").await?;
+    press(&page, "Enter").await?;
+    page.wait_for("part('.chip')?.textContent === 'fast'")
+        .await?;
+    page.wait_for(&focused("#keep input")).await?;
+    tab_to(&page, &focused("#keep [part~=reset]")).await?;
+    press(&page, "Enter").await?;
+    page.wait_for("number('Speed').value === '1'").await?;
+    tab_to(&page, &focused(".chip [part~=preset]")).await?;
+    press(&page, "Enter").await?;
+    page.wait_for("number('Speed').value === '2.25'").await?;
+    press(&page, "Tab").await?;
+    press(&page, "Enter").await?;
+    page.wait_for("!part('.chip')").await?;
+    page.wait_for(&focused("#keep input")).await?;
+    press(&page, "Escape").await?;
+    page.wait_for("part('#adjust').hidden").await?;
+    page.wait_for(&focused("#b-more")).await?;
     page.expect_no_complaints(&[])
 }

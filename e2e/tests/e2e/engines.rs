@@ -46,7 +46,7 @@ macro_rules! engine {
             }
 
             #[tokio::test]
-            async fn an_admin_sets_the_camera_and_makes_a_key() -> Result<()> {
+            async fn an_admin_adjusts_and_sets_the_camera_and_makes_a_key() -> Result<()> {
                 $($start)*
                 administers(&$engine, stringify!($module)).await
             }
@@ -118,6 +118,24 @@ async fn is_a_wall(engine: &impl Engine, name: &str) -> Result<()> {
     engine
         .wait_for(&format!("{live} === 'live,live,live' && !location.hash"))
         .await?;
+    // It is arranged.
+    engine
+        .eval("(window.part = selector => document.querySelector('pi-wall').shadowRoot.querySelector(selector), void part('#arrange').click())")
+        .await?;
+    engine
+        .wait_for("part('#panel')?.open && !!part('#down-0')")
+        .await?;
+    engine.screenshot(&format!("{name}_wall_panel")).await?;
+    engine
+        .eval("void part('#panel [type=checkbox]').click()")
+        .await?;
+    engine
+        .wait_for("document.querySelector('pi-wall').cameras.length === 2")
+        .await?;
+    engine
+        .eval("void part('#panel form[method=dialog] button').click()")
+        .await?;
+    engine.wait_for("!part('#panel')").await?;
     Ok(())
 }
 
@@ -130,8 +148,26 @@ async fn administers(engine: &impl Engine, name: &str) -> Result<()> {
         .await?;
     engine.eval("void part('#b-more').click()").await?;
     engine
-        .wait_for("part('#b-settings')?.hidden === false")
+        .wait_for("part('#b-settings')?.hidden === false && part('#menu [data-do=adjust]').hidden === false")
         .await?;
+    engine
+        .eval("void part('#menu [data-do=adjust]').click()")
+        .await?;
+    engine
+        .wait_for("part('#adjust')?.hidden === false && !!part('#c-Speed-slider')")
+        .await?;
+    engine
+        .eval("(slider => { slider.value = 8; for (const type of ['input', 'change']) slider.dispatchEvent(new Event(type)); })(part('#c-Speed-slider'))")
+        .await?;
+    engine
+        .wait_for("fetch('api/v1/cameras/pattern/controls').then(answer => answer.json()).then(({controls}) => { window.speed = controls.find(({name}) => name === 'Speed').value; }) && window.speed === 2")
+        .await?;
+    engine.screenshot(&format!("{name}_adjust")).await?;
+    engine
+        .eval("void part('#adjust [data-do=adjust]').click()")
+        .await?;
+    engine.eval("void part('#b-more').click()").await?;
+    engine.wait_for("part('#menu')?.hidden === false").await?;
     engine.eval("void part('#b-settings').click()").await?;
     engine
         .wait_for("part('#settings')?.open && !!part('#s-name')")

@@ -1,6 +1,6 @@
 //! The viewer without a mouse: every control by keys alone, with a focus that can be seen and is never lost.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{PATTERN, Server};
 use serde_json::{Value, json};
@@ -49,6 +49,25 @@ pub(crate) async fn press(page: &Page<'_>, key: &str) -> Result<()> {
         page.call("Input.dispatchKeyEvent", event).await?;
     }
     Ok(())
+}
+
+/// Types a text of ASCII's letters and signs.
+pub(crate) async fn type_text(page: &Page<'_>, text: &str) -> Result<()> {
+    for letter in text.chars() {
+        press(page, letter.encode_utf8(&mut [0; 4])).await?;
+    }
+    Ok(())
+}
+
+/// Presses Tab until an expression of the page says that the focus is where it is to be.
+pub(crate) async fn tab_to(page: &Page<'_>, there: &str) -> Result<()> {
+    for _ in 0..40 {
+        press(page, "Tab").await?;
+        if page.eval(&format!("Boolean({there})")).await? == true {
+            return Ok(());
+        }
+    }
+    bail!("Tab leads nowhere where {there}")
 }
 
 async fn is_focused(page: &Page<'_>, expected: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The viewer as phones are held and used: upright, by fingers, from the home screen, and without going to sleep.
 
 use anyhow::{Result, ensure};
+use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page};
 use pistreamer_e2e::server::{PATTERN, Server};
 use serde_json::{Value, json};
@@ -238,6 +239,7 @@ Navigator.prototype.share = async ({files: [file]}) => {
 async fn in_the_app_on_the_home_screen_a_file_is_shared_or_shown_with_a_way_back() -> Result<()> {
     const SNAPSHOT: &str = "part('#toolbar [data-do=snapshot]').click()";
     const ONE: &str = "shared.length === 1 && /^pistreamer-.*[.]jpg image.jpeg$/.test(shared[0])";
+    let axe = Axe::installed()?;
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;
     let page = phone(&browser, &server, &format!("{APP}{SHARES}")).await?;
@@ -249,6 +251,7 @@ async fn in_the_app_on_the_home_screen_a_file_is_shared_or_shown_with_a_way_back
     page.eval_clicked(SNAPSHOT).await?;
     page.wait_for("part('#file')?.open").await?;
     page.screenshot("phone_share").await?;
+    axe.judge(&page, "what offers a file").await?;
     page.eval("void (window.refuses = undefined)").await?;
     page.eval_clicked("part('#file [type=button]').click()")
         .await?;
@@ -265,6 +268,7 @@ async fn in_the_app_on_the_home_screen_a_file_is_shared_or_shown_with_a_way_back
     page.eval_clicked(SNAPSHOT).await?;
     page.wait_for("part('#file img')?.naturalWidth > 0").await?;
     page.screenshot("phone_hold").await?;
+    axe.judge(&page, "a picture to hold").await?;
     page.eval_clicked("part('#file [part~=close]').click()")
         .await?;
     page.wait_for("!part('#file')").await?;
@@ -277,6 +281,7 @@ async fn in_the_app_a_clip_that_was_not_shared_is_kept_until_it_is_or_until_ther
 -> Result<()> {
     const RECORD: &str = "part('#b-record').click()";
     const SAVE: &str = "part('#clip [part~=save-clip]').click()";
+    let axe = Axe::installed()?;
     let server = Server::start(&PATTERN)?;
     let browser = Browser::start().await?;
     let page = phone(&browser, &server, &format!("{RECORDER}{APP}{SHARES}")).await?;
@@ -292,6 +297,7 @@ async fn in_the_app_a_clip_that_was_not_shared_is_kept_until_it_is_or_until_ther
     page.wait_for("part('#clip')?.textContent.includes('not saved yet')")
         .await?;
     page.screenshot("phone_clip").await?;
+    axe.judge(&page, "a clip that waits").await?;
     page.eval_clicked(SAVE).await?;
     page.eval("void (window.refuses = undefined)").await?;
     ensure!(

@@ -1,6 +1,6 @@
 //! What an administrator does in the viewer: sets the camera, makes a key for a guest and ends it again, and sees who looks.
 
-use crate::keyboard::press;
+use crate::keyboard::{press, tab_to, type_text};
 use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page};
@@ -33,25 +33,6 @@ async fn setting<'a>(browser: &'a Browser, locked: &Locked) -> Result<Page<'a>> 
     Ok(page)
 }
 
-/// Every look, for eyes and for axe.
-async fn judge(axe: &Axe, page: &Page<'_>, what: &str) -> Result<()> {
-    for (width, height, phone) in [(1280, 720, false), (390, 844, true), (844, 390, true)] {
-        for scheme in ["light", "dark"] {
-            page.emulate(width, height, phone, scheme).await?;
-            page.screenshot(&format!("settings_{what}_{width}_{scheme}"))
-                .await?;
-            axe.judge(page, &format!("{what}, {width}, {scheme}"))
-                .await?;
-            let fits = "(dialog => dialog.scrollWidth <= dialog.clientWidth)(part('#settings'))";
-            ensure!(
-                page.eval(fits).await? == true,
-                "{what} is too wide at {width}"
-            );
-        }
-    }
-    page.emulate(1280, 720, false, "dark").await
-}
-
 /// What the QR code on the screen says.
 async fn scanned(page: &Page<'_>, name: &str) -> Result<String> {
     page.emulate(1280, 720, false, "light").await?;
@@ -76,7 +57,8 @@ async fn an_admin_names_and_sizes_the_camera_and_everybody_sees_it() -> Result<(
     seen.wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
         .await?;
     let page = setting(&one, &locked).await?;
-    judge(&axe, &page, "camera").await?;
+    axe.judge_looks(&page, "settings_camera", "part('#settings')")
+        .await?;
     let fixed = page
         .eval(
             "[part('#s-fps').disabled, part('#s-fps-hint').textContent, part('#s-name').disabled]",
@@ -140,7 +122,8 @@ async fn a_guest_comes_in_by_the_qr_code_and_is_out_when_the_key_is_ended() -> R
         link.contains("#key=") && shown == link.as_str(),
         "{link} {shown}"
     );
-    judge(&axe, &page, "keys").await?;
+    axe.judge_looks(&page, "settings_keys", "part('#settings')")
+        .await?;
     let guest = other.open(&link).await?;
     guest
         .wait_for("document.querySelector('pi-camera')?.dataset.state === 'live'")
@@ -153,10 +136,12 @@ async fn a_guest_comes_in_by_the_qr_code_and_is_out_when_the_key_is_ended() -> R
 
     page.eval("tab('viewers')").await?;
     page.wait_for("row('guest') && row('owner')").await?;
-    judge(&axe, &page, "viewers").await?;
+    axe.judge_looks(&page, "settings_viewers", "part('#settings')")
+        .await?;
     page.eval("tab('devices')").await?;
     page.wait_for("row('guest') && row('owner')").await?;
-    judge(&axe, &page, "devices").await?;
+    axe.judge_looks(&page, "settings_devices", "part('#settings')")
+        .await?;
 
     // A further device, by a link that is good once.
     page.eval("tab('keys')").await?;
@@ -212,15 +197,61 @@ async fn all_of_it_is_done_by_keys_alone() -> Result<()> {
     page.wait_for("part('#s-name')").await?;
     press(&page, "Tab").await?;
     page.wait_for(&format!("({focused}) === 's-name'")).await?;
-    for letter in ["D", "o", "o", "r"] {
-        press(&page, letter).await?;
-    }
+    type_text(&page, "Door").await?;
     press(&page, "Enter").await?;
     page.wait_for("part('#settings-status').textContent === 'Saved'")
         .await?;
     // It is the same field as before, with the focus in it.
     ensure!(page.eval(focused).await? == "s-name");
     ensure!(page.eval("part('#s-name').value").await? == "Door");
+    // A key is made, shown, and ended by pressing twice, without the focus being lost.
+    let at = |part: &str| format!("part('{part}') === camera.shadowRoot.activeElement");
+    press(&page, "Shift+Tab").await?;
+    page.wait_for(&at("#tab-camera")).await?;
+    press(&page, "ArrowRight").await?;
+    page.wait_for("part('#k-name')").await?;
+    tab_to(&page, &at("#k-name")).await?;
+    type_text(&page, "guest").await?;
+    tab_to(&page, &at("#k-life")).await?;
+    press(&page, "Tab").await?;
+    press(&page, "Enter").await?;
+    page.wait_for(&at("#made")).await?;
+    page.wait_for("row('guest')").await?;
+    tab_to(&page, &at("#made input")).await?;
+    tab_to(
+        &page,
+        "row('guest').querySelector('[part~=link]') === camera.shadowRoot.activeElement",
+    )
+    .await?;
+    press(&page, "Enter").await?;
+    page.wait_for("part('#made input')?.value.includes('#code=')")
+        .await?;
+    page.wait_for(&at("#made")).await?;
+    tab_to(
+        &page,
+        "row('guest').querySelector('[part~=end]') === camera.shadowRoot.activeElement",
+    )
+    .await?;
+    press(&page, "Enter").await?;
+    page.wait_for("row('guest').querySelector('[part~=end]').textContent === 'End the key guest?'")
+        .await?;
+    press(&page, "Enter").await?;
+    page.wait_for(&format!("!row('guest') && {}", at("#settings-body")))
+        .await?;
+    // The lists of devices and viewers: what ends each is reached.
+    tab_to(&page, &at("#settings [part~=close]")).await?;
+    tab_to(&page, &at("#tab-keys")).await?;
+    for (list, act) in [("#tab-devices", "Sign out"), ("#tab-viewers", "Disconnect")] {
+        press(&page, "ArrowRight").await?;
+        page.wait_for(&at(list)).await?;
+        page.wait_for("row('owner')").await?;
+        tab_to(
+            &page,
+            &format!("camera.shadowRoot.activeElement?.textContent === '{act}'"),
+        )
+        .await?;
+        tab_to(&page, &at(list)).await?;
+    }
     press(&page, "Escape").await?;
     page.wait_for("!part('#settings').open").await?;
     Ok(())
