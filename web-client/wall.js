@@ -249,7 +249,7 @@ async function define() {
         // Where a server does not tell, its first camera stands for all, and says why.
         const told = cameras ?? (isMissed ? [{ id: null }] : []);
         const host = place === servers[0].place ? "" : place;
-        return told.map((camera) => ({ src, camera, host, isOdd, key: [place, camera.id].filter(Boolean).join(" ") }));
+        return told.map((camera) => ({ src, camera, host, isOdd, key: place ? `${place} ${camera.id ?? ""}` : (camera.id ?? "") }));
       });
       const { order, hidden, groups } = this.arrangement;
       const rank = ({ key }) => (order.includes(key) ? order.indexOf(key) : order.length);

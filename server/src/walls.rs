@@ -65,7 +65,7 @@ pub(crate) struct Owner {
 struct Kept {
     /// Its name.
     key: String,
-    /// Of the secret that arranged it; empty where an older version wrote it.
+    /// Of the secret that arranged it.
     #[serde(default)]
     generation: String,
     wall: Wall,
@@ -73,7 +73,7 @@ struct Kept {
 
 impl Kept {
     fn wall_for(self, owner: &Owner) -> Wall {
-        if self.generation.is_empty() || self.generation == owner.generation {
+        if self.generation == owner.generation {
             self.wall
         } else {
             self.wall.of_own_cameras()

@@ -72,6 +72,17 @@ const OPERATIONS: &[Operation] = &[
             black_box(jpeg.expect("it is a picture").len());
         }
     }),
+    // What the test pattern does before anything is seen.
+    ("first picture", |times| {
+        let (width, height) = (1280, 720);
+        let mut encoder = JpegEncoder::new().expect("there is memory");
+        for seed in 0..times as u64 {
+            let mut picture = Picture::new(width, height);
+            Renderer::coarse(width, height, 30.0, seed).render(1, 0, &mut picture);
+            let jpeg = encoder.encode(&picture.yuv(), 80);
+            black_box(jpeg.expect("it is a picture").len());
+        }
+    }),
     ("send to a viewer", |times| {
         session::send(false, times);
     }),
@@ -109,7 +120,8 @@ fn main() -> anyhow::Result<()> {
     let mut worse = Vec::new();
     for (name, _) in OPERATIONS {
         // Millions of instructions each time.
-        let (few, more) = if *name == "encode" { (1, 6) } else { (10, 110) };
+        let is_long = ["encode", "first picture"].contains(name);
+        let (few, more) = if is_long { (1, 6) } else { (10, 110) };
         let instructions = |times| instructions(counter, name, times);
         let counted = (instructions(more)? - instructions(few)?) / (more - few);
         let before = committed.get(name).copied().unwrap_or(f64::NAN);

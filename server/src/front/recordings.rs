@@ -7,6 +7,7 @@ use super::query::Query;
 use super::{State, refusal};
 use crate::access::Grant;
 use crate::form::timestamp;
+use crate::util::turns::Turns;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract;
@@ -19,7 +20,6 @@ use futures::stream;
 use pistreamer_recording::library::{Clip, Found, Have, Library, Near};
 use pistreamer_recording::name::{Class, time};
 use serde_json::json;
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,8 +58,8 @@ pub(crate) struct Recordings(Arc<Inner>);
 struct Inner {
     library: Library,
     readers: Arc<Semaphore>,
-    /// The turn of each key that reads.
-    turns: Mutex<HashMap<Option<String>, Arc<Semaphore>>>,
+    /// Of each key that reads.
+    turns: Turns,
     /// The keys that films are being sent to.
     films: Mutex<Vec<Option<String>>>,
 }
@@ -70,19 +70,9 @@ impl Recordings {
         Self(Arc::new(Inner {
             library: Library::new(root),
             readers: Arc::new(Semaphore::new(READERS)),
-            turns: Mutex::default(),
+            turns: Turns::default(),
             films: Mutex::default(),
         }))
-    }
-
-    /// The turns of a key.
-    fn turns_of(&self, key: Option<&str>) -> Arc<Semaphore> {
-        // Nothing panics while it holds this lock.
-        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nothing waits for are free.
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        let turn = turns.entry(key.map(ToOwned::to_owned));
-        Arc::clone(turn.or_insert_with(|| Arc::new(Semaphore::new(1))))
     }
 
     async fn read<T: Send + 'static>(
@@ -91,9 +81,8 @@ impl Recordings {
         work: impl FnOnce(&Library) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Refused> {
         let (library, readers) = (self.0.library.clone(), Arc::clone(&self.0.readers));
-        let own = self.turns_of(key);
-        let done = async move {
-            let own = own.acquire_owned().await.map_err(io::Error::other)?;
+        let done = async {
+            let own = self.0.turns.take(key).await;
             let turn = readers.acquire_owned().await.map_err(io::Error::other)?;
             let work = move || {
                 let _turns = (own, turn);

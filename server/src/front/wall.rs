@@ -7,6 +7,7 @@ use super::admit::Admitted;
 use super::peer::Secure;
 use super::{State, origin, refusal, refused};
 use crate::util::token_bucket::TokenBucket;
+use crate::util::turns::Turns;
 use crate::walls::{self, Owner, Wall};
 use axum::Json;
 use axum::body::Bytes;
@@ -15,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::Cause;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,8 @@ struct Inner {
     /// `None` where no key is needed, and all visitors would arrange one wall.
     directory: Option<PathBuf>,
     changes: Mutex<Changes>,
+    /// Of each key that reads: many requests of one keep no other waiting.
+    turns: Turns,
     reading: Lane,
     writing: Lane,
 }
@@ -138,12 +141,16 @@ impl Walls {
         Self(Arc::new(Inner {
             directory: directory.map(Path::to_owned),
             changes: Mutex::new(Changes::new()),
+            turns: Turns::default(),
             reading: Lane::new(PATIENCE),
             writing: Lane::new(PATIENCE),
         }))
     }
 
     async fn of(&self, owner: Owner) -> io::Result<Wall> {
+        let turn = timeout(PATIENCE, self.0.turns.take(Some(&owner.key))).await;
+        let busy = |_| io::Error::new(io::ErrorKind::TimedOut, "other requests of this key are waited for");
+        let _turn = turn.map_err(busy)?;
         let inner = Arc::clone(&self.0);
         let read = move || match &inner.directory {
             Some(directory) => walls::of(directory, &owner),
@@ -246,6 +253,18 @@ pub(super) async fn put(
             "each list has {MOST} entries at most, of {LONGEST} characters, and there are {MOST_GROUPS} groups at most, each \
              with a name"
         );
+        return refusal(StatusCode::BAD_REQUEST, text);
+    }
+    let mut seen = HashSet::new();
+    let mut named = wall.groups.iter().map(|group| &group.name);
+    if !named.all(|name| seen.insert(name)) {
+        let text = "there are two groups of one name: give each its own";
+        return refusal(StatusCode::BAD_REQUEST, text);
+    }
+    let mut seen = HashSet::new();
+    let mut grouped = wall.groups.iter().flat_map(|group| &group.cameras);
+    if let Some(camera) = grouped.find(|camera| !seen.insert(*camera)) {
+        let text = format!("{camera:?} is in two groups: a camera is in one at most");
         return refusal(StatusCode::BAD_REQUEST, text);
     }
     match state.walls.keep(owner, wall).await {

@@ -12,3 +12,4 @@ pub mod memory;
 pub(crate) mod panics;
 pub mod signals;
 pub(crate) mod token_bucket;
+pub(crate) mod turns;
