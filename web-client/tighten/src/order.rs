@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use wasmparser::{
     BinaryReader, BinaryReaderError, ElementItems, ElementKind, ElementSectionReader,
-    ExportSectionReader, ExternalKind, Operator, Parser, Payload,
+    ExportSectionReader, ExternalKind, Operator, Parser, Payload, TableInit, Validator,
 };
 
 const FUNCTIONS: u8 = 3;
@@ -71,6 +71,24 @@ pub(crate) fn by_likeness(module: &[u8]) -> Result<Vec<u8>, Malformed> {
                     bytes: range(body.range()),
                     calls,
                 });
+            }
+            // These name functions in ways that are not known here.
+            Payload::TableSection(tables) => {
+                for table in tables {
+                    if !matches!(table?.init, TableInit::RefNull) {
+                        return Err(Malformed("a table with a beginning"));
+                    }
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                for global in globals {
+                    let mut operators = global?.init_expr.get_operators_reader();
+                    while !operators.eof() {
+                        if matches!(operators.read()?, Operator::RefFunc { .. }) {
+                            return Err(Malformed("a global that names a function"));
+                        }
+                    }
+                }
             }
             _ => {}
         }
@@ -161,6 +179,7 @@ pub(crate) fn by_likeness(module: &[u8]) -> Result<Vec<u8>, Malformed> {
         ordered.push(id);
         push_prefixed(&mut ordered, &new);
     }
+    Validator::new().validate_all(&ordered)?;
     Ok(ordered)
 }
 
@@ -177,9 +196,11 @@ fn order<'a>(functions: impl Iterator<Item = &'a [u8]>) -> Vec<usize> {
     let mut seen = vec![0_u32; 1 << PIECE_BITS];
     while !left.is_empty() {
         let share = |function: usize| {
-            let shared = (pieces[function].iter().filter(|&&piece| seen[piece] > 0)).count();
-            // Of a long one, some are anywhere.
-            shared as f64 / (pieces[function].len() as f64).max(1.0).powf(0.8)
+            let shared = (pieces[function].iter().filter(|&&piece| seen[piece] > 0)).count() as f64;
+            let len = (pieces[function].len() as f64).max(1.0);
+            // Of a long one, some are anywhere: by its length to the power of 0.8, all of it to the fifth, as each system has a power
+            // function of its own.
+            (shared * shared * shared * shared * shared) / (len * len * len * len)
         };
         let mut best = (0, f64::NEG_INFINITY);
         for (at, &function) in left.iter().enumerate() {

@@ -116,18 +116,26 @@ fn shorter<'a>(
 }
 
 /// The data with blanks in place of the paths of other people's code, which only panics in it would tell. Each ends with a
-/// zero byte.
+/// zero byte. Where another text stands before one without such an end, both stay.
 fn without_paths(data: &[u8]) -> Vec<u8> {
     let mut bare = data.to_vec();
     for path in bare.split_mut(|byte| *byte == 0) {
         let starts: [&[u8]; 2] = [b"/rustc/", b"/.cargo/registry/src/"];
         let is_inside = |start: &[u8]| path.windows(start.len()).any(|part| part == start);
-        if path.starts_with(b"/") && path.ends_with(b".rs") && starts.into_iter().any(is_inside) {
+        let is_one = path.len() < LONGEST_PATH
+            && path.windows(3).filter(|part| part == b".rs").count() == 1
+            && path
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/._+@-".contains(byte));
+        let is_path = is_one && path.starts_with(b"/") && path.ends_with(b".rs");
+        if is_path && starts.into_iter().any(is_inside) {
             path.fill(b' ');
         }
     }
     bare
 }
+
+const LONGEST_PATH: usize = 256;
 
 /// A name for each number, `a0` and so on: none that JavaScript knows.
 fn short(number: usize) -> String {
@@ -223,13 +231,22 @@ mod tests {
 
     #[test]
     fn paths_of_libraries_are_blank_and_those_of_the_viewer_stay() {
-        let data = b"not /rustc/ a path\0/rustc/59/library/x.rs\0/home/me/.cargo/registry/src/i/x.rs\0web-client/src/x.rs\0";
+        let data = b"not /rustc/ a path\0/rustc/59/library/x.rs\0/home/me/.cargo/registry/src/i/x.rs\0web-client/src/x.rs\0\
+            /api/v1 lost, again in/rustc/59/x.rs\0/wall.rs/rustc/59/x.rs\0";
         let bare = String::from_utf8(without_paths(data)).unwrap();
         assert_eq!(bare.len(), data.len());
         let parts: Vec<&str> = bare.split('\0').map(str::trim).collect();
         assert_eq!(
             parts,
-            ["not /rustc/ a path", "", "", "web-client/src/x.rs", ""]
+            [
+                "not /rustc/ a path",
+                "",
+                "",
+                "web-client/src/x.rs",
+                "/api/v1 lost, again in/rustc/59/x.rs",
+                "/wall.rs/rustc/59/x.rs",
+                ""
+            ]
         );
     }
 
