@@ -88,11 +88,22 @@ impl Event {
                     }
                 }
                 (Self::Answer(answer), Self::Answer(older)) => {
-                    // Until it is asked for once more, it is still refused.
+                    // Until it is asked for once more, it is still refused, or still on its way.
                     for (name, why) in older.refused.into_iter().take(256) {
                         if !answer.values.contains_key(&name) {
                             answer.refused.entry(name).or_insert(why);
                         }
+                    }
+                    let pending = older.pending.into_iter().take(256);
+                    let is_open = |name: &String| !answer.values.contains_key(name);
+                    let pending: Vec<_> = pending.filter(is_open).collect();
+                    for name in pending {
+                        if !answer.pending.contains(&name) {
+                            answer.pending.push(name);
+                        }
+                    }
+                    for (name, value) in older.values.into_iter().take(256) {
+                        answer.values.entry(name).or_insert(value);
                     }
                 }
                 (Self::Status(status), Self::Status(older)) => {

@@ -25,7 +25,7 @@ pub(crate) enum Command {
 }
 
 /// A command that a camera has got.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sent {
     /// The values that are to hold from then on, as they are taken.
     pub(crate) values: ControlValues,

@@ -319,8 +319,13 @@ impl Camera {
             match self.send(&command) {
                 Ok(sent) => return (sent, left_out),
                 Err(refused) => {
+                    let count = values.len();
                     values.retain(|name, _| !refused.contains_key(name));
                     left_out.extend(refused);
+                    // Nothing is left to be set, or what was refused is none of it: another try would end the same.
+                    if values.is_empty() || values.len() == count {
+                        return (Sent::default(), left_out);
+                    }
                 }
             }
         }

@@ -65,6 +65,8 @@ pub(super) struct StillDesk(Mutex<Desk>);
 struct Desk {
     current: Option<watch::Receiver<Option<Outcome>>>,
     rests_until: Option<Instant>,
+    /// By which key the last one was begun, and until when that begins no other: who asks all the time leaves room for others.
+    last: Option<(Option<String>, Instant)>,
 }
 
 impl StillDesk {
@@ -85,12 +87,12 @@ impl Camera {
         self.0.lifecycle.sizes()
     }
 
-    /// Takes a still, or waits for the one that is being taken. Where the camera takes none, it is the stream's newest frame.
+    /// Takes a still for a key, or waits for the one that is being taken. Where the camera takes none, it is the stream's newest frame.
     ///
     /// # Errors
     /// Where the camera has no picture, or takes none in time, or has just taken one.
-    pub(crate) async fn still(&self) -> Outcome {
-        let mut taken = self.join_still()?;
+    pub(crate) async fn still(&self, key: Option<&str>) -> Outcome {
+        let mut taken = self.join_still(key)?;
         let outcome = taken.wait_for(Option::is_some).await;
         let outcome = outcome.ok().and_then(|outcome| outcome.clone());
         outcome.unwrap_or_else(|| Err(NotTaken::Failed("a bug in pistreamer".into())))
@@ -98,7 +100,7 @@ impl Camera {
 
     /// What comes of the still that is being taken, which is begun where there is none. It is taken to its end also where those
     /// leave who asked for it: the stream has stopped for it already.
-    fn join_still(&self) -> Result<watch::Receiver<Option<Outcome>>, NotTaken> {
+    fn join_still(&self, key: Option<&str>) -> Result<watch::Receiver<Option<Outcome>>, NotTaken> {
         let mut desk = self.0.stills.lock();
         let current = desk.current.as_ref();
         if let Some(current) = current.filter(|current| current.borrow().is_none())
@@ -106,14 +108,18 @@ impl Camera {
         {
             return Ok(current.clone());
         }
-        let rests_until = desk.rests_until.filter(|_| self.still_size().is_some());
+        let is_own =
+            |(last, _): &&(Option<String>, Instant)| key.is_some() && last.as_deref() == key;
+        let last = desk.last.as_ref().filter(is_own);
+        let rests_until = desk.rests_until.max(last.map(|(_, until)| *until));
+        let rests_until = rests_until.filter(|_| self.still_size().is_some());
         let rests = rests_until.map(|until| until.saturating_duration_since(Instant::now()));
         if let Some(rests) = rests.filter(|rests| !rests.is_zero()) {
             return Err(NotTaken::TooSoon(rests));
         }
         let (told, taken) = watch::channel(None);
         desk.current = Some(taken.clone());
-        let camera = self.clone();
+        let (camera, key) = (self.clone(), key.map(ToOwned::to_owned));
         tokio::spawn(async move {
             let began = Instant::now();
             let stops = camera.still_size().is_some();
@@ -127,7 +133,9 @@ impl Camera {
             let stood = paused.unwrap_or_else(|| began.elapsed());
             let mut desk = camera.0.stills.lock();
             if stops {
-                desk.rests_until = Some(Instant::now() + REST + 2 * stood);
+                let rest = REST + 2 * stood;
+                desk.rests_until = Some(Instant::now() + rest);
+                desk.last = Some((key, Instant::now() + 2 * rest));
             }
             // Those who wait for it have it.
             desk.current = None;
@@ -269,12 +277,12 @@ mod tests {
             let request = scripted.request();
             let state = scripted.camera.state();
             told.send((state.phase, state.reason.cause)).unwrap();
-            let second = scripted.camera.join_still().unwrap();
+            let second = scripted.camera.join_still(None).unwrap();
             scripted.opens();
             request.answer(Ok(scripted.picture()));
             second
         });
-        let still = camera.still().await.unwrap();
+        let still = camera.still(None).await.unwrap();
         let mut second = source.join().unwrap();
         let second = second.wait_for(Option::is_some).await.unwrap().clone();
         assert!(Arc::ptr_eq(&still.frame, &second.unwrap().unwrap().frame));
@@ -282,9 +290,19 @@ mod tests {
         let told = phases.recv().unwrap();
         assert_eq!(told, (Phase::Starting, "taking-still".into()));
         assert_eq!(camera.state().phase, Phase::Live);
-        let refused = camera.still().await.unwrap_err();
+        let refused = camera.still(None).await.unwrap_err();
         assert!(matches!(refused, NotTaken::TooSoon(_)), "{refused}");
         assert!(refused.to_string().contains("try again in "), "{refused}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_key_that_took_the_last_one_leaves_the_next_one_to_others() {
+        let scripted = Scripted::new();
+        let until = Instant::now() + REST;
+        scripted.camera.0.stills.lock().last = Some((Some("lapse".into()), until));
+        let refused = scripted.camera.join_still(Some("lapse")).unwrap_err();
+        assert_eq!(refused, NotTaken::TooSoon(REST));
+        assert!(scripted.camera.join_still(Some("door")).is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -296,12 +314,12 @@ mod tests {
             request.answer(Err(Cause::Unplugged.into()));
             scripted.port.lost(Cause::Unplugged);
         });
-        let error = camera.still().await.unwrap_err();
+        let error = camera.still(None).await.unwrap_err();
         source.join().unwrap();
         assert_eq!(error, NotTaken::Failed(Cause::Unplugged.into()));
         // And from then on there is no picture at all.
         camera.0.stills.lock().rests_until = None;
-        let error = camera.still().await.unwrap_err();
+        let error = camera.still(None).await.unwrap_err();
         assert_eq!(error, NotTaken::NoPicture(Cause::Unplugged.into()));
     }
 
@@ -311,7 +329,7 @@ mod tests {
         let long = Mode { fps: 0.125, ..MODE };
         scripted.port.open(long);
         for _ in 0..2 {
-            let error = scripted.camera.still().await.unwrap_err();
+            let error = scripted.camera.still(None).await.unwrap_err();
             assert_eq!(error, NotTaken::TooSlow(8));
             assert!(error.to_string().contains("below 4 s"), "{error}");
             assert!(scripted.port.still().is_none());
@@ -322,13 +340,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_source_that_does_not_answer_is_not_waited_for_and_its_request_is_withdrawn() {
         let scripted = Scripted::new();
-        let error = scripted.camera.still().await.unwrap_err();
+        let error = scripted.camera.still(None).await.unwrap_err();
         let seconds = PATIENCE.as_secs();
         assert_eq!(error, NotTaken::Failed(Cause::Silent { seconds }.into()));
         assert!(scripted.port.still().is_none());
         assert_eq!(scripted.camera.state().phase, Phase::Live);
         // It may have stood still for all of that time, and goes on for longer than for a moment.
-        let refused = scripted.camera.still().await.unwrap_err();
+        let refused = scripted.camera.still(None).await.unwrap_err();
         let NotTaken::TooSoon(rest) = refused else {
             panic!("{refused}");
         };

@@ -37,7 +37,7 @@ pub(super) async fn still(
         let text = "a browser takes photos by the viewer's menu alone; programs take them here";
         return refusal(StatusCode::FORBIDDEN, text);
     }
-    let Still { frame, paused } = match camera.still().await {
+    let Still { frame, paused } = match camera.still(grant.credential()).await {
         Ok(still) => still,
         Err(error) => return not_taken(&error),
     };

@@ -6,7 +6,6 @@ use super::{End, Session};
 use crate::camera::{Answer, Command, Operator, Refused};
 use futures::FutureExt;
 use pistreamer_protocol::message::{self, ServerMessage, Values};
-use std::future::ready;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Most answers that a viewer waits for. What it asks beyond that is answered at once, as pending.
@@ -40,15 +39,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return self.refuse(refused);
         };
         let camera = operator.camera().clone();
-        let answer = match sent {
-            None => ready(told(id, Answer::default(), refused)).boxed(),
+        // What waits for nothing goes to the link, which holds no more than it has room for.
+        let now = match sent {
+            None => Answer::default(),
             Some(sent) if self.answers.len() < MOST_ANSWERS => {
-                async move { told(id, camera.answer(&sent).await, refused) }.boxed()
+                let answer = async move { told(id, camera.answer(&sent).await, refused) };
+                self.answers.push(answer.boxed());
+                return Ok(());
             }
-            Some(sent) => ready(told(id, camera.answer_now(&sent), refused)).boxed(),
+            Some(sent) => camera.answer_now(&sent),
         };
-        self.answers.push(answer);
-        Ok(())
+        self.say(ServerMessage::Answer(told(id, now, refused)))
     }
 
     /// Tells what was refused, by an `error` each.

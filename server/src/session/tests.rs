@@ -30,7 +30,15 @@ const PROMPT: Duration = Duration::from_millis(100);
 
 /// A text of a viewer's, masked with zeros.
 fn said(text: &str) -> Vec<u8> {
-    let mut message = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    let mut message = vec![0x81];
+    match u8::try_from(text.len()) {
+        Ok(short @ ..126) => message.push(0x80 | short),
+        _ => {
+            message.push(0x80 | 126);
+            message.extend((text.len() as u16).to_be_bytes());
+        }
+    }
+    message.extend([0; 4]);
     message.extend(text.as_bytes());
     message
 }
@@ -70,6 +78,7 @@ impl Stage {
             WireFormat::Jpeg,
             entry,
             CONFIG,
+            None,
             None,
             stopped,
         );
@@ -248,6 +257,18 @@ async fn a_viewer_that_takes_a_little_all_the_time_gets_the_frame_and_one_that_s
     assert!(matches!(end, End::Stalled(_)), "{end}");
     let took = stopped.elapsed().as_secs_f64();
     assert!((9.9..10.2).contains(&took), "it took {took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stuck_viewer_is_refused_takes_no_more_memory_than_an_answer_has_room_for() {
+    let mut stage = Stage::stuck().await;
+    let name = "x".repeat(4000);
+    for id in 0..2000 {
+        let set = format!(r#"{{"type":"set","id":{id},"values":{{"{name}":1}}}}"#);
+        stage.say(&set).await;
+    }
+    let rest = stage.rest().await;
+    assert!(rest.len() < LARGE + (200 << 10), "{} bytes", rest.len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -203,6 +203,20 @@ async fn nothing_is_taken_for_an_origin_that_is_away() {
     let (answer, _) = commanded(&relay, "PUT", "/Noise", "1").await;
     let why = answer["refused"]["Noise"].as_str().unwrap();
     assert!(why.contains("Noise needs the camera"), "{why}");
+    // Several together, none at all, and a preset are answered as well, and hold up nothing else.
+    let mut viewer = TestViewer::connect(&relay).await;
+    viewer.hello().await;
+    for (id, values) in [(1, r#""Noise":1,"Speed":2"#), (2, "")] {
+        let set = format!(r#"{{"type":"set","id":{id},"values":{{{values}}}}}"#);
+        viewer.say_raw(Message::text(set)).await;
+        let answer = loop {
+            if let ServerMessage::Answer(answer) = viewer.told().await {
+                break answer;
+            }
+        };
+        assert_eq!(answer.id, id);
+        assert_eq!(answer.refused.len(), 2 * usize::from(id == 1), "{answer:?}");
+    }
     stop([relay]).await;
 }
 

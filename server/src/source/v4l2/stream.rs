@@ -29,6 +29,9 @@ const BUFFERS_OF_STILL: u32 = 2;
 /// What a camera needs after its first picture for exposure and colours to be those of now.
 const SETTLES: Duration = Duration::from_millis(300);
 
+/// No still is waited for longer: a slow camera's second picture has come by then.
+const LONGEST_STILL: Duration = Duration::from_secs(15);
+
 /// How often the thread looks whether it is to stop, where nothing else wakes it.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -232,7 +235,7 @@ impl Stream {
     ) -> Result<(u64, Image), SourceError> {
         let began = Instant::now();
         let mut first = None;
-        while began.elapsed() < WEDGED && !port.demand().stopping() {
+        while began.elapsed() < LONGEST_STILL && !port.demand().stopping() {
             let Some(taken) = self.take(port, wakes)? else {
                 continue;
             };
@@ -251,7 +254,7 @@ impl Stream {
             }
             self.give_back(&taken, port);
         }
-        let seconds = WEDGED.as_secs();
+        let seconds = LONGEST_STILL.as_secs();
         Err(Cause::Silent { seconds }.into())
     }
 
