@@ -13,6 +13,8 @@ use anyhow::{Context as _, bail, ensure};
 use pistreamer::source::Pixels as _;
 use pistreamer::stages::encode::JpegEncoder;
 use pistreamer_bench::picture;
+use pistreamer_local_camera::Filled;
+use pistreamer_local_camera::process::{News, Order, Socket};
 use pistreamer_pattern::{Picture, Renderer};
 use pistreamer_protocol::{Stamp, Unpacker, jpeg, pack};
 use std::collections::HashMap;
@@ -81,6 +83,21 @@ const OPERATIONS: &[Operation] = &[
             Renderer::coarse(width, height, 30.0, seed).render(1, 0, &mut picture);
             let jpeg = encoder.encode(&picture.yuv(), 80);
             black_box(jpeg.expect("it is a picture").len());
+        }
+    }),
+    // A picture that a camera's process tells of, and its buffer that goes home.
+    ("pass on a camera's buffer", |times| {
+        let (server, camera) = Socket::pair().expect("there are descriptors");
+        for number in 0..times {
+            camera.send(&News::Filled(Filled {
+                number,
+                captured_us: 1_764_000_000_123_456,
+                used: Some(1_382_400),
+            }));
+            let told = server.receive::<News>().expect("it is a message");
+            black_box(told);
+            server.send(&Order::Home { opened: 1, number });
+            black_box(camera.receive::<Order>().expect("it is a message"));
         }
     }),
     ("send to a viewer", |times| {

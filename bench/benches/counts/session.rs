@@ -112,6 +112,7 @@ pub(crate) fn send(acknowledges: bool, times: usize) {
             entry,
             config,
             None,
+            None,
             std::future::pending(),
         ));
         let jpeg = Bytes::from(picture::jpeg(1000, 1));

@@ -7,6 +7,7 @@ use rustix::net::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,6 +18,11 @@ const MOST: usize = 128 << 10;
 
 /// Most descriptors of one message: a picture has three planes at most.
 const MOST_DESCRIPTORS: usize = 4;
+
+thread_local! {
+    /// What a thread receives into: memory of its own for each message would cost more than the message.
+    static TEXT: RefCell<Box<[u8]>> = RefCell::new(vec![0; MOST].into());
+}
 
 /// One end.
 #[derive(Debug)]
@@ -90,12 +96,18 @@ impl Socket {
     /// # Errors
     /// `UnexpectedEof` where the other end is gone, and others where what it sent is no such message.
     pub fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-        let mut text = vec![0; MOST];
+        TEXT.with_borrow_mut(|text| self.receive_into(text))
+    }
+
+    fn receive_into<T: DeserializeOwned>(
+        &self,
+        text: &mut [u8],
+    ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let received = rustix::net::recvmsg(
             &self.0,
-            &mut [IoSliceMut::new(&mut text)],
+            &mut [IoSliceMut::new(text)],
             &mut ancillary,
             RecvFlags::CMSG_CLOEXEC,
         );
