@@ -231,6 +231,7 @@ export default class Recordings {
     if (!answer.ok) throw new Error((await answer.text()).trim());
     const { cameras } = await answer.json();
     const own = cameras.find(({ id }) => id === this.#camera);
+    if (own?.reason) throw new Error(own.reason);
     this.#range = own?.to_us ? [own.from_us / 1000, own.to_us / 1000] : null;
   }
 

@@ -124,6 +124,7 @@ impl Viewer {
             wire: self.wire.subprotocol().into(),
             controls: Vec::new(),
             sets: false,
+            plays: false,
         });
         self.text(&hello.to_json()).await
     }

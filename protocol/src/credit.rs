@@ -158,7 +158,7 @@ impl Credit {
         self.arrived = true;
     }
 
-    /// Sending starts for a frame of this many bytes. Its `seq` is higher than those before.
+    /// Sending starts for a frame of this many bytes.
     pub fn sent(&mut self, seq: u64, bytes: usize, now: Instant) {
         self.arrived = false;
         let idle = self.under_way.is_empty();
@@ -190,14 +190,22 @@ impl Credit {
         }
     }
 
-    /// The receiver says that it drew or accepted this frame. Frames that were never sent count for nothing.
+    /// The receiver says that it drew or accepted this frame, and with it all that were sent before. Frames that were never sent
+    /// count for nothing. Of several with that `seq`, which recordings may have, it is the one that was sent first.
     pub fn acknowledged(&mut self, seq: u64, now: Instant) {
         self.acknowledges = true;
-        if self.under_way.back().is_none_or(|newest| seq > newest.seq) {
-            return;
-        }
+        let mut under_way = self.under_way.iter();
+        let count = match under_way.position(|sent| sent.seq == seq) {
+            Some(at) => at + 1,
+            None if self.under_way.back().is_none_or(|newest| seq > newest.seq) => return,
+            None => self
+                .under_way
+                .iter()
+                .take_while(|sent| sent.seq < seq)
+                .count(),
+        };
         let mut newest = None;
-        while self.under_way.front().is_some_and(|sent| sent.seq <= seq) {
+        for _ in 0..count {
             newest = self.forget_oldest();
             self.delivered += newest.map_or(0.0, |sent| sent.bytes);
         }

@@ -6,12 +6,14 @@
 mod answer;
 mod cause;
 mod control;
+mod playback;
 mod reason;
 mod value;
 
 pub use answer::Answer;
 pub use cause::{Cause, Words};
 pub use control::{Control, ControlKind, Group, Place, Scale};
+pub use playback::{FASTEST, Play, Playback, PlaybackState};
 pub use reason::{Reason, Value, Values};
 pub use value::{ControlValue, ControlValues};
 
@@ -58,6 +60,15 @@ pub enum ServerMessage {
     },
     /// What became of a `set` or `reset`.
     Answer(Answer),
+    /// What has become of playing recordings.
+    Playback(Playback),
+    /// Nothing was recorded between these pictures, of which the second one follows when playing gets there.
+    Gap {
+        /// Unix time in µs of the picture at which it begins.
+        from_us: u64,
+        /// Unix time in µs of the one at which it ends.
+        to_us: u64,
+    },
     /// The server's configuration file cannot be applied, or can be again. Only administrators are told.
     Configuration {
         /// What is wrong, for people; `None` where nothing is wrong any more.
@@ -137,6 +148,20 @@ pub enum ViewerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
     },
+    /// Recordings in the place of live pictures.
+    Play(Play),
+    /// Pauses playing, so many pictures on or back from the one that was sent last.
+    Step {
+        /// Comes back in each `playback` that follows from it.
+        id: u64,
+        /// How many, back below 0.
+        by: i32,
+    },
+    /// Live pictures again.
+    Live {
+        /// Comes back in the `playback` that follows from it.
+        id: u64,
+    },
     /// A type that this version does not know. Ignored.
     #[serde(other)]
     Unknown,
@@ -205,6 +230,9 @@ pub struct Hello {
     /// Whether the server knows [`ViewerMessage::Set`] and [`ViewerMessage::Reset`], and answers them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sets: bool,
+    /// Whether the server plays what it has recorded of the camera: [`ViewerMessage::Play`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plays: bool,
 }
 
 /// A camera's identity.
@@ -502,6 +530,7 @@ mod tests {
                 Control::choice("Scene", &["Lake", "Grey"], 1, 0),
             ],
             sets: true,
+            plays: false,
         });
         assert_eq!(ServerMessage::from_json(&hello.to_json()), Ok(hello));
     }

@@ -6,6 +6,7 @@ use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
 use crate::kept::Kept;
 use crate::lan::{self, Offer};
+use crate::library::Recordings;
 use crate::push;
 use crate::record;
 use crate::session::Roster;
@@ -58,7 +59,7 @@ impl App {
         let kept = context.kept.clone();
         let cameras = Registry::start(&config.cameras, context)?;
         let recordings = config.recording.as_ref();
-        let recordings = recordings.map(|it| front::Recordings::new(it.root.clone()));
+        let recordings = recordings.map(|it| Recordings::new(it.root.clone()));
         let recorder = config.recording.clone().map(|recording| {
             Recorder::start(pistreamer_recording::Config {
                 state: config.state_dir.clone(),
@@ -85,6 +86,7 @@ impl App {
             settings: front::Settings::default(),
             recorder: recorder.map(Arc::new),
             recordings,
+            films: front::Films::default(),
             walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),

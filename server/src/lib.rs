@@ -25,6 +25,8 @@ pub(crate) mod hub;
 
 pub(crate) mod form;
 
+pub(crate) mod library;
+
 pub(crate) mod session;
 
 pub(crate) mod push;

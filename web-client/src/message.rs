@@ -97,6 +97,7 @@ fn hello(message: &JsValue) -> Option<Hello> {
         // The viewer has no use for these.
         controls: Vec::new(),
         sets: false,
+        plays: false,
     })
 }
 

@@ -111,8 +111,7 @@ pub(crate) fn send(acknowledges: bool, times: usize) {
             wire,
             entry,
             config,
-            None,
-            None,
+            session::Allowed::default(),
             std::future::pending(),
         ));
         let jpeg = Bytes::from(picture::jpeg(1000, 1));

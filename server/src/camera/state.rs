@@ -64,6 +64,7 @@ impl CameraState {
             wire: wire.subprotocol().into(),
             controls: self.controls.clone(),
             sets: true,
+            plays: false,
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) use listen::{Listener, serve, urls};
 pub(crate) use nearby::Nearby;
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use qr::for_phone;
-pub(crate) use recordings::Recordings;
+pub(crate) use recordings::Films;
 pub(crate) use settings::{NotChanged, Request as SettingsRequest, Settings, Told};
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
@@ -58,6 +58,7 @@ pub(crate) use wall::Walls;
 
 use crate::access::{Access, Grant};
 use crate::camera::Camera;
+use crate::library::Recordings;
 use crate::session::{self, Entry, Roster, Stop, Viewer};
 use crate::util::handover::when_woken;
 use crate::via::Via;
@@ -109,6 +110,8 @@ pub(crate) struct State {
     pub recorder: Option<Arc<Recorder>>,
     /// What was recorded, where anything is.
     pub recordings: Option<Recordings>,
+    /// Those that are sent of it.
+    pub films: Films,
     /// How walls of cameras are arranged.
     pub walls: Walls,
     /// Other servers of the local network.

@@ -1,13 +1,13 @@
 //! `/api/v1/recordings`: what was recorded, by its time: which there is, single frames, and films of it.
 //!
-//! Files and what is in them belong to [`pistreamer_recording::library`], writing them to [`crate::record`].
+//! Reading belongs to [`crate::library`], which plays them over the WebSocket as well.
 
 use super::admit::{Admitted, Watched};
 use super::query::Query;
 use super::{State, refusal};
 use crate::access::Grant;
 use crate::form::timestamp;
-use crate::util::turns::Turns;
+use crate::library::Recordings;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract;
@@ -15,24 +15,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
-use pistreamer_recording::library::{Clip, Found, Have, Library, Near};
+use pistreamer_recording::library::{Clip, Found, Have, Near};
 use pistreamer_recording::name::{Class, time};
 use serde_json::json;
 use std::io;
-use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-/// Readers of the disk at a time: a hung disk takes no more threads. Each key has one of them, so that none keeps the others waiting.
-const READERS: usize = 4;
-
-/// For how long a disk may be silent until that is the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Films that are sent at a time, and those of one key.
 const FILMS: usize = 4;
@@ -50,58 +45,9 @@ const STEPS_S: [u32; 5] = [10, 60, 300, 3600, 86_400];
 /// Why a frame was recorded.
 const CLASS: HeaderName = HeaderName::from_static("pistreamer-class");
 
-/// What was recorded. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Recordings(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    library: Library,
-    readers: Arc<Semaphore>,
-    /// Of each key that reads.
-    turns: Turns,
-    /// The keys that films are being sent to.
-    films: Mutex<Vec<Option<String>>>,
-}
-
-impl Recordings {
-    /// Those below a directory.
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self(Arc::new(Inner {
-            library: Library::new(root),
-            readers: Arc::new(Semaphore::new(READERS)),
-            turns: Turns::default(),
-            films: Mutex::default(),
-        }))
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        key: Option<&str>,
-        work: impl FnOnce(&Library) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Refused> {
-        let (library, readers) = (self.0.library.clone(), Arc::clone(&self.0.readers));
-        let done = async {
-            let own = self.0.turns.take(key).await;
-            let turn = readers.acquire_owned().await.map_err(io::Error::other)?;
-            let work = move || {
-                let _turns = (own, turn);
-                work(&library)
-            };
-            let done = tokio::task::spawn_blocking(work).await;
-            done.unwrap_or_else(|error| Err(io::Error::other(error)))
-        };
-        let silent = |_| {
-            let text = "the disk takes more than 5 s, or others of this key are waited for";
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        };
-        let done = timeout(PATIENCE, done).await.unwrap_or_else(silent);
-        done.map_err(|error| {
-            let text = format!("recordings cannot be read: {error}");
-            refused(StatusCode::SERVICE_UNAVAILABLE, text)
-        })
-    }
-}
+/// The keys that films are being sent to. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Films(Arc<Mutex<Vec<Option<String>>>>);
 
 /// Why there is nothing of it.
 #[derive(Debug)]
@@ -119,35 +65,41 @@ impl IntoResponse for Refused {
     }
 }
 
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        let text = format!("recordings cannot be read: {error}");
+        refused(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+}
+
 fn refused(status: StatusCode, text: impl Into<String>) -> Refused {
     Refused(Box::new(refusal(status, text)))
 }
 
 /// A film that is being sent.
 struct Film {
-    of: Recordings,
+    films: Films,
     key: Option<String>,
 }
 
 impl Film {
-    fn begin(of: &Recordings, grant: &Grant) -> Option<Self> {
+    fn begin(films: &Films, grant: &Grant) -> Option<Self> {
         let key = grant.credential().map(ToOwned::to_owned);
         // Nothing panics while it holds this lock.
-        let mut films = of.0.films.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = films.iter().filter(|film| **film == key).count();
-        if films.len() >= FILMS || own >= FILMS_OF_A_KEY {
+        let mut sent = films.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = sent.iter().filter(|film| **film == key).count();
+        if sent.len() >= FILMS || own >= FILMS_OF_A_KEY {
             return None;
         }
-        films.push(key.clone());
-        let of = of.clone();
-        Some(Self { of, key })
+        sent.push(key.clone());
+        let films = films.clone();
+        Some(Self { films, key })
     }
 }
 
 impl Drop for Film {
     fn drop(&mut self) {
-        let films = self.of.0.films.lock();
-        let mut films = films.unwrap_or_else(PoisonError::into_inner);
+        let mut films = self.films.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = films.iter().position(|film| *film == self.key) {
             films.swap_remove(own);
         }
@@ -161,26 +113,33 @@ fn recordings(state: &State) -> Result<Recordings, Refused> {
     state.recordings.clone().ok_or_else(none)
 }
 
-/// Of which time there are recordings of each camera.
+/// Of which time there are recordings of each camera, or of one.
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
     grant: Admitted,
+    query: Query,
 ) -> Result<Response, Refused> {
     let recordings = recordings(&state)?;
-    let cameras = state.cameras.all(&grant);
+    let mut cameras = state.cameras.all(&grant);
+    if let Some(one) = query.get("camera") {
+        cameras.retain(|camera| **camera.id() == *one);
+    }
     let ids: Vec<String> = cameras.iter().map(|it| it.id().to_string()).collect();
     let ranges = recordings.read(grant.credential(), move |library| {
-        let ranges = ids.iter().map(|id| library.range(id));
-        ranges.collect::<io::Result<Vec<_>>>()
+        // One that cannot be read takes nothing from the others.
+        let range = |id: &String| library.range(id).map_err(|error| error.to_string());
+        Ok(ids.iter().map(range).collect::<Vec<_>>())
     });
     let ranges = ranges.await?;
     let described = cameras.iter().zip(ranges).map(|(camera, range)| {
-        let (from_ms, to_ms) = range.unzip();
+        let reason = range.as_ref().err().cloned();
+        let (from_ms, to_ms) = range.unwrap_or_default().unzip();
         json!({
             "id": camera.id().to_string(),
             "name": camera.state().name,
             "from_us": from_ms.map(|ms| ms * 1000),
             "to_us": to_ms.map(|ms| ms * 1000),
+            "reason": reason,
         })
     });
     let described: Vec<_> = described.collect();
@@ -331,7 +290,7 @@ pub(super) async fn film(
         let text = "there are no recordings of that span of time, of that class";
         return Err(refused(StatusCode::NOT_FOUND, text));
     };
-    let Some(film) = Film::begin(&recordings, &grant) else {
+    let Some(film) = Film::begin(&state.films, &grant) else {
         let text = "other films are being sent: try again when they are through";
         let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
         response
@@ -349,7 +308,7 @@ pub(super) async fn film(
                 () = shutdown.cancelled_owned() => {}
             }
         };
-        Body::from_stream(sent(clip, film).take_until(Box::pin(end)))
+        Body::from_stream(sent(clip, film, Box::pin(end)))
     };
     let name = time(from_ms).replace([':', '-'], "").replace(".000", "");
     let name = format!("attachment; filename=\"{}-{name}.mkv\"", camera.id());
@@ -364,10 +323,16 @@ pub(super) async fn film(
         .into_response())
 }
 
-/// Its pieces. A thread reads one ahead.
-fn sent(clip: Clip, film: Film) -> impl stream::Stream<Item = io::Result<Bytes>> + Send {
+/// Its pieces, until `end`. A thread reads one ahead. Where it is not whole, it ends with an error, so that no client takes it for whole.
+fn sent(
+    clip: Clip,
+    film: Film,
+    end: BoxFuture<'static, ()>,
+) -> impl stream::Stream<Item = io::Result<Bytes>> + Send {
     let (pieces, receive) = mpsc::channel(1);
     let runtime = Handle::current();
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let is_through = Arc::clone(&is_whole);
     let sending = move || {
         let _film = film;
         for piece in clip {
@@ -375,47 +340,27 @@ fn sent(clip: Clip, film: Film) -> impl stream::Stream<Item = io::Result<Bytes>>
             let is_last = piece.is_err();
             let taken = runtime.block_on(timeout(STANDS_STILL, pieces.send(piece)));
             if is_last || !matches!(taken, Ok(Ok(()))) {
-                break;
+                return;
             }
         }
+        is_through.store(true, Relaxed);
     };
     tokio::task::spawn_blocking(sending);
-    stream::unfold(receive, async |mut receive| {
-        let piece = receive.recv().await?;
-        Some((piece, receive))
+    stream::unfold(Some((receive, end)), move |state| {
+        let is_whole = Arc::clone(&is_whole);
+        async move {
+            let (mut receive, mut end) = state?;
+            let cut = || Err(io::ErrorKind::ConnectionAborted.into());
+            let piece = tokio::select! {
+                () = &mut end => cut(),
+                piece = receive.recv() => match piece {
+                    Some(piece) => piece,
+                    None if is_whole.load(Relaxed) => return None,
+                    None => cut(),
+                },
+            };
+            let rest = piece.is_ok().then_some((receive, end));
+            Some((piece, rest))
+        }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures::stream::FuturesUnordered;
-    use std::sync::mpsc::channel;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_key_whose_reads_hang_keeps_no_other_waiting() {
-        let directory = tempfile::tempdir().unwrap();
-        let recordings = Recordings::new(directory.path().into());
-        let (release, released) = channel::<()>();
-        let released = Arc::new(Mutex::new(released));
-        let mut hanging: FuturesUnordered<_> = (0..2 * READERS)
-            .map(|_| {
-                let released = Arc::clone(&released);
-                recordings.read(Some("greedy"), move |_| {
-                    let _ = released.lock().unwrap().recv();
-                    Ok(())
-                })
-            })
-            .collect();
-        // Each of them has its place in the queue.
-        assert!(futures::poll!(hanging.next()).is_pending());
-        for key in [Some("guest"), None] {
-            let days = recordings.read(key, |library| library.days("door")).await;
-            assert!(days.is_ok_and(|days| days.is_empty()), "{key:?}");
-        }
-        drop(release);
-        while let Some(read) = hanging.next().await {
-            assert!(read.is_ok());
-        }
-    }
 }

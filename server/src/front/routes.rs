@@ -2,7 +2,7 @@
 //!
 //! `docs/security.md` has the same table for people, and a test compares the two. Judging a request belongs to [`super::admit`].
 
-use super::admit::COMMANDS;
+use super::admit::{COMMANDS, RECORDINGS};
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
     State, api, assets, controls, ingest, keys, live, login, login_page, metrics, nearby,
@@ -53,10 +53,10 @@ pub(super) static ROUTES: [Route; 50] = {
         route(Post, "/api/v1/cameras/{id}/restart", ADMIN, Words, || post(settings::restart)),
         route(Get, wall::PATH, VIEW, Words, || get(wall::get)),
         route(Put, wall::PATH, VIEW, Words, || put(wall::put)),
-        route(Get, "/api/v1/recordings", VIEW, Words, || get(recordings::list)),
-        route(Get, "/api/v1/recordings/timeline", VIEW, Words, || get(recordings::timeline)),
-        route(Get, "/api/v1/recordings/frame.jpg", VIEW, Challenge, || get(recordings::frame)),
-        route(Get, "/api/v1/recordings/clip.mkv", VIEW, Challenge, || get(recordings::film)),
+        route(Get, "/api/v1/recordings", RECORDINGS, Words, || get(recordings::list)),
+        route(Get, "/api/v1/recordings/timeline", RECORDINGS, Words, || get(recordings::timeline)),
+        route(Get, "/api/v1/recordings/frame.jpg", RECORDINGS, Challenge, || get(recordings::frame)),
+        route(Get, "/api/v1/recordings/clip.mkv", RECORDINGS, Challenge, || get(recordings::film)),
         route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),
@@ -104,7 +104,7 @@ pub(super) fn allowed(path: &str) -> Option<String> {
 mod tests {
     use super::super::admit::CONFIGURATION;
     use super::*;
-    use pistreamer_protocol::message::{ViewerMessage, Want};
+    use pistreamer_protocol::message::{Play, ViewerMessage, Want};
     use std::collections::BTreeMap;
     use std::fmt::Write as _;
 
@@ -156,6 +156,9 @@ mod tests {
                 names: None,
                 id: None,
             },
+            ViewerMessage::Play(Play::default()),
+            ViewerMessage::Step { id: 0, by: 1 },
+            ViewerMessage::Live { id: 0 },
         ] {
             let json: serde_json::Value = serde_json::from_str(&message.to_json()).unwrap();
             let name = format!("`{}` at `/ws`", json["type"].as_str().unwrap());
@@ -165,7 +168,9 @@ mod tests {
                 | ViewerMessage::Reset { .. } => COMMANDS,
                 _ => Role::View,
             };
-            row(&mut text, &name, needed, [needed == Role::View, false]);
+            let plays = matches!(message, ViewerMessage::Play(_) | ViewerMessage::Step { .. });
+            let ticket = needed == Role::View && !plays;
+            row(&mut text, &name, needed, [ticket, false]);
         }
         let told = "`configuration` from `/ws`";
         row(&mut text, told, CONFIGURATION, [false, false]);

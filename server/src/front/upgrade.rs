@@ -1,12 +1,15 @@
 //! `GET /ws`: from an HTTP request to a session (RFC 6455 §4.2).
 
-use super::admit::{COMMANDS, CONFIGURATION, Watched};
+use super::admit::{COMMANDS, CONFIGURATION, RECORDINGS, Watched};
 use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
 use super::{State, no_place, refusal, refused, seat, stop};
-use crate::session::{self, Link};
+use crate::access::Grant;
+use crate::camera::Camera;
+use crate::library::Plays;
+use crate::session::{self, Allowed, Link};
 use crate::util::handover::near;
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
@@ -16,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::Cause;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -29,6 +33,10 @@ pub(super) async fn upgrade(
 ) -> Response {
     let limits = match query.limits() {
         Ok(limits) => limits,
+        Err(refusal) => return *refusal,
+    };
+    let begin_us = match query.number("at") {
+        Ok(at) => at.map(|at| at as u64),
         Err(refusal) => return *refusal,
     };
     let via = match query.get("via") {
@@ -66,7 +74,10 @@ pub(super) async fn upgrade(
             .subscribe(limits)
             .operating(grant.role.includes(COMMANDS));
         let problem = grant.role.includes(CONFIGURATION);
-        let problem = problem.then(|| state.configuration.problem());
+        let allowed = Allowed {
+            problem: problem.then(|| state.configuration.problem()),
+            plays: plays(&state, &grant, &camera, begin_us),
+        };
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;
         };
@@ -78,7 +89,7 @@ pub(super) async fn upgrade(
             wire,
             entry,
             state.sessions,
-            problem,
+            allowed,
             stop,
         );
         connected.disconnected(session.await);
@@ -88,6 +99,26 @@ pub(super) async fn upgrade(
 
     switch(accept, offered.then_some(wire))
 }
+
+/// The camera's recordings, where who looks may see them.
+fn plays(state: &State, grant: &Grant, camera: &Camera, begin_us: Option<u64>) -> Option<Plays> {
+    RECORDINGS.allow(grant).ok()?;
+    let sparse_s = camera
+        .settings()
+        .record
+        .map_or(0.0, |record| record.sparse_s);
+    Some(Plays {
+        recordings: state.recordings.clone(),
+        camera: camera.id().to_string(),
+        key: grant.credential().map(ToOwned::to_owned),
+        begin_us,
+        // Beside one that is a little late.
+        gap: Duration::from_secs_f64(sparse_s * 1.5).max(GAP),
+    })
+}
+
+/// Where frames are further apart, nothing was recorded in between, unless they are to be that far apart.
+const GAP: Duration = Duration::from_secs(15);
 
 /// The answer that makes a WebSocket of the connection, with the wire format chosen where any was offered.
 pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Response {

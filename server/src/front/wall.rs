@@ -149,7 +149,12 @@ impl Walls {
 
     async fn of(&self, owner: Owner) -> io::Result<Wall> {
         let turn = timeout(PATIENCE, self.0.turns.take(Some(&owner.key))).await;
-        let busy = |_| io::Error::new(io::ErrorKind::TimedOut, "other requests of this key are waited for");
+        let busy = |_| {
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                "other requests of this key are waited for",
+            )
+        };
         let _turn = turn.map_err(busy)?;
         let inner = Arc::clone(&self.0);
         let read = move || match &inner.directory {

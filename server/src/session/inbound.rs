@@ -67,7 +67,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.set_paused(false);
                 // Or thrown away.
                 self.credit.arrived();
-                subscription.resume();
+                if self.player.is_none() {
+                    subscription.resume();
+                }
             }
             ViewerMessage::Control {
                 name,
@@ -103,6 +105,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let command = names.map_or(Command::ResetAll, Command::Reset);
                 self.command(command, id, &subscription.operator())?;
             }
+            ViewerMessage::Play(play) => self.play(subscription, |player| player.play(&play))?,
+            ViewerMessage::Step { id, by } => {
+                self.play(subscription, |player| player.step(id, by))?;
+            }
+            ViewerMessage::Live { id } => self.leave(id, subscription)?,
             _ => {}
         }
         Ok(())

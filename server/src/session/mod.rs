@@ -11,6 +11,7 @@ mod inbound;
 mod link;
 mod outbound;
 mod pace;
+mod playback;
 mod roster;
 mod skips;
 
@@ -22,6 +23,7 @@ pub(crate) use roster::{Entry, Totals, Viewer};
 
 use crate::camera::{CameraState, Event, Subscription};
 use crate::hub::{self, Frame};
+use crate::library::{Played, Player, Plays};
 use crate::util::log_throttle::ConnectionThrottle;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -30,6 +32,7 @@ use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{Answer, ControlValues, PictureSize, ServerMessage};
+use playback::{Next, next};
 use skips::Skips;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -53,17 +56,26 @@ pub struct Config {
 /// After this many frames, other tasks get their turn, however fast a camera is.
 const IN_A_ROW: u32 = 16;
 
-/// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`. What is wrong with the server's configuration is
-/// for viewers that may know it: the others have no `problem`.
+/// What a viewer gets besides live pictures.
+#[derive(Debug, Default)]
+pub struct Allowed {
+    /// What is wrong with the server's configuration; `None` for those who may not know it.
+    pub problem: Option<watch::Receiver<Option<String>>>,
+    /// The camera's recordings; `None` for those who see live pictures alone.
+    pub plays: Option<Plays>,
+}
+
+/// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     link: Link<S>,
     mut subscription: Subscription,
     wire: WireFormat,
     viewer: Entry,
     config: Config,
-    problem: Option<watch::Receiver<Option<String>>>,
+    allowed: Allowed,
     stop: impl Future<Output = Stop>,
 ) -> End {
+    let Allowed { problem, plays } = allowed;
     let now = Instant::now();
     let mut session = Session {
         link,
@@ -84,6 +96,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         commanded: ConnectionThrottle::new(),
         answers: FuturesUnordered::new(),
         problem,
+        plays,
+        player: None,
     };
     let end = match session.serve(&mut subscription, pin!(stop)).await {
         Ok(end) | Err(end) => end,
@@ -122,11 +136,15 @@ struct Session<S> {
     /// Answers that the camera has still to give.
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     problem: Option<watch::Receiver<Option<String>>>,
+    plays: Option<Plays>,
+    /// While recordings are looked at.
+    player: Option<Player>,
 }
 
 /// What a session wakes up for.
 enum Wake {
     Frame(Arc<Frame>),
+    Played(Played),
     State(CameraState),
     /// Controls that have changed by themselves.
     Readings(ControlValues),
@@ -154,6 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if problem.is_some() {
             self.say(ServerMessage::Configuration { problem })?;
         }
+        self.begin_playing(subscription)?;
         let mut alarm = pin!(sleep_until(self.ping_due));
         let mut in_a_row = 0;
         loop {
@@ -179,10 +198,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 tokio::select! {
                     // What wakes a session is a frame almost always: that is looked at first, and the rest only where it is not.
                     biased;
-                    event = subscription.next(frames) => match event {
-                        Event::Frame(frame) => Wake::Frame(frame),
-                        Event::State(state) => Wake::State(state),
-                        Event::Readings(values) => Wake::Readings(values),
+                    next = next(&mut self.player, subscription, frames) => match next {
+                        Next::Live(Event::Frame(frame)) => Wake::Frame(frame),
+                        Next::Live(Event::State(state)) => Wake::State(state),
+                        Next::Live(Event::Readings(values)) => Wake::Readings(values),
+                        Next::Played(played) => Wake::Played(played),
                     },
                     stop = &mut stop => Wake::End(stop.into()),
                     heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
@@ -196,6 +216,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Wake::Frame(frame) => {
                     in_a_row += 1;
                     self.send(frame)?;
+                }
+                Wake::Played(played) => {
+                    in_a_row += 1;
+                    self.played(played, subscription)?;
                 }
                 Wake::State(state) => {
                     let state = subscription.told(state);
@@ -289,7 +313,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn say_hello(&mut self, subscription: &Subscription) -> Result<(), End> {
         let camera = subscription.camera();
         let state = subscription.told(camera.state());
-        let hello = state.hello(camera.id(), self.wire);
+        let mut hello = state.hello(camera.id(), self.wire);
+        let plays = self.plays.as_ref();
+        hello.plays = plays.is_some_and(|plays| plays.recordings.is_some());
         self.told_size = PictureSize {
             width: hello.width,
             height: hello.height,

@@ -64,8 +64,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.credit.sent(frame.seq, bytes, now.into_std());
         self.pace.sent(now);
         self.probe = None;
-        self.content = Some(frame.content);
-        self.count_missed(frame);
+        if self.player.is_none() {
+            self.content = Some(frame.content);
+            self.count_missed(frame);
+        }
     }
 
     fn sent(&mut self, frame: &Frame) {

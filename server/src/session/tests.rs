@@ -78,8 +78,7 @@ impl Stage {
             WireFormat::Jpeg,
             entry,
             CONFIG,
-            None,
-            None,
+            Allowed::default(),
             stopped,
         );
         Self {

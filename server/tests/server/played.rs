@@ -1,8 +1,9 @@
 //! What was recorded, as programs ask for it by its time.
 
-use crate::support::TestServer;
+use crate::support::{Received, TestServer, TestViewer};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pistreamer_protocol::message::{Play, Playback, PlaybackState, ServerMessage, ViewerMessage};
 use pistreamer_protocol::{Stamp, jpeg};
 use serde_json::Value;
 use std::process::Command;
@@ -245,4 +246,153 @@ async fn what_is_no_time_or_has_no_recordings_is_said_and_a_film_that_nobody_tak
         .await
         .expect("a film holds up the end");
     drop(idle);
+}
+
+/// What is played next: what is told of it, or a frame.
+async fn next(viewer: &mut TestViewer) -> Result<Playback, Received> {
+    loop {
+        match viewer.heard().await {
+            Ok(ServerMessage::Playback(told)) => return Ok(told),
+            Ok(_) => {}
+            Err(frame) => return Err(frame),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_websocket_plays_what_was_recorded_at_any_speed_and_goes_live_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = recorded(&directory.path().join("recordings"), 60).await;
+    let list = get(&server, "?camera=pattern", "").await;
+    let list: Value = serde_json::from_slice(&list.body).unwrap();
+    let from_us = list["cameras"][0]["from_us"].as_u64().unwrap();
+    let mut viewer = TestViewer::connect(&server).await;
+    assert!(viewer.hello().await.plays);
+    let newest = viewer.frame().await.stamp.seq;
+    let play = |id, speed, at_us| {
+        ViewerMessage::Play(Play {
+            id,
+            at_us: Some(at_us),
+            speed: Some(speed),
+            ..Play::default()
+        })
+    };
+    viewer.say(play(1, 1.0, from_us)).await;
+    // Whatever was under way comes before the answer.
+    let told = loop {
+        if let Ok(told) = next(&mut viewer).await {
+            break told;
+        }
+    };
+    assert_eq!(
+        (told.id, told.state, told.speed),
+        (1, PlaybackState::Playing, 1.0)
+    );
+    assert_eq!(told.from_us, Some(from_us));
+    let mut seqs = Vec::new();
+    while seqs.len() < 20 {
+        let frame = next(&mut viewer).await.unwrap_err();
+        assert!(frame.stamp.seq < newest, "{:?}", frame.stamp);
+        seqs.push(frame.stamp.seq);
+        viewer
+            .say(ViewerMessage::Ack {
+                seq: frame.stamp.seq,
+            })
+            .await;
+    }
+    assert!(seqs.is_sorted_by(|one, other| one < other), "{seqs:?}");
+    // One on, one back, and backwards to the first, each of which is acknowledged by a seq that falls.
+    let last = *seqs.last().unwrap();
+    for (id, by, seq) in [(2, 0, None), (3, 1, Some(1)), (4, -1, Some(-1))] {
+        viewer.say(ViewerMessage::Step { id, by }).await;
+        let told = loop {
+            match next(&mut viewer).await {
+                Ok(told) if told.id == id => break told,
+                Ok(_) => {}
+                Err(frame) => seqs.push(frame.stamp.seq),
+            }
+        };
+        assert_eq!((told.state, told.speed), (PlaybackState::Paused, 0.0));
+        let before = *seqs.last().unwrap();
+        let frame = next(&mut viewer).await.unwrap_err();
+        if let Some(by) = seq {
+            assert_eq!(frame.stamp.seq, before.saturating_add_signed(by));
+        }
+        seqs.push(frame.stamp.seq);
+        viewer
+            .say(ViewerMessage::Ack {
+                seq: frame.stamp.seq,
+            })
+            .await;
+    }
+    let at_us = from_us + 600_000;
+    viewer.say(play(5, -4.0, at_us)).await;
+    let (mut states, mut seqs) = (Vec::new(), Vec::new());
+    while states.last() != Some(&PlaybackState::End) {
+        match next(&mut viewer).await {
+            Ok(told) => states.push(told.state),
+            Err(frame) => {
+                viewer
+                    .say(ViewerMessage::Ack {
+                        seq: frame.stamp.seq,
+                    })
+                    .await;
+                seqs.push(frame.stamp.seq);
+            }
+        }
+    }
+    assert!(
+        seqs.len() > 3 && seqs.is_sorted_by(|one, other| one > other),
+        "{seqs:?}"
+    );
+    assert!(seqs[0] < last + 30);
+    viewer.say(ViewerMessage::Live { id: 6 }).await;
+    let told = next(&mut viewer).await.unwrap();
+    assert_eq!((told.id, told.state), (6, PlaybackState::Live));
+    let frame = next(&mut viewer).await.unwrap_err();
+    assert!(frame.stamp.seq > newest, "{:?}", frame.stamp);
+    // To the present by itself: it is live where nothing more is recorded.
+    let now_us = frame.stamp.captured_us;
+    viewer.say(play(7, 4.0, now_us - 1_000_000)).await;
+    loop {
+        match next(&mut viewer).await {
+            Ok(told) if told.id == 7 && told.state == PlaybackState::Live => break,
+            Ok(_) => {}
+            Err(frame) => {
+                viewer
+                    .say(ViewerMessage::Ack {
+                        seq: frame.stamp.seq,
+                    })
+                    .await
+            }
+        }
+    }
+    let frame = next(&mut viewer).await.unwrap_err();
+    assert!(frame.stamp.captured_us > now_us);
+    // By the address alone.
+    let path = format!("/ws?camera=pattern&at={from_us}");
+    let mut script = TestViewer::connect_with(&server, &path, &[]).await.unwrap();
+    let frame = script.frame().await;
+    assert!(
+        frame.stamp.captured_us.abs_diff(from_us) < 50_000,
+        "{:?}",
+        frame.stamp
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_recorded_nothing_is_played_and_it_stays_live() {
+    let server = TestServer::start(|_| {});
+    let mut viewer = TestViewer::connect(&server).await;
+    assert!(!viewer.hello().await.plays);
+    viewer.say(ViewerMessage::Play(Play::default())).await;
+    let code = loop {
+        if let Ok(ServerMessage::Error { code, .. }) = viewer.heard().await {
+            break code;
+        }
+    };
+    assert_eq!(code, "no-recordings");
+    viewer.frame().await;
+    server.stop().await;
 }

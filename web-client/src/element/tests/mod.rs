@@ -247,5 +247,6 @@ fn hello_of(id: &str, name: &str) -> Hello {
         wire: "pistreamer.gzip-base64.v1".into(),
         controls: Vec::new(),
         sets: false,
+        plays: false,
     }
 }

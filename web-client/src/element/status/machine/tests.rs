@@ -23,6 +23,7 @@ fn hello() -> Hello {
         wire: String::new(),
         controls: Vec::new(),
         sets: false,
+        plays: false,
     }
 }
 

@@ -1,0 +1,279 @@
+//! Plays a made-up morning to a viewer, by a clock that goes on only while nothing is left to do.
+
+use super::*;
+use bytes::Bytes;
+use pistreamer_recording::name::{Class, Name};
+use pistreamer_recording::segment::{About, Cluster, header};
+use std::convert::Infallible;
+use std::path::Path;
+use tempfile::TempDir;
+
+const START_MS: u64 = 1_764_158_400_000;
+
+fn write(root: &Path, times: &[u64]) {
+    let name = Name {
+        start_ms: times[0],
+        class: Class::Continuous,
+    };
+    let path = root.join("door").join(name.path());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut file = header(&About {
+        title: "Door".into(),
+        start_ms: times[0],
+        width: 320,
+        height: 240,
+    });
+    for times_of_one in times.chunks(10) {
+        let mut cluster = Cluster::default();
+        for at_ms in times_of_one {
+            cluster.push((at_ms - times[0]) as u32, Bytes::from_static(b"jpeg"));
+        }
+        let Ok(_) = cluster.write(|parts| {
+            parts.iter().for_each(|part| file.extend(&**part));
+            Ok::<_, Infallible>(())
+        });
+    }
+    std::fs::write(path, file).unwrap();
+}
+
+/// Ten frames a second for ten seconds, nothing for a hundred, and once more ten seconds.
+fn times() -> Vec<u64> {
+    let ten_seconds = |from: u64| (0..100).map(move |n| from + n * 100);
+    ten_seconds(START_MS)
+        .chain(ten_seconds(START_MS + 110_000))
+        .collect()
+}
+
+fn morning() -> (TempDir, Player) {
+    let directory = tempfile::tempdir().unwrap();
+    for file in times().chunks(100) {
+        write(directory.path(), file);
+    }
+    let player = Player::new(&plays(directory.path())).unwrap();
+    (directory, player)
+}
+
+fn plays(root: &Path) -> Plays {
+    Plays {
+        recordings: Some(Recordings::new(root.into())),
+        camera: "door".into(),
+        key: None,
+        begin_us: None,
+        gap: Duration::from_secs(15),
+    }
+}
+
+fn at(ms: u64, speed: f64) -> Play {
+    Play {
+        id: 7,
+        at_us: Some((START_MS + ms) * 1000),
+        speed: Some(speed),
+        ..Play::default()
+    }
+}
+
+/// What a viewer with room for everything gets until playing stands still.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    /// ms after the beginning.
+    frames: Vec<u64>,
+    states: Vec<PlaybackState>,
+    gaps: Vec<(u64, u64)>,
+}
+
+async fn all(player: &mut Player) -> Seen {
+    let mut seen = Seen::default();
+    let after = |us: u64| us / 1000 - START_MS;
+    loop {
+        let next = tokio::time::timeout(Duration::from_secs(300), player.next(true));
+        match next.await {
+            Err(_) | Ok(Played::Live) => return seen,
+            Ok(Played::Frame(frame)) => seen.frames.push(after(frame.captured_us)),
+            Ok(Played::Told(told)) => match *told {
+                ServerMessage::Playback(told) => {
+                    assert_eq!((told.id, &told.reason), (7, &None));
+                    seen.states.push(told.state);
+                }
+                ServerMessage::Gap { from_us, to_us } => {
+                    seen.gaps.push((after(from_us), after(to_us)));
+                }
+                other => panic!("{other:?}"),
+            },
+        }
+    }
+}
+
+fn is(told: &ServerMessage, state: PlaybackState) -> bool {
+    matches!(told, ServerMessage::Playback(told) if told.state == state)
+}
+
+fn frames() -> Vec<u64> {
+    times().into_iter().map(|at_ms| at_ms - START_MS).collect()
+}
+
+use PlaybackState::{End, Gap, Live, Paused, Playing};
+
+#[tokio::test(start_paused = true)]
+async fn each_frame_comes_once_in_its_time_and_what_was_not_recorded_is_passed_over() {
+    for (speed, seconds) in [(1.0, 19.8), (4.0, 5.0), (0.25, 79.2)] {
+        let (_directory, mut player) = morning();
+        player.play(&at(0, speed));
+        let began = Instant::now();
+        let seen = all(&mut player).await;
+        assert_eq!(seen.frames, frames(), "at {speed}");
+        assert_eq!(seen.states, [Playing, End]);
+        assert_eq!(seen.gaps, [(9900, 110_000)]);
+        // Less what `all` waits for in vain.
+        let took = began.elapsed().as_secs_f64() - 300.0;
+        assert!((took - seconds).abs() < 0.5, "{took} s at {speed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn backwards_they_come_in_the_other_order() {
+    let (_directory, mut player) = morning();
+    player.play(&at(200_000, -4.0));
+    let seen = all(&mut player).await;
+    let mut wanted = frames();
+    wanted.reverse();
+    assert_eq!(seen.frames, wanted);
+    assert_eq!(seen.states, [Gap, Playing, End]);
+    assert_eq!(seen.gaps, [(200_000, 119_900), (110_000, 9900)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fast_playing_leaves_frames_out_and_is_never_late() {
+    for speed in [64.0, -64.0] {
+        let (_directory, mut player) = morning();
+        let from = if speed > 0.0 { 0 } else { 9900 };
+        player.play(&at(from, speed));
+        let began = Instant::now();
+        let mut seen = 0;
+        loop {
+            let next = player.next(true).await;
+            let elapsed = began.elapsed().as_secs_f64() * 1000.0 * speed;
+            match next {
+                Played::Frame(frame) => {
+                    let shown = (frame.captured_us / 1000 - START_MS) as f64;
+                    // Before the gap it stands where the clock is.
+                    let position = from as f64 + elapsed;
+                    if shown < 20_000.0 && shown != 9900.0 {
+                        assert!(
+                            (0.0..100.0 + 64.0).contains(&(position - shown)),
+                            "{shown} at {position}"
+                        );
+                        seen += 1;
+                    }
+                }
+                Played::Told(told) if is(&told, End) => break,
+                _ => {}
+            }
+        }
+        assert!((8..=10).contains(&seen), "{seen}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_room_gets_no_frame_of_before() {
+    let (_directory, mut player) = morning();
+    player.play(&at(0, 1.0));
+    let told = player.next(false).await;
+    assert!(
+        matches!(&told, Played::Told(told) if is(told, Playing)),
+        "{told:?}"
+    );
+    let none = tokio::time::timeout(Duration::from_secs(3), player.next(false)).await;
+    assert!(none.is_err());
+    let Played::Frame(frame) = player.next(true).await else {
+        panic!("no frame");
+    };
+    assert_eq!(frame.captured_us / 1000 - START_MS, 3000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_steps_go_both_ways_across_what_was_not_recorded() {
+    let (_directory, mut player) = morning();
+    player.play(&at(9850, 0.0));
+    assert_eq!(all(&mut player).await.frames, [9800]);
+    for (by, frame, states) in [
+        (1, vec![9900], vec![Paused]),
+        (1, vec![110_000], vec![Paused]),
+        (-2, vec![9800], vec![Paused]),
+        (3, vec![110_100], vec![Paused]),
+        (1000, vec![110_100 + 9800], vec![Paused]),
+        (1, vec![], vec![End]),
+        (-99, vec![110_000], vec![Paused]),
+    ] {
+        player.step(7, by);
+        let seen = all(&mut player).await;
+        // After the last one there is none, and the place stays.
+        assert_eq!((seen.frames, seen.states), (frame, states), "{by}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_pauses_where_it_was_asked_to_and_says_where_nothing_was_recorded() {
+    let (_directory, mut player) = morning();
+    let play = Play {
+        until_us: Some((START_MS + 1000) * 1000),
+        ..at(500, 2.0)
+    };
+    player.play(&play);
+    let seen = all(&mut player).await;
+    assert_eq!(seen.frames, [500, 600, 700, 800, 900]);
+    assert_eq!(seen.states, [Playing, Paused]);
+    player.play(&at(60_000, 0.0));
+    let seen = all(&mut player).await;
+    assert_eq!((seen.frames, seen.states), (vec![], vec![Gap]));
+    // It is waited for where it is not passed over.
+    let play = Play {
+        skip_gaps: Some(false),
+        ..at(9800, 1.0)
+    };
+    player.play(&play);
+    let began = Instant::now();
+    let seen = all(&mut player).await;
+    assert_eq!(seen.states, [Playing, Gap, Playing, End]);
+    assert_eq!(seen.gaps, [(9900, 110_000)]);
+    assert_eq!(seen.frames, frames()[98..]);
+    assert!(began.elapsed() > Duration::from_secs(300 + 109));
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_the_present_on_it_is_live_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let now_ms = clock::now_us() / 1000;
+    let times: Vec<_> = (0..30).map(|n| now_ms - 3000 + n * 100).collect();
+    write(directory.path(), &times);
+    let mut player = Player::new(&plays(directory.path())).unwrap();
+    player.play(&Play {
+        id: 7,
+        at_us: Some((now_ms - 1000) * 1000),
+        ..Play::default()
+    });
+    let seen = all(&mut player).await;
+    assert_eq!(seen.frames.len(), 10);
+    assert_eq!(seen.states, [Playing, Live]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_fails_is_told_and_nothing_recorded_is_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut player = Player::new(&plays(directory.path())).unwrap();
+    player.play(&at(0, 1.0));
+    assert_eq!(all(&mut player).await.states, [Gap, End]);
+    std::fs::write(directory.path().join("door"), "a file").unwrap();
+    player.play(&at(0, 1.0));
+    let Played::Told(told) = player.next(true).await else {
+        panic!("nothing is told");
+    };
+    let ServerMessage::Playback(told) = *told else {
+        panic!("{told:?}");
+    };
+    assert_eq!((told.state, told.speed), (Paused, 0.0));
+    let reason = told.reason.unwrap();
+    assert!(
+        reason.starts_with("recordings cannot be read: "),
+        "{reason}"
+    );
+}

@@ -1,0 +1,130 @@
+//! A viewer that looks at recordings in the place of the camera's live pictures, over the same connection.
+//!
+//! What is played when belongs to [`crate::library`].
+
+use super::{End, Session};
+use crate::camera::{Event, Subscription};
+use crate::library::{Played, Player};
+use crate::util::clock;
+use pistreamer_protocol::message::{Play, Playback, PlaybackState, ServerMessage, Values};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// What there is for a viewer.
+pub(super) enum Next {
+    /// Of the camera, as it is now.
+    Live(Event),
+    /// Of what was recorded.
+    Played(Played),
+}
+
+/// Waits for it: for frames only where there is room for one. Cancel-safe.
+pub(super) async fn next(
+    player: &mut Option<Player>,
+    subscription: &mut Subscription,
+    room: bool,
+) -> Next {
+    match player {
+        None => Next::Live(subscription.next(room).await),
+        Some(player) => tokio::select! {
+            biased;
+            event = subscription.next(false) => Next::Live(event),
+            played = player.next(room) => Next::Played(played),
+        },
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Has a player do something, and no live frames sent meanwhile.
+    pub(super) fn play(
+        &mut self,
+        subscription: &mut Subscription,
+        request: impl FnOnce(&mut Player),
+    ) -> Result<(), End> {
+        let Some(plays) = &self.plays else {
+            return self.refuse_to_play(
+                "forbidden",
+                "recordings need a key with the role view: this viewer sees live pictures alone",
+            );
+        };
+        let mut player = match self.player.take() {
+            Some(player) => player,
+            None => {
+                let Some(player) = Player::new(plays) else {
+                    return self.refuse_to_play("no-recordings", "this server records nothing");
+                };
+                tracing::debug!("viewer plays recordings");
+                self.skips.pause();
+                subscription.pause();
+                player
+            }
+        };
+        // What is on its way to the viewer may be thrown away.
+        self.content = None;
+        self.link.withdraw_frame();
+        request(&mut player);
+        self.player = Some(player);
+        Ok(())
+    }
+
+    fn refuse_to_play(&mut self, code: &str, message: &str) -> Result<(), End> {
+        self.say(ServerMessage::Error {
+            code: code.into(),
+            message: message.into(),
+            values: Values::default(),
+        })
+    }
+
+    /// Plays from the beginning, where the viewer has asked for that by its address.
+    pub(super) fn begin_playing(&mut self, subscription: &mut Subscription) -> Result<(), End> {
+        let at_us = self.plays.as_ref().and_then(|plays| plays.begin_us);
+        if at_us.is_none() {
+            return Ok(());
+        }
+        let play = Play {
+            at_us,
+            ..Play::default()
+        };
+        self.play(subscription, |player| player.play(&play))
+    }
+
+    /// Ends playing, where it plays, at the viewer's request.
+    pub(super) fn leave(&mut self, id: u64, subscription: &mut Subscription) -> Result<(), End> {
+        self.go_live(subscription);
+        self.say(ServerMessage::Playback(Playback {
+            id,
+            state: PlaybackState::Live,
+            at_us: clock::now_us(),
+            speed: 1.0,
+            ..Playback::default()
+        }))
+    }
+
+    fn go_live(&mut self, subscription: &mut Subscription) {
+        if self.player.take().is_some() {
+            self.content = None;
+            self.link.withdraw_frame();
+            if !self.paused {
+                subscription.resume();
+            }
+        }
+    }
+
+    /// What playing brings about.
+    pub(super) fn played(
+        &mut self,
+        played: Played,
+        subscription: &mut Subscription,
+    ) -> Result<(), End> {
+        match played {
+            Played::Frame(frame) => {
+                self.link.send_frame(frame, self.wire);
+                Ok(())
+            }
+            Played::Told(message) => self.say(*message),
+            Played::Live => {
+                self.go_live(subscription);
+                Ok(())
+            }
+        }
+    }
+}
