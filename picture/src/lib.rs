@@ -9,10 +9,12 @@ mod whole;
 
 mod decoder;
 mod instance;
+mod luma;
 mod meaning;
 mod rescale;
 mod turn;
 
+pub use luma::eighth_of_luma;
 pub use rescale::{RescaleError, Rescaler};
 pub use turn::TurnError;
 pub use whole::{HEADROOM, Mended, MessageError, Open, Whole};

@@ -7,7 +7,7 @@ use crate::meaning::Meaning;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp, YuvImage, compressed_buf_len};
 
 /// Larger pictures are not rescaled: a small file can claim a size that no memory holds.
-const MOST_PIXELS: usize = 8192 * 8192;
+pub(crate) const MOST_PIXELS: usize = 8192 * 8192;
 
 /// Why a JPEG cannot be rescaled. It concerns that one picture.
 #[derive(Debug, thiserror::Error)]

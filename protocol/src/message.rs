@@ -6,6 +6,7 @@
 mod answer;
 mod cause;
 mod control;
+mod happening;
 mod playback;
 mod reason;
 mod value;
@@ -13,6 +14,7 @@ mod value;
 pub use answer::Answer;
 pub use cause::{Cause, Words};
 pub use control::{Control, ControlKind, Group, Place, Scale};
+pub use happening::{Happening, Moving, Stage};
 pub use playback::{FASTEST, Play, Playback, PlaybackState};
 pub use reason::{Reason, Value, Values};
 pub use value::{ControlValue, ControlValues};
@@ -57,6 +59,25 @@ pub enum ServerMessage {
     Controls {
         /// Those that changed.
         values: ControlValues,
+    },
+    /// Something happens before the camera, goes on, or has ended.
+    // The viewer in the browser asks for it otherwise, and is as small as it can be.
+    #[cfg(not(target_arch = "wasm32"))]
+    Event {
+        /// What.
+        event: Happening,
+        /// What has become of it.
+        state: Stage,
+    },
+    /// What moves in a picture, for a viewer that asked for it.
+    #[cfg(not(target_arch = "wasm32"))]
+    Motion {
+        /// Unix time of its capture in µs.
+        captured_us: u64,
+        /// How much moves, 0 to 255, on a scale of square roots.
+        score: u8,
+        /// Where.
+        boxes: Vec<Moving>,
     },
     /// What became of a `set` or `reset`.
     Answer(Answer),
@@ -185,6 +206,9 @@ pub struct Want {
     /// Whether values of controls that change by themselves are told, by [`ServerMessage::Controls`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub readings: bool,
+    /// Whether what moves is told, by [`ServerMessage::Motion`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub motion: bool,
 }
 
 /// The size in which a viewer gets the picture.

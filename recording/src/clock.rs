@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// µs by a clock that is never set; its zero is shortly before its first reading.
-pub(crate) fn steady_us() -> u64 {
+pub fn steady_us() -> u64 {
     static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
     // Frames are older than their reading.
     const BEFORE: u64 = 3_600_000_000;

@@ -2,6 +2,7 @@
 
 use crate::catalogue::{Catalogue, Recording};
 use crate::disk::{Disk, File, System};
+use crate::marks::Content;
 use crate::name::{Class, time};
 use crate::recover::close;
 use crate::segment::{About, Broken, Cluster, Cue, Reader, header};
@@ -165,7 +166,7 @@ pub fn export(span: &Span<'_>, to: &Path) -> Result<Exported, ExportError> {
     }
     let copy = copy.ok_or(ExportError::Nothing)?;
     exported.first_ms = copy.about.start_ms;
-    copy.end(&tag(span.camera, span.class))?;
+    copy.end(&tag(span.camera, span.class, &Content::default()))?;
     Ok(exported)
 }
 

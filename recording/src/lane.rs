@@ -1,9 +1,10 @@
 //! A camera's way to the recorder. It never holds up the camera: what the disk does not take waits in the ring, or is dropped there.
 
+use crate::marks::Marks;
 use crate::pace::Pace;
 use crate::progress::{Kept, Progress, Shared, State, Status};
 use crate::ring::{Ring, TooLarge};
-use crate::session::{Now, Plan};
+use crate::session::{Events, Now, Plan};
 use crate::track::Frame;
 use bytes::Bytes;
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,6 +26,15 @@ pub struct Lane {
     plan: Arc<Plan>,
     progress: Arc<Progress>,
     pace: Mutex<Pace>,
+    happening: Mutex<Happening>,
+}
+
+/// Whether something happens that is recorded as an event.
+#[derive(Debug, Default)]
+struct Happening {
+    pace: Pace,
+    /// Until when, by the steady clock; 0 while nothing does.
+    until_us: u64,
 }
 
 impl Lane {
@@ -39,6 +49,7 @@ impl Lane {
             plan,
             progress,
             pace: Mutex::default(),
+            happening: Mutex::default(),
         }
     }
 
@@ -48,36 +59,81 @@ impl Lane {
         let now = Now::read();
         self.progress.offered_us.store(now.steady_us, Relaxed);
         let age_us = age.as_micros() as u64;
-        let steady_us = now.steady_us.saturating_sub(age_us);
-        let interval_us = self.plan.continuous_us.unwrap_or(self.plan.sparse_us);
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.shared.has_failed() || self.progress.failure().is_some() {
-            pace.hurry(steady_us, TRIES_US);
-        }
-        let Some(skipped) = pace.take(number, steady_us, interval_us) else {
-            return;
-        };
-        drop(pace);
-        self.progress.skipped.fetch_add(skipped, Relaxed);
-        let captured_us = now.wall_us.saturating_sub(age_us);
-        self.progress.newest_us.store(captured_us, Relaxed);
         let frame = Frame {
-            captured_us,
-            steady_us,
+            captured_us: now.wall_us.saturating_sub(age_us),
+            steady_us: now.steady_us.saturating_sub(age_us),
             width,
             height,
             jpeg: jpeg.clone(),
         };
+        if let Some(events) = self.plan.events {
+            self.offer_to_event(number, &frame, events, now);
+        }
+        let interval_us = self.plan.continuous_us.unwrap_or(self.plan.sparse_us);
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.has_failed() || self.progress.failure().is_some() {
+            pace.hurry(frame.steady_us, TRIES_US);
+        }
+        if let Some(skipped) = pace.take(number, frame.steady_us, interval_us) {
+            drop(pace);
+            self.progress.skipped.fetch_add(skipped, Relaxed);
+            self.take(frame, false, now);
+        }
+    }
+
+    /// Holds a frame for an event that may begin, or takes it where one goes on.
+    fn offer_to_event(&self, number: u64, frame: &Frame, events: Events, now: Now) {
+        // Nothing panics while it holds this lock.
+        let mut happening = self
+            .happening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if happening.until_us > 0 && frame.steady_us > happening.until_us {
+            happening.until_us = 0;
+            self.ring.end_event(self.lane);
+        }
+        let pace = &mut happening.pace;
+        let Some(skipped) = pace.take(number, frame.steady_us, events.interval_us) else {
+            return;
+        };
+        if happening.until_us > 0 {
+            self.progress.skipped.fetch_add(skipped, Relaxed);
+            self.take(frame.clone(), true, now);
+        } else {
+            let from_us = frame.steady_us.saturating_sub(events.before_us);
+            self.ring.hold(self.lane, frame.clone(), from_us);
+        }
+    }
+
+    fn take(&self, frame: Frame, of_event: bool, now: Now) {
+        self.progress.newest_us.store(frame.captured_us, Relaxed);
+        let bytes = frame.jpeg.len() as u64;
         let counts = self.shared.counts_overflows(now);
-        match self
-            .ring
-            .push(self.lane, frame, counts.then_some(now.steady_us))
-        {
+        let slow_us = counts.then_some(now.steady_us);
+        match self.ring.push(self.lane, frame, of_event, slow_us) {
             Ok(true) => {}
             Ok(false) if counts => self.shared.overflowed_us.store(now.steady_us, Relaxed),
             Ok(false) => {}
-            Err(TooLarge) => self.progress.refuse(jpeg.len() as u64, now.steady_us),
+            Err(TooLarge) => self.progress.refuse(bytes, now.steady_us),
         }
+    }
+
+    /// Something happens, and is recorded until that time by the steady clock, with what was before. Where it happens already, it goes on
+    /// for longer. Without effect where the plan records no events.
+    pub fn happens(&self, until_us: u64) {
+        let mut happening = self
+            .happening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if happening.until_us == 0 {
+            self.ring.begin_event(self.lane);
+        }
+        happening.until_us = happening.until_us.max(until_us);
+    }
+
+    /// What happened of late, for files to tell.
+    pub fn marks(&self) -> &Marks {
+        &self.plan.marks
     }
 
     /// The camera has no signal: that is told at once, rather than when its frames are missed.

@@ -4,13 +4,16 @@
 //! Reading goes on while recordings are written and removed. What is damaged is passed over.
 
 mod clip;
+mod happened;
 
 pub use clip::Clip;
+pub use happened::Happened;
 
 use crate::disk::{Disk, System};
 use crate::name::{Class, DAY_MS, Name, day, day_of, is_camera};
 use crate::segment::{About, Broken, Cue, FrameAt, Reader};
 use bytes::Bytes;
+use happened::Tags;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -22,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Library {
     root: PathBuf,
     read: Arc<Mutex<VecDeque<Arc<Stretch>>>>,
+    tags: Arc<Tags>,
 }
 
 /// Stretches of about a second that are kept in memory: a player asks for one frame of them after the other.
@@ -73,7 +77,7 @@ pub enum Have {
 impl From<Class> for Have {
     fn from(class: Class) -> Self {
         match class {
-            Class::Continuous => Self::Full,
+            Class::Continuous | Class::Event => Self::Full,
             Class::Sparse => Self::Sparse,
         }
     }
@@ -82,7 +86,7 @@ impl From<Class> for Have {
 /// Stretches of this length and longer are told by the files' names alone: no file of that class is opened for them.
 fn by_name_ms(class: Class) -> u64 {
     match class {
-        Class::Continuous => 300_000,
+        Class::Continuous | Class::Event => 300_000,
         Class::Sparse => LONGEST_FILE_MS,
     }
 }
@@ -96,6 +100,7 @@ impl Library {
         Self {
             root,
             read: Arc::default(),
+            tags: Arc::default(),
         }
     }
 

@@ -10,18 +10,21 @@ use std::str::FromStr;
 pub enum Class {
     /// All frames, at the rate of the recording.
     Continuous,
+    /// The same, while something happens.
+    Event,
     /// One frame every few seconds.
     Sparse,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Continuous, Self::Sparse];
+    pub const ALL: [Self; 3] = [Self::Continuous, Self::Event, Self::Sparse];
 
     /// What files of this class have before their extension.
     fn suffix(self) -> &'static str {
         match self {
             Self::Continuous => "c",
+            Self::Event => "e",
             Self::Sparse => "s",
         }
     }
@@ -30,6 +33,7 @@ impl Class {
     pub fn word(self) -> &'static str {
         match self {
             Self::Continuous => "continuous",
+            Self::Event => "event",
             Self::Sparse => "sparse",
         }
     }

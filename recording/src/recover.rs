@@ -2,6 +2,7 @@
 
 use crate::catalogue::Recording;
 use crate::disk::{Disk, File};
+use crate::marks::Content;
 use crate::segment::{Broken, CLOSED_AT, Cue, ReadAt, Reader, trailer, void};
 use crate::tag::tag;
 use std::io::{self, IoSlice};
@@ -84,7 +85,7 @@ const CHECKED_MS: u32 = 150_000;
 /// # Errors
 /// Where the disk fails.
 pub fn mend<D: Disk>(disk: &D, root: &Path, recording: &Recording) -> io::Result<Outcome> {
-    let tag = tag(&recording.camera, recording.name.class);
+    let tag = tag(&recording.camera, recording.name.class, &Content::default());
     recover(disk, &recording.path(root), &tag, CHECKED_MS)
 }
 

@@ -11,7 +11,7 @@ pub struct Limits {
     pub space: Amount,
     /// How much of the disk stays free; `None` is 1 GiB, or a twentieth of a small one.
     pub free: Option<u64>,
-    /// Days after which continuous recordings go.
+    /// Days after which continuous recordings and those of events go.
     pub days: f64,
     /// Days after which sparse recordings go.
     pub sparse_days: f64,
@@ -72,7 +72,7 @@ impl Limits {
 
     fn days(&self, class: Class) -> f64 {
         match class {
-            Class::Continuous => self.days,
+            Class::Continuous | Class::Event => self.days,
             Class::Sparse => self.sparse_days,
         }
     }
@@ -94,7 +94,7 @@ impl Limits {
 ///
 /// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, the
 /// oldest one: of the sparse ones where those have more than two fifths of the space, or there are no others, else of the camera
-/// that has most of the rest.
+/// that has most of the continuous ones, and once there are none, of events.
 pub fn victim(
     catalogue: &Catalogue,
     limits: &Limits,
@@ -131,9 +131,9 @@ pub fn victim(
         .map(|camera| catalogue.bytes(camera, Class::Sparse))
         .sum();
     let order = if sparse as f64 > limits.space(disk) as f64 * SPARSE_SHARE {
-        [Class::Sparse, Class::Continuous]
+        [Class::Sparse, Class::Continuous, Class::Event]
     } else {
-        [Class::Continuous, Class::Sparse]
+        [Class::Continuous, Class::Event, Class::Sparse]
     };
     order.into_iter().find_map(largest)
 }

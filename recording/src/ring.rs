@@ -31,9 +31,14 @@ struct Inner {
 struct Waiting {
     plan: Arc<Plan>,
     progress: Arc<Progress>,
-    frames: VecDeque<Frame>,
+    /// Each with whether it is one of an event.
+    frames: VecDeque<(Frame, bool)>,
     bytes: u64,
     has_ended: bool,
+    /// Frames that are written only if an event begins.
+    held: VecDeque<Frame>,
+    /// The event has ended: what waits is its end.
+    ends_event: bool,
 }
 
 /// A frame that has no place even where nothing else waits.
@@ -43,8 +48,10 @@ pub(crate) struct TooLarge;
 /// What the writer has to do.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// Record a frame.
-    Frame(Arc<Plan>, Arc<Progress>, Frame),
+    /// Record a frame, as one of an event or as the plan says.
+    Frame(Arc<Plan>, Arc<Progress>, Frame, bool),
+    /// Close the file of a camera's event.
+    EventEnded(Arc<Plan>),
     /// Close a camera's files.
     Ended(Arc<Plan>),
     /// Nothing, until then.
@@ -78,6 +85,8 @@ impl Ring {
             frames: VecDeque::new(),
             bytes: 0,
             has_ended: false,
+            held: VecDeque::new(),
+            ends_event: false,
         };
         inner.lanes.insert(lane, waiting);
         lane
@@ -85,13 +94,17 @@ impl Ring {
 
     /// Ends a camera: what waits is still written.
     pub(crate) fn remove(&self, lane: u64) {
-        if let Some(waiting) = self.lock().lanes.get_mut(&lane) {
+        let mut inner = self.lock();
+        if let Some(waiting) = inner.lanes.get_mut(&lane) {
             waiting.has_ended = true;
+            let held = std::mem::take(&mut waiting.held);
+            inner.bytes -= held.iter().map(|held| held.jpeg.len() as u64).sum::<u64>();
         }
+        drop(inner);
         self.news.notify_one();
     }
 
-    /// Adds a frame. Never waits for the disk. Returns false if older ones had to be dropped for it; their cameras note `slow_us` as the
+    /// Adds a frame, which may be one of an event. Never waits for the disk. Returns false if older ones had to be dropped for it; their cameras note `slow_us` as the
     /// time, where the disk's slowness is the reason.
     ///
     /// # Errors
@@ -100,6 +113,7 @@ impl Ring {
         &self,
         lane: u64,
         frame: Frame,
+        of_event: bool,
         slow_us: Option<u64>,
     ) -> Result<bool, TooLarge> {
         let mut inner = self.lock();
@@ -108,17 +122,68 @@ impl Ring {
             return Err(TooLarge);
         }
         let mut fits = true;
-        while inner.bytes + len > self.most_bytes && inner.drop_oldest(slow_us) {
+        while inner.bytes + len > self.most_bytes {
+            if inner.let_go() {
+                continue;
+            }
+            if !inner.drop_oldest(slow_us) {
+                break;
+            }
             fits = false;
         }
         if let Some(waiting) = inner.lanes.get_mut(&lane) {
-            waiting.frames.push_back(frame);
+            waiting.frames.push_back((frame, of_event));
             waiting.bytes += len;
             inner.bytes += len;
         }
         drop(inner);
         self.news.notify_one();
         Ok(fits)
+    }
+
+    /// Holds a frame for an event that may begin, and lets those go that are older than `from_us`. Where there is no room, the oldest
+    /// held ones go: nothing that was promised is among them.
+    pub(crate) fn hold(&self, lane: u64, frame: Frame, from_us: u64) {
+        let mut inner = self.lock();
+        while let Some(waiting) = inner.lanes.get_mut(&lane)
+            && waiting
+                .held
+                .front()
+                .is_some_and(|held| held.steady_us < from_us)
+        {
+            let held = waiting.held.pop_front();
+            inner.bytes -= held.map_or(0, |held| held.jpeg.len() as u64);
+        }
+        let len = frame.jpeg.len() as u64;
+        while inner.bytes + len > self.most_bytes {
+            if !inner.let_go() {
+                return;
+            }
+        }
+        if let Some(waiting) = inner.lanes.get_mut(&lane) {
+            waiting.held.push_back(frame);
+            inner.bytes += len;
+        }
+    }
+
+    /// An event begins: what was held for it is written.
+    pub(crate) fn begin_event(&self, lane: u64) {
+        if let Some(waiting) = self.lock().lanes.get_mut(&lane) {
+            waiting.ends_event = false;
+            for held in std::mem::take(&mut waiting.held) {
+                waiting.bytes += held.jpeg.len() as u64;
+                waiting.frames.push_back((held, true));
+            }
+        }
+        self.news.notify_one();
+    }
+
+    /// The event has ended: its file is closed when what waits is written.
+    pub(crate) fn end_event(&self, lane: u64) {
+        if let Some(waiting) = self.lock().lanes.get_mut(&lane) {
+            waiting.ends_event = true;
+        }
+        self.news.notify_one();
     }
 
     /// Has the writer end.
@@ -162,8 +227,10 @@ impl Inner {
         let mut cameras = BTreeSet::new();
         let lanes = self.lanes.iter();
         let first = lanes.filter(|(_, lane)| cameras.insert(&lane.plan.camera));
-        let waits = first.filter(|(_, lane)| lane.has_ended || !lane.frames.is_empty());
-        let oldest = waits.min_by_key(|(_, lane)| lane.frames.front().map(|frame| frame.steady_us));
+        let waits =
+            first.filter(|(_, lane)| lane.has_ended || lane.ends_event || !lane.frames.is_empty());
+        let oldest =
+            waits.min_by_key(|(_, lane)| lane.frames.front().map(|(frame, _)| frame.steady_us));
         oldest.map(|(lane, _)| *lane)
     }
 
@@ -174,15 +241,31 @@ impl Inner {
         let Some(lane) = self.lanes.get_mut(&number) else {
             return Next::Nothing;
         };
-        if let Some(frame) = lane.frames.pop_front() {
+        if let Some((frame, of_event)) = lane.frames.pop_front() {
             let len = frame.jpeg.len() as u64;
             lane.bytes -= len;
             self.bytes -= len;
-            return Next::Frame(Arc::clone(&lane.plan), Arc::clone(&lane.progress), frame);
+            let (plan, progress) = (Arc::clone(&lane.plan), Arc::clone(&lane.progress));
+            return Next::Frame(plan, progress, frame, of_event);
         }
         let plan = Arc::clone(&lane.plan);
+        if lane.ends_event {
+            lane.ends_event = false;
+            return Next::EventEnded(plan);
+        }
         self.lanes.remove(&number);
         Next::Ended(plan)
+    }
+
+    /// Lets the oldest held frame go of the camera that holds most. Returns false where none is held.
+    fn let_go(&mut self) -> bool {
+        let lanes = self.lanes.values_mut();
+        let lane = lanes.max_by_key(|lane| lane.held.len());
+        let Some(held) = lane.and_then(|lane| lane.held.pop_front()) else {
+            return false;
+        };
+        self.bytes -= held.jpeg.len() as u64;
+        true
     }
 
     /// Returns false where nothing waits.
@@ -191,7 +274,7 @@ impl Inner {
         let Some(lane) = lanes.max_by_key(|lane| lane.bytes) else {
             return false;
         };
-        let Some(frame) = lane.frames.pop_front() else {
+        let Some((frame, _)) = lane.frames.pop_front() else {
             return false;
         };
         let len = frame.jpeg.len() as u64;
@@ -216,6 +299,7 @@ mod tests {
             title: String::new(),
             continuous_us: Some(1),
             sparse_us: 1,
+            ..Plan::default()
         })
     }
 
@@ -235,9 +319,9 @@ mod tests {
         let (large, small) = (Arc::<Progress>::default(), Arc::<Progress>::default());
         let first = ring.add(plan("large"), Arc::clone(&large));
         let second = ring.add(plan("small"), Arc::clone(&small));
-        ring.push(second, frame(1, 10), Some(7)).unwrap();
+        ring.push(second, frame(1, 10), false, Some(7)).unwrap();
         for at in 2..12 {
-            ring.push(first, frame(at, 20), Some(7)).unwrap();
+            ring.push(first, frame(at, 20), false, Some(7)).unwrap();
         }
         assert_eq!((large.dropped(), small.dropped()), (6, 0));
         let slow = |of: &Progress| of.overflowed_us.load(Relaxed);
@@ -246,7 +330,10 @@ mod tests {
             (7, 0),
             "one is not slow for the other"
         );
-        assert_eq!(ring.push(second, frame(12, 101), Some(8)), Err(TooLarge));
+        assert_eq!(
+            ring.push(second, frame(12, 101), false, Some(8)),
+            Err(TooLarge)
+        );
         assert_eq!(
             (large.dropped(), small.dropped()),
             (6, 0),
@@ -254,15 +341,15 @@ mod tests {
         );
         assert!(ring.give_up());
         assert!(!ring.give_up());
-        assert_eq!(ring.push(second, frame(13, 30), None), Ok(true));
-        ring.push(first, frame(14, 30), None).unwrap();
+        assert_eq!(ring.push(second, frame(13, 30), false, None), Ok(true));
+        ring.push(first, frame(14, 30), false, None).unwrap();
         ring.remove(second);
         let next = || ring.next(Duration::ZERO);
         assert!(
-            matches!(next(), Next::Frame(plan, _, frame) if plan.camera == "small" && frame.steady_us == 13)
+            matches!(next(), Next::Frame(plan, _, frame, _) if plan.camera == "small" && frame.steady_us == 13)
         );
         assert!(matches!(next(), Next::Ended(plan) if plan.camera == "small"));
-        assert!(matches!(next(), Next::Frame(_, _, frame) if frame.steady_us == 14));
+        assert!(matches!(next(), Next::Frame(_, _, frame, _) if frame.steady_us == 14));
         assert!(matches!(next(), Next::Nothing));
         ring.end();
         assert!(matches!(next(), Next::End));
@@ -275,18 +362,52 @@ mod tests {
         let after = ring.add(plan("door"), Arc::default());
         let other = ring.add(plan("yard"), Arc::default());
         for (lane, at) in [(before, 2), (after, 1), (other, 3)] {
-            ring.push(lane, frame(at, 10), None).unwrap();
+            ring.push(lane, frame(at, 10), false, None).unwrap();
         }
         let next = || ring.next(Duration::ZERO);
-        assert!(matches!(next(), Next::Frame(_, _, frame) if frame.steady_us == 2));
-        assert!(matches!(next(), Next::Frame(_, _, frame) if frame.steady_us == 3));
+        assert!(matches!(next(), Next::Frame(_, _, frame, _) if frame.steady_us == 2));
+        assert!(matches!(next(), Next::Frame(_, _, frame, _) if frame.steady_us == 3));
         assert!(
             matches!(next(), Next::Nothing),
             "the one before has not ended"
         );
         ring.remove(before);
         assert!(matches!(next(), Next::Ended(plan) if plan.camera == "door"));
-        assert!(matches!(next(), Next::Frame(_, _, frame) if frame.steady_us == 1));
+        assert!(matches!(next(), Next::Frame(_, _, frame, _) if frame.steady_us == 1));
         assert!(matches!(next(), Next::Nothing));
+    }
+
+    #[test]
+    fn what_is_held_is_written_when_an_event_begins_and_its_file_is_closed_at_its_end() {
+        let ring = Ring::new(100);
+        let (door, yard) = (Arc::<Progress>::default(), Arc::<Progress>::default());
+        let lane = ring.add(plan("door"), Arc::clone(&door));
+        let other = ring.add(plan("yard"), Arc::clone(&yard));
+        for at in 1..7 {
+            ring.hold(lane, frame(at, 10), 3);
+        }
+        let next = || ring.next(Duration::ZERO);
+        assert!(matches!(next(), Next::Nothing), "nothing happens");
+        ring.begin_event(lane);
+        ring.push(lane, frame(7, 10), true, None).unwrap();
+        ring.end_event(lane);
+        for at in 3..8 {
+            let taken = next();
+            let is_next = matches!(&taken, Next::Frame(_, _, frame, true) if frame.steady_us == at);
+            assert!(is_next, "{taken:?}");
+        }
+        assert!(matches!(next(), Next::EventEnded(plan) if plan.camera == "door"));
+        assert!(matches!(next(), Next::Nothing));
+        // What is only held makes room, and is not missing then.
+        for at in 10..30 {
+            ring.hold(lane, frame(at, 10), 0);
+        }
+        assert_eq!(ring.push(other, frame(30, 60), false, Some(1)), Ok(true));
+        assert_eq!((door.dropped(), yard.dropped()), (0, 0));
+        ring.begin_event(lane);
+        assert!(matches!(next(), Next::Frame(_, _, frame, true) if frame.steady_us == 26));
+        ring.hold(lane, frame(40, 10), 0);
+        ring.remove(lane);
+        assert_eq!(ring.push(other, frame(41, 10), false, None), Ok(true));
     }
 }

@@ -5,7 +5,9 @@
 
 use crate::catalogue::Catalogue;
 use crate::disk::{Disk, File, Space};
+use crate::marks::Content;
 use crate::name::{Class, Name};
+pub use crate::plan::{Events, Plan};
 use crate::recover::{Outcome, recover};
 use crate::retention::{Amount, Limits, victim};
 use crate::segment::{DATE_AT, ReadAt, date};
@@ -31,19 +33,6 @@ impl Default for Policy {
             sync_us: 5_000_000,
         }
     }
-}
-
-/// What is recorded of a camera.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// Its id: the name of its directory.
-    pub camera: String,
-    /// Its name for people.
-    pub title: String,
-    /// The interval in µs of continuous recording; `None` records none.
-    pub continuous_us: Option<u64>,
-    /// The interval in µs of sparse recording.
-    pub sparse_us: u64,
 }
 
 /// Why recording ended.
@@ -171,7 +160,12 @@ impl<D: Disk> Session<D> {
                 let path = recording.path(&self.root);
                 let unsynced_ms = Cadence::of(class, self.policy.sync_us).unsynced_ms();
                 let file = path.display();
-                match recover(&self.disk, &path, &tag(&camera, class), unsynced_ms) {
+                match recover(
+                    &self.disk,
+                    &path,
+                    &tag(&camera, class, &Content::default()),
+                    unsynced_ms,
+                ) {
                     Ok(Outcome::Whole) => {
                         closed += 1;
                         continue;
@@ -241,14 +235,39 @@ impl<D: Disk> Session<D> {
         (self.ages, self.yields) = (ages, yields);
     }
 
-    /// Whether a file is begun with that frame.
-    pub fn begins(&self, plan: &Plan, frame: &Frame, now: Now) -> bool {
+    /// Whether a file is begun with that frame, which may be one of an event.
+    pub fn begins(&self, plan: &Plan, frame: &Frame, of_event: bool, now: Now) -> bool {
         let frame = recaptured(frame, now);
         let goes_on = |class| {
             let track = self.tracks.get(&(plan.camera.clone(), class));
             track.is_some_and(|track| track.goes_on(&frame))
         };
-        !Class::ALL.into_iter().all(goes_on)
+        let is_continuous = plan.continuous_us.is_some();
+        let classes = [
+            (of_event, Class::Event),
+            (!of_event && is_continuous, Class::Continuous),
+            (!of_event, Class::Sparse),
+        ];
+        let mut classes = classes.into_iter().filter(|(is_written, _)| *is_written);
+        !classes.all(|(_, class)| goes_on(class))
+    }
+
+    /// Takes a frame of an event.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn record_event(&mut self, plan: &Plan, frame: &Frame, now: Now) -> Result<(), Failure> {
+        let frame = recaptured(frame, now);
+        self.push(plan, Class::Event, &frame, now).map(drop)
+    }
+
+    /// Closes the file of a camera's event.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn close_event(&mut self, camera: &str, now_us: u64) -> Result<(), Failure> {
+        let key = (camera.to_owned(), Class::Event);
+        self.with(&key, now_us, |track, _| track.close(now_us))
     }
 
     /// Takes a frame.
@@ -329,8 +348,7 @@ impl<D: Disk> Session<D> {
     fn track(&mut self, plan: &Plan, class: Class) {
         let key = (plan.camera.clone(), class);
         if !self.tracks.contains_key(&key) {
-            let (camera, title) = (&plan.camera, &plan.title);
-            let track = Track::new(&self.root, camera, title, class, self.policy.sync_us);
+            let track = Track::new(&self.root, plan, class, self.policy.sync_us);
             self.tracks.insert(key, track);
         }
     }

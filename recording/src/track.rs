@@ -1,13 +1,16 @@
 //! The files of one camera in one class, one after the other: frames in, clusters out.
 
 use crate::disk::{Disk, File};
+use crate::marks::{Content, Marks};
 use crate::name::{Class, Name};
+use crate::plan::Plan;
 use crate::recover::close;
 use crate::segment::{About, Cluster, Cue, LARGEST_JPEG, header};
 use crate::tag::tag;
 use bytes::Bytes;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A frame that is to be recorded.
 #[derive(Clone, Debug)]
@@ -39,7 +42,7 @@ impl Cadence {
     /// That of a class, where continuous files are synced every `sync_us`.
     pub(crate) fn of(class: Class, sync_us: u64) -> Self {
         match class {
-            Class::Continuous => Self {
+            Class::Continuous | Class::Event => Self {
                 cluster_ms: 1000,
                 sync_us,
                 file_us: 60_000_000,
@@ -76,6 +79,7 @@ pub(crate) struct Track<F> {
     class: Class,
     cadence: Cadence,
     open: Option<Open<F>>,
+    marks: Arc<Marks>,
 }
 
 /// A file that is being written.
@@ -105,11 +109,12 @@ pub(crate) struct Written {
 }
 
 impl<F: File> Track<F> {
-    pub(crate) fn new(root: &Path, camera: &str, title: &str, class: Class, sync_us: u64) -> Self {
+    pub(crate) fn new(root: &Path, plan: &Plan, class: Class, sync_us: u64) -> Self {
         Self {
-            directory: root.join(camera),
-            camera: camera.into(),
-            title: title.into(),
+            directory: root.join(&plan.camera),
+            camera: plan.camera.clone(),
+            title: plan.title.clone(),
+            marks: Arc::clone(&plan.marks),
             class,
             cadence: Cadence::of(class, sync_us),
             open: None,
@@ -285,7 +290,15 @@ impl<F: File> Track<F> {
             return Ok(Written::default());
         };
         let written = open.flush(now_us)?;
-        let tag = tag(&self.camera, self.class);
+        let from_us = open.first.steady_us;
+        let content = match self.class {
+            Class::Continuous | Class::Event => {
+                let to_us = from_us + u64::from(open.last_ms) * 1000;
+                self.marks.within(from_us, to_us)
+            }
+            Class::Sparse => Content::default(),
+        };
+        let tag = tag(&self.camera, self.class, &content);
         let bytes = close(&mut open.file, &tag, &open.cues, open.len, open.last_ms)?;
         Ok(Written {
             closed: bytes.map(|bytes| (open.name, bytes)),

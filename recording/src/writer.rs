@@ -286,21 +286,28 @@ impl Writer {
             let next = self.ring.next(wait);
             self.shared.busy_us.store(steady_us(), Relaxed);
             match next {
-                Next::Frame(plan, progress, frame) => {
+                Next::Frame(plan, progress, frame, of_event) => {
                     progresses.insert(plan.camera.clone(), Arc::clone(&progress));
                     let now = Now {
                         is_set,
                         ..Now::read()
                     };
-                    if session.begins(&plan, &frame, now) {
+                    if session.begins(&plan, &frame, of_event, now) {
                         // Not below the disk that was mounted there a moment ago.
                         marker.check()?;
                     }
-                    let recorded = session.record(&plan, &frame, now);
+                    let recorded = if of_event {
+                        session.record_event(&plan, &frame, now)
+                    } else {
+                        session.record(&plan, &frame, now)
+                    };
                     if recorded.is_err() {
                         progress.dropped.fetch_add(1, Relaxed);
                     }
                     recorded?;
+                }
+                Next::EventEnded(plan) => {
+                    session.close_event(&plan.camera, steady_us())?;
                 }
                 Next::Ended(plan) => {
                     session.close_camera(&plan.camera, steady_us())?;

@@ -7,6 +7,7 @@ use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
 use crate::kept::Kept;
 use crate::lan::{self, Offer};
 use crate::library::Recordings;
+use crate::motion;
 use crate::push;
 use crate::record;
 use crate::session::Roster;
@@ -242,6 +243,8 @@ impl App {
         state.tasks.spawn(kept.follow(until));
         let until = state.shutdown.clone();
         state.tasks.spawn(push::follow(cameras.clone(), until));
+        let until = state.shutdown.clone();
+        state.tasks.spawn(motion::follow(cameras.clone(), until));
         if let Some(recorder) = state.recorder.clone() {
             let until = state.shutdown.clone();
             let recording = record::follow(cameras.clone(), recorder, until);

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Find(Find),
     /// List, check and copy recordings
     Recordings(Recordings),
+    /// Look for motion in recordings, pictures, or a server's camera, and print each event
+    Motion(Box<Motion>),
     /// Check and show configuration files
     Config(Config),
     /// Print what has to be known of this machine to help from afar, as text to paste; no secret is in it
@@ -325,6 +327,59 @@ pub(crate) enum RecordingsCommand {
     },
 }
 
+/// Flags of `motion`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Motion {
+    /// Where pictures are: a recording (.mkv), JPEGs one after the other in a file, a directory of such files or of recordings,
+    /// or the URL of a server, http://HOST:8000/. In a URL, ${NAME} and ${file:PATH} stand for a variable of the environment and a file
+    pub(crate) source: String,
+
+    /// Id of the server's camera, or of the camera in a directory of recordings [default: the first one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) camera: Option<String>,
+
+    /// Look for motion as this configuration file says for the camera [default: with the defaults]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+
+    /// Sensitivity, zones and what is ignored.
+    #[command(flatten)]
+    pub(crate) look: Look,
+
+    /// Pictures a second where they have no times of their own [default: 5]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) fps: Option<f64>,
+
+    /// Stop after this many seconds [default: at the end of the pictures, never for a server]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+
+    /// Write what moves in each picture to this file, a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) boxes: Option<PathBuf>,
+}
+
+/// What counts as motion.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Look {
+    /// How small a difference in brightness is noticed, 1 to 100: 25 more halve it [default: 50]
+    #[arg(long, value_name = "NUMBER", visible_alias = "sensitivity")]
+    pub(crate) motion_sensitivity: Option<u64>,
+
+    /// Smallest part of the picture that counts, in percent [default: 0.04]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) motion_min_area: Option<f64>,
+
+    /// Where motion counts, a name and corners from 0,0 to 1,1, as in 'door 0.1,0.5 0.4,0.5 0.4,1 0.1,1'; may be given more than
+    /// once; without any it counts everywhere
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) motion_zone: Vec<String>,
+
+    /// Where nothing is looked at: corners, as in '0,0 1,0 1,0.2 0,0.2'; may be given more than once
+    #[arg(long, value_name = "CORNERS")]
+    pub(crate) motion_ignore: Vec<String>,
+}
+
 /// Flags of `find`.
 #[derive(Debug, Args)]
 pub(crate) struct Find {
@@ -470,6 +525,14 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) recording: Record,
 
+    /// Look for motion, and tell of it as events; where --record-mode is motion, that is done without this flag
+    #[arg(long)]
+    pub(crate) motion: bool,
+
+    /// What counts as motion.
+    #[command(flatten)]
+    pub(crate) look: Look,
+
     /// Seconds after which a viewer that takes nothing is dropped, 0.1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) send_timeout: Option<f64>,
@@ -490,18 +553,26 @@ pub(crate) struct Record {
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
 
-    /// What is recorded: continuous (every picture at --record-fps, and one every few seconds that stays longer), sparse (the latter
-    /// alone) or off [default: continuous]
+    /// What is recorded: continuous (every picture at --record-fps, and one every few seconds that stays longer), motion (the former
+    /// while something moves), events (while a program says so), sparse (one every few seconds alone) or off [default: continuous]
     #[arg(long, value_name = "MODE")]
     pub(crate) record_mode: Option<String>,
 
-    /// Pictures a second in continuous recordings, 0.1 to 240 [default: 10]
+    /// Pictures a second in recordings but the sparse ones, 0.1 to 240 [default: 10]
     #[arg(long, value_name = "RATE")]
     pub(crate) record_fps: Option<f64>,
 
     /// Seconds between the pictures of sparse recordings, 1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) record_sparse: Option<f64>,
+
+    /// Seconds before an event that are recorded with it, 0 to 60 [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) record_before: Option<f64>,
+
+    /// Seconds without motion after which an event ends, 1 to 600; they are recorded with it [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) record_after: Option<f64>,
 
     /// Most room that recordings take, as in 80% of the disk, or 200GB; the oldest ones are deleted [default: 80%]
     #[arg(long, value_name = "AMOUNT")]

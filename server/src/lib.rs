@@ -33,6 +33,8 @@ pub(crate) mod push;
 
 pub(crate) mod record;
 
+pub(crate) mod motion;
+
 pub(crate) mod front;
 
 pub mod stages;

@@ -6,7 +6,7 @@ use crate::camera::{Camera, Phase, Record, Registry};
 use crate::hub::Limits;
 use crate::util::clock;
 use pistreamer_protocol::message::Recording;
-use pistreamer_recording::session::Plan;
+use pistreamer_recording::session::{Events, Plan};
 use pistreamer_recording::{Lane, Recorder, State, Status};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -134,6 +134,11 @@ fn plan(camera: &Camera, record: Record) -> Plan {
         title: camera.state().name,
         continuous_us: record.fps.map(interval_us),
         sparse_us: (record.sparse_s * 1e6) as u64,
+        events: record.events.map(|events| Events {
+            interval_us: interval_us(events.fps),
+            before_us: (events.before_s * 1e6) as u64,
+        }),
+        marks: Arc::default(),
     }
 }
 

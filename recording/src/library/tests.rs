@@ -70,7 +70,11 @@ fn found(library: &Library, at_ms: u64, near: Near) -> Option<(u64, Vec<u8>)> {
 
 /// Gaps between files and between frames: within a cluster, between clusters, hours, and days.
 fn files() -> impl Strategy<Value = Vec<(Class, u64, Vec<u32>, bool)>> {
-    let class = prop_oneof![Just(Class::Continuous), Just(Class::Sparse)];
+    let class = prop_oneof![
+        Just(Class::Continuous),
+        Just(Class::Event),
+        Just(Class::Sparse)
+    ];
     let gap = prop_oneof![1_u64..2000, 3_600_000_u64..8_000_000, DAY_MS..3 * DAY_MS];
     let frames = prop::collection::vec(1_u32..20_000, 0..12);
     prop::collection::vec((class, gap, frames, any::<bool>()), 0..8)
@@ -81,7 +85,7 @@ proptest! {
     fn the_frame_that_is_found_is_the_one_of_a_list(files in files(), asked in prop::collection::vec(0..10 * DAY_MS, 8)) {
         let directory = tempfile::tempdir().unwrap();
         let mut all = Vec::new();
-        let mut at = [START_MS, START_MS + 500];
+        let mut at = [START_MS, START_MS + 250, START_MS + 500];
         for (class, gap, gaps, closed) in files {
             let start = &mut at[class as usize];
             *start += gap;

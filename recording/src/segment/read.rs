@@ -71,6 +71,9 @@ const LARGEST: u64 = LARGEST_CLUSTER + LARGEST_JPEG as u64 + (64 << 10);
 /// Bytes that are searched at a time.
 const SEARCHED: usize = 64 << 10;
 
+/// Longest tags that are read.
+const LONGEST_TAGS: usize = 64 << 10;
+
 /// Longest header that is read.
 const LONGEST_HEADER: usize = 4096;
 
@@ -193,6 +196,42 @@ impl<R: ReadAt> Reader<R> {
             end: self.header.len() as u64,
             is_torn: false,
         }
+    }
+
+    /// What it says of itself as JSON; `None` where it was not closed, or says nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(crate) fn tag(&self) -> io::Result<Option<String>> {
+        let Some(at) = self.tags_at() else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; LONGEST_TAGS];
+        let read = self.source.read_at(at, &mut bytes)?;
+        let inside = |content, wanted| {
+            let mut elements = elements(content);
+            elements.find_map(|(it, inner)| (it == wanted).then_some(inner))
+        };
+        let text = inside(&bytes[..read], id::TAGS)
+            .and_then(|tags| inside(tags, id::TAG))
+            .and_then(|tag| inside(tag, id::SIMPLE_TAG))
+            .and_then(|simple| inside(simple, id::TAG_STRING));
+        Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()))
+    }
+
+    /// Where its tags are, as its beginning says.
+    fn tags_at(&self) -> Option<u64> {
+        let between = self.header.get(SEGMENT_DATA as usize..INFO_AT as usize)?;
+        let (_, seeks) = elements(between).find(|(it, _)| *it == id::SEEK_HEAD)?;
+        elements(seeks).find_map(|(_, seek)| {
+            let of = |wanted| elements(seek).find(|(it, _)| *it == wanted);
+            let (_, target) = of(id::SEEK_ID)?;
+            let (_, position) = of(id::SEEK_POSITION)?;
+            let is_tags = target == id::TAGS.to_be_bytes();
+            is_tags
+                .then(|| uint(position)?.checked_add(SEGMENT_DATA))
+                .flatten()
+        })
     }
 
     /// The bytes of a cluster, and the frames in it; `None` where its checksum or anything else in it is wrong.

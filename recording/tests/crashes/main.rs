@@ -9,6 +9,7 @@ mod played;
 
 use bytes::Bytes;
 use pistreamer_recording::Frame;
+use pistreamer_recording::Mark;
 use pistreamer_recording::catalogue::Catalogue;
 use pistreamer_recording::disk::Disk;
 use pistreamer_recording::retention::{Amount, Limits};
@@ -55,14 +56,26 @@ fn plan() -> Plan {
         title: "Door".into(),
         continuous_us: Some(1),
         sparse_us: 3_000_000,
+        ..Plan::default()
     }
 }
 
 /// Frames to record: how many µs after the one before, whether the clock was set before it, whether its size is another one.
 type Frames = Vec<(u64, bool, bool)>;
 
-/// Records frames until the disk fails. Returns them, each with whether it was to be recorded, and when the disk failed.
-fn record(disk: &Played, frames: &Frames, first: u64, begin_us: u64) -> (Vec<(Frame, bool)>, u64) {
+/// Records frames until the disk fails: all of them, or those of events. Returns them, each with whether it was to be recorded, and when
+/// the disk failed.
+fn record(
+    disk: &Played,
+    frames: &Frames,
+    first: u64,
+    begin_us: u64,
+    of_events: bool,
+) -> (Vec<(Frame, bool)>, u64) {
+    let plan = Plan {
+        continuous_us: (!of_events).then_some(1),
+        ..plan()
+    };
     let (mut at_us, mut step_us, mut width) = (begin_us, 0, 64);
     let mut recorded = Vec::new();
     let Ok(mut session) = Session::open(disk.clone(), Path::new(ROOT), policy()) else {
@@ -86,11 +99,27 @@ fn record(disk: &Played, frames: &Frames, first: u64, begin_us: u64) -> (Vec<(Fr
             steady_us: at_us,
             is_set: true,
         };
-        if session.record(&plan(), &frame, now).is_err() || disk.has_failed() {
+        // Something happens in ten of twelve frames.
+        let happens = number % 12 < 10;
+        let done = match (of_events, happens) {
+            (true, true) => {
+                plan.marks.set(Mark {
+                    id: (number / 12).to_string(),
+                    start_us: at_us - 1000,
+                    end_us: at_us,
+                    ..Mark::default()
+                });
+                session.record_event(&plan, &frame, now)
+            }
+            (true, false) => session.close_event("door", at_us),
+            (false, _) => Ok(()),
+        };
+        if done.is_err() || session.record(&plan, &frame, now).is_err() || disk.has_failed() {
             return (recorded, at_us);
         }
         // One that one of the classes has left out may be in the other.
-        recorded.push((frame, session.take_lost().is_empty()));
+        let is_taken = session.take_lost().is_empty() && (happens || !of_events);
+        recorded.push((frame, is_taken));
     }
     let _ = session.close(at_us);
     (recorded, at_us)
@@ -157,16 +186,17 @@ proptest! {
         crash: u64,
         again: u64,
         mending in 0..12_usize,
+        of_events: bool,
     ) {
         let disk = Played::with(Path::new(ROOT), power);
-        let (before, cut_us) = record(&disk, &frames_before, 0, 10_000_000);
+        let (before, cut_us) = record(&disk, &frames_before, 0, 10_000_000, of_events);
         disk.crash(crash);
         // The power fails once more while that is mended, or it does not.
         disk.power(mending);
         let _ = Session::open(disk.clone(), Path::new(ROOT), policy());
         disk.crash(again);
         disk.power(usize::MAX);
-        let (after, _) = record(&disk, &frames_after, 1000, cut_us + 60_000_000);
+        let (after, _) = record(&disk, &frames_after, 1000, cut_us + 60_000_000, of_events);
         let found = read(&disk);
         for (frame, is_taken) in &before {
             let is_promised = *is_taken && frame.steady_us + PROMISED_US < cut_us;

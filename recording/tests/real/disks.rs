@@ -45,6 +45,7 @@ fn plan(camera: &str) -> Plan {
         title: "Door".into(),
         continuous_us: Some(1),
         sparse_us: 3_600_000_000,
+        ..Plan::default()
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod disks;
+mod events;
 mod kills;
 mod mounted;
 mod power;

@@ -59,6 +59,7 @@ pub(crate) fn recorder(root: &Path, sync_us: u64) -> (Recorder, Lane) {
         title: "Door".into(),
         continuous_us: Some(1),
         sparse_us: 3_600_000_000,
+        ..Plan::default()
     });
     (recorder, lane)
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod control;
+mod happenings;
 mod health;
 mod id;
 mod intake;
@@ -23,13 +24,14 @@ mod target;
 
 pub(crate) use answer::Answer;
 pub(crate) use control::{Command, CommandError, Operator, Refused, Sent};
+pub(crate) use happenings::wall_of;
 pub(crate) use id::{Id, IdError, identify};
 pub(crate) use lifecycle::Context;
 pub(crate) use no_signal::NO_SIGNAL_INTERVAL;
 pub(crate) use pushes::{Push, PushEntry, PushState};
 pub(crate) use registry::{Change, Registry};
-pub(crate) use settings::Record;
 pub use settings::Settings;
+pub(crate) use settings::{Record, RecordEvents};
 pub(crate) use state::{CameraState, Phase};
 pub(crate) use still::{NotTaken, Still};
 pub(crate) use stuck::STUCK;
@@ -45,6 +47,7 @@ use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
 use crate::via::Via;
 use anyhow::Context as _;
 use control::Accepted;
+use happenings::Happenings;
 use intake::{Encoding, Intake};
 use lifecycle::{First, Lifecycle};
 use no_signal::NoSignal;
@@ -102,6 +105,7 @@ struct Inner {
     pushes: Pushes,
     stills: StillDesk,
     recorded: Recorded,
+    happenings: Happenings,
     lifecycle: Lifecycle,
     removed: CancellationToken,
     asked_by_order: EventThrottle,
@@ -186,6 +190,7 @@ impl Camera {
             pushes: Pushes::default(),
             stills: StillDesk::default(),
             recorded: Recorded::default(),
+            happenings: Happenings::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),
             commanded: ConnectionThrottle::new(),

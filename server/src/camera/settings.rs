@@ -28,15 +28,28 @@ pub struct Settings {
     pub controls: ControlValues,
     /// What is recorded of it, where the server records; `None` is nothing.
     pub record: Option<Record>,
+    /// What is looked for in its pictures; `None` is nothing.
+    pub motion: Option<pistreamer_motion::Settings>,
 }
 
 /// What is recorded of a camera.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Record {
-    /// Pictures a second; `None` leaves it at the sparse ones.
+    /// Pictures a second; `None` leaves it at events and the sparse ones.
     pub fps: Option<f64>,
+    /// How events are recorded; `None` records none.
+    pub events: Option<RecordEvents>,
     /// Seconds between the pictures that stay longer.
     pub sparse_s: f64,
+}
+
+/// How events of a camera are recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecordEvents {
+    /// Pictures a second.
+    pub fps: f64,
+    /// Seconds before an event that are recorded with it.
+    pub before_s: f64,
 }
 
 impl Settings {
@@ -57,6 +70,7 @@ impl Settings {
             push: Vec::new(),
             controls: ControlValues::new(),
             record: None,
+            motion: None,
         }
     }
 
@@ -88,6 +102,7 @@ impl Settings {
             ("push", self.push != before.push),
             ("controls", self.controls != before.controls),
             ("record", self.record != before.record),
+            ("motion", self.motion != before.motion),
         ];
         let changed = changes.into_iter().filter(|(_, changed)| *changed);
         changed.map(|(name, _)| name).collect()

@@ -4,10 +4,11 @@
 
 use super::{Camera, CameraState, Operator};
 use crate::hub::{Frame, Limits, View};
-use pistreamer_protocol::message::ControlValues;
+use pistreamer_protocol::message::{ControlValues, ServerMessage};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// A consumer's view of a camera. While it lives and isn't paused, the camera is wanted.
@@ -18,6 +19,10 @@ pub struct Subscription {
     state: States,
     /// `None` where they are not asked for.
     readings: Option<Readings>,
+    /// `None` where it may not be told of events.
+    events: Option<broadcast::Receiver<Arc<ServerMessage>>>,
+    /// `None` where what moves is not asked for.
+    moving: Option<watch::Receiver<Option<Arc<ServerMessage>>>>,
     may_operate: bool,
 }
 
@@ -121,6 +126,8 @@ pub enum Event {
     State(CameraState),
     /// Controls have changed to these values by themselves.
     Readings(ControlValues),
+    /// Something happens before the camera, or moves in its picture.
+    Told(Arc<ServerMessage>),
 }
 
 impl Subscription {
@@ -131,6 +138,8 @@ impl Subscription {
             camera,
             state,
             readings: None,
+            events: None,
+            moving: None,
             may_operate: false,
         }
     }
@@ -145,6 +154,25 @@ impl Subscription {
         Self {
             may_operate: may,
             ..self
+        }
+    }
+
+    /// The same, told of events or not.
+    pub fn noticing(self, may: bool) -> Self {
+        Self {
+            events: may.then(|| self.camera.events_news()),
+            ..self
+        }
+    }
+
+    /// Whether this consumer is told what moves, where it may be told of events.
+    pub fn watch_motion(&mut self, watches: bool) {
+        match &self.moving {
+            None if watches && self.events.is_some() => {
+                self.moving = Some(self.camera.moving_news())
+            }
+            Some(_) if !watches => self.moving = None,
+            _ => {}
         }
     }
 
@@ -201,6 +229,8 @@ impl Subscription {
             biased;
             state = self.state.next() => Event::State(state),
             values = next_reading(&mut self.readings) => Event::Readings(values),
+            told = next_event(&mut self.events) => Event::Told(told),
+            told = next_moving(&mut self.moving) => Event::Told(told),
             frame = self.frames.newest(), if frames => Event::Frame(frame),
         }
     }
@@ -226,4 +256,35 @@ async fn next_reading(readings: &mut Option<Readings>) -> ControlValues {
         Some(readings) => readings.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// The next event. One that was missed is not told: the list of events has it. Cancel-safe.
+async fn next_event(
+    events: &mut Option<broadcast::Receiver<Arc<ServerMessage>>>,
+) -> Arc<ServerMessage> {
+    if let Some(events) = events {
+        loop {
+            match events.recv().await {
+                Ok(told) => return told,
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+/// What moves now. Cancel-safe.
+async fn next_moving(
+    moving: &mut Option<watch::Receiver<Option<Arc<ServerMessage>>>>,
+) -> Arc<ServerMessage> {
+    if let Some(moving) = moving {
+        while moving.changed().await.is_ok() {
+            let told = moving.borrow_and_update().clone();
+            if let Some(told) = told {
+                return told;
+            }
+        }
+    }
+    std::future::pending().await
 }

@@ -11,6 +11,7 @@ mod find;
 mod generate;
 mod grab;
 mod key;
+mod motion;
 mod process;
 mod push;
 mod recordings;
@@ -56,6 +57,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Set(typed)) => set::run(typed),
         Some(Command::Find(typed)) => find::run(typed),
         Some(Command::Recordings(typed)) => recordings::run(typed),
+        Some(Command::Motion(typed)) => motion::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
         Some(Command::Doctor(typed)) => doctor::run(typed),
         Some(Command::Generate(typed)) => generate::run(typed),

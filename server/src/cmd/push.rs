@@ -14,6 +14,6 @@ pub(super) fn run(typed: &cli::Push) -> anyhow::Result<()> {
         tracing::warn!(%problem, "a flag has no effect");
     }
     finish(every_core()?, async {
-        app::push(&config, shutdown_signal()?).await
+        Box::pin(app::push(&config, shutdown_signal()?)).await
     })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use pistreamer_recording::Marker;
 use pistreamer_recording::catalogue::Catalogue;
 use pistreamer_recording::disk::System;
-use pistreamer_recording::export::{Span, end_ms, export, inspect};
+use pistreamer_recording::export::{ExportError, Span, end_ms, export, inspect};
 use pistreamer_recording::name::{Class, parse_time, time};
 use pistreamer_recording::recover::{Outcome, mend};
 use std::path::Path;
@@ -31,19 +31,27 @@ pub(super) fn run(typed: &Recordings) -> anyhow::Result<()> {
             to,
             sparse,
         } => {
-            let class = if *sparse {
-                Class::Sparse
-            } else {
-                Class::Continuous
+            let span = |class| {
+                Ok::<_, anyhow::Error>(Span {
+                    root: directory,
+                    camera,
+                    class,
+                    from_ms: at(from)?,
+                    to_ms: at(to)?,
+                })
             };
-            let span = Span {
-                root: directory,
-                camera,
-                class,
-                from_ms: at(from)?,
-                to_ms: at(to)?,
-            };
-            copy(&span, file)?
+            match copy(
+                &span(if *sparse {
+                    Class::Sparse
+                } else {
+                    Class::Continuous
+                })?,
+                file,
+            ) {
+                // What happened is recorded apart where not everything is.
+                Err(error) if !sparse && is_nothing(&error) => copy(&span(Class::Event)?, file)?,
+                copied => copied?,
+            }
         }
     };
     Ok(stdout::print(&text)?)
@@ -73,7 +81,7 @@ fn list(directory: &Path, only: Option<&str>) -> anyhow::Result<String> {
     for camera in cameras.filter(|camera| only.is_none_or(|only| only == *camera)) {
         for class in Class::ALL {
             let gap_ms = match class {
-                Class::Continuous => GAP_MS,
+                Class::Continuous | Class::Event => GAP_MS,
                 Class::Sparse => SPARSE_GAP_MS,
             };
             let mut line = |(from, to, files, bytes): (u64, u64, u64, u64)| {
@@ -179,6 +187,10 @@ fn check(directory: &Path, repair: bool) -> anyhow::Result<()> {
         bail!("{damaged} recordings are damaged");
     }
     Ok(())
+}
+
+fn is_nothing(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ExportError::Nothing))
 }
 
 fn copy(span: &Span<'_>, file: &Path) -> anyhow::Result<String> {

@@ -1,6 +1,7 @@
 //! What was given, checked: each value that means nothing is told with where it stands, and not only the first one.
 
 mod cameras;
+mod motion;
 mod recording;
 
 pub(super) use cameras::{LONGEST_NAME, Look};
@@ -66,12 +67,26 @@ pub(super) fn pushed(merged: &Merged) -> Result<(Vec<Settings>, Log, Vec<Problem
     }
 }
 
+/// What counts as motion in a camera's pictures.
+pub(super) fn motion(
+    camera: &Values,
+    before: Vec<Problem>,
+) -> Result<pistreamer_motion::Settings, Problems> {
+    let mut check = Check::default();
+    match check.motion(camera) {
+        Some(settings) if before.is_empty() && check.problems.is_empty() => Ok(settings),
+        _ => Err(check.in_order(before)),
+    }
+}
+
 /// What is wrong, gathered while everything is looked at.
 #[derive(Default)]
 pub(super) struct Check {
     pub(super) problems: Vec<Problem>,
     absent: Vec<Problem>,
     useless: Vec<Problem>,
+    /// Whether there is a directory for recordings.
+    records: bool,
 }
 
 impl Check {
@@ -108,6 +123,7 @@ impl Check {
     /// Goes on after a problem, to find the others: `None` only follows one.
     fn config(&mut self, merged: &Merged) -> Option<Config> {
         let server = &merged.server;
+        self.records = path(server, &setting::RECORD).is_some();
         let cameras = self.cameras(&merged.cameras);
         let listen = self.read(server, &setting::LISTEN, |value| {
             let texts = value.into_texts();

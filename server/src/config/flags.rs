@@ -33,6 +33,8 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         renditions,
         push,
         recording,
+        motion,
+        look,
         send_timeout,
         retry_pause,
         logging,
@@ -52,6 +54,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         (&setting::MAX_PER_ADDRESS, count(*max_per_address)),
         (&setting::SEND_TIMEOUT, send_timeout.map(Value::Number)),
         (&setting::RETRY_PAUSE, retry_pause.map(Value::Number)),
+        (&setting::MOTION, on(*motion)),
         (&setting::RENDITIONS, count(*renditions)),
         (&setting::PUSH, texts(push)),
     ]);
@@ -64,6 +67,14 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         (
             &setting::RECORD_SPARSE,
             recording.record_sparse.map(Value::Number),
+        ),
+        (
+            &setting::RECORD_BEFORE,
+            recording.record_before.map(Value::Number),
+        ),
+        (
+            &setting::RECORD_AFTER,
+            recording.record_after.map(Value::Number),
         ),
         (
             &setting::RECORD_SPACE,
@@ -87,6 +98,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
             recording.record_sync.map(Value::Number),
         ),
     ]);
+    layer.type_look(look);
     layer.type_common(source, capture, logging);
     let paths = [
         (&setting::RECORD, &recording.record),
@@ -112,7 +124,26 @@ pub(crate) fn push(typed: &cli::Push) -> Layer {
     layer
 }
 
+/// What was typed to look for motion.
+pub(super) fn motion(typed: &cli::Motion) -> Layer {
+    let mut layer = Layer::default();
+    layer.type_look(&typed.look);
+    layer
+}
+
 impl Layer {
+    fn type_look(&mut self, look: &cli::Look) {
+        self.type_all([
+            (&setting::MOTION_SENSITIVITY, count(look.motion_sensitivity)),
+            (
+                &setting::MOTION_MIN_AREA,
+                look.motion_min_area.map(Value::Number),
+            ),
+            (&setting::MOTION_ZONES, texts(&look.motion_zone)),
+            (&setting::MOTION_IGNORE, texts(&look.motion_ignore)),
+        ]);
+    }
+
     fn type_all<const N: usize>(&mut self, values: [(&Setting, Option<Value>); N]) {
         for (setting, value) in values {
             if let Some(value) = value {

@@ -34,6 +34,7 @@ use crate::session;
 use crate::source::Pauses;
 use crate::usage;
 use layer::Layer;
+use load::Places;
 use pistreamer_client::UrlError;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -139,6 +140,33 @@ impl Push {
             useless,
         })
     }
+}
+
+/// What counts as motion for `pistreamer motion`: as a file says for the camera of that id, or the first one, and as was typed.
+///
+/// # Errors
+/// With everything that is wrong.
+pub(crate) fn motion(typed: &cli::Motion) -> Result<pistreamer_motion::Settings, Problems> {
+    let places = Places {
+        usual: Vec::new(),
+        named: typed.settings.clone(),
+        memory: board::MEMORY.into(),
+    };
+    let (layers, problems) = places.layers();
+    let layers = layers.into_iter().map(|(_, layer)| layer);
+    let layers: Vec<_> = layers.chain([flags::motion(typed)]).collect();
+    let cameras = Layer::merged(&layers).cameras;
+    let is_named = |camera: &layer::Values| {
+        let id = camera
+            .get(&setting::ID)
+            .map(|given| given.value.into_text());
+        typed.camera.is_none() || id == typed.camera
+    };
+    let camera = cameras
+        .iter()
+        .find(|camera| is_named(camera))
+        .or(cameras.first());
+    checked::motion(&camera.cloned().unwrap_or_default(), problems)
 }
 
 impl From<ConfigError> for Problems {

@@ -459,14 +459,38 @@ settings! {
         .flag("push").default("[]");
     RECORD_MODE = setting(CAMERA, "record.mode", Kind::Text,
         "What is recorded of this camera, where there is a directory for it: continuous is every picture at record.fps, and one \
-         every few seconds that stays longer; sparse is the latter alone; off is nothing.")
+         every few seconds that stays longer; motion is such pictures while something moves, and those every few seconds; events is the \
+         same while a program says that something happens; sparse is the ones every few seconds alone; off is nothing.")
         .flag("record-mode").default(r#""continuous""#);
     RECORD_FPS = setting(CAMERA, "record.fps", Kind::Number,
-        "Pictures a second in continuous recordings, 0.1 to 240, at most as many as the camera delivers.")
+        "Pictures a second in recordings but the sparse ones, 0.1 to 240, at most as many as the camera delivers.")
         .flag("record-fps").default("10");
     RECORD_SPARSE = setting(CAMERA, "record.sparse", Kind::Number,
         "Seconds between the pictures of sparse recordings, 1 to 3600.")
         .flag("record-sparse").default("10");
+    RECORD_BEFORE = setting(CAMERA, "record.before", Kind::Number,
+        "Seconds before an event that are recorded with it, 0 to 60.")
+        .flag("record-before").default("5");
+    RECORD_AFTER = setting(CAMERA, "record.after", Kind::Number,
+        "Seconds without motion after which an event ends, 1 to 600; they are recorded with it.")
+        .flag("record-after").default("10");
+    MOTION = setting(CAMERA, "motion.on", Kind::Switch,
+        "Look for motion. If unset, that is done where record.mode is motion and there is a directory for recordings.")
+        .flag("motion").sample("true");
+    MOTION_SENSITIVITY = setting(CAMERA, "motion.sensitivity", Kind::Count,
+        "How small a difference in brightness is noticed, 1 to 100: 25 more halve it.")
+        .flag("motion-sensitivity").default("50");
+    MOTION_MIN_AREA = setting(CAMERA, "motion.min_area", Kind::Number,
+        "Smallest part of the picture that counts, in percent, 0 to 100.")
+        .flag("motion-min-area").default("0.04");
+    MOTION_ZONES = setting(CAMERA, "motion.zones", Kind::Texts,
+        "Where motion counts, each with a name and its corners, from 0,0 at the upper left to 1,1: something is in a zone when \
+         the point between its feet is. Behind the corners a zone may have its own sensitivity=, min_area= and min_ms=, a time for \
+         which something has to move in it. Without zones motion counts everywhere.")
+        .flag("motion-zone").default("[]");
+    MOTION_IGNORE = setting(CAMERA, "motion.ignore", Kind::Texts,
+        "Where nothing is looked at, such as a tree or a street: corners, as in 0,0 1,0 1,0.2 0,0.2.")
+        .flag("motion-ignore").default("[]");
 }
 
 #[cfg(test)]

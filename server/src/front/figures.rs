@@ -23,7 +23,7 @@ pub(super) struct Figure<T> {
 }
 
 /// The figures of each camera.
-pub(super) const CAMERA: [Figure<Camera>; 9] = [
+pub(super) const CAMERA: [Figure<Camera>; 11] = [
     Figure {
         field: None,
         name: "pistreamer_camera_up",
@@ -79,6 +79,20 @@ pub(super) const CAMERA: [Figure<Camera>; 9] = [
         kind: "counter",
         help: "Smaller pictures that could not be made, in place of which the full ones were sent",
         value: |camera| camera.feed().counters.unscaled.load(Relaxed) as f64,
+    },
+    Figure {
+        field: Some("events"),
+        name: "pistreamer_events_total",
+        kind: "counter",
+        help: "Events: motion, tampering, and what programs told",
+        value: |camera| camera.events_total() as f64,
+    },
+    Figure {
+        field: Some("motion_score"),
+        name: "pistreamer_motion_score",
+        kind: "gauge",
+        help: "How much moves now, 0 to 255, on a scale of square roots",
+        value: |camera| camera.motion_score().into(),
     },
     Figure {
         field: None,

@@ -13,6 +13,7 @@ mod configuration;
 mod controls;
 mod crowd;
 mod device;
+mod events;
 mod figures;
 mod ingest;
 mod keys;

@@ -160,6 +160,9 @@ fn required(query: &Query, key: &str) -> Result<f64, Refused> {
     Ok(time.min(LATEST_US))
 }
 
+/// Longest step of a timeline that tells how much moved.
+const LONGEST_WITH_PEAKS_MS: u64 = 300_000;
+
 /// What there is of a span of time, stretch by stretch.
 pub(super) async fn timeline(
     extract::State(state): extract::State<State>,
@@ -177,9 +180,14 @@ pub(super) async fn timeline(
     }
     let (id, from_ms) = (camera.id().to_string(), (from_us / 1e3) as u64);
     let step_ms = step_s as u64 * 1000;
-    let covered = recordings
+    let (covered, peaks) = recordings
         .read(grant.credential(), move |library| {
-            library.covered(&id, from_ms, step_ms, steps as usize)
+            let steps = steps as usize;
+            let covered = library.covered(&id, from_ms, step_ms, steps)?;
+            // Of longer steps, too many files would have to be looked into.
+            let has_peaks = step_ms <= LONGEST_WITH_PEAKS_MS;
+            let peaks = has_peaks.then(|| library.peaks(&id, from_ms, step_ms, steps));
+            Ok((covered, peaks.transpose()?.unwrap_or_default()))
         })
         .await?;
     let bits = |have: &Have| match have {
@@ -201,6 +209,7 @@ pub(super) async fn timeline(
         "step_us": step_ms * 1000,
         "steps": covered.len(),
         "have": STANDARD.encode(packed),
+        "peak": peaks,
     }))
     .into_response())
 }

@@ -5,7 +5,7 @@
 use super::admit::{COMMANDS, RECORDINGS};
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, api, assets, controls, ingest, keys, live, login, login_page, metrics, nearby,
+    State, api, assets, controls, events, ingest, keys, live, login, login_page, metrics, nearby,
     recordings, sessions, settings, still, upgrade, viewers, wall,
 };
 use crate::access::Role;
@@ -15,7 +15,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 50] = {
+pub(super) static ROUTES: [Route; 52] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -57,6 +57,8 @@ pub(super) static ROUTES: [Route; 50] = {
         route(Get, "/api/v1/recordings/timeline", RECORDINGS, Words, || get(recordings::timeline)),
         route(Get, "/api/v1/recordings/frame.jpg", RECORDINGS, Challenge, || get(recordings::frame)),
         route(Get, "/api/v1/recordings/clip.mkv", RECORDINGS, Challenge, || get(recordings::film)),
+        route(Get, "/api/v1/events", RECORDINGS, Words, || get(events::list)),
+        route(Post, "/api/v1/events", OPERATE, Words, || post(events::tell)),
         route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),

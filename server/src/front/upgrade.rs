@@ -72,7 +72,9 @@ pub(super) async fn upgrade(
         let stop = stop(&state, &grant, &place, &camera, Some(&entry));
         let subscription = camera
             .subscribe(limits)
-            .operating(grant.role.includes(COMMANDS));
+            .operating(grant.role.includes(COMMANDS))
+            // Whoever may look live alone, for a while, need not know what happens otherwise.
+            .noticing(grant.ticket.is_none());
         let problem = grant.role.includes(CONFIGURATION);
         let allowed = Allowed {
             problem: problem.then(|| state.configuration.problem()),

@@ -65,7 +65,7 @@ async fn feed(
                 }
                 Event::State(state) => publisher.status(state.message()).await?,
                 // It asked for none.
-                Event::Readings(_) => {}
+                Event::Readings(_) | Event::Told(_) => {}
             },
         }
         push.count_delivered(publisher.accepted() - *counted);

@@ -50,6 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.pace.limit(want.max_fps);
                 self.accepts_unchanged = want.unchanged;
                 subscription.read(want.readings);
+                subscription.watch_motion(want.motion);
                 subscription.limit(Limits {
                     max_width: want.max_width,
                     quality: want.quality,

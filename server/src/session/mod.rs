@@ -148,6 +148,8 @@ enum Wake {
     State(CameraState),
     /// Controls that have changed by themselves.
     Readings(ControlValues),
+    /// Something happens before the camera, or moves in its picture.
+    Told(Arc<ServerMessage>),
     /// What the camera has made of a command.
     Answer(Answer),
     /// What is wrong with the server's configuration.
@@ -202,6 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         Next::Live(Event::Frame(frame)) => Wake::Frame(frame),
                         Next::Live(Event::State(state)) => Wake::State(state),
                         Next::Live(Event::Readings(values)) => Wake::Readings(values),
+                        Next::Live(Event::Told(message)) => Wake::Told(message),
                         Next::Played(played) => Wake::Played(played),
                     },
                     stop = &mut stop => Wake::End(stop.into()),
@@ -226,6 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.say(ServerMessage::State(state.message()))?;
                 }
                 Wake::Readings(values) => self.say(ServerMessage::Controls { values })?,
+                Wake::Told(message) => self.say(ServerMessage::clone(&message))?,
                 Wake::Answer(answer) => self.say(ServerMessage::Answer(answer))?,
                 Wake::Problem(problem) => self.say(ServerMessage::Configuration { problem })?,
                 Wake::Heard(message) => self.hear(message, subscription)?,

@@ -35,6 +35,8 @@ mod languages;
 mod lifecycle;
 mod logged;
 mod login;
+mod motion;
+
 mod networks;
 mod passwords;
 mod peers;

@@ -250,6 +250,7 @@ const BEATS: ViewerMessage = ViewerMessage::Want(Want {
     quality: None,
     unchanged: true,
     readings: false,
+    motion: false,
 });
 
 #[tokio::test(flavor = "multi_thread")]

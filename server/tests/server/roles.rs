@@ -141,7 +141,9 @@ impl Row {
             "/restart",
             "/recordings/",
         ];
-        of_a_camera.iter().any(|part| self.path.contains(part))
+        // What happens is told in a body.
+        let is_listed = self.method == "GET" && self.path == "/api/v1/events";
+        is_listed || of_a_camera.iter().any(|part| self.path.contains(part))
     }
 
     /// The status for a request that is let in. Nothing is upgraded.
@@ -149,7 +151,8 @@ impl Row {
         match (self.method.as_str(), self.path.as_str()) {
             ("GET", "/" | "/embed") => page,
             ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
-            ("POST", "/api/v1/session" | "/api/v1/keys") | ("PUT", "/api/v1/wall") => 400,
+            ("POST", "/api/v1/session" | "/api/v1/keys" | "/api/v1/events")
+            | ("PUT", "/api/v1/wall") => 400,
             ("POST", path) if path.ends_with("/links") => 404,
             ("POST", path) if path.ends_with("/restart") => 202,
             // Nothing is recorded.

@@ -1,5 +1,6 @@
 //! The cameras: what each one's settings mean, and what no two of them may share.
 
+use super::recording::Mode;
 use super::{Check, always};
 use crate::camera::{Id, IdError, Settings, Target, identify};
 use crate::config::layer::{Given, Origin, Problem, Values};
@@ -105,6 +106,8 @@ impl Check {
             urls::targets(&value.into_texts())
         });
         let record = self.record(values);
+        let by_motion = matches!(record, Some((_, Mode::Motion))) && self.records;
+        let motion = self.looked_for(values, by_motion);
         let given = values.get(&setting::PUSH).map(|given| given.origin);
         for target in push.iter().flatten() {
             if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
@@ -139,7 +142,8 @@ impl Check {
             renditions: renditions? as usize,
             push: push?,
             controls: controls.unwrap_or_default(),
-            record: record?,
+            record: record?.0,
+            motion: motion?,
         })
     }
 

@@ -1,12 +1,13 @@
 //! Where and how is recorded, and how long that stays.
 
 use super::{Check, path};
-use crate::camera::Record;
+use crate::camera::{Record, RecordEvents};
 use crate::config::layer::Values;
-use crate::config::setting;
+use crate::config::setting::{self, Setting};
 use pistreamer_recording::Config;
 use pistreamer_recording::retention::{Amount, Limits};
 use pistreamer_recording::session::Policy;
+use std::ops::RangeInclusive;
 
 impl Check {
     /// `None` follows a problem; where nothing is recorded there is no configuration for it.
@@ -70,16 +71,18 @@ impl Check {
         }))
     }
 
-    /// What is recorded of a camera.
-    pub(super) fn record(&mut self, camera: &Values) -> Option<Option<Record>> {
+    /// What is recorded of a camera, and by which events.
+    pub(super) fn record(&mut self, camera: &Values) -> Option<(Option<Record>, Mode)> {
         let mode = self.read(camera, &setting::RECORD_MODE, |value| {
             let mode = value.into_text();
             match mode.as_str() {
-                "continuous" => Ok(Some(true)),
-                "sparse" => Ok(Some(false)),
-                "off" => Ok(None),
+                "continuous" => Ok(Mode::Continuous),
+                "motion" => Ok(Mode::Motion),
+                "events" => Ok(Mode::Events),
+                "sparse" => Ok(Mode::Sparse),
+                "off" => Ok(Mode::Off),
                 _ => Err(format!(
-                    "{mode:?} is no way to record: choose continuous, sparse or off"
+                    "{mode:?} is no way to record: choose continuous, motion, events, sparse or off"
                 )),
             }
         });
@@ -90,19 +93,45 @@ impl Check {
                 format!("{fps} pictures a second are not possible: choose 0.1 to 240")
             })
         });
-        let sparse = self.read(camera, &setting::RECORD_SPARSE, |value| {
-            let seconds = value.into_number();
-            let is_usable = (1.0..=3600.0).contains(&seconds);
-            is_usable
-                .then_some(seconds)
-                .ok_or_else(|| format!("{seconds} s are not possible: choose 1 to 3600"))
-        });
-        let (mode, fps, sparse_s) = (mode?, fps?, sparse?);
-        Some(mode.map(|continuous| Record {
-            fps: continuous.then_some(fps),
+        let sparse = self.seconds(camera, &setting::RECORD_SPARSE, 1.0..=3600.0);
+        let before = self.seconds(camera, &setting::RECORD_BEFORE, 0.0..=60.0);
+        let (mode, fps, sparse_s, before_s) = (mode?, fps?, sparse?, before?);
+        let of_events = matches!(mode, Mode::Motion | Mode::Events);
+        let record = Record {
+            fps: (mode == Mode::Continuous).then_some(fps),
+            events: of_events.then_some(RecordEvents { fps, before_s }),
             sparse_s,
-        }))
+        };
+        Some(((mode != Mode::Off).then_some(record), mode))
     }
+
+    /// A time in seconds.
+    pub(super) fn seconds(
+        &mut self,
+        values: &Values,
+        setting: &Setting,
+        possible: RangeInclusive<f64>,
+    ) -> Option<f64> {
+        self.read(values, setting, |value| {
+            let seconds = value.into_number();
+            let (least, most) = (possible.start(), possible.end());
+            let wrong = || format!("{seconds} s are not possible: choose {least} to {most}");
+            possible
+                .contains(&seconds)
+                .then_some(seconds)
+                .ok_or_else(wrong)
+        })
+    }
+}
+
+/// What is recorded of a camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Continuous,
+    Motion,
+    Events,
+    Sparse,
+    Off,
 }
 
 fn amount(text: &str) -> Result<Amount, String> {
