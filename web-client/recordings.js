@@ -16,6 +16,10 @@ const SPANS = [
 const SPEEDS = [-64, -16, -4, -1, 0.25, 0.5, 1, 2, 4, 16, 64];
 /** Where the next frame is further away, nothing was recorded in between. */
 const GAP = 15 * SECOND;
+/** Events that are asked for at a time, in the list and around the position. */
+const [LISTED, AROUND] = [30, 500];
+/** What is played before an event. */
+const BEFORE = 2 * SECOND;
 /** Pauses between two questions for a frame, for the range, and after one that failed. */
 const [NEXT, RANGE, AGAIN] = [40, 5 * SECOND, SECOND];
 /** Distances between two lines of the strip. */
@@ -71,6 +75,7 @@ export default class Recordings {
   /** What there is of the time around the position. */
   #cover = null;
   #marks = [null, null];
+  #list = make("ul", { id: "r-list", hidden: true });
   /** Over when it is closed. */
   #open = null;
   /** Called when the position has changed. */
@@ -91,6 +96,7 @@ export default class Recordings {
     const span = select("r-span", words("Shown time"), SPANS.map(([ms, , text]) => [ms, text]), HOUR);
     const when = make("input", { id: "r-when", type: "datetime-local", step: 1, "aria-label": words("Go to") });
     const close = make("form", { method: "dialog" }, make("button", { id: "r-live", part: "button close", textContent: words("Back to live") }));
+    const events = make("button", { type: "button", id: "r-events", part: "button", textContent: words("Events"), "aria-expanded": false });
     const badge = make("p", { id: "r-badge" }, make("strong", { textContent: words("Recording") }), make("time", { id: "r-time", translate: false }));
     const bar = make(
       "div", { id: "r-bar", role: "group", "aria-label": words("Playing") },
@@ -109,14 +115,15 @@ export default class Recordings {
       make("button", { type: "button", id: "r-photo", part: "button", textContent: words("Save this picture") }),
       make("span", { id: "r-marks", role: "status" }),
     );
-    const stage = make("div", { id: "r-stage" }, this.#img, this.#note);
-    this.#dialog = make("dialog", { id: "recordings", part: "recordings", "aria-label": words("Recordings") }, make("header", {}, badge, close), stage, this.#strip, bar, clip);
+    const stage = make("div", { id: "r-stage" }, this.#img, this.#note, this.#list);
+    this.#dialog = make("dialog", { id: "recordings", part: "recordings", "aria-label": words("Recordings") }, make("header", {}, badge, events, close), stage, this.#strip, bar, clip);
     this.#part("root").append(this.#dialog);
     speak(shadow);
     const clicks = {
       "r-back": () => this.#seek(this.#now() - 10 * SECOND), "r-on": () => this.#seek(this.#now() + 10 * SECOND),
       "r-before": () => this.#step(-1), "r-after": () => this.#step(1), "r-play": () => this.#play(this.#speed ? 0 : this.#chosen),
       "r-from": () => this.#mark(0), "r-to": () => this.#mark(1), "r-save": () => this.#saveClip(), "r-photo": () => this.#savePhoto(),
+      "r-events": () => this.#listEvents(this.#list.hidden),
     };
     for (const [id, act] of Object.entries(clicks)) this.#part(id).addEventListener("click", act);
     speed.addEventListener("change", () => this.#play(Number(speed.value)));
@@ -151,6 +158,7 @@ export default class Recordings {
     this.#img.hidden = true;
     this.#play(0);
     this.#marked();
+    this.#listEvents(false);
     this.#say(words("Looking for recordings …"));
     this.#told();
     if (!this.#dialog.open) this.#dialog.showModal();
@@ -160,9 +168,9 @@ export default class Recordings {
     this.#followFrames(signal);
   }
 
-  #url(path, query) {
+  #url(path, query, what = "recordings") {
     const url = new URL(this.#api);
-    url.pathname += `recordings${path}`;
+    url.pathname += `${what}${path}`;
     for (const [name, value] of Object.entries({ camera: this.#camera, ...query })) url.searchParams.set(name, value);
     return url;
   }
@@ -339,9 +347,10 @@ export default class Recordings {
     try {
       const answer = await fetch(this.#url("/timeline", { from_us: Math.max(from, 0) * 1000, to_us: to * 1000, step_s: step }), { cache: "no-store", signal: this.#open.signal });
       if (!answer.ok) throw new Error(answer.status);
-      const { have } = await answer.json();
+      const { have, peak = [] } = await answer.json();
       const bytes = Uint8Array.from(atob(have), (letter) => letter.charCodeAt(0));
-      this.#cover = { from, to, step: step * SECOND, span: this.#span, bytes, since: performance.now() };
+      const events = await this.#events({ from_us: Math.max(from, 0) * 1000, before_us: to * 1000, limit: AROUND });
+      this.#cover = { from, to, step: step * SECOND, span: this.#span, bytes, peak, events, since: performance.now() };
       this.#draw();
     } catch {
       // It is asked for again with the next position.
@@ -363,7 +372,7 @@ export default class Recordings {
     const x = (ms) => ((ms - now) / span + 0.5) * width;
     pen.fillStyle = "#14181d";
     pen.fillRect(0, 0, width, height);
-    const { from, step, bytes } = this.#cover ?? {};
+    const { from, step, bytes, peak, events } = this.#cover ?? {};
     if (bytes) {
       for (let n = 0; n < bytes.length * 4; n++) {
         const have = (bytes[n >> 2] >> (2 * (n & 3))) & 3;
@@ -371,7 +380,20 @@ export default class Recordings {
         pen.fillStyle = have === 2 ? "#e0a13a" : "#6b5630";
         const left = x(from + n * step);
         const high = have === 2 ? height - 26 : 6;
-        pen.fillRect(left, height - 4 - high, Math.max(x(from + (n + 1) * step) - left, 1) + 0.5, high);
+        const wide = Math.max(x(from + (n + 1) * step) - left, 1) + 0.5;
+        pen.fillRect(left, height - 4 - high, wide, high);
+        // How much moved.
+        pen.fillStyle = "#ff5a36";
+        const moved = Math.ceil(((peak[n] ?? 0) / 255) * (height - 26));
+        pen.fillRect(left, height - 4 - moved, wide, moved);
+      }
+      pen.fillStyle = "#ff8a70";
+      for (const { start_us, end_us } of events) {
+        const [left, right] = [x(start_us / 1000), x((end_us ?? Date.now() * 1000) / 1000)];
+        pen.fillRect(left, height - 4, Math.max(right - left, 2), 4);
+        pen.beginPath();
+        for (const [dx, y] of [[-5, 19], [5, 19], [0, 26]]) pen.lineTo(left + dx, y);
+        pen.fill();
       }
     }
     const [first, second] = this.#marks;
@@ -392,6 +414,81 @@ export default class Recordings {
     }
     pen.fillStyle = "#fff";
     pen.fillRect(width / 2 - 1, 0, 2, height);
+  }
+
+  /** The events of a time, the newest first. */
+  async #events(query) {
+    const answer = await fetch(this.#url("", query, "events"), { cache: "no-store", signal: this.#open.signal });
+    if (!answer.ok) throw new Error((await answer.text()).trim());
+    return (await answer.json()).events;
+  }
+
+  /** Goes to the next event, or to the one before. */
+  async #toEvent(by) {
+    const now = Math.round(this.#now() * 1000);
+    // One that begins within what is shown now is not gone to again.
+    const query = by > 0 ? { from_us: now + (BEFORE + SECOND) * 1000, limit: AROUND } : { before_us: now, limit: 1 };
+    const event = (await this.#events(query).catch(() => [])).at(-1);
+    if (event) this.#goToEvent(event);
+  }
+
+  #goToEvent({ start_us }) {
+    this.#listEvents(false);
+    this.#seek(start_us / 1000 - BEFORE);
+  }
+
+  /** Shows the list of events instead of the picture, or the picture again. */
+  async #listEvents(shows) {
+    this.#list.hidden = !shows;
+    this.#part("r-events")?.setAttribute("aria-expanded", shows);
+    this.#list.replaceChildren();
+    if (!shows) return;
+    this.#play(0);
+    await this.#moreEvents({});
+    this.#list.querySelector("button")?.focus();
+  }
+
+  async #moreEvents(query) {
+    const { signal } = this.#open;
+    let events;
+    try {
+      events = await this.#events({ ...query, limit: LISTED });
+    } catch (error) {
+      if (!signal.aborted) this.#list.append(this.#item(words("Recordings cannot be loaded: {reason}", error.message)));
+      return;
+    }
+    if (signal.aborted || this.#list.hidden) return;
+    for (const event of events) {
+      const [start, peak] = [event.start_us / 1000, event.peak_us || event.start_us];
+      const src = this.#url("/frame.jpg", { at_us: peak, near: "nearest" }).href;
+      const names = { motion: words("Motion"), tamper: words("Camera covered or turned"), api: words("Told by a program") };
+      const what = make("span");
+      if (event.label || event.zones.length) what.textContent = [event.label, ...event.zones].filter(Boolean).join(", ");
+      else this.#put(what, "", names[event.source] ?? words("Event"));
+      const time = make("time", { textContent: `${day(start)}, ${clock(start)}`, translate: false });
+      const open = make("button", { type: "button" }, make("img", { src, alt: "", loading: "lazy" }), time, what);
+      open.addEventListener("click", () => {
+        this.#goToEvent(event);
+        this.#play(1);
+      });
+      this.#list.append(make("li", {}, open));
+    }
+    if (!this.#list.children.length) this.#list.append(this.#item(words("Nothing has happened yet")));
+    if (events.length < LISTED) return;
+    const more = make("button", { type: "button" });
+    this.#put(more, "", words("Earlier events"));
+    const item = make("li", {}, more);
+    more.addEventListener("click", () => {
+      item.remove();
+      this.#moreEvents({ before_us: events.at(-1).start_us });
+    });
+    this.#list.append(item);
+  }
+
+  #item(text) {
+    const item = make("li");
+    this.#put(item, "", text);
+    return item;
   }
 
   /** A strip that is drawn along shows another time; a tap goes to the place that was tapped. */
@@ -443,6 +540,7 @@ export default class Recordings {
       j: () => faster(-1), l: () => faster(1), "[": () => this.#mark(0), "]": () => this.#mark(1),
       Home: () => this.#seek(this.#range[0]), End: () => this.#seek(this.#range[1]),
     };
+    acts.e = () => this.#toEvent(event.shiftKey ? -1 : 1);
     const act = acts[key.length === 1 ? key.toLowerCase() : key];
     if (!act) return;
     event.preventDefault();

@@ -113,3 +113,68 @@ async fn what_was_recorded_is_played_forwards_backwards_and_step_by_step_and_nev
     ensure!(page.eval("camera.dataset.state").await? == Value::from("live"));
     page.expect_no_complaints(&[])
 }
+
+#[tokio::test]
+async fn what_happened_is_listed_with_pictures_and_played_with_a_tap() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let directory = folder.path().join("recordings").display().to_string();
+    let pattern = ["--source", "pattern", "--size", "320x240"];
+    let record = [
+        "--record",
+        &directory,
+        "--record-mode",
+        "events",
+        "--record-before",
+        "2",
+    ];
+    let server = Server::start(&[&pattern[..], &record].concat())?;
+    let (axe, browser) = (Axe::installed()?, Browser::start().await?);
+    let page = browser.open(&server.url()).await?;
+    page.wait_state("live").await?;
+    page.eval(LOOK).await?;
+    page.wait_for("camera.dataset.recording === 'recording' || fetch('api/v1/status').then(it => it.json()).then(it => it.cameras[0].recording?.frames > 0)")
+        .await?;
+    let tell = "fetch('api/v1/events', {method: 'POST', body: JSON.stringify({label: 'bell', seconds: 2})}).then(it => it.json()).then(it => it.start_us / 1000)";
+    let start = page.eval(tell).await?.as_f64().unwrap_or_default();
+    ensure!(start > 0.0, "it is not taken");
+    page.wait_for(
+        "fetch('api/v1/events').then(it => it.json()).then(({events: [it]}) => it.end_us > 0)",
+    )
+    .await?;
+    page.wait_for(&format!(
+        "fetch('api/v1/recordings/frame.jpg?near=nearest&at_us={}').then(it => it.headers.get('pistreamer-class') === 'event')",
+        start * 1000.0
+    ))
+    .await?;
+    // Three taps: the menu, recordings, events.
+    page.emulate(390, 844, true, "dark").await?;
+    page.eval_clicked("part('#b-more').click()").await?;
+    page.wait_for("part('#b-recordings')?.checkVisibility()")
+        .await?;
+    page.eval_clicked("part('#b-recordings').click()").await?;
+    page.wait_for("part('#recordings')?.open && shown() > 0")
+        .await?;
+    page.eval_clicked("part('#r-events').click()").await?;
+    page.wait_for(
+        "part('#r-list img')?.naturalWidth === 320 && part('#r-list').innerText.includes('bell')",
+    )
+    .await?;
+    for (width, height, phone) in [(390, 844, true), (844, 390, true), (1280, 720, false)] {
+        page.emulate(width, height, phone, "dark").await?;
+        page.screenshot(&format!("events_{width}")).await?;
+        axe.judge(&page, &format!("events, {width}")).await?;
+    }
+    // One is played from before it on, and found again by a key.
+    page.eval("part('#r-list button').click()").await?;
+    let near = format!("at > {start} - 2500 && at < {start} + 4000");
+    wait_shown(&page, &near).await?;
+    page.wait_for("part('#r-list').hidden").await?;
+    press(&page, " ").await?;
+    press(&page, "End").await?;
+    wait_shown(&page, &format!("at > {start} + 1500")).await?;
+    let before = "part('#r-strip').dispatchEvent(new KeyboardEvent('keydown', {key: 'E', shiftKey: true, bubbles: true}))";
+    page.eval(before).await?;
+    wait_shown(&page, &format!("at > {start} - 2500 && at < {start}")).await?;
+    page.screenshot("events_strip").await?;
+    page.expect_no_complaints(&[])
+}
