@@ -151,6 +151,7 @@ pub(crate) fn hello() -> Hello {
         wire: "pistreamer.gzip-base64.v1".into(),
         controls: Vec::new(),
         sets: false,
+        plays: false,
     }
 }
 
