@@ -7,6 +7,7 @@ mod answer;
 mod cause;
 mod control;
 mod happening;
+mod operate;
 mod playback;
 mod reason;
 mod value;
@@ -15,6 +16,9 @@ pub use answer::Answer;
 pub use cause::{Cause, Words};
 pub use control::{Control, ControlKind, Group, Place, Scale};
 pub use happening::{Happening, Moving, Stage};
+pub use operate::{
+    Motion, Operate, OperateLimits, Operating, Seat, SeatRequest, StopReason, Telemetry,
+};
 pub use playback::{FASTEST, Play, Playback, PlaybackState};
 pub use reason::{Reason, Value, Values};
 pub use value::{ControlValue, ControlValues};
