@@ -95,7 +95,9 @@ impl Event {
                         }
                     }
                     let pending = older.pending.into_iter().take(256);
-                    let is_open = |name: &String| !answer.values.contains_key(name);
+                    let is_open = |name: &String| {
+                        !answer.values.contains_key(name) && !answer.refused.contains_key(name)
+                    };
                     let pending: Vec<_> = pending.filter(is_open).collect();
                     for name in pending {
                         if !answer.pending.contains(&name) {

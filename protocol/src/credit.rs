@@ -191,11 +191,11 @@ impl Credit {
     }
 
     /// The receiver says that it drew or accepted this frame, and with it all that were sent before. Frames that were never sent
-    /// count for nothing. Of several with that `seq`, which recordings may have, it is the one that was sent first.
+    /// count for nothing. Of several with that `seq`, which recordings may have, it is the one that was sent last.
     pub fn acknowledged(&mut self, seq: u64, now: Instant) {
         self.acknowledges = true;
         let mut under_way = self.under_way.iter();
-        let count = match under_way.position(|sent| sent.seq == seq) {
+        let count = match under_way.rposition(|sent| sent.seq == seq) {
             Some(at) => at + 1,
             None if self.under_way.back().is_none_or(|newest| seq > newest.seq) => return,
             None => self
@@ -219,7 +219,7 @@ impl Credit {
         self.measure(&sent, missed.unwrap_or(0.0), now);
     }
 
-    /// The highest frame acknowledged, and when.
+    /// The frame acknowledged last, and when.
     pub fn last_ack(&self) -> Option<(u64, Instant)> {
         self.last_ack
     }

@@ -217,6 +217,11 @@ impl Subscription {
         self.frames.resume();
     }
 
+    /// Has the newest frame be new to this consumer, also where it has got that.
+    pub fn begin_anew(&mut self) {
+        self.frames.begin_anew();
+    }
+
     /// Changes the limits from the next frame on.
     pub fn limit(&mut self, limits: Limits) {
         self.frames.limit(limits);

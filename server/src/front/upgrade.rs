@@ -39,6 +39,20 @@ pub(super) async fn upgrade(
         Ok(at) => at.map(|at| at as u64),
         Err(refusal) => return *refusal,
     };
+    let plays = plays(&state, &grant, &camera);
+    if begin_us.is_some() {
+        match &plays {
+            None => {
+                let text =
+                    "recordings need a key with the role view: a ticket shows live pictures alone";
+                return refusal(StatusCode::FORBIDDEN, text);
+            }
+            Some(plays) if plays.recordings.is_none() => {
+                return refusal(StatusCode::NOT_FOUND, "this server records nothing");
+            }
+            Some(_) => {}
+        }
+    }
     let via = match query.get("via") {
         Some(via) if state.via.is_own(via) => return own_relay(),
         Some(via) => Some(state.via.enter(camera.id(), via)),
@@ -78,7 +92,8 @@ pub(super) async fn upgrade(
         let problem = grant.role.includes(CONFIGURATION);
         let allowed = Allowed {
             problem: problem.then(|| state.configuration.problem()),
-            plays: plays(&state, &grant, &camera, begin_us),
+            plays,
+            begin_us,
         };
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;
@@ -103,7 +118,7 @@ pub(super) async fn upgrade(
 }
 
 /// The camera's recordings, where who looks may see them.
-fn plays(state: &State, grant: &Grant, camera: &Camera, begin_us: Option<u64>) -> Option<Plays> {
+fn plays(state: &State, grant: &Grant, camera: &Camera) -> Option<Plays> {
     RECORDINGS.allow(grant).ok()?;
     let sparse_s = camera
         .settings()
@@ -113,7 +128,6 @@ fn plays(state: &State, grant: &Grant, camera: &Camera, begin_us: Option<u64>) -
         recordings: state.recordings.clone(),
         camera: camera.id().to_string(),
         key: grant.credential().map(ToOwned::to_owned),
-        begin_us,
         // Beside one that is a little late.
         gap: Duration::from_secs_f64(sparse_s * 1.5).max(GAP),
     })

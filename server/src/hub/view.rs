@@ -82,6 +82,12 @@ impl View {
         }
     }
 
+    /// Has the newest frame be new, also where it was returned.
+    pub fn begin_anew(&mut self) {
+        self.last_seq = None;
+        self.latest.mark_changed();
+    }
+
     /// Changes the limits from the next frame on.
     pub fn limit(&mut self, limits: Limits) {
         if self.limits == limits {

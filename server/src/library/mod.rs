@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Readers of the disk at a time: a hung disk takes no more threads. Each key has one of them, so that none keeps the others waiting.
 const READERS: usize = 4;
@@ -53,22 +54,28 @@ impl Recordings {
         key: Option<&str>,
         work: impl FnOnce(&Library) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let (library, readers) = (self.0.library.clone(), Arc::clone(&self.0.readers));
-        let done = async {
-            let own = self.0.turns.take(key).await;
+        let (inner, key) = (Arc::clone(&self.0), key.map(ToOwned::to_owned));
+        // A task of its own: whoever waits may be busy with a socket, and a turn is not to wait with it.
+        let done = tokio::spawn(async move {
+            let own = inner.turns.take(key.as_deref()).await;
+            let readers = Arc::clone(&inner.readers);
             let turn = readers.acquire_owned().await.map_err(io::Error::other)?;
+            let library = inner.library.clone();
             let work = move || {
                 let _turns = (own, turn);
                 work(&library)
             };
             let done = tokio::task::spawn_blocking(work).await;
             done.unwrap_or_else(|error| Err(io::Error::other(error)))
-        };
-        let silent = |_| {
-            let text = "the disk takes more than 5 s, or others of this key are waited for";
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        };
-        timeout(PATIENCE, done).await.unwrap_or_else(silent)
+        });
+        match timeout(PATIENCE, AbortOnDropHandle::new(done)).await {
+            Ok(done) => done.unwrap_or_else(|error| Err(io::Error::other(error))),
+            Err(_) => {
+                let text =
+                    "the disk takes more than 5 s, or other requests with this key come first";
+                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            }
+        }
     }
 }
 

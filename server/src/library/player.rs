@@ -28,20 +28,28 @@ pub struct Plays {
     pub camera: String,
     /// The key by which it is looked at.
     pub key: Option<String>,
-    /// Unix time in µs at which a viewer begins that does not begin with live pictures.
-    pub begin_us: Option<u64>,
     /// Where the next frame is further away, nothing was recorded in between.
     pub gap: Duration,
 }
 
-/// No two frames are sent sooner after each other, however fast it plays.
-const PACE: Duration = Duration::from_millis(16);
+/// No two frames are sent sooner after each other: the faster it plays, the more each one costs the disk.
+fn pace(speed: f64) -> Duration {
+    Duration::from_millis(match speed.abs() {
+        ..=4.0 => 16,
+        ..=8.0 => 33,
+        _ => 100,
+    })
+}
+
+/// How late a look may be beyond a gap, and still find the picture there.
+const WITHIN: Duration = Duration::from_millis(100);
 
 /// Most pictures of a step.
 const LONGEST_STEP: i32 = 100;
 
-/// Where the last frame is no older than that, live pictures follow on it: what is recorded is written once a second.
-const NEARLY_LIVE_MS: u64 = 5000;
+/// Where the last frame is no older than that, or than the distance of two frames, live pictures follow on it: what is recorded is
+/// written once a second.
+const NEARLY_LIVE: Duration = Duration::from_secs(5);
 
 /// What playing brings about.
 #[derive(Debug)]
@@ -74,6 +82,8 @@ enum Due {
     Never,
     /// The frame of the position then.
     At(Instant),
+    /// The newest frame.
+    Newest,
     /// The one so many frames on from a time.
     Step(u64, i32),
 }
@@ -82,16 +92,27 @@ enum Due {
 pub(crate) struct Player {
     plays: Plays,
     recordings: Recordings,
+    /// The last request's.
     id: u64,
     position: Position,
+    /// The speed that was asked for last, whatever stands still now.
+    speed: f64,
     until_ms: Option<u64>,
     skip_gaps: bool,
+    /// Whether nothing was played yet.
+    is_new: bool,
     /// Time of the frame that was sent last.
     shown_ms: Option<u64>,
+    /// Times of the first frame and of the last one, once that is known.
+    range: Option<(u64, u64)>,
     due: Due,
     reading: Option<BoxFuture<'static, io::Result<Look>>>,
-    /// What was told last; `None` where a request has not been answered yet.
-    told: Option<PlaybackState>,
+    /// There was another request since that reading began: what it finds is shown, and playing goes by the request.
+    is_outdated: bool,
+    /// What was told last.
+    told: PlaybackState,
+    /// Where the gap ends that was told of last.
+    gap_ms: Option<u64>,
     /// What is to be sent: one frame at most, and a few messages around it.
     ready: VecDeque<Played>,
     /// There was no room for the frame that is ready.
@@ -108,19 +129,24 @@ impl fmt::Debug for Player {
 }
 
 impl Player {
-    /// Of a camera's recordings, from the present on; `None` where none are made.
+    /// Of a camera's recordings; `None` where none are made.
     pub(crate) fn new(plays: &Plays) -> Option<Self> {
         Some(Self {
             recordings: plays.recordings.clone()?,
             plays: plays.clone(),
             id: 0,
-            position: Position::new(clock::now_us() / 1000, 1.0, Instant::now()),
+            position: Position::new(clock::now_us() / 1000, 0.0, Instant::now()),
+            speed: 1.0,
             until_ms: None,
             skip_gaps: true,
+            is_new: true,
             shown_ms: None,
+            range: None,
             due: Due::Never,
             reading: None,
-            told: None,
+            is_outdated: false,
+            told: PlaybackState::Paused,
+            gap_ms: None,
             ready: VecDeque::new(),
             is_late: false,
         })
@@ -129,13 +155,17 @@ impl Player {
     /// Plays as is asked for from here on.
     pub(crate) fn play(&mut self, play: &Play) {
         let now = Instant::now();
-        let speed = play.speed.unwrap_or(self.position.speed());
-        let at_ms = play.at_us.map(|at_us| at_us / 1000);
-        let at_ms = at_ms.unwrap_or_else(|| self.position.now(now));
-        self.position = Position::new(at_ms, speed.clamp(-FASTEST, FASTEST), now);
+        self.speed = play.speed.unwrap_or(self.speed).clamp(-FASTEST, FASTEST);
         self.until_ms = play.until_us.map(|until_us| until_us / 1000);
         self.skip_gaps = play.skip_gaps.unwrap_or(self.skip_gaps);
-        self.begin(play.id, Due::At(now));
+        let at_ms = play.at_us.map(|at_us| at_us / 1000);
+        let due = match at_ms {
+            None if self.is_new => Due::Newest,
+            _ => Due::At(now),
+        };
+        let at_ms = at_ms.unwrap_or_else(|| self.position.now(now));
+        self.position = Position::new(at_ms, self.speed, now);
+        self.begin(play.id, due);
     }
 
     /// Pauses so many pictures on from the one that was sent last, or back.
@@ -147,11 +177,26 @@ impl Player {
         self.begin(id, Due::Step(from_ms, by));
     }
 
+    /// Shows the picture of the position once more: the last one may have been thrown away.
+    pub(crate) fn again(&mut self) {
+        self.shown_ms = None;
+        if matches!(self.due, Due::Never | Due::At(_)) {
+            self.due = Due::At(Instant::now());
+        }
+    }
+
+    /// Answers a request, and has it done. What is being read is read to its end: while somebody looks for a place, requests come faster
+    /// than a disk answers, and what it finds is near.
     fn begin(&mut self, id: u64, due: Due) {
-        (self.id, self.due, self.told, self.shown_ms) = (id, due, None, None);
-        // What is being read is of before.
-        self.reading = None;
+        (self.id, self.due, self.is_new, self.gap_ms) = (id, due, false, None);
+        self.is_outdated = self.reading.is_some();
+        self.shown_ms = None;
         self.ready.clear();
+        let state = match self.position.speed() {
+            0.0 => PlaybackState::Paused,
+            _ => PlaybackState::Playing,
+        };
+        self.tell(state, None);
     }
 
     /// Waits for what is to be sent: frames only where there is room for one. Cancel-safe.
@@ -163,9 +208,9 @@ impl Player {
                     return pending().await;
                 }
                 Some(Played::Frame(_)) if self.is_late && self.position.speed() != 0.0 => {
-                    // By now there is a newer one.
+                    // By now there may be a newer one.
                     self.ready.pop_front();
-                    self.due = Due::At(Instant::now());
+                    (self.shown_ms, self.due) = (None, Due::At(Instant::now()));
                 }
                 Some(_) => {
                     if let Some(ready) = self.ready.pop_front() {
@@ -176,141 +221,169 @@ impl Player {
             }
             self.is_late = false;
             if self.reading.is_none() {
-                // A request is answered at once.
-                if !room && self.told.is_some() {
+                if !room {
                     return pending().await;
                 }
-                let (at_ms, by) = match self.due {
+                self.reading = Some(match self.due {
                     Due::Never => return pending().await,
                     Due::At(due) => {
                         sleep_until(due).await;
-                        (self.position.now(Instant::now()), None)
+                        self.read(self.position.now(Instant::now()))
                     }
-                    Due::Step(from_ms, by) => (from_ms, Some(by)),
-                };
-                self.reading = Some(self.read(at_ms, by));
+                    Due::Newest | Due::Step(..) => self.read(self.position.now(Instant::now())),
+                });
             }
             if let Some(reading) = &mut self.reading {
                 let look = reading.await;
                 self.reading = None;
                 match look {
+                    Ok(look) if std::mem::take(&mut self.is_outdated) => {
+                        self.range = look.range.or(self.range);
+                        if let Some(found) = look.found {
+                            self.ready.push_back(Played::Frame(frame(&found)));
+                        }
+                    }
                     Ok(look) => self.take(look),
-                    Err(error) => self.fail(&error),
+                    Err(error) => {
+                        self.is_outdated = false;
+                        self.fail(&error);
+                    }
                 }
             }
         }
     }
 
-    fn read(&self, at_ms: u64, by: Option<i32>) -> BoxFuture<'static, io::Result<Look>> {
-        let recordings = self.recordings.clone();
+    fn read(&self, at_ms: u64) -> BoxFuture<'static, io::Result<Look>> {
+        let (recordings, due) = (self.recordings.clone(), self.due);
         let Plays {
             camera, key, gap, ..
         } = self.plays.clone();
-        let (speed, is_first) = (self.position.speed(), self.told.is_none());
+        let (speed, knows_range) = (self.position.speed(), self.range.is_some());
         let gap_ms = gap.as_millis() as u64;
         Box::pin(async move {
             let work = move |library: &Library| {
-                let mut look = match by {
-                    Some(by) => stepped(library, &camera, at_ms, by)?,
-                    None => looked(library, &camera, at_ms, speed, gap_ms)?,
+                let range = match due {
+                    Due::Newest => library.range(&camera)?,
+                    _ if knows_range => None,
+                    _ => library.range(&camera)?,
                 };
-                if is_first {
-                    look.range = library.range(&camera)?;
-                }
-                Ok(look)
+                let newest = range.filter(|_| matches!(due, Due::Newest));
+                let at_ms = newest.map_or(at_ms, |(_, last_ms)| last_ms);
+                let look = match due {
+                    Due::Step(from_ms, by) => stepped(library, &camera, from_ms, by)?,
+                    _ => looked(library, &camera, at_ms, speed, gap_ms)?,
+                };
+                Ok(Look { range, ..look })
             };
             recordings.read(key.as_deref(), work).await
         })
     }
 
+    /// What follows from what was read.
     fn take(&mut self, look: Look) {
         let now = Instant::now();
-        let speed = self.position.speed();
-        let is_step = matches!(self.due, Due::Step(..));
-        self.due = Due::Never;
-        if self
-            .until_ms
-            .is_some_and(|until| speed != 0.0 && (look.at_ms >= until) == (speed > 0.0))
-        {
-            let until = self.until_ms.unwrap_or(look.at_ms);
-            self.position = Position::new(until, 0.0, now);
-            return self.tell(PlaybackState::Paused, &look, None);
+        let due = std::mem::replace(&mut self.due, Due::Never);
+        if look.range.is_some() {
+            self.range = look.range;
         }
-        let found = look.found.clone();
-        if is_step {
-            let Some(found) = &found else {
-                return self.tell(PlaybackState::End, &look, None);
-            };
-            self.position = Position::new(found.at_ms, 0.0, now);
-        }
-        let state = match found {
+        let mut state = match look.found {
             None => PlaybackState::Gap,
-            Some(_) if speed == 0.0 => PlaybackState::Paused,
+            Some(_) if self.position.speed() == 0.0 => PlaybackState::Paused,
             Some(_) => PlaybackState::Playing,
         };
-        let shown_ms = found.as_ref().map(|found| found.at_ms);
-        let passes_over = state == PlaybackState::Gap && speed != 0.0 && self.skip_gaps;
-        if !passes_over || self.told.is_none() {
-            self.tell(state, &look, None);
+        match (due, &look.found) {
+            (Due::Step(..), None) => state = PlaybackState::End,
+            (Due::Step(..), Some(found)) => self.position = Position::new(found.at_ms, 0.0, now),
+            (Due::Newest, _) => self.position = Position::new(look.at_ms, self.speed, now),
+            _ if self.is_over(look.at_ms) => {
+                // What stays is the picture of that very time.
+                let until_ms = self.until_ms.take().unwrap_or(look.at_ms);
+                self.position = Position::new(until_ms, 0.0, now);
+                self.due = Due::At(now);
+                return self.tell(PlaybackState::Paused, None);
+            }
+            _ => {}
         }
-        if let Some(found) = found
-            && self.shown_ms != shown_ms
+        let passes_over =
+            state == PlaybackState::Gap && self.position.speed() != 0.0 && self.skip_gaps;
+        let is_news = state != self.told && !passes_over;
+        // Once, where it is known now.
+        if is_news || look.range.is_some() {
+            self.tell(if passes_over { self.told } else { state }, None);
+        }
+        if let Some(found) = &look.found
+            && self.shown_ms != Some(found.at_ms)
         {
-            self.shown_ms = shown_ms;
-            self.ready.push_back(Played::Frame(frame(&found)));
+            self.shown_ms = Some(found.at_ms);
+            self.ready.push_back(Played::Frame(frame(found)));
         }
-        if speed == 0.0 {
+        if self.position.speed() != 0.0 {
+            self.go_on(&look, now);
+        }
+    }
+
+    /// Whether playing has come to where it is to pause.
+    fn is_over(&self, at_ms: u64) -> bool {
+        let speed = self.position.speed();
+        self.until_ms.is_some_and(|until_ms| {
+            (speed > 0.0 && at_ms >= until_ms) || (speed < 0.0 && at_ms <= until_ms)
+        })
+    }
+
+    /// When to look next, or the end.
+    fn go_on(&mut self, look: &Look, now: Instant) {
+        let speed = self.position.speed();
+        let found_ms = look.found.as_ref().map(|found| found.at_ms);
+        let from_ms = found_ms.unwrap_or(look.at_ms);
+        let Some(next_ms) = look.next_ms else {
+            return self.end(found_ms);
+        };
+        let soonest = now + pace(speed);
+        let gap_ms = self.plays.gap.as_millis() as u64;
+        let is_gap = next_ms.abs_diff(from_ms) > gap_ms;
+        if is_gap && self.gap_ms != Some(next_ms) {
+            self.gap_ms = Some(next_ms);
+            let gap = ServerMessage::Gap {
+                from_us: from_ms * 1000,
+                to_us: next_ms * 1000,
+            };
+            self.ready.push_back(Played::Told(Box::new(gap)));
+        }
+        if is_gap && self.skip_gaps {
+            // Backwards, its picture is that of the time behind it: it is not missed though the next look is late.
+            let within_ms = (-speed * WITHIN.as_millis() as f64).max(0.0) as u64;
+            self.position = Position::new(next_ms + within_ms.min(gap_ms), speed, soonest);
+            self.due = Due::At(soonest);
             return;
         }
-        let from_ms = shown_ms.unwrap_or(look.at_ms);
-        let Some(next_ms) = look.next_ms else {
-            return self.end(from_ms, &look);
+        let over_ms = match found_ms {
+            // The picture is that of the position for as long as a gap begins, and then it is told.
+            Some(found_ms) if is_gap && speed > 0.0 => found_ms + gap_ms + 1,
+            // Backwards, a picture is that of the position until just before its own time.
+            Some(found_ms) if speed < 0.0 => found_ms.saturating_sub(1),
+            _ => next_ms,
         };
-        let mut due = now + PACE;
-        if next_ms.abs_diff(from_ms) > self.plays.gap.as_millis() as u64 {
-            if self.told != Some(PlaybackState::Gap) || self.skip_gaps {
-                self.ready
-                    .push_back(Played::Told(Box::new(ServerMessage::Gap {
-                        from_us: from_ms * 1000,
-                        to_us: next_ms * 1000,
-                    })));
-            }
-            if self.skip_gaps {
-                self.position = Position::new(next_ms, speed, due);
-            } else {
-                // It is told once the picture before it has had its time.
-                let gap = self.plays.gap.as_millis() as u64 + 1;
-                let over_ms = if speed > 0.0 {
-                    from_ms + gap
-                } else {
-                    from_ms.saturating_sub(1)
-                };
-                let to_ms = if shown_ms.is_some() { over_ms } else { next_ms };
-                due = self.position.when(to_ms).unwrap_or(due).max(due);
-            }
-        } else {
-            // Backwards, a frame is that of the position until just before its own time.
-            let to_ms = if speed > 0.0 {
-                next_ms
-            } else {
-                from_ms.saturating_sub(1)
-            };
-            due = self.position.when(to_ms).unwrap_or(due).max(due);
-        }
-        let until = self.until_ms.and_then(|until| self.position.when(until));
-        self.due = Due::At(until.map_or(due, |until| until.min(due)));
+        let until = self
+            .until_ms
+            .and_then(|until_ms| self.position.when(until_ms));
+        let due = self.position.when(over_ms).unwrap_or(soonest);
+        self.due = Due::At(until.map_or(due, |until| until.min(due)).max(soonest));
     }
 
     /// There is nothing more in that direction.
-    fn end(&mut self, last_ms: u64, look: &Look) {
+    fn end(&mut self, found_ms: Option<u64>) {
         let now = Instant::now();
-        let is_live = clock::now_us() / 1000 <= last_ms.saturating_add(NEARLY_LIVE_MS);
+        let nearly = NEARLY_LIVE.max(self.plays.gap).as_millis() as u64;
+        let last_ms = found_ms.or(self.range.map(|(_, last_ms)| last_ms));
+        let is_live =
+            last_ms.is_some_and(|last_ms| clock::now_us() / 1000 <= last_ms.saturating_add(nearly));
         if self.position.speed() > 0.0 && is_live {
-            self.tell(PlaybackState::Live, look, None);
+            self.tell(PlaybackState::Live, None);
             self.ready.push_back(Played::Live);
         } else {
-            self.position = Position::new(last_ms, 0.0, now);
-            self.tell(PlaybackState::End, look, None);
+            let at_ms = found_ms.unwrap_or_else(|| self.position.now(now));
+            self.position = Position::new(at_ms, 0.0, now);
+            self.tell(PlaybackState::End, None);
         }
     }
 
@@ -319,16 +392,13 @@ impl Player {
         self.position = Position::new(self.position.now(now), 0.0, now);
         self.due = Due::Never;
         let reason = format!("recordings cannot be read: {error}");
-        self.tell(PlaybackState::Paused, &Look::default(), Some(reason));
+        self.tell(PlaybackState::Paused, Some(reason));
     }
 
-    /// Tells the state, where it is another one than was told. It comes before the frame that it is about.
-    fn tell(&mut self, state: PlaybackState, look: &Look, reason: Option<String>) {
-        if self.told == Some(state) && reason.is_none() {
-            return;
-        }
-        self.told = Some(state);
-        let (from_ms, to_ms) = look.range.unzip();
+    /// Tells the state, before the frame that it is about.
+    fn tell(&mut self, state: PlaybackState, reason: Option<String>) {
+        self.told = state;
+        let (from_ms, to_ms) = self.range.unzip();
         let told = Playback {
             id: self.id,
             state,
@@ -338,8 +408,8 @@ impl Player {
             to_us: to_ms.map(|ms| ms * 1000),
             reason,
         };
-        let told = Box::new(ServerMessage::Playback(told));
-        self.ready.push_back(Played::Told(told));
+        self.ready
+            .push_back(Played::Told(Box::new(ServerMessage::Playback(told))));
     }
 }
 

@@ -33,7 +33,13 @@ impl Position {
     pub(super) fn now(&self, now: Instant) -> u64 {
         let elapsed = now.saturating_duration_since(self.since);
         let at_ms = self.at_ms + self.speed * elapsed.as_secs_f64() * 1000.0;
-        at_ms.clamp(0.0, LATEST_MS) as u64
+        // A time counts as reached in the moment in which it is, and no later one, in either direction.
+        let whole = if self.speed < 0.0 {
+            at_ms.ceil()
+        } else {
+            at_ms.floor()
+        };
+        whole.clamp(0.0, LATEST_MS) as u64
     }
 
     /// When it is there, or was; `None` where it goes the other way, or stands.

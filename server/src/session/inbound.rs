@@ -68,8 +68,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.set_paused(false);
                 // Or thrown away.
                 self.credit.arrived();
-                if self.player.is_none() {
-                    subscription.resume();
+                match &mut self.player {
+                    Some(player) => player.again(),
+                    None => subscription.resume(),
                 }
             }
             ViewerMessage::Control {
@@ -106,9 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let command = names.map_or(Command::ResetAll, Command::Reset);
                 self.command(command, id, &subscription.operator())?;
             }
-            ViewerMessage::Play(play) => self.play(subscription, |player| player.play(&play))?,
+            ViewerMessage::Play(play) => {
+                self.play(subscription, play.id, |player| player.play(&play))?
+            }
             ViewerMessage::Step { id, by } => {
-                self.play(subscription, |player| player.step(id, by))?;
+                self.play(subscription, id, |player| player.step(id, by))?;
             }
             ViewerMessage::Live { id } => self.leave(id, subscription)?,
             _ => {}

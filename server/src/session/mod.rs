@@ -31,7 +31,7 @@ use futures::stream::FuturesUnordered;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
-use pistreamer_protocol::message::{Answer, ControlValues, PictureSize, ServerMessage};
+use pistreamer_protocol::message::{Answer, ControlValues, PictureSize, Play, ServerMessage};
 use playback::{Next, next};
 use skips::Skips;
 use std::future::{poll_fn, ready};
@@ -63,6 +63,8 @@ pub struct Allowed {
     pub problem: Option<watch::Receiver<Option<String>>>,
     /// The camera's recordings; `None` for those who see live pictures alone.
     pub plays: Option<Plays>,
+    /// Unix time in µs of the recordings that it begins with, rather than with live pictures.
+    pub begin_us: Option<u64>,
 }
 
 /// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
@@ -75,7 +77,11 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     allowed: Allowed,
     stop: impl Future<Output = Stop>,
 ) -> End {
-    let Allowed { problem, plays } = allowed;
+    let Allowed {
+        problem,
+        plays,
+        begin_us,
+    } = allowed;
     let now = Instant::now();
     let mut session = Session {
         link,
@@ -99,7 +105,11 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         plays,
         player: None,
     };
-    let end = match session.serve(&mut subscription, pin!(stop)).await {
+    if begin_us.is_some() {
+        // Not wanted for a moment.
+        subscription.pause();
+    }
+    let end = match session.serve(&mut subscription, begin_us, pin!(stop)).await {
         Ok(end) | Err(end) => end,
     };
     // The goodbye takes a while, and the viewer has ceased to look.
@@ -167,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn serve(
         &mut self,
         subscription: &mut Subscription,
+        begin_us: Option<u64>,
         mut stop: Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<End, End> {
         self.say_hello(subscription)?;
@@ -174,7 +185,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if problem.is_some() {
             self.say(ServerMessage::Configuration { problem })?;
         }
-        self.begin_playing(subscription)?;
+        if begin_us.is_some() {
+            let play = Play {
+                at_us: begin_us,
+                ..Play::default()
+            };
+            self.play(subscription, 0, |player| player.play(&play))?;
+        }
         let mut alarm = pin!(sleep_until(self.ping_due));
         let mut in_a_row = 0;
         loop {

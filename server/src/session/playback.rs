@@ -6,10 +6,10 @@ use super::{End, Session};
 use crate::camera::{Event, Subscription};
 use crate::library::{Played, Player};
 use crate::util::clock;
-use pistreamer_protocol::message::{Play, Playback, PlaybackState, ServerMessage, Values};
+use pistreamer_protocol::message::{Playback, PlaybackState, ServerMessage, Values};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What there is for a viewer.
+/// What is there for a viewer.
 pub(super) enum Next {
     /// Of the camera, as it is now.
     Live(Event),
@@ -34,14 +34,16 @@ pub(super) async fn next(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// Has a player do something, and no live frames sent meanwhile.
+    /// Passes a request on to the player; no live frames are sent meanwhile.
     pub(super) fn play(
         &mut self,
         subscription: &mut Subscription,
+        id: u64,
         request: impl FnOnce(&mut Player),
     ) -> Result<(), End> {
         let Some(plays) = &self.plays else {
             return self.refuse_to_play(
+                id,
                 "forbidden",
                 "recordings need a key with the role view: this viewer sees live pictures alone",
             );
@@ -50,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(player) => player,
             None => {
                 let Some(player) = Player::new(plays) else {
-                    return self.refuse_to_play("no-recordings", "this server records nothing");
+                    return self.refuse_to_play(id, "no-recordings", "this server records nothing");
                 };
                 tracing::debug!("viewer plays recordings");
                 self.skips.pause();
@@ -66,43 +68,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    fn refuse_to_play(&mut self, code: &str, message: &str) -> Result<(), End> {
+    /// By an error, and by what it does instead: a viewer waits for an answer with its id before it takes frames again.
+    fn refuse_to_play(&mut self, id: u64, code: &str, message: &str) -> Result<(), End> {
         self.say(ServerMessage::Error {
             code: code.into(),
             message: message.into(),
             values: Values::default(),
-        })
+        })?;
+        self.tell_live(id, Some(message.into()))
     }
 
-    /// Plays from the beginning, where the viewer has asked for that by its address.
-    pub(super) fn begin_playing(&mut self, subscription: &mut Subscription) -> Result<(), End> {
-        let at_us = self.plays.as_ref().and_then(|plays| plays.begin_us);
-        if at_us.is_none() {
-            return Ok(());
-        }
-        let play = Play {
-            at_us,
-            ..Play::default()
-        };
-        self.play(subscription, |player| player.play(&play))
-    }
-
-    /// Ends playing, where it plays, at the viewer's request.
-    pub(super) fn leave(&mut self, id: u64, subscription: &mut Subscription) -> Result<(), End> {
-        self.go_live(subscription);
+    fn tell_live(&mut self, id: u64, reason: Option<String>) -> Result<(), End> {
         self.say(ServerMessage::Playback(Playback {
             id,
             state: PlaybackState::Live,
             at_us: clock::now_us(),
             speed: 1.0,
+            reason,
             ..Playback::default()
         }))
+    }
+
+    /// Ends playing, where it plays, at the viewer's request.
+    pub(super) fn leave(&mut self, id: u64, subscription: &mut Subscription) -> Result<(), End> {
+        self.go_live(subscription);
+        self.tell_live(id, None)
     }
 
     fn go_live(&mut self, subscription: &mut Subscription) {
         if self.player.take().is_some() {
             self.content = None;
             self.link.withdraw_frame();
+            // What it saw last is a picture of before.
+            subscription.begin_anew();
             if !self.paused {
                 subscription.resume();
             }
