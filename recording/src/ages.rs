@@ -1,9 +1,9 @@
 //! By which time recordings are too old. A wall clock that has jumped, such as one whose battery is empty, or that was far behind when
-//! the machine started, removes no more than a day of them in an hour.
+//! the machine started, removes no more than a day of them in an hour, and while it goes by no other clock, none before their time.
 
 use crate::catalogue::Catalogue;
 
-/// How much faster than a clock the time goes by which recordings are too old, until it has caught up with the wall's.
+/// How much faster than a clock the time goes by which recordings are too old, until it has caught up with a wall's that is set.
 const FASTER: u64 = 24;
 
 /// Recordings that are no further apart were made in one stretch.
@@ -21,18 +21,27 @@ impl Ages {
     /// One that begins where the longest stretch of these recordings ends: the clock was right then.
     pub(crate) fn new(catalogue: &Catalogue, wall_ms: u64, steady_us: u64) -> Self {
         Self {
-            now_ms: end_of_longest(catalogue).unwrap_or(wall_ms).min(wall_ms),
+            now_ms: end_of_longest(catalogue).unwrap_or(wall_ms),
             at_us: steady_us,
         }
     }
 
-    /// What time it is, where the wall's clock and the steady one say that.
-    pub(crate) fn follow(&mut self, wall_ms: u64, steady_us: u64) -> u64 {
+    /// What time it is, where the wall's clock and the steady one say that, and whether the wall's goes by another clock. One that does
+    /// not may be wrong for weeks.
+    pub(crate) fn follow(&mut self, wall_ms: u64, steady_us: u64, is_set: bool) -> u64 {
         let passed_ms = steady_us.saturating_sub(self.at_us) / 1000;
         // What is left of a millisecond counts the next time.
         self.at_us += passed_ms * 1000;
-        self.now_ms = wall_ms.min(self.now_ms.saturating_add(passed_ms.saturating_mul(FASTER)));
-        self.now_ms
+        let faster = if is_set { FASTER } else { 1 };
+        let most_ms = self.now_ms.saturating_add(passed_ms.saturating_mul(faster));
+        // A clock that is behind for a while takes nothing back of this.
+        self.now_ms = self.now_ms.max(wall_ms.min(most_ms));
+        wall_ms.min(self.now_ms)
+    }
+
+    /// The latest time that it may be: nothing can have been recorded after it.
+    pub(crate) fn latest(&self, wall_ms: u64) -> u64 {
+        self.now_ms.max(wall_ms)
     }
 }
 
@@ -67,14 +76,17 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_takes_a_day_in_an_hour_and_one_that_is_right_again_nothing_more() {
         let mut ages = Ages::new(&ten_days(), NOW + 1000, 0);
-        assert_eq!(ages.follow(NOW + 60_000, 60_000_000), NOW + 60_000);
+        assert_eq!(ages.follow(NOW + 60_000, 60_000_000, true), NOW + 60_000);
         // A hundred years on, for two hours.
         let wrong = NOW + 36_500 * DAY;
-        assert_eq!(ages.follow(wrong, 60_000_000), NOW + 60_000);
+        assert_eq!(ages.follow(wrong, 60_000_000, true), NOW + 60_000);
         let after = 60_000_000 + 2 * HOUR * 1000;
-        assert_eq!(ages.follow(wrong + 2 * HOUR, after), NOW + 60_000 + 2 * DAY);
+        assert_eq!(
+            ages.follow(wrong + 2 * HOUR, after, true),
+            NOW + 60_000 + 2 * DAY
+        );
         let right = NOW + 60_000 + 2 * HOUR;
-        assert_eq!(ages.follow(right, after), right);
+        assert_eq!(ages.follow(right, after, true), right);
     }
 
     #[test]
@@ -86,8 +98,27 @@ mod tests {
             catalogue.set("door", Name { start_ms, class }, 1);
         }
         let mut ages = Ages::new(&catalogue, NOW + 36_501 * DAY, 0);
-        assert_eq!(ages.follow(NOW + 36_501 * DAY, HOUR * 1000), NOW + DAY);
+        assert_eq!(
+            ages.follow(NOW + 36_501 * DAY, HOUR * 1000, true),
+            NOW + DAY
+        );
         let mut empty = Ages::new(&Catalogue::default(), NOW, 0);
-        assert_eq!(empty.follow(NOW + 1, 1000), NOW + 1);
+        assert_eq!(empty.follow(NOW + 1, 1000, true), NOW + 1);
+    }
+
+    #[test]
+    fn a_clock_that_nothing_sets_is_not_believed_and_one_that_was_behind_costs_no_days() {
+        let mut ages = Ages::new(&ten_days(), NOW, 0);
+        // A weekend with a clock that is seventy years ahead.
+        let wrong = NOW + 70 * 365 * DAY;
+        assert_eq!(
+            ages.follow(wrong + 60 * HOUR, 60 * HOUR * 1000, false),
+            NOW + 60 * HOUR
+        );
+        // And a start with one that is a year behind, until it is set.
+        let mut ages = Ages::new(&ten_days(), NOW - 365 * DAY, 0);
+        assert_eq!(ages.follow(NOW - 365 * DAY, 0, false), NOW - 365 * DAY);
+        assert_eq!(ages.latest(NOW - 365 * DAY), NOW);
+        assert_eq!(ages.follow(NOW + HOUR, HOUR * 1000, true), NOW + HOUR);
     }
 }

@@ -1,15 +1,23 @@
 //! The two clocks: that of the wall, which may be set at any time, and a steady one.
 
 use crate::session::Now;
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// µs by a clock that is never set; its zero is shortly before its first reading.
 pub fn steady_us() -> u64 {
-    static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static ZERO: LazyLock<Duration> = LazyLock::new(since_boot);
     // Frames are older than their reading.
     const BEFORE: u64 = 3_600_000_000;
-    ZERO.elapsed().as_micros() as u64 + BEFORE
+    since_boot().saturating_sub(*ZERO).as_micros() as u64 + BEFORE
+}
+
+/// Also while the machine sleeps: what was recorded before keeps its distance from what is afterwards.
+fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    // Neither is below 0.
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// How far the wall clock is from the steady one.

@@ -92,7 +92,8 @@ impl Limits {
 
 /// The recording that has to go next, where one has to, of those that need not stay.
 ///
-/// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, the
+/// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, what is
+/// named after `ahead`, where that is given: a clock that was wrong has named it, and it would stay for ever. Then the
 /// oldest one: of the sparse ones where those have more than two fifths of the space, or there are no others, else of the camera
 /// that has most of the continuous ones, and once there are none, of events.
 pub fn victim(
@@ -100,6 +101,7 @@ pub fn victim(
     limits: &Limits,
     disk: Space,
     ages: Option<u64>,
+    ahead: Option<u64>,
     stays: impl Fn(&str, Name) -> bool,
 ) -> Option<Recording> {
     let oldest = |camera: &str, class: Class| {
@@ -120,6 +122,18 @@ pub fn victim(
     }
     if !limits.is_full(catalogue, disk) {
         return None;
+    }
+    if let Some(ahead) = ahead {
+        let newest = |camera: &str, class: Class| {
+            let mut newest = catalogue.of(camera, class).rev();
+            newest.find(|it| it.name.start_ms <= ahead || !stays(&it.camera, it.name))
+        };
+        let is_ahead = |it: &Recording| it.name.start_ms > ahead;
+        let cameras = catalogue.cameras();
+        let mut all = cameras.flat_map(|camera| Class::ALL.map(|class| newest(camera, class)));
+        if let Some(wrong) = all.find_map(|it| it.filter(is_ahead)) {
+            return Some(wrong);
+        }
     }
     let largest = |class: Class| {
         let mut cameras: Vec<_> = catalogue.cameras().collect();
@@ -169,7 +183,15 @@ mod tests {
             ..Limits::default()
         };
         let is_open = |_: &str, name: Name| name.start_ms == 0 && name.class == Class::Continuous;
-        let next = victim(&catalogue, &limits, disk(&catalogue, 0), Some(0), is_open).unwrap();
+        let next = victim(
+            &catalogue,
+            &limits,
+            disk(&catalogue, 0),
+            Some(0),
+            None,
+            is_open,
+        )
+        .unwrap();
         assert_eq!(next.camera, "door");
         assert_eq!(next.name, name(3_600_000, Class::Continuous));
         // Whatever is too old goes, also where there is room.
@@ -181,7 +203,7 @@ mod tests {
             files: None,
         };
         let all = |class| {
-            victim(&catalogue, &roomy, space, Some(later), |_, name| {
+            victim(&catalogue, &roomy, space, Some(later), None, |_, name| {
                 name.class != class
             })
         };
@@ -191,9 +213,38 @@ mod tests {
         );
         assert_eq!(all(Class::Sparse).unwrap().name, name(0, Class::Sparse));
         assert_eq!(
-            victim(&catalogue, &roomy, space, Some(later / 366), |_, _| false),
+            victim(
+                &catalogue,
+                &roomy,
+                space,
+                Some(later / 366),
+                None,
+                |_, _| false
+            ),
             None
         );
+    }
+
+    #[test]
+    fn what_a_wrong_clock_has_named_in_the_future_goes_first_for_room_and_not_otherwise() {
+        let mut catalogue = Catalogue::default();
+        let class = Class::Continuous;
+        for start_ms in [1000, 2000, 99_000_000, 99_001_000] {
+            catalogue.set("door", Name { start_ms, class }, 1 << 30);
+        }
+        let ahead = Some(90_000_000);
+        let next = |gib: u64, ahead| {
+            let limits = Limits {
+                space: Amount::Bytes(gib << 30),
+                ..Limits::default()
+            };
+            let space = disk(&catalogue, 0);
+            let next = victim(&catalogue, &limits, space, None, ahead, |_, _| false);
+            next.map(|it| it.name.start_ms)
+        };
+        assert_eq!(next(4, ahead), Some(99_001_000));
+        assert_eq!(next(4, None), Some(1000));
+        assert_eq!(next(5, ahead), None);
     }
 
     proptest! {
@@ -217,7 +268,7 @@ mod tests {
                 let mut before = None;
                 loop {
                     let space = disk(&catalogue, others);
-                    let Some(gone) = victim(&catalogue, &limits, space, Some(now), |_, _| false) else {
+                    let Some(gone) = victim(&catalogue, &limits, space, Some(now), None, |_, _| false) else {
                         break;
                     };
                     let of_class = |at: &Recording| at.camera == gone.camera && at.name.class == gone.name.class;

@@ -89,6 +89,8 @@ pub struct Session<D: Disk> {
     stuck: BTreeSet<(String, Name)>,
     /// The Unix time in ms by which recordings are too old; `None` where the clock may be wrong.
     ages: Option<u64>,
+    /// The Unix time in ms after which no recording can have been made.
+    ahead: Option<u64>,
     /// Whether recordings go for room that others take.
     yields: bool,
 }
@@ -100,8 +102,8 @@ const RESTS_US: u64 = 5_000_000;
 const MOST_UNMENDED: usize = 16;
 
 /// A file that was begun before the clock was set.
-#[derive(Debug)]
-struct Unset {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unset {
     camera: String,
     name: Name,
     /// The time of its first frame, by the steady clock.
@@ -135,6 +137,7 @@ impl<D: Disk> Session<D> {
             failed: Vec::new(),
             stuck: BTreeSet::new(),
             ages: None,
+            ahead: None,
             written: BTreeMap::new(),
             yields: true,
         };
@@ -231,8 +234,20 @@ impl<D: Disk> Session<D> {
     }
 
     /// Says by which Unix time in ms recordings are too old, if any are, and whether they go for room that others take.
-    pub fn allow(&mut self, ages: Option<u64>, yields: bool) {
-        (self.ages, self.yields) = (ages, yields);
+    ///
+    /// What is named after `ahead` was recorded by a clock that was wrong.
+    pub fn allow(&mut self, ages: Option<u64>, ahead: Option<u64>, yields: bool) {
+        (self.ages, self.ahead, self.yields) = (ages, ahead, yields);
+    }
+
+    /// Goes on with the files that a session before this one has begun while the clock was not set.
+    pub fn take_over(&mut self, unset: VecDeque<Unset>) {
+        self.unset = unset;
+    }
+
+    /// The files that were begun while the clock was not set, for the next session.
+    pub fn hand_over(&mut self) -> VecDeque<Unset> {
+        std::mem::take(&mut self.unset)
     }
 
     /// Whether a file is begun with that frame, which may be one of an event.
@@ -379,6 +394,11 @@ impl<D: Disk> Session<D> {
             }) = self.unset.pop_front()
         {
             let start_ms = now.wall_of(steady_us) / 1000;
+            let again = Unset {
+                camera: camera.clone(),
+                name,
+                steady_us,
+            };
             if start_ms.abs_diff(name.start_ms) <= RIGHT_MS {
                 continue;
             }
@@ -389,8 +409,11 @@ impl<D: Disk> Session<D> {
                 self.with(&key, now.steady_us, close)?;
             }
             // Others may have removed it.
-            if self.catalogue.has(&key.0, name) {
-                self.rename(&key.0, name, start_ms).map_err(Failure::of)?;
+            if self.catalogue.has(&key.0, name)
+                && let Err(error) = self.rename(&key.0, name, start_ms)
+            {
+                self.unset.push_front(again);
+                return Err(Failure::of(error));
             }
         }
         Ok(())
@@ -476,6 +499,12 @@ impl<D: Disk> Session<D> {
         // What there is once those are gone. That is measured afterwards: their bytes may be held by another link, a player or a copy.
         let mut expected = before;
         let mut removed = 0;
+        let unset = self.unset.iter().map(|it| (it.camera.clone(), it.name));
+        let unset: Vec<_> = unset.collect();
+        let unset: BTreeSet<_> = unset
+            .iter()
+            .map(|(camera, name)| (camera.as_str(), *name))
+            .collect();
         loop {
             let open: Vec<_> = self
                 .tracks
@@ -490,7 +519,17 @@ impl<D: Disk> Session<D> {
             } else {
                 expected.roomy()
             };
-            let Some(old) = victim(&self.catalogue, &limits, room, self.ages, stays) else {
+            // What has not got its time yet looks older than it is: it goes only where there is nothing else.
+            let is_unset = |camera: &str, name: Name| unset.contains(&(camera, name));
+            let victim = |stays: &dyn Fn(&str, Name) -> bool, ages| {
+                victim(&self.catalogue, &limits, room, ages, self.ahead, stays)
+            };
+            let old = victim(
+                &|camera, name| stays(camera, name) || is_unset(camera, name),
+                self.ages,
+            )
+            .or_else(|| victim(&stays, None));
+            let Some(old) = old else {
                 break;
             };
             let path = old.path(&self.root);

@@ -7,9 +7,9 @@ use crate::marker::{Marker, MarkerError};
 use crate::name::Class;
 use crate::progress::{Kept, Progress, Room, Shared, State};
 use crate::ring::{Next, Ring};
-use crate::session::{Failure, Now, Policy, Session, Tally};
+use crate::session::{Failure, Now, Policy, Session, Tally, Unset};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -53,6 +53,9 @@ const FUTILE: Duration = Duration::from_secs(600);
 /// Recordings are removed by age only if the clock has not been set for this long.
 const STEADY: Duration = Duration::from_secs(600);
 
+/// Nothing is recorded longer than that before its time.
+const AHEAD_MS: u64 = 24 * 3_600_000;
+
 /// The clock was set where its distance from the steady one changes by more than this.
 const STEP_US: i64 = 1_000_000;
 
@@ -70,6 +73,8 @@ pub(crate) struct Writer {
     clock: Cell<(i64, Instant)>,
     /// The time by which recordings are too old, once the directory has been looked through.
     ages: RefCell<Option<Ages>>,
+    /// Files that were begun before the clock was set: they get their time also after a pause.
+    unset: Cell<VecDeque<Unset>>,
 }
 
 /// Why recording ended, and when it is tried again.
@@ -134,6 +139,7 @@ impl Writer {
             futile: Cell::default(),
             clock: Cell::new((clock_offset_us(), Instant::now())),
             ages: RefCell::default(),
+            unset: Cell::default(),
         }
     }
 
@@ -184,6 +190,7 @@ impl Writer {
         self.shared.busy_us.store(steady_us(), Relaxed);
         let marker = Marker::hold(root, state.as_deref())?;
         let mut session = Session::open(System, root, *policy)?;
+        session.take_over(self.unset.take());
         self.allow(&mut session);
         session.make_room()?;
         // A disk that failed has to take something before it is believed again.
@@ -198,6 +205,7 @@ impl Writer {
         }
         self.count(&mut session, &progresses);
         self.note_losses(&mut session, &progresses);
+        self.unset.set(session.hand_over());
         ended
     }
 
@@ -212,8 +220,14 @@ impl Writer {
         let now_ms = wall_us() / 1000;
         let mut ages = self.ages.borrow_mut();
         let ages = ages.get_or_insert_with(|| Ages::new(session.catalogue(), now_ms, steady_us()));
-        let age_ms = ages.follow(now_ms, steady_us());
-        session.allow((since.elapsed() > STEADY).then_some(age_ms), !is_futile);
+        let age_ms = ages.follow(now_ms, steady_us(), (self.config.clock_is_set)());
+        let is_steady = since.elapsed() > STEADY;
+        let ahead_ms = ages.latest(now_ms).saturating_add(AHEAD_MS);
+        session.allow(
+            is_steady.then_some(age_ms),
+            is_steady.then_some(ahead_ms),
+            !is_futile,
+        );
     }
 
     /// Tells each camera what of it was written.

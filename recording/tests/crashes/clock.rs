@@ -6,7 +6,8 @@ use bytes::Bytes;
 use pistreamer_recording::Frame;
 use pistreamer_recording::catalogue::Catalogue;
 use pistreamer_recording::name::Class;
-use pistreamer_recording::session::{Now, Session};
+use pistreamer_recording::retention::{Amount, Limits};
+use pistreamer_recording::session::{Now, Policy, Session};
 use std::path::Path;
 
 /// The clock before and after it is set, in Unix time in µs, where the steady one says 0.
@@ -102,4 +103,72 @@ fn nothing_is_lost_where_the_power_fails_while_recordings_are_given_their_time()
         }
     }
     assert!(cuts > 20, "{cuts} cuts");
+}
+
+#[test]
+fn what_is_recorded_by_a_clock_that_is_behind_goes_last_and_gets_its_time_also_after_a_pause() {
+    let disk = Played::with(Path::new(ROOT), usize::MAX);
+    let limits = Limits {
+        space: Amount::Bytes(60_000),
+        free: Some(0),
+        ..Limits::default()
+    };
+    let policy = Policy { limits, ..policy() };
+    let right = |steady_us| Now {
+        wall_us: steady_us + AFTER_US,
+        steady_us,
+        is_set: true,
+    };
+    // A disk that is full of recordings from a while ago.
+    let mut session = Session::open(disk.clone(), Path::new(ROOT), policy).unwrap();
+    for at_us in (0..600_000_000).step_by(STEP_US as usize) {
+        // Not those that are looked for.
+        let frame = Frame {
+            captured_us: right(at_us).wall_us,
+            jpeg: Bytes::from((at_us + 1).to_le_bytes().to_vec()),
+            ..frame(at_us)
+        };
+        session.record(&plan(), &frame, right(at_us)).unwrap();
+        session.tick(at_us).unwrap();
+    }
+    session.close(600_000_000).unwrap();
+    drop(session);
+    // The machine starts again, with its clock far behind, and has a pause.
+    let mut unset = Default::default();
+    let behind = |steady_us| Now {
+        wall_us: steady_us + BEFORE_US,
+        steady_us,
+        is_set: false,
+    };
+    for (from_us, to_us) in [(0, 60_000_000), (60_000_000, SET_AT_US)] {
+        let mut session = Session::open(disk.clone(), Path::new(ROOT), policy).unwrap();
+        session.take_over(unset);
+        for at_us in (from_us..to_us).step_by(STEP_US as usize) {
+            session
+                .record(&plan(), &frame(at_us), behind(at_us))
+                .unwrap();
+            session.make_room().unwrap();
+            session.tick(at_us).unwrap();
+        }
+        if to_us == SET_AT_US {
+            session.set_clock(right(to_us)).unwrap();
+        }
+        session.close(to_us).unwrap();
+        unset = session.hand_over();
+    }
+    assert!(unset.is_empty());
+    let catalogue = Catalogue::scan(&disk, Path::new(ROOT)).unwrap();
+    let starts: Vec<_> = catalogue
+        .of("door", Class::Continuous)
+        .map(|it| it.name.start_ms)
+        .collect();
+    assert!(
+        starts.iter().all(|start| *start >= AFTER_US / 1000),
+        "{starts:?}"
+    );
+    let frames = crate::read_any(&disk);
+    for at_us in (0..SET_AT_US).step_by(STEP_US as usize) {
+        let jpeg = at_us.to_le_bytes().to_vec();
+        assert!(frames.contains_key(&jpeg), "the frame at {at_us} is lost");
+    }
 }

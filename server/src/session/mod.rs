@@ -32,7 +32,6 @@ use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
 use pistreamer_protocol::message::{Answer, ControlValues, PictureSize, Play, ServerMessage};
-use playback::{Next, next};
 use skips::Skips;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -212,18 +211,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let wake = if self.link.is_sending() {
                 self.sending(subscription, stop.as_mut(), alarm.as_mut())
                     .await
+            } else if self.player.is_some() {
+                let room = !self.paused && held_until.is_none() && in_a_row < IN_A_ROW;
+                let wake = self.playing(subscription, room, stop.as_mut(), alarm.as_mut());
+                tokio::select! {
+                    biased;
+                    wake = wake => wake,
+                    () = ready(()), if in_a_row == IN_A_ROW => Wake::Turn,
+                }
             } else {
                 let frames = !self.paused && held_until.is_none() && in_a_row < IN_A_ROW;
                 tokio::select! {
                     // What wakes a session is a frame almost always: that is looked at first, and the rest only where it is not.
                     biased;
-                    next = next(&mut self.player, subscription, frames) => match next {
-                        Next::Live(Event::Frame(frame)) => Wake::Frame(frame),
-                        Next::Live(Event::State(state)) => Wake::State(state),
-                        Next::Live(Event::Readings(values)) => Wake::Readings(values),
-                        Next::Live(Event::Told(message)) => Wake::Told(message),
-                        Next::Played(played) => Wake::Played(played),
-                    },
+                    event = subscription.next(frames) => event.into(),
                     stop = &mut stop => Wake::End(stop.into()),
                     heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
                     problem = changed(&mut self.problem) => Wake::Problem(problem),
@@ -365,6 +366,17 @@ async fn changed(problem: &mut Option<watch::Receiver<Option<String>>>) -> Optio
     }
     // No more news will come, or this viewer may not know of it.
     std::future::pending().await
+}
+
+impl From<Event> for Wake {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Frame(frame) => Self::Frame(frame),
+            Event::State(state) => Self::State(state),
+            Event::Readings(values) => Self::Readings(values),
+            Event::Told(message) => Self::Told(message),
+        }
+    }
 }
 
 impl From<Option<Result<Message, tokio_tungstenite::tungstenite::Error>>> for Wake {

@@ -2,38 +2,45 @@
 //!
 //! What is played when belongs to [`crate::library`].
 
-use super::{End, Session};
-use crate::camera::{Event, Subscription};
+use super::{End, Session, Stop, Wake, changed};
+use crate::camera::Subscription;
 use crate::library::{Played, Player};
 use crate::util::clock;
+use futures::StreamExt;
 use pistreamer_protocol::message::{Playback, PlaybackState, ServerMessage, Values};
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-/// What is there for a viewer.
-pub(super) enum Next {
-    /// Of the camera, as it is now.
-    Live(Event),
-    /// Of what was recorded.
-    Played(Played),
-}
-
-/// Waits for it: for frames only where there is room for one. Cancel-safe.
-pub(super) async fn next(
-    player: &mut Option<Player>,
-    subscription: &mut Subscription,
-    room: bool,
-) -> Next {
-    match player {
-        None => Next::Live(subscription.next(room).await),
-        Some(player) => tokio::select! {
-            biased;
-            event = subscription.next(false) => Next::Live(event),
-            played = player.next(room) => Next::Played(played),
-        },
-    }
-}
+use tokio::time::Sleep;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Waits for what there is while recordings are looked at: for their frames only where there is room for one.
+    pub(super) async fn playing(
+        &mut self,
+        subscription: &mut Subscription,
+        room: bool,
+        stop: Pin<&mut impl Future<Output = Stop>>,
+        alarm: Pin<&mut Sleep>,
+    ) -> Wake {
+        let player = &mut self.player;
+        let played = async {
+            match player {
+                Some(player) => player.next(room).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            played = played => Wake::Played(played),
+            event = subscription.next(false) => event.into(),
+            stop = stop => Wake::End(stop.into()),
+            heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
+            problem = changed(&mut self.problem) => Wake::Problem(problem),
+            Some(answer) = self.answers.next(), if !self.answers.is_empty() => Wake::Answer(answer),
+            () = alarm => Wake::Alarm,
+        }
+    }
+
     /// Passes a request on to the player; no live frames are sent meanwhile.
     pub(super) fn play(
         &mut self,
