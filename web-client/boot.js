@@ -47,6 +47,9 @@ async function several() {
   } catch {}
 }
 
+// WebKit does not always see by itself that an element is defined by now.
+const runs = () => (document.querySelector(".fallback").hidden = true);
+
 // The wall in the place of the one camera, unless it cannot be loaded.
 function wall(known) {
   const one = view;
@@ -57,7 +60,7 @@ function wall(known) {
   listen();
   one.replaceWith(view);
   document.title = title;
-  import("./wall.js").catch(() => view.replaceWith(one));
+  import("./wall.js").then(runs, () => view.replaceWith(one));
 }
 
 async function start() {
@@ -82,6 +85,7 @@ async function start() {
   try {
     const { default: init } = await import("./viewer.js");
     await init({ module_or_path: program });
+    runs();
   } catch (error) {
     console.error(error);
     document.getElementById("loading").hidden = true;

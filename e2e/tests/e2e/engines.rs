@@ -105,6 +105,9 @@ async fn is_a_wall(engine: &impl Engine, name: &str) -> Result<()> {
     engine
         .wait_for(&format!("{live} === 'live,live,live'"))
         .await?;
+    engine
+        .wait_for("getComputedStyle(document.querySelector('.fallback')).display === 'none'")
+        .await?;
     engine.screenshot(&format!("{name}_wall")).await?;
     engine
         .eval("void document.querySelector('pi-wall').shadowRoot.querySelectorAll('.open')[1].click()")
