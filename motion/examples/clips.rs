@@ -78,7 +78,7 @@ fn measure(clip: &Clip) {
     const PICTURES: u32 = 100;
     let mut player = Player::new(clip, 8);
     let (width, height) = player.size();
-    // Somebody walks.
+    // A person walks through the picture.
     let pictures: Vec<_> =
         std::iter::from_fn(|| player.next().map(|(_, samples)| samples.to_vec()))
             .skip(70)

@@ -45,7 +45,7 @@ fn events(settings: Settings, frames: usize, picture: impl Fn(usize) -> Vec<u8>)
     events
 }
 
-/// Somebody walks from the left to the right from the 40th picture on, with the feet at that line.
+/// A person walks from left to right, starting at picture 40, with the feet at that line.
 fn walk(feet: usize) -> impl Fn(usize) -> Vec<u8> {
     move |frame| match frame {
         40..75 => picture(somebody((frame - 40) * 2, feet - 14)),

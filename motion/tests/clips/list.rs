@@ -117,7 +117,7 @@ pub(crate) fn crossings(seed: u64) -> Vec<Clip> {
     clips
 }
 
-/// Clips in which nobody is, by a seed. In the first list nothing at all may be found.
+/// Clips without people, generated from a seed. Any detection in the first list is an error.
 pub(crate) fn empty(seed: u64) -> (Vec<Clip>, Vec<Clip>) {
     let lamp = |on: f32, off: f32, x: f32, reach: f32| Weather::Lamp {
         on,

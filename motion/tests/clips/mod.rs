@@ -29,7 +29,7 @@ pub(crate) struct Clip {
     pub(crate) walkers: Vec<Walker>,
 }
 
-/// Somebody who crosses the picture.
+/// A person who crosses the picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walker {
     /// When, in s.
@@ -61,7 +61,7 @@ pub(crate) enum Weather {
     Light { at: f32, takes: f32, factor: f32 },
     /// Clouds pass: the light sinks by that part and comes back, again and again.
     Clouds { every: f32, takes: f32, depth: f32 },
-    /// A shadow with a soft edge of so many pixels moves through the picture, again and again.
+    /// A shadow moves through the picture repeatedly; its edge is blurred over this many pixels.
     Shadow { every: f32, edge: f32, depth: f32 },
     /// A lamp is switched on, and off again.
     Lamp {

@@ -84,7 +84,7 @@ enum Due {
     At(Instant),
     /// The newest frame.
     Newest,
-    /// The one so many frames on from a time.
+    /// The frame that is this many frames after a time, or before it if negative.
     Step(u64, i32),
 }
 
@@ -168,7 +168,7 @@ impl Player {
         self.begin(play.id, due);
     }
 
-    /// Pauses so many pictures on from the one that was sent last, or back.
+    /// Pauses at the frame that is `by` frames after the one sent last, or before it if negative.
     pub(crate) fn step(&mut self, id: u64, by: i32) {
         let now = Instant::now();
         let from_ms = self.shown_ms.unwrap_or_else(|| self.position.now(now));
@@ -448,7 +448,7 @@ fn looked(
     })
 }
 
-/// The frame so many on from a time, or back; the last one in that direction where there are fewer.
+/// The frame that is `by` frames after a time, or before it if negative; the last one in that direction if there are fewer.
 fn stepped(library: &Library, camera: &str, from_ms: u64, by: i32) -> io::Result<Look> {
     let mut look = Look {
         at_ms: from_ms,
