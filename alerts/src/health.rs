@@ -1,0 +1,268 @@
+//! Troubles, each told once when it has lasted for a while, and once when it is over.
+//!
+//! What counts as a trouble belongs to the caller, who looks at cameras, disks and the clock.
+
+use crate::Kind;
+use crate::schedule::Local;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Which trouble it is: at most one of a kind and camera.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What is wrong.
+    pub kind: Kind,
+    /// With which camera; `None` where it is the machine's.
+    pub camera: Option<String>,
+}
+
+/// A trouble as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Which one.
+    pub trouble: Trouble,
+    /// Why, for people.
+    pub reason: String,
+    /// How long it has to last before it is told.
+    pub patience: Duration,
+}
+
+/// What is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has lasted for its time.
+    Began(Seen),
+    /// It is over, and has lasted for that long.
+    Ended(Trouble, Duration),
+}
+
+/// What was told and is not over, for the next start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Which trouble.
+    pub trouble: Trouble,
+    /// When it began, Unix time in µs.
+    pub since_us: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    trouble: Trouble,
+    /// When it began, or began again.
+    since: Duration,
+    /// Since when it is not seen.
+    gone: Option<Duration>,
+    told: bool,
+    /// How often it was told anew a short time behind its end.
+    again: u32,
+    /// Whether its end was told.
+    ended: bool,
+}
+
+/// How long a trouble has to be over before that is told. Each time that it comes back soon doubles that.
+const CALM: Duration = Duration::from_secs(20);
+const MOST_DOUBLINGS: u32 = 6;
+
+/// How long one that is over is remembered.
+const SOON: Duration = Duration::from_secs(3600);
+
+/// The troubles that are known.
+#[derive(Debug, Default)]
+pub struct Health {
+    known: Vec<Known>,
+}
+
+impl Health {
+    /// Goes on where the last run of the server ended. `now` is a clock that only goes on, `now_us` Unix time in µs.
+    pub fn restored(told: Vec<Told>, now: Duration, now_us: u64) -> Self {
+        let known = told.into_iter().map(|told| Known {
+            trouble: told.trouble,
+            since: now.saturating_sub(Duration::from_micros(now_us.saturating_sub(told.since_us))),
+            gone: None,
+            told: true,
+            again: 0,
+            ended: false,
+        });
+        Self {
+            known: known.collect(),
+        }
+    }
+
+    /// What was told and is not over.
+    pub fn told(&self, now: Duration, now_us: u64) -> Vec<Told> {
+        let told = self.known.iter().filter(|known| known.told);
+        told.map(|known| Told {
+            trouble: known.trouble.clone(),
+            since_us: now_us.saturating_sub(now.saturating_sub(known.since).as_micros() as u64),
+        })
+        .collect()
+    }
+
+    /// The troubles that were told and are not over.
+    pub fn active(&self) -> impl Iterator<Item = &Trouble> {
+        let told = self.known.iter().filter(|known| known.told);
+        told.map(|known| &known.trouble)
+    }
+
+    /// Takes what is seen now. Call it every second or so, with all that is wrong.
+    pub fn look(&mut self, seen: Vec<Seen>, now: Duration) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for known in &mut self.known {
+            if seen.iter().any(|seen| seen.trouble == known.trouble) {
+                continue;
+            }
+            let gone = *known.gone.get_or_insert(now);
+            let calm = CALM * 2_u32.pow(known.again.min(MOST_DOUBLINGS));
+            if known.told && now >= gone + calm {
+                known.told = false;
+                known.ended = true;
+                let lasted = gone.saturating_sub(known.since);
+                changes.push(Change::Ended(known.trouble.clone(), lasted));
+            }
+        }
+        self.known
+            .retain(|known| known.told || known.gone.is_none_or(|gone| now < gone + SOON));
+        for seen in seen {
+            let position = self
+                .known
+                .iter()
+                .position(|known| known.trouble == seen.trouble);
+            let known = match position {
+                Some(at) => &mut self.known[at],
+                None => {
+                    self.known.push(Known {
+                        trouble: seen.trouble.clone(),
+                        since: now,
+                        gone: None,
+                        told: false,
+                        again: 0,
+                        ended: false,
+                    });
+                    self.known.last_mut().expect("it was pushed")
+                }
+            };
+            if known.gone.take().is_some() && !known.told {
+                known.since = now;
+            }
+            if !known.told && now >= known.since + seen.patience {
+                known.told = true;
+                known.again += u32::from(known.ended);
+                changes.push(Change::Began(seen));
+            }
+        }
+        changes
+    }
+}
+
+/// Whether the daily message for `at` minutes past midnight is due. `last` is the local day of the last one; `None` where there was
+/// none yet, for which the day before the first chance counts.
+pub fn is_daily_due(at: u16, last: Option<i64>, now: Local) -> bool {
+    now.minute >= at && last.is_some_and(|last| last < now.day)
+}
+
+/// The day that counts as the last one where there was none yet: today's message comes if its time does.
+pub fn first_daily(at: u16, now: Local) -> i64 {
+    if now.minute >= at {
+        now.day
+    } else {
+        now.day - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen() -> Seen {
+        Seen {
+            trouble: Trouble {
+                kind: Kind::NoSignal,
+                camera: Some("door".into()),
+            },
+            reason: "the cable is loose".into(),
+            patience: Duration::from_secs(120),
+        }
+    }
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// What is told each second, of a trouble that is there in these seconds.
+    fn told(health: &mut Health, there: &[(u64, u64)], until: u64) -> Vec<(u64, bool)> {
+        let mut told = Vec::new();
+        for second in 0..until {
+            let is_there = there
+                .iter()
+                .any(|(from, to)| (*from..*to).contains(&second));
+            let now = is_there.then(seen).into_iter().collect();
+            for change in health.look(now, s(second)) {
+                told.push((second, matches!(change, Change::Began(_))));
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_trouble_is_told_once_when_it_has_lasted_and_once_when_it_is_over() {
+        let mut health = Health::default();
+        assert_eq!(
+            told(&mut health, &[(10, 500)], 1000),
+            [(130, true), (520, false)]
+        );
+        assert_eq!(health.active().count(), 0);
+    }
+
+    #[test]
+    fn a_short_one_is_not_told_and_short_gaps_do_not_end_a_long_one() {
+        assert_eq!(
+            told(&mut Health::default(), &[(10, 100), (101, 200)], 400),
+            []
+        );
+        let gaps = [(10, 200), (210, 300), (315, 400)];
+        assert_eq!(
+            told(&mut Health::default(), &gaps, 600),
+            [(130, true), (420, false)]
+        );
+    }
+
+    #[test]
+    fn one_that_comes_and_goes_is_told_less_and_less_often() {
+        let spans: Vec<_> = (0..100).map(|n| (n * 180, n * 180 + 150)).collect();
+        let told = told(&mut Health::default(), &spans, 18_000);
+        assert!(told.len() <= 4, "{told:?}");
+        assert_eq!(told.first(), Some(&(120, true)));
+    }
+
+    #[test]
+    fn a_restart_neither_tells_it_again_nor_forgets_to_tell_its_end() {
+        let mut health = Health::default();
+        health.look(vec![seen()], s(0));
+        assert_eq!(health.look(vec![seen()], s(120)).len(), 1);
+        let kept = health.told(s(130), 1_000_000_000);
+        assert_eq!(kept[0].since_us, 870_000_000);
+        let kept: Vec<Told> = serde_json::from_value(serde_json::to_value(kept).unwrap()).unwrap();
+        // Another run, with another clock.
+        let mut health = Health::restored(kept, s(5000), 1_010_000_000);
+        assert_eq!(health.look(vec![seen()], s(5001)), []);
+        assert_eq!(health.look(vec![], s(5002)), []);
+        let ended = Change::Ended(seen().trouble, s(142));
+        assert_eq!(health.look(vec![], s(5022)), [ended]);
+    }
+
+    #[test]
+    fn the_daily_message_comes_once_a_day_and_not_at_the_first_start_behind_its_time() {
+        let at = |day, minute| Local { day, minute };
+        let last = first_daily(480, at(7, 900));
+        assert!(!is_daily_due(480, Some(last), at(7, 901)));
+        assert!(
+            !is_daily_due(480, Some(last), at(8, 479)) && is_daily_due(480, Some(last), at(8, 480))
+        );
+        assert!(
+            !is_daily_due(480, Some(8), at(8, 481)) && is_daily_due(480, Some(8), at(11, 1000))
+        );
+        let last = first_daily(480, at(7, 100));
+        assert!(is_daily_due(480, Some(last), at(7, 480)));
+        assert!(!is_daily_due(480, None, at(7, 480)));
+    }
+}

@@ -1,0 +1,181 @@
+use super::*;
+use crate::alert::sample;
+use proptest::prelude::*;
+
+const JPEG: &[u8] = b"\xff\xd8picture\xff\xd9";
+
+fn to(receivers: &[&str]) -> Vec<String> {
+    receivers
+        .iter()
+        .map(|receiver| (*receiver).into())
+        .collect()
+}
+
+fn numbers(outbox: &Outbox, receiver: &str) -> Vec<u64> {
+    outbox.waiting(receiver).map(|(number, _)| number).collect()
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("alerts");
+    let mut outbox = Outbox::open(Some(&directory));
+    outbox.add(sample(), &to(&["aa", "bb"]), Some(JPEG));
+    let later = Alert {
+        text: "later".into(),
+        ..sample()
+    };
+    outbox.add(later.clone(), &to(&["bb"]), None);
+    drop(outbox);
+    let mut outbox = Outbox::open(Some(&directory));
+    assert_eq!(
+        (numbers(&outbox, "aa"), numbers(&outbox, "bb")),
+        (vec![1], vec![1, 2])
+    );
+    let (alert, picture) = outbox.get(1).unwrap();
+    assert_eq!(
+        (&*alert, picture.unwrap().read().unwrap()),
+        (&sample(), JPEG.to_vec())
+    );
+    assert_eq!(*outbox.get(2).unwrap().0, later);
+    outbox.done(1, "aa");
+    drop(outbox);
+    let mut outbox = Outbox::open(Some(&directory));
+    assert_eq!(
+        (numbers(&outbox, "aa"), numbers(&outbox, "bb")),
+        (vec![], vec![1, 2])
+    );
+    assert!(
+        outbox.get(1).unwrap().1.is_some(),
+        "the other receiver has its picture"
+    );
+    // Numbers are not used twice.
+    assert_eq!(outbox.add(sample(), &to(&["aa"]), None), 3);
+    for number in 1..=3 {
+        outbox.done(number, "aa");
+        outbox.done(number, "bb");
+    }
+    assert_eq!(files(&directory), [""; 0]);
+    assert_eq!((outbox.lost(), outbox.problem()), (Lost::default(), ""));
+}
+
+#[test]
+fn what_a_receiver_that_is_gone_was_to_have_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(Some(directory.path()));
+    outbox.add(sample(), &to(&["aa", "bb"]), Some(JPEG));
+    outbox.add(sample(), &to(&["aa"]), None);
+    assert_eq!(outbox.retain(&to(&["bb"])), 2);
+    assert_eq!(numbers(&outbox, "bb"), [1]);
+    assert_eq!(files(directory.path()).len(), 2);
+}
+
+#[test]
+fn foreign_files_are_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["state.json", "note.txt", "1.txt", "x.jpg"] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    let mut outbox = Outbox::open(Some(directory.path()));
+    let number = outbox.add(sample(), &to(&["aa"]), None);
+    outbox.done(number, "aa");
+    assert_eq!(
+        files(directory.path()),
+        ["1.txt", "note.txt", "state.json", "x.jpg"]
+    );
+}
+
+#[test]
+fn the_oldest_pictures_are_left_out_first_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(Some(directory.path()));
+    let mut large = vec![0; 6 << 20];
+    large[..2].copy_from_slice(b"\xff\xd8");
+    for _ in 0..4 {
+        outbox.add(sample(), &to(&["aa"]), Some(&large));
+    }
+    let has = |number| outbox.get(number).unwrap().1.is_some();
+    assert_eq!([1, 2, 3, 4].map(has), [false, false, true, true]);
+    assert_eq!(outbox.lost().pictures, 2);
+    let pictures = files(directory.path())
+        .into_iter()
+        .filter(|name| name.ends_with(".jpg"));
+    assert_eq!(pictures.count(), 2);
+}
+
+#[test]
+fn what_cannot_be_written_is_kept_in_memory_and_told() {
+    // The directory's place is taken by a file.
+    let place = tempfile::NamedTempFile::new().unwrap();
+    for directory in [Some(place.path()), None] {
+        let mut outbox = Outbox::open(directory);
+        let number = outbox.add(sample(), &to(&["aa"]), Some(JPEG));
+        assert!(
+            outbox.problem().contains("do not survive a restart"),
+            "{}",
+            outbox.problem()
+        );
+        let (alert, picture) = outbox.get(number).unwrap();
+        assert_eq!(
+            (&*alert, picture),
+            (&sample(), Some(Picture::Memory(JPEG.into())))
+        );
+        assert_eq!(outbox.lost().unwritten, 1);
+        outbox.done(number, "aa");
+        assert!(outbox.get(number).is_none());
+    }
+}
+
+#[test]
+fn a_disk_that_has_room_again_is_used_again() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("alerts");
+    let mut outbox = Outbox::open(Some(&directory));
+    fs::remove_dir(&directory).unwrap();
+    outbox.add(sample(), &to(&["aa"]), None);
+    assert!(!outbox.problem().is_empty());
+    fs::create_dir(&directory).unwrap();
+    outbox.add(sample(), &to(&["aa"]), None);
+    assert_eq!(outbox.problem(), "");
+    assert_eq!(numbers(&Outbox::open(Some(&directory)), "aa"), [2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_torn_file_costs_itself_and_is_counted(torn in 0_usize..3, at in 0_usize..600, flip in any::<bool>()) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut outbox = Outbox::open(Some(directory.path()));
+        outbox.add(sample(), &to(&["aa", "bb"]), Some(JPEG));
+        outbox.add(sample(), &to(&["aa"]), None);
+        drop(outbox);
+        let name = ["0000000000000001.aa.json", "0000000000000001.bb.json", "0000000000000001.jpg"][torn];
+        let path = directory.path().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = at % bytes.len();
+        // Pictures have no checksum: a byte that differs in the middle is a spot.
+        if flip && torn < 2 {
+            bytes[at] ^= 1;
+        } else {
+            bytes.truncate(at);
+        }
+        fs::write(&path, &bytes).unwrap();
+        let outbox = Outbox::open(Some(directory.path()));
+        prop_assert_eq!(outbox.lost().corrupt, 1);
+        let first: Vec<_> = if torn == 0 { vec![2] } else { vec![1, 2] };
+        prop_assert_eq!(numbers(&outbox, "aa"), first);
+        prop_assert_eq!(numbers(&outbox, "bb").len(), usize::from(torn != 1));
+        prop_assert_eq!(outbox.get(1).unwrap().1.is_some(), torn != 2);
+        prop_assert_eq!(outbox.problem(), "");
+    }
+}
