@@ -14,6 +14,7 @@ pub mod health;
 pub mod mqtt;
 pub mod outbox;
 mod outcome;
+mod plan;
 pub mod queue;
 mod receiver;
 pub mod rules;
@@ -21,4 +22,5 @@ pub mod schedule;
 
 pub use alert::{Alert, Kind, Stage};
 pub use outcome::Outcome;
+pub use plan::Plan;
 pub use receiver::{BadReceiver, Receiver, Telegram};

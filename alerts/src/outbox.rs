@@ -1,12 +1,14 @@
 //! Messages on the disk until each receiver has them, across restarts.
 //!
-//! A message is a file for each receiver, `NUMBER.RECEIVER.json`, which is never written again; its picture is one file for all of
-//! them, `NUMBER.jpg`. Both are written whole under another name, synced, and renamed. What cannot be written stays in memory, and
-//! is sent all the same. When to send belongs to [`crate::queue`].
+//! A message is a file for each receiver, `NUMBER.RECEIVER.json`, which is never written again; its picture is one file for all
+//! of them, `NUMBER.jpg`. Both are written whole under another name, synced, and renamed. A message can be sent before it is
+//! written, so that a slow disk delays none: what is to be done at the disk is [`Work`], for a thread that may wait. When to
+//! send belongs to [`crate::queue`].
 
 use crate::Alert;
 use crate::queue::MOST;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -16,8 +18,8 @@ use std::sync::Arc;
 /// Bytes of pictures that are kept on the disk. The oldest ones are left out first.
 const PICTURES: u64 = 16 << 20;
 
-/// The same for those that cannot be written.
-const PICTURES_IN_MEMORY: u64 = 2 << 20;
+/// The same for those that are not written, or not yet.
+const PICTURES_IN_MEMORY: u64 = 4 << 20;
 
 /// Receivers, with those of earlier configurations.
 const RECEIVERS: usize = 16;
@@ -80,6 +82,59 @@ struct Kept {
     picture: Option<(Picture, u64)>,
 }
 
+/// What is to be done at the disk.
+#[derive(Debug)]
+pub enum Work {
+    /// A message is to be written; what came of it goes to [`Outbox::written`].
+    Write(Writing),
+    /// A file is to be removed.
+    Remove(PathBuf),
+}
+
+/// A message that is to be written.
+#[derive(Debug)]
+pub struct Writing {
+    directory: PathBuf,
+    number: u64,
+    alert: Arc<Alert>,
+    to: Vec<String>,
+    picture: Option<Arc<[u8]>>,
+}
+
+impl Writing {
+    /// Writes it: the picture first, so that no message lacks its own.
+    ///
+    /// # Errors
+    /// Where not all of it can be written. Then nothing of it is there.
+    pub fn run(&self) -> io::Result<()> {
+        let write = |name: &str, content: &[u8]| write(&self.directory, self.number, name, content);
+        let all = || {
+            if let Some(picture) = &self.picture {
+                write(&picture_name(self.number), picture)?;
+            }
+            let json = self.alert.json();
+            let text = format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()));
+            let mut to = self.to.iter();
+            to.try_for_each(|receiver| write(&message_name(self.number, receiver), text.as_bytes()))
+        };
+        all().inspect_err(|_| {
+            // Half of it would be half sent by the next run; this one sends all of it from memory.
+            let names = self.to.iter().map(|to| message_name(self.number, to));
+            for name in names.chain([picture_name(self.number)]) {
+                let _ = fs::remove_file(self.directory.join(name));
+            }
+        })
+    }
+}
+
+fn message_name(number: u64, receiver: &str) -> String {
+    format!("{number:016}.{receiver}.json")
+}
+
+fn picture_name(number: u64) -> String {
+    format!("{number:016}.jpg")
+}
+
 /// The messages that somebody waits for.
 #[derive(Debug)]
 pub struct Outbox {
@@ -90,6 +145,7 @@ pub struct Outbox {
     lost: Lost,
     /// Why the last message could not be written; empty where it was.
     problem: String,
+    work: VecDeque<Work>,
 }
 
 impl Outbox {
@@ -101,13 +157,21 @@ impl Outbox {
             next: 1,
             lost: Lost::default(),
             problem: String::new(),
+            work: VecDeque::new(),
         };
-        if let Some(directory) = directory
-            && let Err(error) = outbox.read(directory)
-        {
-            outbox.problem = format!("{} cannot be used: {error}", directory.display());
+        match directory {
+            None => outbox.unwritten("there is no state directory"),
+            Some(directory) => {
+                if let Err(error) = outbox.read(directory) {
+                    outbox.unwritten(format!("{}: {error}", directory.display()));
+                }
+            }
         }
         outbox
+    }
+
+    fn unwritten(&mut self, why: impl Display) {
+        self.problem = format!("messages that wait do not survive a restart: {why}");
     }
 
     fn read(&mut self, directory: &Path) -> io::Result<()> {
@@ -168,80 +232,70 @@ impl Outbox {
         Ok(())
     }
 
-    /// Keeps a message for these receivers, and returns its number. It is on the disk then, unless [`Self::problem`] says why not.
-    pub fn add(&mut self, alert: Alert, to: &[String], picture: Option<&[u8]>) -> u64 {
+    /// Keeps a message for these receivers, and returns its number.
+    pub fn add(&mut self, alert: Alert, to: &[String], picture: Option<Arc<[u8]>>) -> u64 {
         let number = self.next;
         self.next += 1;
-        let written = self.write(number, &alert, to, picture);
-        let picture = match (picture, &written) {
-            (Some(bytes), Ok(Some(path))) => {
-                Some((Picture::File(path.clone()), bytes.len() as u64))
-            }
-            (Some(bytes), _) => Some((Picture::Memory(bytes.into()), bytes.len() as u64)),
-            (None, _) => None,
-        };
-        match written {
-            Ok(_) => self.problem.clear(),
-            Err(error) => {
-                self.lost.unwritten += 1;
-                self.problem = format!("waiting messages do not survive a restart: {error}");
-            }
-        }
-        self.kept.insert(
-            number,
-            Kept {
-                alert: Arc::new(alert),
+        let alert = Arc::new(alert);
+        if let Some(directory) = &self.directory {
+            self.work.push_back(Work::Write(Writing {
+                directory: directory.clone(),
+                number,
+                alert: Arc::clone(&alert),
                 to: to.to_vec(),
-                picture,
-            },
-        );
+                picture: picture.clone(),
+            }));
+        } else {
+            self.lost.unwritten += 1;
+        }
+        let picture = picture.map(|bytes| {
+            let length = bytes.len() as u64;
+            (Picture::Memory(bytes), length)
+        });
+        let to = to.to_vec();
+        self.kept.insert(number, Kept { alert, to, picture });
         self.keep_bounds();
         number
     }
 
-    /// Writes the picture first, so that no message lacks its own. Returns its path.
-    fn write(
-        &self,
-        number: u64,
-        alert: &Alert,
-        to: &[String],
-        picture: Option<&[u8]>,
-    ) -> io::Result<Option<PathBuf>> {
-        let Some(directory) = &self.directory else {
-            return Err(io::Error::other("there is no state directory"));
-        };
-        let mut path = None;
-        if let Some(picture) = picture {
-            let name = format!("{number:016}.jpg");
-            write(directory, number, &name, picture)?;
-            path = Some(directory.join(name));
-        }
-        let json = alert.json();
-        let text = format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()));
-        let written = to.iter().try_for_each(|receiver| {
-            let name = format!("{number:016}.{receiver}.json");
-            write(directory, number, &name, text.as_bytes())
-        });
-        if written.is_err() {
-            // What is half written would be half sent by the next run; this one sends all of it from memory.
-            self.remove_files(number, to);
-        }
-        written.map(|()| path)
+    /// What is to be done at the disk next.
+    pub fn work(&mut self) -> Option<Work> {
+        self.work.pop_front()
     }
 
-    fn remove_files(&self, number: u64, to: &[String]) {
-        let Some(directory) = &self.directory else {
+    /// A message was written, or was not.
+    pub fn written(&mut self, writing: &Writing, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.lost.unwritten += 1;
+            self.unwritten(error);
             return;
-        };
-        let names = to
-            .iter()
-            .map(|receiver| format!("{number:016}.{receiver}.json"));
-        for name in names.chain([format!("{number:016}.jpg"), format!("{number:016}.new")]) {
-            let _ = fs::remove_file(directory.join(name));
         }
+        self.problem.clear();
+        let Writing {
+            directory,
+            number,
+            to,
+            picture,
+            ..
+        } = writing;
+        let path = directory.join(picture_name(*number));
+        let kept = self.kept.get_mut(number);
+        // Some may have it meanwhile, and the picture may be left out.
+        let still =
+            |receiver: &String| kept.as_ref().is_some_and(|kept| kept.to.contains(receiver));
+        let gone = to.iter().filter(|receiver| !still(receiver));
+        let gone =
+            gone.map(|receiver| Work::Remove(directory.join(message_name(*number, receiver))));
+        self.work.extend(gone);
+        match kept.and_then(|kept| kept.picture.as_mut()) {
+            Some((place, _)) => *place = Picture::File(path),
+            None if picture.is_some() => self.work.push_back(Work::Remove(path)),
+            None => {}
+        }
+        self.keep_bounds();
     }
 
-    /// Leaves out the oldest pictures, and then messages, where there are too many.
+    /// Leaves out the oldest pictures where there are too many, and then messages.
     fn keep_bounds(&mut self) {
         let (mut on_disk, mut in_memory) = (0, 0);
         for kept in self.kept.values_mut().rev() {
@@ -254,18 +308,22 @@ impl Outbox {
             };
             *sum += bytes;
             if *sum > most {
-                if let Picture::File(path) = picture {
-                    let _ = fs::remove_file(path);
+                if let Some((Picture::File(path), _)) = kept.picture.take() {
+                    self.work.push_back(Work::Remove(path));
                 }
-                kept.picture = None;
                 self.lost.pictures += 1;
             }
         }
         while self.kept.len() > MOST * RECEIVERS {
-            if let Some((number, kept)) = self.kept.pop_first() {
-                self.lost.messages += kept.to.len() as u64;
-                self.remove_files(number, &kept.to);
-            }
+            let Some((number, to)) = self
+                .kept
+                .first_key_value()
+                .map(|(number, it)| (*number, it.to.clone()))
+            else {
+                return;
+            };
+            self.lost.messages += to.len() as u64;
+            to.iter().for_each(|receiver| self.done(number, receiver));
         }
     }
 
@@ -288,15 +346,25 @@ impl Outbox {
         let Some(kept) = self.kept.get_mut(&number) else {
             return;
         };
+        let waited = kept.to.len();
         kept.to.retain(|to| to != receiver);
-        if let Some(directory) = &self.directory {
-            let _ = fs::remove_file(directory.join(format!("{number:016}.{receiver}.json")));
+        if kept.to.len() == waited {
+            return;
         }
-        if kept.to.is_empty() {
+        let is_over = kept.to.is_empty();
+        let waits = |work: &Work| matches!(work, Work::Write(writing) if writing.number == number);
+        if let Some(Work::Write(writing)) = self.work.iter_mut().find(|work| waits(work)) {
+            writing.to.retain(|to| to != receiver);
+        } else if let Some(directory) = &self.directory {
+            let path = directory.join(message_name(number, receiver));
+            self.work.push_back(Work::Remove(path));
+        }
+        if is_over {
             let picture = self.kept.remove(&number).and_then(|kept| kept.picture);
             if let Some((Picture::File(path), _)) = picture {
-                let _ = fs::remove_file(path);
+                self.work.push_back(Work::Remove(path));
             }
+            self.work.retain(|work| !waits(work));
         }
     }
 

@@ -25,7 +25,13 @@ impl Outcome {
     /// The receiver was not reached, or broke off.
     pub fn unreached(reason: impl ToString) -> Self {
         Self::Later {
-            reason: reason.to_string(),
+            // The words say it.
+            reason: reason
+                .to_string()
+                .split(" (os error")
+                .next()
+                .unwrap_or_default()
+                .into(),
             answered: false,
             after: None,
         }

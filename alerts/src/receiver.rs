@@ -21,7 +21,7 @@ pub enum Receiver {
     Telegram(Telegram),
     /// A program of this machine.
     Exec(PathBuf),
-    /// A broker.
+    /// A broker, with its port.
     Mqtt(Url),
 }
 
@@ -137,13 +137,16 @@ fn telegram(text: &str) -> Option<Telegram> {
 }
 
 fn mqtt(text: &str) -> Result<Receiver, BadReceiver> {
-    let url = Url::parse(text).map_err(|_| BadReceiver::Broker)?;
+    let mut url = Url::parse(text).map_err(|_| BadReceiver::Broker)?;
     let is_address = url.host_str().is_some_and(|host| !host.is_empty())
         && matches!(url.path(), "" | "/")
         && url.query().is_none();
-    is_address
-        .then_some(Receiver::Mqtt(url))
-        .ok_or(BadReceiver::Broker)
+    let port = if url.scheme() == "mqtts" { 8883 } else { 1883 };
+    let port = url.port().unwrap_or(port);
+    if !is_address || url.set_port(Some(port)).is_err() {
+        return Err(BadReceiver::Broker);
+    }
+    Ok(Receiver::Mqtt(url))
 }
 
 impl Receiver {
@@ -167,33 +170,45 @@ impl Receiver {
         }
     }
 
-    /// The text as a configuration shows it: three dots stand for what is secret.
+    /// What its messages in the outbox are known by: the same for the same text.
+    pub fn id(text: &str) -> String {
+        format!("{:08x}", crc32fast::hash(text.trim().as_bytes()))
+    }
+
+    /// Whether it is told what is for programs alone.
+    pub fn is_program(&self) -> bool {
+        matches!(self, Self::Webhook(_) | Self::Exec(_) | Self::Mqtt(_))
+    }
+
+    /// The text as a configuration shows it: stars stand for what is secret.
     pub fn hidden(text: &str) -> String {
         let shown = |kind: &str, url: &str| match Url::parse(url) {
             Ok(url) if url.has_host() => {
                 let host = url.host_str().unwrap_or_default();
                 let port = url.port().map_or(String::new(), |port| format!(":{port}"));
                 let rest = if url.path().len() > 1 || url.query().is_some() {
-                    "/…"
+                    "/***"
                 } else {
                     ""
                 };
-                format!("{kind}{}://{host}{port}{rest}", url.scheme())
+                let known = !url.username().is_empty() || url.password().is_some();
+                let user = if known { "***@" } else { "" };
+                format!("{kind}{}://{user}{host}{port}{rest}", url.scheme())
             }
-            _ => format!("{kind}…"),
+            _ => format!("{kind}***"),
         };
         let text = text.trim();
         match text.split_once(':') {
             // A placeholder shows where the secret is.
             _ if text.starts_with("${") => text.into(),
             Some(("exec", _)) => text.into(),
-            Some(("telegram", _)) => "telegram:…".into(),
+            Some(("telegram", _)) => "telegram:***".into(),
             Some((kind @ ("ntfy" | "webhook"), url)) => shown(&format!("{kind}:"), url),
             Some((kind, rest)) => match kind.split_once('+') {
                 Some((kind, scheme)) => shown(&format!("{kind}:"), &format!("{scheme}:{rest}")),
                 None => shown("", text),
             },
-            None => "…".into(),
+            None => "***".into(),
         }
     }
 }
@@ -220,17 +235,17 @@ mod tests {
             (
                 "ntfy:https://ntfy.sh/s3cret",
                 "ntfy at ntfy.sh",
-                "ntfy:https://ntfy.sh/…",
+                "ntfy:https://ntfy.sh/***",
             ),
             (
                 "ntfy+http://u:s3cret@pi:81/s3cret",
                 "ntfy at pi:81",
-                "ntfy:http://pi:81/…",
+                "ntfy:http://***@pi:81/***",
             ),
             (
                 "https://h.example/s3cret?s3cret",
                 "webhook at h.example",
-                "https://h.example/…",
+                "https://h.example/***",
             ),
             (
                 "webhook:http://127.0.0.1:9",
@@ -240,13 +255,13 @@ mod tests {
             (
                 "webhook+https://h/s3cret?picture=1",
                 "webhook at h",
-                "webhook:https://h/…",
+                "webhook:https://h/***",
             ),
-            ("telegram:1:s3cret@42", "telegram", "telegram:…"),
+            ("telegram:1:s3cret@42", "telegram", "telegram:***"),
             (
                 "telegram:http://[::1]:81/1:s3cret@@news",
                 "telegram at [::1]:81",
-                "telegram:…",
+                "telegram:***",
             ),
             (
                 "exec:/usr/bin/bell",
@@ -256,9 +271,9 @@ mod tests {
             (
                 "mqtt://me:s3cret@broker:1884",
                 "mqtt at broker:1884",
-                "mqtt://broker:1884",
+                "mqtt://***@broker:1884",
             ),
-            ("mqtts://broker", "mqtt at broker", "mqtts://broker"),
+            ("mqtts://broker", "mqtt at broker:8883", "mqtts://broker"),
         ] {
             let receiver: Receiver = text.parse().unwrap();
             assert_eq!(receiver.name(), name, "{text}");
@@ -269,8 +284,8 @@ mod tests {
             Receiver::hidden("${file:/run/secrets/hook}"),
             "${file:/run/secrets/hook}"
         );
-        assert_eq!(Receiver::hidden("s3cret"), "…");
-        assert_eq!(Receiver::hidden("s3cret:s3cret"), "…");
+        assert_eq!(Receiver::hidden("s3cret"), "***");
+        assert_eq!(Receiver::hidden("s3cret:s3cret"), "***");
     }
 
     #[test]

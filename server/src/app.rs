@@ -1,6 +1,7 @@
 //! The composition root: puts the stages together, runs them, and ends them in the order in which data flows.
 
 use crate::access::{Access, Code, Store, follow_interfaces};
+use crate::alerts::Alerts;
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
@@ -71,6 +72,7 @@ impl App {
         let recorder = recorder.transpose()?;
         let ids = cameras.list();
         access.renew_keys(ids.iter().map(|camera| camera.id().to_string()).collect());
+        let alerts = Alerts::new(config.alerts.clone(), config.state_dir.as_deref());
         let state = front::State {
             cameras: cameras.clone().into(),
             roster: Roster::default(),
@@ -84,6 +86,7 @@ impl App {
             via,
             configuration: Configuration::default(),
             nearby: Nearby::default(),
+            alerts,
             settings: front::Settings::default(),
             recorder: recorder.map(Arc::new),
             recordings,
@@ -210,7 +213,12 @@ impl App {
     ) -> impl Future<Output = ()> + Send + use<> {
         let told = self.state.configuration.clone();
         let requests = self.state.settings.serve();
-        let reload = Reload::new(started, self.cameras.clone(), told);
+        let reload = Reload::new(
+            started,
+            self.cameras.clone(),
+            told,
+            self.state.alerts.clone(),
+        );
         let until = self.state.shutdown.clone();
         async move {
             let follows = Box::pin(reload.follow(&asked, requests));
@@ -245,6 +253,10 @@ impl App {
         state.tasks.spawn(push::follow(cameras.clone(), until));
         let until = state.shutdown.clone();
         state.tasks.spawn(motion::follow(cameras.clone(), until));
+        let (alerts, recorder) = (state.alerts.clone(), state.recorder.clone());
+        let until = state.shutdown.clone();
+        let telling = alerts.follow(cameras.clone(), recorder, until);
+        state.tasks.spawn(telling);
         if let Some(recorder) = state.recorder.clone() {
             let until = state.shutdown.clone();
             let recording = record::follow(cameras.clone(), recorder, until);

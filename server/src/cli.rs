@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Recordings(Recordings),
     /// Look for motion in recordings, pictures, or a server's camera, and print each event
     Motion(Box<Motion>),
+    /// Test the ways to those who are told what happens
+    Alert(Alert),
     /// Check and show configuration files
     Config(Config),
     /// Print what has to be known of this machine to help from afar, as text to paste; no secret is in it
@@ -380,6 +382,54 @@ pub(crate) struct Look {
     pub(crate) motion_ignore: Vec<String>,
 }
 
+/// Who is told what happens, and what is wrong.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Alerting {
+    /// Tell somebody of events and troubles: ntfy:https://ntfy.sh/TOPIC, telegram:TOKEN@CHAT, exec:/PATH/OF/PROGRAM,
+    /// mqtt://HOST, or the URL of a webhook; may be given more than once. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
+    #[arg(long, value_name = "RECEIVER")]
+    pub(crate) alert: Vec<String>,
+
+    /// Seconds after an event that was told in which no other one of its kind is told of that camera [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) alert_cooldown: Option<f64>,
+
+    /// When events are told: always, never, or local times, as in 'Mon-Fri 08:00-17:00, Sat 22:00-06:30' [default: always]
+    #[arg(long, value_name = "TIMES")]
+    pub(crate) alert_armed: Option<String>,
+
+    /// Local time of a daily message that says that all of it works, as in 08:00 [default: none]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) alert_daily: Option<String>,
+
+    /// Seconds for which a camera delivers no pictures before that is told [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) alert_no_signal: Option<f64>,
+
+    /// Seconds for which a camera is not recorded, or the disk is full or fails, before that is told [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) alert_not_recording: Option<f64>,
+
+    /// URL under which those who are told open the viewer, for links in messages [default: no links]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+/// Flags of `alert`.
+#[derive(Debug, Args)]
+pub(crate) struct Alert {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: AlertCommand,
+}
+
+/// What can be done about alerts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertCommand {
+    /// Send a message to each receiver of the configuration, and say what comes back
+    Test(Box<Serve>),
+}
+
 /// Flags of `find`.
 #[derive(Debug, Args)]
 pub(crate) struct Find {
@@ -532,6 +582,10 @@ pub(crate) struct Serve {
     /// What counts as motion.
     #[command(flatten)]
     pub(crate) look: Look,
+
+    /// Who is told what.
+    #[command(flatten)]
+    pub(crate) alerting: Alerting,
 
     /// Seconds after which a viewer that takes nothing is dropped, 0.1 to 3600 [default: 10]
     #[arg(long, value_name = "SECONDS")]

@@ -35,6 +35,8 @@ pub(crate) mod record;
 
 pub(crate) mod motion;
 
+pub(crate) mod alerts;
+
 pub(crate) mod front;
 
 pub mod stages;

@@ -4,6 +4,23 @@ use proptest::prelude::*;
 
 const JPEG: &[u8] = b"\xff\xd8picture\xff\xd9";
 
+fn jpeg() -> Option<Arc<[u8]>> {
+    Some(JPEG.into())
+}
+
+/// Does what is to be done at the disk.
+fn settle(outbox: &mut Outbox) {
+    while let Some(work) = outbox.work() {
+        match work {
+            Work::Write(writing) => {
+                let result = writing.run();
+                outbox.written(&writing, result);
+            }
+            Work::Remove(path) => fs::remove_file(path).unwrap(),
+        }
+    }
+}
+
 fn to(receivers: &[&str]) -> Vec<String> {
     receivers
         .iter()
@@ -29,12 +46,13 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path().join("alerts");
     let mut outbox = Outbox::open(Some(&directory));
-    outbox.add(sample(), &to(&["aa", "bb"]), Some(JPEG));
+    outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
     let later = Alert {
         text: "later".into(),
         ..sample()
     };
     outbox.add(later.clone(), &to(&["bb"]), None);
+    settle(&mut outbox);
     drop(outbox);
     let mut outbox = Outbox::open(Some(&directory));
     assert_eq!(
@@ -48,6 +66,7 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
     );
     assert_eq!(*outbox.get(2).unwrap().0, later);
     outbox.done(1, "aa");
+    settle(&mut outbox);
     drop(outbox);
     let mut outbox = Outbox::open(Some(&directory));
     assert_eq!(
@@ -64,6 +83,7 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
         outbox.done(number, "aa");
         outbox.done(number, "bb");
     }
+    settle(&mut outbox);
     assert_eq!(files(&directory), [""; 0]);
     assert_eq!((outbox.lost(), outbox.problem()), (Lost::default(), ""));
 }
@@ -72,9 +92,11 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
 fn what_a_receiver_that_is_gone_was_to_have_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let mut outbox = Outbox::open(Some(directory.path()));
-    outbox.add(sample(), &to(&["aa", "bb"]), Some(JPEG));
+    outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
     outbox.add(sample(), &to(&["aa"]), None);
+    settle(&mut outbox);
     assert_eq!(outbox.retain(&to(&["bb"])), 2);
+    settle(&mut outbox);
     assert_eq!(numbers(&outbox, "bb"), [1]);
     assert_eq!(files(directory.path()).len(), 2);
 }
@@ -98,18 +120,19 @@ fn foreign_files_are_left_alone() {
 fn the_oldest_pictures_are_left_out_first_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let mut outbox = Outbox::open(Some(directory.path()));
-    let mut large = vec![0; 6 << 20];
+    let mut large = vec![0; 3 << 20];
     large[..2].copy_from_slice(b"\xff\xd8");
-    for _ in 0..4 {
-        outbox.add(sample(), &to(&["aa"]), Some(&large));
+    for _ in 0..7 {
+        outbox.add(sample(), &to(&["aa"]), Some(large.as_slice().into()));
+        settle(&mut outbox);
     }
     let has = |number| outbox.get(number).unwrap().1.is_some();
-    assert_eq!([1, 2, 3, 4].map(has), [false, false, true, true]);
+    assert_eq!([1, 2, 3, 7].map(has), [false, false, true, true]);
     assert_eq!(outbox.lost().pictures, 2);
     let pictures = files(directory.path())
         .into_iter()
         .filter(|name| name.ends_with(".jpg"));
-    assert_eq!(pictures.count(), 2);
+    assert_eq!(pictures.count(), 5);
 }
 
 #[test]
@@ -118,7 +141,8 @@ fn what_cannot_be_written_is_kept_in_memory_and_told() {
     let place = tempfile::NamedTempFile::new().unwrap();
     for directory in [Some(place.path()), None] {
         let mut outbox = Outbox::open(directory);
-        let number = outbox.add(sample(), &to(&["aa"]), Some(JPEG));
+        let number = outbox.add(sample(), &to(&["aa"]), jpeg());
+        settle(&mut outbox);
         assert!(
             outbox.problem().contains("do not survive a restart"),
             "{}",
@@ -142,11 +166,37 @@ fn a_disk_that_has_room_again_is_used_again() {
     let mut outbox = Outbox::open(Some(&directory));
     fs::remove_dir(&directory).unwrap();
     outbox.add(sample(), &to(&["aa"]), None);
+    settle(&mut outbox);
     assert!(!outbox.problem().is_empty());
     fs::create_dir(&directory).unwrap();
     outbox.add(sample(), &to(&["aa"]), None);
+    settle(&mut outbox);
     assert_eq!(outbox.problem(), "");
     assert_eq!(numbers(&Outbox::open(Some(&directory)), "aa"), [2]);
+}
+
+#[test]
+fn what_is_delivered_before_it_is_written_leaves_nothing_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(Some(directory.path()));
+    let number = outbox.add(sample(), &to(&["aa"]), jpeg());
+    outbox.done(number, "aa");
+    assert!(outbox.work().is_none());
+    // While it is written.
+    let number = outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
+    outbox.done(number, "aa");
+    let Some(Work::Write(writing)) = outbox.work() else {
+        panic!()
+    };
+    outbox.done(number, "bb");
+    let result = writing.run();
+    outbox.written(&writing, result);
+    while let Some(work) = outbox.work() {
+        let Work::Remove(path) = work else { panic!() };
+        // What is removed twice is gone.
+        let _ = fs::remove_file(path);
+    }
+    assert_eq!(files(directory.path()), [""; 0]);
 }
 
 proptest! {
@@ -156,9 +206,10 @@ proptest! {
     fn a_torn_file_costs_itself_and_is_counted(torn in 0_usize..3, at in 0_usize..600, flip in any::<bool>()) {
         let directory = tempfile::tempdir().unwrap();
         let mut outbox = Outbox::open(Some(directory.path()));
-        outbox.add(sample(), &to(&["aa", "bb"]), Some(JPEG));
+        outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
         outbox.add(sample(), &to(&["aa"]), None);
-        drop(outbox);
+        settle(&mut outbox);
+    drop(outbox);
         let name = ["0000000000000001.aa.json", "0000000000000001.bb.json", "0000000000000001.jpg"][torn];
         let path = directory.path().join(name);
         let mut bytes = fs::read(&path).unwrap();

@@ -70,6 +70,12 @@ impl Grant {
         }
     }
 
+    /// Whether it is good for every camera, also for those that are added.
+    pub(crate) fn is_for_all_cameras(&self) -> bool {
+        let is_for_some = |held: &Arc<Held>| held.entry.cameras.is_some();
+        self.ticket.is_none() && !self.held.as_ref().is_some_and(is_for_some)
+    }
+
     /// The grant of a key that was shown as user and password.
     pub(super) fn by_login(held: Arc<Held>) -> Self {
         Self {

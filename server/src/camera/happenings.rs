@@ -64,7 +64,7 @@ pub(crate) struct TooMany;
 
 impl Camera {
     /// News of events.
-    pub(super) fn events_news(&self) -> broadcast::Receiver<Arc<ServerMessage>> {
+    pub(crate) fn events_news(&self) -> broadcast::Receiver<Arc<ServerMessage>> {
         self.0.happenings.news.subscribe()
     }
 
@@ -109,6 +109,13 @@ impl Camera {
     /// The events that are remembered, the newest last: also those that no recording tells of, or not yet.
     pub(crate) fn recent_events(&self) -> Vec<Happening> {
         self.0.happenings.lock().events.iter().cloned().collect()
+    }
+
+    /// Whether motion goes on.
+    pub(crate) fn is_moving(&self) -> bool {
+        let inner = self.0.happenings.lock();
+        let mut events = inner.events.iter();
+        events.any(|event| event.end_us.is_none() && event.source == "motion")
     }
 
     /// Something happens, goes on or ends, which is told to viewers. While it does, and for `after_us` behind its end, it is recorded.

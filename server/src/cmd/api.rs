@@ -5,17 +5,14 @@ use crate::cli;
 use crate::config::Loaded;
 use crate::placeholders;
 use crate::util::clock;
+use crate::util::http_call::call;
 use anyhow::{Context as _, bail};
-use bytes::BytesMut;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use pistreamer_client::{Endpoint, UrlError, dial};
-use pistreamer_network_camera::body::{Body, Piece};
-use pistreamer_network_camera::head::{Found, Head};
+use pistreamer_client::{Endpoint, UrlError};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 /// How long a server may take to be reached, and to answer. It waits for the camera itself.
@@ -178,36 +175,13 @@ impl Api {
             write!(request, "Authorization: {}\r\n", credentials.basic())?;
         }
         write!(request, "\r\n{body}")?;
-        let mut stream = dial::dial(&self.endpoint, PATIENCE).await?;
-        stream.write_all(request.as_bytes()).await?;
-        stream.flush().await?;
-        let mut came = BytesMut::new();
-        let head = loop {
-            if let Found::Head(head, len) = Head::read(&came)? {
-                let _ = came.split_to(len);
-                break head;
-            }
-            if stream.read_buf(&mut came).await? == 0 {
-                bail!("it closed the connection without an answer");
-            }
-        };
-        let mut body = Body::new(head.framing());
-        let mut text = Vec::new();
-        loop {
-            match body.take(&mut came)? {
-                Piece::Data(data) => text.extend_from_slice(&data),
-                Piece::End => break,
-                // Some end TLS without saying so.
-                Piece::More if stream.read_buf(&mut came).await.unwrap_or(0) == 0 => break,
-                Piece::More => {}
-            }
-            if text.len() > LARGEST {
-                bail!("its answer has more than {LARGEST} bytes");
-            }
+        let answer = call(&self.endpoint, request.as_bytes(), PATIENCE, LARGEST).await?;
+        if !answer.is_whole {
+            bail!("its answer has more than {LARGEST} bytes");
         }
         Ok(Answer {
-            status: head.status.as_u16(),
-            text: String::from_utf8_lossy(&text).trim_end().into(),
+            status: answer.head.status.as_u16(),
+            text: answer.text,
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing of the library imports this.
 
+mod alert;
 mod api;
 mod cameras;
 mod config;
@@ -58,6 +59,7 @@ fn command(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Find(typed)) => find::run(typed),
         Some(Command::Recordings(typed)) => recordings::run(typed),
         Some(Command::Motion(typed)) => motion::run(typed),
+        Some(Command::Alert(typed)) => alert::run(typed),
         Some(Command::Config(typed)) => config::run(typed),
         Some(Command::Doctor(typed)) => doctor::run(typed),
         Some(Command::Generate(typed)) => generate::run(typed),

@@ -1,5 +1,6 @@
 //! What was given, checked: each value that means nothing is told with where it stands, and not only the first one.
 
+mod alerts;
 mod cameras;
 mod motion;
 mod recording;
@@ -161,6 +162,7 @@ impl Check {
         };
         let log = self.log(server);
         let recording = self.recording(server);
+        let alerts = self.alerts(server);
         let config = Config {
             cameras: cameras?,
             listen: listen?,
@@ -170,6 +172,7 @@ impl Check {
                 .ok()
                 .map(|store| store.directory().to_owned()),
             recording: recording?,
+            alerts: alerts?,
             certificate: certificate?,
             limits: limits?,
             origins: origins?,

@@ -198,7 +198,9 @@ impl Reader<'_> {
                     _ => with_placeholders(&text, anchored),
                 })
             }
-            Value::Texts(urls) if std::ptr::eq(setting, &PUSH) => {
+            Value::Texts(urls)
+                if std::ptr::eq(setting, &PUSH) || std::ptr::eq(setting, &setting::ALERT_TO) =>
+            {
                 let urls = urls.iter();
                 Value::Texts(
                     urls.map(|url| with_placeholders(url, &mut anchored))

@@ -35,6 +35,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         recording,
         motion,
         look,
+        alerting,
         send_timeout,
         retry_pause,
         logging,
@@ -99,6 +100,24 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         ),
     ]);
     layer.type_look(look);
+    layer.type_all([
+        (&setting::ALERT_TO, texts(&alerting.alert)),
+        (
+            &setting::ALERT_COOLDOWN,
+            alerting.alert_cooldown.map(Value::Number),
+        ),
+        (&setting::ALERT_ARMED, text(alerting.alert_armed.as_ref())),
+        (&setting::ALERT_DAILY, text(alerting.alert_daily.as_ref())),
+        (
+            &setting::ALERT_NO_SIGNAL,
+            alerting.alert_no_signal.map(Value::Number),
+        ),
+        (
+            &setting::ALERT_NOT_RECORDING,
+            alerting.alert_not_recording.map(Value::Number),
+        ),
+        (&setting::PUBLIC_URL, text(alerting.public_url.as_ref())),
+    ]);
     layer.type_common(source, capture, logging);
     let paths = [
         (&setting::RECORD, &recording.record),

@@ -1,6 +1,6 @@
 //! Settings from one place, and what several places make together, each value with its origin.
 
-use super::setting::{self, ALL, CAMERA, Setting, Value};
+use super::setting::{self, ALERTS, ALL, CAMERA, Setting, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -305,8 +305,9 @@ impl Merged {
     /// The server's settings that differ, by their names in a file.
     pub(crate) fn changed_at_server(&self, other: &Self) -> Vec<String> {
         let value = |merged: &Self, setting| merged.server.get(setting).map(|given| given.value);
-        let settings = ALL.iter().filter(|setting| setting.section != CAMERA);
+        let settings = ALL.iter();
         settings
+            .filter(|setting| setting.section != CAMERA && setting.section != ALERTS)
             .filter(|setting| value(self, setting) != value(other, setting))
             .map(|setting| setting.path())
             .collect()

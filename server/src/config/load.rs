@@ -3,7 +3,7 @@
 use super::checked;
 use super::layer::{Given, Layer, Merged, Origin, Problem, Problems, SMALL_BOARD};
 use super::page::Page;
-use super::setting::{FPS, ID, KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
+use super::setting::{ALERT_TO, FPS, ID, KEY_FILE, PUSH, SOURCE, STATE_DIR, Value};
 use super::{Config, board, file, flags, show};
 use crate::access::Store;
 use crate::camera::{Id, IdError, Settings, identify};
@@ -12,6 +12,7 @@ use crate::source::Spec;
 use crate::state_dir;
 use crate::usage;
 use crate::util::file_watch::FileWatch;
+use pistreamer_alerts::Receiver;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -374,7 +375,14 @@ fn exposed(files: &[PathBuf], merged: &Merged) -> Vec<PathBuf> {
     };
     let cameras = merged.cameras.iter();
     let urls = cameras.flat_map(|camera| [camera.get(&SOURCE), camera.get(&PUSH)]);
-    let urls: Vec<_> = urls.flatten().filter(holds_password).collect();
+    let urls = urls.flatten().filter(holds_password);
+    // A topic and a token are passwords, too.
+    let is_secret = |text: &String| !text.starts_with("${") && Receiver::hidden(text) != *text;
+    let receivers = merged
+        .server
+        .get(&ALERT_TO)
+        .filter(|given| matches!(&given.value, Value::Texts(texts) if texts.iter().any(is_secret)));
+    let urls: Vec<_> = urls.chain(receivers).collect();
     let is_exposed = |file: &&PathBuf| {
         let from_it = |given: &Given| matches!(&given.origin, Origin::File { file: of, .. } if **of == **file);
         urls.iter().any(from_it) && state_dir::is_open_to_all(file)
@@ -382,17 +390,25 @@ fn exposed(files: &[PathBuf], merged: &Merged) -> Vec<PathBuf> {
     files.iter().filter(is_exposed).cloned().collect()
 }
 
-/// The files that hold secrets of the cameras' sources.
+/// The files that hold secrets of the cameras' sources and targets, and of those who are told.
 fn secrets(merged: &Merged) -> Vec<PathBuf> {
     let mut files = Vec::new();
+    let mut urls = Vec::new();
     for camera in &merged.cameras {
         files.extend(checked::path(camera, &KEY_FILE));
-        let source = camera.get(&SOURCE).map(|given| given.value.into_text());
+        urls.extend(camera.get(&SOURCE).map(|given| given.value.into_text()));
         let targets = camera.get(&PUSH).map(|given| given.value.into_texts());
-        for url in source.into_iter().chain(targets.unwrap_or_default()) {
-            let placeholders = url.split("${file:").skip(1);
-            files.extend(placeholders.filter_map(|rest| Some(rest.split_once('}')?.0.into())));
-        }
+        urls.extend(targets.unwrap_or_default());
+    }
+    let receivers = merged.server.get(&ALERT_TO);
+    urls.extend(
+        receivers
+            .map(|given| given.value.into_texts())
+            .unwrap_or_default(),
+    );
+    for url in urls {
+        let placeholders = url.split("${file:").skip(1);
+        files.extend(placeholders.filter_map(|rest| Some(rest.split_once('}')?.0.into())));
     }
     files
 }

@@ -56,6 +56,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Where and how is recorded; `None` records nothing.
     pub recording: Option<pistreamer_recording::Config>,
+    /// Who is told what happens before the cameras, and what is wrong with them.
+    pub alerts: pistreamer_alerts::Plan,
     /// The certificate; `None` encrypts nothing.
     pub certificate: Option<Certificate>,
     /// How many may be connected.

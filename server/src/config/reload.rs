@@ -5,6 +5,7 @@
 //! [`crate::front`].
 
 use super::{Loaded, Origin, Problem, Problems};
+use crate::alerts::Alerts;
 use crate::camera::{Change, Registry, Settings};
 use crate::front::{Configuration, NotChanged, SettingsRequest, Told};
 use crate::service;
@@ -40,11 +41,17 @@ pub(crate) struct Reload {
     names_cameras: Option<Option<Arc<PathBuf>>>,
     registry: Registry,
     told: Configuration,
+    alerts: Alerts,
 }
 
 impl Reload {
     /// For a server that was started with this configuration.
-    pub(crate) fn new(mut started: Loaded, registry: Registry, told: Configuration) -> Self {
+    pub(crate) fn new(
+        mut started: Loaded,
+        registry: Registry,
+        told: Configuration,
+        alerts: Alerts,
+    ) -> Self {
         told.read(&started.files);
         started.page.mend();
         started.warn_of_unset();
@@ -55,6 +62,7 @@ impl Reload {
             started,
             registry,
             told,
+            alerts,
         }
     }
 
@@ -111,6 +119,7 @@ impl Reload {
         match loaded.and_then(|loaded| Ok((self.with_known_secrets(&loaded)?, loaded))) {
             Ok((cameras, mut loaded)) => {
                 let problems = self.apply(&cameras);
+                self.alerts.configure(&loaded.config.alerts);
                 self.names_cameras = loaded.names_cameras().last().cloned();
                 loaded.warn_of_passwords();
                 loaded.warn_of_absent();

@@ -57,8 +57,11 @@ pub(crate) struct Setting {
 /// The section of a camera's own settings: `[[camera]]`.
 pub(crate) const CAMERA: &str = "camera";
 
+/// The section of who is told what.
+pub(crate) const ALERTS: &str = "alerts";
+
 /// Sections in the order of the example, each with what it is about.
-pub(crate) const SECTIONS: [(&str, &str); 7] = [
+pub(crate) const SECTIONS: [(&str, &str); 8] = [
     (
         "server",
         "Where the server listens and where it keeps its state.",
@@ -73,6 +76,10 @@ pub(crate) const SECTIONS: [(&str, &str); 7] = [
     (
         "recording",
         "Where pictures are recorded, and how long recordings stay. Without a directory nothing is recorded.",
+    ),
+    (
+        ALERTS,
+        "Who is told what happens before the cameras, and what is wrong with them. A change of these is applied while the server runs.",
     ),
     (
         CAMERA,
@@ -415,6 +422,36 @@ settings! {
     RECORD_SYNC = setting("recording", "sync", Kind::Number,
         "Seconds after which what was written survives a power cut, 1 to 60; fewer wear out an SD card faster.")
         .flag("record-sync").default("5");
+
+    ALERT_TO = setting(ALERTS, "to", Kind::Texts,
+        "Who is told: ntfy:https://ntfy.sh/TOPIC, telegram:TOKEN@CHAT, exec:/PATH/OF/PROGRAM, \
+         mqtt://HOST, or the http:// or https:// URL of a webhook. ${NAME} and ${file:PATH} stand for an environment variable and for what a file holds.")
+        .flag("alert").default("[]");
+    ALERT_CAMERAS = setting(ALERTS, "only_cameras", Kind::Texts,
+        "Ids of the cameras whose events are told. If empty, all of them.")
+        .default("[]");
+    ALERT_ZONES = setting(ALERTS, "only_zones", Kind::Texts,
+        "Names of the zones in which motion is told. If empty, all of the picture.")
+        .default("[]");
+    ALERT_COOLDOWN = setting(ALERTS, "cooldown", Kind::Number,
+        "Seconds after an event that was told in which no other one of its kind is told of that camera, 0 to 86400.")
+        .flag("alert-cooldown").default("60");
+    ALERT_ARMED = setting(ALERTS, "armed", Kind::Text,
+        "When events are told: always, never, or local times, as in Mon-Fri 08:00-17:00, Sat 22:00-06:30. What is wrong is told at \
+         any time, and what is recorded does not depend on it.")
+        .flag("alert-armed").default(r#""always""#);
+    ALERT_DAILY = setting(ALERTS, "daily", Kind::Text,
+        "Local time of a daily message that says that all of it works. If unset, there is none.")
+        .flag("alert-daily").sample(r#""08:00""#);
+    ALERT_NO_SIGNAL = setting(ALERTS, "no_signal", Kind::Number,
+        "Seconds for which a camera delivers no pictures before that is told, 1 to 86400.")
+        .flag("alert-no-signal").default("120");
+    ALERT_NOT_RECORDING = setting(ALERTS, "not_recording", Kind::Number,
+        "Seconds for which a camera is not recorded, or the disk is full or fails, before that is told, 1 to 86400.")
+        .flag("alert-not-recording").default("60");
+    PUBLIC_URL = setting(ALERTS, "public_url", Kind::Text,
+        "URL under which the viewer is opened by those who are told, for links in messages. If unset, messages have none.")
+        .flag("public-url").sample(r#""https://cameras.example.org/""#);
 
     ID = setting(CAMERA, "id", Kind::Text,
         "What links, tickets, keys and metrics call this camera. If unset, it is derived from the source.")

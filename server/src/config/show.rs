@@ -2,9 +2,10 @@
 
 use super::file::header;
 use super::layer::{Merged, Values};
-use super::setting::{ALL, CAMERA, ID, KEY_FILE, PUSH, SECTIONS, SOURCE, Setting, Value};
+use super::setting::{ALERT_TO, ALL, CAMERA, ID, KEY_FILE, PUSH, SECTIONS, SOURCE, Setting, Value};
 use crate::camera::Id;
 use crate::source::spec::chooses;
+use pistreamer_alerts::Receiver;
 use std::fmt::Write as _;
 
 /// The text. `ids` are those of the cameras, in order.
@@ -51,6 +52,9 @@ fn without_secrets(setting: &Setting, value: Value, user: fn(&str) -> &str) -> V
         Value::Text(text) if std::ptr::eq(setting, &SOURCE) => Value::Text(hidden(&text, user)),
         Value::Texts(texts) if std::ptr::eq(setting, &PUSH) => {
             Value::Texts(texts.iter().map(|text| hidden(text, star)).collect())
+        }
+        Value::Texts(texts) if std::ptr::eq(setting, &ALERT_TO) => {
+            Value::Texts(texts.iter().map(|text| Receiver::hidden(text)).collect())
         }
         other => other,
     }

@@ -42,7 +42,7 @@ pub(super) fn target(typed: &str) -> Result<Target, ConfigError> {
 }
 
 /// Why a URL is refused that `pistreamer config show` has shown.
-const LEFT_OUT: &str = "*** stands here in place of a secret, as `pistreamer config show` leaves them out: write the \
+pub(super) const LEFT_OUT: &str = "*** stands here in place of a secret, as `pistreamer config show` leaves them out: write the \
                         secret, ${NAME} or ${file:PATH}";
 
 /// The source at a URL with the password that the file holds.

@@ -38,6 +38,7 @@ pub(super) async fn metrics(
     if let Some(recorder) = &state.recorder {
         recordings(&mut text, &cameras, recorder);
     }
+    let [sent, given_up, waiting] = state.alerts.totals();
     let uptime = state.started.elapsed().as_secs_f64();
     let (members, strangers) = state.crowd.connections();
     let figures = [
@@ -82,6 +83,24 @@ pub(super) async fn metrics(
             "gauge",
             "Tasks that run now: one for each connection and session, and some of the server's own",
             state.tasks.len() as f64,
+        ),
+        (
+            "pistreamer_alerts_sent_total",
+            "counter",
+            "Messages to people that their receivers took",
+            sent as f64,
+        ),
+        (
+            "pistreamer_alerts_failed_total",
+            "counter",
+            "Messages to people that were given up",
+            given_up as f64,
+        ),
+        (
+            "pistreamer_alerts_waiting",
+            "gauge",
+            "Messages to people that wait for their receivers",
+            waiting as f64,
         ),
         (
             "pistreamer_uptime_seconds",

@@ -3,6 +3,7 @@
 //! What a viewer is sent over a WebSocket belongs to [`crate::session`].
 
 mod admit;
+mod alerts;
 mod answer;
 mod api;
 mod assets;
@@ -58,6 +59,7 @@ pub(crate) use visitor::KnownHosts;
 pub(crate) use wall::Walls;
 
 use crate::access::{Access, Grant};
+use crate::alerts::Alerts;
 use crate::camera::Camera;
 use crate::library::Recordings;
 use crate::session::{self, Entry, Roster, Stop, Viewer};
@@ -115,6 +117,8 @@ pub(crate) struct State {
     pub films: Films,
     /// How walls of cameras are arranged.
     pub walls: Walls,
+    /// Who is told what happens.
+    pub alerts: Alerts,
     /// Other servers of the local network.
     pub nearby: Nearby,
     /// When the server started.

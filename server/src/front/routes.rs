@@ -5,8 +5,8 @@
 use super::admit::{COMMANDS, RECORDINGS};
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, api, assets, controls, events, ingest, keys, live, login, login_page, metrics, nearby,
-    recordings, sessions, settings, still, upgrade, viewers, wall,
+    State, alerts, api, assets, controls, events, ingest, keys, live, login, login_page, metrics,
+    nearby, recordings, sessions, settings, still, upgrade, viewers, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -15,7 +15,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 52] = {
+pub(super) static ROUTES: [Route; 56] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Needs::{Nothing, Picture};
     use Refusal::{Challenge, Page, Words};
@@ -59,6 +59,10 @@ pub(super) static ROUTES: [Route; 52] = {
         route(Get, "/api/v1/recordings/clip.mkv", RECORDINGS, Challenge, || get(recordings::film)),
         route(Get, "/api/v1/events", RECORDINGS, Words, || get(events::list)),
         route(Post, "/api/v1/events", OPERATE, Words, || post(events::tell)),
+        route(Get, "/api/v1/alerts", ADMIN, Words, || get(alerts::list)),
+        route(Post, "/api/v1/alerts/test", ADMIN, Words, || post(alerts::test)),
+        route(Get, "/api/v1/alerts/armed", VIEW, Words, || get(alerts::armed)),
+        route(Put, "/api/v1/alerts/armed", OPERATE, Words, || put(alerts::arm)),
         route(Get, "/api/v1/servers", ADMIN, Words, || get(nearby::list)),
         route(Get, "/metrics", VIEW, Challenge, || get(metrics::metrics)),
         route(Post, "/api/v1/tickets", VIEW, Words, || post(login::ticket)),

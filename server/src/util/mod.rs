@@ -7,6 +7,8 @@ pub(crate) mod file_watch;
 pub(crate) mod fnv;
 pub(crate) mod handover;
 pub(crate) mod host;
+pub(crate) mod http_call;
+pub(crate) mod local_time;
 pub(crate) mod log_throttle;
 pub mod memory;
 pub(crate) mod panics;

@@ -6,6 +6,7 @@
 
 mod abuse;
 mod access;
+mod alerted;
 mod announced;
 mod beside;
 mod cameras;

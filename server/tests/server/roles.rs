@@ -152,7 +152,7 @@ impl Row {
             ("GET", "/" | "/embed") => page,
             ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
             ("POST", "/api/v1/session" | "/api/v1/keys" | "/api/v1/events")
-            | ("PUT", "/api/v1/wall") => 400,
+            | ("PUT", "/api/v1/wall" | "/api/v1/alerts/armed") => 400,
             ("POST", path) if path.ends_with("/links") => 404,
             ("POST", path) if path.ends_with("/restart") => 202,
             // Nothing is recorded.

@@ -1,0 +1,69 @@
+//! What is remembered from one run of the server to the next, in `state.json` beside the messages that wait.
+
+use crate::state_dir;
+use pistreamer_alerts::arming::Override;
+use pistreamer_alerts::health::Told;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+const FILE: &str = "state.json";
+
+/// What is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    /// What somebody has said about arming.
+    pub said: Option<Override>,
+    /// Troubles that were told and are not over.
+    pub troubles: Vec<Told>,
+    /// Local day of the last daily message.
+    pub daily: Option<i64>,
+    /// The boot of the machine (random(4)) in which the server runs, while it does.
+    pub runs_in: Option<String>,
+}
+
+/// How the run before this one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// In order, or there was none.
+    Ended,
+    /// By a crash, or it was killed.
+    Killed,
+    /// With the machine: its power was cut, or it crashed.
+    MachineWentDown,
+}
+
+impl Memory {
+    /// Reads what is there. What cannot be read is as if it had not been.
+    pub(super) fn read(directory: &Path) -> Self {
+        let text = state_dir::read(&directory.join(FILE)).ok();
+        text.and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
+    }
+
+    /// How the run before ended, by what it left.
+    pub(super) fn before(&self) -> Before {
+        match &self.runs_in {
+            None => Before::Ended,
+            Some(boot) if *boot == self::boot() => Before::Killed,
+            Some(_) => Before::MachineWentDown,
+        }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Where it cannot be written; the old one is there then.
+    pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
+        state_dir::make(directory)?;
+        state_dir::replace(directory, FILE, &serde_json::to_vec(self)?)
+    }
+}
+
+/// What tells this boot of the machine from others.
+pub(super) fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().into()
+}

@@ -1,0 +1,95 @@
+//! One HTTP request over a connection of its own, for those of which there are few.
+//!
+//! Cameras, which are asked all the time, have a client of their own.
+
+use bytes::BytesMut;
+use pistreamer_client::{Endpoint, dial};
+use pistreamer_network_camera::body::{Body, Piece};
+use pistreamer_network_camera::head::{Found, Head};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Interim responses (RFC 9110 §15.2) that are passed over.
+const INFORMATIONAL: usize = 16;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub head: Head,
+    pub text: String,
+    /// Whether all of its text was read.
+    pub is_whole: bool,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What came is no answer.
+    #[error("{0}")]
+    Wrong(String),
+    /// Nothing came.
+    #[error("it closed the connection without an answer")]
+    Closed,
+}
+
+/// Sends a request, which closes the connection, and reads at most that many bytes of the answer.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) async fn call(
+    endpoint: &Endpoint,
+    request: &[u8],
+    patience: Duration,
+    most: usize,
+) -> Result<Answer, CallError> {
+    let mut stream = dial::dial(endpoint, patience).await?;
+    // A server may answer before it has read all, and take no more.
+    let wrote = match stream.write_all(request).await {
+        Ok(()) => stream.flush().await,
+        error => error,
+    };
+    let mut came = BytesMut::new();
+    let mut passed_over = 0;
+    let head = loop {
+        let found = Head::read(&came).map_err(|error| CallError::Wrong(error.to_string()))?;
+        if let Found::Head(head, len) = found {
+            let _ = came.split_to(len);
+            if head.status.is_informational() && passed_over < INFORMATIONAL {
+                passed_over += 1;
+                continue;
+            }
+            break head;
+        }
+        match stream.read_buf(&mut came).await {
+            Ok(0) => return Err(wrote.err().map_or(CallError::Closed, CallError::Io)),
+            Ok(_) => {}
+            Err(error) => return Err(wrote.err().unwrap_or(error).into()),
+        }
+    };
+    let mut body = Body::new(head.framing());
+    let (mut text, mut is_whole) = (Vec::new(), true);
+    loop {
+        let piece = body.take(&mut came);
+        match piece.map_err(|error| CallError::Wrong(error.to_string()))? {
+            Piece::Data(data) => text.extend_from_slice(&data),
+            Piece::End => break,
+            // Some end TLS without saying so.
+            Piece::More if stream.read_buf(&mut came).await.unwrap_or(0) == 0 => break,
+            Piece::More => {}
+        }
+        if text.len() > most {
+            text.truncate(most);
+            is_whole = false;
+            break;
+        }
+    }
+    Ok(Answer {
+        head,
+        text: String::from_utf8_lossy(&text).trim_end().into(),
+        is_whole,
+    })
+}
