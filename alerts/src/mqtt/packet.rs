@@ -16,7 +16,7 @@ pub struct Connect<'a> {
     /// Longest silence in seconds; [`ping`] breaks it.
     pub keep_alive: u16,
     /// Topic and content of what the broker publishes, retained, when the connection breaks.
-    pub will: (&'a str, &'a str),
+    pub will: Option<(&'a str, &'a str)>,
 }
 
 /// A message under a topic.
@@ -83,11 +83,14 @@ pub fn connect(it: &Connect<'_>) -> Vec<u8> {
     const CLEAN: u8 = 0x02;
     const WILL: u8 = 0x04 | 0x08 | 0x20;
     const LOGIN: u8 = 0x80 | 0x40;
-    let flags = CLEAN | WILL | it.login.map_or(0, |_| LOGIN);
+    let flags = CLEAN | it.will.map_or(0, |_| WILL) | it.login.map_or(0, |_| LOGIN);
     let mut body = text("MQTT");
     body.extend([4, flags]);
     body.extend(it.keep_alive.to_be_bytes());
-    body.extend([text(it.client), text(it.will.0), text(it.will.1)].concat());
+    body.extend(text(it.client));
+    if let Some((topic, content)) = it.will {
+        body.extend([text(topic), text(content)].concat());
+    }
     if let Some((user, password)) = it.login {
         body.extend([text(user), text(password)].concat());
     }
@@ -202,7 +205,7 @@ mod tests {
             client: "pi",
             login: None,
             keep_alive: 60,
-            will: ("a/b", "off"),
+            will: Some(("a/b", "off")),
         };
         assert_eq!(
             connect(&it),
@@ -215,6 +218,15 @@ mod tests {
         assert_eq!(
             connect(&it),
             b"\x10\x20\x00\x04MQTT\x04\xee\x00\x3c\x00\x02pi\x00\x03a/b\x00\x03off\x00\x02me\x00\x02pw"
+        );
+        let it = Connect {
+            login: None,
+            will: None,
+            ..it
+        };
+        assert_eq!(
+            connect(&it),
+            b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02pi"
         );
         let message = Publish {
             topic: "a/b",

@@ -9,12 +9,13 @@ use super::station::{Station, Step};
 use crate::camera::{Camera, Phase, Registry};
 use crate::util::host;
 use bytes::BytesMut;
-use pistreamer_alerts::Outcome;
 use pistreamer_alerts::mqtt::home_assistant::{self, STATUS, discovery};
 use pistreamer_alerts::mqtt::topics::{MOTION, PICTURE, RECORDING, SIGNAL, Topics};
 use pistreamer_alerts::mqtt::{
-    Acknowledged, BadPacket, Connect, Packet, Publish, connect, ping, publish, read, subscribe,
+    Acknowledged, BadPacket, Connect, DISCONNECT, Packet, Publish, connect, ping, publish, read,
+    subscribe,
 };
+use pistreamer_alerts::{Alert, Outcome};
 use pistreamer_client::{Endpoint, dial};
 use pistreamer_protocol::Backoff;
 use std::collections::BTreeMap;
@@ -22,6 +23,9 @@ use std::io;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+/// Schemes of a broker's URL, each with whether it is encrypted.
+const SCHEMES: [(&str, bool); 2] = [("mqtt", false), ("mqtts", true)];
 
 /// How long the broker may take to be reached, to answer, and to take a packet.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,14 +69,14 @@ pub(super) async fn run(
     alerts: &Alerts,
     cameras: &Registry,
 ) {
-    let endpoint = match Endpoint::parse(url, &[("mqtt", false), ("mqtts", true)]) {
+    let endpoint = match Endpoint::parse(url, &SCHEMES) {
         Ok(endpoint) => endpoint,
         Err(_) => return station.fails("it is no URL of a broker"),
     };
     let mut pauses = Backoff::new(FIRST, LONGEST);
     loop {
         let begun = Instant::now();
-        let broken = match Link::open(&endpoint).await {
+        let broken = match Link::open(&endpoint, true).await {
             Ok(mut link) => link.keep(station, desk, alerts, cameras).await,
             Err(broken) => broken,
         };
@@ -81,6 +85,30 @@ pub(super) async fn run(
             pauses.reset();
         }
         sleep(pauses.pause(fastrand::f64())).await;
+    }
+}
+
+/// Publishes one message, beside a server that may be connected.
+pub(super) async fn once(url: &str, alert: &Alert) -> Outcome {
+    let publish = async {
+        let endpoint = Endpoint::parse(url, &SCHEMES)
+            .map_err(|_| Broken::Refused("it is no URL of a broker"))?;
+        let mut link = Link::open(&endpoint, false).await?;
+        let topic = link.topics.alert();
+        let number = link.publish(&topic, alert.json().as_bytes(), false).await?;
+        loop {
+            match read(&link.came)? {
+                Some((Packet::Acknowledged(it), _)) if it == number => break,
+                Some((_, length)) => drop(link.came.split_to(length)),
+                None => link.read().await?,
+            }
+        }
+        link.write(&DISCONNECT).await
+    };
+    match publish.await {
+        Ok(()) => Outcome::Delivered,
+        Err(Broken::Refused(reason)) => Outcome::Never(reason.into()),
+        Err(broken) => Outcome::unreached(broken),
     }
 }
 
@@ -99,7 +127,8 @@ struct Link {
 }
 
 impl Link {
-    async fn open(endpoint: &Endpoint) -> Result<Self, Broken> {
+    /// `stays` is said of the server's own connection: the broker tells when it breaks.
+    async fn open(endpoint: &Endpoint, stays: bool) -> Result<Self, Broken> {
         let stream = dial::dial(endpoint, PATIENCE).await?;
         let (from, to) = split(stream);
         let mut link = Self {
@@ -112,11 +141,14 @@ impl Link {
             under_way: None,
         };
         let login = endpoint.credentials.as_ref();
+        // A second client by the same name would end the first one's connection.
+        let kind = if stays { "" } else { "-test" };
+        let online = link.topics.online();
         let packet = connect(&Connect {
-            client: &format!("pistreamer-{}", link.topics.node()),
+            client: &format!("pistreamer-{}{kind}", link.topics.node()),
             login: login.map(|login| (login.user(), login.password())),
             keep_alive: KEEP_ALIVE,
-            will: (&link.topics.online(), "offline"),
+            will: stays.then_some((&online, "offline")),
         });
         link.write(&packet).await?;
         loop {

@@ -2,7 +2,7 @@
 //!
 //! When to make the next one belongs to [`super::station`].
 
-use super::exec;
+use super::{exec, mqtt};
 use crate::util::http_call::{CallError, call};
 use pistreamer_alerts::outbox::Picture;
 use pistreamer_alerts::{Alert, Outcome, Receiver, format};
@@ -26,6 +26,7 @@ pub(crate) async fn send(
 ) -> Outcome {
     let sending = async {
         match receiver {
+            Receiver::Mqtt(url) => mqtt::once(url.as_str(), alert).await,
             Receiver::Exec(program) => exec::run(program, alert, picture).await,
             _ => over_http(receiver, alert, picture).await,
         }
@@ -65,10 +66,7 @@ async fn over_http(receiver: &Receiver, alert: &Alert, picture: Option<&Picture>
 /// What came of one request, and the status of its answer; 0 without.
 async fn request(receiver: &Receiver, alert: &Alert, picture: Option<&[u8]>) -> (Outcome, u16) {
     let Some(request) = format::request(receiver, alert, picture) else {
-        return (
-            Outcome::Never("this server cannot tell such receivers".into()),
-            0,
-        );
+        return (Outcome::Never("it is not told by HTTP".into()), 0);
     };
     let endpoint = match Endpoint::parse(&request.url, &[("http", false), ("https", true)]) {
         Ok(endpoint) => endpoint,

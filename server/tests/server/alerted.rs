@@ -801,6 +801,17 @@ fn a_broker_that_refuses_the_password_is_told_with_what_to_write() {
         &["--alert", &format!("mqtt://127.0.0.1:{}", broker.port)],
     );
     let told = server.told(|told| told["receivers"][0]["state"] == "failing");
+    let typed = |login: &str| {
+        let url = format!("mqtt://{login}127.0.0.1:{}", broker.port);
+        said(pistreamer(&["alert", "test", "--alert", &url]))
+    };
+    let (is_good, text) = typed("me:pa%20ss@");
+    assert!(is_good && text.ends_with(": told\n"), "{text}");
+    let (is_good, text) = typed("me:wrong@");
+    assert!(
+        !is_good && text.contains("mqtt://USER:PASSWORD@HOST") && !text.contains("wrong"),
+        "{text}"
+    );
     let reason = told["receivers"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("mqtt://USER:PASSWORD@HOST"), "{reason}");
 }
