@@ -62,11 +62,19 @@ pub fn vast() -> Vec<u8> {
 /// # Errors
 /// Where there is no room for it.
 pub fn directory(bytes: usize) -> anyhow::Result<TempDir> {
+    directory_of(&[bytes; 4])
+}
+
+/// A directory of pictures of these sizes, which are shown in this order.
+///
+/// # Errors
+/// Where there is no room for it.
+pub fn directory_of(sizes: &[usize]) -> anyhow::Result<TempDir> {
     let directory = tempfile::tempdir().context("cannot make a directory for pictures")?;
-    for number in 1..=4 {
+    for (number, bytes) in (1..).zip(sizes) {
         fs::write(
-            directory.path().join(format!("{number}.jpg")),
-            jpeg(bytes, number),
+            directory.path().join(format!("{number:03}.jpg")),
+            jpeg(*bytes, number),
         )?;
     }
     Ok(directory)

@@ -8,6 +8,7 @@
 mod support;
 
 use pistreamer_bench::age::{Arrival, Kind, look};
+use pistreamer_bench::picture;
 use pistreamer_bench::stats::{median, percentile, sorted};
 use pistreamer_bench::throttle::{Link, Throttle};
 use std::thread;
@@ -82,6 +83,22 @@ fn over_a_far_link_every_frame_arrives() {
         step, 1.0,
         "frames are left out on a link with room for them"
     );
+    let got = fps(&arrivals);
+    assert!(got > 0.75 * FPS, "{got:.1} of {FPS} fps");
+}
+
+#[test]
+fn over_a_far_link_small_frames_are_not_taken_for_a_slow_one() {
+    // A whole picture each second, and between them those in which little has changed.
+    let mut sizes = [2_000; FPS as usize];
+    sizes[0] = 180_000;
+    let server = Server::show(picture::directory_of(&sizes).unwrap(), &["--no-auth"]);
+    let link = Link {
+        bytes_per_second: 4e6,
+        delay: RTT / 2,
+        queue: 0,
+    };
+    let [arrivals] = see(&server, link, [Kind::Acknowledging]);
     let got = fps(&arrivals);
     assert!(got > 0.75 * FPS, "{got:.1} of {FPS} fps");
 }

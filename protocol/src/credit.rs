@@ -5,6 +5,10 @@
 //! frame takes while nothing waits before it. Their product is what the link, the viewer and the way back hold. What is
 //! sent beyond it would wait somewhere and grow old, so that only a part of a frame is, by which the link's end is found.
 //! A viewer that never acknowledges is bounded by its socket alone.
+//!
+//! Frames may be of any sizes, from a kilobyte of a still scene to a whole picture. Small ones say how far away the viewer is,
+//! and little about the rate of the link, most of which they leave idle: a lower rate than before counts only where the frame
+//! was late, because only then the link was busy. (BBR ignores samples that are limited by the application for the same reason.)
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -38,7 +42,8 @@ const UNSTEADINESS: f64 = 2.0;
 /// How long the shortest round trip is trusted. Then everything in flight may arrive, and it is measured again.
 const BASE_HOLDS: Duration = Duration::from_secs(10);
 
-/// Measurements of which the highest is taken for the link's rate: one that is low was more likely held up.
+/// Measurements of which the highest is taken for the link's rate: one that is low was more likely held up. None of them
+/// goes while the link is not busy.
 const RATES: usize = 4;
 
 /// Whether the next frame may be sent.
@@ -62,12 +67,11 @@ pub struct Credit {
     bytes: f64,
     acknowledges: bool,
     last_progress: Instant,
+    /// When something was last known to have arrived, or nothing was under way.
+    arrived_at: Instant,
     last_ack: Option<(u64, Instant)>,
-    /// Bytes acknowledged so far.
-    delivered: f64,
-    rates: VecDeque<f64>,
-    mean_size: f64,
-    trip: Option<Trip>,
+    /// Apart, because receivers that never acknowledge anything have none.
+    trip: Option<Box<Trip>>,
 }
 
 /// A frame under way.
@@ -76,20 +80,27 @@ struct Sent {
     seq: u64,
     bytes: f64,
     at: Instant,
-    /// What was delivered when it was sent, and since when nothing more was.
-    delivered: f64,
-    delivered_at: Instant,
+    /// Bytes that were under way before it, and since when none of them was known to have arrived.
+    before: f64,
+    since: Instant,
 }
 
 /// From a frame's sending to its acknowledgement, in seconds.
 #[derive(Clone, Copy, Debug)]
 struct Trip {
-    /// The shortest, with nothing waiting before the link.
+    /// The shortest, with nothing waiting before the link, and the bytes of its frame.
     base: f64,
+    base_bytes: f64,
     base_at: Instant,
-    /// The shortest since then.
+    /// When a frame counts as lost.
+    patience: Duration,
+    /// The shortest since then, and the bytes of its frame.
     shortest: f64,
-    /// The last ones.
+    shortest_bytes: f64,
+    /// Bytes a second that arrive: the highest of `rates`.
+    rate: f64,
+    rates: [f64; RATES],
+    /// The last ones, as long as they would have been with the base's bytes.
     recent: [f64; RATES],
     /// How far arrivals are from what was expected, on average.
     deviation: f64,
@@ -108,10 +119,8 @@ impl Credit {
             bytes: 0.0,
             acknowledges: false,
             last_progress: now,
+            arrived_at: now,
             last_ack: None,
-            delivered: 0.0,
-            rates: VecDeque::new(),
-            mean_size: 0.0,
             trip: None,
         }
     }
@@ -137,11 +146,10 @@ impl Credit {
     /// How long the way is full if nothing is acknowledged: for ever is `patience_ends`.
     fn full_until(&self, patience_ends: Instant) -> Option<Instant> {
         let oldest = self.under_way.front().filter(|_| self.acknowledges)?;
-        let (Some(trip), Some(rate)) = (self.trip, self.rate()) else {
+        let Some(trip) = &self.trip else {
             return (self.under_way.len() >= FIRST_WINDOW).then_some(patience_ends);
         };
-        let room = rate * trip.filled(self.mean_size / rate) - self.mean_size;
-        let over = self.bytes - room.max(0.0);
+        let over = self.bytes - trip.room(oldest.bytes);
         if over <= 0.0 && !trip.draining && self.under_way.len() < LARGEST_WINDOW {
             return None;
         }
@@ -149,8 +157,8 @@ impl Credit {
             return Some(patience_ends);
         }
         // This much of the oldest frame has to arrive first; when it will can be predicted.
-        let arrived = self.expected(oldest, trip, rate);
-        arrived.checked_sub(seconds((oldest.bytes - over) / rate))
+        let arrived = self.expected(oldest, trip);
+        arrived.checked_sub(seconds((oldest.bytes - over) / trip.rate))
     }
 
     /// What is under way has arrived: what was sent after it is answered. It may be acknowledged still.
@@ -160,24 +168,21 @@ impl Credit {
 
     /// Sending starts for a frame of this many bytes.
     pub fn sent(&mut self, seq: u64, bytes: usize, now: Instant) {
-        self.arrived = false;
-        let idle = self.under_way.is_empty();
+        let idle = std::mem::take(&mut self.arrived) || self.under_way.is_empty();
+        if idle {
+            self.arrived_at = now;
+        }
         if idle || now >= self.last_progress + self.patience() {
             // Patience is counted from the first frame that could be acknowledged, and anew for each one sent on it.
             self.last_progress = now;
         }
         let bytes = bytes as f64;
-        self.mean_size = if self.mean_size == 0.0 {
-            bytes
-        } else {
-            smooth(self.mean_size, bytes)
-        };
         self.under_way.push_back(Sent {
             seq,
             bytes,
             at: now,
-            delivered: self.delivered,
-            delivered_at: self.last_progress,
+            before: if idle { 0.0 } else { self.bytes },
+            since: self.arrived_at,
         });
         self.bytes += bytes;
         let remembered = if self.acknowledges {
@@ -207,16 +212,12 @@ impl Credit {
         let mut newest = None;
         for _ in 0..count {
             newest = self.forget_oldest();
-            self.delivered += newest.map_or(0.0, |sent| sent.bytes);
         }
         let Some(sent) = newest else { return };
-        let missed = self
-            .trip
-            .zip(self.rate())
-            .map(|(trip, rate)| distance(self.expected(&sent, trip, rate), now));
+        self.measure(&sent, now);
         self.last_progress = now;
+        self.arrived_at = now;
         self.last_ack = Some((seq, now));
-        self.measure(&sent, missed.unwrap_or(0.0), now);
     }
 
     /// The frame acknowledged last, and when.
@@ -225,10 +226,7 @@ impl Credit {
     }
 
     fn patience(&self) -> Duration {
-        /// Trips that a frame may take before it counts as lost.
-        const TRIPS: f64 = 4.0;
-        self.trip
-            .map_or(PATIENCE, |trip| PATIENCE.max(seconds(TRIPS * trip.base)))
+        self.trip.as_ref().map_or(PATIENCE, |trip| trip.patience)
     }
 
     fn forget_oldest(&mut self) -> Option<Sent> {
@@ -238,84 +236,125 @@ impl Credit {
         Some(oldest)
     }
 
-    /// Bytes a second that arrive.
-    fn rate(&self) -> Option<f64> {
-        self.rates.iter().copied().reduce(f64::max)
-    }
-
     /// When the oldest frame under way is acknowledged, if all goes on as before.
-    fn expected(&self, oldest: &Sent, trip: Trip, rate: f64) -> Instant {
-        (self.last_progress + seconds(oldest.bytes / rate)).max(oldest.at + seconds(trip.base))
+    fn expected(&self, oldest: &Sent, trip: &Trip) -> Instant {
+        let behind = self.last_progress + seconds(oldest.bytes / trip.rate);
+        behind.max(oldest.at + seconds(trip.base + trip.longer(oldest.bytes)))
     }
 
-    fn measure(&mut self, sent: &Sent, missed: f64, now: Instant) {
+    /// This frame was acknowledged, and those before it.
+    fn measure(&mut self, sent: &Sent, now: Instant) {
         let took = (now - sent.at).as_secs_f64();
-        let since = (now - sent.delivered_at).as_secs_f64();
-        if since > 0.0 {
-            self.rates.truncate(RATES - 1);
-            self.rates
-                .push_front((self.delivered - sent.delivered) / since);
+        let since = if sent.before > 0.0 {
+            (now - sent.since).as_secs_f64()
+        } else {
+            took
+        };
+        if since <= 0.0 {
+            return;
         }
-        let drained = self.under_way.is_empty();
-        match &mut self.trip {
-            None => {
-                self.trip = Some(Trip {
-                    base: took,
-                    base_at: now,
-                    shortest: f64::INFINITY,
-                    recent: [took; RATES],
-                    deviation: 0.0,
-                    draining: false,
-                    drained: false,
-                });
-            }
-            Some(trip) => {
-                // A standstill is not unsteadiness.
-                let missed = missed.min(2.0 * trip.deviation + trip.base);
-                trip.measure(took, missed, now, drained);
-            }
-        }
+        let rate = (sent.before + sent.bytes) / since;
+        let Some(trip) = &mut self.trip else {
+            self.trip = Some(Box::new(Trip::new(sent.bytes, took, rate, now)));
+            return;
+        };
+        // As in `expected`.
+        let behind = sent.bytes / trip.rate - (now - self.last_progress).as_secs_f64();
+        let missed = behind.max(trip.base + trip.longer(sent.bytes) - took).abs();
+        trip.measure(sent.bytes, took, rate, missed);
+        trip.settle(sent.bytes, took, now, self.under_way.is_empty());
     }
 }
 
 impl Trip {
-    fn measure(&mut self, took: f64, missed: f64, now: Instant, drained: bool) {
-        self.recent.rotate_right(1);
-        self.recent[0] = took;
+    fn new(bytes: f64, took: f64, rate: f64, now: Instant) -> Self {
+        Self {
+            base: took,
+            base_bytes: bytes,
+            base_at: now,
+            patience: patience(took),
+            shortest: f64::INFINITY,
+            shortest_bytes: 0.0,
+            rate,
+            rates: [rate; RATES],
+            recent: [took; RATES],
+            deviation: 0.0,
+            draining: false,
+            drained: false,
+        }
+    }
+
+    /// A frame took so long, while bytes arrived at that rate. It was so far from when it was expected.
+    fn measure(&mut self, bytes: f64, took: f64, rate: f64, missed: f64) {
+        let like = took - self.longer(bytes).max(0.0);
+        let late = like > ABOUT * self.base + UNSTEADINESS * self.deviation;
+        if late || rate >= self.rate {
+            self.rates = newest_first(rate, self.rates);
+            self.rate = self.rates.iter().copied().fold(0.0, f64::max);
+        }
+        self.recent = newest_first(like, self.recent);
+        // A standstill is not unsteadiness.
+        let missed = missed.min(2.0 * self.deviation + self.base);
         self.deviation = smooth(self.deviation, missed);
-        self.shortest = self.shortest.min(took);
-        if took <= self.base || self.drained {
-            (self.base, self.base_at, self.shortest) = (took, now, f64::INFINITY);
+    }
+
+    /// Whether that trip is the new base, or a new one has to be measured. Nothing may be under way any more.
+    fn settle(&mut self, bytes: f64, took: f64, now: Instant, drained: bool) {
+        if took < self.shortest {
+            (self.shortest, self.shortest_bytes) = (took, bytes);
+        }
+        // A small frame that took less than a large one may have waited all the same.
+        if self.drained || took <= self.base + self.longer(bytes).min(0.0) {
+            (self.base, self.base_bytes, self.base_at) = (took, bytes, now);
+            self.patience = patience(took);
+            self.shortest = f64::INFINITY;
             (self.draining, self.drained) = (false, false);
         } else if self.draining {
             // The next frame finds nothing before it.
             (self.draining, self.drained) = (!drained, drained);
         } else if now.duration_since(self.base_at) > BASE_HOLDS {
-            // Something may have waited before the link all the time.
-            self.draining = self.shortest > ABOUT * self.base;
+            // Something may have waited before the link all the time. What is about the same leaves the base as it is, or
+            // that would creep up.
+            let like = self.shortest - self.longer(self.shortest_bytes);
+            self.draining = like > ABOUT * self.base;
             if !self.draining {
-                (self.base, self.base_at, self.shortest) = (self.shortest, now, f64::INFINITY);
+                (self.base_at, self.shortest) = (now, f64::INFINITY);
             }
         }
     }
 
-    /// How long what is under way may take to arrive, where a frame takes `frame` on the link.
-    fn filled(&self, frame: f64) -> f64 {
+    /// How much longer a frame of so many bytes takes than that of the base. Negative for smaller ones.
+    fn longer(&self, bytes: f64) -> f64 {
+        (bytes - self.base_bytes) / self.rate
+    }
+
+    /// Bytes that may be under way before the next frame is sent, where the oldest of them has so many: those on the way while
+    /// the link is busy and nothing waits before it, and some more.
+    fn room(&self, oldest: f64) -> f64 {
         let shortest = self.recent.iter().copied().fold(f64::INFINITY, f64::min);
+        let way = (self.rate * self.base - self.base_bytes).max(0.0);
         let growth = if shortest < ABOUT * self.base {
-            GROWTH * self.base
+            GROWTH * (way + oldest)
         } else {
             0.0
         };
-        self.base + UNSTEADINESS * self.deviation + growth.max(HEADROOM * frame)
+        way + self.rate * UNSTEADINESS * self.deviation + growth.max(HEADROOM * oldest)
     }
 }
 
 /// What is as short as the base but for noise.
 const ABOUT: f64 = 1.1;
 
-fn distance(one: Instant, other: Instant) -> f64 {
-    one.max(other).duration_since(one.min(other)).as_secs_f64()
+/// How long nothing may be acknowledged, where a trip takes that many seconds at best.
+fn patience(base: f64) -> Duration {
+    /// Trips that a frame may take before it counts as lost.
+    const TRIPS: f64 = 4.0;
+    PATIENCE.max(seconds(TRIPS * base))
+}
+
+/// The last one goes.
+fn newest_first(newest: f64, [first, second, third, _]: [f64; RATES]) -> [f64; RATES] {
+    [newest, first, second, third]
 }
 
 fn smooth(mean: f64, value: f64) -> f64 {
@@ -326,7 +365,8 @@ fn smooth(mean: f64, value: f64) -> f64 {
 const LONGEST: Duration = Duration::from_secs(60);
 
 fn seconds(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64()))
+    // Not `clamp`, which keeps what is no number.
+    Duration::from_secs_f64(seconds.max(0.0).min(LONGEST.as_secs_f64()))
 }
 
 // Under Miri the simulated seconds take minutes, and there is only arithmetic to be seen.

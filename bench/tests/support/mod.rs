@@ -20,7 +20,11 @@ pub(crate) struct Server {
 impl Server {
     /// Its pictures have this many bytes; there may be further flags.
     pub(crate) fn start(bytes: usize, flags: &[&str]) -> Self {
-        let pictures = picture::directory(bytes).unwrap();
+        Self::show(picture::directory(bytes).unwrap(), flags)
+    }
+
+    /// It shows the pictures of a directory.
+    pub(crate) fn show(pictures: TempDir, flags: &[&str]) -> Self {
         let source = format!("files:{}", pictures.path().display());
         let fps = FPS.to_string();
         let usual = [

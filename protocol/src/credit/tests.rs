@@ -1,5 +1,7 @@
 //! Credit over simulated links: none of them has a clock, so that the same thing happens every time.
 
+mod unequal;
+
 use super::*;
 
 /// A camera, a link with an endless queue before it, and a viewer that acknowledges what arrives.
@@ -9,6 +11,8 @@ struct World {
     /// Bytes of a frame on average, and how far it may be from that, as a part.
     frame: f64,
     sizes: f64,
+    /// Bytes of each frame, by its number, where they are of different kinds.
+    mix: Option<fn(u64) -> f64>,
     /// Bytes a second, and from a time on.
     rate: f64,
     change: Option<(f64, f64)>,
@@ -24,6 +28,7 @@ const WORLD: World = World {
     fps: 30.0,
     frame: 128e3,
     sizes: 0.0,
+    mix: None,
     rate: 1e6,
     change: None,
     rtt: 0.1,
@@ -31,13 +36,18 @@ const WORLD: World = World {
     standstill: None,
 };
 
-/// Frames that arrived: when, and how old.
-struct Outcome(Vec<(f64, f64)>);
+/// Frames that arrived: when, how old, and of how many bytes.
+struct Outcome(Vec<(f64, f64, f64)>);
 
 impl Outcome {
     fn between(&self, from: f64, to: f64) -> Vec<f64> {
-        let inside = self.0.iter().filter(|(at, _)| (from..to).contains(at));
-        inside.map(|(_, age)| *age).collect()
+        let inside = self.0.iter().filter(|(at, ..)| (from..to).contains(at));
+        inside.map(|(_, age, _)| *age).collect()
+    }
+
+    fn bytes(&self, from: f64, to: f64) -> f64 {
+        let inside = self.0.iter().filter(|(at, ..)| (from..to).contains(at));
+        inside.map(|(_, _, bytes)| bytes).sum()
     }
 
     fn fps(&self, from: f64, to: f64) -> f64 {
@@ -62,7 +72,19 @@ fn random() -> impl FnMut() -> f64 {
     }
 }
 
+/// What decides when the next frame is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sender {
+    Credit,
+    /// Knows the link, and sends whenever it has nothing left to carry.
+    Oracle,
+}
+
 fn simulate(world: World, end: f64) -> Outcome {
+    simulate_as(Sender::Credit, world, end)
+}
+
+fn simulate_as(sender: Sender, world: World, end: f64) -> Outcome {
     /// What a socket takes before the first acknowledgement comes back.
     const SOCKET: usize = 3;
     let zero = Instant::now();
@@ -92,14 +114,21 @@ fn simulate(world: World, end: f64) -> Outcome {
             answered = None;
             credit.arrived();
         }
-        let room = credit.room(at(now));
+        let room = match sender {
+            Sender::Credit => credit.room(at(now)),
+            Sender::Oracle if link_free <= now => Room::Now,
+            Sender::Oracle => Room::At(at(link_free)),
+        };
         if room == Room::Unknown && answered.is_none() {
             // A ping goes behind the frames.
             answered = Some(last_arrival.max(now + world.rtt / 2.0) + world.rtt / 2.0);
         }
         let takes = credit.last_ack().is_some() || outcome.0.len() < SOCKET;
         if room == Room::Now && newest >= next_seq && takes {
-            let bytes = world.frame * (1.0 + world.sizes * (2.0 * random() - 1.0));
+            let bytes = match world.mix {
+                Some(mix) => mix(newest),
+                None => world.frame * (1.0 + world.sizes * (2.0 * random() - 1.0)),
+            };
             credit.sent(newest, bytes as usize, at(now));
             let begin = link_free.max(now);
             let rate = match world.change {
@@ -116,7 +145,9 @@ fn simulate(world: World, end: f64) -> Outcome {
             let arrival = link_free + world.rtt / 2.0 + world.jitter * random();
             last_arrival = arrival.max(last_arrival);
             let captured = newest as f64 / world.fps;
-            outcome.0.push((last_arrival, last_arrival - captured));
+            outcome
+                .0
+                .push((last_arrival, last_arrival - captured, bytes));
             acks.push_back((last_arrival + world.rtt / 2.0, newest));
             next_seq = newest + 1;
             continue;
@@ -246,8 +277,8 @@ fn after_a_standstill_the_picture_is_soon_new_and_the_link_full() {
         ..WORLD
     };
     let outcome = simulate(world, 30.0);
-    let arrived = outcome.0.iter().filter(|(at, _)| *at > 15.0);
-    let old = arrived.filter(|(at, age)| at - age < 14.9).count();
+    let arrived = outcome.0.iter().filter(|(at, ..)| *at > 15.0);
+    let old = arrived.filter(|(at, age, _)| at - age < 14.9).count();
     // Those that were under way.
     assert!(old <= 3, "{old} old frames came first");
     let p99 = outcome.p99(17.0, 30.0);
