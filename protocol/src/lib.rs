@@ -8,6 +8,7 @@
 //!
 //! * [`jpeg`]: walk a JPEG's segments; tell a whole JPEG from a broken one.
 //! * [`stamp`]: what is known about a frame, carried inside the JPEG.
+//! * [`strips`]: parts of a JPEG that can be copied into another one. Nothing uses them yet.
 //! * [`pack`](mod@pack): JPEG → one gzip member holding its base64.
 //! * [`unpack`](mod@unpack): the way back, bounded and checked.
 //! * [`message`]: the JSON text messages that travel beside the frames.
@@ -28,6 +29,7 @@ pub mod jpeg;
 pub mod message;
 pub mod pack;
 pub mod stamp;
+pub mod strips;
 pub mod text;
 pub mod unpack;
 pub mod wire;

@@ -28,15 +28,8 @@ impl Stamp {
     ///
     /// Of several stamps the first counts.
     pub fn read(jpeg: &[u8]) -> Option<Self> {
-        let text = jpeg::segments(jpeg)
-            .map_while(Result::ok)
-            .find_map(|segment| stamp_text(&segment))?;
-        let mut words = text.split_ascii_whitespace();
-        if words.next() != Some(MAGIC) {
-            return None;
-        }
         let (mut seq, mut captured_us, mut camera) = (None, None, String::new());
-        for (key, value) in words.filter_map(|word| word.split_once('=')) {
+        for (key, value) in pairs(jpeg)? {
             match key {
                 "seq" => seq = Some(value.parse().ok()?),
                 "captured-us" => captured_us = Some(value.parse().ok()?),
@@ -67,7 +60,12 @@ impl Stamp {
     /// # Errors
     /// Where the segments up to the picture data cannot be walked.
     pub fn write(&self, jpeg: &[u8]) -> Result<Vec<u8>, JpegError> {
-        let segment = self.segment();
+        self.write_with(jpeg, "")
+    }
+
+    /// The same, with `more` pairs, of ASCII, and a space before each.
+    pub(crate) fn write_with(&self, jpeg: &[u8], more: &str) -> Result<Vec<u8>, JpegError> {
+        let segment = self.segment(more);
         let mut out = Vec::with_capacity(jpeg.len() + segment.len());
         let mut at = place(jpeg)?;
         out.extend_from_slice(&jpeg[..at]);
@@ -100,7 +98,7 @@ impl Stamp {
             }
         }
         let at = place(jpeg).ok()?;
-        let segment = self.segment();
+        let segment = self.segment("");
         let now = start.checked_sub(segment.len())?;
         memory.copy_within(start..start + at, now);
         memory[now + at..start + at].copy_from_slice(&segment);
@@ -108,7 +106,7 @@ impl Stamp {
     }
 
     /// The whole COM segment, marker and length included.
-    fn segment(&self) -> Vec<u8> {
+    fn segment(&self, more: &str) -> Vec<u8> {
         // Made for every frame: without the machinery of format!, which costs as much as all else here.
         let mut text = String::with_capacity(USUAL);
         let mut digits = itoa::Buffer::new();
@@ -122,11 +120,21 @@ impl Stamp {
             text.push_str(" camera=");
             encode(&self.camera, &mut text);
         }
+        text.push_str(more);
         let mut segment = text.into_bytes();
         let [high, low] = (segment.len() as u16 - 2).to_be_bytes();
         segment[..4].copy_from_slice(&[0xff, jpeg::COM, high, low]);
         segment
     }
+}
+
+/// The pairs of a JPEG's first stamp, if that is of this version.
+pub(crate) fn pairs(jpeg: &[u8]) -> Option<impl Iterator<Item = (&str, &str)>> {
+    let text = jpeg::segments(jpeg)
+        .map_while(Result::ok)
+        .find_map(|segment| stamp_text(&segment))?;
+    let mut words = text.split_ascii_whitespace();
+    (words.next() == Some(MAGIC)).then(|| words.filter_map(|word| word.split_once('=')))
 }
 
 /// Room for a segment with a camera's name.
@@ -243,7 +251,7 @@ mod tests {
     #[test]
     fn where_the_stamp_cannot_go_ahead_nothing_is_changed() {
         let jpeg = [JFIF, COMMENT, REST].concat();
-        let needed = stamp(1).segment().len();
+        let needed = stamp(1).segment("").len();
         let stamped = stamp(1).write(&jpeg).unwrap();
         for (room, jpeg) in [
             (needed - 1, jpeg.as_slice()),
@@ -271,9 +279,9 @@ mod tests {
         let late = [
             JFIF,
             COMMENT,
-            &stamp(1).segment(),
+            &stamp(1).segment(""),
             COMMENT,
-            &stamp(3).segment(),
+            &stamp(3).segment(""),
             REST,
         ]
         .concat();
@@ -288,12 +296,12 @@ mod tests {
     #[test]
     fn fill_bytes_go_with_the_stamp_that_they_stand_before() {
         // Left alone, they would make a marker with what follows.
-        let (old, junk) = (stamp(1).segment(), b"0");
+        let (old, junk) = (stamp(1).segment(""), b"0");
         let odd = [JFIF, b"\xff\xff\xff", &old, junk, COMMENT, REST].concat();
         let stamped = stamp(2).write(&odd).unwrap();
         assert_eq!(
             stamped,
-            [JFIF, &stamp(2).segment(), junk, COMMENT, REST].concat()
+            [JFIF, &stamp(2).segment(""), junk, COMMENT, REST].concat()
         );
         assert_eq!(stamp(2).write(&stamped), Ok(stamped));
     }

@@ -25,13 +25,13 @@ pub const EOI: [u8; 2] = [0xff, 0xd9];
 
 pub(crate) const APP0: u8 = 0xe0;
 pub(crate) const COM: u8 = 0xfe;
-const APP1: u8 = 0xe1;
+pub(crate) const APP1: u8 = 0xe1;
 const APP2: u8 = 0xe2;
-const DQT: u8 = 0xdb;
-const DHT: u8 = 0xc4;
-const DRI: u8 = 0xdd;
+pub(crate) const DQT: u8 = 0xdb;
+pub(crate) const DHT: u8 = 0xc4;
+pub(crate) const DRI: u8 = 0xdd;
 const JPG: u8 = 0xc8;
-const SOS: u8 = 0xda;
+pub(crate) const SOS: u8 = 0xda;
 
 /// The most pixels that a picture may claim: 128 Mi, twice those of the largest camera module for a Raspberry Pi
 /// (9152x6944). Its decoder sets aside four bytes for each, so that a header of ten bytes could cost 16 GiB.
@@ -260,7 +260,7 @@ impl Header {
 }
 
 /// Whether a marker starts a frame header, which carries the picture's size: SOF0 to SOF15 without DHT, JPG and DAC.
-fn is_frame_header(marker: u8) -> bool {
+pub(crate) fn is_frame_header(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xcf) && !matches!(marker, DHT | JPG | 0xcc)
 }
 
