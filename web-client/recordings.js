@@ -14,8 +14,6 @@ const SPANS = [
   [24 * HOUR, 300, words("1 day")], [7 * 24 * HOUR, 3600, words("1 week")],
 ];
 const SPEEDS = [-64, -16, -4, -1, 0.25, 0.5, 1, 2, 4, 16, 64];
-/** Where the next frame is further away, nothing was recorded in between. */
-const GAP = 15 * SECOND;
 /** Events that are asked for at a time, in the list and around the position. */
 const [LISTED, AROUND] = [30, 500];
 /** What is played before an event. */
@@ -72,6 +70,10 @@ export default class Recordings {
   /** Of the frame that is shown: its time, its tag and its file. */
   #shown = null;
   #span = HOUR;
+  /** Where the next frame is further away, nothing was recorded in between: ms. */
+  #gap = 15 * SECOND;
+  /** Frames that are still to be stepped over; null where none is looked for. */
+  #steps = null;
   /** What there is of the time around the position. */
   #cover = null;
   #marks = [null, null];
@@ -210,23 +212,37 @@ export default class Recordings {
     this.#wake();
   }
 
-  /** The frame before the one that is shown, or behind it. */
+  /** The frame before the one that is shown, or behind it. A key that is held asks for the next one once this is there. */
   async #step(by) {
     if (this.#speed) this.#play(0);
-    const from = (this.#shown?.at ?? this.#now()) + by;
-    const found = await this.#ask(from, by > 0 ? "after" : "before").catch(() => null);
-    if (found?.at) this.#seek(found.at);
+    if (this.#steps !== null) return void (this.#steps = by);
+    this.#steps = by;
+    while (this.#steps) {
+      [by, this.#steps] = [this.#steps, 0];
+      const [turn, { signal }] = [this.#turn, this.#open];
+      const found = await this.#ask((this.#shown?.at ?? this.#now()) + by, by > 0 ? "after" : "before").catch(() => null);
+      // Another place was chosen meanwhile.
+      if (!found?.file || signal.aborted || turn !== this.#turn) break;
+      await this.#show(found, signal);
+      this.#seek(found.at);
+    }
+    this.#steps = null;
   }
 
   /** Follows of which time there are recordings. */
   async #followRange(signal) {
+    let failed = false;
     while (!signal.aborted) {
       try {
         const first = !this.#range;
         await this.#readRange(signal);
+        // What failed is tried again.
+        if (failed) this.#wake();
+        failed = false;
         if (!this.#range) this.#say(words("There are no recordings yet"));
         else if (first) this.#seek(Math.max(this.#range[1] - 10 * SECOND, this.#range[0]));
       } catch (error) {
+        failed = true;
         if (!signal.aborted) this.#say(words("Recordings cannot be loaded: {reason}", error.message));
       }
       this.#draw();
@@ -240,6 +256,7 @@ export default class Recordings {
     const { cameras } = await answer.json();
     const own = cameras.find(({ id }) => id === this.#camera);
     if (own?.reason) throw new Error(own.reason);
+    if (own) this.#gap = own.gap_us / 1000;
     this.#range = own?.to_us ? [own.from_us / 1000, own.to_us / 1000] : null;
   }
 
@@ -275,7 +292,7 @@ export default class Recordings {
     const isOver = () => signal.aborted || turn !== this.#turn || !this.#range;
     let found = await this.#ask(ms, "before", signal);
     if (isOver()) return;
-    if (!found || ms - found.at > GAP) {
+    if (!found || ms - found.at > this.#gap) {
       const other = this.#speed < 0 ? found : await this.#ask(ms, "after", signal);
       if (isOver()) return;
       // Nothing was recorded of this time: playing goes on behind it, and a pause says so.
@@ -434,6 +451,8 @@ export default class Recordings {
 
   #goToEvent({ start_us }) {
     this.#listEvents(false);
+    // What had the focus may be gone, and keys would be the viewer's.
+    this.#strip.focus();
     this.#seek(start_us / 1000 - BEFORE);
   }
 
@@ -478,9 +497,10 @@ export default class Recordings {
     const more = make("button", { type: "button" });
     this.#put(more, "", words("Earlier events"));
     const item = make("li", {}, more);
-    more.addEventListener("click", () => {
+    more.addEventListener("click", async () => {
+      await this.#moreEvents({ before_us: events.at(-1).start_us });
+      item.nextElementSibling?.querySelector("button")?.focus();
       item.remove();
-      this.#moreEvents({ before_us: events.at(-1).start_us });
     });
     this.#list.append(item);
   }
@@ -493,21 +513,24 @@ export default class Recordings {
 
   /** A strip that is drawn along shows another time; a tap goes to the place that was tapped. */
   #drag() {
-    let [held, moved, went] = [null, 0, false];
+    let [pressed, held, moved, went] = [0, null, 0, false];
     this.#strip.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button) return;
       this.#strip.setPointerCapture(event.pointerId);
-      [held, moved, went] = [event.clientX, 0, this.#speed !== 0];
+      [pressed, held, moved, went] = [event.clientX, event.clientX, 0, this.#speed !== 0];
     });
     this.#strip.addEventListener("pointermove", (event) => {
-      if (held === null || !this.#range) return;
+      if (held === null || !event.isPrimary || !this.#range) return;
       const by = event.clientX - held;
-      moved += Math.abs(by);
+      // A hand that shakes draws nothing along.
+      moved = Math.max(moved, Math.abs(event.clientX - pressed));
       if (moved < 5) return;
       if (this.#speed) this.#play(0);
       held = event.clientX;
       this.#seek(this.#now() - (by / this.#strip.clientWidth) * this.#span);
     });
     const end = (event) => {
+      if (!event.isPrimary) return;
       if (held !== null && moved < 5 && event.type === "pointerup" && this.#range) {
         const place = event.clientX - this.#strip.getBoundingClientRect().left;
         this.#seek(this.#now() + (place / this.#strip.clientWidth - 0.5) * this.#span);
@@ -561,10 +584,14 @@ export default class Recordings {
     this.#part("r-marks").textContent = from ?? to ? `${text(from)} – ${text(to)}` : "";
   }
 
-  #saveClip() {
+  async #saveClip() {
     const [from, to] = [Math.min(...this.#marks), Math.max(...this.#marks)];
     const url = this.#url("/clip.mkv", { from_us: Math.round(from * 1000), to_us: Math.round(to * 1000) });
-    make("a", { href: url.href, download: "" }).click();
+    // A download that is refused says nothing.
+    const answer = await fetch(url, { method: "HEAD", cache: "no-store", signal: this.#open.signal }).catch(() => null);
+    if (answer?.ok) return make("a", { href: url.href, download: "" }).click();
+    const why = { 404: words("Nothing was recorded at this time"), 503: words("Other clips are being saved: try again in a moment") };
+    this.#put(this.#part("r-marks"), "", why[answer?.status] ?? words("The clip cannot be saved now"));
   }
 
   #savePhoto() {

@@ -2,22 +2,17 @@
 
 use crate::session::Now;
 use rustix::time::{ClockId, clock_gettime};
-use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// µs by a clock that is never set; its zero is shortly before its first reading.
+/// µs by a clock that is never set; its zero is an hour before the machine's start. It goes on while the machine sleeps: what was recorded
+/// before keeps its distance from what is afterwards.
 pub fn steady_us() -> u64 {
-    static ZERO: LazyLock<Duration> = LazyLock::new(since_boot);
     // Frames are older than their reading.
-    const BEFORE: u64 = 3_600_000_000;
-    since_boot().saturating_sub(*ZERO).as_micros() as u64 + BEFORE
-}
-
-/// Also while the machine sleeps: what was recorded before keeps its distance from what is afterwards.
-fn since_boot() -> Duration {
+    const BEFORE: Duration = Duration::from_secs(3600);
     let now = clock_gettime(ClockId::Boottime);
     // Neither is below 0.
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    let since_boot = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+    (since_boot + BEFORE).as_micros() as u64
 }
 
 /// How far the wall clock is from the steady one.

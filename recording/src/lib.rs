@@ -27,6 +27,7 @@ pub mod segment;
 pub mod session;
 mod tag;
 mod track;
+mod unset;
 mod writer;
 
 pub use clock::steady_us;

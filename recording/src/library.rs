@@ -19,6 +19,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The recordings below a directory, to be looked at. Clones share what was read last.
 #[derive(Clone, Debug)]
@@ -26,10 +27,16 @@ pub struct Library {
     root: PathBuf,
     read: Arc<Mutex<VecDeque<Arc<Stretch>>>>,
     tags: Arc<Tags>,
+    /// When the log was told last of what cannot be read.
+    complained: Arc<Mutex<Option<Instant>>>,
 }
 
-/// Stretches of about a second that are kept in memory: a player asks for one frame of them after the other.
-const STRETCHES: usize = 4;
+/// Stretches of about a second that are kept in memory, those that were asked for last: a player asks for one frame of them after the
+/// other.
+const STRETCHES: usize = 8;
+
+/// The log is told no more often of what cannot be read.
+const COMPLAINS: Duration = Duration::from_secs(60);
 
 /// A cluster in memory.
 #[derive(Debug)]
@@ -101,6 +108,20 @@ impl Library {
             root,
             read: Arc::default(),
             tags: Arc::default(),
+            complained: Arc::default(),
+        }
+    }
+
+    /// Tells the log of a part of the recordings that is passed over, such as one in a bad sector.
+    fn complain(&self, path: &Path, error: &io::Error) {
+        // Nothing panics while it holds this lock.
+        let mut last = self
+            .complained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= COMPLAINS) {
+            *last = Some(Instant::now());
+            tracing::warn!(path = %path.display(), %error, "recordings cannot be read there, and are passed over");
         }
     }
 
@@ -152,7 +173,8 @@ impl Library {
         }
     }
 
-    /// What there is of each stretch of `step_ms` from that time on.
+    /// What there is of each stretch of `step_ms` from that time on. Where sparse frames are further apart than `gap_ms`, nothing was
+    /// recorded in between.
     ///
     /// # Errors
     /// Where the disk fails.
@@ -162,6 +184,7 @@ impl Library {
         from_ms: u64,
         step_ms: u64,
         steps: usize,
+        gap_ms: u64,
     ) -> io::Result<Vec<Have>> {
         let mut covered = vec![Have::None; steps];
         let to_ms = from_ms.saturating_add(step_ms.saturating_mul(steps as u64));
@@ -176,22 +199,21 @@ impl Library {
                 if name.start_ms < earliest || name.start_ms >= to_ms {
                     continue;
                 }
-                let end_ms = match self.end_ms(camera, name, step_ms) {
-                    Ok(Some(end_ms)) => end_ms,
-                    // Removed, damaged, or without a frame.
-                    Ok(None) | Err(_) => continue,
-                };
-                if end_ms < from_ms {
-                    continue;
-                }
-                let first = name.start_ms.saturating_sub(from_ms) / step_ms;
-                let last = ((end_ms - from_ms) / step_ms).min(steps as u64);
-                for have in covered
-                    .iter_mut()
-                    .take(last as usize + 1)
-                    .skip(first as usize)
-                {
-                    *have = Have::from(name.class).max(*have);
+                // Removed, damaged, or without a frame: none.
+                let stretches = self.stretches(camera, name, step_ms, gap_ms);
+                for (begin_ms, end_ms) in stretches.unwrap_or_default() {
+                    if end_ms < from_ms {
+                        continue;
+                    }
+                    let first = begin_ms.saturating_sub(from_ms) / step_ms;
+                    let last = ((end_ms - from_ms) / step_ms).min(steps as u64);
+                    for have in covered
+                        .iter_mut()
+                        .take(last as usize + 1)
+                        .skip(first as usize)
+                    {
+                        *have = Have::from(name.class).max(*have);
+                    }
                 }
             }
         }
@@ -242,13 +264,19 @@ impl Library {
         }
     }
 
-    /// The recordings that begin on a day, by their time.
+    /// The recordings that begin on a day, by their time. One that cannot be read is passed over.
     fn names(&self, camera: &str, of_day: u64) -> io::Result<Vec<Name>> {
         let directory = day(of_day);
-        let listed = match System.list(&self.camera(camera)?.join(&directory)) {
-            // Its last file was removed just now.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            listed => listed?,
+        let path = self.camera(camera)?.join(&directory);
+        let listed = match System.list(&path) {
+            Ok(listed) => listed,
+            Err(error) => {
+                // Its last file may have been removed just now.
+                if error.kind() != io::ErrorKind::NotFound {
+                    self.complain(&path, &error);
+                }
+                return Ok(Vec::new());
+            }
         };
         let files = listed.iter().filter(|entry| !entry.is_directory);
         let mut names: Vec<_> = files
@@ -256,6 +284,35 @@ impl Library {
             .collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Of which times a recording is, each from the first frame to the last one.
+    fn stretches(
+        &self,
+        camera: &str,
+        name: Name,
+        step_ms: u64,
+        gap_ms: u64,
+    ) -> Result<Vec<(u64, u64)>, Broken> {
+        if name.class != Class::Sparse || step_ms >= by_name_ms(name.class) {
+            let end_ms = self.end_ms(camera, name, step_ms)?;
+            return Ok(end_ms
+                .map(|end_ms| (name.start_ms, end_ms))
+                .into_iter()
+                .collect());
+        }
+        let reader = open(&self.camera(camera)?.join(name.path()))?;
+        // Each frame has a cluster.
+        let times = match reader.cue_times()? {
+            Some(times) => times,
+            None => {
+                let clusters = reader.clusters().filter_map(Result::ok);
+                clusters.map(|(cue, _)| u64::from(cue.at_ms)).collect()
+            }
+        };
+        let stretches = times.chunk_by(|before, after| after.saturating_sub(*before) <= gap_ms);
+        let ends = |of: &[u64]| Some((name.start_ms + of.first()?, name.start_ms + of.last()?));
+        Ok(stretches.filter_map(ends).collect())
     }
 
     /// When a recording ends; `None` where nothing is in it.
@@ -374,8 +431,14 @@ impl Library {
             &mut backward
         };
         for (cue, len) in order {
-            let Some(stretch) = self.stretch(&path, &reader, *cue, *len)? else {
-                continue;
+            let stretch = match self.stretch(&path, &reader, *cue, *len) {
+                Ok(Some(stretch)) => stretch,
+                Ok(None) => continue,
+                // A bad sector, which costs no more than this.
+                Err(error) => {
+                    self.complain(&path, &error);
+                    continue;
+                }
             };
             let mut frames = stretch.frames.iter();
             let frame = if after {
@@ -405,8 +468,14 @@ impl Library {
         let is = |it: &&Arc<Stretch>| it.offset == cue.offset && it.path == path;
         // Nothing panics while it holds this lock.
         let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().iter().find(is) {
-            return Ok(Some(Arc::clone(known)));
+        let take = |read: &mut VecDeque<Arc<Stretch>>| {
+            let at = read.iter().position(|it| is(&it))?;
+            let known = read.remove(at)?;
+            read.push_front(Arc::clone(&known));
+            Some(known)
+        };
+        if let Some(known) = take(&mut lock()) {
+            return Ok(Some(known));
         }
         let Some((bytes, frames)) = reader.cluster(cue, len)? else {
             return Ok(None);

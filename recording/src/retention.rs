@@ -70,11 +70,13 @@ impl Limits {
         STEP.min(self.space(disk) / 16).max(1)
     }
 
-    fn days(&self, class: Class) -> f64 {
-        match class {
+    /// For how many ms recordings of a class stay.
+    pub fn keeps_ms(&self, class: Class) -> u64 {
+        let days = match class {
             Class::Continuous | Class::Event => self.days,
             Class::Sparse => self.sparse_days,
-        }
+        };
+        (days * DAY_MS) as u64
     }
 
     /// Whether recordings take too much room on that disk for another [`step`](Self::step).
@@ -113,7 +115,7 @@ pub fn victim(
         .flat_map(|now_ms| catalogue.cameras().map(move |camera| (*now_ms, camera)))
     {
         for class in Class::ALL {
-            let keeps_ms = (limits.days(class) * DAY_MS) as u64;
+            let keeps_ms = limits.keeps_ms(class);
             let is_over = |it: &Recording| it.name.start_ms.saturating_add(keeps_ms) < now_ms;
             if let Some(old) = oldest(camera, class).filter(is_over) {
                 return Some(old);

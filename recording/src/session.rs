@@ -13,7 +13,8 @@ use crate::retention::{Amount, Limits, victim};
 use crate::segment::{DATE_AT, ReadAt, date};
 use crate::tag::tag;
 use crate::track::{Cadence, Frame, Track, Written, make_day};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::unset::Unset;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -79,8 +80,8 @@ pub struct Session<D: Disk> {
     written: BTreeMap<String, Tally>,
     /// Frames of each camera that were lost with a file that failed.
     lost: BTreeMap<String, u64>,
-    /// The files that were begun before the clock was set, the newest ones.
-    unset: VecDeque<Unset>,
+    /// The files that were begun before the clock was set.
+    unset: Unset,
     /// Until when no file of a class is begun, by the steady clock, because one failed.
     resting: BTreeMap<(String, Class), u64>,
     /// The files that failed since this was asked last: of which camera, and why.
@@ -101,28 +102,18 @@ const RESTS_US: u64 = 5_000_000;
 /// Recordings that are mended at the start although others could not be.
 const MOST_UNMENDED: usize = 16;
 
-/// A file that was begun before the clock was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unset {
-    camera: String,
-    name: Name,
-    /// The time of its first frame, by the steady clock.
-    steady_us: u64,
-}
-
-/// Files that are renamed when the clock is set: a day of one camera.
-const MOST_UNSET: usize = 1500;
-
 /// Names that lie within this are right.
 const RIGHT_MS: u64 = 1000;
 
 impl<D: Disk> Session<D> {
-    /// Looks through a directory, and closes what was not closed.
+    /// Looks through a directory, and closes what was not closed. `boot` is a word for the boot of the machine that this is: the steady
+    /// clock goes on for as long as it is the same.
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn open(disk: D, root: &Path, policy: Policy) -> Result<Self, Failure> {
+    pub fn open(disk: D, root: &Path, policy: Policy, boot: &str) -> Result<Self, Failure> {
         let catalogue = Catalogue::scan(&disk, root).map_err(Failure::of)?;
+        let unset = Unset::read(&disk, root, boot, &catalogue);
         let mut session = Self {
             disk,
             root: root.to_owned(),
@@ -132,7 +123,7 @@ impl<D: Disk> Session<D> {
             sparse_us: BTreeMap::new(),
             allowance: 0,
             lost: BTreeMap::new(),
-            unset: VecDeque::new(),
+            unset,
             resting: BTreeMap::new(),
             failed: Vec::new(),
             stuck: BTreeSet::new(),
@@ -236,18 +227,9 @@ impl<D: Disk> Session<D> {
     /// Says by which Unix time in ms recordings are too old, if any are, and whether they go for room that others take.
     ///
     /// What is named after `ahead` was recorded by a clock that was wrong.
-    pub fn allow(&mut self, ages: Option<u64>, ahead: Option<u64>, yields: bool) {
+    pub fn allow(&mut self, ages: Option<u64>, ahead: Option<u64>, yields: bool, steady_us: u64) {
         (self.ages, self.ahead, self.yields) = (ages, ahead, yields);
-    }
-
-    /// Goes on with the files that a session before this one has begun while the clock was not set.
-    pub fn take_over(&mut self, unset: VecDeque<Unset>) {
-        self.unset = unset;
-    }
-
-    /// The files that were begun while the clock was not set, for the next session.
-    pub fn hand_over(&mut self) -> VecDeque<Unset> {
-        std::mem::take(&mut self.unset)
+        self.lapse_unset(steady_us);
     }
 
     /// Whether a file is begun with that frame, which may be one of an event.
@@ -370,39 +352,28 @@ impl<D: Disk> Session<D> {
 
     /// Notes the file that a track has just begun.
     fn note_unset(&mut self, key: &(String, Class), steady_us: u64) {
-        let open = self.tracks.get(key).and_then(Track::open);
-        self.unset.extend(open.map(|(name, _)| Unset {
-            camera: key.0.clone(),
-            name,
-            steady_us,
-        }));
-        if self.unset.len() > MOST_UNSET {
-            self.unset.pop_front();
+        if let Some((name, _)) = self.tracks.get(key).and_then(Track::open) {
+            self.unset
+                .note(&self.disk, &self.root, &key.0, name, steady_us);
         }
     }
 
-    /// Where the clock has been set since, gives the files that were begun before the names that they would have now.
+    /// Where the clock has been set since, gives a file that was begun before the name that it would have now. Returns whether there may
+    /// be others: one at a time, so that frames do not wait for them.
     ///
     /// # Errors
-    /// Where the disk fails.
-    pub fn set_clock(&mut self, now: Now) -> Result<(), Failure> {
-        while now.is_set
-            && let Some(Unset {
-                camera,
-                name,
-                steady_us,
-            }) = self.unset.pop_front()
-        {
-            let start_ms = now.wall_of(steady_us) / 1000;
-            let again = Unset {
-                camera: camera.clone(),
-                name,
-                steady_us,
-            };
-            if start_ms.abs_diff(name.start_ms) <= RIGHT_MS {
-                continue;
-            }
-            let key = (camera, name.class);
+    /// Where the disk fails. A file that alone does keeps its name, and is tried again at the next start.
+    pub fn set_clock(&mut self, now: Now) -> Result<bool, Failure> {
+        if !now.is_set {
+            return Ok(false);
+        }
+        let Some((camera, name, steady_us)) = self.unset.next() else {
+            self.tidy_unset(false);
+            return Ok(false);
+        };
+        let start_ms = now.wall_of(steady_us) / 1000;
+        let key = (camera, name.class);
+        if start_ms.abs_diff(name.start_ms) > RIGHT_MS {
             let open = self.tracks.get(&key).and_then(Track::open);
             if open.is_some_and(|(open, _)| open == name) {
                 let close = |track: &mut Track<_>, _: &D| track.close(now.steady_us);
@@ -412,11 +383,37 @@ impl<D: Disk> Session<D> {
             if self.catalogue.has(&key.0, name)
                 && let Err(error) = self.rename(&key.0, name, start_ms)
             {
-                self.unset.push_front(again);
-                return Err(Failure::of(error));
+                if concerns_all(&error) {
+                    return Err(Failure::of(error));
+                }
+                let file = self.root.join(&key.0).join(name.path());
+                tracing::warn!(file = %file.display(), %error, "a recording cannot be given its time now");
+                self.unset.set_aside(&key.0, name);
+                return Ok(true);
             }
         }
-        Ok(())
+        self.unset.forget(&key.0, name);
+        Ok(true)
+    }
+
+    /// Has recordings of which nobody knows the time go like others once they have stayed for as long.
+    fn lapse_unset(&mut self, steady_us: u64) {
+        let limits = self.policy.limits;
+        let keeps_ms = |name: Name| limits.keeps_ms(name.class);
+        let unknown = self.unset.lapse(steady_us, self.ages, keeps_ms);
+        if unknown > 0 {
+            tracing::warn!(
+                recordings = unknown,
+                "some recordings were made before the machine knew the time, and it has started again since: they keep their names, and                  stay for as long as those of today"
+            );
+            self.tidy_unset(true);
+        }
+    }
+
+    fn tidy_unset(&mut self, always: bool) {
+        if let Err(error) = self.unset.tidy(&self.disk, &self.root, always) {
+            tracing::warn!(%error, "which recordings have no time yet cannot be noted");
+        }
     }
 
     /// Gives a file another time, or a little later where that is another's.
@@ -499,12 +496,6 @@ impl<D: Disk> Session<D> {
         // What there is once those are gone. That is measured afterwards: their bytes may be held by another link, a player or a copy.
         let mut expected = before;
         let mut removed = 0;
-        let unset = self.unset.iter().map(|it| (it.camera.clone(), it.name));
-        let unset: Vec<_> = unset.collect();
-        let unset: BTreeSet<_> = unset
-            .iter()
-            .map(|(camera, name)| (camera.as_str(), *name))
-            .collect();
         loop {
             let open: Vec<_> = self
                 .tracks
@@ -520,7 +511,7 @@ impl<D: Disk> Session<D> {
                 expected.roomy()
             };
             // What has not got its time yet looks older than it is: it goes only where there is nothing else.
-            let is_unset = |camera: &str, name: Name| unset.contains(&(camera, name));
+            let is_unset = |camera: &str, name: Name| self.unset.has(camera, name);
             let victim = |stays: &dyn Fn(&str, Name) -> bool, ages| {
                 victim(&self.catalogue, &limits, room, ages, self.ahead, stays)
             };
@@ -544,6 +535,7 @@ impl<D: Disk> Session<D> {
                 }
                 _ => self.catalogue.remove(&old.camera, old.name),
             }
+            self.unset.forget(&old.camera, old.name);
             if let Some(day) = path.parent() {
                 self.disk.remove_directory(day);
             }

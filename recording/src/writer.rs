@@ -7,9 +7,10 @@ use crate::marker::{Marker, MarkerError};
 use crate::name::Class;
 use crate::progress::{Kept, Progress, Room, Shared, State};
 use crate::ring::{Next, Ring};
-use crate::session::{Failure, Now, Policy, Session, Tally, Unset};
+use crate::session::{Failure, Now, Policy, Session, Tally};
+use crate::unset::boot;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -73,8 +74,6 @@ pub(crate) struct Writer {
     clock: Cell<(i64, Instant)>,
     /// The time by which recordings are too old, once the directory has been looked through.
     ages: RefCell<Option<Ages>>,
-    /// Files that were begun before the clock was set: they get their time also after a pause.
-    unset: Cell<VecDeque<Unset>>,
 }
 
 /// Why recording ended, and when it is tried again.
@@ -139,7 +138,6 @@ impl Writer {
             futile: Cell::default(),
             clock: Cell::new((clock_offset_us(), Instant::now())),
             ages: RefCell::default(),
-            unset: Cell::default(),
         }
     }
 
@@ -189,8 +187,7 @@ impl Writer {
         } = &self.config;
         self.shared.busy_us.store(steady_us(), Relaxed);
         let marker = Marker::hold(root, state.as_deref())?;
-        let mut session = Session::open(System, root, *policy)?;
-        session.take_over(self.unset.take());
+        let mut session = Session::open(System, root, *policy, &boot())?;
         self.allow(&mut session);
         session.make_room()?;
         // A disk that failed has to take something before it is believed again.
@@ -205,7 +202,6 @@ impl Writer {
         }
         self.count(&mut session, &progresses);
         self.note_losses(&mut session, &progresses);
-        self.unset.set(session.hand_over());
         ended
     }
 
@@ -213,20 +209,23 @@ impl Writer {
     fn allow(&self, session: &mut Session<System>) {
         let (before_us, since) = self.clock.get();
         let offset_us = clock_offset_us();
-        let is_set = (offset_us - before_us).abs() > STEP_US;
-        let since = if is_set { Instant::now() } else { since };
+        let has_jumped = (offset_us - before_us).abs() > STEP_US;
+        let since = if has_jumped { Instant::now() } else { since };
         self.clock.set((offset_us, since));
         let is_futile = self.futile.get().is_some_and(|at| at.elapsed() < FUTILE);
         let now_ms = wall_us() / 1000;
         let mut ages = self.ages.borrow_mut();
         let ages = ages.get_or_insert_with(|| Ages::new(session.catalogue(), now_ms, steady_us()));
-        let age_ms = ages.follow(now_ms, steady_us(), (self.config.clock_is_set)());
+        let is_set = (self.config.clock_is_set)();
+        let age_ms = ages.follow(now_ms, steady_us(), is_set);
         let is_steady = since.elapsed() > STEADY;
-        let ahead_ms = ages.latest(now_ms).saturating_add(AHEAD_MS);
+        // One that is not set may be far behind, and then the newest recordings look wrong.
+        let ahead_ms = (is_steady && is_set).then_some(now_ms.saturating_add(AHEAD_MS));
         session.allow(
             is_steady.then_some(age_ms),
-            is_steady.then_some(ahead_ms),
+            ahead_ms,
             !is_futile,
+            steady_us(),
         );
     }
 
@@ -284,18 +283,20 @@ impl Writer {
                 marker.check()?;
                 self.allow(session);
                 is_set = is_set || (self.config.clock_is_set)();
-                let now = Now {
-                    is_set,
-                    ..Now::read()
-                };
-                session.set_clock(now)?;
                 session.make_room()?;
                 self.shared.set_room(self.measure(session)?);
                 checked = Some(Instant::now());
             }
+            let has_more = session.set_clock(Now {
+                is_set,
+                ..Now::read()
+            })?;
             let now_us = steady_us();
             let due = session.due_us().map(|due| due.saturating_sub(now_us));
-            let wait = due.map_or(CHECKS, Duration::from_micros).min(CHECKS);
+            let wait = match due {
+                _ if has_more => Duration::ZERO,
+                due => due.map_or(CHECKS, Duration::from_micros).min(CHECKS),
+            };
             self.shared.busy_us.store(0, Relaxed);
             let next = self.ring.next(wait);
             self.shared.busy_us.store(steady_us(), Relaxed);

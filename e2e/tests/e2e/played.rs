@@ -85,7 +85,7 @@ async fn what_was_recorded_is_played_forwards_backwards_and_step_by_step_and_nev
     page.eval(
         "(strip => { const {left, top, width} = strip.getBoundingClientRect();
             for (const type of ['pointerdown', 'pointerup'])
-                strip.dispatchEvent(new PointerEvent(type, {bubbles: true, pointerId: 1, clientX: left + width * .5 + 2, clientY: top + 9})); })(
+                strip.dispatchEvent(new PointerEvent(type, {bubbles: true, isPrimary: true, pointerId: 1, clientX: left + width * .5 + 2, clientY: top + 9})); })(
             (strip => (strip.setPointerCapture = () => {}, strip))(part('#r-strip')))",
     )
     .await?;

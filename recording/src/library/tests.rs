@@ -14,7 +14,8 @@ fn jpeg(class: Class, at_ms: u64) -> Vec<u8> {
     format!("{} {at_ms}", class.word()).into_bytes()
 }
 
-/// Writes a file with frames at these times, of which the first one is its name. Each cluster has at most three.
+/// Writes a file with frames at these times, of which the first one is its name. Each cluster has at most three, or one of the
+/// sparse ones.
 fn write(root: &Path, class: Class, times: &[u64], closed: bool) -> PathBuf {
     let name = Name {
         start_ms: times[0],
@@ -32,11 +33,12 @@ fn write(root: &Path, class: Class, times: &[u64], closed: bool) -> PathBuf {
     let mut cues = Vec::new();
     let mut last_ms = 0;
     let mut rest = times;
+    let most = if class == Class::Sparse { 1 } else { 3 };
     while !rest.is_empty() {
         let mut cluster = Cluster::default();
         while let [at_ms, later @ ..] = rest {
             last_ms = (at_ms - times[0]) as u32;
-            if cluster.frames() == 3 || !cluster.takes(last_ms, 100, 30_000) {
+            if cluster.frames() == most || !cluster.takes(last_ms, 100, 30_000) {
                 break;
             }
             cluster.push(last_ms, jpeg(class, *at_ms).into());
@@ -147,16 +149,35 @@ fn what_there_is_of_a_day_is_told_by_the_minute() {
         true,
     );
     let library = Library::new(directory.path().into());
-    let covered = library.covered("door", minute(0), 60_000, 8).unwrap();
+    let covered = |gap_ms| {
+        library
+            .covered("door", minute(0), 60_000, 8, gap_ms)
+            .unwrap()
+    };
     use Have::{Full, None, Sparse};
     assert_eq!(
-        covered,
+        covered(360_000),
         [Sparse, Full, Full, Sparse, Full, Sparse, Sparse, None]
     );
+    // The camera was away in between, whether the file is closed or not.
+    for closed in [true, false] {
+        write(
+            directory.path(),
+            Class::Sparse,
+            &[minute(0), minute(6)],
+            closed,
+        );
+        assert_eq!(
+            covered(359_999),
+            [Sparse, Full, Full, None, Full, None, Sparse, None]
+        );
+    }
     // It began before what is asked for.
-    let covered = library.covered("door", minute(5), 60_000, 2).unwrap();
+    let covered = library
+        .covered("door", minute(5), 60_000, 2, 360_000)
+        .unwrap();
     assert_eq!(covered, [Sparse, Sparse]);
-    let hours = library.covered("door", START_MS - 3_600_000, 3_600_000, 2);
+    let hours = library.covered("door", START_MS - 3_600_000, 3_600_000, 2, 15_000);
     assert_eq!(hours.unwrap(), [None, Full]);
     assert_eq!(library.range("door").unwrap(), Some((minute(0), minute(6))));
     assert_eq!(library.range("yard").unwrap(), Option::None);

@@ -74,6 +74,9 @@ const SEARCHED: usize = 64 << 10;
 /// Longest tags that are read.
 const LONGEST_TAGS: usize = 64 << 10;
 
+/// Most bytes of the cues, of thousands of clusters.
+const LONGEST_CUES: usize = 256 << 10;
+
 /// Longest header that is read.
 const LONGEST_HEADER: usize = 4096;
 
@@ -203,7 +206,7 @@ impl<R: ReadAt> Reader<R> {
     /// # Errors
     /// Where it cannot be read.
     pub(crate) fn tag(&self) -> io::Result<Option<String>> {
-        let Some(at) = self.tags_at() else {
+        let Some(at) = self.part_at(id::TAGS) else {
             return Ok(None);
         };
         let mut bytes = vec![0; LONGEST_TAGS];
@@ -219,16 +222,35 @@ impl<R: ReadAt> Reader<R> {
         Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()))
     }
 
-    /// Where its tags are, as its beginning says.
-    fn tags_at(&self) -> Option<u64> {
+    /// When its clusters begin, in ms since its first frame, as its end says; `None` where it was not closed.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(crate) fn cue_times(&self) -> io::Result<Option<Vec<u64>>> {
+        let Some(at) = self.part_at(id::CUES) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; LONGEST_CUES];
+        let read = self.source.read_at(at, &mut bytes)?;
+        let cues = elements(&bytes[..read]).find(|(it, _)| *it == id::CUES);
+        let time = |point| {
+            let mut inside = elements(point);
+            inside.find_map(|(it, time)| (it == id::CUE_TIME).then(|| uint(time))?)
+        };
+        let points = cues.map(|(_, cues)| elements(cues).filter(|(it, _)| *it == id::CUE_POINT));
+        Ok(points.map(|points| points.filter_map(|(_, point)| time(point)).collect()))
+    }
+
+    /// Where one of the parts behind its clusters is, as its beginning says.
+    fn part_at(&self, part: u32) -> Option<u64> {
         let between = self.header.get(SEGMENT_DATA as usize..INFO_AT as usize)?;
         let (_, seeks) = elements(between).find(|(it, _)| *it == id::SEEK_HEAD)?;
         elements(seeks).find_map(|(_, seek)| {
             let of = |wanted| elements(seek).find(|(it, _)| *it == wanted);
             let (_, target) = of(id::SEEK_ID)?;
             let (_, position) = of(id::SEEK_POSITION)?;
-            let is_tags = target == id::TAGS.to_be_bytes();
-            is_tags
+            let is_wanted = target == part.to_be_bytes();
+            is_wanted
                 .then(|| uint(position)?.checked_add(SEGMENT_DATA))
                 .flatten()
         })

@@ -15,7 +15,7 @@ const STEP_US: u64 = 100_000;
 
 /// Records for so long, and is killed. Returns the file, and its clusters.
 fn cut_off(disk: &Played, seconds: u64) -> (PathBuf, Vec<(Cue, u64)>) {
-    let mut session = Session::open(disk.clone(), Path::new(ROOT), policy()).unwrap();
+    let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap();
     for number in 0..seconds * 10 {
         let at_us = 10_000_000 + number * STEP_US;
         let frame = frame(number, at_us, 0, 64);
@@ -67,7 +67,7 @@ fn nothing_but_the_cluster_with_a_wrong_byte_is_lost_wherever_in_it_that_is() {
                 let (path, clusters) = cut_off(&disk, seconds);
                 let whole: BTreeSet<u64> = (0..clusters.len() as u64 * 10).collect();
                 disk.damage(&path, clusters[at].0.offset + place);
-                drop(Session::open(disk.clone(), Path::new(ROOT), policy()).unwrap());
+                drop(Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap());
                 let (numbers, is_whole) = read(&disk, &path);
                 let lost: Vec<_> = whole.difference(&numbers).collect();
                 let own = at as u64 * 10..at as u64 * 10 + 10;

@@ -78,7 +78,7 @@ fn record(
     };
     let (mut at_us, mut step_us, mut width) = (begin_us, 0, 64);
     let mut recorded = Vec::new();
-    let Ok(mut session) = Session::open(disk.clone(), Path::new(ROOT), policy()) else {
+    let Ok(mut session) = Session::open(disk.clone(), Path::new(ROOT), policy(), "boot") else {
         return (recorded, at_us);
     };
     for (number, (after_us, steps, resizes)) in frames.iter().enumerate() {
@@ -193,7 +193,7 @@ proptest! {
         disk.crash(crash);
         // The power fails once more while that is mended, or it does not.
         disk.power(mending);
-        let _ = Session::open(disk.clone(), Path::new(ROOT), policy());
+        let _ = Session::open(disk.clone(), Path::new(ROOT), policy(), "boot");
         disk.crash(again);
         disk.power(usize::MAX);
         let (after, _) = record(&disk, &frames_after, 1000, cut_us + 60_000_000, of_events);

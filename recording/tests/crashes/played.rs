@@ -34,6 +34,8 @@ struct State {
     power: usize,
     /// Whether it has: only the operation during which it did may have had an effect.
     has_failed: bool,
+    /// The file that keeps its name.
+    refused: PathBuf,
 }
 
 /// The disk. Clones are the same one.
@@ -112,6 +114,11 @@ impl Played {
                 *byte ^= 0x40;
             }
         }
+    }
+
+    /// Refuses to give that file another name.
+    pub(crate) fn refuse(&self, path: &Path) {
+        self.state().refused = path.to_owned();
     }
 
     /// Whether its power has failed.
@@ -283,6 +290,9 @@ impl Disk for Played {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.operate()?;
+        if from == state.refused {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let content = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.files.insert(to.to_owned(), content);
         Ok(())

@@ -6,6 +6,7 @@ use super::admit::{Admitted, Watched};
 use super::query::Query;
 use super::{State, refusal};
 use crate::access::Grant;
+use crate::camera::Camera;
 use crate::form::timestamp;
 use crate::library::Recordings;
 use axum::Json;
@@ -113,6 +114,16 @@ fn recordings(state: &State) -> Result<Recordings, Refused> {
     state.recordings.clone().ok_or_else(none)
 }
 
+/// Where a camera's recorded frames are further apart, nothing was recorded in between.
+pub(super) fn gap(camera: &Camera) -> Duration {
+    /// Unless they are to be that far apart.
+    const GAP: Duration = Duration::from_secs(15);
+    let record = camera.settings().record;
+    let sparse_s = record.map_or(0.0, |record| record.sparse_s);
+    // Beside one that is a little late.
+    Duration::from_secs_f64(sparse_s * 1.5).max(GAP)
+}
+
 /// Of which time there are recordings of each camera, or of one.
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
@@ -139,6 +150,7 @@ pub(super) async fn list(
             "name": camera.state().name,
             "from_us": from_ms.map(|ms| ms * 1000),
             "to_us": to_ms.map(|ms| ms * 1000),
+            "gap_us": gap(camera).as_micros() as u64,
             "reason": reason,
         })
     });
@@ -179,11 +191,12 @@ pub(super) async fn timeline(
         return Err(refused(StatusCode::BAD_REQUEST, text));
     }
     let (id, from_ms) = (camera.id().to_string(), (from_us / 1e3) as u64);
+    let gap_ms = gap(&camera).as_millis() as u64;
     let step_ms = step_s as u64 * 1000;
     let (covered, peaks) = recordings
         .read(grant.credential(), move |library| {
             let steps = steps as usize;
-            let covered = library.covered(&id, from_ms, step_ms, steps)?;
+            let covered = library.covered(&id, from_ms, step_ms, steps, gap_ms)?;
             // Of longer steps, too many files would have to be looked into.
             let has_peaks = step_ms <= LONGEST_WITH_PEAKS_MS;
             let peaks = has_peaks.then(|| library.peaks(&id, from_ms, step_ms, steps));

@@ -5,7 +5,7 @@ use super::peer::Peer;
 use super::place::Place;
 use super::query::Query;
 use super::tls::Stream;
-use super::{State, no_place, refusal, refused, seat, stop};
+use super::{State, no_place, recordings, refusal, refused, seat, stop};
 use crate::access::Grant;
 use crate::camera::Camera;
 use crate::library::Plays;
@@ -19,7 +19,6 @@ use hyper_util::rt::TokioIo;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::message::Cause;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -84,11 +83,15 @@ pub(super) async fn upgrade(
     );
     let session = async move {
         let stop = stop(&state, &grant, &place, &camera, Some(&entry));
-        let subscription = camera
+        let mut subscription = camera
             .subscribe(limits)
             .operating(grant.role.includes(COMMANDS))
             // Whoever may look live alone, for a while, need not know what happens otherwise.
             .noticing(grant.ticket.is_none());
+        if begin_us.is_some() {
+            // Not wanted for a moment.
+            subscription.pause();
+        }
         let problem = grant.role.includes(CONFIGURATION);
         let allowed = Allowed {
             problem: problem.then(|| state.configuration.problem()),
@@ -120,21 +123,13 @@ pub(super) async fn upgrade(
 /// The camera's recordings, where who looks may see them.
 fn plays(state: &State, grant: &Grant, camera: &Camera) -> Option<Plays> {
     RECORDINGS.allow(grant).ok()?;
-    let sparse_s = camera
-        .settings()
-        .record
-        .map_or(0.0, |record| record.sparse_s);
     Some(Plays {
         recordings: state.recordings.clone(),
         camera: camera.id().to_string(),
         key: grant.credential().map(ToOwned::to_owned),
-        // Beside one that is a little late.
-        gap: Duration::from_secs_f64(sparse_s * 1.5).max(GAP),
+        gap: recordings::gap(camera),
     })
 }
-
-/// Where frames are further apart, nothing was recorded in between, unless they are to be that far apart.
-const GAP: Duration = Duration::from_secs(15);
 
 /// The answer that makes a WebSocket of the connection, with the wire format chosen where any was offered.
 pub(super) fn switch(accept: HeaderValue, chosen: Option<WireFormat>) -> Response {

@@ -47,6 +47,12 @@ const WITHIN: Duration = Duration::from_millis(100);
 /// Most pictures of a step.
 const LONGEST_STEP: i32 = 100;
 
+/// For how long it holds which recordings there are, when there is another request.
+const RANGE_HOLDS: Duration = Duration::from_secs(5);
+
+/// Pause after a disk did not answer in time.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
+
 /// Where the last frame is no older than that, or than the distance of two frames, live pictures follow on it: what is recorded is
 /// written once a second.
 const NEARLY_LIVE: Duration = Duration::from_secs(5);
@@ -84,8 +90,8 @@ enum Due {
     At(Instant),
     /// The newest frame.
     Newest,
-    /// The frame that is this many frames after a time, or before it if negative.
-    Step(u64, i32),
+    /// The frame that is this many frames after the one sent last, or before it if negative.
+    Step(i32),
 }
 
 /// Recordings that are played.
@@ -101,10 +107,19 @@ pub(crate) struct Player {
     skip_gaps: bool,
     /// Whether nothing was played yet.
     is_new: bool,
-    /// Time of the frame that was sent last.
+    /// Time of the frame that was sent since the place was chosen, from which steps count.
+    sent_ms: Option<u64>,
+    /// The same of the frame that is to be sent, if steps count from that.
+    ready_ms: Option<u64>,
+    /// Time of the frame that the viewer has of this request, or is to be sent.
     shown_ms: Option<u64>,
     /// Times of the first frame and of the last one, once that is known.
     range: Option<(u64, u64)>,
+    /// When those were read.
+    range_at: Option<Instant>,
+    /// Those are to be read, and to be told.
+    wants_range: bool,
+    tells_range: bool,
     due: Due,
     reading: Option<BoxFuture<'static, io::Result<Look>>>,
     /// There was another request since that reading began: what it finds is shown, and playing goes by the request.
@@ -117,6 +132,8 @@ pub(crate) struct Player {
     ready: VecDeque<Played>,
     /// There was no room for the frame that is ready.
     is_late: bool,
+    /// The disk did not answer the last time.
+    has_failed: bool,
 }
 
 impl fmt::Debug for Player {
@@ -140,8 +157,13 @@ impl Player {
             until_ms: None,
             skip_gaps: true,
             is_new: true,
+            sent_ms: None,
+            ready_ms: None,
             shown_ms: None,
             range: None,
+            range_at: None,
+            wants_range: true,
+            tells_range: false,
             due: Due::Never,
             reading: None,
             is_outdated: false,
@@ -149,6 +171,7 @@ impl Player {
             gap_ms: None,
             ready: VecDeque::new(),
             is_late: false,
+            has_failed: false,
         })
     }
 
@@ -163,6 +186,9 @@ impl Player {
             None if self.is_new => Due::Newest,
             _ => Due::At(now),
         };
+        if at_ms.is_some() {
+            self.sent_ms = None;
+        }
         let at_ms = at_ms.unwrap_or_else(|| self.position.now(now));
         self.position = Position::new(at_ms, self.speed, now);
         self.begin(play.id, due);
@@ -171,10 +197,16 @@ impl Player {
     /// Pauses at the frame that is `by` frames after the one sent last, or before it if negative.
     pub(crate) fn step(&mut self, id: u64, by: i32) {
         let now = Instant::now();
-        let from_ms = self.shown_ms.unwrap_or_else(|| self.position.now(now));
+        let from_ms = self.sent_ms.unwrap_or_else(|| self.position.now(now));
         self.position = Position::new(from_ms, 0.0, now);
-        let by = by.clamp(-LONGEST_STEP, LONGEST_STEP);
-        self.begin(id, Due::Step(from_ms, by));
+        let by = match self.due {
+            // Steps add up that come faster than the disk answers.
+            Due::Step(before) if self.reading.is_none() || self.is_outdated => {
+                by.saturating_add(before)
+            }
+            _ => by,
+        };
+        self.begin(id, Due::Step(by.clamp(-LONGEST_STEP, LONGEST_STEP)));
     }
 
     /// Shows the picture of the position once more: the last one may have been thrown away.
@@ -188,15 +220,26 @@ impl Player {
     /// Answers a request, and has it done. What is being read is read to its end: while somebody looks for a place, requests come faster
     /// than a disk answers, and what it finds is near.
     fn begin(&mut self, id: u64, due: Due) {
-        (self.id, self.due, self.is_new, self.gap_ms) = (id, due, false, None);
+        (self.id, self.due, self.gap_ms) = (id, due, None);
         self.is_outdated = self.reading.is_some();
-        self.shown_ms = None;
-        self.ready.clear();
+        self.wants_range |= self.range_at.is_none_or(|at| at.elapsed() > RANGE_HOLDS);
+        (self.shown_ms, self.has_failed) = (None, false);
+        self.clear();
         let state = match self.position.speed() {
             0.0 => PlaybackState::Paused,
             _ => PlaybackState::Playing,
         };
         self.tell(state, None);
+    }
+
+    fn clear(&mut self) {
+        self.ready.clear();
+        self.ready_ms = None;
+    }
+
+    fn push(&mut self, found: &Found) {
+        self.ready_ms = Some(found.at_ms);
+        self.ready.push_back(Played::Frame(frame(found)));
     }
 
     /// Waits for what is to be sent: frames only where there is room for one. Cancel-safe.
@@ -210,10 +253,14 @@ impl Player {
                 Some(Played::Frame(_)) if self.is_late && self.position.speed() != 0.0 => {
                     // By now there may be a newer one.
                     self.ready.pop_front();
+                    self.ready_ms = None;
                     (self.shown_ms, self.due) = (None, Due::At(Instant::now()));
                 }
                 Some(_) => {
                     if let Some(ready) = self.ready.pop_front() {
+                        if matches!(ready, Played::Frame(_)) {
+                            self.sent_ms = self.ready_ms.take().or(self.sent_ms);
+                        }
                         return ready;
                     }
                 }
@@ -230,7 +277,7 @@ impl Player {
                         sleep_until(due).await;
                         self.read(self.position.now(Instant::now()))
                     }
-                    Due::Newest | Due::Step(..) => self.read(self.position.now(Instant::now())),
+                    Due::Newest | Due::Step(_) => self.read(self.position.now(Instant::now())),
                 });
             }
             if let Some(reading) = &mut self.reading {
@@ -238,16 +285,19 @@ impl Player {
                 self.reading = None;
                 match look {
                     Ok(look) if std::mem::take(&mut self.is_outdated) => {
-                        self.range = look.range.or(self.range);
-                        if let Some(found) = look.found {
-                            self.ready.push_back(Played::Frame(frame(&found)));
+                        self.learn(look.range);
+                        if let Some(found) = &look.found {
+                            self.push(found);
+                            // Steps go on from it, but one from the place that was chosen since does not.
+                            if !matches!(self.due, Due::Step(_)) {
+                                self.ready_ms = None;
+                            }
                         }
                     }
                     Ok(look) => self.take(look),
-                    Err(error) => {
-                        self.is_outdated = false;
-                        self.fail(&error);
-                    }
+                    // The newer request is tried as well.
+                    Err(_) if std::mem::take(&mut self.is_outdated) => {}
+                    Err(error) => self.fail(&error),
                 }
             }
         }
@@ -258,19 +308,20 @@ impl Player {
         let Plays {
             camera, key, gap, ..
         } = self.plays.clone();
-        let (speed, knows_range) = (self.position.speed(), self.range.is_some());
+        let (speed, wants_range) = (self.position.speed(), self.wants_range);
+        let from_ms = self.sent_ms.unwrap_or(at_ms);
         let gap_ms = gap.as_millis() as u64;
         Box::pin(async move {
             let work = move |library: &Library| {
                 let range = match due {
                     Due::Newest => library.range(&camera)?,
-                    _ if knows_range => None,
-                    _ => library.range(&camera)?,
+                    _ if wants_range => library.range(&camera)?,
+                    _ => None,
                 };
                 let newest = range.filter(|_| matches!(due, Due::Newest));
                 let at_ms = newest.map_or(at_ms, |(_, last_ms)| last_ms);
                 let look = match due {
-                    Due::Step(from_ms, by) => stepped(library, &camera, from_ms, by)?,
+                    Due::Step(by) => stepped(library, &camera, from_ms, by)?,
                     _ => looked(library, &camera, at_ms, speed, gap_ms)?,
                 };
                 Ok(Look { range, ..look })
@@ -283,17 +334,19 @@ impl Player {
     fn take(&mut self, look: Look) {
         let now = Instant::now();
         let due = std::mem::replace(&mut self.due, Due::Never);
-        if look.range.is_some() {
-            self.range = look.range;
-        }
+        self.is_new = false;
+        self.learn(look.range);
+        let stands = self.position.speed() == 0.0;
         let mut state = match look.found {
+            // No request since: it is shown once more.
+            _ if stands && self.told == PlaybackState::End => PlaybackState::End,
             None => PlaybackState::Gap,
-            Some(_) if self.position.speed() == 0.0 => PlaybackState::Paused,
+            Some(_) if stands => PlaybackState::Paused,
             Some(_) => PlaybackState::Playing,
         };
         match (due, &look.found) {
-            (Due::Step(..), None) => state = PlaybackState::End,
-            (Due::Step(..), Some(found)) => self.position = Position::new(found.at_ms, 0.0, now),
+            (Due::Step(_), None) => state = PlaybackState::End,
+            (Due::Step(_), Some(found)) => self.position = Position::new(found.at_ms, 0.0, now),
             (Due::Newest, _) => self.position = Position::new(look.at_ms, self.speed, now),
             _ if self.is_over(look.at_ms) => {
                 // What stays is the picture of that very time.
@@ -307,18 +360,26 @@ impl Player {
         let passes_over =
             state == PlaybackState::Gap && self.position.speed() != 0.0 && self.skip_gaps;
         let is_news = state != self.told && !passes_over;
-        // Once, where it is known now.
-        if is_news || look.range.is_some() {
+        if is_news || self.tells_range || std::mem::take(&mut self.has_failed) {
             self.tell(if passes_over { self.told } else { state }, None);
         }
         if let Some(found) = &look.found
             && self.shown_ms != Some(found.at_ms)
         {
             self.shown_ms = Some(found.at_ms);
-            self.ready.push_back(Played::Frame(frame(found)));
+            self.push(found);
         }
         if self.position.speed() != 0.0 {
             self.go_on(&look, now);
+        }
+    }
+
+    /// Which recordings there are, once it is known.
+    fn learn(&mut self, range: Option<(u64, u64)>) {
+        if range.is_some() {
+            self.tells_range |= self.range != range;
+            (self.range, self.range_at) = (range, Some(Instant::now()));
+            self.wants_range = false;
         }
     }
 
@@ -389,15 +450,25 @@ impl Player {
 
     fn fail(&mut self, error: &io::Error) {
         let now = Instant::now();
+        let reason = format!("recordings cannot be read: {error}");
+        if error.kind() == io::ErrorKind::TimedOut {
+            // A disk that wakes up, or other requests: it goes on by itself.
+            if matches!(self.due, Due::At(_)) {
+                self.due = Due::At(now + LOOKS_AGAIN);
+            }
+            if !std::mem::replace(&mut self.has_failed, true) {
+                self.tell(self.told, Some(reason));
+            }
+            return;
+        }
         self.position = Position::new(self.position.now(now), 0.0, now);
         self.due = Due::Never;
-        let reason = format!("recordings cannot be read: {error}");
         self.tell(PlaybackState::Paused, Some(reason));
     }
 
     /// Tells the state, before the frame that it is about.
     fn tell(&mut self, state: PlaybackState, reason: Option<String>) {
-        self.told = state;
+        (self.told, self.tells_range) = (state, false);
         let (from_ms, to_ms) = self.range.unzip();
         let told = Playback {
             id: self.id,

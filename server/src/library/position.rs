@@ -45,7 +45,7 @@ impl Position {
     /// When it is there, or was; `None` where it goes the other way, or stands.
     pub(super) fn when(&self, at_ms: u64) -> Option<Instant> {
         let ahead = (at_ms as f64 - self.at_ms) / self.speed;
-        if !ahead.is_finite() || ahead < 0.0 {
+        if self.speed == 0.0 || ahead < 0.0 {
             return None;
         }
         // Farther away than anybody waits.
@@ -81,5 +81,8 @@ mod tests {
         assert_eq!(end, 253_402_300_799_999);
         assert_eq!(Position::new(5, 0.0, start).now(later), 5);
         assert_eq!(Position::new(5, 0.0, start).when(5), None);
+        assert_eq!(Position::new(5, 0.0, start).when(6), None);
+        let hardly = Position::new(5, 1e-310, start).when(6);
+        assert!(hardly.is_some_and(|when| when > start + Duration::from_secs(1000)));
     }
 }

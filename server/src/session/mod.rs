@@ -62,7 +62,7 @@ pub struct Allowed {
     pub problem: Option<watch::Receiver<Option<String>>>,
     /// The camera's recordings; `None` for those who see live pictures alone.
     pub plays: Option<Plays>,
-    /// Unix time in µs of the recordings that it begins with, rather than with live pictures.
+    /// Unix time in µs of the recordings that it begins with, rather than with live pictures: the subscription is paused then.
     pub begin_us: Option<u64>,
 }
 
@@ -104,10 +104,6 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         plays,
         player: None,
     };
-    if begin_us.is_some() {
-        // Not wanted for a moment.
-        subscription.pause();
-    }
     let end = match session.serve(&mut subscription, begin_us, pin!(stop)).await {
         Ok(end) | Err(end) => end,
     };

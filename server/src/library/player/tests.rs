@@ -286,6 +286,49 @@ async fn single_steps_go_both_ways_across_what_was_not_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn steps_that_come_faster_than_the_disk_answers_add_up() {
+    let (_directory, mut player) = morning();
+    player.play(&at(1000, 0.0));
+    assert_eq!(all(&mut player).await.frames, [1000]);
+    for _ in 0..3 {
+        player.step(7, 1);
+        assert!(matches!(player.next(true).await, Played::Told(told) if is(&told, Paused)));
+        // The next one comes before it is read.
+        assert!(player.next(true).now_or_never().is_none());
+    }
+    assert_eq!(all(&mut player).await.frames, [1100, 1300]);
+    // What was chosen counts also where it was not sent yet.
+    player.play(&at(5000, 0.0));
+    player.step(7, -1);
+    assert_eq!(all(&mut player).await.frames, [4900]);
+    // And what was sent, where the clock has gone on since.
+    player.play(&at(2000, 1.0));
+    assert_eq!(next_frame(&mut player).await, 2000);
+    let none = tokio::time::timeout(Duration::from_secs(3), player.next(false));
+    assert!(none.await.is_err());
+    player.step(7, 1);
+    assert_eq!(all(&mut player).await.frames, [2100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_of_two_first_requests_begins_at_the_newest_picture_as_well() {
+    let (_directory, mut player) = morning();
+    let play = |speed| Play {
+        id: 7,
+        speed,
+        ..Play::default()
+    };
+    player.play(&play(None));
+    assert!(matches!(player.next(true).await, Played::Told(_)));
+    assert!(player.next(true).now_or_never().is_none());
+    player.play(&play(Some(0.0)));
+    let seen = all(&mut player).await;
+    // What was being read is shown as well.
+    assert_eq!(seen.frames, [119_900, 119_900]);
+    assert_eq!(seen.states, [Paused]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_pauses_where_it_was_asked_to_and_says_where_nothing_was_recorded() {
     let (_directory, mut player) = morning();
     let play = Play {
