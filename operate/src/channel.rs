@@ -15,9 +15,12 @@ use pistreamer_protocol::message::{
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,11 +30,11 @@ const UNREAD: Duration = Duration::from_millis(100);
 /// A program that has not read for this long is ended and started again.
 const HUNG: Duration = Duration::from_secs(1);
 
-/// How long a program gets until it reads for the first time: Python on a Pi Zero takes seconds to import GPIO libraries.
-const STARTS: Duration = Duration::from_secs(15);
-
-/// How often it is looked whether the machine has read.
+/// How often it is looked whether the machine has read, once it has done so.
 const LOOKS: Duration = Duration::from_millis(4);
+
+/// Shortest interval between two changes of telemetry that viewers are told.
+const TELEMETRY: Duration = Duration::from_millis(250);
 
 /// Shortest interval between two lines of the log about one thing.
 const LOGS: Duration = Duration::from_secs(1);
@@ -53,14 +56,13 @@ struct Shared {
     plan: Plan,
     name: String,
     desk: Mutex<Desk>,
-    wakes: Condvar,
+    /// The one that writes, once it runs.
+    writer: OnceLock<std::thread::Thread>,
     changed: Box<dyn Fn() + Send + Sync>,
 }
 
 struct Desk {
     interlock: Interlock,
-    /// There is something for the thread.
-    is_news: bool,
     has_ended: bool,
     telemetry: BTreeMap<String, Telemetry>,
     problem: String,
@@ -110,24 +112,43 @@ impl Channel {
         changed: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let sink = sink::open(&plan.sink);
+        Self::start_with(plan, name, sink, changed)
+    }
+
+    fn start_with(
+        plan: Plan,
+        name: String,
+        sink: Box<dyn Sink>,
+        changed: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             name,
             desk: Mutex::new(Desk {
                 interlock: Interlock::new(plan.limits),
-                is_news: false,
                 has_ended: false,
                 telemetry: BTreeMap::new(),
                 problem: String::new(),
                 told: Told::default(),
             }),
             plan,
-            wakes: Condvar::new(),
+            writer: OnceLock::new(),
             changed: Box::new(changed),
         });
         let running = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("operate".into())
-            .spawn(move || Thread::new(running, sink).run())?;
+            .spawn(move || {
+                let shared = Arc::clone(&running);
+                let run = AssertUnwindSafe(|| Thread::new(running, sink).run());
+                if catch_unwind(run).is_err() {
+                    // The machine stops by itself, and whoever drives it is told.
+                    let mut desk = shared.desk();
+                    desk.interlock.end(now());
+                    desk.problem = "its thread has panicked: start the server again".into();
+                    drop(desk);
+                    (shared.changed)();
+                }
+            })?;
         Ok(Self {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -196,7 +217,7 @@ impl Channel {
                 _ => StopReason::Asked,
             };
             let seq = command.seq;
-            self.with(|interlock, now| interlock.stop_asked(connection, seq, why, now))?;
+            self.with_some(|interlock, now| interlock.stop_asked(connection, seq, why, now))?;
             return Ok(());
         }
         let position = self.shared.plan.position(command)?;
@@ -207,7 +228,13 @@ impl Channel {
             n: command.n,
             position,
         };
-        Ok(self.with(|interlock, now| interlock.operate(connection, command, now))?)
+        Ok(self.with_some(|interlock, now| interlock.operate(connection, command, now))?)
+    }
+
+    /// Stops the machine that this connection drives. Does nothing if another one drives.
+    pub fn stop(&self, connection: Connection, why: StopReason) {
+        // A refusal says that it does not drive.
+        let _ = self.with_some(|interlock, now| interlock.stop_asked(connection, 0, why, now));
     }
 
     /// What that connection is told now. The operator is told a beat, which counts from now: for the moment before it is sent.
@@ -263,9 +290,8 @@ impl Channel {
             let mut desk = self.shared.desk();
             desk.interlock.end(now());
             desk.has_ended = true;
-            desk.is_news = true;
         }
-        self.shared.wakes.notify_all();
+        self.shared.wake();
         let thread = self
             .thread
             .lock()
@@ -277,11 +303,22 @@ impl Channel {
     }
 
     fn with<T>(&self, event: impl FnOnce(&mut Interlock, Time) -> T) -> T {
+        let done = self.with_some(|interlock, now| Ok::<_, Infallible>(event(interlock, now)));
+        let Ok(done) = done;
+        done
+    }
+
+    /// The same where a refusal is nothing that the thread has to know of: anybody could cause many.
+    fn with_some<T, E>(
+        &self,
+        event: impl FnOnce(&mut Interlock, Time) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut desk = self.shared.desk();
         let done = event(&mut desk.interlock, now());
-        desk.is_news = true;
         drop(desk);
-        self.shared.wakes.notify_all();
+        if done.is_ok() {
+            self.shared.wake();
+        }
         done
     }
 }
@@ -293,6 +330,13 @@ impl Drop for Channel {
 }
 
 impl Shared {
+    /// There is something for the thread that writes.
+    fn wake(&self) {
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         // The interlock is valid at every point, and a panic in it leaves it stopped or to be stopped by time.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
@@ -304,9 +348,16 @@ struct Thread {
     shared: Arc<Shared>,
     sink: Box<dyn Sink>,
     telemetry: telemetry::Reader,
+    /// Changes of it that viewers were told, when the last one was, and whether there is another one.
     telemetry_count: u64,
+    telemetry_told: Time,
+    is_telemetry_new: bool,
+    /// Tells the lines of this thread from those of others.
+    run: u64,
     /// Number of the last line.
     seq: u64,
+    /// When the machine stops if nothing comes.
+    deadline: Option<Time>,
     /// What the machine was told last, and when.
     last: Option<(Output, Time)>,
     /// Which of the sink's openings is in use, since when, and lines that it took.
@@ -315,7 +366,8 @@ struct Thread {
     taken: u64,
     /// Since when a line waits because the one before was not read.
     unread_since: Option<Time>,
-    log: Log,
+    /// Of starts and stops, of the seat, and of problems.
+    logs: [Log; 3],
 }
 
 impl Thread {
@@ -325,26 +377,31 @@ impl Thread {
             sink,
             telemetry: telemetry::Reader::default(),
             telemetry_count: 0,
+            telemetry_told: Time::ZERO,
+            is_telemetry_new: false,
+            // 53 bits, which are exact in every JSON.
+            run: RandomState::new().hash_one(std::process::id()) >> 11,
             seq: 0,
+            deadline: None,
             last: None,
             opened: 0,
             since: Time::ZERO,
             taken: 0,
             unread_since: None,
-            log: Log::default(),
+            logs: Default::default(),
         }
     }
 
     fn run(mut self) {
+        // What came before is looked at first.
+        let _ = self.shared.writer.set(std::thread::current());
         let (is_urgent, name) = (sys::be_urgent(), self.shared.name.clone());
         tracing::info!(machine = name, sink = %self.shared.plan.sink, is_urgent, "operators may drive");
         let mut heard = Vec::new();
         loop {
             heard.clear();
             self.sink.tend(now(), &mut heard);
-            if self.telemetry.read(&heard) {
-                self.telemetry_count += 1;
-            }
+            self.is_telemetry_new |= self.telemetry.read(&heard);
             let has_ended = self.step();
             if has_ended {
                 break;
@@ -353,39 +410,53 @@ impl Thread {
         }
         self.seq += 1;
         let stop = Output::Stop(StopReason::Stopping);
-        let line = line::write(&self.shared.plan, self.seq, &stop, now());
+        let line = line::write(&self.shared.plan, (self.run, self.seq), &stop, now());
         self.sink.close(&line);
         (self.shared.changed)();
     }
 
     /// Tells the machine what it has to do. Returns true at the end.
     fn step(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let Some(mut desk) = self.desk(&shared) else {
+            // Somebody holds the lock for longer than the machine may move.
+            self.deadline = None;
+            self.write(Output::Stop(StopReason::Command), now());
+            return false;
+        };
+        // What is decided holds for this moment, and not for one before the lock was free.
         let now = now();
         let is_new = self.sink.opened() != self.opened;
         if is_new {
             (self.opened, self.since, self.taken) = (self.sink.opened(), now, 0);
             (self.last, self.unread_since) = (None, None);
             self.telemetry.clear();
+            self.is_telemetry_new = true;
+            // What is new is told STOP first, and reads it, before it is told anything else.
+            desk.interlock.sink(false, now);
+        }
+        if self.is_telemetry_new && now >= self.telemetry_told + TELEMETRY {
+            (self.is_telemetry_new, self.telemetry_told) = (false, now);
             self.telemetry_count += 1;
         }
-        let (output, has_ended, is_told) = {
-            let shared = Arc::clone(&self.shared);
-            let mut desk = shared.desk();
-            desk.is_news = false;
-            if is_new {
-                // What is new is told STOP first, and reads it, before it is told anything else.
-                desk.interlock.sink(false, now);
-            }
-            desk.interlock.pass(now);
-            let is_told = self.tell(&mut desk, now);
-            (desk.interlock.output(now), desk.has_ended, is_told)
-        };
+        desk.interlock.pass(now);
+        let is_told = self.tell(&mut desk, now);
+        let (output, has_ended) = (desk.interlock.output(now), desk.has_ended);
+        self.deadline = desk.interlock.deadline();
+        drop(desk);
         let is_due = self
             .last
             .as_ref()
             .is_none_or(|(before, at)| *before != output || now >= *at + BEAT);
-        if is_due && !has_ended {
-            self.write(output, now);
+        let was_read = if is_due && !has_ended {
+            self.write(output, now)
+        } else {
+            None
+        };
+        if let Some(was_read) = was_read
+            && let Some(mut desk) = self.desk(&shared)
+        {
+            desk.interlock.sink(was_read, now);
         }
         // Behind the machine, which comes first, and without the lock, which whoever is called may want.
         if is_told {
@@ -394,10 +465,32 @@ impl Thread {
         has_ended
     }
 
-    fn write(&mut self, output: Output, now: Time) {
-        let line = line::write(&self.shared.plan, self.seq + 1, &output, now);
-        let written = self.sink.write(&line);
-        let was_read = match written {
+    /// The interlock, as soon as it is free; `None` where it is not before the end of what the machine was told last. Threads
+    /// that hold it are ordinary ones, and may have to wait for others.
+    fn desk<'a>(&self, shared: &'a Shared) -> Option<MutexGuard<'a, Desk>> {
+        let Some((Output::Drive { until, .. }, _)) = &self.last else {
+            return Some(shared.desk());
+        };
+        loop {
+            match shared.desk.try_lock() {
+                Ok(desk) => return Some(desk),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if now() >= *until => return None,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOOKS / 4),
+            }
+        }
+    }
+
+    /// Writes that, if the machine has read what it was told before. Returns whether it reads, where that is known.
+    fn write(&mut self, output: Output, decided: Time) -> Option<bool> {
+        let now = now().max(decided);
+        let output = match output {
+            // Decided in time, and too late to be written.
+            Output::Drive { until, .. } if until <= now => Output::Stop(StopReason::Command),
+            output => output,
+        };
+        let line = line::write(&self.shared.plan, (self.run, self.seq + 1), &output, now);
+        match self.sink.write(&line) {
             Written::Yes => {
                 self.seq += 1;
                 self.taken += 1;
@@ -406,12 +499,14 @@ impl Thread {
                 Some(self.taken >= 2).filter(|was_read| *was_read)
             }
             Written::Unread => {
-                let since = *self.unread_since.get_or_insert(now);
+                let before = self.last.as_ref().map_or(now, |(_, at)| *at);
+                let since = *self.unread_since.get_or_insert(before);
                 let has_started = self.taken >= 2;
                 let (stops, ends) = if has_started {
                     (UNREAD, HUNG)
                 } else {
-                    (STARTS, STARTS)
+                    let patience = self.sink.patience();
+                    (patience, patience)
                 };
                 if now >= since + ends {
                     self.sink.give_up(now);
@@ -424,10 +519,6 @@ impl Thread {
                 self.last = Some((output, now));
                 Some(false)
             }
-        };
-        if let Some(was_read) = was_read {
-            let mut desk = self.shared.desk();
-            desk.interlock.sink(was_read, now);
         }
     }
 
@@ -450,13 +541,18 @@ impl Thread {
         let operator = report.operator.map(|person| &*person.name);
         let before = &desk.told;
         if told.operator != before.operator {
-            match operator {
-                Some(operator) => tracing::info!(machine, operator, "the operator's seat is taken"),
-                None => tracing::info!(machine, "the operator's seat is free"),
+            match (self.logs[1].again(now), operator) {
+                (Some(left_out), Some(operator)) => {
+                    tracing::info!(machine, operator, left_out, "the operator's seat is taken");
+                }
+                (Some(left_out), None) => {
+                    tracing::info!(machine, left_out, "the operator's seat is free");
+                }
+                (None, _) => tracing::debug!(machine, operator, "the operator's seat has changed"),
             }
         }
         if told.is_armed != before.is_armed || told.arm != before.arm {
-            let left_out = self.log.again(now);
+            let left_out = self.logs[0].again(now);
             match (left_out, told.is_armed) {
                 (Some(left_out), true) => tracing::info!(machine, operator, left_out, "driving"),
                 (Some(left_out), false) => {
@@ -467,9 +563,14 @@ impl Thread {
             }
         }
         if told.problem != before.problem {
-            match &*told.problem {
-                "" => tracing::info!(machine, "the machine can be reached"),
-                problem => tracing::warn!(machine, problem, "the machine cannot be driven"),
+            match (self.logs[2].again(now), &*told.problem) {
+                (Some(left_out), "") => {
+                    tracing::info!(machine, left_out, "the machine can be reached");
+                }
+                (Some(left_out), problem) => {
+                    tracing::warn!(machine, problem, left_out, "the machine cannot be driven");
+                }
+                (None, problem) => tracing::debug!(machine, problem, "the machine's way changed"),
             }
         }
         desk.telemetry.clone_from(self.telemetry.values());
@@ -478,27 +579,18 @@ impl Thread {
         true
     }
 
-    /// Waits until there is something to do.
+    /// Waits until there is something to do. Takes no lock, which others may hold for longer than the machine may move.
     fn wait(&self) {
-        let mut desk = self.shared.desk();
         let beat = self.last.as_ref().map_or(BEAT, |(_, at)| *at + BEAT);
-        let mut until = beat;
-        if let Some(deadline) = desk.interlock.deadline() {
-            until = until.min(deadline);
-        }
+        let mut until = self.deadline.map_or(beat, |deadline| beat.min(deadline));
         let now = now();
         if self.unread_since.is_some() || self.last.is_none() {
-            until = until.min(now + LOOKS).max(now + LOOKS / 4);
+            // A program that is only starting needs its processor itself.
+            until = now + if self.taken >= 2 { LOOKS } else { BEAT };
         }
-        let mut left = until.saturating_sub(now).min(BEAT);
-        let begun = Instant::now();
-        while !desk.is_news && !left.is_zero() {
-            let waited = self.shared.wakes.wait_timeout(desk, left);
-            (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            left = until
-                .saturating_sub(now)
-                .min(BEAT)
-                .saturating_sub(begun.elapsed());
+        let left = until.saturating_sub(now).min(BEAT);
+        if !left.is_zero() {
+            std::thread::park_timeout(left);
         }
     }
 }
@@ -519,5 +611,113 @@ impl Log {
         }
         self.last = Some(now);
         Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::sink::Spec;
+    use serde_json::Value;
+
+    const OPERATOR: Connection = 1;
+
+    /// Keeps what it is told last.
+    #[derive(Clone, Debug, Default)]
+    struct Memory(Arc<Mutex<Value>>);
+
+    impl Memory {
+        fn last(&self) -> Value {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl Sink for Memory {
+        fn tend(&mut self, _: Time, _: &mut Vec<u8>) {}
+
+        fn write(&mut self, line: &[u8]) -> Written {
+            *self.0.lock().unwrap() = serde_json::from_slice(line).unwrap();
+            Written::Yes
+        }
+
+        fn give_up(&mut self, _: Time) {}
+
+        fn close(&mut self, line: &[u8]) {
+            self.write(line);
+        }
+
+        fn patience(&self) -> Time {
+            Time::ZERO
+        }
+
+        fn problem(&self) -> &str {
+            ""
+        }
+
+        fn opened(&self) -> u64 {
+            1
+        }
+    }
+
+    fn wait(what: &str, such: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !such() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "not {what}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Says once where the stick is, with a picture of this moment.
+    fn say(channel: &Channel, seq: u64, throttle: f64) {
+        let told = channel.operating(OPERATOR);
+        channel.sent_frame(OPERATOR, seq, Instant::now());
+        let command = Operate {
+            seq,
+            arm: told.arm,
+            beat: told.beat,
+            n: Some(seq),
+            axes: BTreeMap::from([("throttle".into(), throttle)]),
+            ..Operate::default()
+        };
+        // Where it stops, that is told.
+        let _ = channel.operate(OPERATOR, &command);
+    }
+
+    #[test]
+    fn a_machine_is_told_stop_in_time_though_a_session_holds_the_lock() {
+        let memory = Memory::default();
+        let plan = Plan {
+            sink: Spec::Exec(vec![]),
+            limits: Limits {
+                command: Duration::from_secs(2),
+                picture: Duration::from_secs(2),
+            },
+            axes: vec!["throttle".into()],
+            buttons: vec![],
+        };
+        let sink = Box::new(memory.clone());
+        let channel = Channel::start_with(plan, "car".into(), sink, || {}).unwrap();
+        channel.camera(true);
+        let person = Person {
+            connection: OPERATOR,
+            name: "operator".into(),
+        };
+        channel.take(person, false).unwrap();
+        let seq = std::cell::Cell::new(0);
+        wait("driven", || {
+            seq.set(seq.get() + 1);
+            let is_armed = channel.operating(OPERATOR).state == Motion::Armed;
+            say(&channel, seq.get(), if is_armed { 0.5 } else { 0.0 });
+            memory.last()["axes"]["throttle"] == 0.5
+        });
+        let held = channel.shared.desk();
+        wait("stopped", || memory.last()["drive"] == false);
+        drop(held);
+        wait("told", || {
+            channel.operating(OPERATOR).state == Motion::Stopped
+        });
+        channel.end();
+        assert_eq!(memory.last()["why"], "stopping");
     }
 }

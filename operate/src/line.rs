@@ -9,6 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 #[derive(Serialize)]
 struct Line<'a> {
     v: u8,
+    run: u64,
     seq: u64,
     drive: bool,
     until_us: u64,
@@ -33,8 +34,8 @@ impl Serialize for Axes<'_> {
     }
 }
 
-/// The line, with its end. `seq` is the line's own number.
-pub(crate) fn write(plan: &Plan, seq: u64, output: &Output, now: Time) -> Vec<u8> {
+/// The line, with its end. `seq` is the line's own number, and rises as long as `run` stays the same.
+pub(crate) fn write(plan: &Plan, (run, seq): (u64, u64), output: &Output, now: Time) -> Vec<u8> {
     let rest = plan.rest();
     let (position, until, n, why): (&Position, _, _, _) = match output {
         Output::Stop(why) => (&rest, None, None, Some(why.word())),
@@ -46,6 +47,7 @@ pub(crate) fn write(plan: &Plan, seq: u64, output: &Output, now: Time) -> Vec<u8
     let held = held.filter(|(_, is_held)| **is_held);
     let line = Line {
         v: 1,
+        run,
         seq,
         drive: until.is_some(),
         until_us: until.unwrap_or_default().as_micros() as u64,
@@ -87,13 +89,18 @@ mod tests {
             },
         };
         let line = |output| {
-            let line = write(&plan, 912, &output, Duration::from_micros(4_770_620_100));
+            let line = write(
+                &plan,
+                (7, 912),
+                &output,
+                Duration::from_micros(4_770_620_100),
+            );
             String::from_utf8(line).unwrap()
         };
         assert_eq!(
             line(drive),
             concat!(
-                r#"{"v":1,"seq":912,"drive":true,"until_us":4770833000,"ttl_ms":212,"n":77,"#,
+                r#"{"v":1,"run":7,"seq":912,"drive":true,"until_us":4770833000,"ttl_ms":212,"n":77,"#,
                 r#""axes":{"steer":-0.25,"throttle":0.5},"buttons":["horn"]}"#,
                 "\n"
             )
@@ -101,7 +108,7 @@ mod tests {
         assert_eq!(
             line(Output::Stop(StopReason::Picture)),
             concat!(
-                r#"{"v":1,"seq":912,"drive":false,"until_us":0,"ttl_ms":0,"why":"picture","#,
+                r#"{"v":1,"run":7,"seq":912,"drive":false,"until_us":0,"ttl_ms":0,"why":"picture","#,
                 r#""axes":{"steer":0.0,"throttle":0.0},"buttons":[]}"#,
                 "\n"
             )

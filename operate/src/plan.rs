@@ -43,6 +43,9 @@ pub enum BadCommand {
     /// No beat.
     #[error("it has no beat")]
     Beat,
+    /// Too many names.
+    #[error("it has more than {MOST_NAMES} axes or buttons")]
+    TooMany,
 }
 
 /// Why names cannot be used.
@@ -92,6 +95,9 @@ impl Plan {
     /// # Errors
     /// Where it names what there is not, or a value that no stick has.
     pub fn position(&self, command: &Operate) -> Result<Position, BadCommand> {
+        if command.axes.len().max(command.buttons.len()) > MOST_NAMES {
+            return Err(BadCommand::TooMany);
+        }
         let mut position = self.rest();
         for (name, value) in &command.axes {
             let place = self.axes.iter().position(|axis| axis == name);

@@ -9,11 +9,17 @@ const PRIORITY: i32 = 10;
 /// as much as 60 ms late on a busy machine; those wake up within 1 ms.
 pub(crate) fn be_urgent() -> bool {
     #[expect(unsafe_code, reason = "neither std nor rustix has it")]
-    // SAFETY: The structure lives during the call, which reads it; zeros are valid in it.
+    // SAFETY: The structure lives during the call, which reads it; zeros are valid in it. The system call itself, because musl's
+    // function of that name does nothing.
     let result = unsafe {
         let mut parameters: libc::sched_param = std::mem::zeroed();
         parameters.sched_priority = PRIORITY;
-        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters)
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            0,
+            libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK,
+            &raw const parameters,
+        )
     };
     result == 0
 }

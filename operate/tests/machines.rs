@@ -6,6 +6,9 @@ use pistreamer_operate::interlock::Person;
 use pistreamer_operate::sink::Spec;
 use pistreamer_operate::{Channel, Limits, Plan};
 use pistreamer_protocol::message::{Motion, Operate, Operating, StopReason};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,11 +44,20 @@ struct Machine {
 }
 
 impl Machine {
+    /// With limits that a busy machine keeps.
     fn start(sink: impl FnOnce(&Path) -> Spec) -> Self {
+        let limits = Limits {
+            command: Duration::from_secs(5),
+            picture: Duration::from_secs(5),
+        };
+        Self::start_with(limits, sink)
+    }
+
+    fn start_with(limits: Limits, sink: impl FnOnce(&Path) -> Spec) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let plan = Plan {
             sink: sink(directory.path()),
-            limits: Limits::default(),
+            limits,
             axes: vec!["throttle".into()],
             buttons: vec![],
         };
@@ -65,13 +77,7 @@ impl Machine {
 
     /// With the recorder, or another program in Python.
     fn python(program: &str) -> Self {
-        Self::start(|directory| {
-            let path = directory.join("program.py");
-            fs::write(&path, program).unwrap();
-            let log = log_in(directory);
-            let words = ["python3".as_ref(), path.as_os_str(), log.as_os_str()];
-            Spec::Exec(words.map(|word| word.to_str().unwrap().to_owned()).into())
-        })
+        Self::start(|directory| python(directory, program))
     }
 
     /// Says where the stick is, with a picture of this moment.
@@ -124,6 +130,14 @@ impl Machine {
     }
 }
 
+fn python(directory: &Path, program: &str) -> Spec {
+    let path = directory.join("program.py");
+    fs::write(&path, program).unwrap();
+    let log = log_in(directory);
+    let words = ["python3".as_ref(), path.as_os_str(), log.as_os_str()];
+    Spec::Exec(words.map(|word| word.to_str().unwrap().to_owned()).into())
+}
+
 fn log_in(directory: &Path) -> PathBuf {
     directory.join("log")
 }
@@ -142,7 +156,8 @@ fn each_begins_with_stop(lines: &[Value]) -> bool {
 
 #[test]
 fn a_program_is_told_stop_first_and_last_and_no_command_for_longer_than_it_holds() {
-    let mut machine = Machine::python(RECORDER);
+    let limits = Limits::default();
+    let mut machine = Machine::start_with(limits, |directory| python(directory, RECORDER));
     machine.drive();
     let told = machine.channel.operating(OPERATOR);
     assert_eq!(told.telemetry["battery"].0, 7.4);
@@ -207,7 +222,10 @@ fn a_program_that_ends_is_started_again_and_one_that_is_missing_is_named() {
     kill_process(machine.pid(), Signal::KILL).unwrap();
     let told = machine.until(0.5, |told| told.state == Motion::Stopped);
     assert_eq!(told.why, StopReason::Sink);
+    let told = machine.until(0.5, |told| !told.problem.is_empty());
+    assert!(told.problem.contains("by signal 9"), "{}", told.problem);
     machine.drive();
+    assert_eq!(machine.channel.operating(OPERATOR).problem, "");
     drop(machine);
     let missing = |_: &Path| Spec::parse("exec:/nowhere/car.py").unwrap();
     let mut machine = Machine::start(missing);
@@ -217,6 +235,35 @@ fn a_program_that_ends_is_started_again_and_one_that_is_missing_is_named() {
         (told.state, told.waits),
         (Motion::Stopped, Some(StopReason::Sink))
     );
+}
+
+#[test]
+fn what_a_program_said_last_is_told_for_as_long_as_none_reads() {
+    let mut machine = Machine::python("import sys; sys.exit('there is no motor')");
+    for _ in 0..3 {
+        let told = machine.until(0.0, |told| !told.problem.is_empty());
+        let says = "ended with status 1 (there is no motor)";
+        assert!(told.problem.contains(says), "{}", told.problem);
+        // Also while the next one starts.
+        sleep(Duration::from_millis(200));
+        assert_ne!(machine.channel.operating(OPERATOR).problem, "");
+    }
+}
+
+#[test]
+fn a_program_that_closes_its_input_and_lives_is_started_again() {
+    let program = r#"
+import os, sys, time
+open(sys.argv[1], "a").write('{"pid": %d}\n' % os.getpid())
+os.close(0)
+time.sleep(1000)
+"#;
+    let mut machine = Machine::python(program);
+    let told = machine.until(0.0, |told| !told.problem.is_empty());
+    let says = "closed its standard input";
+    assert!(told.problem.contains(says), "{}", told.problem);
+    let log = log_in(machine.directory.path());
+    machine.until(0.0, |_| read(&log).len() >= 2);
 }
 
 #[test]
@@ -272,6 +319,20 @@ fn a_unix_socket_is_connected_to_whenever_somebody_listens() {
         (&false.into(), &"stopping".into())
     );
     assert!(lines.iter().any(|line| line["axes"]["throttle"] == 0.5));
+}
+
+#[test]
+fn a_listener_that_takes_no_connections_holds_up_nothing() {
+    let mut machine = Machine::start(|directory| Spec::Unix(directory.join("socket")));
+    let address = SocketAddrUnix::new(machine.directory.path().join("socket")).unwrap();
+    let flags = SocketFlags::CLOEXEC;
+    let listener = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+    bind(&listener, &address).unwrap();
+    listen(&listener, 0).unwrap();
+    // The first connection waits to be taken, and nothing is read of it: it is given up, and the next one finds no place.
+    let says = "takes no connections";
+    machine.until(0.0, |told| told.problem.contains(says));
+    machine.channel.end();
 }
 
 #[test]

@@ -94,6 +94,8 @@ pub enum ServerMessage {
         /// Unix time in µs of the one at which it ends.
         to_us: u64,
     },
+    /// Who drives the machine below the camera, and whether it moves.
+    Operating(Box<Operating>),
     /// The server's configuration file cannot be applied, or can be again. Only administrators are told.
     Configuration {
         /// What is wrong, for people; `None` where nothing is wrong any more.
@@ -187,6 +189,13 @@ pub enum ViewerMessage {
         /// Comes back in the `playback` that follows from it.
         id: u64,
     },
+    /// Takes or gives the operator's seat.
+    Seat {
+        /// Which of that.
+        want: SeatRequest,
+    },
+    /// A command for the machine below the camera.
+    Operate(Operate),
     /// A type that this version does not know. Ignored.
     #[serde(other)]
     Unknown,

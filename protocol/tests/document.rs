@@ -46,14 +46,14 @@ fn the_documented_packed_frames_are_what_pack_writes() {
 #[test]
 fn the_documented_messages_are_understood_and_written_like_that() {
     let server = messages("### From the server");
-    assert_eq!(server.len(), 16);
+    assert_eq!(server.len(), 17);
     for text in server {
         let message = ServerMessage::from_json(text).unwrap();
         assert_ne!(message, ServerMessage::Unknown, "{text}");
         assert_eq!(message.to_json(), text);
     }
     let viewer = messages("### From the viewer");
-    assert_eq!(viewer.len(), 12);
+    assert_eq!(viewer.len(), 15);
     for text in viewer {
         let message = ViewerMessage::from_json(text).unwrap();
         assert_ne!(message, ViewerMessage::Unknown, "{text}");

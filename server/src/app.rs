@@ -9,6 +9,7 @@ use crate::kept::Kept;
 use crate::lan::{self, Offer};
 use crate::library::Recordings;
 use crate::motion;
+use crate::operate;
 use crate::push;
 use crate::record;
 use crate::session::Roster;
@@ -257,6 +258,8 @@ impl App {
         let until = state.shutdown.clone();
         let telling = alerts.follow(cameras.clone(), recorder, until);
         state.tasks.spawn(telling);
+        let until = state.shutdown.clone();
+        state.tasks.spawn(operate::follow(cameras.clone(), until));
         if let Some(recorder) = state.recorder.clone() {
             let until = state.shutdown.clone();
             let recording = record::follow(cameras.clone(), recorder, until);

@@ -571,6 +571,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TARGET")]
     pub(crate) push: Vec<String>,
 
+    /// The machine below the camera that operators drive, such as an RC car: exec:PROGRAM is a program that is started and
+    /// reads commands on its standard input, unix:SOCKET and udp:HOST:PORT are programs that listen there
+    #[arg(long, value_name = "SINK")]
+    pub(crate) operate: Option<String>,
+
     /// What is recorded.
     #[command(flatten)]
     pub(crate) recording: Record,

@@ -31,6 +31,8 @@ pub(crate) mod session;
 
 pub(crate) mod push;
 
+pub(crate) mod operate;
+
 pub(crate) mod record;
 
 pub(crate) mod motion;

@@ -14,5 +14,5 @@ pub mod hub {
 
 /// One viewer.
 pub mod session {
-    pub use crate::session::{Allowed, Config, Link, Roster, run};
+    pub use crate::session::{Allowed, Config, Link, Rights, Roster, run};
 }

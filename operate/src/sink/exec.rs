@@ -1,14 +1,16 @@
 //! A program that drives: started here, told by lines on its standard input, and heard by its standard output. One that
-//! ends is started again; one that does not read is ended first.
+//! ends is started again; one that does not read is ended first. What it writes to its standard error goes to the log.
 
 use super::{Retry, Sink, Written};
 use crate::limits::Time;
+use pistreamer_protocol::text;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,8 +23,21 @@ const STEADY: Time = Time::from_secs(10);
 /// Bytes that wait unread in the pipe, at most: one page.
 const PIPE: usize = 4096;
 
-/// Bytes of the machine's that are taken at a time.
-const HEARD_AT_ONCE: usize = 16 << 10;
+/// Reads of what the program says, at a time.
+const HEARD_AT_ONCE: usize = 16;
+
+/// How long a program gets until it reads for the first time: Python on a busy Pi Zero takes that long to import GPIO
+/// libraries, and would begin anew each time that it is ended before.
+const STARTS: Time = Time::from_secs(60);
+
+/// A program that has read nothing for this long after its start is named to the operator.
+const SLOW_START: Time = Time::from_secs(5);
+
+/// Lines of a program's that are logged in a second. Further ones are left out.
+const LOGGED: u32 = 20;
+
+/// Longest line of a program's that is logged whole, in bytes.
+const LONGEST_LINE: usize = 300;
 
 #[derive(Debug)]
 pub(super) struct Exec {
@@ -40,7 +55,23 @@ struct Running {
     child: Child,
     stdin: ChildStdin,
     stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    said: Said,
     since: Time,
+    /// Lines that it was written. All but the last one were read.
+    written: u64,
+    /// Since when its standard input is known to be closed, as it is when it ends.
+    deaf_since: Option<Time>,
+}
+
+/// What a program writes to its standard error.
+#[derive(Debug, Default)]
+struct Said {
+    line: Vec<u8>,
+    /// The last line that is not empty.
+    last: String,
+    /// The second that is counted, and lines in it.
+    counted: (Time, u32),
 }
 
 impl Exec {
@@ -58,9 +89,9 @@ impl Exec {
     fn start(&mut self, now: Time) {
         match spawn(&self.words, now) {
             Ok(running) => {
+                // What was wrong with the one before stays to be read until this one is seen to live.
                 self.running = Some(running);
                 self.opened += 1;
-                self.problem.clear();
             }
             Err(error) => {
                 let program = &self.words[0];
@@ -107,29 +138,93 @@ fn spawn(words: &[String], now: Time) -> std::io::Result<Running> {
         .args(&words[1..])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // Read here, so that a program that writes much waits for nobody who reads the server's log.
+        .stderr(Stdio::piped())
         // Of its own, so that what it starts ends with it, and Ctrl-C does not end it before it is told STOP.
         .process_group(0);
     let mut child = command.spawn()?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let Some(stdin) = stdin else {
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(stdin), stdout, stderr) = pipes else {
         return Err(std::io::Error::other("it has no standard input"));
     };
-    // As small as the system makes it: what it does not let be small is bounded all the same.
-    let _ = rustix::pipe::fcntl_setpipe_size(&stdin, PIPE);
-    let unblock = |fd: std::os::fd::BorrowedFd<'_>| {
-        let flags = fcntl_getfl(fd)?;
-        fcntl_setfl(fd, flags | OFlags::NONBLOCK)
-    };
-    unblock(stdin.as_fd())?;
-    if let Some(stdout) = &stdout {
-        unblock(stdout.as_fd())?;
-    }
-    Ok(Running {
+    let running = Running {
         child,
         stdin,
         stdout,
+        stderr,
+        said: Said::default(),
         since: now,
-    })
+        written: 0,
+        deaf_since: None,
+    };
+    // As small as the system makes it: what it does not let be small is bounded all the same.
+    let _ = rustix::pipe::fcntl_setpipe_size(&running.stdin, PIPE);
+    if let Err(error) = running.unblock() {
+        finish(running);
+        return Err(error);
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Has nothing wait for it.
+    fn unblock(&self) -> std::io::Result<()> {
+        let unblock = |fd: BorrowedFd<'_>| {
+            let flags = fcntl_getfl(fd)?;
+            fcntl_setfl(fd, flags | OFlags::NONBLOCK)
+        };
+        unblock(self.stdin.as_fd())?;
+        let stdout = self.stdout.as_ref().map(AsFd::as_fd);
+        let stderr = self.stderr.as_ref().map(AsFd::as_fd);
+        Ok(stdout.into_iter().chain(stderr).try_for_each(unblock)?)
+    }
+
+    /// Takes what it says, and logs what it writes to its standard error.
+    fn listen(&mut self, program: &str, now: Time, heard: &mut Vec<u8>) {
+        if let Some(stdout) = &mut self.stdout {
+            drain(stdout, |bytes| heard.extend_from_slice(bytes));
+        }
+        if let Some(stderr) = &mut self.stderr {
+            drain(stderr, |bytes| self.said.take(program, now, bytes));
+        }
+    }
+}
+
+/// Reads what is there, and not for ever.
+fn drain(mut from: impl Read, mut take: impl FnMut(&[u8])) {
+    let mut bytes = [0; 1024];
+    for _ in 0..HEARD_AT_ONCE {
+        match from.read(&mut bytes) {
+            Ok(count) if count > 0 => take(&bytes[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+}
+
+impl Said {
+    fn take(&mut self, program: &str, now: Time, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = LONGEST_LINE.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            if !part.ends_with(b"\n") {
+                continue;
+            }
+            let line = text::plain(String::from_utf8_lossy(&self.line).trim());
+            self.line.clear();
+            if line.is_empty() {
+                continue;
+            }
+            if now >= self.counted.0 + Time::from_secs(1) {
+                self.counted = (now, 0);
+            }
+            self.counted.1 += 1;
+            if self.counted.1 <= LOGGED {
+                tracing::info!(program, says = %line, "a machine's program wrote to its standard error");
+            }
+            self.last = line;
+        }
+    }
 }
 
 /// Ends a program: it sees the end of its input, then SIGTERM, then SIGKILL, with all that it started.
@@ -139,19 +234,42 @@ fn finish(running: Running) {
     } = running;
     drop(stdin);
     let group = Pid::from_child(&child);
-    if !ends(&mut child) {
+    if !ends(group) {
         let _ = kill_process_group(group, Signal::TERM);
-        ends(&mut child);
+        ends(group);
     }
-    // Also what it started and left behind.
+    // Also what it started and left behind. The program is not waited for before: its number would be free for others.
     let _ = kill_process_group(group, Signal::KILL);
+    // Where it has gone to another group.
+    let _ = child.kill();
     let _ = child.wait();
 }
 
-fn ends(child: &mut Child) -> bool {
+/// Whether nobody can read what is in the pipe.
+fn has_no_reader(pipe: &ChildStdin) -> bool {
+    let mut fds = [PollFd::new(pipe, PollFlags::empty())];
+    let asked = poll(&mut fds, Some(&Timespec::default()));
+    asked.is_ok() && fds[0].revents().contains(PollFlags::ERR)
+}
+
+/// How it has ended, if it has. It stays to be waited for.
+fn ended(program: Pid) -> Option<String> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::Pid(program), options) {
+        Ok(None) => None,
+        Ok(Some(status)) => Some(match (status.exit_status(), status.terminating_signal()) {
+            (Some(status), _) => format!("with status {status}"),
+            (None, Some(signal)) => format!("by signal {signal}"),
+            (None, None) => String::new(),
+        }),
+        Err(_) => Some(String::new()),
+    }
+}
+
+fn ends(program: Pid) -> bool {
     let until = Instant::now() + PATIENCE;
     loop {
-        if !matches!(child.try_wait(), Ok(None)) {
+        if ended(program).is_some() {
             return true;
         }
         if Instant::now() >= until {
@@ -170,23 +288,29 @@ impl Sink for Exec {
         let Some(running) = &mut self.running else {
             return;
         };
-        if let Some(stdout) = &mut running.stdout {
-            let mut bytes = [0; 1024];
-            let mut taken = 0;
-            while taken < HEARD_AT_ONCE {
-                match stdout.read(&mut bytes) {
-                    Ok(count) if count > 0 => {
-                        heard.extend_from_slice(&bytes[..count]);
-                        taken += count;
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    _ => break,
-                }
-            }
+        let program = &self.words[0];
+        // Before what it said last is read.
+        let ended = ended(Pid::from_child(&running.child));
+        running.listen(program, now, heard);
+        if has_no_reader(&running.stdin) {
+            running.deaf_since.get_or_insert(now);
         }
-        if let Ok(Some(status)) = running.child.try_wait() {
-            let problem = format!("{} ended ({status}), and is started again", self.words[0]);
+        let is_deaf = running.deaf_since.is_some_and(|at| now >= at + PATIENCE);
+        if let Some(how) = ended {
+            let said = match &*running.said.last {
+                "" => String::new(),
+                last => format!(" ({last})"),
+            };
+            let problem = format!("{program} ended {how}{said}, and is started again");
             self.end(now, problem);
+        } else if is_deaf {
+            let problem = format!("{program} closed its standard input, and is started again");
+            self.end(now, problem);
+        } else if running.written >= 2 {
+            self.problem.clear();
+        } else if self.problem.is_empty() && now >= running.since + SLOW_START {
+            self.problem =
+                format!("{program} has not read its standard input since it was started");
         }
     }
 
@@ -194,12 +318,16 @@ impl Sink for Exec {
         let Some(running) = &mut self.running else {
             return Written::Nobody;
         };
-        if rustix::io::ioctl_fionread(&running.stdin).unwrap_or(0) > 0 {
+        // What cannot be known was not read.
+        if rustix::io::ioctl_fionread(&running.stdin).map_or(true, |bytes| bytes > 0) {
             return Written::Unread;
         }
         match running.stdin.write(line) {
             // An empty pipe takes a line whole.
-            Ok(_) => Written::Yes,
+            Ok(_) => {
+                running.written += 1;
+                Written::Yes
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Written::Unread,
             Err(_) => Written::Nobody,
         }
@@ -222,6 +350,10 @@ impl Sink for Exec {
         if let Some(thread) = self.ending.take() {
             let _ = thread.join();
         }
+    }
+
+    fn patience(&self) -> Time {
+        STARTS
     }
 
     fn problem(&self) -> &str {

@@ -3,19 +3,28 @@
 use super::{Retry, Sink, Written};
 use crate::limits::Time;
 use crate::sys;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Bytes of the machine's that are taken at a time.
-const HEARD_AT_ONCE: usize = 16 << 10;
+/// Reads of what the machine says, at a time.
+const HEARD_AT_ONCE: usize = 16;
+
+/// How long a program that listens gets until it reads for the first time.
+const LISTENS: Time = Time::from_secs(5);
+
+/// Times that the last datagram is sent: one alone may get lost.
+const GOODBYES: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Unix {
     path: PathBuf,
     stream: Option<UnixStream>,
+    /// The connection cannot be used any more, and why.
+    broken: Option<&'static str>,
     retry: Retry,
     problem: String,
     opened: u64,
@@ -26,6 +35,7 @@ impl Unix {
         Self {
             path,
             stream: None,
+            broken: None,
             retry: Retry::default(),
             problem: String::new(),
             opened: 0,
@@ -39,13 +49,22 @@ impl Unix {
     }
 }
 
+/// Connects without waiting: a program that hangs takes no connection, and `connect` would wait for it.
+fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
 impl Sink for Unix {
     fn tend(&mut self, now: Time, heard: &mut Vec<u8>) {
-        let path = self.path.display().to_string();
+        if let Some(what) = self.broken.take() {
+            let problem = format!("the program that listens on {} {what}", self.path.display());
+            self.lose(now, problem);
+        }
         if self.stream.is_none() && self.retry.is_due(now) {
-            let stream = UnixStream::connect(&self.path);
-            let stream = stream.and_then(|stream| stream.set_nonblocking(true).map(|()| stream));
-            match stream {
+            match connect(&self.path) {
                 Ok(stream) => {
                     self.stream = Some(stream);
                     self.opened += 1;
@@ -53,9 +72,15 @@ impl Sink for Unix {
                     self.retry.succeeded();
                 }
                 Err(error) => {
-                    let problem = format!(
-                        "{path} cannot be connected to ({error}): start the program that listens there"
-                    );
+                    let path = self.path.display();
+                    let problem = match error.kind() {
+                        ErrorKind::WouldBlock => {
+                            format!("the program that listens on {path} takes no connections")
+                        }
+                        _ => format!(
+                            "{path} cannot be connected to ({error}): start the program that listens there"
+                        ),
+                    };
                     self.lose(now, problem);
                 }
             }
@@ -63,21 +88,20 @@ impl Sink for Unix {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        let (mut bytes, mut taken) = ([0; 1024], 0);
-        while taken < HEARD_AT_ONCE {
-            match stream.read(&mut bytes) {
-                Ok(0) => {
-                    return self.lose(now, format!("the program that listens on {path} closed"));
-                }
+        let mut bytes = [0; 1024];
+        for _ in 0..HEARD_AT_ONCE {
+            let problem = match stream.read(&mut bytes) {
+                Ok(0) => format!("the program that listens on {} closed", self.path.display()),
                 Ok(count) => {
                     heard.extend_from_slice(&bytes[..count]);
-                    taken += count;
+                    continue;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => {
-                    return self.lose(now, format!("the connection to {path} broke: {error}"));
+                    format!("the connection to {} broke: {error}", self.path.display())
                 }
-            }
+            };
+            return self.lose(now, problem);
         }
     }
 
@@ -85,15 +109,18 @@ impl Sink for Unix {
         let Some(stream) = &mut self.stream else {
             return Written::Nobody;
         };
-        if sys::unread(stream.as_fd()).unwrap_or(0) > 0 {
+        // What cannot be known was not read.
+        if sys::unread(stream.as_fd()).is_none_or(|bytes| bytes > 0) {
             return Written::Unread;
         }
-        match stream.write(line) {
-            Ok(count) if count == line.len() => Written::Yes,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Written::Unread,
-            // A part of a line is worse than none.
-            _ => Written::Nobody,
-        }
+        self.broken = match stream.write(line) {
+            Ok(count) if count == line.len() => return Written::Yes,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Written::Unread,
+            // A part of a line is worse than none, and another one must not follow it.
+            Ok(_) => Some("took a part of a line"),
+            Err(_) => Some("does not read any more"),
+        };
+        Written::Nobody
     }
 
     fn give_up(&mut self, now: Time) {
@@ -109,6 +136,10 @@ impl Sink for Unix {
             // One that does not take it sees the end of the connection.
             let _ = stream.write(line);
         }
+    }
+
+    fn patience(&self) -> Time {
+        LISTENS
     }
 
     fn problem(&self) -> &str {
@@ -173,13 +204,12 @@ impl Sink for Udp {
             }
         }
         let Some(socket) = &self.socket else { return };
-        let (mut bytes, mut taken) = ([0; 2048], 0);
-        while taken < HEARD_AT_ONCE {
+        let mut bytes = [0; 2048];
+        for _ in 0..HEARD_AT_ONCE {
             match socket.recv(&mut bytes) {
                 Ok(count) => {
                     heard.extend_from_slice(&bytes[..count]);
                     heard.push(b'\n');
-                    taken += count + 1;
                 }
                 Err(error) => {
                     self.is_refused |= error.kind() == ErrorKind::ConnectionRefused;
@@ -230,8 +260,14 @@ impl Sink for Udp {
 
     fn close(&mut self, line: &[u8]) {
         if let Some(socket) = self.socket.take() {
-            let _ = socket.send(line);
+            for _ in 0..GOODBYES {
+                let _ = socket.send(line);
+            }
         }
+    }
+
+    fn patience(&self) -> Time {
+        LISTENS
     }
 
     fn problem(&self) -> &str {

@@ -12,6 +12,7 @@ mod id;
 mod intake;
 mod lifecycle;
 mod no_signal;
+mod operated;
 mod pushes;
 mod recorded;
 mod registry;
@@ -51,6 +52,7 @@ use happenings::Happenings;
 use intake::{Encoding, Intake};
 use lifecycle::{First, Lifecycle};
 use no_signal::NoSignal;
+use operated::Operated;
 use pistreamer_protocol::message::ControlValues;
 use pushes::Pushes;
 use recorded::Recorded;
@@ -106,6 +108,7 @@ struct Inner {
     stills: StillDesk,
     recorded: Recorded,
     happenings: Happenings,
+    operated: Operated,
     lifecycle: Lifecycle,
     removed: CancellationToken,
     asked_by_order: EventThrottle,
@@ -191,6 +194,7 @@ impl Camera {
             stills: StillDesk::default(),
             recorded: Recorded::default(),
             happenings: Happenings::default(),
+            operated: Operated::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),
             commanded: ConnectionThrottle::new(),

@@ -5,6 +5,7 @@
 use super::{Id, Target};
 use crate::hub;
 use crate::source::{self, Spec};
+use pistreamer_operate::Plan;
 use pistreamer_protocol::message::ControlValues;
 
 /// The settings of one camera.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub record: Option<Record>,
     /// What is looked for in its pictures; `None` is nothing.
     pub motion: Option<pistreamer_motion::Settings>,
+    /// How the machine below it is driven; `None` where there is none.
+    pub operate: Option<Plan>,
 }
 
 /// What is recorded of a camera.
@@ -71,6 +74,7 @@ impl Settings {
             controls: ControlValues::new(),
             record: None,
             motion: None,
+            operate: None,
         }
     }
 
@@ -103,6 +107,7 @@ impl Settings {
             ("controls", self.controls != before.controls),
             ("record", self.record != before.record),
             ("motion", self.motion != before.motion),
+            ("operate", self.operate != before.operate),
         ];
         let changed = changes.into_iter().filter(|(_, changed)| *changed);
         changed.map(|(name, _)| name).collect()

@@ -3,6 +3,7 @@
 mod alerts;
 mod cameras;
 mod motion;
+mod operate;
 mod recording;
 
 pub(super) use cameras::{LONGEST_NAME, Look};

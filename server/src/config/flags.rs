@@ -32,6 +32,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         max_viewers,
         renditions,
         push,
+        operate,
         recording,
         motion,
         look,
@@ -58,6 +59,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         (&setting::MOTION, on(*motion)),
         (&setting::RENDITIONS, count(*renditions)),
         (&setting::PUSH, texts(push)),
+        (&setting::OPERATE_SINK, text(operate.as_ref())),
     ]);
     layer.type_all([
         (&setting::RECORD_MODE, text(recording.record_mode.as_ref())),

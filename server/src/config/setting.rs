@@ -528,6 +528,24 @@ settings! {
     MOTION_IGNORE = setting(CAMERA, "motion.ignore", Kind::Texts,
         "Where nothing is looked at, such as a tree or a street: corners, as in 0,0 1,0 1,0.2 0,0.2.")
         .flag("motion-ignore").default("[]");
+    OPERATE_SINK = setting(CAMERA, "operate.sink", Kind::Text,
+        "The machine below this camera that operators drive: exec:PROGRAM is a program that this server starts, and that reads \
+         commands on its standard input; unix:SOCKET and udp:HOST:PORT are programs that listen there. docs/driving.md says what \
+         they are told.")
+        .flag("operate").sample(r#""exec:/home/pi/car.py""#);
+    OPERATE_COMMAND = setting(CAMERA, "operate.command_timeout", Kind::Number,
+        "Seconds after which a command ends, 0.05 to 5: the machine stops when none came since. The time that the link takes \
+         there and back counts.")
+        .default("0.25");
+    OPERATE_PICTURE = setting(CAMERA, "operate.picture_limit", Kind::Number,
+        "Most seconds that the picture which the operator sees may be old, 0.1 to 5: else the machine stops.")
+        .default("0.4");
+    OPERATE_AXES = setting(CAMERA, "operate.axes", Kind::Texts,
+        "Names of the machine's axes, 16 at most. What is steered with comes first, then the throttle.")
+        .default(r#"["steer", "throttle"]"#);
+    OPERATE_BUTTONS = setting(CAMERA, "operate.buttons", Kind::Texts,
+        "Names of the machine's buttons, such as \"horn\", 16 at most.")
+        .default("[]");
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use axum::Json;
 use axum::extract::{self, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use pistreamer_operate::Channel;
 use pistreamer_recording::{Lane, Recorder};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
@@ -114,6 +115,7 @@ fn describe(camera: &Camera) -> Value {
         "last_frame_bytes": counters.published_bytes.load(Relaxed),
         "renditions": feed.tallies().iter().map(describe_rendition).collect::<Vec<_>>(),
         "recording": camera.recorded().map(|lane| describe_recording(camera.id(), &lane)),
+        "operating": camera.channel().map(|channel| describe_operating(&channel)),
     });
     with(described, &CAMERA, camera)
 }
@@ -127,6 +129,19 @@ fn describe_push(push: &Push) -> Value {
         "since_us": status.since_us,
     });
     with(described, &PUSH, push)
+}
+
+/// Who drives the machine below a camera, and whether it moves.
+fn describe_operating(channel: &Channel) -> Value {
+    // No viewer has that number.
+    let told = channel.operating(0);
+    json!({
+        "operator": (!told.who.is_empty()).then_some(told.who),
+        "state": told.state,
+        "why": told.why,
+        "waits": told.waits,
+        "telemetry": told.telemetry,
+    })
 }
 
 fn describe_recording(id: &str, lane: &Lane) -> Value {

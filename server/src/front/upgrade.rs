@@ -9,7 +9,7 @@ use super::{State, no_place, recordings, refusal, refused, seat, stop};
 use crate::access::Grant;
 use crate::camera::Camera;
 use crate::library::Plays;
-use crate::session::{self, Allowed, Link};
+use crate::session::{self, Allowed, Link, Rights};
 use crate::util::handover::near;
 use axum::extract::{self, Extension, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
@@ -97,6 +97,10 @@ pub(super) async fn upgrade(
             problem: problem.then(|| state.configuration.problem()),
             plays,
             begin_us,
+            rights: Rights {
+                drive: grant.role.includes(COMMANDS),
+                force: grant.role.includes(CONFIGURATION),
+            },
         };
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;

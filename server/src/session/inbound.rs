@@ -114,6 +114,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.play(subscription, id, |player| player.step(id, by))?;
             }
             ViewerMessage::Live { id } => self.leave(id, subscription)?,
+            ViewerMessage::Seat { want } => {
+                let refused = self.operation.seat(want);
+                self.operation.schedule(now);
+                refused.map_or(Ok(()), |refused| self.say(refused))?;
+            }
+            ViewerMessage::Operate(command) => {
+                if let Some(refused) = self.operation.operate(&command, now) {
+                    self.say(refused)?;
+                }
+            }
             _ => {}
         }
         Ok(())

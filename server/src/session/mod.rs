@@ -9,6 +9,7 @@ mod commands;
 mod end;
 mod inbound;
 mod link;
+mod operate;
 mod outbound;
 mod pace;
 mod playback;
@@ -17,6 +18,7 @@ mod skips;
 
 pub(crate) use end::{End, Stop};
 pub use link::Link;
+pub use operate::Rights;
 pub(crate) use pace::Pace;
 pub use roster::Roster;
 pub(crate) use roster::{Entry, Totals, Viewer};
@@ -28,6 +30,7 @@ use crate::util::log_throttle::ConnectionThrottle;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use operate::Operation;
 use outbound::Probe;
 use pistreamer_protocol::WireFormat;
 use pistreamer_protocol::credit::{Credit, Room};
@@ -64,6 +67,8 @@ pub struct Allowed {
     pub plays: Option<Plays>,
     /// Unix time in µs of the recordings that it begins with, rather than with live pictures: the subscription is paused then.
     pub begin_us: Option<u64>,
+    /// What it may do to the machine below the camera.
+    pub rights: Rights,
 }
 
 /// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
@@ -80,8 +85,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         problem,
         plays,
         begin_us,
+        rights,
     } = allowed;
     let now = Instant::now();
+    let operation = Operation::new(&viewer, subscription.camera(), rights);
     let mut session = Session {
         link,
         wire,
@@ -103,6 +110,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         problem,
         plays,
         player: None,
+        operation,
     };
     let end = match session.serve(&mut subscription, begin_us, pin!(stop)).await {
         Ok(end) | Err(end) => end,
@@ -110,9 +118,12 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     // The goodbye takes a while, and the viewer has ceased to look.
     drop(subscription);
     let Session {
-        mut link, viewer, ..
+        mut link,
+        viewer,
+        operation,
+        ..
     } = session;
-    drop(viewer);
+    drop((viewer, operation));
     end::say_goodbye(&mut link, &end).await;
     end
 }
@@ -144,6 +155,7 @@ struct Session<S> {
     plays: Option<Plays>,
     /// While recordings are looked at.
     player: Option<Player>,
+    operation: Operation,
 }
 
 /// What a session wakes up for.
@@ -159,6 +171,8 @@ enum Wake {
     Answer(Answer),
     /// What is wrong with the server's configuration.
     Problem(Option<String>),
+    /// There is something new to tell of the machine below the camera.
+    Operating,
     Heard(Message),
     /// What waited for the socket is sent.
     Sent,
@@ -224,6 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     stop = &mut stop => Wake::End(stop.into()),
                     heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
                     problem = changed(&mut self.problem) => Wake::Problem(problem),
+                    () = self.operation.changed() => Wake::Operating,
                     Some(answer) = self.answers.next(), if !self.answers.is_empty() => Wake::Answer(answer),
                     () = &mut alarm => Wake::Alarm,
                     () = ready(()), if in_a_row == IN_A_ROW => Wake::Turn,
@@ -246,6 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Wake::Told(message) => self.say(ServerMessage::clone(&message))?,
                 Wake::Answer(answer) => self.say(ServerMessage::Answer(answer))?,
                 Wake::Problem(problem) => self.say(ServerMessage::Configuration { problem })?,
+                Wake::Operating => self.operation.schedule(Instant::now()),
                 Wake::Heard(message) => self.hear(message, subscription)?,
                 Wake::Sent => {}
                 Wake::Alarm => self.tick()?,
@@ -299,10 +315,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return deaf_until.map_or(stalled, |until| until.min(stalled));
         }
         let answer_due = self.probe.as_ref().and_then(|probe| probe.due);
-        [held_until, self.skips.report_due(), answer_due, deaf_until]
-            .into_iter()
-            .flatten()
-            .fold(self.ping_due, Instant::min)
+        let operating_due = self.operation.due();
+        [
+            held_until,
+            self.skips.report_due(),
+            answer_due,
+            deaf_until,
+            operating_due,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.ping_due, Instant::min)
     }
 
     fn tick(&mut self) -> Result<(), End> {
@@ -315,6 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return if is_stalled { stalled } else { Ok(()) };
         }
         self.report_skips(now)?;
+        self.report_operation(now)?;
         let answer_due = self.probe.as_ref().and_then(|probe| probe.due);
         if answer_due.is_some_and(|due| now >= due) {
             return stalled;

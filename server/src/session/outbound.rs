@@ -66,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.probe = None;
         if self.player.is_none() {
             self.content = Some(frame.content);
+            self.operation.sent(frame);
             self.count_missed(frame);
         }
     }
@@ -91,6 +92,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         if self.skips.report_due().is_some() {
             told |= self.report_skips(Instant::now())?;
+        }
+        // On a slow link one frame follows the other, and an operator's beats go between them.
+        self.operation.look();
+        if self.operation.due().is_some() {
+            told |= self.report_operation(Instant::now())?;
         }
         Ok(told)
     }
@@ -122,6 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn tell_unchanged(&mut self, frame: &Frame) -> Result<(), End> {
         self.count_missed(frame);
+        self.operation.sent(frame);
         self.pace.sent(Instant::now());
         self.viewer.count_unchanged();
         self.say(ServerMessage::Unchanged {
@@ -144,6 +151,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.viewer.count_skipped(missed);
             self.skips.count(missed);
         }
+    }
+
+    /// Tells what is new of the machine below the camera if that is due. Returns true if it was.
+    pub(super) fn report_operation(&mut self, now: Instant) -> Result<bool, End> {
+        let report = self.operation.report(now);
+        let is_due = report.is_some();
+        report.map_or(Ok(()), |operating| self.say(operating))?;
+        Ok(is_due)
     }
 
     /// Reports the number of skipped frames if that is due. Returns true if it was.

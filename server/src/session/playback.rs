@@ -36,6 +36,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             stop = stop => Wake::End(stop.into()),
             heard = poll_fn(|cx| self.link.poll_hear(cx)) => heard.into(),
             problem = changed(&mut self.problem) => Wake::Problem(problem),
+            () = self.operation.changed() => Wake::Operating,
             Some(answer) = self.answers.next(), if !self.answers.is_empty() => Wake::Answer(answer),
             () = alarm => Wake::Alarm,
         }
@@ -64,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 tracing::debug!("viewer plays recordings");
                 self.skips.pause();
                 subscription.pause();
+                self.operation.look_away();
                 player
             }
         };

@@ -25,6 +25,7 @@ pub struct Flags {
     pub max_viewers: Option<usize>,
     pub renditions: Option<usize>,
     pub push: Vec<String>,
+    pub operate: Option<String>,
     pub record: Option<PathBuf>,
     pub record_fps: Option<f64>,
     pub send_timeout: Option<f64>,
@@ -83,6 +84,7 @@ impl Flags {
         typed.all("--max-viewers", text(self.max_viewers));
         typed.all("--renditions", text(self.renditions));
         typed.all("--push", self.push);
+        typed.all("--operate", self.operate);
         typed.all("--record", self.record);
         typed.all("--record-fps", text(self.record_fps));
         typed.all("--send-timeout", text(self.send_timeout));

@@ -39,6 +39,8 @@ mod login;
 mod motion;
 
 mod networks;
+mod operated;
+mod operated_badly;
 mod passwords;
 mod peers;
 mod places;

@@ -6,19 +6,19 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// The Python that has Pillow and websockets: the first one on PATH, or Debian's.
-async fn python() -> &'static str {
+/// The Python that has these modules: the first one on PATH, or the system's.
+pub(crate) async fn python(modules: &str) -> &'static str {
     for python in ["python3", "/usr/bin/python3"] {
         let mut imports = Command::new(python);
         imports
-            .args(["-c", "import PIL.Image, websockets"])
+            .args(["-c", &format!("import {modules}")])
             .stderr(Stdio::null());
         if imports.status().await.is_ok_and(|status| status.success()) {
             return python;
         }
     }
     panic!(
-        "no Python with Pillow and websockets: install python3-pil and python3-websockets, or run ./dev test"
+        "no Python with {modules}: install python3-pil, python3-websockets and python3-gpiozero, or run ./dev test"
     );
 }
 
@@ -35,7 +35,7 @@ async fn five_lines_of_python_decode_every_frame() {
     assert_eq!(lines.lines().count(), 5);
 
     let server = TestServer::start(|_| ());
-    let mut viewer = Command::new(python().await)
+    let mut viewer = Command::new(python("PIL.Image, websockets").await)
         .args(["-c", lines, &format!("ws://{}/ws", server.address)])
         .stdout(Stdio::piped())
         .kill_on_drop(true)

@@ -473,7 +473,7 @@ async fn every_message_is_taken_from_each_role_and_credential_as_the_table_says(
         viewer.frame().await;
         for (message, enough) in &messages {
             let kind = message.trim_matches('`');
-            let mut said = json!({"type": kind, "seq": 0, "name": "no such", "value": 1.0, "values": {"no such": 1.0}});
+            let mut said = json!({"type": kind, "seq": 0, "name": "no such", "value": 1.0, "values": {"no such": 1.0}, "want": "take"});
             // What is answered otherwise than by an error has no id.
             if ["play", "step", "live"].contains(&kind) {
                 said["id"] = 1.into();

@@ -13,6 +13,7 @@ fn tests() -> Vec<String> {
         "network-camera",
         "picture",
         "protocol",
+        "operate",
         "recording",
         "bench",
         "e2e",

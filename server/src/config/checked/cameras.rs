@@ -65,6 +65,7 @@ impl Check {
             .map(|(values, (id, source))| self.camera(values, id, source))
             .collect();
         self.distinct_targets(cameras, &settings);
+        self.distinct_machines(cameras, &settings);
         settings.into_iter().collect()
     }
 
@@ -108,6 +109,7 @@ impl Check {
         let record = self.record(values);
         let by_motion = matches!(record, Some((_, Mode::Motion))) && self.records;
         let motion = self.looked_for(values, by_motion);
+        let operate = self.operate(values);
         let given = values.get(&setting::PUSH).map(|given| given.origin);
         for target in push.iter().flatten() {
             if let (Err(text), Some(origin)) = (target.place(), given.clone()) {
@@ -144,6 +146,7 @@ impl Check {
             controls: controls.unwrap_or_default(),
             record: record?.0,
             motion: motion?,
+            operate: operate?,
         })
     }
 
