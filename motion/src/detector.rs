@@ -2,6 +2,7 @@
 
 use crate::blobs::{Finder, forget_specks};
 use crate::events::{Change, Event, Events, Zones};
+use crate::light::MOST_SLOPE;
 use crate::luma::Luma;
 use crate::model::Model;
 use crate::settings::Settings;
@@ -10,15 +11,11 @@ use crate::tracks::Tracks;
 use crate::zones::{Rule, lowest_threshold, mask};
 use std::time::Duration;
 
-/// Times in s: at the beginning, when the scene is only learned; after all of the picture has changed; and without pictures, after which
-/// the scene is learned again.
-const FIRST: f32 = 3.0;
-const SETTLES: f32 = 1.0;
-const LONGEST_GAP: f32 = 10.0;
-
-/// Part of the picture that differs, and change of light, that are a change of all of it.
-const MOST_DIFFERS: f32 = 0.5;
-const MOST_LIGHT: f32 = 0.5;
+/// Times: at the beginning, when the scene is only learned; after all of the picture has changed; and without pictures, after which the
+/// scene is learned again.
+const FIRST: Duration = Duration::from_secs(3);
+const SETTLES: Duration = Duration::from_secs(1);
+const LONGEST_GAP: Duration = Duration::from_secs(10);
 
 /// Detects motion in the pictures of one camera.
 #[derive(Debug)]
@@ -109,17 +106,21 @@ impl Detector {
         std::mem::swap(&mut scene.model.current, &mut self.next);
         if is_new {
             self.tracks.clear();
-            self.tamper.clear();
+            self.tamper.begin(size.0 * size.1);
             self.events.forget();
         }
         let seconds = at.saturating_sub(scene.at).as_secs_f32().clamp(0.001, 1.0);
         scene.at = at;
         let (score, zones) = self.look(&mut scene, seconds);
-        let steady = at.as_secs_f32();
-        let (current, width) = (&scene.model.current, scene.model.width);
-        let tampered = self.tamper.is_certain(current, width, steady);
-        let tampered = tampered.then(|| self.events.tampered(at)).flatten();
-        let change = tampered.or_else(|| self.events.take(at, score, zones, self.settings.after));
+        let change = if self.tamper.is_certain(&scene.model, at) {
+            let change = self.events.tampered(at);
+            if !matches!(change, Some(Change::Ended(_))) {
+                self.tamper.told();
+            }
+            change
+        } else {
+            self.events.take(at, score, zones, self.settings.after)
+        };
         self.scene = Some(scene);
         Seen {
             score,
@@ -130,17 +131,16 @@ impl Detector {
 
     /// What moves in the picture, and where; then the scene is learned from it.
     fn look(&mut self, scene: &mut Scene, seconds: f32) -> (u8, Zones) {
-        let at = scene.at.as_secs_f32();
+        let at = scene.at;
         let model = &mut scene.model;
-        let overview = model.compare(scene.threshold);
-        if overview.differs > MOST_DIFFERS || overview.light.slope.abs() > MOST_LIGHT {
+        let light = model.compare(scene.threshold);
+        if light.slope.abs() > MOST_SLOPE {
             if scene.at >= scene.calm_until {
                 self.tamper.suspect(&model.mean, at);
             }
             model.restart();
             self.tracks.clear();
-            let calm = scene.at + Duration::from_secs_f32(SETTLES);
-            scene.calm_until = scene.calm_until.max(calm);
+            scene.calm_until = scene.calm_until.max(at + SETTLES);
             return (0, Zones::default());
         }
         let least = scene
@@ -156,12 +156,12 @@ impl Detector {
         } else {
             self.count(&scene.rules, (model.width, model.height), at)
         };
-        model.learn(overview.light, seconds);
+        model.learn(light, seconds);
         found
     }
 
     /// Which of the tracks count, by the rules.
-    fn count(&mut self, rules: &[Rule], size: (usize, usize), at: f32) -> (u8, Zones) {
+    fn count(&mut self, rules: &[Rule], size: (usize, usize), at: Duration) -> (u8, Zones) {
         let (width, height) = (size.0 as f32, size.1 as f32);
         let calm = self.tracks.calm();
         let (mut area, mut all) = (0.0, Zones::default());
@@ -174,7 +174,7 @@ impl Detector {
                     continue;
                 }
                 let since = *since.get_or_insert(at);
-                if moves && at - since >= rule.min_time {
+                if moves && at.saturating_sub(since) >= rule.min_time {
                     zones.0 |= 1 << zone;
                 }
             }
@@ -209,13 +209,13 @@ impl Scene {
             rules: Rule::of(settings, size),
             threshold: lowest_threshold(settings),
             at,
-            calm_until: at + Duration::from_secs_f32(FIRST),
+            calm_until: at + FIRST,
         }
     }
 
     /// Whether a picture of that size and time belongs to it.
     fn goes_on(&self, size: (usize, usize), at: Duration) -> bool {
-        let is_soon = at.saturating_sub(self.at).as_secs_f32() <= LONGEST_GAP;
+        let is_soon = at.saturating_sub(self.at) <= LONGEST_GAP;
         size == (self.model.width, self.model.height) && is_soon && at >= self.at
     }
 }

@@ -106,10 +106,15 @@ impl Events {
         self.current.map(Change::Started)
     }
 
-    /// The camera was covered or turned.
+    /// The camera was covered or turned. Motion that goes on ends with that: then this is to be told again with the next picture.
     pub(crate) fn tampered(&mut self, at: Duration) -> Option<Change> {
-        if self.current.is_some() {
-            return None;
+        match &mut self.current {
+            Some(event) if event.cause == Cause::Tamper => {
+                event.last = at;
+                return None;
+            }
+            Some(_) => return self.end(),
+            None => {}
         }
         self.current = Some(Event::at(Cause::Tamper, at, u8::MAX, Zones::default()));
         self.current.map(Change::Started)

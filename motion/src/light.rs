@@ -8,6 +8,12 @@ const BINS: usize = 16;
 /// Differences of −256 … 255.
 const DIFFERENCES: usize = 512;
 
+/// Slope of a change that is one of the whole picture.
+pub(crate) const MOST_SLOPE: f32 = 0.5;
+
+/// Difference of half of the picture without which there is no such change, in levels.
+const LEAST_CHANGE: usize = 8;
+
 /// A change of light: `brightness · (1 + slope) + offset`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Light {
@@ -35,12 +41,13 @@ impl Fit {
         }
     }
 
-    /// The change of light from the background to the current picture.
-    pub(crate) fn light(&mut self, background: &[f32], current: &[f32]) -> Light {
+    /// The change of light from the background to the current picture, where the mask is 1.
+    pub(crate) fn light(&mut self, background: &[f32], current: &[f32], mask: &[u8]) -> Light {
         self.counts.fill(0);
         let mut sums = [(0_u32, 0.0_f32); BINS];
         // Every second sample is enough for medians.
-        for (&back, &now) in background.iter().zip(current).step_by(2) {
+        let samples = background.iter().zip(current).zip(mask).step_by(2);
+        for ((&back, &now), _) in samples.filter(|(_, mask)| **mask != 0) {
             let bin = (back as usize / (256 / BINS)).min(BINS - 1);
             let difference = ((now - back).floor() + 256.0) as usize;
             let count = &mut self.counts[bin * DIFFERENCES + difference.min(DIFFERENCES - 1)];
@@ -48,7 +55,8 @@ impl Fit {
             sums[bin].0 += 1;
             sums[bin].1 += back;
         }
-        let enough = (background.len() / 200).max(8) as u32;
+        let all: u32 = sums.iter().map(|(count, _)| count).sum();
+        let enough = (all / 100).max(8);
         let (mut points, mut len) = ([(0.0_f32, 0.0_f32); BINS], 0);
         for (bin, &(count, sum)) in sums.iter().enumerate() {
             if count >= enough {
@@ -57,7 +65,29 @@ impl Fit {
                 len += 1;
             }
         }
-        line(&points[..len])
+        let points = &points[..len];
+        let mut slope = slope(points);
+        // Before a flat wall, what is bright is noise, and not bright again: that looks like a slope of −1, and is none.
+        if slope < -MOST_SLOPE && !self.is_changed(all) {
+            slope = 0.0;
+        }
+        let mut offsets = [0.0; BINS];
+        for (offset, &(x, y)) in offsets.iter_mut().zip(points) {
+            *offset = y - slope * x;
+        }
+        let offset = middle(&mut offsets[..len]);
+        Light { slope, offset }
+    }
+
+    /// Whether half of all samples differ.
+    fn is_changed(&self, all: u32) -> bool {
+        let near = 256 - LEAST_CHANGE..256 + LEAST_CHANGE;
+        let bins = self.counts.chunks_exact(DIFFERENCES);
+        let alike: u32 = bins
+            .flat_map(|bin| &bin[near.clone()])
+            .map(|&it| u32::from(it))
+            .sum();
+        alike * 2 < all
     }
 }
 
@@ -75,8 +105,8 @@ fn median(counts: &[u16], total: u32) -> f32 {
     0.0
 }
 
-/// The line through most of the points (Theil–Sen): a few that lie elsewhere change nothing.
-fn line(points: &[(f32, f32)]) -> Light {
+/// The slope of the line through most of the points (Theil–Sen): a few that lie elsewhere change nothing.
+fn slope(points: &[(f32, f32)]) -> f32 {
     let (mut slopes, mut len) = ([0.0; BINS * (BINS - 1) / 2], 0);
     for (at, &(x, y)) in points.iter().enumerate() {
         for &(other_x, other_y) in &points[..at] {
@@ -84,13 +114,7 @@ fn line(points: &[(f32, f32)]) -> Light {
             len += 1;
         }
     }
-    let slope = middle(&mut slopes[..len]);
-    let mut offsets = [0.0; BINS];
-    for (offset, &(x, y)) in offsets.iter_mut().zip(points) {
-        *offset = y - slope * x;
-    }
-    let offset = middle(&mut offsets[..points.len()]);
-    Light { slope, offset }
+    middle(&mut slopes[..len])
 }
 
 /// The median of some values; 0 of none.
@@ -120,14 +144,14 @@ mod tests {
             .enumerate()
             .map(|(at, &back)| if at % 4000 < 1200 { 200.0 } else { light(back) })
             .collect();
-        let found = Fit::new().light(&background, &current);
+        let found = Fit::new().light(&background, &current, &[1; 4000]);
         assert!((found.slope + 0.3).abs() < 0.03, "{found:?}");
         assert!((found.on(100.0) - light(100.0)).abs() < 2.0, "{found:?}");
     }
 
     #[test]
     fn a_picture_of_one_brightness_has_an_offset_only() {
-        let found = Fit::new().light(&[50.0; 900], &[58.0; 900]);
+        let found = Fit::new().light(&[50.0; 900], &[58.0; 900], &[1; 900]);
         assert!(
             found.slope == 0.0 && (found.offset - 8.5).abs() <= 0.5,
             "{found:?}"

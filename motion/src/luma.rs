@@ -5,8 +5,11 @@
 /// Pixels of the camera in a line of a block.
 pub const BLOCK: usize = 8;
 
-/// Longest line that is looked at as it is: larger pictures are halved first, so that they cost no more.
+/// Longest line that is looked at as it is: larger pictures are divided by a whole number first, so that they cost no more.
 const WIDEST: usize = 320;
+
+/// Fewest samples in a line or column, also once they are divided.
+const FEWEST: usize = 4;
 
 /// Samples of brightness, in lines without gaps.
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +20,10 @@ pub struct Luma<'a> {
 }
 
 impl<'a> Luma<'a> {
-    /// Samples of that size; None if there are not exactly that many, or fewer than 4 in a line or column.
+    /// Samples of that size; `None` if there are not exactly that many, or fewer than 4 in a line or column.
     pub fn new(samples: &'a [u8], width: usize, height: usize) -> Option<Self> {
-        let fits = width >= 4 && height >= 4 && width.checked_mul(height) == Some(samples.len());
+        let is_something = width.min(height) >= FEWEST;
+        let fits = is_something && width.checked_mul(height) == Some(samples.len());
         fits.then_some(Self {
             samples,
             width,
@@ -40,7 +44,8 @@ impl<'a> Luma<'a> {
     /// Writes the samples into `into`, in a size that is cheap to look at, and returns that size.
     pub(crate) fn reduced(&self, into: &mut Vec<f32>) -> (usize, usize) {
         into.clear();
-        let by = self.width.max(self.height).div_ceil(WIDEST).max(1);
+        let (longest, shortest) = (self.width.max(self.height), self.width.min(self.height));
+        let by = longest.div_ceil(WIDEST).min(shortest / FEWEST).max(1);
         if by == 1 {
             into.extend(self.samples.iter().map(|&sample| f32::from(sample)));
             return self.size();
@@ -136,5 +141,7 @@ mod tests {
         let size = Luma::new(&samples, 500, 8).unwrap().reduced(&mut reduced);
         assert_eq!((size, reduced.len()), ((250, 4), 1000));
         assert_eq!(reduced[7], 7.0);
+        let narrow = Luma::new(&samples[..4000], 4, 1000).unwrap();
+        assert_eq!(narrow.reduced(&mut reduced), (4, 1000));
     }
 }

@@ -47,18 +47,12 @@ pub(crate) struct Model {
     /// What each sample is: [`STILL`], [`MOVING`] or [`LIT`].
     pub(crate) kinds: Vec<u8>,
     /// 0 where nothing is looked at, else 1.
-    mask: Vec<u8>,
+    pub(crate) mask: Vec<u8>,
+    /// Samples that are looked at.
+    seen: usize,
     fit: Fit,
     counts: Vec<u32>,
     frames: u32,
-}
-
-/// What a picture is as a whole.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Overview {
-    pub(crate) light: Light,
-    /// Part of the samples that differ from the scene, 0 … 1.
-    pub(crate) differs: f32,
 }
 
 impl Model {
@@ -74,6 +68,7 @@ impl Model {
             predicted: vec![0.0; len],
             residual: vec![0.0; len],
             kinds: vec![STILL; len],
+            seen: mask.iter().filter(|it| **it != 0).count(),
             mask,
             fit: Fit::new(),
             counts: vec![0; QUARTERS],
@@ -81,37 +76,40 @@ impl Model {
         }
     }
 
-    /// Compares the current picture with the scene: `residual`, and in `kinds` which samples differ.
-    pub(crate) fn compare(&mut self, threshold: f32) -> Overview {
+    /// Compares the current picture with the scene: `residual`, and in `kinds` which samples differ. Returns how the light has changed.
+    pub(crate) fn compare(&mut self, threshold: f32) -> Light {
         if self.mean.is_empty() {
             self.mean.extend_from_slice(&self.current);
         }
-        let light = self.fit.light(&self.mean, &self.current);
+        let light = self.fit.light(&self.mean, &self.current, &self.mask);
         let parts = self.predicted.iter_mut().zip(&mut self.residual);
         for (((predicted, residual), &mean), &current) in parts.zip(&self.mean).zip(&self.current) {
             *predicted = light.on(mean).clamp(0.0, 255.0);
             *residual = current - *predicted;
         }
         let least = threshold.max(5.0 * self.noise());
-        let mut differ = 0_u32;
         let samples = self.residual.iter().zip(&self.variation).zip(&self.mask);
         for (kind, ((residual, &variation), &mask)) in self.kinds.iter_mut().zip(samples) {
             *kind = u8::from(residual.abs() > least.max(4.0 * variation)) & mask;
-            differ += u32::from(*kind);
         }
-        Overview {
-            light,
-            differs: differ as f32 / self.kinds.len().max(1) as f32,
-        }
+        light
+    }
+
+    /// Mean brightness of the current picture, where it is looked at.
+    pub(crate) fn brightness(&self) -> f32 {
+        let samples = self.current.iter().zip(&self.mask);
+        let sum: f32 = samples.map(|(&it, &mask)| it * f32::from(mask)).sum();
+        sum / self.seen.max(1) as f32
     }
 
     /// The median difference.
     fn noise(&mut self) -> f32 {
         self.counts.fill(0);
         let mut total = 0;
-        for residual in self.residual.iter().step_by(2) {
-            self.counts[((residual.abs() * 4.0) as usize).min(QUARTERS - 1)] += 1;
-            total += 1;
+        for (residual, &mask) in self.residual.iter().zip(&self.mask).step_by(2) {
+            let mask = u32::from(mask);
+            self.counts[((residual.abs() * 4.0) as usize).min(QUARTERS - 1)] += mask;
+            total += mask;
         }
         let mut below = 0;
         for (quarter, &count) in self.counts.iter().enumerate() {
@@ -158,12 +156,14 @@ impl Model {
 mod tests {
     use super::*;
 
-    fn shown(model: &mut Model, picture: impl Fn(usize) -> f32) -> Overview {
+    /// The part of the picture that differs.
+    fn shown(model: &mut Model, picture: impl Fn(usize) -> f32) -> f32 {
         model.current.clear();
         model.current.extend((0..400).map(picture));
-        let overview = model.compare(threshold(50));
-        model.learn(overview.light, 0.2);
-        overview
+        let light = model.compare(threshold(50));
+        let differ = model.kinds.iter().filter(|kind| **kind != STILL).count();
+        model.learn(light, 0.2);
+        differ as f32 / 400.0
     }
 
     #[test]
@@ -171,13 +171,13 @@ mod tests {
         let mut model = Model::new((20, 20), vec![1; 400]);
         let scene = |at: usize| 40.0 + (at * 7 % 150) as f32;
         for _ in 0..20 {
-            assert_eq!(shown(&mut model, scene).differs, 0.0);
+            assert_eq!(shown(&mut model, scene), 0.0);
         }
         let darker = shown(&mut model, |at| scene(at) * 0.8);
-        assert!(darker.differs < 0.02, "{darker:?}");
+        assert!(darker < 0.02, "{darker}");
         let something = |at| if at < 40 { 250.0 } else { scene(at) };
         let seen = shown(&mut model, something);
-        assert!((seen.differs - 0.1).abs() < 0.03, "{seen:?}");
+        assert!((seen - 0.1).abs() < 0.03, "{seen}");
     }
 
     #[test]
@@ -185,13 +185,13 @@ mod tests {
         let mut model = Model::new((20, 20), vec![0; 400]);
         shown(&mut model, |_| 50.0);
         assert_eq!(
-            shown(&mut model, |at| if at < 100 { 200.0 } else { 50.0 }).differs,
+            shown(&mut model, |at| if at < 100 { 200.0 } else { 50.0 }),
             0.0
         );
     }
 
     #[test]
-    fn more_sensitivity_notices_less() {
+    fn more_sensitivity_notices_smaller_differences() {
         assert_eq!(
             (threshold(25), threshold(50), threshold(75)),
             (14.0, 7.0, 3.5)

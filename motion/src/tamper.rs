@@ -3,10 +3,13 @@
 //! Light changes brightness and leaves edges. A picture that became black shows none: that may be a lamp that was switched off, and is not
 //! called tampering.
 
+use crate::model::Model;
+use std::time::Duration;
+
 /// Correlation of edges below which the picture shows something else.
 const ALIKE: f32 = 0.3;
-/// Time in s for which it has to.
-const LASTS: f32 = 5.0;
+/// Time for which it has to.
+const LASTS: Duration = Duration::from_secs(5);
 /// Mean brightness of a picture that is black.
 const BLACK: f32 = 16.0;
 
@@ -14,18 +17,20 @@ const BLACK: f32 = 16.0;
 #[derive(Debug, Default)]
 pub(crate) struct Tamper {
     before: Vec<f32>,
-    /// Time in s since when the picture has been another one.
-    since: Option<f32>,
+    /// Since when the picture has been another one.
+    since: Option<Duration>,
 }
 
 impl Tamper {
-    /// Forgets what the scene was.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets what the scene was, and has memory for one of that many samples.
+    pub(crate) fn begin(&mut self, samples: usize) {
         self.since = None;
+        self.before.clear();
+        self.before.reserve(samples);
     }
 
     /// All of the picture changes: keeps what the scene was.
-    pub(crate) fn suspect(&mut self, scene: &[f32], at: f32) {
+    pub(crate) fn suspect(&mut self, scene: &[f32], at: Duration) {
         if self.since.is_none() {
             self.before.clear();
             self.before.extend_from_slice(scene);
@@ -33,33 +38,33 @@ impl Tamper {
         }
     }
 
-    /// Looks at a picture. Returns true once if the camera was covered or turned.
-    pub(crate) fn is_certain(&mut self, current: &[f32], width: usize, at: f32) -> bool {
+    /// Looks at a picture. Returns true if the camera was covered or turned, until that is [told](Self::told) or over.
+    pub(crate) fn is_certain(&mut self, model: &Model, at: Duration) -> bool {
         let Some(since) = self.since else {
             return false;
         };
-        let mean = current.iter().sum::<f32>() / current.len().max(1) as f32;
-        if current.len() != self.before.len()
-            || mean < BLACK
-            || alike(&self.before, current, width) >= ALIKE
-        {
+        if model.brightness() < BLACK || alike(&self.before, model) >= ALIKE {
             self.since = None;
             return false;
         }
-        let is_certain = at - since >= LASTS;
-        if is_certain {
-            self.since = None;
-        }
-        is_certain
+        at.saturating_sub(since) >= LASTS
+    }
+
+    /// An event tells of it.
+    pub(crate) fn told(&mut self) {
+        self.since = None;
     }
 }
 
-/// Correlation of the edges of two pictures, −1 … 1; 0 where one has none.
-fn alike(before: &[f32], now: &[f32], width: usize) -> f32 {
+/// Correlation of the edges of a scene and the current picture, −1 … 1; 0 where one has none.
+fn alike(before: &[f32], model: &Model) -> f32 {
     let (mut both, mut one, mut other) = (0.0_f32, 1e-3_f32, 1e-3_f32);
-    let height = before.len() / width;
-    for y in 0..height - 1 {
+    let (now, width) = (&model.current, model.width);
+    for y in 0..model.height - 1 {
         for at in y * width..(y + 1) * width - 1 {
+            if model.mask[at] == 0 {
+                continue;
+            }
             let slope = |of: &[f32]| (of[at + 1] - of[at], of[at + width] - of[at]);
             let ((bx, by), (nx, ny)) = (slope(before), slope(now));
             both += bx * nx + by * ny;

@@ -3,6 +3,7 @@
 use crate::blobs::Blob;
 use crate::model::threshold;
 use crate::settings::{Polygon, Settings};
+use std::time::Duration;
 
 /// One rule by which something counts: a zone's, or the whole picture's.
 #[derive(Clone, Debug)]
@@ -11,7 +12,7 @@ pub(crate) struct Rule {
     contrast: f32,
     /// Samples.
     pub(crate) min_area: f32,
-    pub(crate) min_time: f32,
+    pub(crate) min_time: Duration,
 }
 
 /// Fewest samples that are something, however small the picture is.
@@ -26,7 +27,7 @@ impl Rule {
                 polygon: None,
                 contrast: threshold(settings.sensitivity),
                 min_area: samples(settings.min_area),
-                min_time: 0.0,
+                min_time: Duration::ZERO,
             }];
         }
         settings
@@ -36,7 +37,7 @@ impl Rule {
                 polygon: Some(zone.polygon.clone()),
                 contrast: threshold(zone.sensitivity.unwrap_or(settings.sensitivity)),
                 min_area: samples(zone.min_area.unwrap_or(settings.min_area)),
-                min_time: zone.min_time.as_secs_f32(),
+                min_time: zone.min_time,
             })
             .collect()
     }

@@ -33,13 +33,14 @@ static ALLOCATOR: Counting = Counting;
 const WIDTH: usize = 80;
 const HEIGHT: usize = 60;
 
-/// A scene with edges, in which squares jump about and one goes its way.
+/// A scene with edges, in which squares jump about and one goes its way. In the end a lamp is switched on.
 fn draw(frame: usize, samples: &mut [u8]) {
     for (at, sample) in samples.iter_mut().enumerate() {
         let (x, y) = (at % WIDTH, at / WIDTH);
         let scene = 60 + (x / 5 * 37 + y / 7 * 53) % 90;
         let jumps = (x / 6 * 7 + y / 6 * 13 + frame * 31).is_multiple_of(41);
         let goes = (frame % 80..frame % 80 + 8).contains(&x) && (20..36).contains(&y);
+        let scene = if frame < 400 { scene } else { scene / 2 + 90 };
         *sample = if jumps || goes { 230 } else { scene as u8 };
     }
 }

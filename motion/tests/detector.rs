@@ -30,19 +30,31 @@ fn somebody(left: usize, top: usize) -> impl Fn(usize, usize, u8) -> u8 {
     }
 }
 
-/// All events of pictures by their number, at 5 a second.
+/// All events of pictures by their number, at 5 a second: the same ones, whatever the time is.
 fn events(settings: Settings, frames: usize, picture: impl Fn(usize) -> Vec<u8>) -> Vec<Event> {
-    let (mut detector, mut events) = (Detector::new(settings), Vec::new());
-    for frame in 0..frames {
-        let picture = picture(frame);
-        let luma = Luma::new(&picture, WIDTH, HEIGHT).unwrap();
-        let at = Duration::from_millis(frame as u64 * 200);
-        if let Some(Change::Ended(event)) = detector.feed(luma, at).change {
-            events.push(event);
+    /// Unix time.
+    const TODAY: Duration = Duration::from_secs(1_764_000_000);
+    let from = |begin: Duration| {
+        let (mut detector, mut events) = (Detector::new(settings.clone()), Vec::new());
+        for frame in 0..frames {
+            let picture = picture(frame);
+            let luma = Luma::new(&picture, WIDTH, HEIGHT).unwrap();
+            let at = begin + Duration::from_millis(frame as u64 * 200);
+            if let Some(Change::Ended(event)) = detector.feed(luma, at).change {
+                events.push(event);
+            }
         }
-    }
-    events.extend(detector.end());
-    events
+        events.extend(detector.end());
+        for event in &mut events {
+            for at in [&mut event.start, &mut event.last, &mut event.peak_at] {
+                *at -= begin;
+            }
+        }
+        events
+    };
+    let found = from(Duration::ZERO);
+    assert_eq!(from(TODAY), found);
+    found
 }
 
 /// A person walks from left to right, starting at picture 40, with the feet at that line.
@@ -161,22 +173,135 @@ fn a_covered_or_turned_camera_is_told_once_and_a_lamp_is_not() {
 }
 
 #[test]
-fn pictures_of_another_size_and_times_that_fall_begin_anew() {
-    let mut detector = Detector::new(Settings::default());
-    let bright = vec![200; WIDTH * HEIGHT];
-    for (number, (width, height, ms)) in [
-        (WIDTH, HEIGHT, 0),
-        (HEIGHT, WIDTH, 200),
-        (40, 30, 400),
-        (40, 30, 100),
-        (40, 30, 3_600_000),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let samples = &bright[..width * height];
-        let luma = Luma::new(samples, width, height).unwrap();
-        let seen = detector.feed(luma, Duration::from_millis(ms));
-        assert_eq!((seen.score, seen.change), (0, None), "picture {number}");
+fn a_camera_that_is_covered_by_somebody_who_was_seen_is_told_too() {
+    let covered = |frame: usize| match frame {
+        40..60 => walk(40)(frame),
+        60.. => picture(|x, y, _| 40 + (x + y) as u8 / 8),
+        _ => picture(|_, _, behind| behind),
+    };
+    let found = events(Settings::default(), 200, covered);
+    let causes: Vec<_> = found.iter().map(|event| event.cause).collect();
+    assert_eq!(causes, [Cause::Motion, Cause::Tamper]);
+    let after = found[1].start.saturating_sub(Duration::from_secs(12));
+    assert!((5..6).contains(&after.as_secs()), "{found:?}");
+}
+
+#[test]
+fn most_of_a_picture_may_be_ignored() {
+    let settings = || Settings {
+        ignore: vec![rectangle(0.0, 0.0, 1.0, 0.7)],
+        ..Settings::default()
+    };
+    let changed = |change: fn(usize, usize, u8) -> u8| {
+        let found = events(settings(), 200, |frame| {
+            picture(|x, y, behind| {
+                if frame < 60 {
+                    behind
+                } else {
+                    change(x, y, behind)
+                }
+            })
+        });
+        found.iter().map(|event| event.cause).collect::<Vec<_>>()
+    };
+    // The street beside it is dark already.
+    let covered = |x: usize, y: usize, behind| {
+        if y < 42 {
+            behind
+        } else {
+            40 + (x + y) as u8 / 8
+        }
+    };
+    assert_eq!(changed(covered), [Cause::Tamper]);
+    assert_eq!(
+        changed(|_, y, behind| if y < 42 { behind } else { behind / 2 + 90 }),
+        []
+    );
+    assert_eq!(
+        changed(|_, y, behind| if y < 42 { 255 - behind } else { behind }),
+        []
+    );
+}
+
+/// Brightness with noise of that standard deviation, the same for each seed.
+fn noisy(brightness: f32, deviation: f32, seed: usize) -> u8 {
+    let mut state = (seed as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut uniform = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    // Twelve of them have a variance of 1.
+    let sum: f32 = (0..12).map(|_| uniform()).sum();
+    (brightness + deviation * (sum - 6.0)).round() as u8
+}
+
+#[test]
+fn somebody_is_seen_before_a_flat_wall_in_noise() {
+    for (brightness, deviation) in [(16.0, 1.5), (112.0, 2.5), (112.0, 6.0), (128.0, 0.5)] {
+        let pictures = |frame: usize| {
+            let is_there = |x: usize, y: usize| {
+                (40..75).contains(&frame)
+                    && ((frame - 40) * 2..(frame - 40) * 2 + 5).contains(&x)
+                    && (26..40).contains(&y)
+            };
+            picture(|x, y, _| {
+                let seed = (frame * HEIGHT + y) * WIDTH + x;
+                noisy(
+                    if is_there(x, y) { 230.0 } else { brightness },
+                    deviation,
+                    seed,
+                )
+            })
+        };
+        let found = events(Settings::default(), 160, pictures);
+        let causes: Vec<_> = found.iter().map(|event| event.cause).collect();
+        assert_eq!(causes, [Cause::Motion], "{brightness} ± {deviation}");
     }
+}
+
+#[test]
+fn pictures_of_any_size_are_looked_at() {
+    let samples = vec![90; 40 * 9000];
+    for short in 4..40 {
+        for long in (300..9000).step_by(397) {
+            for (width, height) in [(short, long), (long, short)] {
+                let mut detector = Detector::new(Settings::default());
+                let luma = Luma::new(&samples[..width * height], width, height).unwrap();
+                assert_eq!(detector.feed(luma, Duration::ZERO).score, 0);
+            }
+        }
+    }
+}
+
+/// Whether somebody who walks is seen in the 2 s behind a break: pictures of `size` from `ms` on, after 8 s of usual ones.
+fn is_seen_behind(size: (usize, usize), ms: u64) -> bool {
+    let mut detector = Detector::new(Settings::default());
+    for frame in 0..40 {
+        let before = picture(|_, _, behind| behind);
+        let luma = Luma::new(&before, WIDTH, HEIGHT).unwrap();
+        assert_eq!(
+            detector
+                .feed(luma, Duration::from_millis(frame * 200))
+                .score,
+            0
+        );
+    }
+    (0..10).any(|frame| {
+        let seen = picture(somebody(frame as usize * 2, 26));
+        let luma = Luma::new(&seen, size.0, size.1).unwrap();
+        let at = Duration::from_millis(ms + frame * 200);
+        detector.feed(luma, at).score > 0
+    })
+}
+
+#[test]
+fn pictures_of_another_size_and_times_that_fall_begin_anew() {
+    let usual = (WIDTH, HEIGHT);
+    assert!(is_seen_behind(usual, 8000), "without a break");
+    assert!(is_seen_behind(usual, 16_000), "pictures may be missing");
+    assert!(!is_seen_behind(usual, 7000), "times fall");
+    assert!(!is_seen_behind(usual, 3_600_000), "an hour is missing");
+    assert!(!is_seen_behind((HEIGHT, WIDTH), 8000), "another size");
 }
