@@ -81,11 +81,13 @@ async function start() {
     document.head.append(Object.assign(document.createElement("link"), manifest));
   }
   listen();
-  if (!(embedded || query.has("camera") || query.has("ticket"))) several();
+  const drives = isOn("drive", false);
+  if (!(embedded || drives || query.has("camera") || query.has("ticket"))) several();
   try {
     const { default: init } = await import("./viewer.js");
     await init({ module_or_path: program });
     runs();
+    if (drives) import("./panels.js").then(({ sheet }) => sheet(view, "drive")).then((drive) => drive.open(), console.error);
   } catch (error) {
     console.error(error);
     document.getElementById("loading").hidden = true;

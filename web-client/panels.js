@@ -21,6 +21,7 @@ ${button("fit", "fill", "C", words("Fill the window"), '<rect x="3" y="5" width=
 ${button("overlay", "statistics", "O", words("Statistics"), '<path d="M4 20v-9M10 20V4M16 20v-7M21 20H3"/>', pressed)}
 ${button("adjust", "adjust", "A", words("Adjust the camera"), '<path d="M4 7h9M19 7h1M4 17h1M11 17h9"/><circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>', "hidden")}
 <button id="b-still" part="button still" aria-keyshortcuts="I" hidden>${icon('<path d="M4 9V5.5A1.5 1.5 0 0 1 5.5 4H9M15 4h3.5A1.5 1.5 0 0 1 20 5.5V9M20 15v3.5a1.5 1.5 0 0 1-1.5 1.5H15M9 20H5.5A1.5 1.5 0 0 1 4 18.5V15"/><circle cx="12" cy="12" r="3.6"/>')}<span>${words("Photo in full resolution")}</span><kbd aria-hidden="true">I</kbd></button>
+<button id="b-drive" part="button drive" hidden>${icon('<circle cx="12" cy="12" r="9"/><circle cx="12" cy="12" r="2.4"/><path d="M3.5 10.5 9.8 11.4M20.5 10.5l-6.3.9M12 14.4V21"/>')}<span>${words("Drive")}</span></button>
 <button id="b-recordings" part="button recordings" hidden>${icon('<circle cx="12" cy="12" r="9"/><path d="M12 7v5l-3.5 2.5M4 12H2"/>')}<span>${words("Recordings")}</span></button>
 <button id="b-wall" part="button wall" hidden>${icon('<path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"/>')}<span>${words("All cameras")}</span></button>
 <button id="b-settings" part="button settings" hidden>${icon('<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M18.4 5.6l-2.1 2.1M7.7 16.3l-2.1 2.1"/>')}<span>${words("Settings")}</span></button>
@@ -180,6 +181,23 @@ export async function stayOn(shadow, signal) {
   await ask().catch(() => signal.aborted || addEventListener("click", again, { once: true, signal }));
 }
 
+/** What fills the window over each element, by its name: a script and a style sheet of that name. */
+const sheets = new WeakMap();
+
+/** What fills the window over an element, loaded when it is first wanted. */
+export async function sheet(host, name) {
+  const shadow = host.shadowRoot;
+  const all = sheets.get(shadow) ?? {};
+  sheets.set(shadow, all);
+  if (!all[name]) {
+    const [{ default: Sheet }, style] = await Promise.all([import(`./${name}.js`), styled(`${name}.css`)]);
+    if (!all[name]) style(shadow);
+    const { put, speak } = host.constructor.texts;
+    all[name] ??= new Sheet(shadow, put, speak);
+  }
+  return all[name];
+}
+
 const fragment = (html) => document.createRange().createContextualFragment(html);
 
 /** The newest clip of each element: what becomes of one before is no news. */
@@ -264,7 +282,6 @@ export default class Panels {
   /** The server's API, and the camera in it; null on pages of other origins. */
   #api = null;
   #camera = "";
-  #sheets = {};
   /** Where a photo in full resolution is had, null on pages of other origins; whether this user may; whether one is being taken. */
   #still = null;
   #operates = false;
@@ -288,7 +305,11 @@ export default class Panels {
     for (const hidden of shadow.querySelectorAll("#toolbar [hidden]"))
       for (const same of shadow.querySelectorAll(`:is(#menu, #help) [data-do="${hidden.dataset.do}"]`)) same.hidden = true;
     for (const box of shadow.querySelectorAll('#toolbar, [role="radiogroup"]')) rove(box, shadow.activeElement);
-    for (const name of ["settings", "recordings"]) this.#part(`b-${name}`).addEventListener("click", () => this.#openSheet(name));
+    const { host } = shadow;
+    const offer = () => (this.#part("b-drive").hidden = !host.operating?.may);
+    host.addEventListener("operating", offer);
+    offer();
+    for (const name of ["settings", "recordings", "drive"]) this.#part(`b-${name}`).addEventListener("click", () => this.#openSheet(name));
     this.#part("b-still").addEventListener("click", () => {
       this.#part("b-more").click();
       this.#takeStill();
@@ -437,12 +458,7 @@ export default class Panels {
   async #openSheet(name) {
     this.#part("b-more").click();
     try {
-      if (!this.#sheets[name]) {
-        const [{ default: Sheet }, style] = await Promise.all([import(`./${name}.js`), styled(`${name}.css`)]);
-        if (!this.#sheets[name]) style(this.#shadow);
-        this.#sheets[name] ??= new Sheet(this.#shadow, this.#put, this.#speak);
-      }
-      this.#sheets[name].open(this.#api, this.#camera);
+      (await sheet(this.#shadow.host, name)).open(this.#api, this.#camera);
     } catch {
       this.#toast(words("This cannot be loaded: the server does not answer. Try again"));
     }

@@ -85,6 +85,9 @@ function told(root, { reason, cause, values }) {
 export function controls(message, root) {
   const said = JSON.parse(message);
   told(root, said);
+  const { host } = root;
+  // Kept for whoever listens later.
+  if (said.type === "operating") host.dispatchEvent(new CustomEvent("operating", { detail: (host.operating = said) }));
   // Within a text, the quotation marks are escaped.
   if (message.includes('"controls"')) return said;
 }

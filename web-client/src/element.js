@@ -183,6 +183,11 @@ export function define_element(name, observed, make, script, version) {
       this.#ask((view) => view.set_paused(false));
     }
 
+    /** Says something of the operator's to the server, and of driving: an object, as docs/driving.md has it. */
+    operate(message) {
+      this.#ask((view) => view.operate(JSON.stringify(message)));
+    }
+
     get paused() { return this.#ask((view) => view.paused) ?? this.#paused; }
     get state() { return this.#ask((view) => view.state) ?? (this.#failure && this.isConnected ? "failed" : ""); }
     get reason() { return this.#ask((view) => view.reason) ?? this.#failure?.reason ?? ""; }

@@ -5,6 +5,7 @@ mod accessible;
 mod adjust;
 mod comfort;
 mod configured;
+mod driven;
 mod embedding;
 mod endurance;
 mod engines;

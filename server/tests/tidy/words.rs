@@ -98,6 +98,7 @@ fn each_language_has_every_text_of_the_viewer_and_no_other() {
         "adjust.js",
         "settings.js",
         "recordings.js",
+        "drive.js",
         "plain.js",
         "wall.js",
         "wall",

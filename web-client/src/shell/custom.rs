@@ -8,6 +8,7 @@ use crate::element::event::Event;
 use crate::element::settings::Settings;
 use crate::geometry::Fit;
 use crate::js;
+use crate::link::Command;
 use crate::steer::Size;
 use js_sys::{Function, Promise};
 use pistreamer_protocol::WireFormat;
@@ -155,6 +156,11 @@ impl View {
     /// The JPEG that is shown, exactly as it was received.
     pub fn snapshot(&self) -> Promise {
         self.shell.snapshot()
+    }
+
+    /// Says this to the server, if it is there.
+    pub fn operate(&self, text: String) {
+        self.shell.order(Command::Say(text));
     }
 
     /// No more frames, or frames again.

@@ -320,7 +320,7 @@ impl Shell {
         self.send(Event::Connection(connection, news));
     }
 
-    fn order(&self, command: Command) {
+    pub(super) fn order(&self, command: Command) {
         if let Some(runner) = &*self.runner.borrow() {
             runner.send(command);
         }
