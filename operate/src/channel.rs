@@ -20,6 +20,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,6 +37,9 @@ const LOOKS: Duration = Duration::from_millis(4);
 /// Shortest interval between two changes of telemetry that viewers are told.
 const TELEMETRY: Duration = Duration::from_millis(250);
 
+/// Most lines of the machine's that wait for the log.
+const MOST_SAID: usize = 64;
+
 /// Shortest interval between two lines of the log about one thing.
 const LOGS: Duration = Duration::from_secs(1);
 
@@ -49,15 +53,18 @@ pub fn now() -> Time {
 /// The way from operators to one machine.
 pub struct Channel {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Shared {
     plan: Plan,
     name: String,
     desk: Mutex<Desk>,
-    /// The one that writes, once it runs.
+    /// The one that writes, once it runs, and the one that tells viewers and the log.
     writer: OnceLock<std::thread::Thread>,
+    teller: OnceLock<std::thread::Thread>,
+    /// The one that writes has ended.
+    is_over: AtomicBool,
     changed: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -67,6 +74,8 @@ struct Desk {
     telemetry: BTreeMap<String, Telemetry>,
     problem: String,
     told: Told,
+    /// Lines of the machine's for the log.
+    said: Vec<String>,
 }
 
 /// What viewers are told when it changes.
@@ -129,13 +138,25 @@ impl Channel {
                 telemetry: BTreeMap::new(),
                 problem: String::new(),
                 told: Told::default(),
+                said: Vec::new(),
             }),
             plan,
             writer: OnceLock::new(),
+            teller: OnceLock::new(),
+            is_over: AtomicBool::new(false),
             changed: Box::new(changed),
         });
+        let telling = Teller {
+            shared: Arc::clone(&shared),
+            before: Told::default(),
+            logs: Default::default(),
+        };
+        let teller = std::thread::Builder::new()
+            .name("operate-tell".into())
+            .spawn(move || telling.run())?;
+        let _ = shared.teller.set(teller.thread().clone());
         let running = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name("operate".into())
             .spawn(move || {
                 let shared = Arc::clone(&running);
@@ -145,13 +166,22 @@ impl Channel {
                     let mut desk = shared.desk();
                     desk.interlock.end(now());
                     desk.problem = "its thread has panicked: start the server again".into();
+                    desk.told.problem = desk.problem.clone();
                     drop(desk);
-                    (shared.changed)();
+                    shared.tell();
                 }
-            })?;
+            });
+        let writer = match writer {
+            Ok(writer) => writer,
+            Err(error) => {
+                shared.is_over.store(true, Ordering::Release);
+                shared.tell();
+                return Err(error);
+            }
+        };
         Ok(Self {
             shared,
-            thread: Mutex::new(Some(thread)),
+            threads: Mutex::new(vec![writer, teller]),
         })
     }
 
@@ -292,13 +322,14 @@ impl Channel {
             desk.has_ended = true;
         }
         self.shared.wake();
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread that drives a machine had panicked");
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        // The one that writes first: the other one tells of its end.
+        for thread in threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread that drives a machine had panicked");
+            }
+            self.shared.is_over.store(true, Ordering::Release);
+            self.shared.tell();
         }
     }
 
@@ -330,6 +361,13 @@ impl Drop for Channel {
 }
 
 impl Shared {
+    /// There is something for the thread that tells.
+    fn tell(&self) {
+        if let Some(teller) = self.teller.get() {
+            teller.unpark();
+        }
+    }
+
     /// There is something for the thread that writes.
     fn wake(&self) {
         if let Some(writer) = self.writer.get() {
@@ -366,8 +404,6 @@ struct Thread {
     taken: u64,
     /// Since when a line waits because the one before was not read.
     unread_since: Option<Time>,
-    /// Of starts and stops, of the seat, and of problems.
-    logs: [Log; 3],
 }
 
 impl Thread {
@@ -388,7 +424,6 @@ impl Thread {
             since: Time::ZERO,
             taken: 0,
             unread_since: None,
-            logs: Default::default(),
         }
     }
 
@@ -412,7 +447,6 @@ impl Thread {
         let stop = Output::Stop(StopReason::Stopping);
         let line = line::write(&self.shared.plan, (self.run, self.seq), &stop, now());
         self.sink.close(&line);
-        (self.shared.changed)();
     }
 
     /// Tells the machine what it has to do. Returns true at the end.
@@ -440,7 +474,7 @@ impl Thread {
             self.telemetry_count += 1;
         }
         desk.interlock.pass(now);
-        let is_told = self.tell(&mut desk, now);
+        let is_told = self.note(&mut desk, now);
         let (output, has_ended) = (desk.interlock.output(now), desk.has_ended);
         self.deadline = desk.interlock.deadline();
         drop(desk);
@@ -458,9 +492,9 @@ impl Thread {
         {
             desk.interlock.sink(was_read, now);
         }
-        // Behind the machine, which comes first, and without the lock, which whoever is called may want.
+        // Behind the machine, which comes first.
         if is_told {
-            (self.shared.changed)();
+            self.shared.tell();
         }
         has_ended
     }
@@ -522,8 +556,8 @@ impl Thread {
         }
     }
 
-    /// Notes what has changed for viewers, and logs it. Returns true if something has.
-    fn tell(&mut self, desk: &mut Desk, now: Time) -> bool {
+    /// Notes what has changed for viewers and the log. Returns true if something has.
+    fn note(&mut self, desk: &mut Desk, now: Time) -> bool {
         let report = desk.interlock.report(now);
         let told = Told {
             operator: report.operator.map(|person| person.connection),
@@ -534,46 +568,16 @@ impl Thread {
             telemetry: self.telemetry_count,
             problem: self.sink.problem().to_owned(),
         };
+        let room = MOST_SAID.saturating_sub(desk.said.len());
+        let said = self.sink.said();
+        let is_said = !said.is_empty();
+        desk.said.extend(said.into_iter().take(room));
         if told == desk.told {
-            return false;
+            return is_said;
         }
-        let (machine, why) = (&*self.shared.name, report.why.word());
-        let operator = report.operator.map(|person| &*person.name);
-        let before = &desk.told;
-        if told.operator != before.operator {
-            match (self.logs[1].again(now), operator) {
-                (Some(left_out), Some(operator)) => {
-                    tracing::info!(machine, operator, left_out, "the operator's seat is taken");
-                }
-                (Some(left_out), None) => {
-                    tracing::info!(machine, left_out, "the operator's seat is free");
-                }
-                (None, _) => tracing::debug!(machine, operator, "the operator's seat has changed"),
-            }
+        if told.telemetry != desk.told.telemetry {
+            desk.telemetry.clone_from(self.telemetry.values());
         }
-        if told.is_armed != before.is_armed || told.arm != before.arm {
-            let left_out = self.logs[0].again(now);
-            match (left_out, told.is_armed) {
-                (Some(left_out), true) => tracing::info!(machine, operator, left_out, "driving"),
-                (Some(left_out), false) => {
-                    let (age, picture) = (report.age, report.picture);
-                    tracing::info!(machine, operator, why, ?age, ?picture, left_out, "stopped");
-                }
-                (None, _) => tracing::debug!(machine, operator, why, "stopped or driving"),
-            }
-        }
-        if told.problem != before.problem {
-            match (self.logs[2].again(now), &*told.problem) {
-                (Some(left_out), "") => {
-                    tracing::info!(machine, left_out, "the machine can be reached");
-                }
-                (Some(left_out), problem) => {
-                    tracing::warn!(machine, problem, left_out, "the machine cannot be driven");
-                }
-                (None, problem) => tracing::debug!(machine, problem, "the machine's way changed"),
-            }
-        }
-        desk.telemetry.clone_from(self.telemetry.values());
         desk.problem.clone_from(&told.problem);
         desk.told = told;
         true
@@ -592,6 +596,90 @@ impl Thread {
         if !left.is_zero() {
             std::thread::park_timeout(left);
         }
+    }
+}
+
+/// Tells viewers and the log, on a thread of its own: what they wait for must not hold up the machine's.
+struct Teller {
+    shared: Arc<Shared>,
+    /// What was told last.
+    before: Told,
+    /// Of starts and stops, of the seat, and of problems.
+    logs: [Log; 3],
+}
+
+impl Teller {
+    fn run(mut self) {
+        loop {
+            let is_over = self.shared.is_over.load(Ordering::Acquire);
+            if self.log() || is_over {
+                (self.shared.changed)();
+            }
+            if is_over {
+                return;
+            }
+            std::thread::park();
+        }
+    }
+
+    /// Logs what has changed. Returns true if something has.
+    fn log(&mut self) -> bool {
+        let now = now();
+        let shared = Arc::clone(&self.shared);
+        let machine = &*shared.name;
+        let (told, said, operator, why, age, picture) = {
+            let mut desk = shared.desk();
+            let said = std::mem::take(&mut desk.said);
+            let report = desk.interlock.report(now);
+            let operator = report.operator.map(|person| person.name.clone());
+            let (why, age, picture) = (report.why.word(), report.age, report.picture);
+            (desk.told.clone(), said, operator, why, age, picture)
+        };
+        let operator = operator.as_deref();
+        for says in said {
+            tracing::info!(
+                machine,
+                says,
+                "a machine's program wrote to its standard error"
+            );
+        }
+        let before = std::mem::replace(&mut self.before, told.clone());
+        if told == before {
+            return false;
+        }
+        if told.operator != before.operator {
+            match (self.logs[1].again(now), operator) {
+                (Some(left_out), Some(operator)) => {
+                    tracing::info!(machine, operator, left_out, "the operator's seat is taken");
+                }
+                (Some(left_out), None) => {
+                    tracing::info!(machine, left_out, "the operator's seat is free");
+                }
+                (None, _) => tracing::debug!(machine, operator, "the operator's seat has changed"),
+            }
+        }
+        if told.is_armed != before.is_armed || told.arm != before.arm {
+            let left_out = self.logs[0].again(now);
+            match (left_out, told.is_armed) {
+                (Some(left_out), true) => tracing::info!(machine, operator, left_out, "driving"),
+                (Some(left_out), false) => {
+                    tracing::info!(machine, operator, why, ?age, ?picture, left_out, "stopped");
+                }
+                (None, _) => tracing::debug!(machine, operator, why, "stopped or driving"),
+            }
+        }
+        if told.problem != before.problem {
+            match (self.logs[2].again(now), &*told.problem) {
+                (Some(left_out), "") => {
+                    tracing::info!(machine, left_out, "the machine can be reached");
+                }
+                (Some(left_out), problem) => {
+                    tracing::warn!(machine, problem, left_out, "the machine cannot be driven");
+                }
+                (None, problem) => tracing::debug!(machine, problem, "the machine's way changed"),
+            }
+        }
+        true
     }
 }
 
@@ -647,6 +735,10 @@ mod tests {
             self.write(line);
         }
 
+        fn said(&mut self) -> Vec<String> {
+            Vec::new()
+        }
+
         fn patience(&self) -> Time {
             Time::ZERO
         }
@@ -685,7 +777,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_stop_in_time_though_a_session_holds_the_lock() {
+    fn a_machine_is_told_stop_in_time_whatever_lock_others_hold() {
         let memory = Memory::default();
         let plan = Plan {
             sink: Spec::Exec(vec![]),
@@ -697,7 +789,11 @@ mod tests {
             buttons: vec![],
         };
         let sink = Box::new(memory.clone());
-        let channel = Channel::start_with(plan, "car".into(), sink, || {}).unwrap();
+        // Whoever is told of changes may wait as well.
+        let busy = Arc::new(Mutex::new(()));
+        let waits = Arc::clone(&busy);
+        let changed = move || drop(waits.lock());
+        let channel = Channel::start_with(plan, "car".into(), sink, changed).unwrap();
         channel.camera(true);
         let person = Person {
             connection: OPERATOR,
@@ -712,6 +808,15 @@ mod tests {
             memory.last()["axes"]["throttle"] == 0.5
         });
         let held = channel.shared.desk();
+        wait("stopped", || memory.last()["drive"] == false);
+        drop(held);
+        wait("driven again", || {
+            seq.set(seq.get() + 1);
+            let is_armed = channel.operating(OPERATOR).state == Motion::Armed;
+            say(&channel, seq.get(), if is_armed { 0.5 } else { 0.0 });
+            memory.last()["axes"]["throttle"] == 0.5
+        });
+        let held = busy.lock().unwrap();
         wait("stopped", || memory.last()["drive"] == false);
         drop(held);
         wait("told", || {

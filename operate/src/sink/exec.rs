@@ -48,6 +48,8 @@ pub(super) struct Exec {
     retry: Retry,
     problem: String,
     opened: u64,
+    /// Lines that it wrote to its standard error.
+    said: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,7 @@ impl Exec {
             retry: Retry::default(),
             problem: String::new(),
             opened: 0,
+            said: Vec::new(),
         }
     }
 
@@ -179,13 +182,13 @@ impl Running {
         Ok(stdout.into_iter().chain(stderr).try_for_each(unblock)?)
     }
 
-    /// Takes what it says, and logs what it writes to its standard error.
-    fn listen(&mut self, program: &str, now: Time, heard: &mut Vec<u8>) {
+    /// Takes what it says, and what it writes to its standard error.
+    fn listen(&mut self, now: Time, heard: &mut Vec<u8>, said: &mut Vec<String>) {
         if let Some(stdout) = &mut self.stdout {
             drain(stdout, |bytes| heard.extend_from_slice(bytes));
         }
         if let Some(stderr) = &mut self.stderr {
-            drain(stderr, |bytes| self.said.take(program, now, bytes));
+            drain(stderr, |bytes| self.said.take(now, bytes, said));
         }
     }
 }
@@ -203,7 +206,7 @@ fn drain(mut from: impl Read, mut take: impl FnMut(&[u8])) {
 }
 
 impl Said {
-    fn take(&mut self, program: &str, now: Time, bytes: &[u8]) {
+    fn take(&mut self, now: Time, bytes: &[u8], said: &mut Vec<String>) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = LONGEST_LINE.saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
@@ -220,7 +223,7 @@ impl Said {
             }
             self.counted.1 += 1;
             if self.counted.1 <= LOGGED {
-                tracing::info!(program, says = %line, "a machine's program wrote to its standard error");
+                said.push(line.clone());
             }
             self.last = line;
         }
@@ -291,7 +294,7 @@ impl Sink for Exec {
         let program = &self.words[0];
         // Before what it said last is read.
         let ended = ended(Pid::from_child(&running.child));
-        running.listen(program, now, heard);
+        running.listen(now, heard, &mut self.said);
         if has_no_reader(&running.stdin) {
             running.deaf_since.get_or_insert(now);
         }
@@ -350,6 +353,10 @@ impl Sink for Exec {
         if let Some(thread) = self.ending.take() {
             let _ = thread.join();
         }
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
     }
 
     fn patience(&self) -> Time {

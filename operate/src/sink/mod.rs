@@ -97,6 +97,9 @@ pub(crate) trait Sink: Send + fmt::Debug {
     /// Writes a last line and closes. May take half a second.
     fn close(&mut self, line: &[u8]);
 
+    /// Lines for the log that came since this was asked.
+    fn said(&mut self) -> Vec<String>;
+
     /// How long it may take until the first line is read.
     fn patience(&self) -> Time;
 

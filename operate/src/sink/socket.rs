@@ -138,6 +138,10 @@ impl Sink for Unix {
         }
     }
 
+    fn said(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn patience(&self) -> Time {
         LISTENS
     }
@@ -264,6 +268,10 @@ impl Sink for Udp {
                 let _ = socket.send(line);
             }
         }
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        Vec::new()
     }
 
     fn patience(&self) -> Time {
