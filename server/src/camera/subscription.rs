@@ -4,12 +4,16 @@
 
 use super::{Camera, CameraState, Operator};
 use crate::hub::{Frame, Limits, View};
+use crate::util::watched::Watched;
 use pistreamer_protocol::message::{ControlValues, ServerMessage};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::ReusableBoxFuture;
 
 /// A consumer's view of a camera. While it lives and isn't paused, the camera is wanted.
 #[derive(Debug)]
@@ -20,11 +24,16 @@ pub struct Subscription {
     /// `None` where they are not asked for.
     readings: Option<Readings>,
     /// `None` where it may not be told of events.
-    events: Option<broadcast::Receiver<Arc<ServerMessage>>>,
+    events: Option<Events>,
     /// `None` where what moves is not asked for.
     moving: Option<watch::Receiver<Option<Arc<ServerMessage>>>>,
     may_operate: bool,
 }
+
+/// An event that is waited for, and then the next one: waiting goes on while other things are waited for beside it.
+type Events = ReusableBoxFuture<'static, (Arc<ServerMessage>, News)>;
+
+type News = broadcast::Receiver<Arc<ServerMessage>>;
 
 /// The values that change by themselves, and those that were told.
 #[derive(Debug)]
@@ -59,7 +68,7 @@ impl Readings {
 /// state tells changes at a bounded rate, to the newest one.
 #[derive(Debug)]
 struct States {
-    news: watch::Receiver<CameraState>,
+    news: Watched<CameraState>,
     told: CameraState,
     /// Whether there is a state that was not told.
     is_due: bool,
@@ -74,7 +83,7 @@ impl States {
     fn new(mut news: watch::Receiver<CameraState>) -> Self {
         let told = news.borrow_and_update().clone();
         Self {
-            news,
+            news: Watched::new(news),
             told,
             is_due: false,
             resized: None,
@@ -84,12 +93,11 @@ impl States {
     /// Waits for a state that is to be told. Cancel-safe.
     async fn next(&mut self) -> CameraState {
         loop {
-            if !self.is_due && self.news.changed().await.is_err() {
-                // The camera is gone, and whatever holds this one with it.
-                std::future::pending::<()>().await;
+            if !self.is_due {
+                self.news.changed().await;
             }
             self.is_due = true;
-            let state = self.news.borrow_and_update().clone();
+            let state = self.news.borrow().clone();
             let is_resized = state.mode != self.told.mode
                 && state
                     == CameraState {
@@ -99,7 +107,7 @@ impl States {
             let until = self.resized.map(|at| at + RESIZE_INTERVAL);
             if let Some(until) = until.filter(|until| is_resized && Instant::now() < *until) {
                 tokio::select! {
-                    changed = self.news.changed() => drop(changed),
+                    () = self.news.changed() => {}
                     () = sleep_until(until) => {}
                 }
                 continue;
@@ -160,7 +168,7 @@ impl Subscription {
     /// The same, told of events or not.
     pub fn noticing(self, may: bool) -> Self {
         Self {
-            events: may.then(|| self.camera.events_news()),
+            events: may.then(|| Events::new(told(self.camera.events_news()))),
             ..self
         }
     }
@@ -263,20 +271,28 @@ async fn next_reading(readings: &mut Option<Readings>) -> ControlValues {
     }
 }
 
-/// The next event. One that was missed is not told: the list of events has it. Cancel-safe.
-async fn next_event(
-    events: &mut Option<broadcast::Receiver<Arc<ServerMessage>>>,
-) -> Arc<ServerMessage> {
-    if let Some(events) = events {
-        loop {
-            match events.recv().await {
-                Ok(told) => return told,
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => break,
-            }
+/// The next event. Cancel-safe.
+async fn next_event(events: &mut Option<Events>) -> Arc<ServerMessage> {
+    let Some(events) = events else {
+        return std::future::pending().await;
+    };
+    poll_fn(|cx| {
+        let (event, news) = ready!(events.poll(cx));
+        events.set(told(news));
+        Poll::Ready(event)
+    })
+    .await
+}
+
+/// The next event, and where those after it come from. One that was missed is not told: the list of events has it.
+async fn told(mut news: News) -> (Arc<ServerMessage>, News) {
+    loop {
+        match news.recv().await {
+            Ok(event) => return (event, news),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return std::future::pending().await,
         }
     }
-    std::future::pending().await
 }
 
 /// What moves now. Cancel-safe.

@@ -27,6 +27,7 @@ use crate::camera::{CameraState, Event, Subscription};
 use crate::hub::{self, Frame};
 use crate::library::{Played, Player, Plays};
 use crate::util::log_throttle::ConnectionThrottle;
+use crate::util::watched::Watched;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -107,7 +108,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         probes: 0,
         commanded: ConnectionThrottle::new(),
         answers: FuturesUnordered::new(),
-        problem,
+        problem: problem.map(Watched::new),
         plays,
         player: None,
         operation,
@@ -151,7 +152,7 @@ struct Session<S> {
     commanded: ConnectionThrottle,
     /// Answers that the camera has still to give.
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
-    problem: Option<watch::Receiver<Option<String>>>,
+    problem: Option<Watched<Option<String>>>,
     plays: Option<Plays>,
     /// While recordings are looked at.
     player: Option<Player>,
@@ -373,19 +374,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-fn newest(problem: &mut watch::Receiver<Option<String>>) -> Option<String> {
-    problem.borrow_and_update().clone()
+fn newest(problem: &mut Watched<Option<String>>) -> Option<String> {
+    problem.borrow().clone()
 }
 
 /// Waits for another problem, or for there to be none any more. Cancel-safe.
-async fn changed(problem: &mut Option<watch::Receiver<Option<String>>>) -> Option<String> {
-    if let Some(problem) = problem
-        && problem.changed().await.is_ok()
-    {
-        return newest(problem);
+async fn changed(problem: &mut Option<Watched<Option<String>>>) -> Option<String> {
+    match problem {
+        Some(problem) => {
+            problem.changed().await;
+            newest(problem)
+        }
+        // This viewer may not know of it.
+        None => std::future::pending().await,
     }
-    // No more news will come, or this viewer may not know of it.
-    std::future::pending().await
 }
 
 impl From<Event> for Wake {

@@ -6,6 +6,7 @@
 use super::Entry;
 use crate::camera::Camera;
 use crate::hub::Frame;
+use crate::util::watched::Watched;
 use pistreamer_operate::Channel;
 use pistreamer_operate::channel::NotDone;
 use pistreamer_operate::interlock::{NotGiven, Person, Refused};
@@ -15,7 +16,6 @@ use pistreamer_protocol::message::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Shortest interval at which those that do not drive are told.
@@ -38,7 +38,7 @@ pub struct Rights {
 pub(super) struct Operation {
     person: Person,
     rights: Rights,
-    news: watch::Receiver<Option<Arc<Channel>>>,
+    news: Watched<Option<Arc<Channel>>>,
     channel: Option<Arc<Channel>>,
     /// Whether it had the seat when it was told last.
     is_operator: bool,
@@ -58,7 +58,7 @@ impl Operation {
                 name: viewer.key.clone().unwrap_or_else(|| address.to_string()),
             },
             rights,
-            news,
+            news: Watched::new(news),
             channel: None,
             is_operator: false,
             told_at: None,
@@ -69,22 +69,19 @@ impl Operation {
 
     /// Waits for something new to tell. Cancel-safe.
     pub(super) async fn changed(&mut self) {
-        if self.news.changed().await.is_err() {
-            // The camera is gone, and whatever holds this one with it.
-            std::future::pending().await
-        }
+        self.news.changed().await;
     }
 
     /// The same without waiting.
     pub(super) fn look(&mut self) {
-        if self.news.has_changed().unwrap_or(false) {
+        if self.news.has_changed() {
             self.schedule(Instant::now());
         }
     }
 
     /// Has it told as soon as it may be.
     pub(super) fn schedule(&mut self, now: Instant) {
-        let channel = self.news.borrow_and_update().clone();
+        let channel = self.news.borrow().clone();
         let is_same = match (&channel, &self.channel) {
             (Some(channel), Some(before)) => Arc::ptr_eq(channel, before),
             (channel, before) => channel.is_none() && before.is_none(),

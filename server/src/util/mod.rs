@@ -15,3 +15,4 @@ pub(crate) mod panics;
 pub mod signals;
 pub(crate) mod token_bucket;
 pub(crate) mod turns;
+pub(crate) mod watched;
