@@ -135,8 +135,12 @@ impl Credit {
 
     /// Whether the next frame may be sent.
     pub fn room(&self, now: Instant) -> Room {
+        let oldest = self.under_way.front().filter(|_| self.acknowledges);
+        let Some(oldest) = oldest else {
+            return Room::Now;
+        };
         let patience_ends = self.last_progress + self.patience();
-        match self.full_until(patience_ends) {
+        match self.full_until(oldest, patience_ends) {
             Some(until) if until.min(patience_ends) > now => Room::At(until.min(patience_ends)),
             Some(until) if until >= patience_ends && !self.arrived => Room::Unknown,
             _ => Room::Now,
@@ -144,8 +148,7 @@ impl Credit {
     }
 
     /// How long the way is full if nothing is acknowledged: for ever is `patience_ends`.
-    fn full_until(&self, patience_ends: Instant) -> Option<Instant> {
-        let oldest = self.under_way.front().filter(|_| self.acknowledges)?;
+    fn full_until(&self, oldest: &Sent, patience_ends: Instant) -> Option<Instant> {
         let Some(trip) = &self.trip else {
             return (self.under_way.len() >= FIRST_WINDOW).then_some(patience_ends);
         };
