@@ -110,7 +110,7 @@ pub(super) fn allowed(path: &str) -> Option<String> {
 mod tests {
     use super::super::admit::CONFIGURATION;
     use super::*;
-    use pistreamer_protocol::message::{Play, ViewerMessage, Want};
+    use pistreamer_protocol::message::{Operate, Play, SeatRequest, ViewerMessage, Want};
     use std::collections::BTreeMap;
     use std::fmt::Write as _;
 
@@ -162,6 +162,10 @@ mod tests {
                 names: None,
                 id: None,
             },
+            ViewerMessage::Seat {
+                want: SeatRequest::Take,
+            },
+            ViewerMessage::Operate(Operate::default()),
             ViewerMessage::Play(Play::default()),
             ViewerMessage::Step { id: 0, by: 1 },
             ViewerMessage::Live { id: 0 },
@@ -171,7 +175,9 @@ mod tests {
             let needed = match message {
                 ViewerMessage::Control { .. }
                 | ViewerMessage::Set { .. }
-                | ViewerMessage::Reset { .. } => COMMANDS,
+                | ViewerMessage::Reset { .. }
+                | ViewerMessage::Seat { .. }
+                | ViewerMessage::Operate(_) => COMMANDS,
                 _ => Role::View,
             };
             let plays = matches!(message, ViewerMessage::Play(_) | ViewerMessage::Step { .. });
