@@ -201,6 +201,15 @@ fn numbers(changed: &[bool]) -> Vec<u32> {
     numbers.map(|(number, _)| number).collect()
 }
 
+#[test]
+fn a_picture_of_a_thousand_strips_is_cut_and_put_together_byte_for_byte() {
+    let kind = Kind::new(Sampling::Quarter, 1, (25, 41), (0, 0));
+    assert_eq!(kind.strips(), 1025);
+    let picture = kind.picture(1);
+    let cut = Cut::read(&picture).unwrap();
+    assert!(cut.whole(&stamp(1), cut.strips()).unwrap() == picture);
+}
+
 proptest! {
     #[test]
     fn a_picture_is_cut_and_put_together_byte_for_byte((kind, _) in kinds()) {

@@ -169,7 +169,7 @@ impl<'a> Cut<'a> {
 pub(super) fn join<'s>(mut head: Vec<u8>, strips: impl Iterator<Item = &'s [u8]>) -> Vec<u8> {
     for (number, strip) in strips.enumerate() {
         if number > 0 {
-            head.extend([0xff, 0xd0 | (number as u8 - 1) & 7]);
+            head.extend([0xff, 0xd0 | ((number - 1) & 7) as u8]);
         }
         head.extend_from_slice(strip);
     }
