@@ -36,6 +36,17 @@ pub enum Change {
     Ended(Trouble, Duration),
 }
 
+/// What can be said of a trouble that is not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// It is over.
+    Over,
+    /// Something else hides whether it is over, such as a lost signal whether pictures are recorded.
+    Hidden,
+    /// It cannot be any more: the camera is gone, or nothing is to be recorded. Nothing is told of that.
+    Gone,
+}
+
 /// What was told and is not over, for the next start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -104,11 +115,19 @@ impl Health {
         told.map(|known| &known.trouble)
     }
 
-    /// Takes what is seen now. Call it every second or so, with all that is wrong.
-    pub fn look(&mut self, seen: Vec<Seen>, now: Duration) -> Vec<Change> {
+    /// Takes what is seen now. Call it every second or so, with all that is wrong; `unseen` is asked about the rest.
+    pub fn look(
+        &mut self,
+        seen: Vec<Seen>,
+        unseen: impl Fn(&Trouble) -> Unseen,
+        now: Duration,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
+        let is_seen = |trouble: &Trouble| seen.iter().any(|seen| seen.trouble == *trouble);
+        self.known
+            .retain(|known| is_seen(&known.trouble) || unseen(&known.trouble) != Unseen::Gone);
         for known in &mut self.known {
-            if seen.iter().any(|seen| seen.trouble == known.trouble) {
+            if is_seen(&known.trouble) || unseen(&known.trouble) == Unseen::Hidden {
                 continue;
             }
             let gone = *known.gone.get_or_insert(now);
@@ -141,7 +160,9 @@ impl Health {
                     self.known.last_mut().expect("it was pushed")
                 }
             };
-            if known.gone.take().is_some() && !known.told {
+            let gone = known.gone.take();
+            // One that comes and goes all the time is one that lasts.
+            if !known.told && gone.is_some_and(|gone| now >= gone + CALM) {
                 known.since = now;
             }
             if !known.told && now >= known.since + seen.patience {
@@ -155,9 +176,9 @@ impl Health {
 }
 
 /// Whether the daily message for `at` minutes past midnight is due. `last` is the local day of the last one; `None` where there was
-/// none yet, for which the day before the first chance counts.
+/// none yet. A clock that was in the future stops it no longer than a day.
 pub fn is_daily_due(at: u16, last: Option<i64>, now: Local) -> bool {
-    now.minute >= at && last.is_some_and(|last| last < now.day)
+    now.minute >= at && last.is_some_and(|last| last < now.day || last > now.day + 1)
 }
 
 /// The day that counts as the last one where there was none yet: today's message comes if its time does.
@@ -196,7 +217,7 @@ mod tests {
                 .iter()
                 .any(|(from, to)| (*from..*to).contains(&second));
             let now = is_there.then(seen).into_iter().collect();
-            for change in health.look(now, s(second)) {
+            for change in health.look(now, |_| Unseen::Over, s(second)) {
                 told.push((second, matches!(change, Change::Began(_))));
             }
         }
@@ -215,10 +236,12 @@ mod tests {
 
     #[test]
     fn a_short_one_is_not_told_and_short_gaps_do_not_end_a_long_one() {
-        assert_eq!(
-            told(&mut Health::default(), &[(10, 100), (101, 200)], 400),
-            []
-        );
+        let apart = [(10, 100), (130, 220)];
+        assert_eq!(told(&mut Health::default(), &apart, 400), []);
+        // A second with pictures every two minutes is no camera that works.
+        let flaps: Vec<_> = (0..9).map(|n| (n * 120, n * 120 + 119)).collect();
+        let flaps = told(&mut Health::default(), &flaps, 1000);
+        assert_eq!(flaps.first(), Some(&(120, true)));
         let gaps = [(10, 200), (210, 300), (315, 400)];
         assert_eq!(
             told(&mut Health::default(), &gaps, 600),
@@ -235,19 +258,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_is_not_over_and_what_is_gone_is_not_told() {
+        let mut health = Health::default();
+        health.look(vec![seen()], |_| Unseen::Over, s(0));
+        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(120)).len(), 1);
+        assert_eq!(health.look(vec![], |_| Unseen::Hidden, s(200)), []);
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(201)), []);
+        assert_eq!(
+            health.look(vec![], |_| Unseen::Over, s(221)).len(),
+            1,
+            "only what was looked at counts"
+        );
+        health.look(vec![seen()], |_| Unseen::Over, s(300));
+        health.look(vec![seen()], |_| Unseen::Over, s(420));
+        assert_eq!(health.active().count(), 1);
+        assert_eq!(health.look(vec![], |_| Unseen::Gone, s(500)), []);
+        assert_eq!(health.active().count(), 0);
+    }
+
+    #[test]
     fn a_restart_neither_tells_it_again_nor_forgets_to_tell_its_end() {
         let mut health = Health::default();
-        health.look(vec![seen()], s(0));
-        assert_eq!(health.look(vec![seen()], s(120)).len(), 1);
+        health.look(vec![seen()], |_| Unseen::Over, s(0));
+        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(120)).len(), 1);
         let kept = health.told(s(130), 1_000_000_000);
         assert_eq!(kept[0].since_us, 870_000_000);
         let kept: Vec<Told> = serde_json::from_value(serde_json::to_value(kept).unwrap()).unwrap();
         // Another run, with another clock.
         let mut health = Health::restored(kept, s(5000), 1_010_000_000);
-        assert_eq!(health.look(vec![seen()], s(5001)), []);
-        assert_eq!(health.look(vec![], s(5002)), []);
+        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(5001)), []);
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(5002)), []);
         let ended = Change::Ended(seen().trouble, s(142));
-        assert_eq!(health.look(vec![], s(5022)), [ended]);
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(5022)), [ended]);
     }
 
     #[test]

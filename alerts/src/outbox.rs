@@ -149,12 +149,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Reads what an earlier run left. Files that cannot be read are removed, and counted. `None` keeps all in memory.
-    pub fn open(directory: Option<&Path>) -> Self {
+    /// Reads what an earlier run left. Files that cannot be read are passed over, and counted. `None` keeps all in memory.
+    /// Messages have numbers from `first` on, or behind those that wait.
+    pub fn open(directory: Option<&Path>, first: u64) -> Self {
         let mut outbox = Self {
             directory: directory.map(Path::to_owned),
             kept: BTreeMap::new(),
-            next: 1,
+            next: first,
             lost: Lost::default(),
             problem: String::new(),
             work: VecDeque::new(),
@@ -179,57 +180,69 @@ impl Outbox {
             .recursive(true)
             .mode(0o700)
             .create(directory)?;
-        let mut pictures = BTreeMap::new();
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            let Some((number, rest)) = name.split_once('.') else {
-                continue;
-            };
-            let Ok(number) = number.parse::<u64>() else {
-                continue;
-            };
+        // All names first: a number is not used again, whatever cannot be read.
+        let names = fs::read_dir(directory)?.flatten().filter_map(|entry| {
+            let path = entry.path();
+            let (number, rest) = path.file_name()?.to_str()?.split_once('.')?;
+            let (number, rest) = (
+                number.parse::<u64>().ok().filter(|_| number.len() == 16)?,
+                rest.to_owned(),
+            );
+            Some((number, rest, path))
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        for (number, rest, path) in &names {
             self.next = self.next.max(number.saturating_add(1));
             match rest.strip_suffix(".json") {
-                Some(receiver) if !receiver.is_empty() => match alert(&path) {
-                    Some(alert) => {
-                        let kept = self.kept.entry(number).or_insert_with(|| Kept {
-                            alert: Arc::new(alert),
-                            to: Vec::new(),
-                            picture: None,
-                        });
-                        kept.to.push(receiver.into());
-                    }
-                    None => {
-                        self.lost.corrupt += 1;
-                        fs::remove_file(&path)?;
-                    }
-                },
-                _ if rest == "jpg" => {
-                    pictures.insert(number, path);
-                }
-                // What was not written to its end.
-                _ if rest == "new" => fs::remove_file(&path)?,
+                Some(receiver) if !receiver.is_empty() => self.take(*number, receiver, path),
+                // What was not written to its end. Where it cannot be removed it does no harm.
+                _ if rest == "new" => drop(fs::remove_file(path)),
                 _ => {}
             }
         }
-        for (number, path) in pictures {
-            let bytes = fs::metadata(&path)?.len();
-            match self.kept.get_mut(&number) {
-                Some(kept) if is_jpeg(&path) => {
-                    kept.picture = Some((Picture::File(path), bytes));
-                }
-                Some(_) => {
-                    self.lost.corrupt += 1;
-                    fs::remove_file(&path)?;
-                }
+        for (number, _, path) in names.iter().filter(|(_, rest, _)| rest == "jpg") {
+            match self.kept.get_mut(number) {
+                Some(kept) => match fs::metadata(path) {
+                    Ok(metadata) if is_jpeg(path) => {
+                        kept.picture = Some((Picture::File(path.clone()), metadata.len()));
+                    }
+                    _ => self.lost.corrupt += 1,
+                },
                 // All have its message, or none was written.
-                None => fs::remove_file(&path)?,
+                None => drop(fs::remove_file(path)),
             }
         }
         Ok(())
+    }
+
+    /// Takes over a message of an earlier run, where its file is whole.
+    fn take(&mut self, number: u64, receiver: &str, path: &Path) {
+        let alert = match read_whole(path) {
+            Ok(bytes) => match alert(&bytes) {
+                Some(alert) => alert,
+                None => {
+                    self.lost.corrupt += 1;
+                    // It was read, and is no message.
+                    return drop(fs::remove_file(path));
+                }
+            },
+            Err(_) => {
+                self.lost.corrupt += 1;
+                return;
+            }
+        };
+        let alert = Arc::new(alert);
+        let kept = self.kept.entry(number).or_insert_with(|| Kept {
+            alert: Arc::clone(&alert),
+            to: Vec::new(),
+            picture: None,
+        });
+        if kept.alert == alert {
+            kept.to.push(receiver.into());
+        } else {
+            self.lost.corrupt += 1;
+        }
     }
 
     /// Keeps a message for these receivers, and returns its number.
@@ -427,14 +440,15 @@ fn write(directory: &Path, number: u64, name: &str, content: &[u8]) -> io::Resul
     })
 }
 
-/// The message in a file, where it is whole.
-fn alert(path: &Path) -> Option<Alert> {
-    let mut text = String::new();
-    File::open(path)
-        .ok()?
-        .take(LARGEST)
-        .read_to_string(&mut text)
-        .ok()?;
+fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The message that a file has, where it is whole.
+fn alert(bytes: &[u8]) -> Option<Alert> {
+    let text = str::from_utf8(bytes).ok()?;
     let (sum, json) = text.strip_suffix('\n')?.split_once(' ')?;
     let sum = u32::from_str_radix(sum, 16).ok()?;
     (crc32fast::hash(json.as_bytes()) == sum).then_some(())?;
@@ -444,7 +458,14 @@ fn alert(path: &Path) -> Option<Alert> {
 /// Whether a file begins and ends as a JPEG does.
 fn is_jpeg(path: &Path) -> bool {
     let picture = Picture::File(path.to_owned()).read();
-    picture.is_ok_and(|bytes| bytes.starts_with(b"\xff\xd8") && bytes.ends_with(b"\xff\xd9"))
+    picture.is_ok_and(|bytes| {
+        // Cameras fill up with zeros.
+        let end = bytes
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        bytes.starts_with(b"\xff\xd8") && bytes[..end].ends_with(b"\xff\xd9")
+    })
 }
 
 #[cfg(test)]

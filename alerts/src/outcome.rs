@@ -12,7 +12,7 @@ pub enum Outcome {
     Later {
         /// Why.
         reason: String,
-        /// Whether the receiver answered at all.
+        /// Whether the receiver took the connection: then the message may be why.
         answered: bool,
         /// When the receiver wants to be asked again.
         after: Option<Duration>,
@@ -34,6 +34,18 @@ impl Outcome {
                 .into(),
             answered: false,
             after: None,
+        }
+    }
+
+    /// It took the connection, and then not the message.
+    pub fn broke_off(reason: impl ToString) -> Self {
+        match Self::unreached(reason) {
+            Self::Later { reason, after, .. } => Self::Later {
+                reason,
+                answered: true,
+                after,
+            },
+            other => other,
         }
     }
 

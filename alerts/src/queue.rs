@@ -83,7 +83,14 @@ impl Queue {
         self.not_before = Duration::ZERO;
     }
 
-    /// A message was not delivered. The receiver `answered`, or was not reached, and may have said when it wants to be asked again.
+    /// Whether the receiver has stumbled over a message several times: its picture may be why.
+    pub fn stumbles(&self, number: u64) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|it| it.number == number && it.answers >= TURNS)
+    }
+
+    /// A message was not delivered. The receiver `answered`, at least by taking the connection, or was not reached, and may have said
+    /// when it wants to be asked again.
     pub fn failed(
         &mut self,
         number: u64,
@@ -93,7 +100,7 @@ impl Queue {
         random: f64,
     ) {
         let pause = self.pauses.pause(random);
-        self.not_before = now + wanted.map_or(pause, |wanted| wanted.min(LIFETIME).max(pause));
+        self.not_before = now + wanted.map_or(pause, |wanted| wanted.min(LONGEST).max(pause));
         if let Some(waiting) = self.waiting.iter_mut().find(|it| it.number == number) {
             waiting.answers += u32::from(answered);
         }
@@ -189,9 +196,12 @@ mod tests {
         // Who says now is not asked all the time.
         queue.failed(1, true, Some(s(0)), s(190), 0.0);
         assert_eq!(queue.next(s(190)), Next::Wait(s(192)));
-        // Nor does anybody put off a message beyond its time.
+        // Nor is anybody waited for longer than that.
         queue.failed(1, true, Some(s(u64::MAX / 4)), s(192), 0.0);
-        assert_eq!(queue.next(s(192)), Next::Wait(s(100) + LIFETIME));
+        assert_eq!(queue.next(s(192)), Next::Wait(s(192) + LONGEST));
+        assert!(!queue.stumbles(1));
+        queue.failed(1, true, None, s(192), 0.0);
+        assert!(queue.stumbles(1) && !queue.stumbles(2));
     }
 
     #[test]

@@ -149,6 +149,9 @@ fn mqtt(text: &str) -> Result<Receiver, BadReceiver> {
     Ok(Receiver::Mqtt(url))
 }
 
+/// Shorter parts of a URL are no secrets.
+const SHORTEST: usize = 4;
+
 impl Receiver {
     /// What it is called in logs and on pages: the kind, and where, without anything secret.
     pub fn name(&self) -> String {
@@ -168,6 +171,35 @@ impl Receiver {
             Self::Exec(program) => format!("program {}", program.display()),
             Self::Mqtt(url) => at("mqtt", url),
         }
+    }
+
+    /// What it says, without what is secret of it: receivers repeat paths and keys in what they answer.
+    pub fn without_secrets(&self, said: &str) -> String {
+        let url = match self {
+            Self::Ntfy(url) | Self::Webhook(url) | Self::Mqtt(url) => Some(url),
+            Self::Telegram(_) | Self::Exec(_) => None,
+        };
+        let mut secrets = Vec::new();
+        if let Some(url) = url {
+            secrets.extend(url.path().split('/').map(str::to_owned));
+            secrets.extend(url.query().map(str::to_owned));
+            secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+            secrets.push(url.username().into());
+            secrets.extend(url.password().map(str::to_owned));
+        }
+        if let Self::Telegram(telegram) = self {
+            secrets.push(telegram.token.clone());
+            secrets.extend(telegram.token.split(':').map(str::to_owned));
+            secrets.push(telegram.chat.clone());
+        }
+        let decoded = |secret: &String| percent_decode_str(secret).decode_utf8_lossy().into_owned();
+        let mut all: Vec<_> = secrets.iter().map(decoded).chain(secrets.clone()).collect();
+        all.retain(|secret| secret.len() >= SHORTEST);
+        // The longest first, so that no end of one is left.
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        all.iter().fold(said.into(), |said: String, secret| {
+            said.replace(secret.as_str(), "***")
+        })
     }
 
     /// What its messages in the outbox are known by: the same for the same text.
@@ -199,8 +231,12 @@ impl Receiver {
         };
         let text = text.trim();
         match text.split_once(':') {
-            // A placeholder shows where the secret is.
-            _ if text.starts_with("${") => text.into(),
+            // A placeholder shows where the secret is; what stands behind it may be one.
+            _ if text.starts_with("${") => match text.split_once('}') {
+                Some((placeholder, "")) => format!("{placeholder}}}"),
+                Some((placeholder, _)) => format!("{placeholder}}}***"),
+                None => "***".into(),
+            },
             Some(("exec", _)) => text.into(),
             Some(("telegram", _)) => "telegram:***".into(),
             Some((kind @ ("ntfy" | "webhook"), url)) => shown(&format!("{kind}:"), url),
@@ -284,8 +320,35 @@ mod tests {
             Receiver::hidden("${file:/run/secrets/hook}"),
             "${file:/run/secrets/hook}"
         );
+        assert_eq!(Receiver::hidden("${BASE}/s3cret"), "${BASE}***");
         assert_eq!(Receiver::hidden("s3cret"), "***");
         assert_eq!(Receiver::hidden("s3cret:s3cret"), "***");
+    }
+
+    #[test]
+    fn what_a_receiver_says_shows_none_of_its_secrets() {
+        for (text, said) in [
+            (
+                "https://h/hook/s3cret-1?key=s3cret%2D2",
+                "Cannot POST /hook/s3cret-1?key=s3cret%2D2 for s3cret-2",
+            ),
+            ("ntfy:https://me:s3cret@h/s3cret", "no topic s3cret for me"),
+            (
+                "telegram:1:s3cret@4242",
+                "bot1:s3cret may not write to 4242",
+            ),
+            ("mqtt://user:s3cret@h", "user:s3cret is refused"),
+        ] {
+            let receiver: Receiver = text.parse().unwrap();
+            let shown = receiver.without_secrets(said);
+            assert!(
+                !shown.contains("s3cret") && !shown.contains("4242"),
+                "{shown}"
+            );
+            assert!(shown.contains("***"), "{shown}");
+        }
+        let receiver: Receiver = "https://h/a".parse().unwrap();
+        assert_eq!(receiver.without_secrets("a man"), "a man");
     }
 
     #[test]

@@ -29,22 +29,31 @@ impl Rules {
     }
 }
 
-/// When each camera's events of each kind were told last.
+/// When each camera's events of each kind, and by each label, were told last.
 #[derive(Debug, Default)]
 pub struct Cooldown {
-    last: HashMap<(String, Kind), Duration>,
+    last: HashMap<(String, Kind, String), Duration>,
     held_back: u64,
 }
 
 impl Cooldown {
     /// Whether an event that begins `now`, by a clock that only goes on, is told; if so, it is noted.
-    pub fn lets(&mut self, rules: &Rules, camera: &str, kind: Kind, now: Duration) -> bool {
-        let last = self.last.get(&(camera.to_owned(), kind));
+    /// `label` is what a program calls it.
+    pub fn lets(
+        &mut self,
+        rules: &Rules,
+        camera: &str,
+        kind: Kind,
+        label: &str,
+        now: Duration,
+    ) -> bool {
+        let key = (camera.to_owned(), kind, label.to_owned());
+        let last = self.last.get(&key);
         let is_let = last.is_none_or(|last| now >= *last + rules.cooldown);
         if is_let {
             // Cameras that were removed do not stay.
             self.last.retain(|_, last| now < *last + rules.cooldown);
-            self.last.insert((camera.to_owned(), kind), now);
+            self.last.insert(key, now);
         } else {
             self.held_back += 1;
         }
@@ -88,7 +97,7 @@ mod tests {
     fn a_cooldown_is_for_one_camera_and_kind_and_begins_with_what_was_told() {
         let (rules, mut cooldown) = (rules(), Cooldown::default());
         let mut lets =
-            |camera, kind, s| cooldown.lets(&rules, camera, kind, Duration::from_secs(s));
+            |camera, kind, s| cooldown.lets(&rules, camera, kind, "", Duration::from_secs(s));
         assert!(lets("door", Kind::Motion, 100));
         assert!(!lets("door", Kind::Motion, 130));
         assert!(lets("door", Kind::Tamper, 130) && lets("yard", Kind::Motion, 130));

@@ -28,7 +28,7 @@ pub fn discovery(topics: &Topics, cameras: &[Camera], page: Option<&str>) -> Vec
         let mut entity = json!({
             "name": name,
             "unique_id": format!("pistreamer_{node}_{object}"),
-            "object_id": format!("{node}_{object}"),
+            "default_entity_id": format!("{component}.{node}_{object}").to_ascii_lowercase(),
             "availability_topic": topics.online(),
             "device": {
                 "identifiers": [format!("pistreamer_{node}")],
@@ -129,7 +129,7 @@ mod tests {
         );
         assert_eq!(
             found[2].1,
-            r#"{"availability_topic":"pistreamer/pi/online","device":{"configuration_url":"https://home.example/","identifiers":["pistreamer_pi"],"manufacturer":"pistreamer","name":"pistreamer pi","sw_version":"0.1.0"},"device_class":"motion","name":"Front door motion","object_id":"pi_door_motion","state_topic":"pistreamer/pi/door/motion","unique_id":"pistreamer_pi_door_motion"}"#
+            r#"{"availability_topic":"pistreamer/pi/online","default_entity_id":"binary_sensor.pi_door_motion","device":{"configuration_url":"https://home.example/","identifiers":["pistreamer_pi"],"manufacturer":"pistreamer","name":"pistreamer pi","sw_version":"0.1.0"},"device_class":"motion","name":"Front door motion","state_topic":"pistreamer/pi/door/motion","unique_id":"pistreamer_pi_door_motion"}"#
                 .replace("0.1.0", env!("CARGO_PKG_VERSION"))
         );
     }

@@ -45,7 +45,7 @@ fn files(directory: &Path) -> Vec<String> {
 fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path().join("alerts");
-    let mut outbox = Outbox::open(Some(&directory));
+    let mut outbox = Outbox::open(Some(&directory), 1);
     outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
     let later = Alert {
         text: "later".into(),
@@ -54,7 +54,7 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
     outbox.add(later.clone(), &to(&["bb"]), None);
     settle(&mut outbox);
     drop(outbox);
-    let mut outbox = Outbox::open(Some(&directory));
+    let mut outbox = Outbox::open(Some(&directory), 1);
     assert_eq!(
         (numbers(&outbox, "aa"), numbers(&outbox, "bb")),
         (vec![1], vec![1, 2])
@@ -68,7 +68,7 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
     outbox.done(1, "aa");
     settle(&mut outbox);
     drop(outbox);
-    let mut outbox = Outbox::open(Some(&directory));
+    let mut outbox = Outbox::open(Some(&directory), 1);
     assert_eq!(
         (numbers(&outbox, "aa"), numbers(&outbox, "bb")),
         (vec![], vec![1, 2])
@@ -91,7 +91,7 @@ fn what_waits_is_there_after_a_restart_and_goes_when_each_receiver_has_it() {
 #[test]
 fn what_a_receiver_that_is_gone_was_to_have_is_removed() {
     let directory = tempfile::tempdir().unwrap();
-    let mut outbox = Outbox::open(Some(directory.path()));
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
     outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
     outbox.add(sample(), &to(&["aa"]), None);
     settle(&mut outbox);
@@ -102,24 +102,59 @@ fn what_a_receiver_that_is_gone_was_to_have_is_removed() {
 }
 
 #[test]
+fn what_cannot_be_read_or_removed_costs_itself_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
+    for _ in 0..3 {
+        outbox.add(sample(), &to(&["aa"]), jpeg());
+    }
+    settle(&mut outbox);
+    drop(outbox);
+    for name in [
+        "0000000000000002.xx.json",
+        "0000000000000009.aa.json",
+        "0000000000000001.new",
+    ] {
+        fs::create_dir(directory.path().join(name)).unwrap();
+    }
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
+    assert_eq!(numbers(&outbox, "aa"), [1, 2, 3]);
+    assert!((1..=3).all(|number| outbox.get(number).unwrap().1.is_some()));
+    assert_eq!(outbox.lost().corrupt, 2);
+    assert_eq!(outbox.add(sample(), &to(&["aa"]), None), 10);
+}
+
+#[test]
 fn foreign_files_are_left_alone() {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["state.json", "note.txt", "1.txt", "x.jpg"] {
+    for name in [
+        "state.json",
+        "note.txt",
+        "1.txt",
+        "x.jpg",
+        "2024.backup.json",
+    ] {
         fs::write(directory.path().join(name), "").unwrap();
     }
-    let mut outbox = Outbox::open(Some(directory.path()));
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
     let number = outbox.add(sample(), &to(&["aa"]), None);
     outbox.done(number, "aa");
     assert_eq!(
         files(directory.path()),
-        ["1.txt", "note.txt", "state.json", "x.jpg"]
+        [
+            "1.txt",
+            "2024.backup.json",
+            "note.txt",
+            "state.json",
+            "x.jpg"
+        ]
     );
 }
 
 #[test]
 fn the_oldest_pictures_are_left_out_first_and_counted() {
     let directory = tempfile::tempdir().unwrap();
-    let mut outbox = Outbox::open(Some(directory.path()));
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
     let mut large = vec![0; 3 << 20];
     large[..2].copy_from_slice(b"\xff\xd8");
     for _ in 0..7 {
@@ -140,7 +175,7 @@ fn what_cannot_be_written_is_kept_in_memory_and_told() {
     // The directory's place is taken by a file.
     let place = tempfile::NamedTempFile::new().unwrap();
     for directory in [Some(place.path()), None] {
-        let mut outbox = Outbox::open(directory);
+        let mut outbox = Outbox::open(directory, 1);
         let number = outbox.add(sample(), &to(&["aa"]), jpeg());
         settle(&mut outbox);
         assert!(
@@ -163,7 +198,7 @@ fn what_cannot_be_written_is_kept_in_memory_and_told() {
 fn a_disk_that_has_room_again_is_used_again() {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path().join("alerts");
-    let mut outbox = Outbox::open(Some(&directory));
+    let mut outbox = Outbox::open(Some(&directory), 1);
     fs::remove_dir(&directory).unwrap();
     outbox.add(sample(), &to(&["aa"]), None);
     settle(&mut outbox);
@@ -172,13 +207,13 @@ fn a_disk_that_has_room_again_is_used_again() {
     outbox.add(sample(), &to(&["aa"]), None);
     settle(&mut outbox);
     assert_eq!(outbox.problem(), "");
-    assert_eq!(numbers(&Outbox::open(Some(&directory)), "aa"), [2]);
+    assert_eq!(numbers(&Outbox::open(Some(&directory), 1), "aa"), [2]);
 }
 
 #[test]
 fn what_is_delivered_before_it_is_written_leaves_nothing_on_the_disk() {
     let directory = tempfile::tempdir().unwrap();
-    let mut outbox = Outbox::open(Some(directory.path()));
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
     let number = outbox.add(sample(), &to(&["aa"]), jpeg());
     outbox.done(number, "aa");
     assert!(outbox.work().is_none());
@@ -205,7 +240,7 @@ proptest! {
     #[test]
     fn a_torn_file_costs_itself_and_is_counted(torn in 0_usize..3, at in 0_usize..600, flip in any::<bool>()) {
         let directory = tempfile::tempdir().unwrap();
-        let mut outbox = Outbox::open(Some(directory.path()));
+        let mut outbox = Outbox::open(Some(directory.path()), 1);
         outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
         outbox.add(sample(), &to(&["aa"]), None);
         settle(&mut outbox);
@@ -221,7 +256,7 @@ proptest! {
             bytes.truncate(at);
         }
         fs::write(&path, &bytes).unwrap();
-        let outbox = Outbox::open(Some(directory.path()));
+        let outbox = Outbox::open(Some(directory.path()), 1);
         prop_assert_eq!(outbox.lost().corrupt, 1);
         let first: Vec<_> = if torn == 0 { vec![2] } else { vec![1, 2] };
         prop_assert_eq!(numbers(&outbox, "aa"), first);

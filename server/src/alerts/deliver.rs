@@ -53,6 +53,7 @@ async fn tell(station: &Station, desk: &Desk) {
                     station.forget(number);
                     continue;
                 };
+                let picture = picture.filter(|_| !station.stumbles(number));
                 let outcome = send(&station.receiver, &alert, picture.as_ref()).await;
                 if station.came(number, outcome) {
                     desk.all_done(&[number], &station.id);

@@ -5,9 +5,11 @@ use crate::util::clock;
 use pistreamer_alerts::outbox::{Lost, Outbox, Picture, Work, age};
 use pistreamer_alerts::{Alert, Plan, Receiver};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 /// All messages that wait, and all receivers. Clones share it.
 #[derive(Clone, Debug)]
@@ -19,15 +21,19 @@ struct Inner {
     stations: Mutex<Vec<Arc<Station>>>,
     /// There is work at the disk.
     work: Notify,
+    /// It is not done.
+    is_busy: AtomicBool,
 }
 
 impl Desk {
     /// Takes over what an earlier run left in the directory. Blocks.
     pub(super) fn open(directory: Option<&Path>) -> Self {
         Self(Arc::new(Inner {
-            outbox: Mutex::new(Outbox::open(directory)),
+            // By the time, so that pictures that programs copy keep apart.
+            outbox: Mutex::new(Outbox::open(directory, clock::now_us() / 1000)),
             stations: Mutex::default(),
             work: Notify::new(),
+            is_busy: AtomicBool::default(),
         }))
     }
 
@@ -116,6 +122,7 @@ impl Desk {
             return;
         }
         let to: Vec<_> = told.iter().map(|station| station.id.clone()).collect();
+        self.0.is_busy.store(true, Relaxed);
         let number = self.outbox().add(alert, &to, picture);
         for station in told {
             if let Some(dropped) = station.add(number, std::time::Duration::ZERO) {
@@ -139,12 +146,18 @@ impl Desk {
         self.0.work.notify_one();
     }
 
-    /// Does what is to be done at the disk, without end. A disk that hangs holds up nothing else.
-    pub(super) async fn keep(self) {
+    /// Does what is to be done at the disk until `until`, and then the rest. A disk that hangs holds up nothing else.
+    pub(super) async fn keep(self, until: CancellationToken) {
         let mut problem = String::new();
         loop {
-            self.0.work.notified().await;
+            let is_last = until
+                .run_until_cancelled(self.0.work.notified())
+                .await
+                .is_none();
             self.settle().await;
+            if is_last {
+                return;
+            }
             let now = self.outbox().problem().to_owned();
             if now != problem && !now.is_empty() {
                 tracing::error!(
@@ -157,12 +170,12 @@ impl Desk {
     }
 
     /// Does what is to be done at the disk now.
-    pub(super) async fn settle(&self) {
+    async fn settle(&self) {
         let desk = self.clone();
         let settled = spawn_blocking(move || {
             loop {
                 // The lock is not held while the disk is waited for.
-                let work = desk.outbox().work();
+                let work = desk.next_work();
                 match work {
                     Some(Work::Write(writing)) => {
                         let result = writing.run();
@@ -176,6 +189,17 @@ impl Desk {
             }
         });
         let _ = settled.await;
+    }
+
+    fn next_work(&self) -> Option<Work> {
+        let work = self.outbox().work();
+        self.0.is_busy.store(work.is_some(), Relaxed);
+        work
+    }
+
+    /// Whether all that was told is at the disk, as far as it can be.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.0.is_busy.load(Relaxed)
     }
 
     /// Each receiver, and how telling it goes.

@@ -4,7 +4,6 @@ use super::Alerts;
 use super::words;
 use crate::camera::{Camera, Phase, Subscription};
 use crate::hub::{Frame, Limits};
-use crate::util::clock;
 use pistreamer_alerts::{Kind, Stage};
 use pistreamer_protocol::message::{Happening, ServerMessage, Stage as Part};
 use std::sync::Arc;
@@ -17,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 const LOOKS: Duration = Duration::from_secs(2);
 
 /// How long behind the first picture motion is not told: the detector does not know the scene yet.
-const SETTLES_US: u64 = 30_000_000;
+const SETTLES: Duration = Duration::from_secs(30);
 
 /// An event that goes on.
 struct Going {
     kind: Kind,
     event: Happening,
-    /// Whether it is told.
-    is_told: bool,
+    /// Whether it is told; `None` while that is open.
+    is_told: Option<bool>,
     /// When, where it is not yet.
     due: Option<Instant>,
     /// How much moved in the best picture, and the picture.
@@ -34,21 +33,19 @@ struct Going {
 /// Watches a camera until `stop`.
 pub(super) async fn watch(alerts: Alerts, camera: Camera, stop: CancellationToken) {
     let mut news = camera.events_news();
-    let mut going: Vec<Going> = Vec::new();
+    let mut states = camera.news();
+    let mut watched = Watched::new(alerts, camera);
+    watched.take_recent();
     let mut pictures: Option<Subscription> = None;
-    // What began before anybody was told anything.
-    let begun = camera.recent_events();
-    for event in begun.iter().filter(|event| event.end_us.is_none()) {
-        take(&alerts, &camera, &mut going, event, Part::Start);
-    }
     loop {
+        watched.note_phase();
         // No pictures are made for events that are not told.
-        match (&pictures, going.iter().any(|it| it.is_told)) {
-            (None, true) => pictures = Some(camera.subscribe(Limits::default())),
+        match (&pictures, watched.is_any_told()) {
+            (None, true) => pictures = Some(watched.camera.subscribe(Limits::default())),
             (Some(_), false) => pictures = None,
             _ => {}
         }
-        let due = going.iter().filter_map(|it| it.due).min();
+        let due = watched.due();
         let is_due = async {
             match due {
                 Some(at) => sleep_until(at).await,
@@ -59,29 +56,14 @@ pub(super) async fn watch(alerts: Alerts, camera: Camera, stop: CancellationToke
             biased;
             () = stop.cancelled() => break,
             message = news.recv() => match message.as_deref() {
-                Ok(ServerMessage::Event { event, state }) => {
-                    take(&alerts, &camera, &mut going, event, *state);
-                }
+                Ok(ServerMessage::Event { event, state }) => watched.take(event, *state),
                 Ok(_) => {}
-                // The end of one that was missed would be waited for.
-                Err(RecvError::Lagged(_)) => going.clear(),
+                Err(RecvError::Lagged(_)) => watched.take_recent(),
                 Err(RecvError::Closed) => break,
             },
-            () = is_due => {
-                let now = Instant::now();
-                for it in going.iter_mut().filter(|it| it.due.is_some_and(|due| due <= now)) {
-                    it.due = None;
-                    tell(&alerts, &camera, it, Stage::Start);
-                }
-            }
-            frame = newest(&mut pictures) => {
-                let score = camera.motion_score();
-                for it in &mut going {
-                    if it.best.as_ref().is_none_or(|(best, _)| score > *best) {
-                        it.best = Some((score, Arc::clone(&frame)));
-                    }
-                }
-            }
+            changed = states.changed() => if changed.is_err() { break },
+            () = is_due => watched.tell_due(),
+            frame = newest(&mut pictures) => watched.look_at(&frame),
         }
     }
 }
@@ -93,57 +75,134 @@ async fn newest(pictures: &mut Option<Subscription>) -> Arc<Frame> {
     }
 }
 
-fn take(alerts: &Alerts, camera: &Camera, going: &mut Vec<Going>, event: &Happening, part: Part) {
-    let kind = match event.source.as_str() {
-        "motion" => Kind::Motion,
-        "tamper" => Kind::Tamper,
-        _ => Kind::Event,
-    };
-    let position = going.iter().position(|it| it.event.id == event.id);
-    if part == Part::End {
-        let Some(mut it) = position.map(|at| going.swap_remove(at)) else {
-            return;
-        };
-        it.event = event.clone();
-        if it.due.take().is_some() {
-            tell(alerts, camera, &it, Stage::Start);
+/// A camera and what goes on before it.
+struct Watched {
+    alerts: Alerts,
+    camera: Camera,
+    going: Vec<Going>,
+    /// Since when it delivers; by a clock that nobody sets.
+    live_since: Option<Instant>,
+}
+
+impl Watched {
+    fn new(alerts: Alerts, camera: Camera) -> Self {
+        Self {
+            alerts,
+            camera,
+            going: Vec::new(),
+            live_since: None,
         }
-        if it.is_told {
-            tell(alerts, camera, &it, Stage::End);
-        }
-        return;
     }
-    let it = match position {
-        Some(at) => &mut going[at],
-        None if part == Part::Start && knows_scene(camera, kind) => {
-            going.push(Going {
-                kind,
+
+    fn note_phase(&mut self) {
+        let is_live = self.camera.state().phase == Phase::Live;
+        self.live_since = is_live.then(|| self.live_since.unwrap_or_else(Instant::now));
+    }
+
+    /// When the scene is known.
+    fn settles(&self) -> Option<Instant> {
+        Some(self.live_since? + SETTLES)
+    }
+
+    fn is_any_told(&self) -> bool {
+        self.going.iter().any(|it| it.is_told == Some(true))
+    }
+
+    /// Takes what is remembered: what began before, and what was missed.
+    fn take_recent(&mut self) {
+        let recent = self.camera.recent_events();
+        for event in &recent {
+            match event.end_us {
+                None => self.take(event, Part::Update),
+                Some(_) => self.take(event, Part::End),
+            }
+        }
+        self.going
+            .retain(|it| recent.iter().any(|event| event.id == it.event.id));
+    }
+
+    fn take(&mut self, event: &Happening, part: Part) {
+        let position = self.going.iter().position(|it| it.event.id == event.id);
+        if part == Part::End {
+            let Some(mut it) = position.map(|at| self.going.swap_remove(at)) else {
+                return;
+            };
+            it.event = event.clone();
+            if it.due.take().is_some() {
+                self.tell(&it, Stage::Start);
+            }
+            if it.is_told == Some(true) {
+                self.tell(&it, Stage::End);
+            }
+            return;
+        }
+        let at = position.unwrap_or_else(|| {
+            self.going.push(Going {
+                kind: match event.source.as_str() {
+                    "motion" => Kind::Motion,
+                    "tamper" => Kind::Tamper,
+                    _ => Kind::Event,
+                },
                 event: event.clone(),
-                is_told: false,
+                is_told: None,
                 due: None,
                 best: None,
             });
-            going.last_mut().expect("it was pushed")
-        }
-        None => return,
-    };
-    it.event = event.clone();
-    // It may reach a zone that is told later.
-    if !it.is_told && alerts.lets(camera.id(), kind, &event.zones) {
-        it.is_told = true;
-        it.due = Some(Instant::now() + LOOKS);
+            self.going.len() - 1
+        });
+        self.going[at].event = event.clone();
+        self.decide(at);
     }
-}
 
-fn knows_scene(camera: &Camera, kind: Kind) -> bool {
-    let state = camera.state();
-    let since_us = clock::now_us().saturating_sub(state.since_us);
-    kind == Kind::Event || state.phase == Phase::Live && since_us >= SETTLES_US
-}
+    /// Decides whether an event is told, where that is open.
+    fn decide(&mut self, at: usize) {
+        let now = Instant::now();
+        let knows_scene = self.settles().is_some_and(|settles| settles <= now);
+        let it = &mut self.going[at];
+        if it.is_told.is_none() && (it.kind != Kind::Motion || knows_scene) {
+            it.is_told = self.alerts.lets(self.camera.id(), it.kind, &it.event);
+            let is_new = it.is_told == Some(true);
+            it.due = is_new.then(|| now + LOOKS);
+        }
+    }
 
-fn tell(alerts: &Alerts, camera: &Camera, it: &Going, stage: Stage) {
-    let name = camera.state().name;
-    let alert = words::of_event(it.kind, stage, (camera.id(), &name), &it.event);
-    let picture = it.best.as_ref().map(|(_, frame)| frame.jpeg()[..].into());
-    alerts.tell(alert, picture);
+    /// When something is to be told or decided next.
+    fn due(&self) -> Option<Instant> {
+        let waits = |it: &&Going| it.kind == Kind::Motion && it.is_told.is_none();
+        let settles = self.going.iter().find(waits).and_then(|_| self.settles());
+        let settles = settles.filter(|settles| *settles > Instant::now());
+        self.going
+            .iter()
+            .filter_map(|it| it.due)
+            .chain(settles)
+            .min()
+    }
+
+    fn tell_due(&mut self) {
+        let now = Instant::now();
+        for at in 0..self.going.len() {
+            self.decide(at);
+            if self.going[at].due.is_some_and(|due| due <= now) {
+                self.going[at].due = None;
+                self.tell(&self.going[at], Stage::Start);
+            }
+        }
+    }
+
+    fn look_at(&mut self, frame: &Arc<Frame>) {
+        let score = self.camera.motion_score();
+        for it in &mut self.going {
+            if it.best.as_ref().is_none_or(|(best, _)| score > *best) {
+                it.best = Some((score, Arc::clone(frame)));
+            }
+        }
+    }
+
+    fn tell(&self, it: &Going, stage: Stage) {
+        let name = self.camera.state().name;
+        let camera = (&**self.camera.id(), &*name);
+        let alert = words::of_event(it.kind, stage, camera, &it.event);
+        let picture = it.best.as_ref().map(|(_, frame)| frame.jpeg()[..].into());
+        self.alerts.tell(alert, picture);
+    }
 }

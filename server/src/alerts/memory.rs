@@ -20,6 +20,10 @@ pub(super) struct Memory {
     pub troubles: Vec<Told>,
     /// Local day of the last daily message.
     pub daily: Option<i64>,
+    /// Unix time in µs at which a restart was told last.
+    pub restarted_us: u64,
+    /// Restarts that were not told since.
+    pub restarts: u64,
     /// The boot of the machine (random(4)) in which the server runs, while it does.
     pub runs_in: Option<String>,
 }

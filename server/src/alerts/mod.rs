@@ -27,6 +27,7 @@ use pistreamer_alerts::outbox::Lost;
 use pistreamer_alerts::rules::Cooldown;
 use pistreamer_alerts::schedule::Local;
 use pistreamer_alerts::{Alert, Kind, Plan, Stage};
+use pistreamer_protocol::message::Happening;
 use pistreamer_recording::Recorder;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -119,19 +120,19 @@ impl Alerts {
         tracing::info!(armed, "whether events are told was said by hand");
     }
 
-    /// Whether an event is told; if so, it is noted that one was.
-    fn lets(&self, camera: &str, kind: Kind, zones: &[String]) -> bool {
+    /// Whether an event is told, which is noted; `None` where it may be later, when it reaches a zone or alerts are armed.
+    fn lets(&self, camera: &str, kind: Kind, event: &Happening) -> Option<bool> {
         let is_armed = self.armed().armed;
         let plan = self.0.plan.borrow();
+        if !is_armed || !plan.rules.want(camera, kind, &event.zones) {
+            return None;
+        }
         let mut known = self.known();
-        let Known {
-            cooldown, events, ..
-        } = &mut *known;
-        let lets = is_armed
-            && plan.rules.want(camera, kind, zones)
-            && cooldown.lets(&plan.rules, camera, kind, self.0.begun.elapsed());
-        *events += u64::from(lets);
-        lets
+        let now = self.0.begun.elapsed();
+        let label = &event.label;
+        let lets = known.cooldown.lets(&plan.rules, camera, kind, label, now);
+        known.events += u64::from(lets);
+        Some(lets)
     }
 
     /// Tells everybody for whom it is, with a link to the camera.
@@ -167,7 +168,8 @@ impl Alerts {
         let before = self.open().await;
         let desk = self.0.desk.get().expect("it was opened").clone();
         let mut tasks = JoinSet::new();
-        let keeping = tokio::spawn(desk.clone().keep());
+        let keeps = CancellationToken::new();
+        let keeping = tokio::spawn(desk.clone().keep(keeps.clone()));
         let watching = tokio::spawn(self.clone().watch(cameras.clone(), until.clone()));
         let plan = plans.borrow_and_update().clone();
         self.deliver(&desk, &plan, &cameras, &mut tasks);
@@ -194,8 +196,9 @@ impl Alerts {
                 },
                 _ = looks.tick() => self.look(&cameras.list(), recorder.as_deref()),
                 () = self.0.changed.notified() => {
-                    // One after the other; a disk that hangs holds up one of them.
-                    if writing.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+                    // One after the other; a disk that hangs holds up one of them. What says that something was told is not
+                    // written before that.
+                    if desk.is_settled() && writing.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
                         writing = Some(self.write(Some(memory::boot())));
                     } else {
                         self.0.changed.notify_one();
@@ -205,10 +208,13 @@ impl Alerts {
             }
         }
         tasks.shutdown().await;
-        keeping.abort();
         let _ = watching.await;
-        desk.settle().await;
-        // The end is in order.
+        keeps.cancel();
+        let _ = keeping.await;
+        if let Some(writing) = writing {
+            let _ = writing.await;
+        }
+        // The end is in order, and nothing is written behind it.
         let _ = self.write(None).await;
     }
 
@@ -256,18 +262,34 @@ impl Alerts {
         before
     }
 
+    /// At most once an hour, with how often: a server that crashes over and over would push all else out of the outbox.
     fn tell_restart(&self, before: Before) {
-        let text = match before {
+        let what = match before {
             Before::Ended => return,
             Before::Killed => "pistreamer crashed or was killed, and runs again",
             Before::MachineWentDown => {
                 "The machine went down without an end, as by a power cut, and runs again"
             }
         };
-        self.tell(
-            words::about_machine(Kind::Restarted, Stage::Once, "restarted", text),
-            None,
-        );
+        let now_us = clock::now_us();
+        let mut known = self.known();
+        let memory = &mut known.memory;
+        memory.restarts += 1;
+        let is_recent =
+            (memory.restarted_us..memory.restarted_us + 3_600_000_000).contains(&now_us);
+        if is_recent {
+            tracing::warn!("{what}; it was told within the last hour");
+            return;
+        }
+        let count = std::mem::take(&mut memory.restarts);
+        memory.restarted_us = now_us;
+        drop(known);
+        let text = match count {
+            0 | 1 => what.to_owned(),
+            count => format!("{what}, the {count}th time since that was told last"),
+        };
+        let alert = words::about_machine(Kind::Restarted, Stage::Once, "restarted", &text);
+        self.tell(alert, None);
     }
 
     /// Writes what is remembered, on a thread that may wait.
@@ -327,7 +349,9 @@ impl Alerts {
     fn look(&self, cameras: &[Camera], recorder: Option<&Recorder>) {
         let plan = self.0.plan.borrow().clone();
         let seen = troubles::seen(&plan, cameras, recorder);
-        let changes = self.known().health.look(seen, self.0.begun.elapsed());
+        let unseen = |trouble: &health::Trouble| troubles::unseen(trouble, cameras, recorder);
+        let now = self.0.begun.elapsed();
+        let changes = self.known().health.look(seen, unseen, now);
         let name_of = |id: &str| {
             let camera = cameras.iter().find(|camera| **camera.id() == *id);
             camera.map_or_else(|| id.to_owned(), |camera| camera.state().name)

@@ -77,7 +77,14 @@ pub(super) async fn run(
     loop {
         let begun = Instant::now();
         let broken = match Link::open(&endpoint, true).await {
-            Ok(mut link) => link.keep(station, desk, alerts, cameras).await,
+            Ok(mut link) => {
+                let broken = link.keep(station, desk, alerts, cameras).await;
+                if let Some(number) = link.sending {
+                    // It may be too large.
+                    station.came(number, Outcome::broke_off(&broken));
+                }
+                broken
+            }
             Err(broken) => broken,
         };
         station.fails(&broken.to_string());
@@ -124,6 +131,9 @@ struct Link {
     number: u16,
     /// The message that the broker has not acknowledged, by the numbers of packet and message.
     under_way: Option<(u16, u64)>,
+    /// The message that is being sent, or is under way.
+    sending: Option<u64>,
+    sent: Instant,
 }
 
 impl Link {
@@ -139,6 +149,8 @@ impl Link {
             told: BTreeMap::new(),
             number: 0,
             under_way: None,
+            sending: None,
+            sent: Instant::now(),
         };
         let login = endpoint.credentials.as_ref();
         // A second client by the same name would end the first one's connection.
@@ -241,7 +253,9 @@ impl Link {
                     Err(broken) => Err(broken),
                 },
                 _ = looks.tick() => self.look(alerts, cameras).await,
-                _ = pings.tick() => if heard.elapsed() > 2 * PINGS + PATIENCE {
+                _ = pings.tick() => if heard.elapsed() > 2 * PINGS + PATIENCE
+                    || self.under_way.is_some() && self.sent.elapsed() > PATIENCE
+                {
                     Err(Broken::Silent)
                 } else {
                     self.write(&ping()).await
@@ -273,6 +287,7 @@ impl Link {
             match packet {
                 Packet::Acknowledged(number) => {
                     let done = self.under_way.take_if(|(packet, _)| *packet == number);
+                    self.sending = self.sending.filter(|_| done.is_none());
                     if let Some((_, message)) = done
                         && station.came(message, Outcome::Delivered)
                     {
@@ -348,6 +363,8 @@ impl Link {
             station.forget(number);
             return Ok(());
         };
+        self.sending = Some(number);
+        let picture = picture.filter(|_| !station.stumbles(number));
         if let (Some(camera), Some(picture)) = (&alert.camera, picture) {
             let bytes = tokio::task::spawn_blocking(move || picture.read()).await;
             if let Ok(Ok(bytes)) = bytes {
@@ -359,6 +376,7 @@ impl Link {
             .publish(&self.topics.alert(), alert.json().as_bytes(), false)
             .await?;
         self.under_way = Some((packet, number));
+        self.sent = Instant::now();
         Ok(())
     }
 }

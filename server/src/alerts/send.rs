@@ -15,6 +15,9 @@ use tokio::time::timeout;
 /// How long a receiver may take: pictures go through slow links.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may take to be reached.
+const REACHES: Duration = Duration::from_secs(20);
+
 /// Bytes of an answer that are read.
 const MOST: usize = 4096;
 
@@ -33,7 +36,7 @@ pub(crate) async fn send(
     };
     let within = timeout(PATIENCE, sending).await;
     within.unwrap_or_else(|_| {
-        Outcome::unreached(format!(
+        Outcome::broke_off(format!(
             "it does not answer within {} s",
             PATIENCE.as_secs()
         ))
@@ -85,7 +88,7 @@ async fn request(receiver: &Receiver, alert: &Alert, picture: Option<&[u8]>) -> 
     }
     head.push_str("\r\n");
     let bytes = [head.as_bytes(), &request.body].concat();
-    let answer = match call(&endpoint, &bytes, PATIENCE, MOST).await {
+    let answer = match call(&endpoint, &bytes, REACHES, MOST).await {
         Ok(answer) => answer,
         Err(error @ CallError::Wrong(_)) => {
             let place = endpoint.authority();
@@ -96,7 +99,8 @@ async fn request(receiver: &Receiver, alert: &Alert, picture: Option<&[u8]>) -> 
                 0,
             );
         }
-        Err(error) => return (Outcome::unreached(error), 0),
+        Err(error @ CallError::Unreached(_)) => return (Outcome::unreached(error), 0),
+        Err(error) => return (Outcome::broke_off(error), 0),
     };
     let status = answer.head.status.as_u16();
     let is_telegram = matches!(receiver, Receiver::Telegram(_));
@@ -106,6 +110,7 @@ async fn request(receiver: &Receiver, alert: &Alert, picture: Option<&[u8]>) -> 
         _ if answer.text.starts_with('<') => String::new(),
         _ => answer.text.clone(),
     };
+    let said = receiver.without_secrets(&said);
     let after = answer
         .head
         .headers

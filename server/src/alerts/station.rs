@@ -122,6 +122,11 @@ impl Station {
         }
     }
 
+    /// Whether the receiver stumbles over a message, whose picture is better left out.
+    pub(super) fn stumbles(&self, number: u64) -> bool {
+        self.queue().stumbles(number)
+    }
+
     /// A message is not there any more.
     pub(super) fn forget(&self, number: u64) {
         self.queue().remove(number);

@@ -4,9 +4,9 @@
 
 use crate::camera::{Camera, Phase};
 use crate::util::clock_sync;
-use pistreamer_alerts::health::{Seen, Trouble};
+use pistreamer_alerts::health::{Seen, Trouble, Unseen};
 use pistreamer_alerts::{Kind, Plan};
-use pistreamer_recording::{Recorder, State};
+use pistreamer_recording::{Recorder, State, Status};
 
 /// All of it.
 pub(super) fn seen(plan: &Plan, cameras: &[Camera], recorder: Option<&Recorder>) -> Vec<Seen> {
@@ -21,9 +21,7 @@ pub(super) fn seen(plan: &Plan, cameras: &[Camera], recorder: Option<&Recorder>)
             patience: plan.patience(kind),
         });
     };
-    let disk = recorder
-        .map(Recorder::status)
-        .filter(|status| matches!(status.state, State::NoDisk | State::DiskFull | State::Error));
+    let disk = recorder.map(Recorder::status).filter(is_of_disk);
     for camera in cameras {
         let state = camera.state();
         if state.phase != Phase::Live {
@@ -35,26 +33,57 @@ pub(super) fn seen(plan: &Plan, cameras: &[Camera], recorder: Option<&Recorder>)
             };
             add(Kind::NoSignal, Some(camera), reason);
         } else if disk.is_none()
-            && let Some(lane) = camera.recorded()
+            && recorder.is_some()
             && camera.settings().record.is_some()
+            && let Some(lane) = camera.recorded()
         {
             let status = lane.status();
-            match status.state {
-                State::Slow => add(Kind::NotRecording, Some(camera), status.reason),
-                State::Starting => {
-                    let reason = "the recorder looks through the disk".into();
-                    add(Kind::NotRecording, Some(camera), reason);
-                }
-                _ => {}
-            }
+            let reason = match status.state {
+                State::Recording => continue,
+                State::Starting => "the recorder looks through the disk".into(),
+                State::NoSignal => "no picture reaches the recorder".into(),
+                State::Slow | State::NoDisk | State::DiskFull | State::Error => status.reason,
+            };
+            add(Kind::NotRecording, Some(camera), reason);
         }
     }
     if let Some(status) = disk {
         add(Kind::Disk, None, status.reason);
     }
-    if !clock_sync::is_synchronised() {
+    if clock_sync::is_known_to_run_free() {
         let reason = "it goes by no clock of the network";
         add(Kind::Clock, None, reason.into());
     }
     all
+}
+
+/// Whether nothing at all is recorded because of the disk.
+fn is_of_disk(status: &Status) -> bool {
+    matches!(status.state, State::NoDisk | State::DiskFull | State::Error)
+}
+
+/// What is to be said of a trouble that is not among those.
+pub(super) fn unseen(trouble: &Trouble, cameras: &[Camera], recorder: Option<&Recorder>) -> Unseen {
+    let status = recorder.map(Recorder::status);
+    let camera = match &trouble.camera {
+        None => None,
+        Some(id) => match cameras.iter().find(|camera| **camera.id() == **id) {
+            None => return Unseen::Gone,
+            camera => camera,
+        },
+    };
+    let starts = status
+        .as_ref()
+        .is_some_and(|status| status.state == State::Starting);
+    match (trouble.kind, status) {
+        (Kind::Disk | Kind::NotRecording, None) => Unseen::Gone,
+        (Kind::Disk, Some(_)) if starts => Unseen::Hidden,
+        (Kind::NotRecording, Some(status)) => match camera {
+            Some(camera) if camera.settings().record.is_none() => Unseen::Gone,
+            Some(camera) if camera.state().phase != Phase::Live => Unseen::Hidden,
+            _ if starts || is_of_disk(&status) => Unseen::Hidden,
+            _ => Unseen::Over,
+        },
+        _ => Unseen::Over,
+    }
 }

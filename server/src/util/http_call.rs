@@ -25,6 +25,9 @@ pub(crate) struct Answer {
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
+    /// There is no connection.
+    #[error(transparent)]
+    Unreached(io::Error),
     /// The connection failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -46,7 +49,9 @@ pub(crate) async fn call(
     patience: Duration,
     most: usize,
 ) -> Result<Answer, CallError> {
-    let mut stream = dial::dial(endpoint, patience).await?;
+    let mut stream = dial::dial(endpoint, patience)
+        .await
+        .map_err(CallError::Unreached)?;
     // A server may answer before it has read all, and take no more.
     let wrote = match stream.write_all(request).await {
         Ok(()) => stream.flush().await,
