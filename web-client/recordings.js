@@ -366,7 +366,7 @@ export default class Recordings {
       if (!answer.ok) throw new Error(answer.status);
       const { have, peak = [] } = await answer.json();
       const bytes = Uint8Array.from(atob(have), (letter) => letter.charCodeAt(0));
-      const events = await this.#events({ from_us: Math.max(from, 0) * 1000, before_us: to * 1000, limit: AROUND });
+      const events = await this.#allEvents({ from_us: Math.max(from, 0) * 1000, before_us: to * 1000 });
       this.#cover = { from, to, step: step * SECOND, span: this.#span, bytes, peak, events, since: performance.now() };
       this.#draw();
     } catch {
@@ -433,20 +433,40 @@ export default class Recordings {
     pen.fillRect(width / 2 - 1, 0, 2, height);
   }
 
-  /** The events of a time, the newest first. */
+  /** The events of a time, the newest first, and before which time to go on. A server may search for a while until there are some. */
   async #events(query) {
-    const answer = await fetch(this.#url("", query, "events"), { cache: "no-store", signal: this.#open.signal });
-    if (!answer.ok) throw new Error((await answer.text()).trim());
-    return (await answer.json()).events;
+    const { signal } = this.#open;
+    for (;;) {
+      const answer = await fetch(this.#url("", query, "events"), { cache: "no-store", signal });
+      if (!answer.ok) throw new Error((await answer.text()).trim());
+      const { events, next_us: next } = await answer.json();
+      if (events.length || !next) return [events, next];
+      query = { ...query, before_us: next };
+    }
+  }
+
+  /** All events of a time, the newest first. */
+  async #allEvents(query) {
+    const all = [];
+    for (;;) {
+      const [events, next] = await this.#events({ ...query, limit: AROUND });
+      all.push(...events);
+      if (!next) return all;
+      query = { ...query, before_us: next };
+    }
   }
 
   /** Goes to the next event, or to the one before. */
   async #toEvent(by) {
     const now = Math.round(this.#now() * 1000);
     // One that begins within what is shown now is not gone to again.
-    const query = by > 0 ? { from_us: now + (BEFORE + SECOND) * 1000, limit: AROUND } : { before_us: now, limit: 1 };
-    const event = (await this.#events(query).catch(() => [])).at(-1);
-    if (event) this.#goToEvent(event);
+    const after = { from_us: now + (BEFORE + SECOND) * 1000 };
+    try {
+      const [event] = by > 0 ? (await this.#allEvents(after)).slice(-1) : (await this.#events({ before_us: now, limit: 1 }))[0];
+      if (event) this.#goToEvent(event);
+    } catch {
+      // What cannot be loaded is said by the strip.
+    }
   }
 
   #goToEvent({ start_us }) {
@@ -469,9 +489,9 @@ export default class Recordings {
 
   async #moreEvents(query) {
     const { signal } = this.#open;
-    let events;
+    let events, next;
     try {
-      events = await this.#events({ ...query, limit: LISTED });
+      [events, next] = await this.#events({ ...query, limit: LISTED });
     } catch (error) {
       if (!signal.aborted) this.#list.append(this.#item(words("Recordings cannot be loaded: {reason}", error.message)));
       return;
@@ -493,12 +513,12 @@ export default class Recordings {
       this.#list.append(make("li", {}, open));
     }
     if (!this.#list.children.length) this.#list.append(this.#item(words("Nothing has happened yet")));
-    if (events.length < LISTED) return;
+    if (!next) return;
     const more = make("button", { type: "button" });
     this.#put(more, "", words("Earlier events"));
     const item = make("li", {}, more);
     more.addEventListener("click", async () => {
-      await this.#moreEvents({ before_us: events.at(-1).start_us });
+      await this.#moreEvents({ before_us: next });
       item.nextElementSibling?.querySelector("button")?.focus();
       item.remove();
     });

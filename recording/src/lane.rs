@@ -35,14 +35,19 @@ struct Happening {
     pace: Pace,
     /// Until when, by the steady clock; 0 while nothing does.
     until_us: u64,
+    /// When the newest frame was captured, by the same clock.
+    newest_us: u64,
 }
+
+/// How much longer frames are held than they are recorded: that something happens is known when it has for a while.
+const KNOWN_AFTER_US: u64 = 2_000_000;
 
 impl Lane {
     pub(crate) fn new(ring: Arc<Ring>, shared: Arc<Shared>, plan: Plan) -> Self {
         let progress = Arc::new(Progress::begun(Now::read()));
         let plan = Arc::new(plan);
         let lane = ring.add(Arc::clone(&plan), Arc::clone(&progress));
-        Self {
+        let lane = Self {
             ring,
             shared,
             lane,
@@ -50,7 +55,12 @@ impl Lane {
             progress,
             pace: Mutex::default(),
             happening: Mutex::default(),
+        };
+        // Where the camera's plan is another one, what happens goes on.
+        if let Some((start_us, until_us)) = lane.plan.marks.going(Now::read().steady_us) {
+            lane.happens(start_us, until_us);
         }
+        lane
     }
 
     /// Offers a frame: the camera's `number`th, captured that long ago, of that size. It is taken if one is due. Never waits for the
@@ -88,6 +98,7 @@ impl Lane {
             .happening
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        happening.newest_us = frame.steady_us;
         if happening.until_us > 0 && frame.steady_us > happening.until_us {
             happening.until_us = 0;
             self.ring.end_event(self.lane);
@@ -100,7 +111,8 @@ impl Lane {
             self.progress.skipped.fetch_add(skipped, Relaxed);
             self.take(frame.clone(), true, now);
         } else {
-            let from_us = frame.steady_us.saturating_sub(events.before_us);
+            let held_us = events.before_us + KNOWN_AFTER_US;
+            let from_us = frame.steady_us.saturating_sub(held_us);
             self.ring.hold(self.lane, frame.clone(), from_us);
         }
     }
@@ -118,15 +130,22 @@ impl Lane {
         }
     }
 
-    /// Something happens, and is recorded until that time by the steady clock, with what was before. Where it happens already, it goes on
-    /// for longer. Without effect where the plan records no events.
-    pub fn happens(&self, until_us: u64) {
+    /// Something happens from one time by the steady clock to another, and is recorded with what was before. Where it happens already, it
+    /// goes on for longer. Without effect where it is over, or the plan records no events.
+    pub fn happens(&self, start_us: u64, until_us: u64) {
+        let Some(events) = self.plan.events else {
+            return;
+        };
         let mut happening = self
             .happening
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if until_us <= happening.newest_us {
+            return;
+        }
         if happening.until_us == 0 {
-            self.ring.begin_event(self.lane);
+            let from_us = start_us.saturating_sub(events.before_us);
+            self.ring.begin_event(self.lane, from_us);
         }
         happening.until_us = happening.until_us.max(until_us);
     }

@@ -7,7 +7,7 @@ mod clip;
 mod happened;
 
 pub use clip::Clip;
-pub use happened::Happened;
+pub use happened::{Happened, Listed, Wanted};
 
 use crate::disk::{Disk, System};
 use crate::name::{Class, DAY_MS, Name, day, day_of, is_camera};

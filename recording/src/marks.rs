@@ -20,9 +20,12 @@ pub struct Mark {
     /// µs by the steady clock.
     #[serde(skip)]
     pub start_us: u64,
-    /// The same for its end, or for now while it goes on.
+    /// The same for its end; while it goes on, for as far as it is known.
     #[serde(skip)]
     pub end_us: u64,
+    /// Until when it is recorded, by the same clock.
+    #[serde(skip)]
+    pub until_us: u64,
     /// The same for the picture in which most moved.
     #[serde(skip)]
     pub peak_us: u64,
@@ -51,7 +54,8 @@ pub(crate) struct Told {
 /// What a file tells of motion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
-    pub events: Vec<Told>,
+    /// `None` where it tells nothing: a crash cut that off.
+    pub events: Option<Vec<Told>>,
     /// A value a second.
     pub peaks: Vec<u8>,
 }
@@ -79,8 +83,20 @@ impl Marks {
         inner.marks.retain(|known| known.id != mark.id);
         inner.marks.push_back(mark);
         if inner.marks.len() > MOST {
-            inner.marks.pop_front();
+            let ends = inner.marks.iter().enumerate();
+            let first = ends.min_by_key(|(_, mark)| mark.until_us);
+            if let Some((first, _)) = first {
+                inner.marks.remove(first);
+            }
         }
+    }
+
+    /// The beginning of what goes on at that time, and until when it is recorded.
+    pub(crate) fn going(&self, at_us: u64) -> Option<(u64, u64)> {
+        let inner = self.lock();
+        let going = || inner.marks.iter().filter(|mark| mark.until_us > at_us);
+        let first = going().map(|mark| mark.start_us).min()?;
+        Some((first, going().map(|mark| mark.until_us).max()?))
     }
 
     /// Notes how much moves at that time, in µs by the steady clock.
@@ -97,16 +113,32 @@ impl Marks {
         }
     }
 
-    /// What happened within a time.
-    pub(crate) fn within(&self, from_us: u64, to_us: u64) -> Content {
+    /// What happened within a time, as it is known `now_us`. A file of events also tells of those of which it has what was `before_us`
+    /// before or is behind them.
+    pub(crate) fn within(
+        &self,
+        from_us: u64,
+        to_us: u64,
+        before_us: Option<u64>,
+        now_us: u64,
+    ) -> Content {
         let inner = self.lock();
         let ms = |at_us: u64| (at_us as i64 - from_us as i64) / 1000;
-        let meets = |mark: &&Mark| mark.start_us <= to_us && mark.end_us >= from_us;
+        let meets = |mark: &&Mark| {
+            let latest_us = to_us.saturating_add(before_us.unwrap_or_default());
+            let end_us = if before_us.is_some() {
+                mark.until_us.max(mark.end_us)
+            } else {
+                mark.end_us
+            };
+            mark.start_us <= latest_us && end_us >= from_us
+        };
         let events = inner.marks.iter().filter(meets);
         let events = events.map(|mark| Told {
             mark: mark.clone(),
             start_ms: ms(mark.start_us),
-            end_ms: ms(mark.end_us),
+            // What is still to end may end earlier.
+            end_ms: ms(mark.end_us.min(now_us).max(mark.start_us)),
             peak_ms: ms(mark.peak_us),
         });
         let first = from_us / 1_000_000;
@@ -124,7 +156,7 @@ impl Marks {
             peaks.clear();
         }
         Content {
-            events: events.collect(),
+            events: Some(events.collect()),
             peaks,
         }
     }
@@ -154,8 +186,12 @@ mod tests {
         for (at, score) in [(9, 0), (11, 3), (11, 7), (11, 2), (13, 40), (40, 5)] {
             marks.moved(at * SECOND, score);
         }
-        let content = marks.within(10 * SECOND, 20 * SECOND);
-        let [told] = &content.events[..] else {
+        let within = |from: u64, to: u64, before: Option<u64>| {
+            let before_us = before.map(|before| before * SECOND);
+            marks.within(from * SECOND, to * SECOND, before_us, 40 * SECOND)
+        };
+        let content = within(10, 20, None);
+        let Some([told]) = content.events.as_deref() else {
             panic!("{content:?}");
         };
         assert_eq!((told.mark.id.as_str(), told.mark.peak), ("now", 40));
@@ -164,7 +200,44 @@ mod tests {
             (-2000, 4000, 4000)
         );
         assert_eq!(content.peaks, [0, 7, 0, 40, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(marks.within(50 * SECOND, 51 * SECOND), Content::default());
+        assert_eq!(within(50, 51, None).events, Some(Vec::new()));
+        // Its recording goes on behind it, and has begun before.
+        let ids = |from, to, before| {
+            let events = within(from, to, before).events.unwrap();
+            let ids = events.into_iter().map(|told| told.mark.id);
+            ids.collect::<Vec<_>>().join(" ")
+        };
+        marks.set(Mark {
+            until_us: 24 * SECOND,
+            ..mark("now", 8, 14, 40)
+        });
+        assert_eq!(ids(20, 23, Some(5)), "now");
+        assert_eq!(ids(20, 23, None), "", "nothing happened in it");
+        assert_eq!(ids(24, 26, Some(5)), "after now");
+        assert_eq!(ids(24, 26, None), "");
+    }
+
+    #[test]
+    fn what_goes_on_is_not_forgotten_for_what_follows_and_ends_now() {
+        let marks = Marks::default();
+        let mark = |id: String, end: u64| Mark {
+            id,
+            start_us: SECOND,
+            end_us: end * SECOND,
+            until_us: end * SECOND,
+            ..Mark::default()
+        };
+        marks.set(mark("bell".into(), 300));
+        for number in 0..2 * MOST {
+            marks.set(mark(number.to_string(), 20));
+        }
+        let content = marks.within(60 * SECOND, 70 * SECOND, None, 70 * SECOND);
+        let Some([told]) = content.events.as_deref() else {
+            panic!("{content:?}");
+        };
+        assert_eq!((told.mark.id.as_str(), told.end_ms), ("bell", 10_000));
+        assert_eq!(marks.going(70 * SECOND), Some((SECOND, 300 * SECOND)));
+        assert_eq!(marks.going(300 * SECOND), None);
     }
 
     #[test]
@@ -178,7 +251,8 @@ mod tests {
             });
             marks.moved(number * SECOND, 1);
         }
-        let content = marks.within(0, 1000 * SECOND);
-        assert_eq!((content.events.len(), content.peaks.len()), (MOST, 0));
+        let content = marks.within(0, 1000 * SECOND, None, 1000 * SECOND);
+        let events = content.events.map(|events| events.len());
+        assert_eq!((events, content.peaks.len()), (Some(MOST), 0));
     }
 }

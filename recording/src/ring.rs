@@ -37,6 +37,9 @@ struct Waiting {
     has_ended: bool,
     /// Frames that are written only if an event begins.
     held: VecDeque<Frame>,
+    held_bytes: u64,
+    /// There was not room for what is to be held, which the log tells once.
+    lacks_room: bool,
     /// The event has ended: what waits is its end.
     ends_event: bool,
 }
@@ -79,15 +82,25 @@ impl Ring {
         let mut inner = self.lock();
         let lane = inner.next_lane;
         inner.next_lane += 1;
-        let waiting = Waiting {
+        let mut waiting = Waiting {
             plan,
             progress,
             frames: VecDeque::new(),
             bytes: 0,
             has_ended: false,
             held: VecDeque::new(),
+            held_bytes: 0,
+            lacks_room: false,
             ends_event: false,
         };
+        // Where the camera is added anew, what was before its next event stays.
+        let mut others = inner.lanes.values_mut().rev();
+        if waiting.plan.events.is_some()
+            && let Some(before) = others.find(|it| it.plan.camera == waiting.plan.camera)
+        {
+            waiting.held = std::mem::take(&mut before.held);
+            waiting.held_bytes = std::mem::take(&mut before.held_bytes);
+        }
         inner.lanes.insert(lane, waiting);
         lane
     }
@@ -97,15 +110,15 @@ impl Ring {
         let mut inner = self.lock();
         if let Some(waiting) = inner.lanes.get_mut(&lane) {
             waiting.has_ended = true;
-            let held = std::mem::take(&mut waiting.held);
-            inner.bytes -= held.iter().map(|held| held.jpeg.len() as u64).sum::<u64>();
+            waiting.held.clear();
+            inner.bytes -= std::mem::take(&mut waiting.held_bytes);
         }
         drop(inner);
         self.news.notify_one();
     }
 
-    /// Adds a frame, which may be one of an event. Never waits for the disk. Returns false if older ones had to be dropped for it; their cameras note `slow_us` as the
-    /// time, where the disk's slowness is the reason.
+    /// Adds a frame, which may be one of an event. Never waits for the disk. Returns false if older ones had to be dropped for it; their
+    /// cameras note `slow_us` as the time, where the disk's slowness is the reason.
     ///
     /// # Errors
     /// Where it never fits: nothing is dropped for it.
@@ -145,16 +158,11 @@ impl Ring {
     /// held ones go: nothing that was promised is among them.
     pub(crate) fn hold(&self, lane: u64, frame: Frame, from_us: u64) {
         let mut inner = self.lock();
-        while let Some(waiting) = inner.lanes.get_mut(&lane)
-            && waiting
-                .held
-                .front()
-                .is_some_and(|held| held.steady_us < from_us)
-        {
-            let held = waiting.held.pop_front();
-            inner.bytes -= held.map_or(0, |held| held.jpeg.len() as u64);
-        }
+        inner.let_old_go(lane, from_us);
         let len = frame.jpeg.len() as u64;
+        if len > self.most_bytes {
+            return;
+        }
         while inner.bytes + len > self.most_bytes {
             if !inner.let_go() {
                 return;
@@ -162,19 +170,22 @@ impl Ring {
         }
         if let Some(waiting) = inner.lanes.get_mut(&lane) {
             waiting.held.push_back(frame);
+            waiting.held_bytes += len;
             inner.bytes += len;
         }
     }
 
-    /// An event begins: what was held for it is written.
-    pub(crate) fn begin_event(&self, lane: u64) {
-        if let Some(waiting) = self.lock().lanes.get_mut(&lane) {
+    /// An event begins: what was held for it since then is written.
+    pub(crate) fn begin_event(&self, lane: u64, from_us: u64) {
+        let mut inner = self.lock();
+        inner.let_old_go(lane, from_us);
+        if let Some(waiting) = inner.lanes.get_mut(&lane) {
             waiting.ends_event = false;
-            for held in std::mem::take(&mut waiting.held) {
-                waiting.bytes += held.jpeg.len() as u64;
-                waiting.frames.push_back((held, true));
-            }
+            waiting.bytes += std::mem::take(&mut waiting.held_bytes);
+            let held = waiting.held.drain(..).map(|held| (held, true));
+            waiting.frames.extend(held);
         }
+        drop(inner);
         self.news.notify_one();
     }
 
@@ -257,14 +268,39 @@ impl Inner {
         Next::Ended(plan)
     }
 
-    /// Lets the oldest held frame go of the camera that holds most. Returns false where none is held.
+    /// Lets a camera's held frames go that are older than that.
+    fn let_old_go(&mut self, lane: u64, from_us: u64) {
+        let Some(lane) = self.lanes.get_mut(&lane) else {
+            return;
+        };
+        let old = lane.held.partition_point(|held| held.steady_us < from_us);
+        let bytes: u64 = lane
+            .held
+            .drain(..old)
+            .map(|held| held.jpeg.len() as u64)
+            .sum();
+        lane.held_bytes -= bytes;
+        self.bytes -= bytes;
+    }
+
+    /// Lets the oldest held frame go of the camera that has most of them in bytes. Returns false where none is held.
     fn let_go(&mut self) -> bool {
         let lanes = self.lanes.values_mut();
-        let lane = lanes.max_by_key(|lane| lane.held.len());
-        let Some(held) = lane.and_then(|lane| lane.held.pop_front()) else {
+        let Some(lane) = lanes.max_by_key(|lane| lane.held_bytes) else {
             return false;
         };
+        let Some(held) = lane.held.pop_front() else {
+            return false;
+        };
+        lane.held_bytes -= held.jpeg.len() as u64;
         self.bytes -= held.jpeg.len() as u64;
+        if !std::mem::replace(&mut lane.lacks_room, true) {
+            let camera = &lane.plan.camera;
+            tracing::warn!(
+                camera,
+                "the memory of recordings has not room for all that is to be recorded before an event"
+            );
+        }
         true
     }
 
@@ -384,11 +420,11 @@ mod tests {
         let lane = ring.add(plan("door"), Arc::clone(&door));
         let other = ring.add(plan("yard"), Arc::clone(&yard));
         for at in 1..7 {
-            ring.hold(lane, frame(at, 10), 3);
+            ring.hold(lane, frame(at, 10), 2);
         }
         let next = || ring.next(Duration::ZERO);
         assert!(matches!(next(), Next::Nothing), "nothing happens");
-        ring.begin_event(lane);
+        ring.begin_event(lane, 3);
         ring.push(lane, frame(7, 10), true, None).unwrap();
         ring.end_event(lane);
         for at in 3..8 {
@@ -404,10 +440,58 @@ mod tests {
         }
         assert_eq!(ring.push(other, frame(30, 60), false, Some(1)), Ok(true));
         assert_eq!((door.dropped(), yard.dropped()), (0, 0));
-        ring.begin_event(lane);
+        ring.begin_event(lane, 0);
         assert!(matches!(next(), Next::Frame(_, _, frame, true) if frame.steady_us == 26));
         ring.hold(lane, frame(40, 10), 0);
         ring.remove(lane);
         assert_eq!(ring.push(other, frame(41, 10), false, None), Ok(true));
+    }
+
+    #[test]
+    fn what_is_held_makes_room_by_its_bytes_and_goes_with_its_camera_to_a_new_lane() {
+        let ring = Ring::new(100);
+        let events = |camera: &str| {
+            let events = crate::plan::Events {
+                interval_us: 1,
+                before_us: 10,
+            };
+            Arc::new(Plan {
+                events: Some(events),
+                ..(*plan(camera)).clone()
+            })
+        };
+        let door = ring.add(events("door"), Arc::default());
+        let yard = ring.add(events("yard"), Arc::default());
+        for at in 1..5 {
+            ring.hold(door, frame(at, 5), 0);
+        }
+        for at in 1..5 {
+            ring.hold(yard, frame(at, 30), 0);
+        }
+        ring.hold(yard, frame(5, 101), 0);
+        let anew = ring.add(events("door"), Arc::default());
+        ring.remove(door);
+        ring.begin_event(anew, 0);
+        ring.begin_event(yard, 0);
+        let mut written = Vec::new();
+        loop {
+            match ring.next(Duration::ZERO) {
+                Next::Frame(plan, _, frame, true) => {
+                    written.push((plan.camera.clone(), frame.steady_us));
+                }
+                Next::Ended(_) => {}
+                _ => break,
+            }
+        }
+        written.sort_unstable();
+        let all = [
+            ("door", 1),
+            ("door", 2),
+            ("door", 3),
+            ("door", 4),
+            ("yard", 3),
+            ("yard", 4),
+        ];
+        assert_eq!(written, all.map(|(camera, at)| (camera.to_owned(), at)));
     }
 }

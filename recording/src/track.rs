@@ -80,6 +80,8 @@ pub(crate) struct Track<F> {
     cadence: Cadence,
     open: Option<Open<F>>,
     marks: Arc<Marks>,
+    /// Time in µs before an event that is recorded with it.
+    before_us: u64,
 }
 
 /// A file that is being written.
@@ -95,7 +97,12 @@ struct Open<F> {
     last_ms: u32,
     /// When the oldest write happened that is not synced.
     unsynced_since: Option<u64>,
+    /// It begins with what was before an event, and that is not on the disk yet.
+    catches_up: bool,
 }
+
+/// The first frame of an event's file that is older than this when it comes was held for the event, as are those that follow on it.
+const HELD_US: u64 = 500_000;
 
 /// What was written to a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +115,17 @@ pub(crate) struct Written {
     pub closed: Option<(Name, u64)>,
 }
 
+impl Written {
+    /// This, and what was written then.
+    fn and(self, then: Self) -> Self {
+        Self {
+            frames: self.frames + then.frames,
+            bytes: self.bytes + then.bytes,
+            closed: then.closed,
+        }
+    }
+}
+
 impl<F: File> Track<F> {
     pub(crate) fn new(root: &Path, plan: &Plan, class: Class, sync_us: u64) -> Self {
         Self {
@@ -115,6 +133,7 @@ impl<F: File> Track<F> {
             camera: plan.camera.clone(),
             title: plan.title.clone(),
             marks: Arc::clone(&plan.marks),
+            before_us: plan.events.map_or(0, |events| events.before_us),
             class,
             cadence: Cadence::of(class, sync_us),
             open: None,
@@ -185,6 +204,7 @@ impl<F: File> Track<F> {
             cues: Vec::new(),
             last_ms: 0,
             unsynced_since: None,
+            catches_up: self.class == Class::Event,
         });
         Ok(())
     }
@@ -236,6 +256,14 @@ impl<F: File> Track<F> {
         {
             written = open.flush(now_us)?;
         }
+        if open.catches_up && now_us < frame.steady_us.saturating_add(HELD_US) {
+            open.catches_up = false;
+            // What was before the event is as safe as what is recorded always: whoever is seen may cut the power.
+            if at_ms > 0 {
+                written = written.and(open.flush(now_us)?);
+                open.sync()?;
+            }
+        }
         open.cluster.push(at_ms, frame.jpeg.clone());
         open.last_ms = at_ms;
         Ok(written)
@@ -275,8 +303,7 @@ impl<F: File> Track<F> {
             .unsynced_since
             .is_some_and(|since| now_us >= since + self.cadence.sync_us)
         {
-            open.file.sync()?;
-            open.unsynced_since = None;
+            open.sync()?;
         }
         Ok(written)
     }
@@ -294,7 +321,8 @@ impl<F: File> Track<F> {
         let content = match self.class {
             Class::Continuous | Class::Event => {
                 let to_us = from_us + u64::from(open.last_ms) * 1000;
-                self.marks.within(from_us, to_us)
+                let before_us = (self.class == Class::Event).then_some(self.before_us);
+                self.marks.within(from_us, to_us, before_us, now_us)
             }
             Class::Sparse => Content::default(),
         };
@@ -337,5 +365,11 @@ impl<F: File> Open<F> {
         self.cues.push(cue);
         self.unsynced_since.get_or_insert(now_us);
         Ok(written)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()?;
+        self.unsynced_since = None;
+        Ok(())
     }
 }

@@ -58,6 +58,7 @@ impl App {
             via: Some(via.clone()),
             pauses: config.pauses,
             kept: Kept::open(config.state_dir.clone()),
+            ..camera::Context::default()
         };
         let kept = context.kept.clone();
         let cameras = Registry::start(&config.cameras, context)?;

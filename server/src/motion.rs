@@ -2,24 +2,26 @@
 //!
 //! What is motion belongs to `pistreamer-motion`; what is recorded of it to [`crate::record`].
 
-use crate::camera::{Camera, Registry, wall_of};
+use crate::camera::{Camera, Registry, When, wall_of};
 use crate::hub::{Frame, Limits};
 use crate::util::clock;
+use futures::future::OptionFuture;
 use pistreamer_motion::{Cause, Change, Detector, Event, Luma, Settings};
 use pistreamer_picture::eighth_of_luma;
-use pistreamer_protocol::message::{Happening, Moving, Stage};
+use pistreamer_protocol::message::{Happening, Moving};
 use pistreamer_recording::steady_us;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{MissedTickBehavior, interval};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Interval between two pictures that are looked at, in µs. A tenth early is in time.
 const INTERVAL_US: u64 = 180_000;
 
-/// Interval at which it is looked whether events of programs are over.
-const TICKS: Duration = Duration::from_millis(250);
+/// Pauses after a panic, which the log tells: the first one, and the longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A camera that is looked at. Dropping it ends that.
 struct Running {
@@ -38,20 +40,23 @@ impl Drop for Running {
 pub(crate) async fn follow(cameras: Registry, until: CancellationToken) {
     let mut changes = cameras.changes();
     let (mut running, mut tasks) = (Vec::new(), JoinSet::new());
-    let mut ticks = interval(TICKS);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // First, so that no change in between is missed.
+    changes.mark_unchanged();
+    follow_now(&cameras, &mut running, &mut tasks);
     while !until.is_cancelled() {
-        // First, so that no change in between is missed.
-        changes.mark_unchanged();
-        follow_now(&cameras, &mut running, &mut tasks);
+        let next_us = end_told(&cameras, false);
+        let over = next_us.map(|at_us| at_us.saturating_sub(steady_us()));
+        let over = OptionFuture::from(over.map(|us| sleep(Duration::from_micros(us))));
         tokio::select! {
             () = until.cancelled() => {}
-            changed = changes.changed() => if changed.is_err() { break },
-            Some(ended) = tasks.join_next() => if ended.is_err() {
-                // After a panic, which the log tells, all are looked at anew.
-                running.clear();
-            },
-            _ = ticks.tick() => end_told(&cameras, false),
+            changed = changes.changed() => {
+                if changed.is_err() { break }
+                changes.mark_unchanged();
+                follow_now(&cameras, &mut running, &mut tasks);
+            }
+            Some(_) = tasks.join_next() => {}
+            () = cameras.told() => {}
+            Some(()) = over => {}
         }
     }
     drop(running);
@@ -59,10 +64,11 @@ pub(crate) async fn follow(cameras: Registry, until: CancellationToken) {
     end_told(&cameras, true);
 }
 
-fn end_told(cameras: &Registry, all: bool) {
-    for camera in cameras.list().iter() {
-        camera.end_told(all);
-    }
+/// Ends what programs have told of and is over. Returns when the next one is.
+fn end_told(cameras: &Registry, all: bool) -> Option<u64> {
+    let cameras = cameras.list();
+    let ends: Vec<_> = cameras.iter().map(|camera| camera.end_told(all)).collect();
+    ends.into_iter().flatten().min()
 }
 
 fn follow_now(cameras: &Registry, running: &mut Vec<Running>, tasks: &mut JoinSet<()>) {
@@ -78,7 +84,11 @@ fn follow_now(cameras: &Registry, running: &mut Vec<Running>, tasks: &mut JoinSe
         }
         let (camera, settings) = wanted;
         let stop = CancellationToken::new();
-        tasks.spawn(look(camera.clone(), settings.clone(), stop.clone()));
+        let look = {
+            let (camera, settings, stop) = (camera.clone(), settings.clone(), stop.clone());
+            async move { again(&stop, || look(&camera, &settings, &stop)).await }
+        };
+        tasks.spawn(look);
         running.push(Running {
             camera,
             settings,
@@ -87,76 +97,135 @@ fn follow_now(cameras: &Registry, running: &mut Vec<Running>, tasks: &mut JoinSe
     }
 }
 
+/// Does something until it ends without a panic, or `stop`. Other cameras are looked at meanwhile.
+async fn again<W: Future<Output = Result<(), JoinError>>>(
+    stop: &CancellationToken,
+    mut work: impl FnMut() -> W,
+) {
+    let mut pause = PAUSE;
+    loop {
+        let begun = Instant::now();
+        if work().await.is_ok() {
+            return;
+        }
+        if begun.elapsed() > LONGEST_PAUSE {
+            pause = PAUSE;
+        }
+        if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+            return;
+        }
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+}
+
 /// Looks at a camera's pictures until `stop`.
-async fn look(camera: Camera, settings: Settings, stop: CancellationToken) {
+///
+/// # Errors
+/// After a panic. What it has told of has ended.
+async fn look(
+    camera: &Camera,
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> Result<(), JoinError> {
     let mut subscription = camera.subscribe(Limits::default());
-    let mut eye = Eye {
-        detector: Detector::new(settings.clone()),
-        luma: Vec::new(),
-        settings,
-        event: None,
-        is_told: false,
-    };
+    let eye = Arc::new(Mutex::new(Eye::new(camera.clone(), settings.clone())));
+    // A panic leaves the event as it was, for it to be ended.
+    let rest = || eye.lock().unwrap_or_else(PoisonError::into_inner).rest();
     let mut last_us = 0;
+    let mut is_quiet = true;
     loop {
         let frame = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             frame = subscription.newest() => frame,
+            () = sleep(settings.after), if !is_quiet => {
+                // The camera is gone: nothing goes on before it any more.
+                rest();
+                is_quiet = true;
+                continue;
+            }
         };
-        let age = frame.age_at(clock::now_us(), Instant::now());
+        let age = frame.age_at(clock::now_us(), std::time::Instant::now());
         let at_us = steady_us().saturating_sub(age.as_micros() as u64);
         if at_us < last_us + INTERVAL_US {
             continue;
         }
         last_us = at_us;
-        let camera = camera.clone();
+        is_quiet = false;
+        let seeing = Arc::clone(&eye);
         // Decoding takes a millisecond, in which viewers would wait.
         let looked = spawn_blocking(move || {
-            eye.look(&camera, &frame, at_us);
-            eye
+            // It is locked by one at a time.
+            if let Ok(mut eye) = seeing.lock() {
+                eye.look(&frame, at_us);
+            }
         });
-        eye = match looked.await {
-            Ok(eye) => eye,
-            // The log tells of the panic; follow() begins anew.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        if let Err(panic) = looked.await {
+            rest();
+            return Err(panic);
+        }
     }
-    eye.end(&camera);
+    rest();
+    Ok(())
 }
 
 /// What looks at one camera.
 struct Eye {
+    camera: Camera,
     detector: Detector,
     settings: Settings,
     luma: Vec<u8>,
     /// The event that goes on.
     event: Option<Happening>,
+    /// When a picture could be looked at last.
+    last_us: u64,
     /// Whether it was told that pictures cannot be looked at.
     is_told: bool,
 }
 
 impl Eye {
-    fn look(&mut self, camera: &Camera, frame: &Arc<Frame>, at_us: u64) {
-        let size = eighth_of_luma(frame.jpeg(), &mut self.luma);
-        let luma = match size {
-            Ok((width, height)) => Luma::new(&self.luma, width, height),
-            Err(error) => {
-                // Every viewer sees what is wrong with it.
-                tracing::debug!(camera = %camera.id(), %error, "a picture cannot be looked at");
-                return;
-            }
+    fn new(camera: Camera, settings: Settings) -> Self {
+        Self {
+            camera,
+            detector: Detector::new(settings.clone()),
+            settings,
+            luma: Vec::new(),
+            event: None,
+            last_us: 0,
+            is_told: false,
+        }
+    }
+
+    fn look(&mut self, frame: &Arc<Frame>, at_us: u64) {
+        let (width, height) = match eighth_of_luma(frame.jpeg(), &mut self.luma) {
+            Ok(size) => size,
+            Err(error) => return self.cannot_look(at_us, &error.to_string()),
         };
-        let Some(luma) = luma else {
-            if !std::mem::replace(&mut self.is_told, true) {
-                tracing::warn!(camera = %camera.id(), "its pictures are too small to look for motion");
-            }
-            return;
-        };
+        let luma = std::mem::take(&mut self.luma);
+        match Luma::new(&luma, width, height) {
+            Some(luma) => self.see(luma, at_us),
+            None => self.cannot_look(at_us, "they are too small"),
+        }
+        self.luma = luma;
+    }
+
+    /// A picture cannot be looked at: where that lasts, nothing goes on any more.
+    fn cannot_look(&mut self, at_us: u64, why: &str) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            let camera = self.camera.id();
+            tracing::warn!(%camera, why, "pictures cannot be looked at for motion; this is said once");
+        }
+        if at_us.saturating_sub(self.last_us) > self.after_us() {
+            self.rest();
+        }
+    }
+
+    fn see(&mut self, luma: Luma<'_>, at_us: u64) {
+        self.last_us = at_us;
         let zones = &self.settings.zones;
         let seen = self.detector.feed(luma, Duration::from_micros(at_us));
         let moving = seen.moving;
-        camera.moves(at_us, seen.score, || {
+        self.camera.moves(at_us, seen.score, || {
             let boxes = moving.iter().map(|it| {
                 let zone = it.zones.iter().find_map(|zone| zones.get(zone));
                 let name = zone.map_or_else(String::new, |zone| zone.name.clone());
@@ -166,57 +235,107 @@ impl Eye {
         });
         let moves = seen.score > 0;
         match seen.change {
-            Some(Change::Started(event)) => self.tell(camera, &event, Stage::Start),
-            Some(Change::Grew(event)) => self.tell(camera, &event, Stage::Update),
-            Some(Change::Ended(event)) => self.tell(camera, &event, Stage::End),
+            Some(Change::Started(event) | Change::Grew(event)) => self.tell(&event, false),
+            Some(Change::Ended(event)) => self.tell(&event, true),
             None => {
-                let going = self.event.as_ref().filter(|_| moves);
-                going
-                    .into_iter()
-                    .for_each(|event| camera.note(event, self.after_us()));
+                if let (true, Some(known), Some(event)) =
+                    (moves, &self.event, self.detector.event())
+                {
+                    self.camera.note(known, self.when(&event));
+                }
             }
         }
     }
 
     /// Tells of an event. That it has grown is told to viewers, too.
-    fn tell(&mut self, camera: &Camera, event: &Event, stage: Stage) {
-        let us = |at: Duration| wall_of(at.as_micros() as u64);
-        let start_us = self
-            .event
-            .as_ref()
-            .map_or(us(event.start), |it| it.start_us);
-        let known = self.event.as_ref().map(|it| it.id.clone());
+    fn tell(&mut self, event: &Event, has_ended: bool) {
+        let wall = |at: Duration| wall_of(at.as_micros() as u64);
         let zones = event
             .zones
             .iter()
             .filter_map(|zone| self.settings.zones.get(zone));
+        let known = self.event.take();
+        let is_known = known.is_some();
         let happening = Happening {
-            id: known.unwrap_or_else(|| camera.event_id(start_us)),
-            camera: camera.id().to_string(),
-            start_us,
-            end_us: (stage == Stage::End).then(|| us(event.last)),
+            end_us: has_ended.then(|| wall(event.last)),
             peak: Some(event.peak),
-            peak_us: us(event.peak_at),
+            peak_us: wall(event.peak_at),
             zones: zones.map(|zone| zone.name.clone()).collect(),
             source: match event.cause {
                 Cause::Motion => "motion".into(),
                 Cause::Tamper => "tamper".into(),
             },
-            label: String::new(),
+            ..known.unwrap_or_else(|| Happening {
+                camera: self.camera.id().to_string(),
+                start_us: wall(event.start),
+                ..Happening::default()
+            })
         };
-        camera.happens(&happening, stage, self.after_us());
-        self.event = (stage != Stage::End).then_some(happening);
+        let when = self.when(event);
+        let happening = if is_known {
+            self.camera.happens(&happening, when);
+            happening
+        } else {
+            self.camera.begins(happening, when)
+        };
+        self.event = (!has_ended).then_some(happening);
+    }
+
+    fn when(&self, event: &Event) -> When {
+        let us = |at: Duration| at.as_micros() as u64;
+        When {
+            start_us: us(event.start),
+            peak_us: us(event.peak_at),
+            end_us: us(event.last),
+            until_us: us(event.last).saturating_add(self.after_us()),
+        }
     }
 
     fn after_us(&self) -> u64 {
         self.settings.after.as_micros() as u64
     }
 
-    /// Ends the event that goes on.
-    fn end(mut self, camera: &Camera) {
+    /// Nothing is seen any more: ends the event that goes on.
+    fn rest(&mut self) {
         if let Some(event) = self.detector.end() {
-            self.tell(camera, &event, Stage::End);
+            self.tell(&event, true);
         }
-        camera.moves(steady_us(), 0, Vec::new);
+        self.camera.moves(steady_us(), 0, Vec::new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_panics_is_tried_again_after_pauses_that_grow() {
+        let begun = Instant::now();
+        let tries = RefCell::new(Vec::new());
+        again(&CancellationToken::new(), || {
+            let number = {
+                let mut tries = tries.borrow_mut();
+                tries.push(begun.elapsed().as_secs());
+                tries.len()
+            };
+            async move {
+                match number {
+                    // It has done for a while.
+                    9 => sleep(Duration::from_secs(100)).await,
+                    10 => return Ok(()),
+                    _ => {}
+                }
+                let panic = |()| panic!("a bug");
+                spawn_blocking(move || panic(())).await
+            }
+        })
+        .await;
+        let pauses: Vec<_> = tries
+            .borrow()
+            .windows(2)
+            .map(|two| two[1] - two[0])
+            .collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 101]);
     }
 }

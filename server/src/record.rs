@@ -138,7 +138,7 @@ fn plan(camera: &Camera, record: Record) -> Plan {
             interval_us: interval_us(events.fps),
             before_us: (events.before_s * 1e6) as u64,
         }),
-        marks: Arc::default(),
+        marks: Arc::clone(camera.marks()),
     }
 }
 

@@ -1,22 +1,36 @@
 //! What happened, as recordings tell it at their ends. What a file says never changes, and is kept in memory.
+//!
+//! A search goes back from the newest file, and may be ended at any of them: who asks goes on from there.
 
 use super::{LONGEST_FILE_MS, Library, open};
 use crate::marks::Content;
 use crate::name::{Class, DAY_MS, Name};
 use crate::tag;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What files say, by their cameras and names.
 #[derive(Debug, Default)]
-pub(super) struct Tags(Mutex<BTreeMap<(String, Name), Arc<Content>>>);
+pub(super) struct Tags(Mutex<Kept>);
 
-/// Files of which it is kept what they say: two weeks of continuous recordings.
-const MOST_TAGS: usize = 20_000;
+#[derive(Debug, Default)]
+struct Kept {
+    cameras: BTreeMap<String, BTreeMap<Name, Arc<Content>>>,
+    count: usize,
+    /// What the last one says: most say the same, which is nothing.
+    last: Arc<Content>,
+}
+
+/// Files of which it is kept what they say: the newest ones, two weeks of continuous recordings of five cameras.
+const MOST_TAGS: usize = 100_000;
 
 /// Files of an event that follow each other belong together where they are no further apart.
 const GAP_US: u64 = 5_000_000;
+
+/// Longest file that tells of events.
+const FILE_MS: u64 = 60_000;
 
 /// An event that was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,50 +53,134 @@ pub struct Happened {
     pub label: String,
 }
 
+/// Which events are wanted.
+pub struct Wanted<'a> {
+    /// Unix time in µs from which on they begin.
+    pub from_us: u64,
+    /// The same before which they do.
+    pub before_us: u64,
+    /// How many.
+    pub most: usize,
+    /// Which of them. An event that grows may become one, and stays one.
+    pub is_wanted: &'a dyn Fn(&Happened) -> bool,
+    /// Asked before a file is read: false ends the search, once one was.
+    pub goes_on: &'a dyn Fn() -> bool,
+}
+
+/// Events, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The events.
+    pub events: Vec<Happened>,
+    /// Unix time in µs: what begins before that was not looked for, because there was enough, or the search was ended. `None` where that
+    /// was all.
+    pub rest_us: Option<u64>,
+}
+
 impl Library {
-    /// The events that begin in a span of Unix time in µs, its end excluded, the newest first: at most so many.
+    /// The events that begin in a span of time.
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn events(
-        &self,
-        camera: &str,
-        from_us: u64,
-        before_us: u64,
-        most: usize,
-    ) -> io::Result<Vec<Happened>> {
-        let (from_ms, before_ms) = (from_us / 1000, before_us / 1000);
+    pub fn events(&self, camera: &str, wanted: &Wanted<'_>) -> io::Result<Listed> {
+        let span = wanted.from_us..wanted.before_us;
+        let (from_ms, before_ms) = (span.start / 1000, span.end / 1000);
         // A file tells of events that began before it, or were still to end.
         let earliest = from_ms.saturating_sub(LONGEST_FILE_MS);
         let latest = before_ms.saturating_add(LONGEST_FILE_MS);
         let days = self.days(camera)?;
-        let mut events: Vec<Happened> = Vec::new();
-        for day in days.into_iter().rev().filter(|day| day * DAY_MS <= latest) {
+        let mut found = Found::default();
+        let (mut rest_us, mut has_read) = (None, false);
+        'search: for day in days.iter().rev().filter(|day| *day * DAY_MS <= latest) {
             if (day + 1) * DAY_MS < earliest {
                 break;
             }
-            for name in self.names(camera, day)?.into_iter().rev() {
+            for name in self.names(camera, *day)?.into_iter().rev() {
                 if name.class == Class::Sparse || !(earliest..=latest).contains(&name.start_ms) {
                     continue;
                 }
-                for event in self.told(camera, name)? {
-                    add(&mut events, event);
+                // What older files tell of has begun before them, or in them.
+                let whole_us = (name.start_ms + FILE_MS) * 1000;
+                if found.has(wanted.most, whole_us) {
+                    rest_us = Some(whole_us);
+                    break 'search;
+                }
+                let content = if let Some(known) = self.tags.get(camera, name) {
+                    known
+                } else if has_read && !(wanted.goes_on)() {
+                    rest_us = Some(whole_us);
+                    break 'search;
+                } else if let Some(content) = self.content(camera, name)? {
+                    has_read = true;
+                    content
+                } else {
+                    continue;
+                };
+                for event in self.told(camera, name, &content) {
+                    if event.peak.is_none()
+                        || span.contains(&event.start_us) && (wanted.is_wanted)(&event)
+                    {
+                        found.add(event);
+                    }
                 }
             }
-            let has_enough = events.iter().filter(|it| it.start_us < before_us).count() > most;
-            if has_enough {
-                break;
+        }
+        self.follow(camera, &days, latest, &mut found, wanted)?;
+        let mut events = found.events();
+        let first_us = rest_us.unwrap_or_default().max(span.start);
+        events.retain(|event| {
+            (first_us..span.end).contains(&event.start_us) && (wanted.is_wanted)(event)
+        });
+        if events.len() > wanted.most {
+            events.truncate(wanted.most);
+            rest_us = events.last().map(|event| event.start_us);
+        }
+        Ok(Listed {
+            events,
+            rest_us: rest_us.map(|rest_us| rest_us.min(span.end)),
+        })
+    }
+
+    /// How long those last that go on behind the last file that was looked at.
+    fn follow(
+        &self,
+        camera: &str,
+        days: &[u64],
+        latest: u64,
+        found: &mut Found,
+        wanted: &Wanted<'_>,
+    ) -> io::Result<()> {
+        let goes_on = |event: &Happened| event.end_us / 1000 + FILE_MS >= latest;
+        if !found.known.values().any(goes_on) {
+            return Ok(());
+        }
+        for day in days.iter().filter(|day| (*day + 1) * DAY_MS > latest) {
+            for name in self.names(camera, *day)? {
+                if name.class == Class::Sparse || name.start_ms <= latest {
+                    continue;
+                }
+                let known = self.tags.get(camera, name);
+                if known.is_none() && !(wanted.goes_on)() {
+                    return Ok(());
+                }
+                let Some(content) =
+                    known.map_or_else(|| self.content(camera, name), |it| Ok(Some(it)))?
+                else {
+                    continue;
+                };
+                let mut is_told = false;
+                for event in self.told(camera, name, &content) {
+                    if found.known.contains_key(&event.id) {
+                        found.add(event);
+                        is_told = true;
+                    }
+                }
+                if !is_told {
+                    return Ok(());
+                }
             }
         }
-        events.retain(|event| (from_us..before_us).contains(&event.start_us));
-        events.sort_by(|one, other| {
-            other
-                .start_us
-                .cmp(&one.start_us)
-                .then(other.id.cmp(&one.id))
-        });
-        events.truncate(most);
-        Ok(events)
+        Ok(())
     }
 
     /// How much moved in each stretch of `step_ms` from that time on, 0 to 255.
@@ -123,14 +221,11 @@ impl Library {
     }
 
     /// The events that a file tells of.
-    fn told(&self, camera: &str, name: Name) -> io::Result<Vec<Happened>> {
-        let Some(content) = self.content(camera, name)? else {
-            return Ok(Vec::new());
-        };
-        let at_us = |ms: i64| name.start_ms.saturating_add_signed(ms) * 1000;
-        if content.events.is_empty() && name.class == Class::Event {
+    fn told(&self, camera: &str, name: Name, content: &Content) -> Vec<Happened> {
+        let at_us = |ms: i64| name.start_ms.saturating_add_signed(ms).saturating_mul(1000);
+        if content.events.is_none() && name.class == Class::Event {
             let duration_ms = self.end_ms(camera, name, 0).ok().flatten();
-            return Ok(vec![Happened {
+            return vec![Happened {
                 id: format!("{camera}-{}", name.start_ms),
                 start_us: at_us(0),
                 end_us: duration_ms.unwrap_or(name.start_ms) * 1000,
@@ -139,9 +234,9 @@ impl Library {
                 zones: Vec::new(),
                 source: "unknown".into(),
                 label: String::new(),
-            }]);
+            }];
         }
-        let events = content.events.iter().map(|told| Happened {
+        let events = content.events.iter().flatten().map(|told| Happened {
             id: told.mark.id.clone(),
             start_us: at_us(told.start_ms),
             end_us: at_us(told.end_ms),
@@ -151,16 +246,13 @@ impl Library {
             source: told.mark.source.clone(),
             label: told.mark.label.clone(),
         });
-        Ok(events.collect())
+        events.collect()
     }
 
     /// What a file says; `None` where it is being written, was removed, or is none of ours.
     fn content(&self, camera: &str, name: Name) -> io::Result<Option<Arc<Content>>> {
-        // Nothing panics while it holds this lock.
-        let lock = || self.tags.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (camera.to_owned(), name);
-        if let Some(known) = lock().get(&key) {
-            return Ok(Some(Arc::clone(known)));
+        if let Some(known) = self.tags.get(camera, name) {
+            return Ok(Some(known));
         }
         let Ok(reader) = open(&self.camera(camera)?.join(name.path())) else {
             return Ok(None);
@@ -171,37 +263,109 @@ impl Library {
         let content = reader
             .tag()?
             .map_or_else(Content::default, |tag| tag::content(&tag));
-        let content = Arc::new(content);
-        let mut tags = lock();
-        if tags.len() >= MOST_TAGS {
-            tags.clear();
-        }
-        tags.insert(key, Arc::clone(&content));
-        Ok(Some(content))
+        Ok(Some(self.tags.keep(camera, name, content)))
     }
 }
 
-/// Adds an event, or what another file tells of the same one.
-fn add(events: &mut Vec<Happened>, event: Happened) {
-    let is_same = |known: &&mut Happened| {
-        let is_next = known.peak.is_none()
-            && event.peak.is_none()
-            && event.end_us + GAP_US >= known.start_us
-            && known.end_us + GAP_US >= event.start_us;
-        known.id == event.id || is_next
-    };
-    let Some(known) = events.iter_mut().rev().find(is_same) else {
-        events.push(event);
-        return;
-    };
-    known.start_us = known.start_us.min(event.start_us);
-    known.end_us = known.end_us.max(event.end_us);
-    if event.peak > known.peak {
-        (known.peak, known.peak_us) = (event.peak, event.peak_us);
+impl Tags {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // Nothing panics while it holds this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    for zone in event.zones {
-        if !known.zones.contains(&zone) {
-            known.zones.push(zone);
+
+    fn get(&self, camera: &str, name: Name) -> Option<Arc<Content>> {
+        self.lock().cameras.get(camera)?.get(&name).cloned()
+    }
+
+    /// Keeps what a file says. Where that is too much, the eldest go.
+    fn keep(&self, camera: &str, name: Name, content: Content) -> Arc<Content> {
+        let mut kept = self.lock();
+        if *kept.last != content {
+            kept.last = Arc::new(content);
         }
+        let content = Arc::clone(&kept.last);
+        if kept.count == MOST_TAGS {
+            let eldest = kept.cameras.values_mut().filter_map(|it| it.first_entry());
+            match eldest.min_by_key(|it| *it.key()) {
+                Some(eldest) if *eldest.key() < name => {
+                    eldest.remove();
+                    kept.count -= 1;
+                }
+                _ => return content,
+            }
+        }
+        let of_camera = kept.cameras.entry(camera.to_owned()).or_default();
+        if of_camera.insert(name, Arc::clone(&content)).is_none() {
+            kept.count += 1;
+        }
+        content
     }
 }
+
+/// Events that files tell of, from the newest file to the oldest.
+#[derive(Debug, Default)]
+struct Found {
+    known: BTreeMap<String, Happened>,
+    /// Those of which a crash cut off what they were.
+    unknown: Vec<Happened>,
+}
+
+impl Found {
+    /// Whether there are so many that begin at that time or later.
+    fn has(&self, most: usize, from_us: u64) -> bool {
+        let events = || self.known.values().chain(&self.unknown);
+        // As often as a file is passed over, few are counted.
+        self.known.len() + self.unknown.len() > most
+            && events().filter(|event| event.start_us >= from_us).count() > most
+    }
+
+    /// Adds an event, or what another file tells of the same one.
+    fn add(&mut self, event: Happened) {
+        let known = if event.peak.is_some() {
+            match self.known.entry(event.id.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    place.insert(event);
+                    return;
+                }
+            }
+        } else {
+            match self.unknown.last_mut() {
+                Some(next) if event.end_us.saturating_add(GAP_US) >= next.start_us => {
+                    next.id.clone_from(&event.id);
+                    next.peak_us = event.peak_us;
+                    next
+                }
+                _ => {
+                    self.unknown.push(event);
+                    return;
+                }
+            }
+        };
+        known.start_us = known.start_us.min(event.start_us);
+        known.end_us = known.end_us.max(event.end_us);
+        if event.peak > known.peak {
+            (known.peak, known.peak_us) = (event.peak, event.peak_us);
+        }
+        for zone in event.zones {
+            if !known.zones.contains(&zone) {
+                known.zones.push(zone);
+            }
+        }
+    }
+
+    /// All of them, the newest first.
+    fn events(self) -> Vec<Happened> {
+        let mut events: Vec<_> = self.known.into_values().chain(self.unknown).collect();
+        events.sort_by(|one, other| {
+            other
+                .start_us
+                .cmp(&one.start_us)
+                .then(other.id.cmp(&one.id))
+        });
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,11 @@ fn jpeg(class: Class, at_ms: u64) -> Vec<u8> {
 /// Writes a file with frames at these times, of which the first one is its name. Each cluster has at most three, or one of the
 /// sparse ones.
 fn write(root: &Path, class: Class, times: &[u64], closed: bool) -> PathBuf {
+    write_told(root, class, times, closed.then_some("{}"))
+}
+
+/// The same, closed with that tag.
+pub(super) fn write_told(root: &Path, class: Class, times: &[u64], tag: Option<&str>) -> PathBuf {
     let name = Name {
         start_ms: times[0],
         class,
@@ -53,8 +58,8 @@ fn write(root: &Path, class: Class, times: &[u64], closed: bool) -> PathBuf {
             Ok::<_, Infallible>(())
         });
     }
-    if closed {
-        let trailer = trailer("{}", &cues);
+    if let Some(tag) = tag {
+        let trailer = trailer(tag, &cues);
         let at = file.len() as u64;
         let closing = trailer.closing(&file, at, last_ms).unwrap();
         file.extend(&trailer.bytes);

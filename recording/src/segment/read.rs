@@ -209,7 +209,9 @@ impl<R: ReadAt> Reader<R> {
         let Some(at) = self.part_at(id::TAGS) else {
             return Ok(None);
         };
-        let mut bytes = vec![0; LONGEST_TAGS];
+        // Nothing but the cues follows.
+        let len = self.len.saturating_sub(at).min(LONGEST_TAGS as u64);
+        let mut bytes = vec![0; len as usize];
         let read = self.source.read_at(at, &mut bytes)?;
         let inside = |content, wanted| {
             let mut elements = elements(content);

@@ -217,3 +217,36 @@ proptest! {
         prop_assert_eq!(disk.content(&Path::new(ROOT).join("door/holiday.mkv")), Some(b"mine".to_vec()));
     }
 }
+
+#[test]
+fn what_was_before_an_event_is_kept_from_its_begin_on() {
+    let begin_us = 20_000_000;
+    for seed in 0..50 {
+        let disk = Played::with(Path::new(ROOT), usize::MAX);
+        let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap();
+        let frames = (0..50).map(|number| frame(number, begin_us - (50 - number) * 100_000, 0, 64));
+        let frames: Vec<_> = frames.collect();
+        let live = frame(50, begin_us + 10_000, 0, 64);
+        for frame in frames.iter().chain([&live]) {
+            // What was before comes at once, and the one of now behind it.
+            let steady_us = frame.steady_us.max(begin_us);
+            let now = Now {
+                wall_us: frame.captured_us + (steady_us - frame.steady_us),
+                steady_us,
+                is_set: true,
+            };
+            session.record_event(&plan(), frame, now).unwrap();
+            session.tick(steady_us).unwrap();
+        }
+        disk.crash(seed);
+        drop(session);
+        Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap();
+        let found = read(&disk);
+        // The last half second may be taken for what comes now.
+        let held = &frames[..45];
+        let lost = held
+            .iter()
+            .filter(|it| !found.contains_key(it.jpeg.as_ref()));
+        assert_eq!(lost.count(), 0, "seed {seed}");
+    }
+}

@@ -19,7 +19,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What all cameras of a program share.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Context {
     pub pauses: Pauses,
     /// What was set on the cameras.
     pub(crate) kept: Kept,
+    /// A program has told of something that ends.
+    pub(crate) told: Arc<Notify>,
 }
 
 /// A camera's source: the settings it is to have, and the run. Dropping it ends the source.

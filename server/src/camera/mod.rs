@@ -25,7 +25,7 @@ mod target;
 
 pub(crate) use answer::Answer;
 pub(crate) use control::{Command, CommandError, Operator, Refused, Sent};
-pub(crate) use happenings::wall_of;
+pub(crate) use happenings::{When, wall_of};
 pub(crate) use id::{Id, IdError, identify};
 pub(crate) use lifecycle::Context;
 pub(crate) use no_signal::NO_SIGNAL_INTERVAL;
@@ -193,7 +193,7 @@ impl Camera {
             pushes: Pushes::default(),
             stills: StillDesk::default(),
             recorded: Recorded::default(),
-            happenings: Happenings::default(),
+            happenings: Happenings::new(Arc::clone(&context.told)),
             operated: Operated::default(),
             removed: CancellationToken::new(),
             asked_by_order: EventThrottle::new(),

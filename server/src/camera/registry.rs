@@ -84,6 +84,11 @@ impl Registry {
         Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Waits until a program has told of something that ends, also where it did before.
+    pub(crate) async fn told(&self) {
+        self.0.context.told.notified().await;
+    }
+
     /// The camera with that id. A number that is no camera's id is a position, from 0, so that links from before cameras
     /// had ids keep working; the log warns about them.
     pub(crate) fn get(&self, id: &str) -> Option<Camera> {

@@ -14,15 +14,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::Happening;
 use pistreamer_protocol::text;
-use pistreamer_recording::library::Happened;
+use pistreamer_recording::library::{Happened, Listed, Wanted};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io;
+use std::time::{Duration, Instant};
 
 /// Events of an answer, where nothing else is asked for, and at most.
 const USUAL: f64 = 50.0;
 const MOST: f64 = 500.0;
+
+/// For how long the disk is searched in for an answer. What is known by then is the answer, and where to go on.
+const SEARCHES: Duration = Duration::from_secs(2);
 
 /// The last µs of the year 9999, behind which no file has a name.
 const LATEST_US: f64 = 253_402_300_799_999_999.0;
@@ -49,49 +52,65 @@ pub(super) async fn list(
     }
     let least = query.number("min_peak")?.unwrap_or(0.0);
     let zone = query.get("zone").map(str::to_owned);
-    let mut events: BTreeMap<String, Happening> = BTreeMap::new();
+    let is_wanted = move |peak: Option<u8>, zones: &[String]| {
+        f64::from(peak.unwrap_or_default()) >= least
+            && zone.as_ref().is_none_or(|zone| zones.contains(zone))
+    };
+    let limit = limit as usize;
+    let (mut events, mut next_us) = (BTreeMap::new(), None);
     if let Some(recordings) = &state.recordings {
         let ids: Vec<_> = cameras.iter().map(|it| it.id().to_string()).collect();
-        // Of those that are left out, there may be any number.
-        let most = if least > 0.0 || zone.is_some() {
-            MOST
-        } else {
-            limit
-        } as usize;
+        let is_wanted = is_wanted.clone();
         let found = recordings.read(grant.credential(), move |library| {
-            let found = ids.into_iter().map(|id| {
-                let events = library.events(&id, from_us, before_us, most)?;
-                Ok(events
-                    .into_iter()
-                    .map(|event| happening(&id, event))
-                    .collect::<Vec<_>>())
-            });
-            Ok(found.collect::<io::Result<Vec<_>>>()?.concat())
+            let begun = Instant::now();
+            let mut found = Vec::new();
+            for (number, id) in (1..).zip(&ids) {
+                let patience = SEARCHES * number / ids.len() as u32;
+                let wanted = Wanted {
+                    from_us,
+                    before_us,
+                    most: limit,
+                    is_wanted: &|event| is_wanted(event.peak, &event.zones),
+                    goes_on: &|| begun.elapsed() < patience,
+                };
+                found.push((id.clone(), library.events(id, &wanted)?));
+            }
+            Ok(found)
         });
-        events.extend(
-            found
-                .await?
-                .into_iter()
-                .map(|event| (event.id.clone(), event)),
-        );
+        for (
+            camera,
+            Listed {
+                events: of,
+                rest_us,
+            },
+        ) in found.await?
+        {
+            next_us = next_us.max(rest_us);
+            events.extend(
+                of.into_iter()
+                    .map(|it| (it.id.clone(), happening(&camera, it))),
+            );
+        }
     }
     // What goes on, and what is not in a file yet.
     let recent = cameras.iter().flat_map(Camera::recent_events);
+    let recent = recent.filter(|event| is_wanted(event.peak, &event.zones));
     events.extend(recent.map(|event| (event.id.clone(), event)));
     let mut events: Vec<_> = events.into_values().collect();
-    events.retain(|event| {
-        (from_us..before_us).contains(&event.start_us)
-            && f64::from(event.peak.unwrap_or_default()) >= least
-            && zone.as_ref().is_none_or(|zone| event.zones.contains(zone))
-    });
+    // Of one camera there may be older ones than of another.
+    let first_us = from_us.max(next_us.unwrap_or_default());
+    events.retain(|event| (first_us..before_us).contains(&event.start_us));
     events.sort_by(|one, other| {
         other
             .start_us
             .cmp(&one.start_us)
             .then(other.id.cmp(&one.id))
     });
-    events.truncate(limit as usize);
-    Ok(Json(json!({ "events": events })).into_response())
+    if events.len() > limit {
+        events.truncate(limit);
+        next_us = events.last().map(|event| event.start_us);
+    }
+    Ok(Json(json!({ "events": events, "next_us": next_us })).into_response())
 }
 
 fn happening(camera: &str, event: Happened) -> Happening {
