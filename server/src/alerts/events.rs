@@ -30,11 +30,11 @@ struct Going {
     best: Option<(u8, Arc<Frame>)>,
 }
 
-/// Watches a camera until `stop`.
-pub(super) async fn watch(alerts: Alerts, camera: Camera, stop: CancellationToken) {
+/// Watches a camera from that Unix time in µs on until `stop`.
+pub(super) async fn watch(alerts: Alerts, camera: Camera, since_us: u64, stop: CancellationToken) {
     let mut news = camera.events_news();
     let mut states = camera.news();
-    let mut watched = Watched::new(alerts, camera);
+    let mut watched = Watched::new(alerts, camera, since_us);
     watched.take_recent();
     let mut pictures: Option<Subscription> = None;
     loop {
@@ -82,15 +82,18 @@ struct Watched {
     going: Vec<Going>,
     /// Since when it delivers; by a clock that nobody sets.
     live_since: Option<Instant>,
+    /// Unix time in µs of the begin of the newest event that was seen.
+    seen_us: u64,
 }
 
 impl Watched {
-    fn new(alerts: Alerts, camera: Camera) -> Self {
+    fn new(alerts: Alerts, camera: Camera, since_us: u64) -> Self {
         Self {
             alerts,
             camera,
             going: Vec::new(),
             live_since: None,
+            seen_us: since_us,
         }
     }
 
@@ -111,10 +114,14 @@ impl Watched {
     /// Takes what is remembered: what began before, and what was missed.
     fn take_recent(&mut self) {
         let recent = self.camera.recent_events();
+        let seen_us = self.seen_us;
         for event in &recent {
-            match event.end_us {
-                None => self.take(event, Part::Update),
-                Some(_) => self.take(event, Part::End),
+            // One that began and ended meanwhile has both to be told.
+            if event.end_us.is_none() || event.start_us > seen_us {
+                self.take(event, Part::Update);
+            }
+            if event.end_us.is_some() {
+                self.take(event, Part::End);
             }
         }
         self.going
@@ -122,6 +129,7 @@ impl Watched {
     }
 
     fn take(&mut self, event: &Happening, part: Part) {
+        self.seen_us = self.seen_us.max(event.start_us);
         let position = self.going.iter().position(|it| it.event.id == event.id);
         if part == Part::End {
             let Some(mut it) = position.map(|at| self.going.swap_remove(at)) else {

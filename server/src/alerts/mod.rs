@@ -165,12 +165,13 @@ impl Alerts {
         if until.run_until_cancelled(wanted).await != Some(true) {
             return;
         }
+        let since_us = clock::now_us();
         let before = self.open().await;
         let desk = self.0.desk.get().expect("it was opened").clone();
         let mut tasks = JoinSet::new();
         let keeps = CancellationToken::new();
         let keeping = tokio::spawn(desk.clone().keep(keeps.clone()));
-        let watching = tokio::spawn(self.clone().watch(cameras.clone(), until.clone()));
+        let watching = tokio::spawn(self.clone().watch(cameras.clone(), since_us, until.clone()));
         let plan = plans.borrow_and_update().clone();
         self.deliver(&desk, &plan, &cameras, &mut tasks);
         self.tell_restart(before);
@@ -256,7 +257,10 @@ impl Alerts {
             self.0.begun.elapsed(),
             clock::now_us(),
         );
+        // Somebody may have armed it meanwhile.
+        let said = known.memory.said.take();
         known.memory = memory;
+        known.memory.said = said.or(known.memory.said.take());
         drop(known);
         let _ = self.0.desk.set(desk);
         before
@@ -310,8 +314,8 @@ impl Alerts {
         })
     }
 
-    /// Watches each camera's events.
-    async fn watch(self, cameras: Registry, until: CancellationToken) {
+    /// Watches each camera's events from that Unix time in µs on.
+    async fn watch(self, cameras: Registry, mut since_us: u64, until: CancellationToken) {
         let mut changes = cameras.changes();
         let mut watched: Vec<(Camera, CancellationToken)> = Vec::new();
         let mut tasks = JoinSet::new();
@@ -330,14 +334,21 @@ impl Alerts {
                     continue;
                 }
                 let stop = until.child_token();
-                tasks.spawn(events::watch(self.clone(), camera.clone(), stop.clone()));
+                let alerts = self.clone();
+                tasks.spawn(events::watch(
+                    alerts,
+                    camera.clone(),
+                    since_us,
+                    stop.clone(),
+                ));
                 watched.push((camera.clone(), stop));
             }
             tokio::select! {
                 () = until.cancelled() => {}
                 changed = changes.changed() => if changed.is_err() { break },
                 Some(ended) = tasks.join_next() => if ended.is_err() {
-                    // After a panic, which the log tells, all are watched anew.
+                    // After a panic, which the log tells, all are watched anew, and nothing is told twice.
+                    since_us = clock::now_us();
                     watched.drain(..).for_each(|(_, stop)| stop.cancel());
                 },
             }

@@ -454,6 +454,8 @@ fn nothing_is_told_of_events_while_that_is_switched_off() {
         "never",
     ];
     let mut server = Watched::start(state.path(), &arguments);
+    // From then on it looks.
+    server.told(|told| told["receivers"][0].is_object());
     let armed = |server: &Watched| server.json("GET", "/api/v1/alerts/armed", "");
     assert_eq!(
         armed(&server),
