@@ -115,6 +115,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             ViewerMessage::Live { id } => self.leave(id, subscription)?,
             ViewerMessage::Seat { want } => {
+                // One that asks at once is heard before anything is told.
+                self.operation.look();
                 let refused = self.operation.seat(want);
                 self.operation.schedule(now);
                 refused.map_or(Ok(()), |refused| self.say(refused))?;
