@@ -124,8 +124,9 @@ async fn what_happened_is_listed_with_pictures_and_played_with_a_tap() -> Result
         &directory,
         "--record-mode",
         "events",
+        // More than the page goes back to before an event.
         "--record-before",
-        "2",
+        "3",
     ];
     let server = Server::start(&[&pattern[..], &record].concat())?;
     let (axe, browser) = (Axe::installed()?, Browser::start().await?);
