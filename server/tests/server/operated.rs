@@ -228,6 +228,8 @@ impl Operator {
 
     /// Takes the seat, and starts.
     pub(crate) async fn start(&mut self) {
+        // A server that has only just started opens the way to the machine meanwhile.
+        self.watches(|told| told.may && !told.axes.is_empty()).await;
         self.wants(SeatRequest::Take).await;
         self.until(0.0, |told| told.state == Motion::Armed).await;
     }

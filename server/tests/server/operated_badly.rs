@@ -219,6 +219,12 @@ impl Page {
         self.say(ViewerMessage::Operate(command).to_json()).await
     }
 
+    /// A server that has only just started opens the way to the machine meanwhile.
+    async fn sees_machine(&mut self) {
+        let known = |told: &Operating| !told.axes.is_empty();
+        assert!(self.run(false, true, PATIENCE, known).await);
+    }
+
     /// Goes on for that long, or until it is so. Returns whether it is.
     async fn run(
         &mut self,
@@ -308,6 +314,7 @@ impl Driven {
         let link = Link::to(self.address, delay).await;
         let mut page = Page::open(link.address).await;
         let take = |want| ViewerMessage::Seat { want }.to_json();
+        page.sees_machine().await;
         page.say(take(SeatRequest::Force)).await;
         // On a machine that is too busy to drive it stops again and again, which is right.
         let begins = self.vehicle.did().len();
@@ -364,6 +371,7 @@ impl Driven {
             }
             Fault::AnotherTakesTheSeat => {
                 let mut other = Page::open(self.address).await;
+                other.sees_machine().await;
                 other.say(take(SeatRequest::Force)).await;
                 page.run(true, true, long, never).await;
                 drop(other);
@@ -482,6 +490,7 @@ async fn a_vehicle_stops_when_the_server_is_killed() {
     let link = Link::to(driven.address, Duration::ZERO).await;
     let mut page = Page::open(link.address).await;
     let want = SeatRequest::Take;
+    page.sees_machine().await;
     page.say(ViewerMessage::Seat { want }.to_json()).await;
     let armed = |told: &Operating| told.state == Motion::Armed;
     assert!(page.run(false, true, PATIENCE, armed).await);
@@ -514,6 +523,7 @@ async fn a_link_that_is_too_slow_stops_and_drives_with_limits_that_fit() {
         let link = Link::to(server.address, Duration::from_millis(150)).await;
         let viewer = TestViewer::connect(link.address).await;
         let mut operator = Operator::of(viewer);
+        operator.watches(|told| !told.axes.is_empty()).await;
         operator.wants(SeatRequest::Take).await;
         if drives {
             operator
