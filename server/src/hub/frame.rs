@@ -31,8 +31,6 @@ pub struct Meta {
     pub content: (Rendition, u64),
     /// When it arrived, if its capture time is by another machine's clock.
     from_elsewhere: Option<Instant>,
-    /// When it was captured by the steady clock, or arrived, where its capture time is by another machine's clock.
-    pub captured_at: Instant,
 }
 
 /// A frame as consumers get it. It dereferences to its metadata.
@@ -71,9 +69,6 @@ impl fmt::Debug for Frame {
 impl Frame {
     /// A frame of a stamped JPEG in the source's own size.
     pub fn new(seq: u64, captured_us: u64, (width, height): (u32, u32), jpeg: Bytes) -> Self {
-        let (now, age_us) = (Instant::now(), clock::now_us().saturating_sub(captured_us));
-        // One that is older than the machine has a clock that was just set: then it counts from now.
-        let captured_at = now.checked_sub(Duration::from_micros(age_us));
         Self {
             meta: Meta {
                 seq,
@@ -84,7 +79,6 @@ impl Frame {
                 number: 0,
                 content: (Rendition::FULL, seq),
                 from_elsewhere: None,
-                captured_at: captured_at.unwrap_or(now),
             },
             jpeg,
             forms: Default::default(),
@@ -100,8 +94,15 @@ impl Frame {
     /// The same frame with its time of arrival, for one whose capture time is by another machine's clock.
     pub fn from_elsewhere(mut self, came: Option<Instant>) -> Self {
         self.meta.from_elsewhere = came;
-        self.meta.captured_at = came.unwrap_or(self.meta.captured_at);
         self
+    }
+
+    /// When it was captured by the steady clock, or arrived, where its capture time is by another machine's clock.
+    pub fn captured_at(&self) -> Instant {
+        let now = Instant::now();
+        let age = self.age_at(clock::now_us(), now);
+        // One that is older than the machine has a clock that was just set: then it counts from now.
+        now.checked_sub(age).unwrap_or(now)
     }
 
     /// How old it was at a time that is given by the wall clock and by the steady one. What another machine says of

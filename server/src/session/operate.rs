@@ -132,7 +132,7 @@ impl Operation {
     /// A frame, or word of it, is on its way.
     pub(super) fn sent(&self, frame: &Frame) {
         if let Some(channel) = self.channel.as_ref().filter(|_| self.rights.drive) {
-            channel.sent_frame(self.person.connection, frame.seq, frame.captured_at);
+            channel.sent_frame(self.person.connection, frame.seq, frame.captured_at());
         }
     }
 
