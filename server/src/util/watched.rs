@@ -2,7 +2,7 @@
 //! ever has. Waiting begins once for each change. With `watch::Receiver::changed`, each question would begin a wait, and end it.
 
 use std::future::{pending, poll_fn};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use tokio::sync::watch;
 use tokio_util::sync::ReusableBoxFuture;
 
@@ -12,6 +12,8 @@ pub(crate) struct Watched<T> {
     value: watch::Receiver<T>,
     /// Ends with each change.
     change: ReusableBoxFuture<'static, watch::Receiver<T>>,
+    /// Whom that wakes, as long as it waits for a value that was not borrowed.
+    waits: Option<Waker>,
 }
 
 impl<T: Send + Sync + 'static> Watched<T> {
@@ -19,11 +21,16 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Self {
             change: ReusableBoxFuture::new(changed(value.clone())),
             value,
+            waits: None,
         }
     }
 
     /// The value as it is now. That it has changed may still be told.
     pub(crate) fn borrow(&mut self) -> watch::Ref<'_, T> {
+        if self.has_changed() {
+            // What waits for a change has had one.
+            self.waits = None;
+        }
         self.value.borrow_and_update()
     }
 
@@ -38,7 +45,15 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let seen = ready!(self.change.poll(cx));
+        let waits = self.waits.as_ref();
+        if waits.is_some_and(|waker| waker.will_wake(cx.waker())) && !self.has_changed() {
+            return Poll::Pending;
+        }
+        self.waits = None;
+        let Poll::Ready(seen) = self.change.poll(cx) else {
+            self.waits = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
         self.change.set(changed(seen));
         Poll::Ready(())
     }
@@ -77,8 +92,22 @@ mod tests {
         tokio::task::yield_now().await;
         sender.send_replace(4);
         let mut watched = waiting.await.unwrap();
+        // Also where a value was borrowed before it was told.
+        sender.send_replace(5);
+        assert_eq!(*watched.borrow(), 5);
+        let waiting = tokio::spawn(async move {
+            loop {
+                watched.changed().await;
+                if *watched.borrow() == 6 {
+                    return watched;
+                }
+            }
+        });
+        tokio::task::yield_now().await;
+        sender.send_replace(6);
+        let mut watched = waiting.await.unwrap();
         drop(sender);
         assert_eq!(watched.changed().now_or_never(), None);
-        assert_eq!(*watched.borrow(), 4);
+        assert_eq!(*watched.borrow(), 6);
     }
 }
