@@ -2,7 +2,7 @@
 //!
 //! In the order in which data passes through: an [`Alert`] is one message. [`rules`] says which events become one, [`arming`]
 //! whether events are told at this time, by a [`schedule`], and [`health`] which troubles begin and end. The [`outbox`] keeps
-//! messages on the disk until each [`Receiver`] has them, and a [`queue`] says when one is tried again. [`format`] makes
+//! messages on the disk until each [`Receiver`] has them, and a [`queue`] says when one is tried again. [`mod@format`] makes
 //! requests of them, [`mqtt`] packets, and [`Outcome`] is what an answer means.
 //!
 //! Nothing here opens a connection, starts a program, or asks for the time.

@@ -385,7 +385,7 @@ pub(crate) struct Look {
 /// Who is told what happens, and what is wrong.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Alerting {
-    /// Tell somebody of events and troubles: ntfy:https://ntfy.sh/TOPIC, telegram:TOKEN@CHAT, exec:/PATH/OF/PROGRAM,
+    /// Tell somebody of events and troubles: ntfy:URL of a topic, telegram:TOKEN@CHAT, exec:/PATH/OF/PROGRAM,
     /// mqtt://HOST, or the URL of a webhook; may be given more than once. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
     #[arg(long, value_name = "RECEIVER")]
     pub(crate) alert: Vec<String>,
