@@ -104,7 +104,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// Whether people are told. That an event is over is for programs: nobody wants to be called twice.
+    /// Whether it is sent to people. The end of an event is sent to programs only: one notification for each event is enough.
     pub fn is_for_people(&self) -> bool {
         !(self.kind.is_event() && self.state == Stage::End)
     }

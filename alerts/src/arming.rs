@@ -1,16 +1,16 @@
-//! Whether events are told now: by the schedule, unless somebody has said otherwise.
+//! Whether alerts are armed now: by the schedule, unless a person or a program has overridden it.
 //!
 //! Troubles are told at any time. What is recorded does not depend on it.
 
 use crate::schedule::{Local, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// What somebody has said, which wins over the schedule until its time is over.
+/// An override of the schedule, in force until it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     /// Whether events are told.
     pub armed: bool,
-    /// Until when, Unix time in µs; `None` until somebody says otherwise.
+    /// When it expires, in Unix time in µs; `None` if it holds until the next override.
     pub until_us: Option<u64>,
 }
 
@@ -19,7 +19,7 @@ pub struct Override {
 pub struct Armed {
     /// Whether they are.
     pub armed: bool,
-    /// What somebody has said, where that decides it.
+    /// The override that is in force, if any.
     pub by_hand: Option<Override>,
 }
 
@@ -37,7 +37,7 @@ pub fn armed(
     }
 }
 
-/// What somebody says at that time, good until the schedule changes next, or until a time that was said.
+/// An override made at that time: it expires at the given time, or else when the schedule changes next.
 pub fn say(
     schedule: &Schedule,
     armed: bool,

@@ -1,3 +1,5 @@
+//! The outbox over restarts, full disks and damaged files: each message is kept, or its loss is counted.
+
 use super::*;
 use crate::alert::sample;
 use proptest::prelude::*;

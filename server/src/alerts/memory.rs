@@ -14,7 +14,7 @@ const FILE: &str = "state.json";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
-    /// What somebody has said about arming.
+    /// The override of the arming schedule, if any.
     pub said: Option<Override>,
     /// Troubles that were told and are not over.
     pub troubles: Vec<Told>,
