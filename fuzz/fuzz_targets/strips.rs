@@ -14,6 +14,8 @@ fuzz_target!(|data: &[u8]| {
     let (one, other) = data.split_at(end);
     if let Ok(Some(tiles)) = Tiles::read(one) {
         assert!(!tiles.runs.is_empty() && tiles.rows() <= 1024);
+        let (width, height) = tiles.size;
+        assert!(u32::from(width) * u32::from(height) <= jpeg::MAX_PIXELS);
     }
     let Ok(cut) = Cut::read(one) else { return };
     assert_eq!(cut.strips().len(), cut.count() as usize);
@@ -22,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     if let Some(again) = believed(Cut::read(&whole)) {
         assert!(again.strips().eq(cut.strips()) && again.is_like(&cut));
     }
-    if let Ok(separators) = Separators::new(&cut) {
+    if let Ok(separators) = Separators::new(cut.kind()) {
         let _ = separators.strip(&[[0, 255]; 3], &[[255, 0]; 3]);
     }
     let Ok(Some(mosaic)) = Mosaic::read(other) else {

@@ -5,6 +5,7 @@
 use crate::decoder;
 use bytes::{Buf, Bytes};
 use pistreamer_protocol::jpeg::{self, Info, JpegError};
+use pistreamer_protocol::strips::Tiles;
 use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp, UnpackError, Unpacker, WireFormat};
 use std::borrow::Cow;
 
@@ -179,12 +180,23 @@ impl Mended {
     /// The whole picture. Takes long where it had no end.
     ///
     /// # Errors
-    /// Where part of the picture is missing.
+    /// Where part of the picture is missing, or it is a [mosaic](pistreamer_protocol::strips).
     pub fn whole(self) -> Result<Whole, JpegError> {
         match self {
-            Self::Whole(whole) => Ok(whole),
+            Self::Whole(whole) => whole.shown(),
             Self::Open(open) => open.checked(),
         }
+    }
+}
+
+impl Whole {
+    /// A mosaic is no picture to anybody but the viewer that it was made for.
+    fn shown(self) -> Result<Self, JpegError> {
+        if matches!(Tiles::read(self.jpeg()), Ok(Some(_))) {
+            let why = "it is a mosaic of a picture's parts";
+            return Err(JpegError::Undecodable { why });
+        }
+        Ok(self)
     }
 }
 
@@ -192,11 +204,11 @@ impl Open {
     /// Decodes the picture to see whether all of it has come, which takes as long as that does.
     ///
     /// # Errors
-    /// Where it has not.
+    /// Where it has not, or it is a mosaic.
     pub fn checked(self) -> Result<Whole, JpegError> {
         let Self(whole) = self;
         if decoder::is_complete(whole.jpeg()) {
-            Ok(whole)
+            whole.shown()
         } else {
             let at = whole.jpeg().len() - jpeg::EOI.len();
             Err(JpegError::Truncated { at })
@@ -231,6 +243,22 @@ mod tests {
         assert_eq!(stamped.info.len, stamped.jpeg().len());
         assert_eq!(stamped.jpeg().as_ptr_range().end, end);
         assert_eq!(stamped.into_jpeg().as_ptr_range().end, end);
+    }
+
+    #[test]
+    fn a_mosaic_is_no_whole_picture() {
+        let stamped = stamp().write(JPEG).unwrap();
+        let tiles = b" since=1 size=64x48 tiles=0";
+        let at = stamped
+            .windows(14)
+            .position(|text| text == b" camera=garden");
+        let (before, after) = stamped.split_at(at.unwrap() + 14);
+        let mut mosaic = [before, tiles, after].concat();
+        let com = mosaic.windows(2).position(|marker| marker == b"\xff\xfe");
+        mosaic[com.unwrap() + 3] += tiles.len() as u8;
+        let refused = Mended::copy_of(&mosaic).and_then(Mended::whole);
+        assert!(matches!(refused, Err(JpegError::Undecodable { .. })));
+        assert!(Mended::copy_of(&stamped).and_then(Mended::whole).is_ok());
     }
 
     #[test]

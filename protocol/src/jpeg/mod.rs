@@ -46,7 +46,7 @@ pub const MAX_PIXELS_IN_SCANS: u32 = 32 << 20;
 pub const MAX_PIXELS_PER_BYTE: u32 = 512;
 
 /// The longest side that libjpeg decodes, and thereby every browser.
-const MAX_SIDE: u16 = 65500;
+pub(crate) const MAX_SIDE: u16 = 65500;
 
 /// Why bytes are not one whole JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

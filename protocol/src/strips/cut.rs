@@ -13,18 +13,24 @@ const APP14: u8 = 0xee;
 #[derive(Clone, Debug)]
 pub struct Cut<'a> {
     jpeg: &'a [u8],
+    kind: Kind,
+    width: u16,
+    height: u16,
+    columns: u32,
+    /// Where each strip begins, and where one more would: behind EOI.
+    starts: Vec<u32>,
+}
+
+/// What strips have in common that can stand in one JPEG: tables, sampling and size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
     /// What decoders need of the header, with a size of zero.
     head: Vec<u8>,
     /// Offset of the size in it.
     size_at: usize,
-    width: u16,
-    height: u16,
     /// Pixels of a strip, and of the MCUs in it from left to right.
     strip: (u32, u32),
     mcu_width: u32,
-    columns: u32,
-    /// Where each strip begins, and where one more would: behind EOI.
-    starts: Vec<u32>,
 }
 
 /// What headers tell of the strips.
@@ -67,12 +73,14 @@ impl<'a> Cut<'a> {
         Ok(Self {
             starts: starts(jpeg, layout.scan_at, count as usize)?,
             jpeg,
-            head: layout.head,
-            size_at: layout.size_at,
+            kind: Kind {
+                head: layout.head,
+                size_at: layout.size_at,
+                strip: (interval * mcu_width, mcu_height),
+                mcu_width,
+            },
             width: layout.width,
             height: layout.height,
-            strip: (interval * mcu_width, mcu_height),
-            mcu_width,
             columns,
         })
     }
@@ -82,9 +90,14 @@ impl<'a> Cut<'a> {
         (self.width, self.height)
     }
 
+    /// What its strips have in common.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
     /// Pixels of a strip. What lies beyond the picture's right and lower end is not shown.
     pub fn strip_size(&self) -> (u32, u32) {
-        self.strip
+        self.kind.strip
     }
 
     /// How many strips there are beside each other.
@@ -114,10 +127,11 @@ impl<'a> Cut<'a> {
 
     /// Whether strips of that one mean the same in this one: tables, sampling and strips are the same, whatever the size.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.head == other.head
+        self.kind == other.kind
     }
 
-    /// This JPEG with another stamp and these strips in place of its own, which with its own gives it back byte for byte.
+    /// This JPEG with another stamp and these strips in place of its own. With its own it is what [`Stamp::write`] makes of it. That
+    /// the strips are ones, from [`Self::strip`] of such a JPEG, is for the caller to see to.
     ///
     /// # Errors
     /// Where there are more or fewer strips than it has.
@@ -137,8 +151,33 @@ impl<'a> Cut<'a> {
     pub fn jpeg(&self) -> &'a [u8] {
         self.jpeg
     }
+}
 
-    /// What decoders need of its header, with a size of zero.
+impl Kind {
+    /// A whole picture of that size, of these strips from left to right and from the top to the bottom, as its encoder would have
+    /// written it. That they are strips of this kind is for the caller to see to.
+    ///
+    /// # Errors
+    /// Where a picture of that size has more or fewer of them.
+    pub fn picture<'s>(
+        &self,
+        stamp: &Stamp,
+        size: (u16, u16),
+        strips: impl ExactSizeIterator<Item = &'s [u8]>,
+    ) -> Result<Vec<u8>, StripsError> {
+        let grid = self.grid(size);
+        if grid.is_none_or(|(columns, rows)| strips.len() != columns as usize * rows as usize) {
+            return unlike("there are as many strips as in another picture");
+        }
+        Ok(join(stamp.write(&self.head_of(size.0, size.1))?, strips))
+    }
+
+    /// Pixels of a strip.
+    pub fn strip_size(&self) -> (u32, u32) {
+        self.strip
+    }
+
+    /// What decoders need of the header, with a size of zero.
     pub(super) fn head(&self) -> &[u8] {
         &self.head
     }

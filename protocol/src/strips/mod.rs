@@ -5,7 +5,7 @@
 //! is the collection of its strips, and any others can be put below each other in a **mosaic**, which is a JPEG as wide as a strip.
 //! Both are made by copying bytes, and every decoder takes them. Strips are numbered from left to right and from the top to the bottom.
 //!
-//! * [`Cut`] is a JPEG with its strips, checked; [`Cut::whole`] puts others of the same kind in their place.
+//! * [`Cut`] is a JPEG with its strips, checked; [`Cut::whole`] puts others of the same [`Kind`] in their place.
 //! * [`Tiles`] is what a mosaic shows, as its stamp tells: which strips, of how large a picture, and what they are newer than.
 //! * [`Mosaic`] is a mosaic that fits what its stamp tells; [`Mosaic::write`] makes one, [`Mosaic::draws`] says where its rows go,
 //!   [`Mosaic::onto`] makes a whole picture with it, and [`Mosaic::after`] one mosaic of two.
@@ -29,7 +29,7 @@ mod mosaic;
 mod separator;
 mod tiles;
 
-pub use cut::Cut;
+pub use cut::{Cut, Kind};
 pub use mosaic::{Draw, Mosaic};
 pub use separator::Separators;
 pub use tiles::{MAX_LINES, Run, Tiles};

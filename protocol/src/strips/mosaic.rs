@@ -1,7 +1,7 @@
 //! Mosaics: strips of a picture below each other in a JPEG of their own, of which the stamp tells where they belong.
 
 use super::cut::join;
-use super::{Cut, MAX_LINES, Run, StripsError, Tiles, unfit, unlike};
+use super::{Cut, Kind, MAX_LINES, Run, StripsError, Tiles, unfit, unlike};
 use crate::stamp::Stamp;
 
 /// A mosaic that is what its stamp tells, so that it can be drawn: each of its rows is a strip of the picture, and none is there
@@ -32,7 +32,7 @@ impl<'a> Mosaic<'a> {
     /// # Errors
     /// Where it has no strips ([`Cut::read`]), where its stamp does not follow the grammar ([`Tiles::read`]) or does not fit it: a strip
     /// that the picture does not have or that is there twice, another number of rows, strips wider than the picture, more than
-    /// [`MAX_LINES`]. Nothing of it may be drawn then.
+    /// [`MAX_LINES`], a `since` that is newer than it. Nothing of it may be drawn then.
     pub fn read(jpeg: &'a [u8]) -> Result<Option<Self>, StripsError> {
         let Some(tiles) = Tiles::read(jpeg)? else {
             return Ok(None);
@@ -55,7 +55,10 @@ impl<'a> Mosaic<'a> {
         if tiles.rows() != cut.count() {
             return unfit("it has another number of rows");
         }
-        let columns = columns(&tiles, &cut)?;
+        let columns = columns(&tiles, cut.kind())?;
+        if tiles.since > stamp.seq {
+            return unfit("it goes on from a frame that is newer");
+        }
         Ok(Some(Self {
             stamp,
             tiles,
@@ -64,13 +67,14 @@ impl<'a> Mosaic<'a> {
         }))
     }
 
-    /// Makes a mosaic of rows that go together, in the order of `tiles`: strips of a picture that `like` is, or another mosaic of
-    /// it, with [separators](super::Separators) where `tiles` says so.
+    /// Makes a mosaic of rows that go together, in the order of `tiles`: strips of a picture of that kind, with
+    /// [separators](super::Separators) where `tiles` says so. That the rows are ones is for the caller to see to.
     ///
     /// # Errors
-    /// Where there are other rows than `tiles` says, too many, or strips that such a picture does not have.
+    /// Where there are other rows than `tiles` says, too many, strips that such a picture does not have, and where it would go on from
+    /// a frame that is newer than it.
     pub fn write<'s>(
-        like: &Cut<'_>,
+        like: &Kind,
         stamp: &Stamp,
         tiles: &Tiles,
         rows: impl ExactSizeIterator<Item = &'s [u8]>,
@@ -84,6 +88,9 @@ impl<'a> Mosaic<'a> {
             return unfit("it has too many lines");
         }
         columns(tiles, like)?;
+        if tiles.since > stamp.seq {
+            return unfit("it goes on from a frame that is newer");
+        }
         let Ok(width) = u16::try_from(width) else {
             return unfit("its strips are too wide");
         };
@@ -131,13 +138,16 @@ impl<'a> Mosaic<'a> {
         })
     }
 
-    /// The whole picture that is there when this one was drawn over that one: byte for byte what an encoder makes that had it, with
-    /// the stamp of this frame.
+    /// The whole picture that is there when this one was drawn over that one: what an encoder makes that had it, with the header of
+    /// that picture and the stamp of this frame.
     ///
     /// # Errors
-    /// Where they are not of the same kind and size, where that picture has no stamp or is of a later frame, and where something lies
-    /// between them that neither shows.
+    /// Where they are not of the same camera, kind and size, where that picture has no stamp, is a mosaic itself or of a later frame,
+    /// and where something lies between them that neither shows.
     pub fn onto(&self, whole: &Cut<'_>) -> Result<Vec<u8>, StripsError> {
+        if Tiles::read(whole.jpeg())?.is_some() {
+            return unlike("the picture is a mosaic itself");
+        }
         if whole.size() != self.tiles.size {
             return unlike("the picture has another size");
         }
@@ -145,7 +155,7 @@ impl<'a> Mosaic<'a> {
             return unlike("they have other tables or strips");
         }
         match Stamp::read(whole.jpeg()) {
-            Some(stamp) => self.goes_on(stamp.seq)?,
+            Some(stamp) => self.goes_on(&stamp)?,
             None => return unlike("it is not known which frame the picture is"),
         }
         let mut strips: Vec<_> = whole.strips().collect();
@@ -159,13 +169,13 @@ impl<'a> Mosaic<'a> {
     /// not. Rows that come together only here have no separator between them.
     ///
     /// # Errors
-    /// Where they are not of the same kind and picture, where the older one is not older, where something lies between them that
+    /// Where they are not of the same camera, kind and picture, where the older one is newer, where something lies between them that
     /// neither shows, and where both have too many lines together.
     pub fn after(&self, older: &Mosaic<'_>) -> Result<Vec<u8>, StripsError> {
         if older.tiles.size != self.tiles.size || !older.cut.is_like(&self.cut) {
             return unlike("they are of other pictures");
         }
-        self.goes_on(older.stamp.seq)?;
+        self.goes_on(&older.stamp)?;
         let mut newer: Vec<_> = self.strips().map(|(strip, _)| strip).collect();
         newer.sort_unstable();
         let is_kept = |strip: u32| newer.binary_search(&strip).is_err();
@@ -193,11 +203,15 @@ impl<'a> Mosaic<'a> {
             size: self.tiles.size,
             runs,
         };
-        Self::write(&self.cut, &self.stamp, &tiles, rows.into_iter())
+        Self::write(self.cut.kind(), &self.stamp, &tiles, rows.into_iter())
     }
 
     /// Whether it can be drawn over what that frame left.
-    fn goes_on(&self, seq: u64) -> Result<(), StripsError> {
+    fn goes_on(&self, before: &Stamp) -> Result<(), StripsError> {
+        let seq = before.seq;
+        if before.camera != self.stamp.camera {
+            return unlike("they are of two cameras");
+        }
         if seq > self.stamp.seq {
             return unlike("what goes before is not older");
         }
@@ -237,7 +251,7 @@ fn strips(run: Run, columns: u32) -> impl Iterator<Item = u32> {
 }
 
 /// How many strips the picture has beside each other, if it has all of these, and each of them once.
-fn columns(tiles: &Tiles, like: &Cut<'_>) -> Result<u32, StripsError> {
+fn columns(tiles: &Tiles, like: &Kind) -> Result<u32, StripsError> {
     let Some((columns, rows)) = like.grid(tiles.size) else {
         return unfit("its strips do not divide the picture");
     };

@@ -4,7 +4,7 @@
 //! a strip takes colour from the strip below it in the mosaic, which is another one than in the picture. A separator between them has
 //! the colours that the picture has there.
 
-use super::{Cut, StripsError, uncut, unlike};
+use super::{Kind, StripsError, uncut, unlike};
 use crate::jpeg::{self, DHT, DQT, SOS};
 
 /// Makes separators for mosaics of one kind.
@@ -20,11 +20,11 @@ pub struct Separators {
 }
 
 impl Separators {
-    /// Separators that go with the strips of this picture, or of mosaics of it.
+    /// Separators that go with strips of this kind.
     ///
     /// # Errors
-    /// Where it has no colours, several blocks of one in an MCU, or tables that cannot say all of them.
-    pub fn new(like: &Cut<'_>) -> Result<Self, StripsError> {
+    /// Where they have no colours, several blocks of one in an MCU, or tables that cannot say all of them.
+    pub fn new(like: &Kind) -> Result<Self, StripsError> {
         let separators = Self::read(like.head(), like.mcus() as usize);
         separators.map_or_else(|| uncut("its tables know no separators"), Ok)
     }
@@ -168,7 +168,9 @@ impl Table<'_> {
         for (count, len) in self.counts.iter().zip(1..) {
             let (these, others) = symbols.split_at_checked(usize::from(*count))?;
             if let Some(place) = these.iter().position(|one| *one == symbol) {
-                return Some((code + place as u32, len));
+                let code = code + place as u32;
+                // A table with too many codes has some that do not fit.
+                return (code >> len == 0).then_some((code, len));
             }
             code = (code + u32::from(*count)) << 1;
             symbols = others;

@@ -11,6 +11,7 @@
 //! Numbers are decimal, without sign, and without zeros before others. A stamp has all of these keys or none.
 
 use super::StripsError;
+use crate::jpeg::{MAX_PIXELS, MAX_SIDE};
 use crate::stamp;
 use std::fmt;
 
@@ -47,8 +48,8 @@ impl Tiles {
     /// What the stamp of a JPEG tells. `None` where it has none of the keys, as whole pictures have, or no stamp at all.
     ///
     /// # Errors
-    /// Where one of the keys is missing, there twice, or does not follow the grammar; and where there are more rows than a mosaic of
-    /// [`MAX_LINES`] may have.
+    /// Where one of the keys is missing, there twice, or does not follow the grammar; where there are more rows than a mosaic of
+    /// [`MAX_LINES`] may have; and where the size is one that no receiver takes.
     pub fn read(jpeg: &[u8]) -> Result<Option<Self>, StripsError> {
         let bad = |why| Err(StripsError::BadStamp { why });
         let [mut since, mut size, mut tiles] = [None; 3];
@@ -75,7 +76,13 @@ impl Tiles {
             let side = |text| number(text).and_then(|side| u16::try_from(side).ok());
             Some((side(width)?, side(height)?))
         });
-        let Some(size) = size else {
+        let is_size = |(width, height): &(u16, u16)| {
+            let sides = 1..=MAX_SIDE;
+            sides.contains(width)
+                && sides.contains(height)
+                && u32::from(*width) * u32::from(*height) <= MAX_PIXELS
+        };
+        let Some(size) = size.filter(is_size) else {
             return bad("size is none");
         };
         let Some(runs) = runs(tiles) else {
