@@ -92,6 +92,9 @@ struct Trip {
     base: f64,
     base_bytes: f64,
     base_at: Instant,
+    /// Of the base, what it took when it was measured, and how much longer it would take by now because the link is slower.
+    base_took: f64,
+    slower: f64,
     /// When a frame counts as lost.
     patience: Duration,
     /// The shortest since then, and the bytes of its frame.
@@ -275,6 +278,8 @@ impl Trip {
             base: took,
             base_bytes: bytes,
             base_at: now,
+            base_took: took,
+            slower: 0.0,
             patience: patience(took),
             shortest: f64::INFINITY,
             shortest_bytes: 0.0,
@@ -292,8 +297,15 @@ impl Trip {
         let like = took - self.longer(bytes).max(0.0);
         let late = like > ABOUT * self.base + UNSTEADINESS * self.deviation;
         if late || rate >= self.rate {
+            let before = self.rate;
             self.rates = newest_first(rate, self.rates);
             self.rate = self.rates.iter().copied().fold(0.0, f64::max);
+            if self.rate > 0.0 {
+                // The base's frame takes longer on a slower link; the way beyond that is what it was.
+                let longer = self.base_bytes * (1.0 / self.rate - 1.0 / before);
+                self.slower = (self.slower + longer).max(0.0);
+                self.base = self.base_took + self.slower;
+            }
         }
         self.recent = newest_first(like, self.recent);
         // A standstill is not unsteadiness.
@@ -309,6 +321,7 @@ impl Trip {
         // A small frame that took less than a large one may have waited all the same.
         if self.drained || took <= self.base + self.longer(bytes).min(0.0) {
             (self.base, self.base_bytes, self.base_at) = (took, bytes, now);
+            (self.base_took, self.slower) = (took, 0.0);
             self.patience = patience(took);
             self.shortest = f64::INFINITY;
             (self.draining, self.drained) = (false, false);

@@ -260,6 +260,29 @@ fn a_link_that_becomes_slower_is_followed_within_two_seconds() {
 }
 
 #[test]
+fn a_link_that_becomes_far_slower_is_full_all_the_same() {
+    for (before, after, rtt) in [
+        (8e6, 2e6, 0.1),
+        (8e6, 2e6, 0.2),
+        (10e6, 1e6, 0.1),
+        (10e6, 1e6, 0.2),
+    ] {
+        let world = World {
+            rate: before,
+            change: Some((10.0, after)),
+            rtt,
+            ..WORLD
+        };
+        let fps = simulate(world, 20.0).fps(13.0, 20.0);
+        let possible = after / world.frame;
+        assert!(
+            fps > 0.9 * possible,
+            "{world:?}: {fps:.1} fps of {possible:.1}"
+        );
+    }
+}
+
+#[test]
 fn a_link_that_becomes_faster_is_filled_within_three_seconds() {
     for rtt in [0.02, 0.1, 0.2] {
         let world = World {
