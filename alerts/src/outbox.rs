@@ -7,7 +7,7 @@
 
 use crate::Alert;
 use crate::queue::MOST;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Bytes of pictures that are kept on the disk. The oldest ones are left out first.
 const PICTURES: u64 = 16 << 20;
 
-/// The same for those that are not written, or not yet.
-const PICTURES_IN_MEMORY: u64 = 4 << 20;
+/// The same for those that are in memory alone, because they could not be written.
+const PICTURES_IN_MEMORY: u64 = LARGEST_PICTURE;
 
 /// Receivers, with those of earlier configurations.
 const RECEIVERS: usize = 16;
@@ -143,9 +143,18 @@ pub struct Outbox {
     kept: BTreeMap<u64, Kept>,
     next: u64,
     lost: Lost,
-    /// Why the last message could not be written; empty where it was.
+    /// Why messages are not written; empty where all are.
     problem: String,
-    work: VecDeque<Work>,
+    /// Those that could not be written.
+    unwritten: BTreeSet<u64>,
+    todo: VecDeque<Todo>,
+}
+
+/// Work whose content is taken when it is done: what is not needed any more is not held for it.
+#[derive(Debug)]
+enum Todo {
+    Write(u64),
+    Remove(PathBuf),
 }
 
 impl Outbox {
@@ -158,20 +167,21 @@ impl Outbox {
             next: first,
             lost: Lost::default(),
             problem: String::new(),
-            work: VecDeque::new(),
+            unwritten: BTreeSet::new(),
+            todo: VecDeque::new(),
         };
         match directory {
-            None => outbox.unwritten("there is no state directory"),
+            None => outbox.note_problem("there is no state directory"),
             Some(directory) => {
                 if let Err(error) = outbox.read(directory) {
-                    outbox.unwritten(format!("{}: {error}", directory.display()));
+                    outbox.note_problem(format!("{}: {error}", directory.display()));
                 }
             }
         }
         outbox
     }
 
-    fn unwritten(&mut self, why: impl Display) {
+    fn note_problem(&mut self, why: impl Display) {
         self.problem = format!("messages that wait do not survive a restart: {why}");
     }
 
@@ -242,6 +252,7 @@ impl Outbox {
             kept.to.push(receiver.into());
         } else {
             self.lost.corrupt += 1;
+            let _ = fs::remove_file(path);
         }
     }
 
@@ -249,23 +260,19 @@ impl Outbox {
     pub fn add(&mut self, alert: Alert, to: &[String], picture: Option<Arc<[u8]>>) -> u64 {
         let number = self.next;
         self.next += 1;
-        let alert = Arc::new(alert);
-        if let Some(directory) = &self.directory {
-            self.work.push_back(Work::Write(Writing {
-                directory: directory.clone(),
-                number,
-                alert: Arc::clone(&alert),
-                to: to.to_vec(),
-                picture: picture.clone(),
-            }));
+        if self.directory.is_some() {
+            self.todo.push_back(Todo::Write(number));
         } else {
             self.lost.unwritten += 1;
         }
-        let picture = picture.map(|bytes| {
+        let picture = picture.and_then(|bytes| {
             let length = bytes.len() as u64;
-            (Picture::Memory(bytes), length)
+            // A part of one would be none.
+            let fits = length <= LARGEST_PICTURE;
+            self.lost.pictures += u64::from(!fits);
+            fits.then_some((Picture::Memory(bytes), length))
         });
-        let to = to.to_vec();
+        let (alert, to) = (Arc::new(alert), to.to_vec());
         self.kept.insert(number, Kept { alert, to, picture });
         self.keep_bounds();
         number
@@ -273,17 +280,43 @@ impl Outbox {
 
     /// What is to be done at the disk next.
     pub fn work(&mut self) -> Option<Work> {
-        self.work.pop_front()
+        loop {
+            let number = match self.todo.pop_front()? {
+                Todo::Remove(path) => return Some(Work::Remove(path)),
+                Todo::Write(number) => number,
+            };
+            // All may have it by now.
+            if let (Some(directory), Some(kept)) = (&self.directory, self.kept.get(&number)) {
+                let picture = match &kept.picture {
+                    Some((Picture::Memory(bytes), _)) => Some(Arc::clone(bytes)),
+                    _ => None,
+                };
+                return Some(Work::Write(Writing {
+                    directory: directory.clone(),
+                    number,
+                    alert: Arc::clone(&kept.alert),
+                    to: kept.to.clone(),
+                    picture,
+                }));
+            }
+        }
+    }
+
+    /// Has the oldest message that could not be written be tried again; where that succeeds, the others are, too.
+    pub fn retry(&mut self) {
+        let first = self.unwritten.first().copied();
+        if let Some(first) = first.filter(|first| !self.is_to_write(*first)) {
+            self.todo.push_back(Todo::Write(first));
+        }
+    }
+
+    fn is_to_write(&self, number: u64) -> bool {
+        let is = |todo: &Todo| matches!(todo, Todo::Write(it) if *it == number);
+        self.todo.iter().any(is)
     }
 
     /// A message was written, or was not.
     pub fn written(&mut self, writing: &Writing, result: io::Result<()>) {
-        if let Err(error) = result {
-            self.lost.unwritten += 1;
-            self.unwritten(error);
-            return;
-        }
-        self.problem.clear();
         let Writing {
             directory,
             number,
@@ -291,6 +324,23 @@ impl Outbox {
             picture,
             ..
         } = writing;
+        if let Err(error) = result {
+            if self.kept.contains_key(number) && self.unwritten.insert(*number) {
+                self.lost.unwritten += 1;
+            }
+            self.note_problem(error);
+            return self.keep_bounds();
+        }
+        self.unwritten.remove(number);
+        self.todo
+            .retain(|todo| !matches!(todo, Todo::Write(it) if it == number));
+        // There may be room for the others, too.
+        let others = self.unwritten.iter().copied();
+        let others: Vec<_> = others.filter(|it| !self.is_to_write(*it)).collect();
+        self.todo.extend(others.into_iter().map(Todo::Write));
+        if self.unwritten.is_empty() {
+            self.problem.clear();
+        }
         let path = directory.join(picture_name(*number));
         let kept = self.kept.get_mut(number);
         // Some may have it meanwhile, and the picture may be left out.
@@ -298,11 +348,11 @@ impl Outbox {
             |receiver: &String| kept.as_ref().is_some_and(|kept| kept.to.contains(receiver));
         let gone = to.iter().filter(|receiver| !still(receiver));
         let gone =
-            gone.map(|receiver| Work::Remove(directory.join(message_name(*number, receiver))));
-        self.work.extend(gone);
+            gone.map(|receiver| Todo::Remove(directory.join(message_name(*number, receiver))));
+        self.todo.extend(gone);
         match kept.and_then(|kept| kept.picture.as_mut()) {
             Some((place, _)) => *place = Picture::File(path),
-            None if picture.is_some() => self.work.push_back(Work::Remove(path)),
+            None if picture.is_some() => self.todo.push_back(Todo::Remove(path)),
             None => {}
         }
         self.keep_bounds();
@@ -311,18 +361,19 @@ impl Outbox {
     /// Leaves out the oldest pictures where there are too many, and then messages.
     fn keep_bounds(&mut self) {
         let (mut on_disk, mut in_memory) = (0, 0);
-        for kept in self.kept.values_mut().rev() {
+        for (number, kept) in self.kept.iter_mut().rev() {
             let Some((picture, bytes)) = &kept.picture else {
                 continue;
             };
+            let stays = self.directory.is_none() || self.unwritten.contains(number);
             let (sum, most) = match picture {
-                Picture::File(_) => (&mut on_disk, PICTURES),
-                Picture::Memory(_) => (&mut in_memory, PICTURES_IN_MEMORY),
+                Picture::Memory(_) if stays => (&mut in_memory, PICTURES_IN_MEMORY),
+                _ => (&mut on_disk, PICTURES),
             };
             *sum += bytes;
             if *sum > most {
                 if let Some((Picture::File(path), _)) = kept.picture.take() {
-                    self.work.push_back(Work::Remove(path));
+                    self.todo.push_back(Todo::Remove(path));
                 }
                 self.lost.pictures += 1;
             }
@@ -361,23 +412,21 @@ impl Outbox {
         };
         let waited = kept.to.len();
         kept.to.retain(|to| to != receiver);
-        if kept.to.len() == waited {
+        let waits = kept.to.len();
+        if waits == waited {
             return;
         }
-        let is_over = kept.to.is_empty();
-        let waits = |work: &Work| matches!(work, Work::Write(writing) if writing.number == number);
-        if let Some(Work::Write(writing)) = self.work.iter_mut().find(|work| waits(work)) {
-            writing.to.retain(|to| to != receiver);
-        } else if let Some(directory) = &self.directory {
+        let is_written = !self.unwritten.contains(&number) && !self.is_to_write(number);
+        if let Some(directory) = self.directory.as_ref().filter(|_| is_written) {
             let path = directory.join(message_name(number, receiver));
-            self.work.push_back(Work::Remove(path));
+            self.todo.push_back(Todo::Remove(path));
         }
-        if is_over {
+        if waits == 0 {
             let picture = self.kept.remove(&number).and_then(|kept| kept.picture);
             if let Some((Picture::File(path), _)) = picture {
-                self.work.push_back(Work::Remove(path));
+                self.todo.push_back(Todo::Remove(path));
             }
-            self.work.retain(|work| !waits(work));
+            self.unwritten.remove(&number);
         }
     }
 

@@ -139,8 +139,10 @@ fn foreign_files_are_left_alone() {
         fs::write(directory.path().join(name), "").unwrap();
     }
     let mut outbox = Outbox::open(Some(directory.path()), 1);
-    let number = outbox.add(sample(), &to(&["aa"]), None);
+    let number = outbox.add(sample(), &to(&["aa"]), jpeg());
+    settle(&mut outbox);
     outbox.done(number, "aa");
+    settle(&mut outbox);
     assert_eq!(
         files(directory.path()),
         [
@@ -207,9 +209,79 @@ fn a_disk_that_has_room_again_is_used_again() {
     assert!(!outbox.problem().is_empty());
     fs::create_dir(&directory).unwrap();
     outbox.add(sample(), &to(&["aa"]), None);
+    let Some(Work::Write(writing)) = outbox.work() else {
+        panic!()
+    };
+    outbox.written(&writing, writing.run());
+    assert!(outbox.problem().contains("do not survive a restart"));
     settle(&mut outbox);
     assert_eq!(outbox.problem(), "");
-    assert_eq!(numbers(&Outbox::open(Some(&directory), 1), "aa"), [2]);
+    // What could not be written is, too.
+    assert_eq!(numbers(&Outbox::open(Some(&directory), 1), "aa"), [1, 2]);
+    outbox.done(1, "aa");
+    outbox.done(2, "aa");
+    settle(&mut outbox);
+    assert_eq!(files(&directory), [""; 0]);
+}
+
+#[test]
+fn what_could_not_be_written_is_tried_again_without_another_message() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("alerts");
+    let mut outbox = Outbox::open(Some(&directory), 1);
+    fs::remove_dir(&directory).unwrap();
+    for _ in 0..3 {
+        outbox.add(sample(), &to(&["aa", "bb"]), jpeg());
+    }
+    settle(&mut outbox);
+    outbox.retry();
+    settle(&mut outbox);
+    assert_eq!(outbox.lost().unwritten, 3, "each is counted once");
+    outbox.done(1, "aa");
+    outbox.done(2, "aa");
+    outbox.done(2, "bb");
+    fs::create_dir(&directory).unwrap();
+    outbox.retry();
+    // One that is asked for twice is written once, and is gone when it is delivered.
+    outbox.retry();
+    settle(&mut outbox);
+    outbox.retry();
+    assert!(outbox.work().is_none() && outbox.problem().is_empty());
+    assert_eq!(
+        files(&directory),
+        [
+            "0000000000000001.bb.json",
+            "0000000000000001.jpg",
+            "0000000000000003.aa.json",
+            "0000000000000003.bb.json",
+            "0000000000000003.jpg",
+        ]
+    );
+}
+
+#[test]
+fn pictures_that_are_not_written_yet_are_neither_lost_on_a_healthy_disk_nor_without_a_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let large = |length: usize| -> Arc<[u8]> { vec![0; length].into() };
+    let mut outbox = Outbox::open(Some(directory.path()), 1);
+    // Five cameras in the same second, and one large picture.
+    for _ in 0..5 {
+        outbox.add(sample(), &to(&["aa"]), Some(large(1 << 20)));
+    }
+    outbox.add(sample(), &to(&["aa"]), Some(large(8 << 20)));
+    assert!((1..=6).all(|number| outbox.get(number).unwrap().1.is_some()));
+    // With a disk that hangs.
+    let pictures: Vec<_> = (0..5).map(|_| large(6 << 20)).collect();
+    let held: Vec<_> = pictures.iter().map(Arc::downgrade).collect();
+    for picture in pictures {
+        outbox.add(sample(), &to(&["aa"]), Some(picture));
+    }
+    let held = held.iter().filter(|picture| picture.upgrade().is_some());
+    assert_eq!(held.count(), 2);
+    // Nor is a part of one kept.
+    let lost = outbox.lost().pictures;
+    outbox.add(sample(), &to(&["aa"]), Some(large((8 << 20) + 1)));
+    assert_eq!(outbox.lost().pictures, lost + 1);
 }
 
 #[test]
