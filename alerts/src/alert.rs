@@ -109,6 +109,16 @@ impl Alert {
         !(self.kind.is_event() && self.state == Stage::End)
     }
 
+    /// What it is about, the same in all messages about one event or one trouble. `None` where it stands by itself.
+    pub fn subject(&self) -> Option<String> {
+        let camera = self.camera.as_deref().unwrap_or_default();
+        match (&self.event, self.state) {
+            (Some(event), _) => Some(format!("event {camera} {event}")),
+            (None, Stage::Once) => None,
+            (None, Stage::Start | Stage::End) => Some(format!("{} {camera}", self.kind.name())),
+        }
+    }
+
     /// As one JSON object.
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("it has only texts and numbers")
@@ -163,6 +173,29 @@ mod tests {
         assert!(at(Kind::Motion, Stage::Start));
         assert!(!at(Kind::Motion, Stage::End));
         assert!(at(Kind::NoSignal, Stage::End));
+    }
+
+    #[test]
+    fn begin_and_end_are_about_the_same_and_two_cameras_are_not() {
+        let of = |kind, state, camera: &str, event: Option<&str>| {
+            Alert {
+                kind,
+                state,
+                camera: Some(camera.into()),
+                event: event.map(str::to_owned),
+                ..sample()
+            }
+            .subject()
+        };
+        for event in [None, Some("1")] {
+            let begin = of(Kind::NoSignal, Stage::Start, "a", event);
+            assert!(begin.is_some());
+            assert_eq!(begin, of(Kind::NoSignal, Stage::End, "a", event));
+            assert_ne!(begin, of(Kind::NoSignal, Stage::End, "b", event));
+        }
+        let of_trouble = |kind| of(kind, Stage::Start, "a", None);
+        assert_ne!(of_trouble(Kind::NoSignal), of_trouble(Kind::NotRecording));
+        assert_eq!(of(Kind::Test, Stage::Once, "a", None), None);
     }
 
     #[test]

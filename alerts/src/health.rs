@@ -61,13 +61,35 @@ struct Known {
     trouble: Trouble,
     /// When it began, or began again.
     since: Duration,
-    /// Since when it is not seen.
+    /// How long it had lasted before that, in an earlier run of the server.
+    before: Duration,
+    /// How long it was seen, less a part of the time for which it was not: at its patience it is told.
+    lasted: Duration,
+    /// Whether it was seen at the last look.
+    is_seen: bool,
+    /// Since when it is over.
     gone: Option<Duration>,
     told: bool,
     /// How often it was told anew a short time behind its end.
     again: u32,
     /// Whether its end was told.
     ended: bool,
+}
+
+impl Known {
+    fn new(trouble: Trouble, since: Duration) -> Self {
+        Self {
+            trouble,
+            since,
+            before: Duration::ZERO,
+            lasted: Duration::ZERO,
+            is_seen: false,
+            gone: None,
+            told: false,
+            again: 0,
+            ended: false,
+        }
+    }
 }
 
 /// How long a trouble has to be over before that is told. Each time that it comes back soon doubles that.
@@ -77,25 +99,36 @@ const MOST_DOUBLINGS: u32 = 6;
 /// How long one that is over is remembered.
 const SOON: Duration = Duration::from_secs(3600);
 
+/// One that comes and goes lasts, where it is there for more than a fifth of the time: what it lasted is made up for by four times
+/// as long without it.
+const MAKES_UP: u32 = 4;
+
+/// Before that, the clock was not set: the beginning of 2024 in µs.
+const SET_US: u64 = 1_704_067_200_000_000;
+
 /// The troubles that are known.
 #[derive(Debug, Default)]
 pub struct Health {
     known: Vec<Known>,
+    /// When it was looked last.
+    looked: Duration,
 }
 
 impl Health {
     /// Goes on where the last run of the server ended. `now` is a clock that only goes on, `now_us` Unix time in µs.
     pub fn restored(told: Vec<Told>, now: Duration, now_us: u64) -> Self {
+        let lasted = |since_us: u64| match since_us {
+            ..SET_US => Duration::ZERO,
+            _ => Duration::from_micros(now_us.saturating_sub(since_us)),
+        };
         let known = told.into_iter().map(|told| Known {
-            trouble: told.trouble,
-            since: now.saturating_sub(Duration::from_micros(now_us.saturating_sub(told.since_us))),
-            gone: None,
+            before: lasted(told.since_us),
             told: true,
-            again: 0,
-            ended: false,
+            ..Known::new(told.trouble, now)
         });
         Self {
             known: known.collect(),
+            looked: now,
         }
     }
 
@@ -104,7 +137,10 @@ impl Health {
         let told = self.known.iter().filter(|known| known.told);
         told.map(|known| Told {
             trouble: known.trouble.clone(),
-            since_us: now_us.saturating_sub(now.saturating_sub(known.since).as_micros() as u64),
+            since_us:
+                now_us.saturating_sub(
+                    (known.before + now.saturating_sub(known.since)).as_micros() as u64
+                ),
         })
         .collect()
     }
@@ -126,8 +162,16 @@ impl Health {
         let is_seen = |trouble: &Trouble| seen.iter().any(|seen| seen.trouble == *trouble);
         self.known
             .retain(|known| is_seen(&known.trouble) || unseen(&known.trouble) != Unseen::Gone);
+        let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now));
         for known in &mut self.known {
-            if is_seen(&known.trouble) || unseen(&known.trouble) == Unseen::Hidden {
+            if is_seen(&known.trouble) {
+                continue;
+            }
+            known.is_seen = false;
+            known.lasted = known.lasted.saturating_sub(passed / MAKES_UP);
+            if unseen(&known.trouble) == Unseen::Hidden {
+                // It may be there behind what hides it.
+                known.gone = known.gone.filter(|_| !known.told);
                 continue;
             }
             let gone = *known.gone.get_or_insert(now);
@@ -135,37 +179,29 @@ impl Health {
             if known.told && now >= gone + calm {
                 known.told = false;
                 known.ended = true;
-                let lasted = gone.saturating_sub(known.since);
+                let lasted = known.before + gone.saturating_sub(known.since);
+                known.lasted = Duration::ZERO;
                 changes.push(Change::Ended(known.trouble.clone(), lasted));
             }
         }
         self.known
             .retain(|known| known.told || known.gone.is_none_or(|gone| now < gone + SOON));
         for seen in seen {
-            let position = self
-                .known
-                .iter()
-                .position(|known| known.trouble == seen.trouble);
-            let known = match position {
+            let mut known = self.known.iter_mut();
+            let known = match known.position(|known| known.trouble == seen.trouble) {
                 Some(at) => &mut self.known[at],
                 None => {
-                    self.known.push(Known {
-                        trouble: seen.trouble.clone(),
-                        since: now,
-                        gone: None,
-                        told: false,
-                        again: 0,
-                        ended: false,
-                    });
+                    self.known.push(Known::new(seen.trouble.clone(), now));
                     self.known.last_mut().expect("it was pushed")
                 }
             };
-            let gone = known.gone.take();
-            // One that comes and goes all the time is one that lasts.
-            if !known.told && gone.is_some_and(|gone| now >= gone + CALM) {
-                known.since = now;
+            known.gone = None;
+            if std::mem::replace(&mut known.is_seen, true) {
+                known.lasted += passed;
+            } else if !known.told && known.lasted.is_zero() {
+                (known.since, known.before) = (now, Duration::ZERO);
             }
-            if !known.told && now >= known.since + seen.patience {
+            if !known.told && known.lasted >= seen.patience {
                 known.told = true;
                 known.again += u32::from(known.ended);
                 changes.push(Change::Began(seen));
@@ -236,17 +272,36 @@ mod tests {
 
     #[test]
     fn a_short_one_is_not_told_and_short_gaps_do_not_end_a_long_one() {
-        let apart = [(10, 100), (130, 220)];
-        assert_eq!(told(&mut Health::default(), &apart, 400), []);
+        let apart = [(10, 100), (400, 490)];
+        assert_eq!(told(&mut Health::default(), &apart, 600), []);
         // A second with pictures every two minutes is no camera that works.
         let flaps: Vec<_> = (0..9).map(|n| (n * 120, n * 120 + 119)).collect();
         let flaps = told(&mut Health::default(), &flaps, 1000);
-        assert_eq!(flaps.first(), Some(&(120, true)));
+        assert_eq!(flaps.first(), Some(&(123, true)));
         let gaps = [(10, 200), (210, 300), (315, 400)];
         assert_eq!(
             told(&mut Health::default(), &gaps, 600),
             [(130, true), (420, false)]
         );
+    }
+
+    #[test]
+    fn losses_add_up_where_they_are_much_of_the_time_and_seldom_ones_do_not() {
+        let every = |period: u64, away: u64| -> Vec<_> {
+            (0..3600 / period)
+                .map(|n| (n * period, n * period + away))
+                .collect()
+        };
+        // 11 s away, 25 s there, as by somebody who disturbs the radio.
+        let disturbed = told(&mut Health::default(), &every(36, 11), 3600);
+        assert!(
+            matches!(disturbed.first(), Some((at, true)) if *at < 1200),
+            "{disturbed:?}"
+        );
+        let mostly = told(&mut Health::default(), &every(121, 100), 3600);
+        assert_eq!(mostly.first().map(|(_, began)| *began), Some(true));
+        assert!(mostly.len() <= 4, "{mostly:?}");
+        assert_eq!(told(&mut Health::default(), &every(100, 5), 3600), []);
     }
 
     #[test]
@@ -277,19 +332,54 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_keeps_no_half_a_state() {
+        // Seen for 5 s, hidden for hours, and seen once: it has not lasted.
+        let mut health = Health::default();
+        for second in 0..5 {
+            health.look(vec![seen()], |_| Unseen::Over, s(second));
+        }
+        for second in 5..30_000 {
+            health.look(vec![], |_| Unseen::Hidden, s(second));
+        }
+        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(30_000)), []);
+        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(30_119)), []);
+        assert_eq!(
+            health.look(vec![seen()], |_| Unseen::Over, s(30_120)).len(),
+            1
+        );
+        // Over for a second, hidden for minutes: it has to be over for its time behind that.
+        health.look(vec![], |_| Unseen::Over, s(30_200));
+        health.look(vec![], |_| Unseen::Hidden, s(30_201));
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(30_800)), []);
+        let ended = Change::Ended(seen().trouble, s(800));
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(30_820)), [ended]);
+    }
+
+    #[test]
     fn a_restart_neither_tells_it_again_nor_forgets_to_tell_its_end() {
         let mut health = Health::default();
         health.look(vec![seen()], |_| Unseen::Over, s(0));
         assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(120)).len(), 1);
-        let kept = health.told(s(130), 1_000_000_000);
-        assert_eq!(kept[0].since_us, 870_000_000);
+        let kept = health.told(s(130), SET_US + 1_000_000_000);
+        assert_eq!(kept[0].since_us, SET_US + 870_000_000);
         let kept: Vec<Told> = serde_json::from_value(serde_json::to_value(kept).unwrap()).unwrap();
-        // Another run, with another clock.
-        let mut health = Health::restored(kept, s(5000), 1_010_000_000);
-        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(5001)), []);
-        assert_eq!(health.look(vec![], |_| Unseen::Over, s(5002)), []);
+        // Another run, with a clock that begins anew.
+        let mut health = Health::restored(kept, s(0), SET_US + 1_010_000_000);
+        assert_eq!(health.look(vec![seen()], |_| Unseen::Over, s(1)), []);
+        let kept = health.told(s(1), SET_US + 1_011_000_000);
+        assert_eq!(kept[0].since_us, SET_US + 870_000_000);
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(2)), []);
         let ended = Change::Ended(seen().trouble, s(142));
-        assert_eq!(health.look(vec![], |_| Unseen::Over, s(5022)), [ended]);
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(22)), [ended]);
+        // It began when the clock was not set: nobody knows how long ago.
+        let kept = vec![Told {
+            trouble: seen().trouble,
+            since_us: 1_000_000,
+        }];
+        let mut health = Health::restored(kept, s(0), SET_US);
+        health.look(vec![], |_| Unseen::Over, s(10));
+        let ended = Change::Ended(seen().trouble, s(10));
+        assert_eq!(health.look(vec![], |_| Unseen::Over, s(30)), [ended]);
     }
 
     #[test]

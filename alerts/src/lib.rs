@@ -1,7 +1,8 @@
 //! Messages to people about what a camera sees and what is wrong with it.
 //!
 //! In the order in which data passes through: an [`Alert`] is one message. [`rules`] says which events become one, [`arming`]
-//! whether events are told at this time, by a [`schedule`], and [`health`] which troubles begin and end. The [`outbox`] keeps
+//! whether events are told at this time, by a [`schedule`], [`health`] which troubles begin and end, and [`restarts`] how often
+//! those of the server are told. The [`outbox`] keeps
 //! messages on the disk until each [`Receiver`] has them, and a [`queue`] says when one is tried again. [`mod@format`] makes
 //! requests of them, [`mqtt`] packets, and [`Outcome`] is what an answer means.
 //!
@@ -17,6 +18,7 @@ mod outcome;
 mod plan;
 pub mod queue;
 mod receiver;
+pub mod restarts;
 pub mod rules;
 pub mod schedule;
 

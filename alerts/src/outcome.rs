@@ -58,11 +58,13 @@ impl Outcome {
         };
         match status {
             200..=299 => Self::Delivered,
-            300..=399 => Self::Never(format!("{reason}; give the URL that it leads to")),
-            // A timeout of its own, a request too early, and too many.
-            400..=499 if !matches!(status, 408 | 425 | 429) => Self::Never(reason),
+            // These are about the message; others about the receiver, and a proxy before it may answer like that for a while.
+            400 | 413 | 415 | 422 => Self::Never(reason),
             _ => Self::Later {
-                reason,
+                reason: match status {
+                    300..=399 => format!("{reason}; give the URL that it leads to"),
+                    _ => reason,
+                },
                 answered: true,
                 after: retry_after.and_then(|text| self::retry_after(text, now)),
             },
@@ -117,12 +119,15 @@ mod tests {
     fn what_cannot_succeed_is_given_up_and_what_may_is_tried_again() {
         assert_eq!(of(200, None), Outcome::Delivered);
         assert_eq!(of(204, None), Outcome::Delivered);
-        assert_eq!(
-            of(404, None),
-            Outcome::Never("it answered 404: no way".into())
-        );
-        assert!(matches!(of(301, None), Outcome::Never(reason) if reason.contains("leads to")));
-        for later in [408, 425, 429, 500, 502, 503, 504, 100, 999] {
+        for never in [400, 413, 415, 422] {
+            let reason = format!("it answered {never}: no way");
+            assert_eq!(of(never, None), Outcome::Never(reason));
+        }
+        let is_told = |outcome| matches!(outcome, Outcome::Later { reason, .. } if reason.contains("leads to"));
+        assert!(is_told(of(301, None)) && !is_told(of(404, None)));
+        for later in [
+            302, 401, 403, 404, 408, 410, 425, 429, 500, 502, 503, 504, 100, 999,
+        ] {
             assert!(
                 matches!(
                     of(later, None),

@@ -4,6 +4,8 @@
 //! Nearly all of such a text is secret: whoever knows a topic of ntfy can read it. So neither `Debug` nor [`Receiver::name`] shows
 //! more than the kind and the host.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::path::PathBuf;
@@ -176,16 +178,27 @@ impl Receiver {
     /// What it says, without what is secret of it: receivers repeat paths and keys in what they answer.
     pub fn without_secrets(&self, said: &str) -> String {
         let url = match self {
-            Self::Ntfy(url) | Self::Webhook(url) | Self::Mqtt(url) => Some(url),
-            Self::Telegram(_) | Self::Exec(_) => None,
+            Self::Ntfy(url) | Self::Webhook(url) | Self::Mqtt(url) => Some(url.clone()),
+            Self::Telegram(telegram) => Url::parse(&telegram.server).ok(),
+            Self::Exec(_) => None,
         };
         let mut secrets = Vec::new();
         if let Some(url) = url {
             secrets.extend(url.path().split('/').map(str::to_owned));
             secrets.extend(url.query().map(str::to_owned));
-            secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+            // The name of one without a value is the secret itself.
+            let pairs = url.query_pairs().map(|(name, value)| match &*value {
+                "" => name.into_owned(),
+                _ => value.into_owned(),
+            });
+            secrets.extend(pairs);
             secrets.push(url.username().into());
             secrets.extend(url.password().map(str::to_owned));
+            // As a header has it.
+            let login = format!("{}:{}", url.username(), url.password().unwrap_or_default());
+            if login.len() > 1 {
+                secrets.push(STANDARD.encode(percent_decode_str(&login).collect::<Vec<_>>()));
+            }
         }
         if let Self::Telegram(telegram) = self {
             secrets.push(telegram.token.clone());
@@ -338,6 +351,9 @@ mod tests {
                 "bot1:s3cret may not write to 4242",
             ),
             ("mqtt://user:s3cret@h", "user:s3cret is refused"),
+            ("https://h/a?s3cret", "no key s3cret"),
+            ("https://h/a?s3cret&b=c", "no key s3cret"),
+            ("telegram:https://h/s3cret/1:A@42", "no path /s3cret"),
         ] {
             let receiver: Receiver = text.parse().unwrap();
             let shown = receiver.without_secrets(said);
@@ -347,8 +363,11 @@ mod tests {
             );
             assert!(shown.contains("***"), "{shown}");
         }
-        let receiver: Receiver = "https://h/a".parse().unwrap();
-        assert_eq!(receiver.without_secrets("a man"), "a man");
+        let receiver: Receiver = "https://me:a%20b@h/a".parse().unwrap();
+        assert_eq!(
+            receiver.without_secrets("a man with Basic bWU6YSBi"),
+            "a man with Basic ***"
+        );
     }
 
     #[test]

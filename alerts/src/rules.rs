@@ -29,6 +29,9 @@ impl Rules {
     }
 }
 
+/// Events of programs with different labels that are told of a camera in one cool-down. Some have a number in each label.
+const LABELS: usize = 5;
+
 /// When each camera's events of each kind, and by each label, were told last.
 #[derive(Debug, Default)]
 pub struct Cooldown {
@@ -47,12 +50,15 @@ impl Cooldown {
         label: &str,
         now: Duration,
     ) -> bool {
+        // Cameras that were removed do not stay.
+        self.last.retain(|_, last| now < *last + rules.cooldown);
         let key = (camera.to_owned(), kind, label.to_owned());
-        let last = self.last.get(&key);
-        let is_let = last.is_none_or(|last| now >= *last + rules.cooldown);
+        let alike = self
+            .last
+            .keys()
+            .filter(|(of, by, _)| *of == camera && *by == kind);
+        let is_let = !self.last.contains_key(&key) && alike.count() < LABELS;
         if is_let {
-            // Cameras that were removed do not stay.
-            self.last.retain(|_, last| now < *last + rules.cooldown);
             self.last.insert(key, now);
         } else {
             self.held_back += 1;
@@ -107,5 +113,17 @@ mod tests {
         );
         assert!(!lets("door", Kind::Motion, 219));
         assert_eq!(cooldown.held_back(), 2);
+    }
+
+    #[test]
+    fn a_bell_rings_beside_a_car_and_labels_that_are_always_new_do_not_flood() {
+        let (rules, mut cooldown) = (rules(), Cooldown::default());
+        let mut lets = |camera, label: &str, s| {
+            cooldown.lets(&rules, camera, Kind::Event, label, Duration::from_secs(s))
+        };
+        assert!(lets("door", "car", 0) && lets("door", "bell", 1) && !lets("door", "car", 2));
+        let told = (0..60).filter(|n| lets("door", &format!("person {n} %"), 3));
+        assert_eq!(told.count(), LABELS - 2);
+        assert!(lets("yard", "bell", 4) && lets("door", "bell", 61));
     }
 }

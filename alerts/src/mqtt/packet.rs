@@ -39,11 +39,8 @@ pub enum Packet<'a> {
     Published(Publish<'a>, Option<u16>),
     /// The broker has the message of that number.
     Acknowledged(u16),
-    /// It has taken the subscriptions, or refused one.
-    Subscribed {
-        /// Whether it took all of them.
-        all: bool,
-    },
+    /// What it makes of each subscription; 0x80 is that it refuses one.
+    Subscribed(&'a [u8]),
     /// The answer to a ping.
     Pong,
 }
@@ -165,9 +162,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<(Packet<'_>, usize)>, BadPacket> {
     let packet = match (bytes[0], body) {
         (0x20, [_, code]) => Packet::Connected(*code),
         (0x40, [high, low]) => Packet::Acknowledged(u16::from_be_bytes([*high, *low])),
-        (0x90, [_, _, codes @ ..]) => Packet::Subscribed {
-            all: codes.iter().all(|code| *code < 0x80),
-        },
+        (0x90, [_, _, codes @ ..]) => Packet::Subscribed(codes),
         (0xd0, []) => Packet::Pong,
         (kind @ 0x30..=0x3f, body) => published(kind, body).ok_or(BadPacket)?,
         _ => return Err(BadPacket),
@@ -265,11 +260,11 @@ mod tests {
         );
         assert_eq!(
             read(b"\x90\x04\x00\x02\x00\x01"),
-            Ok(Some((Packet::Subscribed { all: true }, 6)))
+            Ok(Some((Packet::Subscribed(&[0, 1]), 6)))
         );
         assert_eq!(
             read(b"\x90\x04\x00\x02\x00\x80"),
-            Ok(Some((Packet::Subscribed { all: false }, 6)))
+            Ok(Some((Packet::Subscribed(&[0, 0x80]), 6)))
         );
         assert_eq!(read(b"\xd0\x00"), Ok(Some((Packet::Pong, 2))));
         let told = Publish {

@@ -4,6 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topics {
     node: String,
+    id: String,
 }
 
 /// What a camera publishes.
@@ -16,8 +17,8 @@ pub const RECORDING: &str = "recording";
 pub const PICTURE: &str = "picture";
 
 impl Topics {
-    /// Those of a machine of that name.
-    pub fn of(machine: &str) -> Self {
+    /// Those of a machine of that name. `id` tells its server from others, of machines with the same name.
+    pub fn of(machine: &str, id: &str) -> Self {
         let name = word(machine);
         Self {
             node: if name.is_empty() {
@@ -25,7 +26,13 @@ impl Topics {
             } else {
                 name
             },
+            id: id.into(),
         }
+    }
+
+    /// What tells the server from others.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The machine's name, fit for topics and ids.
@@ -59,8 +66,17 @@ impl Topics {
     }
 }
 
+/// A camera's id in ids in Home Assistant. Those of two cameras differ.
+pub(super) fn object(camera: &str) -> String {
+    let word = word(camera);
+    if word == camera {
+        return word;
+    }
+    format!("{word}_{:04x}", crc32fast::hash(camera.as_bytes()) as u16)
+}
+
 /// Letters, digits, `-` and `_`, with which ids are made in Home Assistant.
-pub(super) fn word(text: &str) -> String {
+fn word(text: &str) -> String {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     text.chars()
         .map(|letter| if fits(letter) { letter } else { '_' })
@@ -78,7 +94,7 @@ mod tests {
 
     #[test]
     fn names_that_mean_something_in_topics_are_changed() {
-        let topics = Topics::of("door.local");
+        let topics = Topics::of("door.local", "1");
         assert_eq!(topics.node(), "door_local");
         assert_eq!(topics.online(), "pistreamer/door_local/online");
         assert_eq!(
@@ -86,8 +102,10 @@ mod tests {
             "pistreamer/door_local/a_b_/motion"
         );
         assert_eq!(
-            Topics::of("").armed_set(),
+            Topics::of("", "1").armed_set(),
             "pistreamer/pistreamer/armed/set"
         );
+        assert_eq!(object("a_b-C"), "a_b-C");
+        assert!(object("a.b").starts_with("a_b_") && object("a.b") != object("a_b"));
     }
 }

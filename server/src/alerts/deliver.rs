@@ -53,9 +53,9 @@ async fn tell(station: &Station, desk: &Desk) {
                     station.forget(number);
                     continue;
                 };
-                let picture = picture.filter(|_| !station.stumbles(number));
+                let (picture, sent) = station.choose(number, picture);
                 let outcome = send(&station.receiver, &alert, picture.as_ref()).await;
-                if station.came(number, outcome) {
+                if station.came(number, outcome, sent) {
                     desk.all_done(&[number], &station.id);
                 }
             }

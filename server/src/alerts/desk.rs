@@ -7,9 +7,17 @@ use pistreamer_alerts::{Alert, Plan, Receiver};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+/// Interval at which what could not be written is tried again.
+const TRIES: Duration = Duration::from_secs(10);
+
+/// Interval at which the end looks whether attempts are under way.
+const POLL: Duration = Duration::from_millis(10);
 
 /// All messages that wait, and all receivers. Clones share it.
 #[derive(Clone, Debug)]
@@ -85,15 +93,15 @@ impl Desk {
             let outbox = self.outbox();
             let waiting: Vec<_> = outbox
                 .waiting(id)
-                .map(|(number, alert)| (number, age(alert, now_us)))
+                .map(|(number, alert)| (number, alert.subject(), age(alert, now_us)))
                 .collect();
             drop(outbox);
             if !waiting.is_empty() {
                 let (receiver, messages) = (receiver.name(), waiting.len());
                 tracing::info!(receiver, messages, "messages wait from before");
             }
-            for (number, age) in waiting {
-                if let Some(dropped) = station.add(number, age) {
+            for (number, subject, age) in waiting {
+                if let Some(dropped) = station.add(number, subject, age) {
                     self.outbox().done(dropped, id);
                 }
             }
@@ -116,20 +124,37 @@ impl Desk {
         let stations = self.stations();
         let is_for =
             |station: &&Arc<Station>| alert.is_for_people() || station.receiver.is_program();
-        let told: Vec<_> = stations.iter().filter(is_for).cloned().collect();
-        drop(stations);
+        let told: Vec<_> = stations.iter().filter(is_for).collect();
         if told.is_empty() {
             return;
         }
         let to: Vec<_> = told.iter().map(|station| station.id.clone()).collect();
+        let subject = alert.subject();
+        let mut outbox = self.outbox();
+        let number = outbox.add(alert, &to, picture);
         self.0.is_busy.store(true, Relaxed);
-        let number = self.outbox().add(alert, &to, picture);
+        drop(outbox);
+        // No receiver is replaced before it has the message.
         for station in told {
-            if let Some(dropped) = station.add(number, std::time::Duration::ZERO) {
+            if let Some(dropped) = station.add(number, subject.clone(), Duration::ZERO) {
                 self.outbox().done(dropped, &station.id);
             }
         }
+        drop(stations);
         self.0.work.notify_one();
+    }
+
+    /// All receivers are tried at once.
+    pub(super) fn hurry(&self) {
+        self.stations().iter().for_each(|station| station.hurry());
+    }
+
+    /// Begins no further attempts, and waits for those that are under way.
+    pub(super) async fn rest(&self) {
+        self.stations().iter().for_each(|station| station.rest());
+        while self.stations().iter().any(|station| station.is_busy()) {
+            sleep(POLL).await;
+        }
     }
 
     pub(super) fn get(&self, number: u64) -> Option<(Arc<Alert>, Option<Picture>)> {
@@ -150,10 +175,13 @@ impl Desk {
     pub(super) async fn keep(self, until: CancellationToken) {
         let mut problem = String::new();
         loop {
-            let is_last = until
-                .run_until_cancelled(self.0.work.notified())
-                .await
-                .is_none();
+            let work = async {
+                tokio::select! {
+                    () = self.0.work.notified() => {}
+                    () = sleep(TRIES) => self.outbox().retry(),
+                }
+            };
+            let is_last = until.run_until_cancelled(work).await.is_none();
             self.settle().await;
             if is_last {
                 return;
@@ -192,7 +220,9 @@ impl Desk {
     }
 
     fn next_work(&self) -> Option<Work> {
-        let work = self.outbox().work();
+        let mut outbox = self.outbox();
+        let work = outbox.work();
+        // While nothing can be added.
         self.0.is_busy.store(work.is_some(), Relaxed);
         work
     }

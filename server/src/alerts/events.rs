@@ -18,6 +18,12 @@ const LOOKS: Duration = Duration::from_secs(2);
 /// How long behind the first picture motion is not told: the detector does not know the scene yet.
 const SETTLES: Duration = Duration::from_secs(30);
 
+/// Behind so long without pictures it is another scene, for all that is known.
+const FORGETS: Duration = Duration::from_secs(60);
+
+/// Interval at which what is open is decided anew: alerts may be armed by now, or the scene be known.
+const DECIDES: Duration = Duration::from_secs(1);
+
 /// An event that goes on.
 struct Going {
     kind: Kind,
@@ -58,7 +64,11 @@ pub(super) async fn watch(alerts: Alerts, camera: Camera, since_us: u64, stop: C
             message = news.recv() => match message.as_deref() {
                 Ok(ServerMessage::Event { event, state }) => watched.take(event, *state),
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => watched.take_recent(),
+                Err(RecvError::Lagged(_)) => {
+                    // What is still there is among those that are remembered.
+                    news = watched.camera.events_news();
+                    watched.take_recent();
+                }
                 Err(RecvError::Closed) => break,
             },
             changed = states.changed() => if changed.is_err() { break },
@@ -66,6 +76,13 @@ pub(super) async fn watch(alerts: Alerts, camera: Camera, since_us: u64, stop: C
             frame = newest(&mut pictures) => watched.look_at(&frame),
         }
     }
+    // What came before the end, too.
+    while let Ok(message) = news.try_recv() {
+        if let ServerMessage::Event { event, state } = &*message {
+            watched.take(event, *state);
+        }
+    }
+    watched.end();
 }
 
 async fn newest(pictures: &mut Option<Subscription>) -> Arc<Frame> {
@@ -75,13 +92,43 @@ async fn newest(pictures: &mut Option<Subscription>) -> Arc<Frame> {
     }
 }
 
+/// How long a camera has delivered, by a clock that nobody sets.
+#[derive(Debug, Default)]
+struct Scene {
+    /// Since when, but for short losses.
+    live_since: Option<Instant>,
+    /// Since when it does not.
+    lost_since: Option<Instant>,
+}
+
+impl Scene {
+    /// Notes whether it delivers. Short losses begin nothing anew: whoever can cause them would have no motion told.
+    fn note(&mut self, is_live: bool, now: Instant) {
+        if !is_live {
+            self.lost_since.get_or_insert(now);
+            return;
+        }
+        let lost = self.lost_since.take();
+        if lost.is_some_and(|lost| now >= lost + FORGETS) {
+            self.live_since = None;
+        }
+        self.live_since.get_or_insert(now);
+    }
+
+    /// Whether the detector knows it.
+    fn is_known(&self, now: Instant) -> bool {
+        self.live_since.is_some_and(|since| now >= since + SETTLES)
+    }
+}
+
 /// A camera and what goes on before it.
 struct Watched {
     alerts: Alerts,
     camera: Camera,
     going: Vec<Going>,
-    /// Since when it delivers; by a clock that nobody sets.
-    live_since: Option<Instant>,
+    scene: Scene,
+    /// When what is open was decided last.
+    decided: Instant,
     /// Unix time in µs of the begin of the newest event that was seen.
     seen_us: u64,
 }
@@ -92,19 +139,27 @@ impl Watched {
             alerts,
             camera,
             going: Vec::new(),
-            live_since: None,
+            scene: Scene::default(),
+            decided: Instant::now(),
             seen_us: since_us,
         }
     }
 
     fn note_phase(&mut self) {
         let is_live = self.camera.state().phase == Phase::Live;
-        self.live_since = is_live.then(|| self.live_since.unwrap_or_else(Instant::now));
+        self.scene.note(is_live, Instant::now());
     }
 
-    /// When the scene is known.
-    fn settles(&self) -> Option<Instant> {
-        Some(self.live_since? + SETTLES)
+    /// The server ends, or the camera is removed: what was decided is told, and is over for programs.
+    fn end(&mut self) {
+        for mut it in std::mem::take(&mut self.going) {
+            if it.due.take().is_some() {
+                self.tell(&it, Stage::Start);
+            }
+            if it.is_told == Some(true) {
+                self.tell(&it, Stage::End);
+            }
+        }
     }
 
     fn is_any_told(&self) -> bool {
@@ -165,7 +220,7 @@ impl Watched {
     /// Decides whether an event is told, where that is open.
     fn decide(&mut self, at: usize) {
         let now = Instant::now();
-        let knows_scene = self.settles().is_some_and(|settles| settles <= now);
+        let knows_scene = self.scene.is_known(now);
         let it = &mut self.going[at];
         if it.is_told.is_none() && (it.kind != Kind::Motion || knows_scene) {
             it.is_told = self.alerts.lets(self.camera.id(), it.kind, &it.event);
@@ -176,18 +231,18 @@ impl Watched {
 
     /// When something is to be told or decided next.
     fn due(&self) -> Option<Instant> {
-        let waits = |it: &&Going| it.kind == Kind::Motion && it.is_told.is_none();
-        let settles = self.going.iter().find(waits).and_then(|_| self.settles());
-        let settles = settles.filter(|settles| *settles > Instant::now());
+        let is_any_open = self.going.iter().any(|it| it.is_told.is_none());
+        let decides = is_any_open.then(|| self.decided + DECIDES);
         self.going
             .iter()
             .filter_map(|it| it.due)
-            .chain(settles)
+            .chain(decides)
             .min()
     }
 
     fn tell_due(&mut self) {
         let now = Instant::now();
+        self.decided = now;
         for at in 0..self.going.len() {
             self.decide(at);
             if self.going[at].due.is_some_and(|due| due <= now) {
@@ -212,5 +267,26 @@ impl Watched {
         let alert = words::of_event(it.kind, stage, camera, &it.event);
         let picture = it.best.as_ref().map(|(_, frame)| frame.jpeg()[..].into());
         self.alerts.tell(alert, picture);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_losses_begin_nothing_anew_and_long_ones_do() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let mut scene = Scene::default();
+        // 11 s away and 25 s there, over and over.
+        for second in 0..36 * 3 {
+            scene.note(second % 36 >= 11, at(second));
+        }
+        assert!(!scene.is_known(at(40)) && scene.is_known(at(41)));
+        scene.note(false, at(110));
+        scene.note(true, at(110) + FORGETS);
+        assert!(!scene.is_known(at(110) + FORGETS));
+        assert!(scene.is_known(at(110) + FORGETS + SETTLES));
     }
 }

@@ -17,6 +17,11 @@ use tokio::time::sleep;
 /// How often it is looked whether it has ended.
 const POLL: Duration = Duration::from_millis(50);
 
+/// What a program has of the server's environment: the rest may hold secrets of other receivers and cameras.
+const ENVIRONMENT: [&str; 9] = [
+    "HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER",
+];
+
 /// A program that runs. Dropping it ends it, with what it has started.
 struct Running(Child);
 
@@ -42,7 +47,7 @@ pub(super) async fn run(program: &Path, alert: &Arc<Alert>, picture: Option<&Pic
     let (command, alert) = (program.to_owned(), Arc::clone(alert));
     let started = spawn_blocking(move || start(&command, &alert, path)).await;
     let mut running = match started {
-        Ok(Ok(child)) => Running(child),
+        Ok(Ok(running)) => running,
         Ok(Err(error)) => return Outcome::unreached(format!("it cannot be started: {error}")),
         Err(error) => return Outcome::unreached(error),
     };
@@ -62,17 +67,25 @@ pub(super) async fn run(program: &Path, alert: &Arc<Alert>, picture: Option<&Pic
     }
 }
 
-fn start(program: &Path, alert: &Alert, picture: Option<String>) -> io::Result<Child> {
+fn start(program: &Path, alert: &Alert, picture: Option<String>) -> io::Result<Running> {
     let mut json = serde_json::to_value(alert)?;
     json["picture"] = picture.into();
-    let mut child = Command::new(program)
+    let kept = ENVIRONMENT.map(|name| (name, std::env::var_os(name)));
+    let kept = kept
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let child = Command::new(program)
+        .env_clear()
+        .envs(kept)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .process_group(0)
         .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
+    // From here on it is ended also where nobody waits for it any more.
+    let mut running = Running(child);
+    if let Some(mut stdin) = running.0.stdin.take() {
         // A message is smaller than a pipe, so that this does not wait. A program need not read it.
         let _ = writeln!(stdin, "{json}");
     }
-    Ok(child)
+    Ok(running)
 }

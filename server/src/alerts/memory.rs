@@ -3,6 +3,7 @@
 use crate::state_dir;
 use pistreamer_alerts::arming::Override;
 use pistreamer_alerts::health::Told;
+use pistreamer_alerts::restarts::Restarts;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -20,10 +21,9 @@ pub(super) struct Memory {
     pub troubles: Vec<Told>,
     /// Local day of the last daily message.
     pub daily: Option<i64>,
-    /// Unix time in µs at which a restart was told last.
-    pub restarted_us: u64,
-    /// Restarts that were not told since.
-    pub restarts: u64,
+    /// Restarts behind a crash of the server, and behind one of the machine.
+    pub killed: Restarts,
+    pub machine_went_down: Restarts,
     /// The boot of the machine (random(4)) in which the server runs, while it does.
     pub runs_in: Option<String>,
 }
@@ -40,11 +40,33 @@ pub(super) enum Before {
 }
 
 impl Memory {
-    /// Reads what is there. What cannot be read is as if it had not been.
+    /// Reads what is there. What cannot be read is as if it had not been, and the log tells it.
     pub(super) fn read(directory: &Path) -> Self {
-        let text = state_dir::read(&directory.join(FILE)).ok();
-        text.and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default()
+        let path = directory.join(FILE);
+        let read = match state_dir::read(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        };
+        read.unwrap_or_else(|error| {
+            tracing::error!(
+                %error,
+                path = %path.display(),
+                "what alerts remember cannot be read: they go by their schedule, and troubles are told anew"
+            );
+            Self::default()
+        })
+    }
+
+    /// Restarts by how the run before ended, with what people read of them.
+    pub(super) fn restarts(&mut self) -> [(&'static str, &mut Restarts); 2] {
+        [
+            ("pistreamer crashed or was killed", &mut self.killed),
+            (
+                "The machine went down without an end, as by a power cut",
+                &mut self.machine_went_down,
+            ),
+        ]
     }
 
     /// How the run before ended, by what it left.

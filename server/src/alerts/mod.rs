@@ -18,10 +18,12 @@ pub(crate) use words::test;
 
 use crate::camera::{Camera, Registry};
 use crate::util::clock;
+use crate::util::clock_sync;
+use crate::util::host;
 use crate::util::local_time::LocalTime;
 use desk::Desk;
 use memory::{Before, Memory};
-use pistreamer_alerts::arming::{self, Armed};
+use pistreamer_alerts::arming::{self, Armed, BadUntil};
 use pistreamer_alerts::health::{self, Change, Health};
 use pistreamer_alerts::outbox::Lost;
 use pistreamer_alerts::rules::Cooldown;
@@ -29,13 +31,14 @@ use pistreamer_alerts::schedule::Local;
 use pistreamer_alerts::{Alert, Kind, Plan, Stage};
 use pistreamer_protocol::message::Happening;
 use pistreamer_recording::Recorder;
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::{self, JoinHandle, JoinSet, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Where messages wait, in the state directory.
@@ -43,6 +46,9 @@ const DIRECTORY: &str = "alerts";
 
 /// Interval at which it is looked for troubles.
 const LOOKS: Duration = Duration::from_secs(1);
+
+/// How long a start waits until it is written down that it was told, and the end for attempts that are under way.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who is told what. Clones share it.
 #[derive(Clone, Debug)]
@@ -67,6 +73,8 @@ struct Known {
     cooldown: Cooldown,
     /// Events since the last daily message.
     events: u64,
+    /// Cameras and zones of the rules that there are not.
+    unknown: Vec<String>,
 }
 
 /// Local time, as the schedule needs it.
@@ -76,6 +84,13 @@ fn local(us: u64) -> Local {
         day,
         minute: (second / 60) as u16,
     }
+}
+
+/// Unix time in µs, and whether the clock is set, as far as anything tells.
+fn clock_now() -> (u64, bool) {
+    let now_us = clock::now_us();
+    let is_set = !clock::is_evidently_behind(now_us) && !clock_sync::is_known_to_run_free();
+    (now_us, is_set)
 }
 
 impl Alerts {
@@ -112,12 +127,16 @@ impl Alerts {
     }
 
     /// Somebody says whether events are told, until that Unix time in µs, or until the schedule changes next.
-    pub(crate) fn arm(&self, armed: bool, until_us: Option<u64>) {
+    ///
+    /// # Errors
+    /// Where that time is over.
+    pub(crate) fn arm(&self, armed: bool, until_us: Option<u64>) -> Result<(), BadUntil> {
         let schedule = self.0.plan.borrow().schedule.clone();
-        let said = arming::say(&schedule, armed, until_us, clock::now_us(), local);
+        let said = arming::say(&schedule, armed, until_us, clock_now(), local)?;
         self.known().memory.said = Some(said);
         self.0.changed.notify_one();
         tracing::info!(armed, "whether events are told was said by hand");
+        Ok(())
     }
 
     /// Whether an event is told, which is noted; `None` where it may be later, when it reaches a zone or alerts are armed.
@@ -174,11 +193,18 @@ impl Alerts {
         let watching = tokio::spawn(self.clone().watch(cameras.clone(), since_us, until.clone()));
         let plan = plans.borrow_and_update().clone();
         self.deliver(&desk, &plan, &cameras, &mut tasks);
-        self.tell_restart(before);
+        self.count_restart(before);
+        let restarts = self.due_restarts();
+        // Written before it is told: a server that crashes at once would tell it at each start.
+        let mut first = self.write(Some(memory::boot()));
+        let is_late = timeout(PATIENCE, &mut first).await.is_err();
+        let mut writing = is_late.then_some(first);
+        for text in restarts {
+            self.tell_restart(&text);
+        }
         self.0.changed.notify_one();
         let mut looks = interval(LOOKS);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut writing = None;
         loop {
             tokio::select! {
                 () = until.cancelled() => break,
@@ -199,7 +225,7 @@ impl Alerts {
                 () = self.0.changed.notified() => {
                     // One after the other; a disk that hangs holds up one of them. What says that something was told is not
                     // written before that.
-                    if desk.is_settled() && writing.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+                    if desk.is_settled() && writing.as_ref().is_none_or(JoinHandle::is_finished) {
                         writing = Some(self.write(Some(memory::boot())));
                     } else {
                         self.0.changed.notify_one();
@@ -208,6 +234,8 @@ impl Alerts {
                 }
             }
         }
+        // What is answered by now is not sent again by the next start.
+        let _ = timeout(PATIENCE, desk.rest()).await;
         tasks.shutdown().await;
         let _ = watching.await;
         keeps.cancel();
@@ -225,6 +253,16 @@ impl Alerts {
             let (desk, alerts, cameras) = (desk.clone(), self.clone(), cameras.clone());
             tasks.spawn(deliver::run(station, desk, alerts, cameras));
         }
+    }
+
+    /// What tells this server from others, of machines with the same name.
+    fn server_id(&self) -> String {
+        let machine = host::tag(0).unwrap_or_default();
+        let known = format!("pistreamer {machine} {:?}", self.0.directory);
+        let hash = digest(&SHA256, known.as_bytes());
+        hash.as_ref()[..4]
+            .iter()
+            .fold(String::new(), |id, byte| format!("{id}{byte:02x}"))
     }
 
     /// URL of the viewer, where it is known.
@@ -266,38 +304,40 @@ impl Alerts {
         before
     }
 
-    /// At most once an hour, with how often: a server that crashes over and over would push all else out of the outbox.
-    fn tell_restart(&self, before: Before) {
-        let what = match before {
-            Before::Ended => return,
-            Before::Killed => "pistreamer crashed or was killed, and runs again",
-            Before::MachineWentDown => {
-                "The machine went down without an end, as by a power cut, and runs again"
-            }
-        };
+    /// Notes how the run before ended.
+    fn count_restart(&self, before: Before) {
+        let memory = &mut self.known().memory;
+        match before {
+            Before::Ended => {}
+            Before::Killed => memory.killed.count(),
+            Before::MachineWentDown => memory.machine_went_down.count(),
+        }
+    }
+
+    /// What is to be told of restarts now, which is noted.
+    fn due_restarts(&self) -> Vec<String> {
         let now_us = clock::now_us();
         let mut known = self.known();
-        let memory = &mut known.memory;
-        memory.restarts += 1;
-        let is_recent =
-            (memory.restarted_us..memory.restarted_us + 3_600_000_000).contains(&now_us);
-        if is_recent {
-            tracing::warn!("{what}; it was told within the last hour");
-            return;
+        let mut texts = Vec::new();
+        for (what, restarts) in known.memory.restarts() {
+            match restarts.due(now_us) {
+                None => {}
+                Some(1) => texts.push(format!("{what}, and runs again")),
+                Some(count) => texts.push(format!(
+                    "{what} {count} times since that was told last, and runs again"
+                )),
+            }
         }
-        let count = std::mem::take(&mut memory.restarts);
-        memory.restarted_us = now_us;
-        drop(known);
-        let text = match count {
-            0 | 1 => what.to_owned(),
-            count => format!("{what}, the {count}th time since that was told last"),
-        };
-        let alert = words::about_machine(Kind::Restarted, Stage::Once, "restarted", &text);
+        texts
+    }
+
+    fn tell_restart(&self, text: &str) {
+        let alert = words::about_machine(Kind::Restarted, Stage::Once, "restarted", text);
         self.tell(alert, None);
     }
 
     /// Writes what is remembered, on a thread that may wait.
-    fn write(&self, runs_in: Option<String>) -> tokio::task::JoinHandle<()> {
+    fn write(&self, runs_in: Option<String>) -> JoinHandle<()> {
         let directory = self.0.directory.clone();
         let memory = {
             let mut known = self.known();
@@ -317,12 +357,12 @@ impl Alerts {
     /// Watches each camera's events from that Unix time in µs on.
     async fn watch(self, cameras: Registry, mut since_us: u64, until: CancellationToken) {
         let mut changes = cameras.changes();
-        let mut watched: Vec<(Camera, CancellationToken)> = Vec::new();
+        let mut watched: Vec<(Camera, CancellationToken, task::Id)> = Vec::new();
         let mut tasks = JoinSet::new();
         while !until.is_cancelled() {
             changes.mark_unchanged();
             let list = cameras.list();
-            watched.retain(|(camera, stop)| {
+            watched.retain(|(camera, stop, _)| {
                 let stays = list.iter().any(|other| other.is(camera));
                 if !stays {
                     stop.cancel();
@@ -330,26 +370,26 @@ impl Alerts {
                 stays
             });
             for camera in list.iter() {
-                if watched.iter().any(|(other, _)| other.is(camera)) {
+                if watched.iter().any(|(other, ..)| other.is(camera)) {
                     continue;
                 }
                 let stop = until.child_token();
                 let alerts = self.clone();
-                tasks.spawn(events::watch(
+                let task = tasks.spawn(events::watch(
                     alerts,
                     camera.clone(),
                     since_us,
                     stop.clone(),
                 ));
-                watched.push((camera.clone(), stop));
+                watched.push((camera.clone(), stop, task.id()));
             }
             tokio::select! {
                 () = until.cancelled() => {}
                 changed = changes.changed() => if changed.is_err() { break },
-                Some(ended) = tasks.join_next() => if ended.is_err() {
-                    // After a panic, which the log tells, all are watched anew, and nothing is told twice.
+                Some(ended) = tasks.join_next() => if let Err(error) = ended {
+                    // After a panic, which the log tells, that camera is watched anew, from then on.
                     since_us = clock::now_us();
-                    watched.drain(..).for_each(|(_, stop)| stop.cancel());
+                    watched.retain(|(.., task)| *task != error.id());
                 },
             }
         }
@@ -384,8 +424,34 @@ impl Alerts {
             );
         }
         let is_daily = self.tell_daily(&plan, cameras);
-        if is_changed || is_daily {
+        let restarts = self.due_restarts();
+        restarts.iter().for_each(|text| self.tell_restart(text));
+        self.look_at_rules(&plan, cameras);
+        if is_changed || is_daily || !restarts.is_empty() || self.settle_arming(&plan) {
             self.0.changed.notify_one();
+        }
+    }
+
+    /// Has what somebody said before the clock was set expire by the clock. Returns true where that has changed.
+    fn settle_arming(&self, plan: &Plan) -> bool {
+        let mut known = self.known();
+        let Some(said) = known.memory.said.filter(|said| said.is_open) else {
+            return false;
+        };
+        let settled = arming::settled(&plan.schedule, said, clock_now(), local);
+        known.memory.said = Some(settled);
+        settled != said
+    }
+
+    /// Notes cameras and zones of the rules that there are not: nothing would ever be told of them.
+    fn look_at_rules(&self, plan: &Plan, cameras: &[Camera]) {
+        let unknown = troubles::unknown(plan, cameras);
+        let mut known = self.known();
+        if known.unknown != unknown {
+            for name in &unknown {
+                tracing::warn!("there is no {name}: nothing is told of it");
+            }
+            known.unknown = unknown;
         }
     }
 
@@ -414,6 +480,9 @@ impl Alerts {
 
     /// Sends a message to everybody, as a test.
     pub(crate) fn tell_test(&self) {
+        if let Some(desk) = self.0.desk.get() {
+            desk.hurry();
+        }
         self.tell(test(), None);
     }
 
@@ -448,6 +517,7 @@ impl Alerts {
         let known = self.known();
         let troubles: Vec<_> = known.health.active().map(described).collect();
         let held_back = known.cooldown.held_back();
+        let unknown = known.unknown.clone();
         drop(known);
         let Lost {
             corrupt,
@@ -460,6 +530,8 @@ impl Alerts {
             "receivers": receivers.collect::<Vec<_>>(),
             "troubles": troubles,
             "held_back": held_back,
+            "unknown": unknown,
+            "local_time": LocalTime::at(clock::now_us()).clock(),
             "lost": { "corrupt": corrupt, "pictures": pictures, "messages": messages, "unwritten": unwritten },
             "reason": problem,
         })

@@ -5,16 +5,18 @@
 
 use super::Alerts;
 use super::desk::Desk;
+use super::send::bytes_of;
 use super::station::{Station, Step};
 use crate::camera::{Camera, Phase, Registry};
 use crate::util::host;
 use bytes::BytesMut;
-use pistreamer_alerts::mqtt::home_assistant::{self, STATUS, discovery};
+use pistreamer_alerts::mqtt::home_assistant::{self, STATUS, configs, discovery, states};
 use pistreamer_alerts::mqtt::topics::{MOTION, PICTURE, RECORDING, SIGNAL, Topics};
 use pistreamer_alerts::mqtt::{
     Acknowledged, BadPacket, Connect, DISCONNECT, Packet, Publish, connect, ping, publish, read,
     subscribe,
 };
+use pistreamer_alerts::queue::Sent;
 use pistreamer_alerts::{Alert, Outcome};
 use pistreamer_client::{Endpoint, dial};
 use pistreamer_protocol::Backoff;
@@ -44,6 +46,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// A connection that lasted for that long worked.
 const LASTS: Duration = Duration::from_secs(60);
 
+/// Entities of earlier runs that are taken off in one go, at most.
+const MOST_LEFT: usize = 256;
+
 /// Why a connection ended, or was not made.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -57,8 +62,6 @@ enum Broken {
     Silent,
     #[error("{0}")]
     Refused(&'static str),
-    #[error("it refuses to tell commands: its access list lacks the topics below pistreamer/")]
-    NoCommands,
 }
 
 /// Has a broker know all of it, until it is dropped.
@@ -76,12 +79,12 @@ pub(super) async fn run(
     let mut pauses = Backoff::new(FIRST, LONGEST);
     loop {
         let begun = Instant::now();
-        let broken = match Link::open(&endpoint, true).await {
+        let broken = match Link::open(&endpoint, &alerts.server_id(), true).await {
             Ok(mut link) => {
                 let broken = link.keep(station, desk, alerts, cameras).await;
-                if let Some(number) = link.sending {
+                if let Some((number, sent)) = link.sending {
                     // It may be too large.
-                    station.came(number, Outcome::broke_off(&broken));
+                    station.came(number, Outcome::broke_off(&broken), sent);
                 }
                 broken
             }
@@ -100,7 +103,9 @@ pub(super) async fn once(url: &str, alert: &Alert) -> Outcome {
     let publish = async {
         let endpoint = Endpoint::parse(url, &SCHEMES)
             .map_err(|_| Broken::Refused("it is no URL of a broker"))?;
-        let mut link = Link::open(&endpoint, false).await?;
+        // Beside the server's own, and beside another test.
+        let id = format!("{:08x}", fastrand::u32(..));
+        let mut link = Link::open(&endpoint, &id, false).await?;
         let topic = link.topics.alert();
         let number = link.publish(&topic, alert.json().as_bytes(), false).await?;
         loop {
@@ -129,56 +134,72 @@ struct Link {
     told: BTreeMap<String, Vec<u8>>,
     /// The number of the last packet.
     number: u16,
-    /// The message that the broker has not acknowledged, by the numbers of packet and message.
-    under_way: Option<(u16, u64)>,
+    /// The packet of the message that the broker has not acknowledged.
+    under_way: Option<u16>,
     /// The message that is being sent, or is under way.
-    sending: Option<u64>,
+    sending: Option<(u64, Sent)>,
     sent: Instant,
+    /// Whether the broker lets it hear commands, as far as is known.
+    hears: bool,
+    /// Entities that were there before: topics, and those of the states that they name.
+    left: Vec<(String, Vec<String>)>,
 }
 
 impl Link {
     /// `stays` is said of the server's own connection: the broker tells when it breaks.
-    async fn open(endpoint: &Endpoint, stays: bool) -> Result<Self, Broken> {
+    async fn open(endpoint: &Endpoint, server_id: &str, stays: bool) -> Result<Self, Broken> {
         let stream = dial::dial(endpoint, PATIENCE).await?;
         let (from, to) = split(stream);
         let mut link = Self {
             from,
             to,
             came: BytesMut::new(),
-            topics: Topics::of(&host::name().unwrap_or_default()),
+            topics: Topics::of(&host::name().unwrap_or_default(), server_id),
             told: BTreeMap::new(),
             number: 0,
             under_way: None,
             sending: None,
             sent: Instant::now(),
+            hears: true,
+            left: Vec::new(),
         };
         let login = endpoint.credentials.as_ref();
         // A second client by the same name would end the first one's connection.
         let kind = if stays { "" } else { "-test" };
         let online = link.topics.online();
         let packet = connect(&Connect {
-            client: &format!("pistreamer-{}{kind}", link.topics.node()),
+            client: &format!("pistreamer-{}-{server_id}{kind}", link.topics.node()),
             login: login.map(|login| (login.user(), login.password())),
             keep_alive: KEEP_ALIVE,
             will: stays.then_some((&online, "offline")),
         });
         link.write(&packet).await?;
+        // In all: what answers may send for ever, byte by byte.
+        let code = timeout(PATIENCE, link.connected())
+            .await
+            .map_err(|_| Broken::Silent)??;
+        match code {
+            0 => Ok(link),
+            2 => Err(Broken::Refused("it refuses this name")),
+            3 => Err(Broken::Refused("it is not available")),
+            4 | 5 => Err(Broken::Refused(
+                "it refuses user and password: write mqtt://USER:PASSWORD@HOST",
+            )),
+            _ => Err(Broken::Bad(BadPacket)),
+        }
+    }
+
+    /// Waits for the answer to the first packet, before which a broker sends nothing.
+    async fn connected(&mut self) -> Result<u8, Broken> {
         loop {
-            if let Some((Packet::Connected(code), length)) = read(&link.came)? {
-                let _ = link.came.split_to(length);
-                return match code {
-                    0 => Ok(link),
-                    2 => Err(Broken::Refused("it refuses this name")),
-                    3 => Err(Broken::Refused("it is not available")),
-                    4 | 5 => Err(Broken::Refused(
-                        "it refuses user and password: write mqtt://USER:PASSWORD@HOST",
-                    )),
-                    _ => Err(Broken::Bad(BadPacket)),
-                };
+            match read(&self.came)? {
+                Some((Packet::Connected(code), length)) => {
+                    let _ = self.came.split_to(length);
+                    return Ok(code);
+                }
+                Some(_) => return Err(Broken::Bad(BadPacket)),
+                None => self.read().await?,
             }
-            timeout(PATIENCE, link.read())
-                .await
-                .map_err(|_| Broken::Silent)??;
         }
     }
 
@@ -237,7 +258,8 @@ impl Link {
         let mut pings = interval(PINGS);
         let mut heard = Instant::now();
         let commands = self.topics.armed_set();
-        let subscribed = self.write(&subscribe(&[&commands, STATUS], 1)).await;
+        let topics = [&*commands, STATUS, &configs(&self.topics)];
+        let subscribed = self.write(&subscribe(&topics, 1)).await;
         if let Err(broken) = subscribed {
             return broken;
         }
@@ -286,10 +308,10 @@ impl Link {
         while let Some((packet, length)) = read(&came[at..])? {
             match packet {
                 Packet::Acknowledged(number) => {
-                    let done = self.under_way.take_if(|(packet, _)| *packet == number);
-                    self.sending = self.sending.filter(|_| done.is_none());
-                    if let Some((_, message)) = done
-                        && station.came(message, Outcome::Delivered)
+                    let done = self.under_way.take_if(|packet| *packet == number);
+                    if done.is_some()
+                        && let Some((message, sent)) = self.sending.take()
+                        && station.came(message, Outcome::Delivered, sent)
                     {
                         desk.all_done(&[message], &station.id);
                     }
@@ -302,15 +324,25 @@ impl Link {
                         // It has forgotten all of it.
                         self.told.clear();
                     } else if it.topic == self.topics.armed_set() && !it.retain {
-                        match it.payload {
-                            b"ON" => alerts.arm(true, None),
-                            b"OFF" => alerts.arm(false, None),
-                            _ => tracing::warn!("a command by MQTT is neither ON nor OFF"),
-                        }
+                        command(it.payload, alerts);
+                    } else if it.retain
+                        && self.left.len() < MOST_LEFT
+                        && let Some(states) = states(&self.topics, it.payload)
+                    {
+                        self.left.push((it.topic.into(), states));
                     }
                 }
-                Packet::Subscribed { all: false } => return Err(Broken::NoCommands),
-                Packet::Subscribed { all: true } | Packet::Pong | Packet::Connected(_) => {}
+                Packet::Subscribed(codes) => {
+                    self.hears = codes.first().is_none_or(|code| *code < 0x80);
+                    if !self.hears {
+                        tracing::warn!(
+                            receiver = station.receiver.name(),
+                            "it refuses to tell commands, and is told all the same: its access list lacks {}",
+                            self.topics.armed_set()
+                        );
+                    }
+                }
+                Packet::Pong | Packet::Connected(_) => {}
             }
             at += length;
         }
@@ -322,12 +354,22 @@ impl Link {
     async fn look(&mut self, alerts: &Alerts, cameras: &Registry) -> Result<(), Broken> {
         let cameras = cameras.list();
         let found: Vec<_> = cameras.iter().map(described).collect();
-        let found = discovery(&self.topics, &found, alerts.page().as_deref());
-        let gone = self.told.keys().filter(|topic| {
-            topic.starts_with("homeassistant/") && !found.iter().any(|(it, _)| it == *topic)
-        });
-        // An entity without a configuration disappears.
-        for topic in gone.cloned().collect::<Vec<_>>() {
+        let page = alerts.page();
+        let found = discovery(&self.topics, &found, page.as_deref(), self.hears);
+        let is_gone = |topic: &String| {
+            topic.starts_with("homeassistant/") && !found.iter().any(|(it, _)| it == topic)
+        };
+        let mut gone = std::mem::take(&mut self.left);
+        gone.retain(|(topic, _)| is_gone(topic) && !self.told.contains_key(topic));
+        for (topic, config) in self.told.iter().filter(|(topic, _)| is_gone(topic)) {
+            let states = states(&self.topics, config).unwrap_or_default();
+            gone.push((topic.clone(), states));
+        }
+        // An entity without a configuration disappears, and with it the broker's last picture of the camera.
+        for topic in gone.into_iter().flat_map(|(topic, mut states)| {
+            states.push(topic);
+            states
+        }) {
             self.publish(&topic, b"", true).await?;
             self.told.remove(&topic);
         }
@@ -363,21 +405,34 @@ impl Link {
             station.forget(number);
             return Ok(());
         };
-        self.sending = Some(number);
-        let picture = picture.filter(|_| !station.stumbles(number));
-        if let (Some(camera), Some(picture)) = (&alert.camera, picture) {
-            let bytes = tokio::task::spawn_blocking(move || picture.read()).await;
-            if let Ok(Ok(bytes)) = bytes {
-                self.publish(&self.topics.camera(camera, PICTURE), &bytes, true)
-                    .await?;
-            }
+        let (picture, sent) = station.choose(number, picture);
+        self.sending = Some((number, sent));
+        if let (Some(camera), Some(picture)) = (&alert.camera, picture)
+            && let Some(bytes) = bytes_of(picture).await
+        {
+            self.publish(&self.topics.camera(camera, PICTURE), &bytes, true)
+                .await?;
         }
         let packet = self
             .publish(&self.topics.alert(), alert.json().as_bytes(), false)
             .await?;
-        self.under_way = Some((packet, number));
+        self.under_way = Some(packet);
         self.sent = Instant::now();
         Ok(())
+    }
+}
+
+/// Does what a command says, where that changes anything: whoever may publish may say it over and over.
+fn command(payload: &[u8], alerts: &Alerts) {
+    let armed = match payload {
+        b"ON" => true,
+        b"OFF" => false,
+        _ => return tracing::warn!("a command by MQTT is neither ON nor OFF"),
+    };
+    if alerts.armed().armed != armed
+        && let Err(error) = alerts.arm(armed, None)
+    {
+        tracing::warn!(%error, "a command by MQTT was not done");
     }
 }
 

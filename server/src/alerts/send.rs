@@ -18,8 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it may take to be reached.
 const REACHES: Duration = Duration::from_secs(20);
 
-/// Bytes of an answer that are read.
+/// How long a picture may take to be read: a disk that hangs costs the picture and not the message.
+const READS: Duration = Duration::from_secs(3);
+
+/// Bytes of an answer's text that are read, and how long that may take.
 const MOST: usize = 4096;
+const TEXT: Duration = Duration::from_secs(5);
 
 /// Tells the receiver.
 pub(crate) async fn send(
@@ -27,11 +31,16 @@ pub(crate) async fn send(
     alert: &Arc<Alert>,
     picture: Option<&Picture>,
 ) -> Outcome {
+    let is_file = matches!(receiver, Receiver::Exec(_));
+    let bytes = match picture.filter(|_| !is_file).cloned() {
+        Some(picture) => bytes_of(picture).await,
+        None => None,
+    };
     let sending = async {
         match receiver {
             Receiver::Mqtt(url) => mqtt::once(url.as_str(), alert).await,
             Receiver::Exec(program) => exec::run(program, alert, picture).await,
-            _ => over_http(receiver, alert, picture).await,
+            _ => over_http(receiver, alert, bytes).await,
         }
     };
     let within = timeout(PATIENCE, sending).await;
@@ -43,15 +52,14 @@ pub(crate) async fn send(
     })
 }
 
+/// The bytes of a picture, where they can be read.
+pub(super) async fn bytes_of(picture: Picture) -> Option<Vec<u8>> {
+    let reading = tokio::task::spawn_blocking(move || picture.read());
+    timeout(READS, reading).await.ok()?.ok()?.ok()
+}
+
 /// A picture that is refused is left out: the message is worth more.
-async fn over_http(receiver: &Receiver, alert: &Alert, picture: Option<&Picture>) -> Outcome {
-    let bytes = match picture.cloned() {
-        Some(picture) => tokio::task::spawn_blocking(move || picture.read().ok())
-            .await
-            .ok()
-            .flatten(),
-        None => None,
-    };
+async fn over_http(receiver: &Receiver, alert: &Alert, bytes: Option<Vec<u8>>) -> Outcome {
     let (outcome, status) = request(receiver, alert, bytes.as_deref()).await;
     match (outcome, status) {
         (Outcome::Never(reason), 400 | 413 | 415) if bytes.is_some() => {
@@ -88,12 +96,12 @@ async fn request(receiver: &Receiver, alert: &Alert, picture: Option<&[u8]>) -> 
     }
     head.push_str("\r\n");
     let bytes = [head.as_bytes(), &request.body].concat();
-    let answer = match call(&endpoint, &bytes, REACHES, MOST).await {
+    let answer = match call(&endpoint, &bytes, REACHES, (TEXT, MOST)).await {
         Ok(answer) => answer,
         Err(error @ CallError::Wrong(_)) => {
             let place = endpoint.authority();
             return (
-                Outcome::unreached(format!(
+                Outcome::broke_off(format!(
                     "what answers at {place} is no HTTP server: {error}"
                 )),
                 0,

@@ -3,9 +3,11 @@
 //! The messages themselves are at the [`super::desk`]; telling it belongs to [`super::deliver`].
 
 use crate::util::clock;
-use pistreamer_alerts::queue::{Next, Queue};
+use pistreamer_alerts::outbox::Picture;
+use pistreamer_alerts::queue::{Next, Queue, Sent};
 use pistreamer_alerts::{Outcome, Receiver};
 use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -45,6 +47,10 @@ pub(super) struct Station {
     progress: Mutex<Progress>,
     news: Notify,
     begun: Instant,
+    /// An attempt is under way.
+    is_busy: AtomicBool,
+    /// No further one is begun.
+    rests: CancellationToken,
     pub(super) stop: CancellationToken,
 }
 
@@ -57,6 +63,8 @@ impl Station {
             progress: Mutex::default(),
             news: Notify::new(),
             begun: Instant::now(),
+            is_busy: AtomicBool::default(),
+            rests: CancellationToken::new(),
             stop: CancellationToken::new(),
         }
     }
@@ -79,9 +87,10 @@ impl Station {
         }
     }
 
-    /// Adds a message of that age; returns the one that is given up for it, if any.
-    pub(super) fn add(&self, number: u64, age: Duration) -> Option<u64> {
-        let dropped = self.queue().add(number, age, self.begun.elapsed());
+    /// Adds a message of that age about that subject; returns the one that is given up for it, if any.
+    pub(super) fn add(&self, number: u64, subject: Option<String>, age: Duration) -> Option<u64> {
+        let now = self.begun.elapsed();
+        let dropped = self.queue().add(number, subject, age, now);
         if dropped.is_some() {
             self.give_up("more messages wait for it than are kept");
         }
@@ -100,8 +109,32 @@ impl Station {
         );
     }
 
+    /// It is tried at once.
+    pub(super) fn hurry(&self) {
+        self.queue().hurry();
+        self.news.notify_one();
+    }
+
+    /// Begins no further attempt.
+    pub(super) fn rest(&self) {
+        self.rests.cancel();
+    }
+
+    /// Whether an attempt is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy.load(Relaxed)
+    }
+
     /// What is to be done next, once there is something.
     pub(super) async fn next(&self) -> Step {
+        let step = self.rests.run_until_cancelled(self.find_next()).await;
+        match step {
+            Some(step) => step,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn find_next(&self) -> Step {
         loop {
             let now = self.begun.elapsed();
             let expired = self.queue().expired(now);
@@ -112,7 +145,10 @@ impl Station {
             }
             let next = self.queue().next(now);
             match next {
-                Next::Send(number) => return Step::Send(number),
+                Next::Send(number) => {
+                    self.is_busy.store(true, Relaxed);
+                    return Step::Send(number);
+                }
                 Next::Nothing => self.news.notified().await,
                 Next::Wait(until) => tokio::select! {
                     () = sleep(until.saturating_sub(now)) => {}
@@ -122,21 +158,28 @@ impl Station {
         }
     }
 
-    /// Whether the receiver stumbles over a message, whose picture is better left out.
-    pub(super) fn stumbles(&self, number: u64) -> bool {
-        self.queue().stumbles(number)
+    /// The picture with which a message is to be sent, and what that is called where it was taken.
+    pub(super) fn choose(&self, number: u64, picture: Option<Picture>) -> (Option<Picture>, Sent) {
+        let leaves_out = self.queue().leaves_out(number, self.begun.elapsed());
+        match picture {
+            None => (None, Sent::Text),
+            Some(_) if leaves_out => (None, Sent::Plain),
+            picture => (picture, Sent::Whole),
+        }
     }
 
     /// A message is not there any more.
     pub(super) fn forget(&self, number: u64) {
         self.queue().remove(number);
+        self.is_busy.store(false, Relaxed);
     }
 
     /// Notes what came of an attempt. Returns true where the message need not be kept any more.
-    pub(super) fn came(&self, number: u64, outcome: Outcome) -> bool {
+    pub(super) fn came(&self, number: u64, outcome: Outcome, sent: Sent) -> bool {
+        self.is_busy.store(false, Relaxed);
         match outcome {
             Outcome::Delivered => {
-                self.queue().delivered(number);
+                self.queue().delivered(number, sent, self.begun.elapsed());
                 let mut progress = self.note();
                 progress.sent += 1;
                 progress.last_sent_us = clock::now_us();

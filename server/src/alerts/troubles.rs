@@ -21,7 +21,9 @@ pub(super) fn seen(plan: &Plan, cameras: &[Camera], recorder: Option<&Recorder>)
             patience: plan.patience(kind),
         });
     };
-    let disk = recorder.map(Recorder::status).filter(is_of_disk);
+    let status = recorder.map(Recorder::status);
+    let is_starting = status.as_ref().is_some_and(is_starting);
+    let disk = status.filter(is_of_disk);
     for camera in cameras {
         let state = camera.state();
         if state.phase != Phase::Live {
@@ -32,17 +34,19 @@ pub(super) fn seen(plan: &Plan, cameras: &[Camera], recorder: Option<&Recorder>)
                 reason
             };
             add(Kind::NoSignal, Some(camera), reason);
-        } else if disk.is_none()
-            && recorder.is_some()
-            && camera.settings().record.is_some()
-            && let Some(lane) = camera.recorded()
-        {
-            let status = lane.status();
-            let reason = match status.state {
-                State::Recording => continue,
-                State::Starting => "the recorder looks through the disk".into(),
-                State::NoSignal => "no picture reaches the recorder".into(),
-                State::Slow | State::NoDisk | State::DiskFull | State::Error => status.reason,
+        } else if disk.is_none() && recorder.is_some() && camera.settings().record.is_some() {
+            let status = camera.recorded().map(|lane| lane.status());
+            let reason = match status.map(|status| (status.state, status.reason)) {
+                Some((State::Recording, _)) => continue,
+                Some((State::Starting, _)) if is_starting => {
+                    "the recorder looks through the disk".into()
+                }
+                Some((State::Starting, _)) => "none of its pictures is written yet".into(),
+                Some((State::NoSignal, _)) => "no picture reaches the recorder".into(),
+                Some((State::Slow | State::NoDisk | State::DiskFull | State::Error, reason)) => {
+                    reason
+                }
+                None => "the recorder does not take its pictures".into(),
             };
             add(Kind::NotRecording, Some(camera), reason);
         }
@@ -57,9 +61,31 @@ pub(super) fn seen(plan: &Plan, cameras: &[Camera], recorder: Option<&Recorder>)
     all
 }
 
+/// Cameras and zones of the rules that there are not, for people.
+pub(super) fn unknown(plan: &Plan, cameras: &[Camera]) -> Vec<String> {
+    let rules = &plan.rules;
+    let is_camera = |id: &&String| cameras.iter().any(|camera| **camera.id() == **id);
+    let gone = rules.cameras.iter().filter(|id| !is_camera(id));
+    let mut unknown: Vec<_> = gone.map(|id| format!("camera {id}")).collect();
+    if rules.zones.is_empty() {
+        return unknown;
+    }
+    let motion = cameras.iter().filter_map(|camera| camera.settings().motion);
+    let zones: Vec<_> = motion.flat_map(|motion| motion.zones).collect();
+    let is_zone = |name: &&String| zones.iter().any(|zone| zone.name == **name);
+    let gone = rules.zones.iter().filter(|name| !is_zone(name));
+    unknown.extend(gone.map(|name| format!("zone {name}")));
+    unknown
+}
+
 /// Whether nothing at all is recorded because of the disk.
 fn is_of_disk(status: &Status) -> bool {
     matches!(status.state, State::NoDisk | State::DiskFull | State::Error)
+}
+
+/// Whether it looks through what is on the disk.
+fn is_starting(status: &Status) -> bool {
+    status.state == State::Starting
 }
 
 /// What is to be said of a trouble that is not among those.
@@ -72,9 +98,7 @@ pub(super) fn unseen(trouble: &Trouble, cameras: &[Camera], recorder: Option<&Re
             camera => camera,
         },
     };
-    let starts = status
-        .as_ref()
-        .is_some_and(|status| status.state == State::Starting);
+    let starts = status.as_ref().is_some_and(is_starting);
     match (trouble.kind, status) {
         (Kind::Disk | Kind::NotRecording, None) => Unseen::Gone,
         (Kind::Disk, Some(_)) if starts => Unseen::Hidden,

@@ -175,9 +175,10 @@ impl Api {
             write!(request, "Authorization: {}\r\n", credentials.basic())?;
         }
         write!(request, "\r\n{body}")?;
-        let answer = call(&self.endpoint, request.as_bytes(), PATIENCE, LARGEST).await?;
+        let limits = (PATIENCE, LARGEST);
+        let answer = call(&self.endpoint, request.as_bytes(), PATIENCE, limits).await?;
         if !answer.is_whole {
-            bail!("its answer has more than {LARGEST} bytes");
+            bail!("its answer breaks off, or has more than {LARGEST} bytes");
         }
         Ok(Answer {
             status: answer.head.status.as_u16(),

@@ -47,10 +47,10 @@ pub(super) async fn arm(
         return refusal(StatusCode::FORBIDDEN, text);
     }
     match serde_json::from_slice::<Said>(&body) {
-        Ok(Said { armed, until_us }) => {
-            state.alerts.arm(armed, until_us);
-            Json(state.alerts.told_armed()).into_response()
-        }
+        Ok(Said { armed, until_us }) => match state.alerts.arm(armed, until_us) {
+            Ok(()) => Json(state.alerts.told_armed()).into_response(),
+            Err(error) => refusal(StatusCode::BAD_REQUEST, error.to_string()),
+        },
         Err(error) => {
             let text = format!(
                 r#"the body has to be JSON such as {{"armed": false}} or {{"armed": true, "until_us": 1795874592000000}}: {error}"#

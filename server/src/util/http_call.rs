@@ -9,6 +9,7 @@ use pistreamer_network_camera::head::{Found, Head};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 /// Interim responses (RFC 9110 §15.2) that are passed over.
 const INFORMATIONAL: usize = 16;
@@ -39,7 +40,8 @@ pub(crate) enum CallError {
     Closed,
 }
 
-/// Sends a request, which closes the connection, and reads at most that many bytes of the answer.
+/// Sends a request, which closes the connection. Of the answer's text it reads at most `most` bytes, for at most `reads` behind the
+/// head: some servers never end it.
 ///
 /// # Errors
 /// Where there is none.
@@ -47,7 +49,7 @@ pub(crate) async fn call(
     endpoint: &Endpoint,
     request: &[u8],
     patience: Duration,
-    most: usize,
+    (reads, most): (Duration, usize),
 ) -> Result<Answer, CallError> {
     let mut stream = dial::dial(endpoint, patience)
         .await
@@ -75,26 +77,45 @@ pub(crate) async fn call(
             Err(error) => return Err(wrote.err().unwrap_or(error).into()),
         }
     };
-    let mut body = Body::new(head.framing());
-    let (mut text, mut is_whole) = (Vec::new(), true);
-    loop {
-        let piece = body.take(&mut came);
-        match piece.map_err(|error| CallError::Wrong(error.to_string()))? {
-            Piece::Data(data) => text.extend_from_slice(&data),
-            Piece::End => break,
-            // Some end TLS without saying so.
-            Piece::More if stream.read_buf(&mut came).await.unwrap_or(0) == 0 => break,
-            Piece::More => {}
-        }
-        if text.len() > most {
-            text.truncate(most);
-            is_whole = false;
-            break;
-        }
-    }
+    // The head says what became of the request: whatever is wrong with the text takes nothing back.
+    let mut text = Vec::new();
+    let reading = read_text(
+        &mut stream,
+        &mut came,
+        Body::new(head.framing()),
+        most,
+        &mut text,
+    );
+    let is_whole = timeout(reads, reading).await.unwrap_or(false);
     Ok(Answer {
         head,
         text: String::from_utf8_lossy(&text).trim_end().into(),
         is_whole,
     })
+}
+
+/// Reads at most that many bytes into `text`. Returns false where that is not all.
+async fn read_text(
+    stream: &mut dial::Stream,
+    came: &mut BytesMut,
+    mut body: Body,
+    most: usize,
+    text: &mut Vec<u8>,
+) -> bool {
+    loop {
+        match body.take(came) {
+            Ok(Piece::Data(data)) => text.extend_from_slice(&data),
+            Ok(Piece::End) => return true,
+            // Some end TLS without saying so.
+            Ok(Piece::More) => match stream.read_buf(came).await {
+                Ok(0) | Err(_) => return true,
+                Ok(_) => {}
+            },
+            Err(_) => return false,
+        }
+        if text.len() > most {
+            text.truncate(most);
+            return false;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Alerts: what receivers of each kind get, when they fail, and when the server does.
 
-use crate::process::{pistreamer, refused, said, started, started_with};
+use crate::process::{pistreamer, refused, said, started, started_with, terminate};
 use crate::support::Running;
 use serde_json::{Value, json};
 use std::fs;
@@ -163,7 +163,11 @@ impl Watched {
 
     /// A program tells of an event that lasts half a second.
     fn ring(&self, label: &str) {
-        let told = json!({"label": label, "seconds": 0.5});
+        self.ring_for(label, 0.5);
+    }
+
+    fn ring_for(&self, label: &str, seconds: f64) {
+        let told = json!({"label": label, "seconds": seconds});
         self.json("POST", "/api/v1/events", &told.to_string());
     }
 
@@ -184,7 +188,7 @@ impl Watched {
 /// A program that writes down what it is told, and copies the picture.
 fn program(directory: &Path) -> PathBuf {
     let path = directory.join("bell.sh");
-    let text = "#!/bin/sh\ncd \"${0%/*}\"\ncat > new\npicture=$(sed 's/.*\"picture\":\"\\([^\"]*\\)\".*/\\1/' new)\n\
+    let text = "#!/bin/sh\ncd \"${0%/*}\"\nenv > environment\ncat > new\npicture=$(sed 's/.*\"picture\":\"\\([^\"]*\\)\".*/\\1/' new)\n\
         [ -f \"$picture\" ] && cp \"$picture\" picture.jpg\ncat new >> told\n";
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
@@ -284,6 +288,12 @@ fn each_kind_of_receiver_is_told_an_event_with_its_picture_and_programs_its_end(
         (&told[0]["label"], &told[0]["camera"]),
         (&json!("bell"), &json!("pattern"))
     );
+    // Of the server's, cargo's variables are there, too.
+    let environment = fs::read_to_string(directory.path().join("environment")).unwrap();
+    assert!(
+        environment.contains("PATH=") && !environment.contains("CARGO"),
+        "{environment}"
+    );
     assert!(
         fs::read(directory.path().join("picture.jpg"))
             .unwrap()
@@ -318,7 +328,15 @@ fn a_receiver_that_hangs_holds_up_no_other_and_one_that_says_when_is_asked_then(
     let state = tempfile::tempdir().unwrap();
     let hangs = Server::start(&[HANG]);
     let late = Server::start(&["429 Too Many Requests\r\nRetry-After: 2"]);
-    let refuses = Server::start(&["404 Not Found\r\nContent-Length: 8\r\n\r\nno topic"]);
+    let refuses =
+        Server::start(&["422 Unprocessable Content\r\nContent-Length: 8\r\n\r\nno topic"]);
+    // As a proxy says while what is behind it starts.
+    let away = Server::start(&[
+        "404 Not Found\r\nContent-Length: 24\r\n\r\nCannot POST /hook/s3cret",
+        HANG,
+    ]);
+    // Its head says that it has the message.
+    let sloppy = Server::start(&["200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno length"]);
     let picky = Server::start(&["413 Content Too Large"]);
     let quick = Server::start(&[]);
     let mut arguments = Vec::new();
@@ -326,7 +344,8 @@ fn a_receiver_that_hangs_holds_up_no_other_and_one_that_says_when_is_asked_then(
         .map(|it| it.url.clone())
         .into();
     let picky_url = format!("ntfy:{}/topic", picky.url);
-    for url in urls.iter().chain([&picky_url]) {
+    let away_url = format!("{}/hook/s3cret", away.url);
+    for url in urls.iter().chain([&picky_url, &away_url, &sloppy.url]) {
         arguments.extend(["--alert", url]);
     }
     let server = Watched::start(state.path(), &arguments);
@@ -344,8 +363,18 @@ fn a_receiver_that_hangs_holds_up_no_other_and_one_that_says_when_is_asked_then(
     assert!(picky.next().body.starts_with(b"\xff\xd8"));
     assert!(picky.next().body.starts_with(b"bell at "));
     hangs.next();
+    assert_eq!(sloppy.next().json()["state"], "start");
+    assert_eq!(sloppy.next().json()["state"], "end", "it was told again");
+    // What is not the message's fault is tried again, and shows no secret.
+    let (first, second) = (away.next(), away.next());
+    assert_eq!(first.body, second.body);
     let told = server
         .told(|told| told["receivers"][2]["given_up"] == 1 && told["receivers"][1]["sent"] == 2);
+    let away = &told["receivers"][5];
+    assert_eq!(
+        (&away["waiting"], &away["reason"]),
+        (&json!(2), &json!("it answered 404: Cannot POST /***/***"))
+    );
     assert_eq!(told["receivers"][0]["waiting"], 2, "{told}");
     assert_eq!(told["receivers"][2]["sent"], 1, "{told}");
     assert_eq!(told["receivers"][4]["sent"], 1, "{told}");
@@ -380,6 +409,29 @@ fn what_was_not_delivered_when_the_server_was_killed_is_delivered_by_the_next_on
         waiting(state.path()).is_empty()
     });
     drop(server);
+}
+
+#[test]
+fn what_was_decided_when_the_server_ends_is_told_with_its_end() {
+    let state = tempfile::tempdir().unwrap();
+    let receiver = Server::start(&[]);
+    let arguments = ["--alert", &receiver.url];
+    let mut server = Watched::start(state.path(), &arguments);
+    // From then on it looks.
+    server.told(|told| told["receivers"][0].is_object());
+    server.ring_for("bell", 60.0);
+    assert!(terminate(&mut server.child.0).success());
+    let server = Watched::start(state.path(), &arguments);
+    for stage in ["start", "end"] {
+        let came = receiver.next().json();
+        assert_eq!(
+            (&came["label"], &came["state"]),
+            (&json!("bell"), &json!(stage))
+        );
+    }
+    // It ended in order.
+    server.ring("last");
+    assert_eq!(receiver.next().json()["label"], "last");
 }
 
 #[test]
@@ -462,6 +514,22 @@ fn nothing_is_told_of_events_while_that_is_switched_off() {
         json!({"armed": false, "by": "schedule", "until_us": null})
     );
     server.ring("unheard");
+    let is_over = || {
+        let told = server.json("GET", "/api/v1/events", "");
+        told["events"][0]["end_us"].is_u64()
+    };
+    until("what a program told is not over", is_over);
+    // It goes on when alerts are armed.
+    server.ring_for("heard", 60.0);
+    let wrong = server.ask(
+        "PUT",
+        "/api/v1/alerts/armed",
+        r#"{"armed": true, "until_us": 1795874592}"#,
+    );
+    assert!(
+        wrong.starts_with("HTTP/1.1 400") && wrong.contains("µs since 1970"),
+        "{wrong}"
+    );
     let answer = server.json("PUT", "/api/v1/alerts/armed", r#"{"armed": true}"#);
     assert_eq!(
         answer,
@@ -472,7 +540,6 @@ fn nothing_is_told_of_events_while_that_is_switched_off() {
         wrong.starts_with("HTTP/1.1 400") && wrong.contains(r#"{"armed": false}"#),
         "{wrong}"
     );
-    server.ring("heard");
     assert_eq!(receiver.next().json()["label"], "heard");
     // What was said is remembered.
     let state_file = state.path().join("alerts/state.json");
@@ -494,7 +561,7 @@ fn receivers_are_changed_while_the_server_runs_and_no_secret_is_shown() {
         let state = directory.path().join("state");
         let text = format!(
             "[server]\nlisten = [\"127.0.0.1:0\"]\nstate_dir = {state:?}\n[access]\nno_auth = true\n[log]\nlevel = \"debug\"\n\
-             [alerts]\nto = {to}\ncooldown = 0\n[[camera]]\nsource = \"pattern\"\nsize = \"320x240\"\n"
+             [alerts]\nto = {to}\ncooldown = 0\nonly_zones = [\"gardn\"]\n[[camera]]\nsource = \"pattern\"\nsize = \"320x240\"\n"
         );
         let text = text.replace("[log]\nlevel = \"debug\"\n", "");
         fs::write(&file, text).unwrap();
@@ -514,6 +581,8 @@ fn receivers_are_changed_while_the_server_runs_and_no_secret_is_shown() {
     };
     server.ring("one");
     assert!(first.next().head.starts_with("PUT /s3cret "));
+    let told = server.told(|told| told["unknown"][0].is_string());
+    assert_eq!(told["unknown"], json!(["zone gardn"]));
     configure("[\"${file:hook}\"]");
     let at_second = |told: &Value| {
         told["receivers"][0]["name"]
@@ -699,11 +768,24 @@ impl Broker {
     }
 
     fn say(&self, topic: &str, payload: &str) {
-        let said = self
-            .command("mosquitto_pub")
-            .args(["-t", topic, "-m", payload])
-            .status();
-        assert!(said.unwrap().success());
+        self.publish(&["-t", topic, "-m", payload]);
+    }
+
+    /// Has it kept for those who come later.
+    fn keep(&self, topic: &str, payload: &str) {
+        self.publish(&["-r", "-t", topic, "-m", payload]);
+    }
+
+    fn publish(&self, arguments: &[&str]) {
+        let mut published = self.command("mosquitto_pub");
+        assert!(published.args(arguments).status().unwrap().success());
+    }
+
+    /// Whether something is retained under a topic.
+    fn is_kept(&self, topic: &str) -> bool {
+        let mut sub = self.command("mosquitto_sub");
+        sub.args(["-C", "1", "--retained-only", "-W", "1", "-t", topic]);
+        sub.output().unwrap().status.success()
     }
 }
 
@@ -792,6 +874,105 @@ fn a_broker_has_states_messages_and_pictures_and_switches_alerts() {
     server.child.0.kill().unwrap();
     server.child.0.wait().unwrap();
     broker.has(&topic("online"), "offline");
+    // A camera that was removed meanwhile disappears, and another machine's does not.
+    let config =
+        |camera: &str| format!("homeassistant/image/pistreamer_{node}/{camera}_picture/config");
+    for (camera, id) in [("gone", &found["server_id"]), ("others", &json!("other"))] {
+        let picture = topic(&format!("{camera}/picture"));
+        broker.keep(&picture, "jpeg");
+        let text = json!({"server_id": id, "image_topic": picture});
+        broker.keep(&config(camera), &text.to_string());
+    }
+    let _server = Watched::start(state.path(), &["--alert", &url]);
+    for gone in [config("gone"), topic("gone/picture")] {
+        until("what was removed stays", || !broker.is_kept(&gone));
+    }
+    broker.has(&topic("online"), "online");
+    assert!(broker.is_kept(&config("others")) && broker.is_kept(&topic("others/picture")));
+}
+
+/// A broker's part of a connection, as far as a test needs it: says what comes, and acknowledges messages.
+fn broker_that(subscribes: u8) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let (tell, came) = channel();
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let byte = |stream: &mut TcpStream| {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).map(|()| byte[0])
+        };
+        while let Ok(kind) = byte(&mut stream) {
+            let (mut length, mut shift) = (0, 0);
+            loop {
+                let part = byte(&mut stream).unwrap();
+                length |= usize::from(part & 0x7f) << shift;
+                shift += 7;
+                if part & 0x80 == 0 {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let answer = match kind >> 4 {
+                1 => vec![0x20, 2, 0, 0],
+                8 => vec![
+                    0x90, 5, body[0], body[1], subscribes, subscribes, subscribes,
+                ],
+                3 => {
+                    let topic = 2 + usize::from(body[1]);
+                    let _ = tell.send(String::from_utf8_lossy(&body[2..]).into_owned());
+                    vec![0x40, 2, body[topic], body[topic + 1]]
+                }
+                _ => continue,
+            };
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    (url, came)
+}
+
+#[test]
+fn a_broker_that_tells_no_commands_is_told_all_the_same_without_a_switch() {
+    let state = tempfile::tempdir().unwrap();
+    let (url, came) = broker_that(0x80);
+    let server = Watched::start(state.path(), &["--alert", &url]);
+    let next = |what: &str| {
+        let is = |text: &String| text.contains(what);
+        let mut texts = std::iter::from_fn(|| came.recv_timeout(PATIENCE).ok());
+        texts.find(is).unwrap_or_else(|| panic!("no {what} came"))
+    };
+    next("/signal");
+    server.ring("bell");
+    let text = next(r#""label":"bell""#);
+    assert!(text.contains(r#""kind":"event""#), "{text}");
+    let told = server.told(|told| told["receivers"][0]["state"] == "ready");
+    assert!(told["receivers"][0]["sent"].as_u64() >= Some(1), "{told}");
+}
+
+#[test]
+fn what_answers_without_end_and_is_no_broker_is_left() {
+    let state = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let (tell, left) = channel();
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        // The answer to a ping, and then more and more.
+        let mut bytes: &[u8] = &[0xd0, 0];
+        while stream.write_all(bytes).is_ok() {
+            bytes = &[0; 4096];
+        }
+        let _ = tell.send(());
+        // The connections behind it are not taken.
+        let _listener = listener;
+        thread::sleep(Duration::from_secs(3600));
+    });
+    let server = Watched::start(state.path(), &["--alert", &url]);
+    left.recv_timeout(PATIENCE).expect("it reads on and on");
+    let told = server.told(|told| told["receivers"][0]["state"] == "failing");
+    let reason = told["receivers"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("no MQTT broker"), "{reason}");
 }
 
 #[test]
