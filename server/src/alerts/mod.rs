@@ -8,6 +8,7 @@ mod events;
 mod exec;
 mod memory;
 mod mqtt;
+mod picture;
 mod send;
 mod station;
 mod troubles;

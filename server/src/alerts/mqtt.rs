@@ -5,7 +5,7 @@
 
 use super::Alerts;
 use super::desk::Desk;
-use super::send::bytes_of;
+use super::picture::bytes_of;
 use super::station::{Station, Step};
 use crate::camera::{Camera, Phase, Registry};
 use crate::util::host;

@@ -2,6 +2,7 @@
 //!
 //! When to make the next one belongs to [`super::station`].
 
+use super::picture::bytes_of;
 use super::{exec, mqtt};
 use crate::util::http_call::{CallError, call};
 use pistreamer_alerts::outbox::Picture;
@@ -17,9 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long it may take to be reached.
 const REACHES: Duration = Duration::from_secs(20);
-
-/// How long a picture may take to be read: a disk that hangs costs the picture and not the message.
-const READS: Duration = Duration::from_secs(3);
 
 /// Bytes of an answer's text that are read, and how long that may take.
 const MOST: usize = 4096;
@@ -50,12 +48,6 @@ pub(crate) async fn send(
             PATIENCE.as_secs()
         ))
     })
-}
-
-/// The bytes of a picture, where they can be read.
-pub(super) async fn bytes_of(picture: Picture) -> Option<Vec<u8>> {
-    let reading = tokio::task::spawn_blocking(move || picture.read());
-    timeout(READS, reading).await.ok()?.ok()?.ok()
 }
 
 /// A picture that is refused is left out: the message is worth more.
