@@ -5,7 +5,8 @@
 mod verifier;
 
 use crate::Endpoint;
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io;
@@ -53,9 +54,34 @@ async fn connect(endpoint: &Endpoint, connected: &mut bool) -> io::Result<Stream
     if !endpoint.tls {
         return Ok(Either::Left(tcp));
     }
-    let name = ServerName::try_from(endpoint.host.clone())
+    secure(tcp, &endpoint.host, tls_config()?).await
+}
+
+/// Begins TLS on a connection, by the certificates in that PEM text in place of the system's, where there is one.
+///
+/// # Errors
+/// Where the text holds none, or the server's certificate is not trusted.
+pub async fn encrypt(tcp: TcpStream, host: &str, trusted: Option<&[u8]>) -> io::Result<Stream> {
+    let config = match trusted {
+        None => tls_config()?,
+        Some(pem) => {
+            let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+            let found = found.map_err(io::Error::other)?;
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(found.iter().cloned());
+            if roots.is_empty() {
+                return Err(io::Error::other("it holds no certificate in PEM"));
+            }
+            config_of(roots, found)?
+        }
+    };
+    secure(tcp, host, config).await
+}
+
+async fn secure(tcp: TcpStream, host: &str, config: Arc<ClientConfig>) -> io::Result<Stream> {
+    let name = ServerName::try_from(host.to_owned())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let tls = TlsConnector::from(tls_config()?).connect(name, tcp).await;
+    let tls = TlsConnector::from(config).connect(name, tcp).await;
     Ok(Either::Right(Box::new(tls.map_err(explained)?)))
 }
 
@@ -126,13 +152,21 @@ fn tls_config() -> io::Result<Arc<ClientConfig>> {
             None => "no certificate is trusted here: install ca-certificates, or look into SSL_CERT_FILE".into(),
         }));
     }
+    let config = config_of(roots, found.certs)?;
+    Ok(Arc::clone(CONFIG.get_or_init(|| config)))
+}
+
+fn config_of(
+    roots: RootCertStore,
+    trusted: Vec<CertificateDer<'static>>,
+) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new(roots, found.certs, &provider)?;
+    let verifier = Verifier::new(roots, trusted, &provider)?;
     let config = ClientConfig::builder_with_details(provider, Arc::new(WallClock))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
+    Ok(Arc::new(config))
 }

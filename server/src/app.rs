@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Code, Store, follow_interfaces};
 use crate::alerts::Alerts;
+use crate::appear;
 use crate::camera::{self, Camera, Registry, Settings, identify};
 use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
@@ -254,6 +255,8 @@ impl App {
         let until = state.shutdown.clone();
         state.tasks.spawn(push::follow(cameras.clone(), until));
         let until = state.shutdown.clone();
+        state.tasks.spawn(appear::follow(cameras.clone(), until));
+        let until = state.shutdown.clone();
         state.tasks.spawn(motion::follow(cameras.clone(), until));
         let (alerts, recorder) = (state.alerts.clone(), state.recorder.clone());
         let until = state.shutdown.clone();
@@ -343,7 +346,9 @@ pub async fn push(config: &config::Push, shutdown: impl Future<Output = ()>) -> 
         tracing::warn!("the camera did not close in time");
     }
     let (frames, problem) = (progress.delivered(), problem.flatten());
-    if frames == 0 {
+    let is_connected = progress.status().state == camera::PushState::Connected;
+    let has_worked = frames > 0 || (target.is_broker() && is_connected);
+    if !has_worked {
         let state = camera.state();
         let reason = problem.or((!state.reason.is_empty()).then_some(state.reason.text));
         anyhow::bail!(

@@ -107,8 +107,8 @@ pub(crate) enum ConfigCommand {
 /// Flags of `push`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Push {
-    /// Where to: ws://HOST:PORT or wss://HOST is a pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener
-    /// for picamera's network stream. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
+    /// Where to: ws://HOST:PORT or wss://HOST is a pistreamer whose source is ingest, nats://HOST a broker from which any number of
+    /// them take it, HOST:PORT or tcp://HOST:PORT a listener for picamera's network stream. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
     pub(crate) target: String,
 
     /// Stop after this many seconds [default: never]
@@ -566,8 +566,8 @@ pub(crate) struct Serve {
     pub(crate) renditions: Option<usize>,
 
     /// Push the camera's frames to another server as well, as `pistreamer push` does: to ws://HOST:PORT or wss://HOST, a pistreamer
-    /// whose source is ingest, or to HOST:PORT, a listener for picamera's network stream; may be given more than once. ${NAME} and
-    /// ${file:PATH} in it stand for a variable of the environment and a file
+    /// whose source is ingest, to nats://HOST, a broker, or to HOST:PORT, a listener for picamera's network stream; may be given more
+    /// than once. ${NAME} and ${file:PATH} in it stand for a variable of the environment and a file
     #[arg(long, value_name = "TARGET")]
     pub(crate) push: Vec<String>,
 

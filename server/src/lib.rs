@@ -5,6 +5,7 @@
 //! none of its consumers. `app` alone puts the stages together.
 
 pub mod access;
+pub(crate) mod broker;
 pub(crate) mod called;
 pub mod demand;
 mod kept;
@@ -18,6 +19,8 @@ mod walls;
 pub mod source;
 
 pub(crate) mod camera;
+
+pub(crate) mod appear;
 
 pub(crate) mod encode;
 

@@ -261,6 +261,16 @@ causes! {
     OriginBroke { address: String, error: String } "origin-broke" "the connection to {address} broke: {error}";
     OriginEnded "origin-ended" "the subscription ended";
 
+    // Cameras of other machines, over a broker.
+    BrokerLost { broker: String, problem: String } "broker-lost" "the broker {broker} is lost: {problem}";
+    BrokerRefuses { broker: String, problem: String } "broker-refuses" "the broker {broker} refuses: {problem}";
+    BrokerNoCameras { broker: String } "broker-no-cameras" "no camera is published at the broker {broker} yet";
+    PublisherLost "publisher-lost"
+        "the machine that sends this camera's pictures is silent: check its power and its network";
+    PublisherLeft "publisher-left" "the program that sends this camera's pictures was stopped";
+    FrameTooLarge { bytes: u64, limit: u64, needed: u64 } "frame-too-large"
+        "the camera's pictures have {bytes} bytes, and the broker takes {limit}: set max_payload: {needed} in its configuration";
+
     // What a viewer is refused, as the answer to its request or as an `error`.
     NeedsKey { command: String } "needs-key"
         "this camera needs an access key: open the server's page and show the key there, or send it as password of the user \

@@ -37,7 +37,7 @@ pub(crate) use state::{CameraState, Phase};
 pub(crate) use still::{NotTaken, Still};
 pub(crate) use stuck::STUCK;
 pub(crate) use subscription::{Event, Subscription};
-pub(crate) use target::{Place, Target};
+pub(crate) use target::{Place, Target, TargetError};
 
 use crate::encode::{self, Pool};
 use crate::hub::{self, Feed, Limits};

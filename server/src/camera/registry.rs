@@ -3,6 +3,8 @@
 //! Detecting changes belongs to [`crate::config`]; applying them to a camera, to [`Camera`].
 
 use super::{Camera, Context, Id, Settings};
+use crate::source::Spec;
+use crate::source::appearing::{Appeared, Appearing};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -14,12 +16,36 @@ pub(crate) struct Registry(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     context: Context,
-    cameras: RwLock<Arc<[Camera]>>,
+    cameras: RwLock<Lists>,
     /// Held during a change. True once all have ended: none is added from then on.
     ended: Mutex<bool>,
     /// Threads of removed cameras, whose sources may still be closing.
     closing: Mutex<Vec<JoinHandle<()>>>,
     changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Lists {
+    all: Arc<[Camera]>,
+    /// Those that anybody sees.
+    shown: Arc<[Camera]>,
+}
+
+impl Lists {
+    /// A source below which cameras have appeared is none itself: its own camera says why there are none.
+    fn new(all: Arc<[Camera]>) -> Self {
+        let is_there = |appeared: &Appeared<Spec>| {
+            let mut same = all.iter().filter(|camera| **camera.id() == *appeared.id);
+            same.any(|camera| camera.settings().source == appeared.source)
+        };
+        let is_shown = |camera: &&Camera| {
+            let source = camera.settings().source;
+            let found = source.appearing().map(Appearing::list);
+            !found.iter().flat_map(|found| found.iter()).any(is_there)
+        };
+        let shown = all.iter().filter(is_shown).cloned().collect();
+        Self { all, shown }
+    }
 }
 
 /// A change of the cameras while the server runs.
@@ -70,18 +96,25 @@ impl Registry {
     pub(crate) fn of(cameras: Vec<Camera>, context: Context) -> Self {
         Self(Arc::new(Shared {
             context,
-            cameras: RwLock::new(cameras.into()),
+            cameras: RwLock::new(Lists::new(cameras.into())),
             ended: Mutex::default(),
             closing: Mutex::default(),
             changed: watch::Sender::default(),
         }))
     }
 
-    /// Every camera, in order.
+    /// Every camera that is seen, in order.
     pub(crate) fn list(&self) -> Arc<[Camera]> {
         // Nothing panics while it holds this lock.
         let cameras = self.0.cameras.read();
-        Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner).shown)
+    }
+
+    /// The same with those of sources below which cameras have appeared.
+    pub(crate) fn all(&self) -> Arc<[Camera]> {
+        // As above.
+        let cameras = self.0.cameras.read();
+        Arc::clone(&cameras.unwrap_or_else(PoisonError::into_inner).all)
     }
 
     /// Waits until a program has told of something that ends, also where it did before.
@@ -120,7 +153,7 @@ impl Registry {
         if *ended {
             return Err(ChangeError::Ended);
         }
-        let cameras = self.list();
+        let cameras = self.all();
         let find = |id: &Id| cameras.iter().position(|camera| camera.id() == id);
         let known = |id: &Id| find(id).ok_or_else(|| ChangeError::Unknown(id.clone()));
         match change {
@@ -171,7 +204,7 @@ impl Registry {
     /// Ends every camera and waits until their sources have closed. Blocks.
     pub(crate) fn end(&self) {
         *self.ended() = true;
-        let cameras = self.list();
+        let cameras = self.all();
         for camera in cameras.iter() {
             camera.end();
         }
@@ -185,6 +218,7 @@ impl Registry {
     }
 
     fn replace(&self, cameras: Arc<[Camera]>) {
+        let cameras = Lists::new(cameras);
         let list = self.0.cameras.write();
         *list.unwrap_or_else(PoisonError::into_inner) = cameras;
     }

@@ -2,6 +2,8 @@
 //!
 //! Pushing them belongs to [`crate::push`].
 
+use super::Id;
+use crate::broker::Broker;
 use percent_encoding::percent_decode_str;
 use pistreamer_client::{Config, Endpoint, UrlError, without_credentials};
 use std::fmt;
@@ -25,15 +27,39 @@ pub(crate) enum Place {
     Tcp(Endpoint),
     /// Another pistreamer's `/ingest`.
     Ingest(Box<Config>),
+    /// A NATS broker.
+    Nats(Box<Broker>),
+}
+
+/// Why a text is no target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// It is no URL of one.
+    #[error(transparent)]
+    BadUrl(#[from] UrlError),
+    /// It is no URL of a broker.
+    #[error("{0}")]
+    BadBroker(String),
+}
+
+impl TargetError {
+    /// The same error about what was typed, where a secret was filled into that.
+    pub(crate) fn about(self, typed: &str) -> Self {
+        match self {
+            Self::BadUrl(error) => Self::BadUrl(error.about(typed)),
+            // It quotes no secrets.
+            error => error,
+        }
+    }
 }
 
 impl Target {
     /// The target at a URL: `tcp://HOST:PORT`, for which `HOST:PORT` is enough, or a pistreamer's `ws://HOST`, where
-    /// `/ingest` is added.
+    /// `/ingest` is added, or `nats://HOST`, a broker.
     ///
     /// # Errors
     /// Where the text is no such URL.
-    pub fn parse(url: &str) -> Result<Self, UrlError> {
+    pub fn parse(url: &str) -> Result<Self, TargetError> {
         Self::typed(url, url)
     }
 
@@ -41,7 +67,7 @@ impl Target {
     ///
     /// # Errors
     /// As for [`Self::parse`].
-    pub(crate) fn typed(typed: &str, url: &str) -> Result<Self, UrlError> {
+    pub(crate) fn typed(typed: &str, url: &str) -> Result<Self, TargetError> {
         Ok(Self {
             typed: typed.into(),
             place: Some(Place::parse(url.trim())?),
@@ -76,6 +102,16 @@ impl Target {
             && (self.typed == other.typed || self.is_place_of(other))
     }
 
+    /// Whether it takes frames only while somebody looks, and says nothing of those that it got.
+    pub(crate) fn is_broker(&self) -> bool {
+        matches!(&self.place, Some(Place::Nats(_)))
+    }
+
+    /// Whether it takes several cameras, each under its own id.
+    pub(crate) fn takes_several(&self) -> bool {
+        matches!(&self.place, Some(Place::Nats(broker)) if broker.camera.is_none())
+    }
+
     /// Returns true if both are the same place, which takes one pusher at a time: whatever the credentials are, and however
     /// the path is written.
     pub(crate) fn is_place_of(&self, other: &Self) -> bool {
@@ -84,6 +120,7 @@ impl Target {
             (Some(Place::Ingest(one)), Some(Place::Ingest(two))) => {
                 place(&one.endpoint) == place(&two.endpoint)
             }
+            (Some(Place::Nats(one)), Some(Place::Nats(two))) => one.is_place_of(two),
             (None, None) => self.typed == other.typed,
             _ => false,
         }
@@ -91,17 +128,24 @@ impl Target {
 }
 
 impl Place {
-    fn parse(url: &str) -> Result<Self, UrlError> {
+    fn parse(url: &str) -> Result<Self, TargetError> {
+        if Broker::is_url(url) {
+            let broker = Broker::parse(url).map_err(TargetError::BadBroker)?;
+            if let Some(camera) = &broker.camera {
+                Id::new(camera).map_err(|error| TargetError::BadBroker(error.to_string()))?;
+            }
+            return Ok(Self::Nats(Box::new(broker)));
+        }
         let is_tcp = url
             .get(..4)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("tcp:"));
-        if is_tcp {
-            Endpoint::address(url, "tcp").map(Self::Tcp)
+        Ok(if is_tcp {
+            Self::Tcp(Endpoint::address(url, "tcp")?)
         } else if url.contains("://") {
-            Config::ingest(url).map(|config| Self::Ingest(Box::new(config)))
+            Self::Ingest(Box::new(Config::ingest(url)?))
         } else {
-            Endpoint::address(&format!("tcp://{url}"), "tcp").map(Self::Tcp)
-        }
+            Self::Tcp(Endpoint::address(&format!("tcp://{url}"), "tcp")?)
+        })
     }
 }
 
@@ -123,6 +167,7 @@ impl fmt::Display for Target {
         match &self.place {
             Some(Place::Tcp(endpoint)) => write!(f, "{endpoint}"),
             Some(Place::Ingest(config)) => write!(f, "{}", config.endpoint),
+            Some(Place::Nats(broker)) => write!(f, "{broker}"),
             None => f.write_str(&without_credentials(&self.typed)),
         }
     }

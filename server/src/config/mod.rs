@@ -26,7 +26,7 @@ pub(crate) use reload::Reload;
 
 use crate::access::Store;
 use crate::called;
-use crate::camera::{Settings, Target};
+use crate::camera::{Settings, Target, TargetError};
 use crate::cli;
 use crate::front::{AllowedOrigins, Certificate, KnownHosts, Limits};
 use crate::placeholders::PlaceholderError;
@@ -35,7 +35,6 @@ use crate::source::Pauses;
 use crate::usage;
 use layer::Layer;
 use load::Places;
-use pistreamer_client::UrlError;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -190,7 +189,7 @@ impl Problems {
 pub enum ConfigError {
     /// Not the URL of a target.
     #[error(transparent)]
-    BadUrl(#[from] UrlError),
+    BadUrl(#[from] TargetError),
     /// A secret in a URL is missing.
     #[error(transparent)]
     BadPlaceholder(#[from] PlaceholderError),

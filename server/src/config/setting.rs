@@ -461,7 +461,8 @@ settings! {
         .sample(r#""Front door""#);
     SOURCE = setting(CAMERA, "source", Kind::Text,
         "Where pictures come from: auto, libcamera, libcamera:ID, v4l2, v4l2:ID, pattern, files:PATH, \
-         tcp-listen:ADDRESS:PORT, ingest, or the URL of a network camera or of another pistreamer. ${NAME} and ${file:PATH} in a URL stand \
+         tcp-listen:ADDRESS:PORT, ingest, or the URL of a network camera, of another pistreamer, or of a NATS broker (nats://HOST), whose \
+         cameras appear by themselves. ${NAME} and ${file:PATH} in a URL stand \
          for an environment variable and for what a file holds.")
         .flag("source").default(r#""auto""#);
     KEY_FILE = setting(CAMERA, "key_file", Kind::Path,
@@ -491,8 +492,8 @@ settings! {
         .flag("renditions").default("3");
     PUSH = setting(CAMERA, "push", Kind::Texts,
         "Where this camera's frames are pushed to, beside being served: ws://HOST:PORT or wss://HOST is a \
-         pistreamer whose source is ingest, HOST:PORT or tcp://HOST:PORT a listener for picamera's network stream. \
-         ${NAME} and ${file:PATH} stand for an environment variable and for what a file holds.")
+         pistreamer whose source is ingest, nats://HOST a broker from which any number of them take it, HOST:PORT or tcp://HOST:PORT a \
+         listener for picamera's network stream. ${NAME} and ${file:PATH} stand for an environment variable and for what a file holds.")
         .flag("push").default("[]");
     RECORD_MODE = setting(CAMERA, "record.mode", Kind::Text,
         "What is recorded of this camera, where there is a directory for it: continuous is every picture at record.fps, and one \

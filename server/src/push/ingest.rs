@@ -14,6 +14,8 @@ pub(super) async fn push(
     stop: &CancellationToken,
 ) -> Result<Stopped, String> {
     let mut config = config.clone();
+    // Where cameras appear by themselves, it is called that.
+    config.endpoint.add_query("from", camera.id());
     if let Some(via) = camera.via() {
         config.endpoint.add_query("via", via.own());
     }

@@ -4,12 +4,14 @@
 
 mod beside;
 mod ingest;
+mod nats;
 mod report;
 mod tcp;
 
 pub(crate) use beside::follow;
 pub(crate) use report::report;
 
+use crate::broker::{self, Servers};
 use crate::camera::{Camera, Place, Push, Target};
 use crate::hub::Frame;
 use futures::FutureExt;
@@ -86,8 +88,8 @@ pub(crate) async fn run(
     push: &Push,
     stop: &CancellationToken,
 ) -> Option<String> {
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last = None;
+    let mut servers = Servers::default();
     let place = match target.place() {
         Ok(place) => place,
         Err(reason) => {
@@ -97,12 +99,19 @@ pub(crate) async fn run(
             return Some(reason.into());
         }
     };
+    let is_broker = matches!(place, Place::Nats(_));
+    let mut backoff = if is_broker {
+        Backoff::new(broker::FIRST_PAUSE, broker::LONGEST_PAUSE)
+    } else {
+        Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+    };
     while !stop.is_cancelled() {
         let (before, began) = (push.delivered(), Instant::now());
         let attempt = async {
             match place {
                 Place::Tcp(endpoint) => tcp::push(camera, endpoint, push, stop).await,
                 Place::Ingest(config) => ingest::push(camera, config, push, stop).await,
+                Place::Nats(broker) => nats::push(camera, broker, &mut servers, push, stop).await,
             }
         };
         let attempt = survived(attempt);
@@ -115,7 +124,9 @@ pub(crate) async fn run(
             Ok(Stopped::Before) => return last,
             Err(reason) => reason,
         };
-        if push.delivered() > before && began.elapsed() >= LASTED {
+        // A broker is sent nothing while nobody looks.
+        let has_worked = push.delivered() > before || is_broker;
+        if has_worked && began.elapsed() >= LASTED {
             backoff.reset();
             last = None;
         }

@@ -1,11 +1,13 @@
-//! Pictures that are pushed to `/ingest`: the source takes them from a [`PushSlot`].
+//! Pictures that are pushed to `/ingest`: the source takes them from a [`PushSlot`]. `ingest` is one camera; below `ingest:N` up to N
+//! appear by themselves, one for each client that pushes under an id of its own.
 //!
 //! HTTP, WebSocket and permissions belong to `front`.
 
+use super::appearing::{Appeared, Appearing};
 use super::push_slot::PushSlot;
 use super::remote::{self, Intake};
 use super::spec::{Ends, Entry, Identity, Kind, Options};
-use super::{Config, Port, Source, SourceError};
+use super::{Config, Port, Source, SourceError, Spec, SpecError};
 use crate::util::handover::publishing;
 use pistreamer_protocol::message::{Camera, Cause};
 use std::sync::Arc;
@@ -14,11 +16,107 @@ use std::sync::Arc;
 pub(super) const KIND: Entry = Entry {
     usage: "ingest",
     about: "a client that pushes to /ingest, as `pistreamer push` does",
-    parse: |typed| (typed.text == "ingest").then(|| Ok(Arc::new(Ingest) as _)),
+    parse: |typed| (typed.text == "ingest").then(|| Ok(Arc::new(Ingest { own: None }) as _)),
 };
 
+/// What several clients push to `/ingest`.
+pub(super) const MANY: Entry = Entry {
+    usage: "ingest:N",
+    about: "up to N cameras, one for each client that pushes to /ingest under its own id",
+    parse: |typed| {
+        let most = typed.rest.filter(|_| typed.kind == "ingest")?;
+        let most = most
+            .parse()
+            .ok()
+            .filter(|most| (1..=LARGEST_MOST).contains(most));
+        let many = most.map(|most| {
+            let appearing = Appearing::default();
+            Arc::new(Many { most, appearing }) as _
+        });
+        Some(many.ok_or_else(|| SpecError::BadCount(typed.text.into())))
+    },
+};
+
+/// Most cameras that appear by themselves.
+const LARGEST_MOST: usize = 1000;
+
 #[derive(Debug)]
-struct Ingest;
+struct Many {
+    most: usize,
+    appearing: Appearing<Spec>,
+}
+
+impl Kind for Many {
+    fn word(&self) -> &str {
+        "ingest"
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            word: "ingest".into(),
+            rest: "several".into(),
+        }
+    }
+
+    fn appearing(&self) -> Option<&Appearing<Spec>> {
+        Some(&self.appearing)
+    }
+
+    fn welcomes(&self) -> Option<usize> {
+        Some(self.most)
+    }
+
+    fn build(&self, _: &Config, _: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(ManySource(self.appearing.clone())))
+    }
+}
+
+/// Takes no pictures itself.
+struct ManySource(Appearing<Spec>);
+
+impl Source for ManySource {
+    fn camera(&self) -> Camera {
+        Camera {
+            id: String::new(),
+            name: "Cameras that push to /ingest".into(),
+            source: "ingest".into(),
+            test_pattern: false,
+        }
+    }
+
+    fn run(&mut self, port: &Port) -> Result<(), SourceError> {
+        port.lost(Cause::NothingPushed);
+        let result = remote::run(port, std::future::pending());
+        self.0.retain(|_| false);
+        result
+    }
+}
+
+/// Has a camera appear for a client that pushes under that id.
+pub(crate) fn welcome(appearing: &Appearing<Spec>, id: &str) {
+    // Another one by that name is not this one, whatever else is configured.
+    let source = Spec::of(
+        &format!("ingest ({id})"),
+        Arc::new(Ingest {
+            own: Some(id.into()),
+        }),
+    );
+    appearing.add(Appeared {
+        id: id.into(),
+        source,
+    });
+}
+
+/// Has one go.
+pub(crate) fn dismiss(appearing: &Appearing<Spec>, id: &str) {
+    appearing.retain(|other| other != id);
+}
+
+#[derive(Debug)]
+struct Ingest {
+    /// The id of one that appeared by itself: it is called what its pusher calls it.
+    own: Option<String>,
+}
 
 impl Kind for Ingest {
     fn word(&self) -> &str {
@@ -26,7 +124,10 @@ impl Kind for Ingest {
     }
 
     fn identity(&self) -> Identity {
-        Identity::word("ingest")
+        Identity {
+            word: "ingest".into(),
+            rest: self.own.clone().unwrap_or_default(),
+        }
     }
 
     fn takes(&self) -> Options {
@@ -41,7 +142,11 @@ impl Kind for Ingest {
     }
 
     fn build(&self, capture: &Config, ends: &Ends<'_>) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(IngestSource::new(capture, ends.slot.clone())))
+        let source = IngestSource::new(capture, ends.slot.clone());
+        Ok(Box::new(IngestSource {
+            own: self.own.clone(),
+            ..source
+        }))
     }
 }
 
@@ -50,6 +155,7 @@ impl Kind for Ingest {
 pub(crate) struct IngestSource {
     slot: PushSlot,
     fps: f64,
+    own: Option<String>,
 }
 
 impl IngestSource {
@@ -58,6 +164,7 @@ impl IngestSource {
         Self {
             slot,
             fps: config.fps,
+            own: None,
         }
     }
 }
@@ -66,7 +173,10 @@ impl Source for IngestSource {
     fn camera(&self) -> Camera {
         Camera {
             id: String::new(),
-            name: "Pictures pushed to /ingest".into(),
+            name: self
+                .own
+                .clone()
+                .unwrap_or_else(|| "Pictures pushed to /ingest".into()),
             source: "ingest".into(),
             test_pattern: false,
         }
@@ -80,6 +190,7 @@ impl Source for IngestSource {
             let mut state = self.slot.state();
             intake.lost(Cause::NothingPushed);
             state.intake = Some((intake, port.demand().clone()));
+            state.is_named = self.own.is_some();
         });
         let result = remote::run(port, std::future::pending());
         // Dropped outside the lock: the encoder may end with it.

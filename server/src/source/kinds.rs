@@ -3,13 +3,13 @@
 
 use super::spec::{Entry, Spec, SpecError, Typed};
 use super::unknown::Unknown;
-use super::{files, http, ingest, local, pattern, relay, tcp, v4l2};
+use super::{files, http, ingest, local, nats, pattern, relay, tcp, v4l2};
 use crate::placeholders;
 use pistreamer_client::without_credentials;
 use std::sync::Arc;
 
 /// Every kind, in the order in which they are tried and listed.
-const KINDS: [Entry; 9] = [
+const KINDS: [Entry; 11] = [
     local::AUTO,
     local::LIBCAMERA,
     v4l2::KIND,
@@ -17,7 +17,9 @@ const KINDS: [Entry; 9] = [
     files::KIND,
     tcp::KIND,
     ingest::KIND,
+    ingest::MANY,
     relay::KIND,
+    nats::KIND,
     http::KIND,
 ];
 

@@ -3,6 +3,7 @@
 //! Making JPEGs of raw frames belongs to [`crate::encode`]. No source knows the consumers of its frames.
 
 mod absent;
+pub(crate) mod appearing;
 mod commands;
 mod device;
 pub(crate) mod driver;
@@ -13,6 +14,7 @@ pub(crate) mod ingest;
 pub(crate) mod kinds;
 pub(crate) mod libcamera;
 mod local;
+mod nats;
 pub(crate) mod no_libcamera;
 mod numbering;
 mod pace;

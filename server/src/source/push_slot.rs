@@ -20,6 +20,8 @@ pub(super) struct SlotState {
     /// `None` while the source doesn't run, and while a pusher has it.
     pub(super) intake: Option<(Intake, Demand)>,
     taken: bool,
+    /// Whether the camera is called what its pusher calls it.
+    pub(super) is_named: bool,
 }
 
 /// Why the slot cannot be taken.
@@ -39,6 +41,17 @@ impl PushSlot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its source runs, or a pusher has it.
+    pub fn is_ready(&self) -> bool {
+        let state = self.state();
+        state.taken || state.intake.is_some()
+    }
+
+    /// Whether a pusher has it.
+    pub fn is_taken(&self) -> bool {
+        self.state().taken
+    }
+
     /// Takes the slot.
     ///
     /// # Errors
@@ -53,6 +66,7 @@ impl PushSlot {
         intake.begin_anew();
         Ok(PushSession {
             slot: self.clone(),
+            is_named: state.is_named,
             intake: Some(intake),
             demand,
         })
@@ -66,6 +80,7 @@ pub struct PushSession {
     /// `None` only while dropping.
     intake: Option<Intake>,
     demand: Demand,
+    is_named: bool,
 }
 
 impl PushSession {
@@ -97,6 +112,9 @@ impl PushSession {
 
     /// Passes on the state of the pusher's camera.
     pub fn status(&mut self, status: &CameraStatus) {
+        if let Some(name) = status.name.as_deref().filter(|_| self.is_named) {
+            self.intake().named(name);
+        }
         self.intake().follow(status, End::Pusher);
     }
 

@@ -36,11 +36,16 @@ pub(super) fn run(port: &Port, task: impl Future<Output = SourceError>) -> Resul
 
 /// Completes once there have been no viewers for [`LINGER`]. Cancel-safe.
 pub(super) async fn unwanted(demand: &Demand) {
+    unwanted_for(demand, LINGER).await;
+}
+
+/// Completes once there have been no viewers for that time. Cancel-safe.
+pub(super) async fn unwanted_for(demand: &Demand, time: Duration) {
     loop {
         demand.until(|demand| !demand.wanted()).await;
         tokio::select! {
             () = demand.until(Demand::wanted) => {}
-            () = sleep(LINGER) => return,
+            () = sleep(time) => return,
         }
     }
 }

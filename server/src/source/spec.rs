@@ -3,6 +3,7 @@
 //! Which kinds there are belongs to [`super::kinds`]; what a source does while it runs, to its own module.
 
 use super::absent::Absent;
+use super::appearing::Appearing;
 use super::no_libcamera;
 use super::push_slot::PushSlot;
 use super::{Config, Source, SourceError};
@@ -66,6 +67,16 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync {
     /// them an id means.
     fn is_interchangeable(&self) -> bool {
         false
+    }
+
+    /// The cameras that it finds, where those appear by themselves.
+    fn appearing(&self) -> Option<&Appearing<Spec>> {
+        None
+    }
+
+    /// How many of those there may be, where clients that push have them appear.
+    fn welcomes(&self) -> Option<usize> {
+        None
     }
 
     /// What it opens for itself alone.
@@ -232,6 +243,14 @@ pub enum SpecError {
     /// The URL is not one.
     #[error(transparent)]
     BadUrl(#[from] UrlError),
+    /// Not a number of cameras.
+    #[error(
+        "{0:?} is not understood: write ingest for one camera, or ingest:8 for up to 8 that appear by themselves, 1000 at most"
+    )]
+    BadCount(String),
+    /// The URL of a broker is not one.
+    #[error("{0}")]
+    BadBroker(String),
     /// A secret in a URL is missing.
     #[error(transparent)]
     BadPlaceholder(#[from] PlaceholderError),
@@ -303,6 +322,16 @@ impl Spec {
     /// Whether its pictures are pushed to `/ingest`.
     pub fn takes_pushes(&self) -> bool {
         self.kind.takes_pushes()
+    }
+
+    /// The cameras that it finds, where those appear by themselves.
+    pub(crate) fn appearing(&self) -> Option<&Appearing<Spec>> {
+        self.kind.appearing()
+    }
+
+    /// How many of those there may be, where clients that push have them appear.
+    pub(crate) fn welcomes(&self) -> Option<usize> {
+        self.kind.welcomes()
     }
 
     /// Which options mean something to it.

@@ -25,6 +25,7 @@ mod encrypted;
 mod ended;
 mod examples;
 mod faults;
+mod fleet;
 mod forwarded;
 mod generated;
 mod grab;

@@ -75,7 +75,9 @@ impl Check {
         for (number, camera) in settings.iter().enumerate() {
             for target in camera.iter().flat_map(|camera| &camera.push) {
                 let mut known = before.iter();
-                let same = known.find(|(_, known)| known.is_place_of(target));
+                let same = known.find(|(other, known)| {
+                    known.is_place_of(target) && (*other == number || !target.takes_several())
+                });
                 if let Some((first, _)) = same
                     && let Some(given) = cameras[number].get(&setting::PUSH)
                 {

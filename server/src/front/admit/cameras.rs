@@ -2,15 +2,22 @@
 
 use super::extract::Admitted;
 use crate::access::Grant;
-use crate::camera::{Camera, Registry};
+use crate::camera::{Camera, Id, Registry};
 use crate::front::query::Query;
 use crate::front::{State, refusal, refused};
 use crate::source::push_slot::PushSlot;
+use crate::source::{Spec, ingest};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::Cause;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a client that pushes waits for its camera to appear, and how often it looks.
+const APPEARS: Duration = Duration::from_secs(3);
+const STARTS: Duration = Duration::from_millis(10);
 
 /// The server's cameras, as a grant sees them. Clones share them.
 #[derive(Clone, Debug)]
@@ -54,6 +61,96 @@ impl Cameras {
     /// Returns true if the predicate holds for any camera, whichever client asks.
     pub(in crate::front) fn is_any(&self, such: impl Fn(&Camera) -> bool) -> bool {
         self.0.list().iter().any(such)
+    }
+
+    /// The id under which a client pushes, where cameras appear for such clients and none is configured under it.
+    fn newcomer(&self, query: &Query) -> Option<String> {
+        let id = named(query).or_else(|| query.get("from").filter(|id| !id.is_empty()))?;
+        let all = self.0.all();
+        let is_other = |camera: &Camera| {
+            let source = camera.settings().source;
+            **camera.id() == *id && !source.takes_pushes()
+        };
+        let welcomes = |camera: &Camera| camera.settings().source.welcomes().is_some();
+        (all.iter().any(welcomes) && !all.iter().any(is_other)).then(|| id.to_owned())
+    }
+
+    /// The camera with that id and its slot. It appears where it is not there yet.
+    async fn welcome(&self, grant: &Grant, id: &str) -> Result<(Camera, PushSlot), Box<Response>> {
+        if !grant.sees(id) {
+            return Err(Box::new(self.refusal(grant, Some(id))));
+        }
+        let refuse = |status, text: String| Box::new(refusal(status, text));
+        Id::new(id).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
+        // From here on no change is missed.
+        let mut changes = self.0.changes();
+        let deadline = Instant::now() + APPEARS;
+        let mut has_asked = false;
+        loop {
+            if let Some(camera) = self.0.all().iter().find(|camera| **camera.id() == *id)
+                && let Some(slot) = camera.push_slot()
+                && slot.is_ready()
+            {
+                return Ok((camera.clone(), slot.clone()));
+            }
+            if !has_asked && !self.0.all().iter().any(|camera| **camera.id() == *id) {
+                has_asked = true;
+                self.make_room(id)
+                    .map_err(|text| refuse(StatusCode::CONFLICT, text))?;
+            }
+            if Instant::now() >= deadline {
+                return Err(refuse(
+                    StatusCode::CONFLICT,
+                    "the camera does not start in time".into(),
+                ));
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                // Its source begins behind that.
+                () = sleep(STARTS) => {}
+            }
+        }
+    }
+
+    /// Has a camera appear. Where there are as many as may be, the one goes that has been without its pusher for longest.
+    fn make_room(&self, id: &str) -> Result<(), String> {
+        let all = self.0.all();
+        // Another request may have asked for it.
+        let is_coming = |source: &Spec| {
+            source
+                .appearing()
+                .is_some_and(|appearing| appearing.list().iter().any(|one| one.id == id))
+        };
+        let sources = all.iter().map(|camera| camera.settings().source);
+        let hosts: Vec<_> = sources
+            .filter(|source| source.welcomes().is_some())
+            .collect();
+        if hosts.iter().any(is_coming) {
+            return Ok(());
+        }
+        let mut most_there = 0;
+        for host in &hosts {
+            let (Some(most), Some(appearing)) = (host.welcomes(), host.appearing()) else {
+                continue;
+            };
+            let there = appearing.list();
+            if there.len() >= most {
+                most_there += most;
+                let camera = |id: &str| all.iter().find(|camera| **camera.id() == *id);
+                let left = there.iter().filter_map(|appeared| camera(&appeared.id));
+                let left =
+                    left.filter(|camera| camera.push_slot().is_some_and(|slot| !slot.is_taken()));
+                let Some(oldest) = left.min_by_key(|camera| camera.state().since_us) else {
+                    continue;
+                };
+                ingest::dismiss(appearing, oldest.id());
+            }
+            ingest::welcome(appearing, id);
+            return Ok(());
+        }
+        Err(format!(
+            "{most_there} cameras push here already, and there may be no more: raise the number of its source ingest:{most_there}"
+        ))
     }
 
     fn refusal(&self, grant: &Grant, id: Option<&str>) -> Response {
@@ -147,6 +244,15 @@ impl FromRequestParts<State> for Pushed {
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
         let (grant, query) = admitted(parts, state).await?;
+        if let Some(id) = state.cameras.newcomer(&query) {
+            let arrived = state.cameras.welcome(&grant, &id).await;
+            let (camera, slot) = arrived.map_err(|refusal| *refusal)?;
+            return Ok(Self {
+                grant,
+                camera,
+                slot,
+            });
+        }
         let cameras = match named(&query) {
             Some(id) => vec![state.cameras.get(&grant, id).map_err(|refusal| *refusal)?],
             None => state.cameras.all(&grant),
