@@ -20,14 +20,14 @@ def drive(throttle=0.0, steer=0.0, shown=[]):
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # gpiozero switches its pins off then.
 drive()
 os.set_blocking(0, False)
-until, last, rest = 0.0, -1, b""
+until, run, last, rest = 0.0, None, -1, b""
 while True:
     if select.select([0], [], [], max(0.0, until - time.monotonic()) if until else None)[0]:
         if not (data := os.read(0, 65536)):
             break  # The server is gone.
         *lines, rest = (rest + data).split(b"\n")
-        if lines and (new := json.loads(lines[-1]))["seq"] > last:  # The newest alone: what it overtook is never driven.
-            last, until = new["seq"], new["until_us"] / 1e6 if new["drive"] else 0.0
+        if lines and ((new := json.loads(lines[-1]))["run"] != run or new["seq"] > last):  # The newest alone is driven.
+            run, last, until = new["run"], new["seq"], new["until_us"] / 1e6 if new["drive"] else 0.0
             if time.monotonic() < until:  # One that waited too long is no command.
                 drive(new["axes"]["throttle"], new["axes"]["steer"])
     if time.monotonic() >= until:

@@ -287,7 +287,8 @@ export default class Drive {
     const pressed = (place) => pad.buttons[place]?.value ?? 0;
     const trigger = live(pressed(7) - pressed(6));
     this.#padPushed = (this.#told.buttons ?? []).filter((_, place) => place < 6 && pad.buttons[place]?.pressed);
-    const stops = pressed(9) > 0;
+    // Whichever is used: the stop of the one in the hand counts.
+    const stops = pads.some(({ buttons }) => buttons[9]?.value > 0);
     if (stops && !this.#padStop) this.#stop("asked");
     this.#padStop = stops;
     return [left, trigger || -forward || 0, right, -up || 0];

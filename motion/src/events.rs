@@ -128,8 +128,9 @@ impl Events {
 
     /// Ends the event, if there is one.
     pub(crate) fn end(&mut self) -> Option<Change> {
+        let ended = self.current.take().map(Change::Ended)?;
         self.forget();
-        self.current.take().map(Change::Ended)
+        Some(ended)
     }
 }
 

@@ -7,7 +7,7 @@
 //! Threads, sinks and messages belong elsewhere; the caller passes the time.
 
 use crate::limits::{
-    ABANDONED, ASKED, BEAT, Limits, MOST_COMMANDS, RELOADED, REMEMBERED, REST, Time,
+    ABANDONED, ASKED, BEAT, Limits, MOST_ASKS, MOST_COMMANDS, RELOADED, REMEMBERED, REST, Time,
 };
 use crate::plan::Position;
 use pistreamer_protocol::message::StopReason;
@@ -88,9 +88,12 @@ pub enum NotGiven {
     /// Somebody has it.
     #[error("another operator has the seat: ask for it")]
     Held,
-    /// Somebody asks for it already.
-    #[error("another viewer asks for the seat already")]
+    /// The same one asks for it already.
+    #[error("you ask for the seat already, in another window")]
     AskedAlready,
+    /// Too many ask for it.
+    #[error("{MOST_ASKS} others ask for the seat already")]
+    TooMany,
     /// The server is stopping.
     #[error("the way to the machine is being closed")]
     Ended,
@@ -109,7 +112,8 @@ pub struct Interlock {
     beat: u64,
     seat: Option<Seat>,
     state: State,
-    asks: Option<(Person, Time)>,
+    /// Who asks for the seat, one of a name, in the order in which they came. The first one is shown, since that time.
+    asks: VecDeque<(Person, Time)>,
     #[cfg(test)]
     without: Option<Rule>,
 }
@@ -117,6 +121,8 @@ pub struct Interlock {
 #[derive(Debug)]
 struct Seat {
     person: Person,
+    /// When a stick was not at rest last.
+    moved: Time,
     /// When each of the last beats was sent; the newest has the number [`Interlock::beat`].
     beats: VecDeque<Time>,
     /// The last frames sent: `seq`, and when each was captured.
@@ -190,7 +196,7 @@ impl Interlock {
                 since: Time::ZERO,
                 resting: None,
             },
-            asks: None,
+            asks: VecDeque::new(),
             #[cfg(test)]
             without: None,
         }
@@ -215,15 +221,33 @@ impl Interlock {
                 *resting = None;
             }
         }
-        if self
-            .asks
-            .as_ref()
-            .is_some_and(|(_, since)| now >= *since + ASKED)
-        {
-            self.asks = None;
+        if let Some((_, since)) = self.asks.front() {
+            let moved = self.seat.as_ref().map_or(Time::ZERO, |seat| seat.moved);
+            // Who has it has the time to see the question.
+            let idle = now.saturating_sub(moved.max(*since));
+            if idle >= ABANDONED || self.stopped_for(now) >= Some(ABANDONED) {
+                self.hand_over(now);
+            } else if now >= *since + ASKED {
+                self.next_asks(now);
+            }
         }
-        if self.asks.is_some() && self.stopped_for(now) >= Some(ABANDONED) {
-            self.hand_over(now);
+    }
+
+    /// The first question is over, and the next one is shown from now on.
+    fn next_asks(&mut self, now: Time) {
+        self.asks.pop_front();
+        if let Some((_, since)) = self.asks.front_mut() {
+            *since = now;
+        }
+    }
+
+    /// That connection does not ask any more.
+    fn asks_not(&mut self, connection: Connection, now: Time) {
+        let is_first = |(asks, _): &(Person, Time)| asks.connection == connection;
+        if self.asks.front().is_some_and(is_first) {
+            self.next_asks(now);
+        } else {
+            self.asks.retain(|asks| !is_first(asks));
         }
     }
 
@@ -393,45 +417,53 @@ impl Interlock {
             Err(NotGiven::Held) => {}
             taken => return taken,
         }
-        match &self.asks {
-            Some((asks, _)) if asks.connection != person.connection => Err(NotGiven::AskedAlready),
-            Some(_) => Ok(()),
-            None => {
-                self.asks = Some((person, now));
-                self.pass(now);
+        if let Some((asks, _)) = self.asks.iter().find(|(asks, _)| asks.name == person.name) {
+            return if asks.connection == person.connection {
                 Ok(())
-            }
+            } else {
+                Err(NotGiven::AskedAlready)
+            };
         }
+        if self.asks.len() >= MOST_ASKS {
+            return Err(NotGiven::TooMany);
+        }
+        self.asks.push_back((person, now));
+        self.pass(now);
+        Ok(())
     }
 
-    /// What the holder says to whoever asks.
-    pub fn answer(&mut self, connection: Connection, gives: bool, now: Time) {
+    /// What the holder says to whoever asks. Returns whether that changes anything.
+    pub fn answer(&mut self, connection: Connection, gives: bool, now: Time) -> bool {
         self.pass(now);
-        if !self.holds_seat(connection) || self.asks.is_none() {
-            return;
+        if !self.holds_seat(connection) || self.asks.is_empty() {
+            return false;
         }
         if gives {
             self.hand_over(now);
         } else {
-            self.asks = None;
+            self.next_asks(now);
         }
+        true
     }
 
-    /// That connection wants the seat no more, and does not ask for it.
-    pub fn leave(&mut self, connection: Connection, now: Time) {
+    /// That connection wants the seat no more, and does not ask for it. Returns whether that changes anything.
+    pub fn leave(&mut self, connection: Connection, now: Time) -> bool {
         self.pass(now);
-        self.asks
-            .take_if(|(person, _)| person.connection == connection);
-        if self.holds_seat(connection) {
-            match self.asks.is_some() {
-                true => self.hand_over(now),
-                false => self.give_to(None, StopReason::Left, now),
-            }
+        let asked = self.asks.len();
+        self.asks_not(connection, now);
+        if !self.holds_seat(connection) {
+            return self.asks.len() < asked;
         }
+        match self.asks.is_empty() {
+            true => self.give_to(None, StopReason::Left, now),
+            false => self.hand_over(now),
+        }
+        true
     }
 
+    /// Gives the seat to whoever asked first.
     fn hand_over(&mut self, now: Time) {
-        if let Some((person, _)) = self.asks.take() {
+        if let Some((person, _)) = self.asks.front().cloned() {
             self.give_to(Some(person), StopReason::Taken, now);
         }
     }
@@ -444,13 +476,12 @@ impl Interlock {
             since: now,
             resting: None,
         };
-        self.asks.take_if(|(asks, _)| {
-            person
-                .as_ref()
-                .is_some_and(|person| person.connection == asks.connection)
-        });
+        if let Some(person) = &person {
+            self.asks_not(person.connection, now);
+        }
         self.seat = person.map(|person| Seat {
             person,
+            moved: now,
             beats: VecDeque::new(),
             frames: VecDeque::new(),
             seq: None,
@@ -563,6 +594,9 @@ impl Interlock {
             return Ok(());
         }
         let is_rest = command.position.is_rest;
+        if !is_rest {
+            seat.moved = now;
+        }
         seat.lease = Some(Lease {
             seq: command.seq,
             until,
@@ -597,7 +631,7 @@ impl Interlock {
         };
         Report {
             operator: seat.map(|seat| &seat.person),
-            asks: self.asks.as_ref().map(|(person, _)| person),
+            asks: self.asks.front().map(|(person, _)| person),
             is_armed: why.is_none(),
             why: why.unwrap_or_default(),
             waits,

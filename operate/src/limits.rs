@@ -35,7 +35,8 @@ pub const REMEMBERED: usize = 256;
 /// Commands a second that are heard of an operator.
 pub const MOST_COMMANDS: u32 = 120;
 
-/// Whoever asks for the seat gets it after its holder has been stopped for this long.
+/// Whoever asks for the seat gets it after the machine has stood for this long, or its holder's sticks were at rest for as long since the
+/// question.
 pub const ABANDONED: Duration = Duration::from_secs(10);
 
 /// A seat whose holder has been stopped for this long can be taken from another connection of the same person.
@@ -43,6 +44,9 @@ pub const RELOADED: Duration = Duration::from_secs(2);
 
 /// A question that nobody answers is withdrawn.
 pub const ASKED: Duration = Duration::from_secs(20);
+
+/// Most who ask for the seat at a time, each of another name.
+pub const MOST_ASKS: usize = 16;
 
 /// Most axes, and most buttons.
 pub const MOST_NAMES: usize = 16;

@@ -137,16 +137,17 @@ pub fn export(span: &Span<'_>, to: &Path) -> Result<Exported, ExportError> {
         let start_ms = recording.name.start_ms;
         for cluster in reader.clusters() {
             let (cue, len) = cluster?;
-            if start_ms + u64::from(cue.at_ms) > span.to_ms {
+            if start_ms.saturating_add(cue.at_ms.into()) > span.to_ms {
                 break;
             }
-            let Some((bytes, frames)) = reader.cluster(cue, len)? else {
+            // Where the disk has a bad sector, as where it has another byte.
+            let Ok(Some((bytes, frames))) = reader.cluster(cue, len) else {
                 exported.damaged += 1;
                 continue;
             };
             let bytes = Bytes::from(bytes);
             for frame in frames {
-                let at_ms = start_ms + frame.at_ms;
+                let at_ms = start_ms.saturating_add(frame.at_ms);
                 if !(span.from_ms..=span.to_ms).contains(&at_ms) {
                     continue;
                 }

@@ -7,7 +7,7 @@ mod clip;
 mod happened;
 
 pub use clip::Clip;
-pub use happened::{Happened, Listed, Wanted};
+pub use happened::{Happened, Listed, Wanted, cut};
 
 use crate::disk::{Disk, System};
 use crate::name::{Class, DAY_MS, Name, day, day_of, is_camera};
@@ -28,7 +28,7 @@ pub struct Library {
     read: Arc<Mutex<VecDeque<Arc<Stretch>>>>,
     tags: Arc<Tags>,
     /// When the log was told last of what cannot be read.
-    complained: Arc<Mutex<Option<Instant>>>,
+    complaints: Complaints,
 }
 
 /// Stretches of about a second that are kept in memory, those that were asked for last: a player asks for one frame of them after the
@@ -108,20 +108,7 @@ impl Library {
             root,
             read: Arc::default(),
             tags: Arc::default(),
-            complained: Arc::default(),
-        }
-    }
-
-    /// Tells the log of a part of the recordings that is passed over, such as one in a bad sector.
-    fn complain(&self, path: &Path, error: &io::Error) {
-        // Nothing panics while it holds this lock.
-        let mut last = self
-            .complained
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() >= COMPLAINS) {
-            *last = Some(Instant::now());
-            tracing::warn!(path = %path.display(), %error, "recordings cannot be read there, and are passed over");
+            complaints: Complaints::default(),
         }
     }
 
@@ -246,6 +233,7 @@ impl Library {
         }
         Ok(Frames {
             directory: self.camera(camera)?,
+            complaints: self.complaints.clone(),
             files,
             span: (from_ms, to_ms),
             about: None,
@@ -273,7 +261,7 @@ impl Library {
             Err(error) => {
                 // Its last file may have been removed just now.
                 if error.kind() != io::ErrorKind::NotFound {
-                    self.complain(&path, &error);
+                    self.complaints.add(&path, &error);
                 }
                 return Ok(Vec::new());
             }
@@ -326,7 +314,7 @@ impl Library {
             return Ok(Some(name.start_ms + duration_ms));
         }
         let last = reader.clusters().filter_map(Result::ok).last();
-        Ok(last.map(|(cue, _)| name.start_ms + u64::from(cue.at_ms)))
+        Ok(last.map(|(cue, _)| name.start_ms.saturating_add(cue.at_ms.into())))
     }
 
     /// The nearest frame on one side, of all classes: one walk from that time over the files in which it may be.
@@ -436,7 +424,7 @@ impl Library {
                 Ok(None) => continue,
                 // A bad sector, which costs no more than this.
                 Err(error) => {
-                    self.complain(&path, &error);
+                    self.complaints.add(&path, &error);
                     continue;
                 }
             };
@@ -448,7 +436,7 @@ impl Library {
             };
             if let Some(frame) = frame {
                 return Ok(Some(Found {
-                    at_ms: name.start_ms + frame.at_ms,
+                    at_ms: name.start_ms.saturating_add(frame.at_ms),
                     class: name.class,
                     // No reader keeps the whole stretch in memory.
                     jpeg: Bytes::copy_from_slice(&stretch.bytes[frame.jpeg.clone()]),
@@ -493,6 +481,21 @@ impl Library {
     }
 }
 
+/// When the log was told last of a part of the recordings that is passed over, such as one in a bad sector.
+#[derive(Clone, Debug, Default)]
+struct Complaints(Arc<Mutex<Option<Instant>>>);
+
+impl Complaints {
+    fn add(&self, path: &Path, error: &io::Error) {
+        // Nothing panics while it holds this lock.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= COMPLAINS) {
+            *last = Some(Instant::now());
+            tracing::warn!(path = %path.display(), %error, "recordings cannot be read there, and are passed over");
+        }
+    }
+}
+
 fn open(path: &Path) -> Result<Reader<File>, Broken> {
     Reader::open(System.open_read(path)?)
 }
@@ -501,6 +504,7 @@ fn open(path: &Path) -> Result<Reader<File>, Broken> {
 #[derive(Debug)]
 pub struct Frames {
     directory: PathBuf,
+    complaints: Complaints,
     files: VecDeque<Name>,
     span: (u64, u64),
     /// What the first file says of itself. Where pictures of another size follow, they end.
@@ -543,7 +547,7 @@ impl Frames {
         /// No cluster is longer: its frames' times have 16 bits.
         const LONGEST_CLUSTER_MS: u64 = 32_767;
         let (from_ms, to_ms) = self.span;
-        let at_ms = move |cue: &Cue| name.start_ms + u64::from(cue.at_ms);
+        let at_ms = move |cue: &Cue| name.start_ms.saturating_add(cue.at_ms.into());
         let clusters = reader.clusters().filter_map(Result::ok);
         clusters.filter(move |(cue, _)| {
             at_ms(cue) + LONGEST_CLUSTER_MS >= from_ms && at_ms(cue) <= to_ms
@@ -554,13 +558,20 @@ impl Frames {
         loop {
             if let Some(open) = &mut self.open {
                 if let Some((cue, len)) = open.clusters.pop_front() {
-                    let Some((bytes, frames)) = open.reader.cluster(cue, len)? else {
-                        continue;
+                    let (bytes, frames) = match open.reader.cluster(cue, len) {
+                        Ok(Some(cluster)) => cluster,
+                        Ok(None) => continue,
+                        // A bad sector costs what is in it, and no more.
+                        Err(error) => {
+                            let path = self.directory.join(open.name.path());
+                            self.complaints.add(&path, &error);
+                            continue;
+                        }
                     };
                     let bytes = Bytes::from(bytes);
                     let (from_ms, to_ms) = self.span;
                     self.waiting.extend(frames.into_iter().filter_map(|frame| {
-                        let at_ms = open.name.start_ms + frame.at_ms;
+                        let at_ms = open.name.start_ms.saturating_add(frame.at_ms);
                         (from_ms..=to_ms).contains(&at_ms).then(|| Found {
                             at_ms,
                             class: open.name.class,

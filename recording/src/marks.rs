@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Events that are remembered; those that go on are the newest.
-const MOST: usize = 64;
+pub(crate) const MOST: usize = 64;
 
 /// Seconds of motion that are remembered: no file that tells it is longer.
 const SECONDS: usize = 180;
@@ -83,7 +83,16 @@ impl Marks {
         inner.marks.retain(|known| known.id != mark.id);
         inner.marks.push_back(mark);
         if inner.marks.len() > MOST {
+            // One source that tells much has none of the others' forgotten.
+            let count = |source: &str| inner.marks.iter().filter(|it| it.source == source).count();
+            let most = inner
+                .marks
+                .iter()
+                .map(|it| &it.source)
+                .max_by_key(|it| count(it));
+            let most = most.cloned().unwrap_or_default();
             let ends = inner.marks.iter().enumerate();
+            let ends = ends.filter(|(_, mark)| mark.source == most);
             let first = ends.min_by_key(|(_, mark)| mark.until_us);
             if let Some((first, _)) = first {
                 inner.marks.remove(first);
@@ -238,6 +247,27 @@ mod tests {
         assert_eq!((told.mark.id.as_str(), told.end_ms), ("bell", 10_000));
         assert_eq!(marks.going(70 * SECOND), Some((SECOND, 300 * SECOND)));
         assert_eq!(marks.going(300 * SECOND), None);
+    }
+
+    #[test]
+    fn one_source_that_tells_much_has_none_of_the_others_forgotten() {
+        let marks = Marks::default();
+        let mark = |id: &str, source: &str, end: u64| Mark {
+            id: id.into(),
+            source: source.into(),
+            start_us: SECOND,
+            end_us: end * SECOND,
+            until_us: end * SECOND,
+            ..Mark::default()
+        };
+        marks.set(mark("walks", "motion", 10));
+        for number in 0..2 * MOST {
+            marks.set(mark(&number.to_string(), "api", 20 + number as u64));
+        }
+        let content = marks.within(0, 15 * SECOND, None, 300 * SECOND);
+        let told = content.events.unwrap_or_default();
+        assert!(told.iter().any(|told| told.mark.id == "walks"));
+        assert_eq!(told.len(), MOST);
     }
 
     #[test]

@@ -94,6 +94,8 @@ impl Limits {
 
 /// The recording that has to go next, where one has to, of those that need not stay.
 ///
+/// `unset` says since when, in Unix time in ms, a recording has its turn whose name does not say when it was made.
+///
 /// First those that are older than their days, if `ages` says what time it is. Then, while recordings take too much room, what is
 /// named after `ahead`, where that is given: a clock that was wrong has named it, and it would stay for ever. Then the
 /// oldest one: of the sparse ones where those have more than two fifths of the space, or there are no others, else of the camera
@@ -105,11 +107,23 @@ pub fn victim(
     ages: Option<u64>,
     ahead: Option<u64>,
     stays: impl Fn(&str, Name) -> bool,
+    unset: impl Fn(&str, Name) -> Option<u64>,
 ) -> Option<Recording> {
+    let is_right =
+        |it: &Recording| !stays(&it.camera, it.name) && unset(&it.camera, it.name).is_none();
     let oldest = |camera: &str, class: Class| {
-        let mut recordings = catalogue.of(camera, class);
-        recordings.find(|recording| !stays(&recording.camera, recording.name))
+        let right = catalogue.of(camera, class).find(is_right);
+        let late = catalogue.of(camera, class).filter_map(|it| {
+            let since_ms = unset(&it.camera, it.name)?;
+            (!stays(&it.camera, it.name)).then_some((since_ms, it))
+        });
+        let late = late.min_by_key(|(since_ms, _)| *since_ms);
+        match (right, late) {
+            (Some(right), Some((since_ms, late))) if since_ms < right.name.start_ms => Some(late),
+            (right, late) => right.or(late.map(|(_, late)| late)),
+        }
     };
+    // Of a recording without its time nobody knows how old it is.
     for (now_ms, camera) in ages
         .iter()
         .flat_map(|now_ms| catalogue.cameras().map(move |camera| (*now_ms, camera)))
@@ -117,7 +131,8 @@ pub fn victim(
         for class in Class::ALL {
             let keeps_ms = limits.keeps_ms(class);
             let is_over = |it: &Recording| it.name.start_ms.saturating_add(keeps_ms) < now_ms;
-            if let Some(old) = oldest(camera, class).filter(is_over) {
+            let mut recordings = catalogue.of(camera, class);
+            if let Some(old) = recordings.find(is_right).filter(is_over) {
                 return Some(old);
             }
         }
@@ -128,7 +143,7 @@ pub fn victim(
     if let Some(ahead) = ahead {
         let newest = |camera: &str, class: Class| {
             let mut newest = catalogue.of(camera, class).rev();
-            newest.find(|it| it.name.start_ms <= ahead || !stays(&it.camera, it.name))
+            newest.find(|it| it.name.start_ms <= ahead || is_right(it))
         };
         let is_ahead = |it: &Recording| it.name.start_ms > ahead;
         let cameras = catalogue.cameras();
@@ -192,6 +207,7 @@ mod tests {
             Some(0),
             None,
             is_open,
+            |_, _| None,
         )
         .unwrap();
         assert_eq!(next.camera, "door");
@@ -205,9 +221,16 @@ mod tests {
             files: None,
         };
         let all = |class| {
-            victim(&catalogue, &roomy, space, Some(later), None, |_, name| {
-                name.class != class
-            })
+            let others = |_: &str, name: Name| name.class != class;
+            victim(
+                &catalogue,
+                &roomy,
+                space,
+                Some(later),
+                None,
+                others,
+                |_, _| None,
+            )
         };
         assert_eq!(
             all(Class::Continuous).unwrap().name,
@@ -221,7 +244,8 @@ mod tests {
                 space,
                 Some(later / 366),
                 None,
-                |_, _| false
+                |_, _| false,
+                |_, _| None
             ),
             None
         );
@@ -241,7 +265,15 @@ mod tests {
                 ..Limits::default()
             };
             let space = disk(&catalogue, 0);
-            let next = victim(&catalogue, &limits, space, None, ahead, |_, _| false);
+            let next = victim(
+                &catalogue,
+                &limits,
+                space,
+                None,
+                ahead,
+                |_, _| false,
+                |_, _| None,
+            );
             next.map(|it| it.name.start_ms)
         };
         assert_eq!(next(4, ahead), Some(99_001_000));
@@ -270,7 +302,7 @@ mod tests {
                 let mut before = None;
                 loop {
                     let space = disk(&catalogue, others);
-                    let Some(gone) = victim(&catalogue, &limits, space, Some(now), None, |_, _| false) else {
+                    let Some(gone) = victim(&catalogue, &limits, space, Some(now), None, |_, _| false, |_, _| None) else {
                         break;
                     };
                     let of_class = |at: &Recording| at.camera == gone.camera && at.name.class == gone.name.class;

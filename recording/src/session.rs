@@ -88,6 +88,8 @@ pub struct Session<D: Disk> {
     failed: Vec<(String, io::Error)>,
     /// Recordings that cannot be removed.
     stuck: BTreeSet<(String, Name)>,
+    /// When the notes of files without their time may be made anew, by the steady clock: later, where that has failed.
+    tidies_us: u64,
     /// The Unix time in ms by which recordings are too old; `None` where the clock may be wrong.
     ages: Option<u64>,
     /// The Unix time in ms after which no recording can have been made.
@@ -127,6 +129,7 @@ impl<D: Disk> Session<D> {
             resting: BTreeMap::new(),
             failed: Vec::new(),
             stuck: BTreeSet::new(),
+            tidies_us: 0,
             ages: None,
             ahead: None,
             written: BTreeMap::new(),
@@ -145,9 +148,16 @@ impl<D: Disk> Session<D> {
             newest.extend(Class::ALL.map(|class| (camera.to_owned(), class)));
         }
         for (camera, class) in newest {
-            let recordings: Vec<_> = self.catalogue.of(&camera, class).rev().collect();
+            // Those without their time lie anywhere among the names.
+            let recordings = self.catalogue.of(&camera, class).rev();
+            let (unset, others): (Vec<_>, Vec<_>) =
+                recordings.partition(|it| self.unset.has(&camera, it.name));
             let mut closed = 0;
-            for recording in recordings {
+            for (recording, is_unset) in unset
+                .into_iter()
+                .map(|it| (it, true))
+                .chain(others.into_iter().map(|it| (it, false)))
+            {
                 if closed == CLOSED_IN_A_ROW || unmended == MOST_UNMENDED {
                     break;
                 }
@@ -161,7 +171,7 @@ impl<D: Disk> Session<D> {
                     unsynced_ms,
                 ) {
                     Ok(Outcome::Whole) => {
-                        closed += 1;
+                        closed += usize::from(!is_unset);
                         continue;
                     }
                     Ok(Outcome::Recovered {
@@ -224,12 +234,15 @@ impl<D: Disk> Session<D> {
         std::mem::take(&mut self.written)
     }
 
-    /// Says by which Unix time in ms recordings are too old, if any are, and whether they go for room that others take.
-    ///
-    /// What is named after `ahead` was recorded by a clock that was wrong.
-    pub fn allow(&mut self, ages: Option<u64>, ahead: Option<u64>, yields: bool, steady_us: u64) {
+    /// Says which recordings may go. To be called once in a while.
+    pub fn allow(&mut self, allowed: Allowed, now: Now) {
+        let Allowed {
+            ages,
+            ahead,
+            yields,
+        } = allowed;
         (self.ages, self.ahead, self.yields) = (ages, ahead, yields);
-        self.lapse_unset(steady_us);
+        self.lapse_unset(now);
     }
 
     /// Whether a file is begun with that frame, which may be one of an event.
@@ -364,14 +377,13 @@ impl<D: Disk> Session<D> {
     /// # Errors
     /// Where the disk fails. A file that alone does keeps its name, and is tried again at the next start.
     pub fn set_clock(&mut self, now: Now) -> Result<bool, Failure> {
-        if !now.is_set {
-            return Ok(false);
+        if now.is_set {
+            let clock_us = now.wall_us as i64 - now.steady_us as i64;
+            self.unset.learn(&self.disk, &self.root, clock_us);
         }
-        let Some((camera, name, steady_us)) = self.unset.next() else {
-            self.tidy_unset(false);
+        let Some((camera, name, start_ms)) = self.unset.next() else {
             return Ok(false);
         };
-        let start_ms = now.wall_of(steady_us) / 1000;
         let key = (camera, name.class);
         if start_ms.abs_diff(name.start_ms) > RIGHT_MS {
             let open = self.tracks.get(&key).and_then(Track::open);
@@ -397,21 +409,27 @@ impl<D: Disk> Session<D> {
     }
 
     /// Has recordings of which nobody knows the time go like others once they have stayed for as long.
-    fn lapse_unset(&mut self, steady_us: u64) {
+    fn lapse_unset(&mut self, now: Now) {
         let limits = self.policy.limits;
         let keeps_ms = |name: Name| limits.keeps_ms(name.class);
-        let unknown = self.unset.lapse(steady_us, self.ages, keeps_ms);
+        let wall_ms = now.is_set.then_some(now.wall_us / 1000);
+        let unknown = self
+            .unset
+            .lapse(now.steady_us, self.ages, wall_ms, keeps_ms);
         if unknown > 0 {
             tracing::warn!(
                 recordings = unknown,
-                "some recordings were made before the machine knew the time, and it has started again since: they keep their names, and                  stay for as long as those of today"
+                "some recordings were made before the machine knew the time, and it has started again since: they keep their names, and stay for as long as those of today"
             );
-            self.tidy_unset(true);
+        }
+        if now.steady_us >= self.tidies_us {
+            self.tidy_unset(unknown > 0, now.steady_us);
         }
     }
 
-    fn tidy_unset(&mut self, always: bool) {
+    fn tidy_unset(&mut self, always: bool, steady_us: u64) {
         if let Err(error) = self.unset.tidy(&self.disk, &self.root, always) {
+            self.tidies_us = steady_us + RESTS_US;
             tracing::warn!(%error, "which recordings have no time yet cannot be noted");
         }
     }
@@ -419,11 +437,18 @@ impl<D: Disk> Session<D> {
     /// Gives a file another time, or a little later where that is another's.
     fn rename(&mut self, camera: &str, from: Name, start_ms: u64) -> io::Result<()> {
         let class = from.class;
-        let mut names = (start_ms..).map(|start_ms| Name { start_ms, class });
-        let Some(to) = names.find(|to| !self.catalogue.has(camera, *to)) else {
-            return Ok(());
-        };
         let directory = self.root.join(camera);
+        let mut names = (start_ms..).map(|start_ms| Name { start_ms, class });
+        let to = loop {
+            let Some(to) = names.find(|to| !self.catalogue.has(camera, *to)) else {
+                return Ok(());
+            };
+            // Somebody may have put one there since.
+            match self.disk.open_read(&directory.join(to.path())) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break to,
+                taken => drop(taken?),
+            }
+        };
         let (old, new) = (directory.join(from.path()), directory.join(to.path()));
         let mut file = match self.disk.open(&old) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -436,12 +461,12 @@ impl<D: Disk> Session<D> {
         let (left, day) = (old.parent().unwrap_or(&old), new.parent().unwrap_or(&new));
         make_day(&self.disk, day)?;
         self.disk.rename(&old, &new)?;
+        self.catalogue.remove(camera, from);
+        self.catalogue.set(camera, to, bytes);
         for directory in [day, left] {
             self.disk.sync_directory(directory)?;
         }
         self.disk.remove_directory(left);
-        self.catalogue.remove(camera, from);
-        self.catalogue.set(camera, to, bytes);
         tracing::info!(from = %old.display(), to = %new.display(), "a recording has its time, now that the clock is set");
         Ok(())
     }
@@ -510,16 +535,11 @@ impl<D: Disk> Session<D> {
             } else {
                 expected.roomy()
             };
-            // What has not got its time yet looks older than it is: it goes only where there is nothing else.
-            let is_unset = |camera: &str, name: Name| self.unset.has(camera, name);
-            let victim = |stays: &dyn Fn(&str, Name) -> bool, ages| {
-                victim(&self.catalogue, &limits, room, ages, self.ahead, stays)
-            };
-            let old = victim(
-                &|camera, name| stays(camera, name) || is_unset(camera, name),
-                self.ages,
-            )
-            .or_else(|| victim(&stays, None));
+            // What has not got its time yet looks older than it is.
+            let keeps_ms = |name: Name| limits.keeps_ms(name.class);
+            let unset = |camera: &str, name| self.unset.since(camera, name, keeps_ms);
+            let (ages, ahead) = (self.ages, self.ahead);
+            let old = victim(&self.catalogue, &limits, room, ages, ahead, stays, unset);
             let Some(old) = old else {
                 break;
             };
@@ -621,8 +641,9 @@ impl<D: Disk> Session<D> {
 
 /// What a frame was captured at, by the clock as it is now: that may have been set meanwhile.
 fn recaptured(frame: &Frame, now: Now) -> Frame {
+    let since_us = now.steady_us as i64 - frame.steady_us as i64;
     Frame {
-        captured_us: now.wall_of(frame.steady_us),
+        captured_us: now.wall_us.saturating_add_signed(-since_us),
         ..frame.clone()
     }
 }
@@ -651,12 +672,15 @@ pub struct Now {
     pub is_set: bool,
 }
 
-impl Now {
-    /// The Unix time in µs of what was at that time by the steady clock.
-    fn wall_of(self, steady_us: u64) -> u64 {
-        let since_us = self.steady_us as i64 - steady_us as i64;
-        self.wall_us.saturating_add_signed(-since_us)
-    }
+/// Which recordings may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// The Unix time in ms by which recordings are too old, if any are.
+    pub ages: Option<u64>,
+    /// What is named after this Unix time in ms was recorded by a clock that was wrong.
+    pub ahead: Option<u64>,
+    /// Whether they go for room that others take.
+    pub yields: bool,
 }
 
 /// What was written.

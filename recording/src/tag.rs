@@ -1,6 +1,6 @@
 //! What a segment says of itself beside its header: JSON in a tag named `PISTREAMER`.
 
-use crate::marks::{Content, Told};
+use crate::marks::{Content, MOST, Told};
 use crate::name::Class;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -39,7 +39,7 @@ pub(crate) fn content(tag: &str) -> Content {
     let tag: Value = serde_json::from_str(tag).unwrap_or_default();
     let told = |told: &Value| serde_json::from_value::<Told>(told.clone()).ok();
     let events = tag["events"].as_array();
-    let events = events.map(|events| events.iter().filter_map(told).collect());
+    let events = events.map(|events| events.iter().take(MOST).filter_map(told).collect());
     let hex = tag["peaks"].as_str().unwrap_or_default().as_bytes();
     let peaks = hex.chunks_exact(2).map(|two| {
         let digits = std::str::from_utf8(two).ok();

@@ -7,7 +7,7 @@ use crate::marker::{Marker, MarkerError};
 use crate::name::Class;
 use crate::progress::{Kept, Progress, Room, Shared, State};
 use crate::ring::{Next, Ring};
-use crate::session::{Failure, Now, Policy, Session, Tally};
+use crate::session::{Allowed, Failure, Now, Policy, Session, Tally};
 use crate::unset::boot;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -221,11 +221,17 @@ impl Writer {
         let is_steady = since.elapsed() > STEADY;
         // One that is not set may be far behind, and then the newest recordings look wrong.
         let ahead_ms = (is_steady && is_set).then_some(now_ms.saturating_add(AHEAD_MS));
+        let allowed = Allowed {
+            ages: is_steady.then_some(age_ms),
+            ahead: ahead_ms,
+            yields: !is_futile,
+        };
         session.allow(
-            is_steady.then_some(age_ms),
-            ahead_ms,
-            !is_futile,
-            steady_us(),
+            allowed,
+            Now {
+                is_set,
+                ..Now::read()
+            },
         );
     }
 
@@ -278,6 +284,8 @@ impl Writer {
     ) -> Result<(), Pause> {
         let mut checked: Option<Instant> = None;
         let mut is_set = (self.config.clock_is_set)();
+        let mut has_more = true;
+        let mut names_at = Instant::now();
         loop {
             if checked.is_none_or(|at| at.elapsed() >= CHECKS) {
                 marker.check()?;
@@ -287,15 +295,22 @@ impl Writer {
                 self.shared.set_room(self.measure(session)?);
                 checked = Some(Instant::now());
             }
-            let has_more = session.set_clock(Now {
-                is_set,
-                ..Now::read()
-            })?;
+            let begun = Instant::now();
+            if begun >= names_at {
+                has_more = session.set_clock(Now {
+                    is_set,
+                    ..Now::read()
+                })?;
+                // Frames have three quarters of the time.
+                names_at = Instant::now() + 3 * begun.elapsed();
+            }
             let now_us = steady_us();
             let due = session.due_us().map(|due| due.saturating_sub(now_us));
-            let wait = match due {
-                _ if has_more => Duration::ZERO,
-                due => due.map_or(CHECKS, Duration::from_micros).min(CHECKS),
+            let due = due.map_or(CHECKS, Duration::from_micros).min(CHECKS);
+            let wait = if has_more {
+                due.min(names_at.saturating_duration_since(Instant::now()))
+            } else {
+                due
             };
             self.shared.busy_us.store(0, Relaxed);
             let next = self.ring.next(wait);

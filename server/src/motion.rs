@@ -23,6 +23,9 @@ const INTERVAL_US: u64 = 180_000;
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// A camera that delivers nothing for this long is gone, rather than slow: the scene is learned anew behind it.
+const GONE: Duration = Duration::from_secs(10);
+
 /// A camera that is looked at. Dropping it ends that.
 struct Running {
     camera: Camera,
@@ -138,7 +141,7 @@ async fn look(
             biased;
             () = stop.cancelled() => break,
             frame = subscription.newest() => frame,
-            () = sleep(settings.after), if !is_quiet => {
+            () = sleep(settings.after.max(GONE)), if !is_quiet => {
                 // The camera is gone: nothing goes on before it any more.
                 rest();
                 is_quiet = true;

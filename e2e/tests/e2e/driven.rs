@@ -5,6 +5,7 @@ use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page, poll};
 use pistreamer_e2e::engines::{Engine, Firefox, WebKit};
 use pistreamer_e2e::server::Server;
+use pistreamer_e2e::site::Site;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -45,6 +46,10 @@ pub(crate) struct Driven {
 
 impl Driven {
     pub(crate) fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let log = directory.path().join("log");
         let sink = format!("exec:python3 {VEHICLE} {}", log.display());
@@ -54,7 +59,8 @@ impl Driven {
              command_timeout = 3\npicture_limit = 3\nbuttons = [\"horn\"]\n"
         );
         std::fs::write(&config, text)?;
-        let server = Server::start(&["--config", &config.display().to_string()])?;
+        let config = config.display().to_string();
+        let server = Server::start(&[&["--config", &*config][..], more].concat())?;
         Ok(Self {
             server,
             directory,
@@ -205,6 +211,54 @@ async fn keys_drive_and_space_a_lost_focus_and_a_hidden_page_stop() -> Result<()
     driven.stops("left").await?;
     page.wait_for("!part('#drive').open").await?;
     page.expect_no_complaints(&[])
+}
+
+/// The example that drives a car from another page.
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/drive.html");
+
+#[tokio::test]
+async fn the_example_page_drives_by_keys_and_shows_when_the_car_stands() -> Result<()> {
+    let mut site = Site::reserve().await?;
+    let mut driven = Driven::start_with(&["--allow-origin", &site.origin()])?;
+    let here = format!("127.0.0.1:{}", driven.server.port());
+    let html = std::fs::read_to_string(EXAMPLE)?.replace("raspberrypi.local:8000", &here);
+    let browser = Browser::start().await?;
+    let page = browser.open(&site.serve(&html)).await?;
+    let takes = "document.querySelector('pi-camera').dataset.state === 'live' && car.value === 'STOP' && take.checkVisibility() && (take.click(), true)";
+    page.wait_for(takes).await?;
+    page.wait_for("car.value === 'GO'").await?;
+    press(&page, &mut driven, "KeyW", 0.5).await?;
+    key(&page, "keyUp", "KeyW").await?;
+    driven.drives(|throttle| throttle == 0.0).await?;
+    press(&page, &mut driven, "KeyW", 0.5).await?;
+    key(&page, "rawKeyDown", "Space").await?;
+    driven.stops("asked").await?;
+    for code in ["Space", "KeyW"] {
+        key(&page, "keyUp", code).await?;
+    }
+    page.wait_for("car.value === 'GO'").await?;
+    press(&page, &mut driven, "ArrowDown", -0.5).await?;
+    page.eval("void dispatchEvent(new Event('blur'))").await?;
+    driven.stops("focus").await?;
+    key(&page, "keyUp", "ArrowDown").await?;
+    page.wait_for("car.value === 'GO'").await?;
+
+    driven.server.signal("STOP")?;
+    page.wait_for("car.value === 'STOP'").await?;
+    driven.server.signal("CONT")?;
+    page.wait_for("car.value === 'GO'").await?;
+
+    page.eval("window.camera = document.querySelector('pi-camera'), camera.remove()")
+        .await?;
+    driven.stops("left").await?;
+    page.wait_for("car.value === 'STOP'").await?;
+    page.eval("document.body.prepend(camera)").await?;
+    page.wait_for(takes).await?;
+    page.wait_for("car.value === 'GO'").await?;
+
+    drop(driven);
+    page.wait_for("car.value === 'STOP'").await?;
+    page.expect_no_complaints(&["WebSocket connection to", "ERR_CONNECTION"])
 }
 
 #[tokio::test]

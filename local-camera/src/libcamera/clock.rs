@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) fn captured_us(request: &Request) -> u64 {
     let stamp = request.metadata().get::<SensorTimestamp>().ok();
     // All three clocks are read one right after the other, for each frame: a step of the wall clock shows in the very next
-    // stamp and no offset drifts.
+    // stamp and no offset drifts. The wall clock comes first: whoever is held up in between makes a picture older, and not younger.
+    let now_us = now_us();
     let age = stamp.and_then(|SensorTimestamp(ns)| {
         age(ns, read(libc::CLOCK_MONOTONIC), read(libc::CLOCK_BOOTTIME))
     });
-    now_us().saturating_sub(age.unwrap_or_default().as_micros() as u64)
+    now_us.saturating_sub(age.unwrap_or_default().as_micros() as u64)
 }
 
 /// The wall clock: Unix time in µs. One that is before 1970 reads as 1970.

@@ -115,7 +115,9 @@ fn each_thing_that_goes_stops_the_machine_and_says_so() {
         (StopReason::Camera, |it, now| it.camera(false, now)),
         (StopReason::Sink, |it, now| it.sink(false, now)),
         (StopReason::Stopping, Interlock::end),
-        (StopReason::Left, |it, now| it.leave(1, now)),
+        (StopReason::Left, |it, now| {
+            it.leave(1, now);
+        }),
         (StopReason::Taken, |it, now| {
             it.take(person(2), true, now).unwrap()
         }),
@@ -159,10 +161,11 @@ fn the_seat_is_asked_for_given_kept_taken_back_and_forced() {
         Err(NotGiven::Held)
     );
     interlock.ask(person(2), ms(1000)).unwrap();
-    assert_eq!(
-        interlock.ask(person(3), ms(1000)),
-        Err(NotGiven::AskedAlready)
-    );
+    let again = Person {
+        connection: 9,
+        name: person(2).name,
+    };
+    assert_eq!(interlock.ask(again, ms(1000)), Err(NotGiven::AskedAlready));
     interlock.answer(1, false, ms(1001));
     assert!(interlock.holds_seat(1));
     interlock.ask(person(2), ms(1002)).unwrap();
@@ -204,9 +207,50 @@ fn a_question_that_nobody_answers_is_withdrawn() {
     let (mut interlock, mut operator) = driving();
     interlock.ask(person(2), ms(1000)).unwrap();
     operator.holds(&mut interlock, 0.5, 1000, 20_990);
-    assert!(interlock.asks.is_some());
+    assert!(!interlock.asks.is_empty());
     operator.holds(&mut interlock, 0.5, 21_000, 21_000);
-    assert!(interlock.asks.is_none() && interlock.holds_seat(1));
+    assert!(interlock.asks.is_empty() && interlock.holds_seat(1));
+}
+
+#[test]
+fn a_seat_whose_operator_only_sits_there_goes_to_whoever_asks() {
+    let (mut interlock, mut operator) = driving();
+    operator.holds(&mut interlock, 0.5, 1000, 2000);
+    // At rest, and armed: the page says so sixty times a second.
+    operator.holds(&mut interlock, 0.0, 2010, 30_000);
+    assert!(matches!(interlock.state, State::Armed));
+    interlock.ask(person(2), ms(30_000)).unwrap();
+    operator.holds(&mut interlock, 0.0, 30_010, 39_990);
+    assert!(interlock.holds_seat(1), "no time to see the question");
+    interlock.pass(ms(40_000));
+    assert!(interlock.holds_seat(2));
+}
+
+#[test]
+fn nobody_who_asks_again_and_again_keeps_others_from_asking() {
+    let (mut interlock, mut operator) = driving();
+    let first = |interlock: &Interlock| interlock.asks.front().map(|(asks, _)| asks.connection);
+    interlock.ask(person(2), ms(1000)).unwrap();
+    interlock.ask(person(3), ms(1000)).unwrap();
+    assert_eq!(first(&interlock), Some(2));
+    interlock.answer(1, false, ms(1001));
+    interlock.ask(person(2), ms(1001)).unwrap();
+    assert_eq!(first(&interlock), Some(3));
+    // The next one has as long as the first.
+    operator.holds(&mut interlock, 0.5, 1010, 20_990);
+    assert_eq!(first(&interlock), Some(3));
+    operator.holds(&mut interlock, 0.5, 21_010, 21_010);
+    assert_eq!(first(&interlock), Some(2));
+    interlock.ask(person(3), ms(21_010)).unwrap();
+    interlock.leave(2, ms(21_011));
+    assert_eq!(first(&interlock), Some(3));
+    for connection in 4..4 + MOST_ASKS as u64 - 1 {
+        interlock.ask(person(connection), ms(21_012)).unwrap();
+    }
+    let more = interlock.ask(person(99), ms(21_012));
+    assert_eq!(more, Err(NotGiven::TooMany));
+    interlock.leave(1, ms(21_013));
+    assert!(interlock.holds_seat(3));
 }
 
 #[test]

@@ -26,6 +26,9 @@ const PIPE: usize = 4096;
 /// Reads of what the program says, at a time.
 const HEARD_AT_ONCE: usize = 16;
 
+/// Bytes that a pipe holds that a program writes to.
+const HELD_BY_A_PIPE: usize = 64 << 10;
+
 /// How long a program gets until it reads for the first time: Python on a busy Pi Zero takes that long to import GPIO
 /// libraries, and would begin anew each time that it is ended before.
 const STARTS: Time = Time::from_secs(60);
@@ -295,6 +298,13 @@ impl Sink for Exec {
         // Before what it said last is read.
         let ended = ended(Pid::from_child(&running.child));
         running.listen(now, heard, &mut self.said);
+        if ended.is_some() {
+            // Its last words: as much as a pipe holds, and a line that it did not end.
+            for _ in 1..HELD_BY_A_PIPE / (1024 * HEARD_AT_ONCE) {
+                running.listen(now, heard, &mut self.said);
+            }
+            running.said.take(now, b"\n", &mut self.said);
+        }
         if has_no_reader(&running.stdin) {
             running.deaf_since.get_or_insert(now);
         }

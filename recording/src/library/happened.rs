@@ -9,6 +9,7 @@ use crate::tag;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What files say, by their cameras and names.
@@ -17,14 +18,22 @@ pub(super) struct Tags(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    cameras: BTreeMap<String, BTreeMap<Name, Arc<Content>>>,
-    count: usize,
+    /// Each with the bytes that it takes.
+    cameras: BTreeMap<String, BTreeMap<Name, (Arc<Content>, usize)>>,
+    bytes: usize,
     /// What the last one says: most say the same, which is nothing.
     last: Arc<Content>,
 }
 
-/// Files of which it is kept what they say: the newest ones, two weeks of continuous recordings of five cameras.
-const MOST_TAGS: usize = 100_000;
+/// Bytes of what files say that are kept, those of the newest files: two weeks of continuous recordings of five cameras.
+const MOST_KEPT: usize = 16 << 20;
+
+/// Bytes that what a file says takes by itself, and an event of it.
+const KEPT: usize = 64;
+const KEPT_EVENT: usize = 256;
+
+/// Most events that a search takes up. Whoever asks wants fewer by far.
+const MOST_FOUND: usize = 10_000;
 
 /// Files of an event that follow each other belong together where they are no further apart.
 const GAP_US: u64 = 5_000_000;
@@ -101,20 +110,23 @@ impl Library {
                 }
                 // What older files tell of has begun before them, or in them.
                 let whole_us = (name.start_ms + FILE_MS) * 1000;
-                if found.has(wanted.most, whole_us) {
+                // Where that lies behind the span, the next search would end there as well.
+                let may_end = whole_us < span.end;
+                if may_end && found.has(wanted.most, whole_us..span.end) {
                     rest_us = Some(whole_us);
                     break 'search;
                 }
                 let content = if let Some(known) = self.tags.get(camera, name) {
                     known
-                } else if has_read && !(wanted.goes_on)() {
+                } else if may_end && has_read && !(wanted.goes_on)() {
                     rest_us = Some(whole_us);
                     break 'search;
-                } else if let Some(content) = self.content(camera, name)? {
-                    has_read = true;
-                    content
                 } else {
-                    continue;
+                    has_read = true;
+                    match self.content(camera, name)? {
+                        Some(content) => content,
+                        None => continue,
+                    }
                 };
                 for event in self.told(camera, name, &content) {
                     if event.peak.is_none()
@@ -131,10 +143,7 @@ impl Library {
         events.retain(|event| {
             (first_us..span.end).contains(&event.start_us) && (wanted.is_wanted)(event)
         });
-        if events.len() > wanted.most {
-            events.truncate(wanted.most);
-            rest_us = events.last().map(|event| event.start_us);
-        }
+        rest_us = rest_us.max(cut(&mut events, wanted.most, |event| event.start_us));
         Ok(Listed {
             events,
             rest_us: rest_us.map(|rest_us| rest_us.min(span.end)),
@@ -183,7 +192,8 @@ impl Library {
         Ok(())
     }
 
-    /// How much moved in each stretch of `step_ms` from that time on, 0 to 255.
+    /// How much moved in each stretch of `step_ms` from that time on, 0 to 255. `goes_on` is asked before a file is read: false ends it,
+    /// and what was not read counts as 0.
     ///
     /// # Errors
     /// Where the disk fails.
@@ -193,6 +203,7 @@ impl Library {
         from_ms: u64,
         step_ms: u64,
         steps: usize,
+        goes_on: &dyn Fn() -> bool,
     ) -> io::Result<Vec<u8>> {
         let mut peaks = vec![0; steps];
         let to_ms = from_ms.saturating_add(step_ms.saturating_mul(steps as u64));
@@ -205,7 +216,13 @@ impl Library {
                 if name.class == Class::Sparse || !(earliest..=to_ms).contains(&name.start_ms) {
                     continue;
                 }
-                let Some(content) = self.content(camera, name)? else {
+                let known = self.tags.get(camera, name);
+                if known.is_none() && !goes_on() {
+                    return Ok(peaks);
+                }
+                let Some(content) =
+                    known.map_or_else(|| self.content(camera, name), |it| Ok(Some(it)))?
+                else {
                     continue;
                 };
                 for (second, peak) in content.peaks.iter().enumerate() {
@@ -254,15 +271,22 @@ impl Library {
         if let Some(known) = self.tags.get(camera, name) {
             return Ok(Some(known));
         }
-        let Ok(reader) = open(&self.camera(camera)?.join(name.path())) else {
+        let path = self.camera(camera)?.join(name.path());
+        let Ok(reader) = open(&path) else {
             return Ok(None);
         };
         if !reader.is_closed() {
             return Ok(None);
         }
-        let content = reader
-            .tag()?
-            .map_or_else(Content::default, |tag| tag::content(&tag));
+        let tag = match reader.tag() {
+            Ok(tag) => tag,
+            // A bad sector, which hides no other file's events.
+            Err(error) => {
+                self.complaints.add(&path, &error);
+                return Ok(None);
+            }
+        };
+        let content = tag.map_or_else(Content::default, |tag| tag::content(&tag));
         Ok(Some(self.tags.keep(camera, name, content)))
     }
 }
@@ -274,32 +298,62 @@ impl Tags {
     }
 
     fn get(&self, camera: &str, name: Name) -> Option<Arc<Content>> {
-        self.lock().cameras.get(camera)?.get(&name).cloned()
+        let kept = self.lock();
+        let (content, _) = kept.cameras.get(camera)?.get(&name)?;
+        Some(Arc::clone(content))
     }
 
     /// Keeps what a file says. Where that is too much, the eldest go.
     fn keep(&self, camera: &str, name: Name, content: Content) -> Arc<Content> {
         let mut kept = self.lock();
+        let mut bytes = KEPT;
         if *kept.last != content {
+            bytes += size(&content);
             kept.last = Arc::new(content);
         }
         let content = Arc::clone(&kept.last);
-        if kept.count == MOST_TAGS {
+        while kept.bytes + bytes > MOST_KEPT {
             let eldest = kept.cameras.values_mut().filter_map(|it| it.first_entry());
             match eldest.min_by_key(|it| *it.key()) {
                 Some(eldest) if *eldest.key() < name => {
-                    eldest.remove();
-                    kept.count -= 1;
+                    let (_, bytes) = eldest.remove();
+                    kept.bytes -= bytes;
                 }
                 _ => return content,
             }
         }
+        kept.bytes += bytes;
         let of_camera = kept.cameras.entry(camera.to_owned()).or_default();
-        if of_camera.insert(name, Arc::clone(&content)).is_none() {
-            kept.count += 1;
+        if let Some((_, before)) = of_camera.insert(name, (Arc::clone(&content), bytes)) {
+            kept.bytes -= before;
         }
         content
     }
+}
+
+/// Bytes that what a file says takes, about.
+fn size(content: &Content) -> usize {
+    let events = content.events.iter().flatten().map(|told| {
+        let mark = &told.mark;
+        let zones = mark.zones.iter().map(|zone| zone.len() + 32).sum::<usize>();
+        KEPT_EVENT + mark.id.len() + mark.source.len() + mark.label.len() + zones
+    });
+    content.peaks.len() + events.sum::<usize>()
+}
+
+/// Leaves that many of what happened, the newest first, or all that began at the same time as the last of them: a page cannot end between
+/// those. Returns the time before which the next page begins, where there is one.
+pub fn cut<T>(events: &mut Vec<T>, most: usize, start_us: impl Fn(&T) -> u64) -> Option<u64> {
+    let edge_us = events.get(most).map(&start_us)?;
+    let newer = events.partition_point(|event| start_us(event) > edge_us);
+    if newer > 0 {
+        events.truncate(newer);
+        return Some(edge_us + 1);
+    }
+    // More than a page of them began at once.
+    let of_edge = events.partition_point(|event| start_us(event) == edge_us);
+    events.truncate(of_edge);
+    Some(edge_us)
 }
 
 /// Events that files tell of, from the newest file to the oldest.
@@ -311,21 +365,27 @@ struct Found {
 }
 
 impl Found {
-    /// Whether there are so many that begin at that time or later.
-    fn has(&self, most: usize, from_us: u64) -> bool {
+    /// Whether there are so many that begin within that span.
+    fn has(&self, most: usize, span: Range<u64>) -> bool {
         let events = || self.known.values().chain(&self.unknown);
         // As often as a file is passed over, few are counted.
         self.known.len() + self.unknown.len() > most
-            && events().filter(|event| event.start_us >= from_us).count() > most
+            && events()
+                .filter(|event| span.contains(&event.start_us))
+                .count()
+                > most
     }
 
     /// Adds an event, or what another file tells of the same one.
     fn add(&mut self, event: Happened) {
+        let is_full = self.known.len() + self.unknown.len() >= MOST_FOUND;
         let known = if event.peak.is_some() {
             match self.known.entry(event.id.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
-                    place.insert(event);
+                    if !is_full {
+                        place.insert(event);
+                    }
                     return;
                 }
             }
@@ -337,7 +397,9 @@ impl Found {
                     next
                 }
                 _ => {
-                    self.unknown.push(event);
+                    if !is_full {
+                        self.unknown.push(event);
+                    }
                     return;
                 }
             }

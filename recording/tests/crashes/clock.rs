@@ -5,9 +5,11 @@ use crate::{ROOT, plan, policy, read};
 use bytes::Bytes;
 use pistreamer_recording::Frame;
 use pistreamer_recording::catalogue::Catalogue;
+use pistreamer_recording::disk::Disk;
 use pistreamer_recording::name::Class;
 use pistreamer_recording::retention::{Amount, Limits};
-use pistreamer_recording::session::{Now, Policy, Session};
+use pistreamer_recording::segment::Reader;
+use pistreamer_recording::session::{Allowed, Now, Policy, Session};
 use std::path::{Path, PathBuf};
 
 /// The clock before and after it is set, in Unix time in µs, where the steady one says 0.
@@ -35,6 +37,24 @@ fn frame(steady_us: u64) -> Frame {
         width: 64,
         height: 48,
         jpeg: Bytes::from(steady_us.to_le_bytes().to_vec()),
+    }
+}
+
+/// By that Unix time in ms recordings are too old.
+fn allowed(ages_ms: u64) -> Allowed {
+    Allowed {
+        ages: Some(ages_ms),
+        ahead: None,
+        yields: true,
+    }
+}
+
+/// A clock that is set, and says that Unix time in ms.
+fn set(wall_ms: u64, steady_us: u64) -> Now {
+    Now {
+        wall_us: wall_ms * 1000,
+        steady_us,
+        is_set: true,
     }
 }
 
@@ -115,17 +135,7 @@ fn nothing_is_lost_where_the_power_fails_while_recordings_are_given_their_time()
 fn what_is_recorded_by_a_clock_that_is_behind_goes_last_and_gets_its_time_also_by_another_session()
 {
     let disk = Played::with(Path::new(ROOT), usize::MAX);
-    let limits = Limits {
-        space: Amount::Bytes(60_000),
-        free: Some(0),
-        ..Limits::default()
-    };
-    let policy = Policy { limits, ..policy() };
-    let right = |steady_us| Now {
-        wall_us: steady_us + AFTER_US,
-        steady_us,
-        is_set: true,
-    };
+    let policy = room(60_000);
     // A disk that is full of recordings from a while ago.
     let mut session = Session::open(disk.clone(), Path::new(ROOT), policy, "boot").unwrap();
     for at_us in (0..600_000_000).step_by(STEP_US as usize) {
@@ -141,11 +151,6 @@ fn what_is_recorded_by_a_clock_that_is_behind_goes_last_and_gets_its_time_also_b
     session.close(600_000_000).unwrap();
     drop(session);
     // The machine starts again, with its clock far behind, and so does the program a minute later.
-    let behind = |steady_us| Now {
-        wall_us: steady_us + BEFORE_US,
-        steady_us,
-        is_set: false,
-    };
     for (from_us, to_us) in [(0, 60_000_000), (60_000_000, SET_AT_US)] {
         let mut session = Session::open(disk.clone(), Path::new(ROOT), policy, "boot").unwrap();
         for at_us in (from_us..to_us).step_by(STEP_US as usize) {
@@ -157,6 +162,7 @@ fn what_is_recorded_by_a_clock_that_is_behind_goes_last_and_gets_its_time_also_b
         }
         if to_us == SET_AT_US {
             while session.set_clock(right(to_us)).unwrap() {}
+            session.allow(allowed(0), right(to_us));
         }
         session.close(to_us).unwrap();
     }
@@ -228,7 +234,7 @@ fn what_was_recorded_without_a_time_before_another_start_stays_as_long_as_what_i
         (now_ms + 31 * day_ms, 0),
     ] {
         let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "later").unwrap();
-        session.allow(Some(at_ms), None, true, 0);
+        session.allow(allowed(at_ms), set(at_ms, 0));
         session.make_room().unwrap();
         assert_eq!(has(&session), left, "{at_ms}");
     }
@@ -236,10 +242,183 @@ fn what_was_recorded_without_a_time_before_another_start_stays_as_long_as_what_i
     drop(record_unset(&disk, policy(), "later"));
     for (days, left) in [(29, 1), (31, 0)] {
         let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "later").unwrap();
-        session.allow(Some(now_ms), None, true, days * day_ms * 1000);
+        session.allow(allowed(now_ms), set(now_ms, days * day_ms * 1000));
         session.make_room().unwrap();
         assert_eq!(has(&session), left, "{days}");
     }
+}
+
+/// A policy with room for that many bytes.
+fn room(bytes: u64) -> Policy {
+    let limits = Limits {
+        space: Amount::Bytes(bytes),
+        free: Some(0),
+        ..Limits::default()
+    };
+    Policy { limits, ..policy() }
+}
+
+/// Records for those minutes by the steady clock, and makes room as the writer does.
+fn record_minutes(
+    session: &mut Session<Played>,
+    minutes: std::ops::Range<u64>,
+    is_event: bool,
+    now: &dyn Fn(u64) -> Now,
+) {
+    let us = |minute| minute * 60_000_000;
+    for at_us in (us(minutes.start)..us(minutes.end)).step_by(1_000_000) {
+        let frame = Frame {
+            captured_us: now(at_us).wall_us,
+            jpeg: Bytes::from(vec![at_us as u8; 100]),
+            ..frame(at_us)
+        };
+        let recorded = if is_event {
+            session.record_event(&plan(), &frame, now(at_us))
+        } else {
+            session.record(&plan(), &frame, now(at_us)).map(|_| ())
+        };
+        recorded.unwrap();
+        session.make_room().unwrap();
+        session.tick(at_us).unwrap();
+    }
+    session.close(us(minutes.end)).unwrap();
+}
+
+fn starts(session: &Session<Played>, class: Class) -> Vec<u64> {
+    let recordings = session.catalogue().of("door", class);
+    recordings.map(|it| it.name.start_ms).collect()
+}
+
+fn right(steady_us: u64) -> Now {
+    Now {
+        wall_us: steady_us + AFTER_US,
+        steady_us,
+        is_set: true,
+    }
+}
+
+fn behind(steady_us: u64) -> Now {
+    Now {
+        wall_us: steady_us + BEFORE_US,
+        is_set: false,
+        ..right(steady_us)
+    }
+}
+
+#[test]
+fn what_was_recorded_without_a_time_before_another_start_makes_room_for_what_is_recorded_then() {
+    for ahead in [false, true] {
+        let disk = Played::with(Path::new(ROOT), usize::MAX);
+        let before = |steady_us| Now {
+            wall_us: steady_us + if ahead { 2 * AFTER_US } else { BEFORE_US },
+            ..behind(steady_us)
+        };
+        let open =
+            |boot| Session::open(disk.clone(), Path::new(ROOT), room(200_000), boot).unwrap();
+        record_minutes(&mut open("boot"), 0..30, false, &before);
+        let mut session = open("later");
+        let now_ms = AFTER_US / 1000;
+        session.allow(allowed(now_ms), set(now_ms, 0));
+        record_minutes(&mut session, 0..90, false, &right);
+        let starts = starts(&session, Class::Continuous);
+        let first = now_ms..now_ms + 90 * 60_000;
+        assert!(
+            starts.iter().all(|start| first.contains(start)),
+            "{starts:?}"
+        );
+        // The disk is full of the newest ones.
+        let last = (0..starts.len() as u64)
+            .rev()
+            .map(|n| now_ms + (89 - n) * 60_000);
+        assert!(
+            starts.len() > 5 && last.eq(starts.iter().copied()),
+            "{starts:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_recorded_without_a_time_costs_no_events_and_no_sparse_recordings() {
+    let disk = Played::with(Path::new(ROOT), usize::MAX);
+    let open = |boot| Session::open(disk.clone(), Path::new(ROOT), room(200_000), boot).unwrap();
+    let mut session = open("boot");
+    record_minutes(&mut session, 0..3, true, &right);
+    record_minutes(&mut session, 10..13, false, &right);
+    let before = [Class::Event, Class::Sparse].map(|class| starts(&session, class));
+    assert!(before.iter().all(|starts| !starts.is_empty()), "{before:?}");
+    drop(session);
+    let mut session = open("later");
+    // Twice what there is room for, of which sparse ones do not have two fifths yet.
+    record_minutes(&mut session, 0..20, false, &behind);
+    let after = [Class::Event, Class::Sparse].map(|class| starts(&session, class));
+    for (before, after) in before.iter().zip(&after) {
+        assert!(
+            before.iter().all(|start| after.contains(start)),
+            "{after:?}"
+        );
+    }
+}
+
+#[test]
+fn what_was_recorded_without_a_time_stays_where_the_next_start_learns_its_time_late() {
+    let disk = Played::with(Path::new(ROOT), usize::MAX);
+    let open = || Session::open(disk.clone(), Path::new(ROOT), policy(), "later").unwrap();
+    drop(record_unset(&disk, policy(), "boot"));
+    let (wrong_ms, now_ms) = (BEFORE_US / 1000, AFTER_US / 1000);
+    let mut session = open();
+    // Its clock has been wrong for ten minutes, and is right a while later.
+    session.allow(allowed(wrong_ms), behind(600_000_000));
+    session.make_room().unwrap();
+    session.allow(allowed(now_ms), set(now_ms, 700_000_000));
+    session.make_room().unwrap();
+    drop(session);
+    let day_ms = 24 * 3_600_000;
+    for (days, left) in [(29, 1), (31, 0)] {
+        let at_ms = now_ms + days * day_ms;
+        let mut session = open();
+        session.allow(allowed(at_ms), set(at_ms, 0));
+        session.make_room().unwrap();
+        assert_eq!(starts(&session, Class::Continuous).len(), left, "{days}");
+    }
+}
+
+#[test]
+fn a_time_that_was_learned_is_known_after_a_power_cut() {
+    let disk = Played::with(Path::new(ROOT), usize::MAX);
+    let mut session = record_unset(&disk, policy(), "boot");
+    // One is renamed, and the power fails.
+    assert!(session.set_clock(now(SET_AT_US)).unwrap());
+    drop(session);
+    let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "later").unwrap();
+    while session.set_clock(behind(1)).unwrap() {}
+    for class in [Class::Continuous, Class::Sparse] {
+        assert_eq!(starts(&session, class), [(AFTER_US + STEP_US) / 1000]);
+    }
+    session.allow(allowed(0), behind(1));
+    assert_eq!(disk.content(&notes()), None);
+}
+
+#[test]
+fn what_a_power_cut_left_of_recordings_without_a_time_is_closed() {
+    let disk = Played::with(Path::new(ROOT), usize::MAX);
+    let open = |boot| Session::open(disk.clone(), Path::new(ROOT), policy(), boot).unwrap();
+    record_minutes(&mut open("boot"), 0..30, false, &right);
+    let mut session = open("boot");
+    let first = frame(STEP_US);
+    session.record(&plan(), &first, behind(STEP_US)).unwrap();
+    session.tick(60_000_000).unwrap();
+    drop(session);
+    let session = open("later");
+    let name = session
+        .catalogue()
+        .of("door", Class::Continuous)
+        .next()
+        .unwrap()
+        .name;
+    assert!(name.start_ms < AFTER_US / 1000);
+    let path = Path::new(ROOT).join("door").join(name.path());
+    let reader = Reader::open(disk.open_read(&path).unwrap()).unwrap();
+    assert!(reader.is_closed());
 }
 
 #[test]
@@ -248,21 +427,20 @@ fn notes_that_are_damaged_say_nothing_wrong() {
     drop(record_unset(&disk, policy(), "boot"));
     let length = disk.content(&notes()).unwrap().len() as u64;
     for at in 0..length {
+        let disk = disk.copy();
         disk.damage(&notes(), at);
-        drop(Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap());
-        disk.damage(&notes(), at);
-    }
-    disk.damage(&notes(), length / 2);
-    let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap();
-    while session.set_clock(now(SET_AT_US)).unwrap() {}
-    let right = (AFTER_US + STEP_US) / 1000;
-    for class in [Class::Continuous, Class::Sparse] {
-        for it in session.catalogue().of("door", class) {
-            let start_ms = it.name.start_ms;
-            assert!(
-                start_ms == right || start_ms < AFTER_US / 1000,
-                "{start_ms}"
-            );
-        }
+        let mut session = Session::open(disk.clone(), Path::new(ROOT), policy(), "boot").unwrap();
+        while session.set_clock(now(SET_AT_US)).unwrap() {}
+        let right = (AFTER_US + STEP_US) / 1000;
+        let classes = [Class::Continuous, Class::Sparse];
+        let starts = classes.map(|class| starts(&session, class)).concat();
+        assert!(
+            starts
+                .iter()
+                .all(|start| *start == right || *start < AFTER_US / 1000),
+            "{starts:?}"
+        );
+        // One line says nothing any more, or none.
+        assert!(starts.contains(&right), "{starts:?}");
     }
 }

@@ -73,6 +73,32 @@ impl State {
 }
 
 impl Played {
+    /// Another disk with the same on it.
+    pub(crate) fn copy(&self) -> Self {
+        let state = self.0.lock().unwrap();
+        let copied = |files: &BTreeMap<PathBuf, Shared>| {
+            let copy = |content: &Shared| {
+                let Content { now, synced, .. } = &*content.lock().unwrap();
+                Arc::new(Mutex::new(Content {
+                    now: now.clone(),
+                    synced: synced.clone(),
+                    writes: Vec::new(),
+                }))
+            };
+            files
+                .iter()
+                .map(|(path, it)| (path.clone(), copy(it)))
+                .collect()
+        };
+        Self(Arc::new(Mutex::new(State {
+            files: copied(&state.files),
+            synced: copied(&state.synced),
+            directories: state.directories.clone(),
+            refused: state.refused.clone(),
+            ..*state
+        })))
+    }
+
     /// One with that directory, and a file of somebody else's in it, that takes so many operations until its power fails.
     pub(crate) fn with(root: &Path, power: usize) -> Self {
         let mut state = State {

@@ -113,7 +113,7 @@ fn an_event_is_recorded_with_what_was_before_it_and_found_again() {
         .frames("door", Class::Sparse, from_ms, to_ms)
         .unwrap();
     assert_eq!(sparse.count(), 1, "the timeline is not empty");
-    let peaks = library.peaks("door", from_ms, 1000, 20).unwrap();
+    let peaks = library.peaks("door", from_ms, 1000, 20, &|| true).unwrap();
     assert_eq!(peaks.iter().max(), Some(&59));
     let found = library
         .find("door", event.peak_us / 1000, Near::Nearest)

@@ -17,6 +17,9 @@ const NEWS: usize = 64;
 /// Events that are remembered, for servers that record nothing.
 const REMEMBERED: usize = 200;
 
+/// A clock that is further off than this, in µs, has been set.
+const SET_US: u64 = 1_000_000;
+
 /// Most events that programs have told and that go on.
 const MOST_TOLD: usize = 16;
 
@@ -35,8 +38,8 @@ pub(super) struct Happenings {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The newest last.
-    events: VecDeque<Happening>,
+    /// The newest last, each with its times by the steady clock.
+    events: VecDeque<(Happening, When)>,
     /// Those of programs that go on.
     told: Vec<Told>,
 }
@@ -75,22 +78,26 @@ impl Told {
 
 impl Inner {
     /// Gives an event an id that no other one has, and remembers it.
-    fn begin(&mut self, event: &mut Happening) {
+    fn begin(&mut self, event: &mut Happening, when: When) {
         let told = self.told.iter().map(|told| &told.event);
-        let ids: HashSet<&str> = self.events.iter().chain(told).map(|it| &*it.id).collect();
+        let known = self.events.iter().map(|(event, _)| event).chain(told);
+        let ids: HashSet<&str> = known.map(|it| &*it.id).collect();
         let mut free = (event.start_us / 1000..).map(|ms| format!("{}-{ms}", event.camera));
         event.id = free.find(|id| !ids.contains(&**id)).unwrap_or_default();
-        self.remember(event);
+        self.remember(event, when);
     }
 
-    fn remember(&mut self, event: &Happening) {
+    fn remember(&mut self, event: &Happening, when: When) {
         let mut known = self.events.iter_mut().rev();
-        match known.find(|known| known.id == event.id) {
-            Some(known) => known.clone_from(event),
-            None => self.events.push_back(event.clone()),
+        match known.find(|(known, _)| known.id == event.id) {
+            Some(known) => *known = (event.clone(), when),
+            None => self.events.push_back((event.clone(), when)),
         }
         if self.events.len() > REMEMBERED {
-            self.events.pop_front();
+            // One that goes on has still to be told of.
+            let mut events = self.events.iter();
+            let eldest = events.position(|(event, _)| event.end_us.is_some());
+            self.events.remove(eldest.unwrap_or(0));
         }
     }
 }
@@ -169,19 +176,24 @@ impl Camera {
 
     /// The events that are remembered, the newest last: also those that no recording tells of, or not yet.
     pub(crate) fn recent_events(&self) -> Vec<Happening> {
-        self.0.happenings.lock().events.iter().cloned().collect()
+        let inner = self.0.happenings.lock();
+        inner
+            .events
+            .iter()
+            .map(|(event, when)| righted(event, *when))
+            .collect()
     }
 
     /// Whether motion goes on.
     pub(crate) fn is_moving(&self) -> bool {
         let inner = self.0.happenings.lock();
         let mut events = inner.events.iter();
-        events.any(|event| event.end_us.is_none() && event.source == "motion")
+        events.any(|(event, _)| event.end_us.is_none() && event.source == "motion")
     }
 
     /// Something begins, and is given its id.
     pub(crate) fn begins(&self, mut event: Happening, when: When) -> Happening {
-        self.0.happenings.lock().begin(&mut event);
+        self.0.happenings.lock().begin(&mut event, when);
         self.has_begun(&event, when);
         event
     }
@@ -195,7 +207,7 @@ impl Camera {
 
     /// Something goes on, or has ended where it has an end, which is told to viewers.
     pub(crate) fn happens(&self, event: &Happening, when: When) {
-        self.0.happenings.lock().remember(event);
+        self.0.happenings.lock().remember(event, when);
         self.note(event, when);
         let has_ended = event.end_us.is_some();
         self.tell(event, if has_ended { Stage::End } else { Stage::Update });
@@ -257,7 +269,7 @@ impl Camera {
         if inner.told.len() >= MOST_TOLD {
             return Err(TooMany);
         }
-        let mut event = Happening {
+        let event = Happening {
             camera: self.id().to_string(),
             start_us: now_us,
             peak_us: now_us,
@@ -265,12 +277,13 @@ impl Camera {
             label,
             ..Happening::default()
         };
-        inner.begin(&mut event);
-        let told = Told {
+        let mut told = Told {
             event,
             start_us,
             end_us,
         };
+        let when = told.when();
+        inner.begin(&mut told.event, when);
         inner.told.push(told.clone());
         drop(inner);
         self.has_begun(&told.event, told.when());
@@ -296,6 +309,24 @@ impl Camera {
             self.happens(&told.event, told.when());
         }
         next_us
+    }
+}
+
+/// An event with its times by the clock as it is now, where that has been set since: its recording has those, too.
+fn righted(event: &Happening, when: When) -> Happening {
+    let right = |told_us: u64, at_us: u64| {
+        let now_us = wall_of(at_us);
+        if now_us.abs_diff(told_us) > SET_US {
+            now_us
+        } else {
+            told_us
+        }
+    };
+    Happening {
+        start_us: right(event.start_us, when.start_us),
+        peak_us: right(event.peak_us, when.peak_us),
+        end_us: event.end_us.map(|end_us| right(end_us, when.end_us)),
+        ..event.clone()
     }
 }
 
@@ -391,9 +422,66 @@ mod tests {
             });
             let lasts = end_us - start_us;
             assert!(lasts.abs_diff(500_000) < 5000, "{lasts}");
-            let since = end_us.saturating_sub(now_us);
+            let since = end_us.abs_diff(now_us);
             assert!(since < 60_000_000, "{since} µs after the begin of the test");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_moves_no_event_that_is_remembered() {
+        let camera = door();
+        let at_us = steady_us();
+        let when = When {
+            start_us: at_us - 500_000,
+            peak_us: at_us - 200_000,
+            end_us: at_us,
+            until_us: at_us,
+        };
+        for told_us in [0, 4_000_000_000_000_000] {
+            let wrong = Happening {
+                start_us: told_us,
+                peak_us: told_us,
+                end_us: Some(told_us),
+                ..Happening::default()
+            };
+            camera.begins(wrong, when);
+        }
+        let right_us = wall_of(at_us);
+        for event in camera.recent_events() {
+            let times = [event.start_us, event.peak_us, event.end_us.unwrap()];
+            for (time, before_us) in times.into_iter().zip([500_000, 200_000, 0]) {
+                let off = time.abs_diff(right_us - before_us);
+                assert!(off < SET_US, "{off} µs");
+            }
+        }
+        // To the µs, where no clock was set: pages count on it.
+        let told = camera.told_of(None, "bell".into(), 50_000).unwrap();
+        let recent = camera.recent_events();
+        assert_eq!(recent.last().unwrap().start_us, told.start_us);
+    }
+
+    #[test]
+    fn what_goes_on_is_remembered_whatever_follows() {
+        let camera = door();
+        let now_us = steady_us();
+        let when = When {
+            start_us: now_us,
+            peak_us: now_us,
+            end_us: now_us,
+            until_us: now_us,
+        };
+        let event = |source: &str, end_us| Happening {
+            start_us: wall_of(now_us),
+            source: source.into(),
+            end_us,
+            ..Happening::default()
+        };
+        camera.begins(event("motion", None), when);
+        for _ in 0..REMEMBERED + 10 {
+            camera.begins(event("api", Some(wall_of(now_us))), when);
+        }
+        assert!(camera.is_moving());
+        assert_eq!(camera.recent_events().len(), REMEMBERED);
     }
 
     #[test]

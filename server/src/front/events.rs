@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::Happening;
 use pistreamer_protocol::text;
-use pistreamer_recording::library::{Happened, Listed, Wanted};
+use pistreamer_recording::library::{Happened, Listed, Wanted, cut};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -25,7 +25,9 @@ const USUAL: f64 = 50.0;
 const MOST: f64 = 500.0;
 
 /// For how long the disk is searched in for an answer. What is known by then is the answer, and where to go on.
-const SEARCHES: Duration = Duration::from_secs(2);
+///
+/// Others with the same key wait as long.
+const SEARCHES: Duration = Duration::from_millis(300);
 
 /// The last µs of the year 9999, behind which no file has a name.
 const LATEST_US: f64 = 253_402_300_799_999_999.0;
@@ -57,6 +59,7 @@ pub(super) async fn list(
             && zone.as_ref().is_none_or(|zone| zones.contains(zone))
     };
     let limit = limit as usize;
+    // Ids are a camera's own.
     let (mut events, mut next_us) = (BTreeMap::new(), None);
     if let Some(recordings) = &state.recordings {
         let ids: Vec<_> = cameras.iter().map(|it| it.id().to_string()).collect();
@@ -88,14 +91,14 @@ pub(super) async fn list(
             next_us = next_us.max(rest_us);
             events.extend(
                 of.into_iter()
-                    .map(|it| (it.id.clone(), happening(&camera, it))),
+                    .map(|it| ((camera.clone(), it.id.clone()), happening(&camera, it))),
             );
         }
     }
     // What goes on, and what is not in a file yet.
     let recent = cameras.iter().flat_map(Camera::recent_events);
     let recent = recent.filter(|event| is_wanted(event.peak, &event.zones));
-    events.extend(recent.map(|event| (event.id.clone(), event)));
+    events.extend(recent.map(|event| ((event.camera.clone(), event.id.clone()), event)));
     let mut events: Vec<_> = events.into_values().collect();
     // Of one camera there may be older ones than of another.
     let first_us = from_us.max(next_us.unwrap_or_default());
@@ -106,10 +109,7 @@ pub(super) async fn list(
             .cmp(&one.start_us)
             .then(other.id.cmp(&one.id))
     });
-    if events.len() > limit {
-        events.truncate(limit);
-        next_us = events.last().map(|event| event.start_us);
-    }
+    next_us = next_us.max(cut(&mut events, limit, |event| event.start_us));
     Ok(Json(json!({ "events": events, "next_us": next_us })).into_response())
 }
 

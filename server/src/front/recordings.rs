@@ -25,7 +25,7 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -39,6 +39,9 @@ const STANDS_STILL: Duration = Duration::from_secs(30);
 
 /// Stretches of a timeline in one answer.
 const MOST_STEPS: f64 = 3000.0;
+
+/// For how long files are looked into for a timeline: others with the same key wait as long. What is known by then is the answer.
+const LOOKS: Duration = Duration::from_secs(1);
 
 /// Lengths that they may have, in seconds.
 const STEPS_S: [u32; 5] = [10, 60, 300, 3600, 86_400];
@@ -195,11 +198,13 @@ pub(super) async fn timeline(
     let step_ms = step_s as u64 * 1000;
     let (covered, peaks) = recordings
         .read(grant.credential(), move |library| {
+            let begun = Instant::now();
             let steps = steps as usize;
             let covered = library.covered(&id, from_ms, step_ms, steps, gap_ms)?;
             // Of longer steps, too many files would have to be looked into.
             let has_peaks = step_ms <= LONGEST_WITH_PEAKS_MS;
-            let peaks = has_peaks.then(|| library.peaks(&id, from_ms, step_ms, steps));
+            let peaks = has_peaks
+                .then(|| library.peaks(&id, from_ms, step_ms, steps, &|| begun.elapsed() < LOOKS));
             Ok((covered, peaks.transpose()?.unwrap_or_default()))
         })
         .await?;

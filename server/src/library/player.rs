@@ -197,6 +197,10 @@ impl Player {
     /// Pauses at the frame that is `by` frames after the one sent last, or before it if negative.
     pub(crate) fn step(&mut self, id: u64, by: i32) {
         let now = Instant::now();
+        if self.position.speed() == 0.0 {
+            // Steps over a slow link add up as well: one that was read, and not sent yet, counts.
+            self.sent_ms = self.ready_ms.take().or(self.sent_ms);
+        }
         let from_ms = self.sent_ms.unwrap_or_else(|| self.position.now(now));
         self.position = Position::new(from_ms, 0.0, now);
         let by = match self.due {
@@ -360,7 +364,8 @@ impl Player {
         let passes_over =
             state == PlaybackState::Gap && self.position.speed() != 0.0 && self.skip_gaps;
         let is_news = state != self.told && !passes_over;
-        if is_news || self.tells_range || std::mem::take(&mut self.has_failed) {
+        let has_failed = std::mem::take(&mut self.has_failed);
+        if is_news || self.tells_range || has_failed {
             self.tell(if passes_over { self.told } else { state }, None);
         }
         if let Some(found) = &look.found

@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             ViewerMessage::Seat { want } => {
                 // One that asks at once is heard before anything is told.
                 self.operation.look();
-                let refused = self.operation.seat(want);
+                let refused = self.operation.seat(want, now);
                 self.operation.schedule(now);
                 refused.map_or(Ok(()), |refused| self.say(refused))?;
             }

@@ -5,7 +5,7 @@
 
 use super::Entry;
 use crate::camera::Camera;
-use crate::hub::Frame;
+use crate::hub::{Frame, Rendition};
 use crate::util::watched::Watched;
 use pistreamer_operate::Channel;
 use pistreamer_operate::channel::NotDone;
@@ -23,6 +23,9 @@ const WATCHED: Duration = Duration::from_millis(500);
 
 /// Shortest interval between two messages that say why a command was refused.
 const REFUSALS: Duration = Duration::from_secs(1);
+
+/// Refusals of the seat that are told in that time.
+const SEAT_REFUSALS: u32 = 10;
 
 /// What a viewer may do to the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +48,10 @@ pub(super) struct Operation {
     told_at: Option<Instant>,
     due: Option<Instant>,
     refusal_due: Option<Instant>,
+    /// Since when refusals of the seat are counted, and how many there were.
+    seat_refused: Option<(Instant, u32)>,
+    /// The picture that was sent last, and when it was captured first: the same one again is no news of what is before the camera.
+    shown: Option<((Rendition, u64), std::time::Instant)>,
 }
 
 impl Operation {
@@ -64,6 +71,8 @@ impl Operation {
             told_at: None,
             due: None,
             refusal_due: None,
+            seat_refused: None,
+            shown: None,
         }
     }
 
@@ -130,14 +139,33 @@ impl Operation {
     }
 
     /// A frame, or word of it, is on its way.
-    pub(super) fn sent(&self, frame: &Frame) {
-        if let Some(channel) = self.channel.as_ref().filter(|_| self.rights.drive) {
-            channel.sent_frame(self.person.connection, frame.seq, frame.captured_at());
-        }
+    pub(super) fn sent(&mut self, frame: &Frame) {
+        let Some(channel) = self.channel.as_ref().filter(|_| self.rights.drive) else {
+            return;
+        };
+        // A webcam that hangs may deliver its last picture for ever.
+        let captured = match self.shown {
+            Some((content, captured)) if content == frame.content => captured,
+            _ => frame.captured_at(),
+        };
+        self.shown = Some((frame.content, captured));
+        channel.sent_frame(self.person.connection, frame.seq, captured);
     }
 
-    /// What the viewer wants of the seat; returns why it does not get that.
-    pub(super) fn seat(&self, want: SeatRequest) -> Option<ServerMessage> {
+    /// What the viewer wants of the seat; returns why it does not get that, as often as a person can ask.
+    pub(super) fn seat(&mut self, want: SeatRequest, now: Instant) -> Option<ServerMessage> {
+        let refusal = self.want_seat(want)?;
+        let (since, count) = self.seat_refused.unwrap_or((now, 0));
+        let (since, count) = if now >= since + REFUSALS {
+            (now, 0)
+        } else {
+            (since, count)
+        };
+        self.seat_refused = Some((since, count + 1));
+        (count < SEAT_REFUSALS).then_some(refusal)
+    }
+
+    fn want_seat(&self, want: SeatRequest) -> Option<ServerMessage> {
         let may = match want {
             SeatRequest::Force => self.rights.force,
             _ => self.rights.drive,

@@ -4,6 +4,7 @@
 use std::future::{pending, poll_fn};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::watch;
+use tokio::task::coop;
 use tokio_util::sync::ReusableBoxFuture;
 
 /// What is watched.
@@ -27,11 +28,13 @@ impl<T: Send + Sync + 'static> Watched<T> {
 
     /// The value as it is now. That it has changed may still be told.
     pub(crate) fn borrow(&mut self) -> watch::Ref<'_, T> {
-        if self.has_changed() {
+        let value = self.value.borrow_and_update();
+        // Asked under its lock: nothing comes in between.
+        if value.has_changed() {
             // What waits for a change has had one.
             self.waits = None;
         }
-        self.value.borrow_and_update()
+        value
     }
 
     /// Whether there is another value than the one that was borrowed last.
@@ -50,8 +53,10 @@ impl<T: Send + Sync + 'static> Watched<T> {
             return Poll::Pending;
         }
         self.waits = None;
+        // Without a budget, a wait only asks to be polled again.
+        let begins = coop::has_budget_remaining();
         let Poll::Ready(seen) = self.change.poll(cx) else {
-            self.waits = Some(cx.waker().clone());
+            self.waits = begins.then(|| cx.waker().clone());
             return Poll::Pending;
         };
         self.change.set(changed(seen));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::library::tests::write_told;
+use crate::marks::{MOST as MOST_EVENTS, Mark, Told};
 use serde_json::json;
 use std::cell::Cell;
 use std::path::Path;
@@ -54,11 +55,13 @@ fn pages(library: &Library, most: usize, zone: Option<&str>, reads: usize) -> (V
     let (mut ids, mut before_us) = (Vec::new(), u64::MAX);
     for page in 1..1000 {
         let (listed, read) = list(library, before_us, most, zone, reads);
+        // What lies behind the page's end is read whatever that takes.
         assert!(listed.events.len() <= most && read <= reads, "{listed:?}");
         ids.extend(listed.events.into_iter().map(|event| event.id));
         let Some(rest_us) = listed.rest_us else {
             return (ids, page);
         };
+        assert!(rest_us < before_us, "page {page} ends where it begins");
         before_us = rest_us;
     }
     panic!("no end: {ids:?}");
@@ -174,10 +177,84 @@ fn of_too_many_files_the_newest_are_kept() {
         tags.keep(camera(at), name(at), Content::default());
     };
     let is_kept = |at: usize| tags.get(camera(at), name(at)).is_some();
+    let most = MOST_KEPT / KEPT;
     // From the newest to the oldest, as they are looked at.
-    (1..=MOST_TAGS + 100).rev().for_each(keep);
-    assert!(is_kept(MOST_TAGS + 100) && is_kept(101) && !is_kept(100));
-    keep(MOST_TAGS + 101);
-    assert!(is_kept(MOST_TAGS + 101) && is_kept(102) && !is_kept(101));
-    assert_eq!(tags.lock().count, MOST_TAGS);
+    (1..=most + 100).rev().for_each(keep);
+    assert!(is_kept(most + 100) && is_kept(101) && !is_kept(100));
+    keep(most + 101);
+    assert!(is_kept(most + 101) && is_kept(102) && !is_kept(101));
+    // Those that say much leave fewer of them.
+    let mark = Mark {
+        label: "x".repeat(400),
+        ..Mark::default()
+    };
+    let told = Told {
+        mark,
+        start_ms: 0,
+        end_ms: 0,
+        peak_ms: 0,
+    };
+    for at in 1..1000 {
+        let content = Content {
+            events: Some(vec![told.clone(); MOST_EVENTS]),
+            // None says what the last one does.
+            peaks: vec![at as u8],
+        };
+        tags.keep("gate", name(most + 1000 + at), content);
+    }
+    let kept = tags.lock();
+    assert!(kept.bytes <= MOST_KEPT, "{} bytes", kept.bytes);
+    let much = &kept.cameras["gate"];
+    assert!((300..500).contains(&much.len()), "{} files", much.len());
+}
+
+#[test]
+fn a_page_never_ends_where_it_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ids = Vec::new();
+    for number in [5, 10, 20] {
+        let begin = minute(number) + 1000;
+        let id = format!("{number}");
+        minute_with(
+            directory.path(),
+            number,
+            &[(&id, "path", begin, begin + 500)],
+        );
+        ids.insert(0, id);
+    }
+    // Two power cuts within an hour, of which nothing is known.
+    for number in [30, 50] {
+        let times = [minute(number), minute(number) + 9000];
+        write_told(directory.path(), Class::Event, &times, Some("{}"));
+        ids.insert(0, format!("door-{}", minute(number)));
+    }
+    for (most, reads) in [(1, 1000), (1, 1), (2, 1000), (2, 2)] {
+        // Each time nothing is known yet.
+        let library = Library::new(directory.path().into());
+        let (found, _) = pages(&library, most, None, reads);
+        assert_eq!(found, ids, "{most} a page");
+    }
+}
+
+#[test]
+fn of_events_that_begin_at_once_none_is_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        let begin = minute(number) + 1000;
+        let names: Vec<_> = (0..3).map(|n| format!("{number}-{n}")).collect();
+        let events: Vec<_> = names
+            .iter()
+            .map(|id| (&**id, "path", begin, begin + 500))
+            .collect();
+        minute_with(directory.path(), number, &events);
+        ids.extend(names);
+    }
+    ids.sort();
+    for most in [3, 4, 5, 7] {
+        let library = Library::new(directory.path().into());
+        let (mut found, _) = pages(&library, most, None, 1000);
+        found.sort();
+        assert_eq!(found, ids, "{most} a page");
+    }
 }

@@ -311,6 +311,22 @@ async fn steps_that_come_faster_than_the_disk_answers_add_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn steps_that_come_faster_than_the_link_takes_their_frames_add_up() {
+    let (_directory, mut player) = morning();
+    player.play(&at(1000, 0.0));
+    assert_eq!(all(&mut player).await.frames, [1000]);
+    for _ in 0..3 {
+        player.step(7, 1);
+        // It is read, and there is no room for it.
+        while let Ok(told) = tokio::time::timeout(Duration::from_secs(3), player.next(false)).await
+        {
+            assert!(matches!(told, Played::Told(told) if is(&told, Paused)));
+        }
+    }
+    assert_eq!(all(&mut player).await.frames, [1300]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_second_of_two_first_requests_begins_at_the_newest_picture_as_well() {
     let (_directory, mut player) = morning();
     let play = |speed| Play {

@@ -388,10 +388,12 @@ fn least(picture: &Picture) -> usize {
 
 /// Unix time in µs of a moment of CLOCK_MONOTONIC, where that is a plausible one; else now.
 fn captured_us(timestamp_us: Option<u64>) -> u64 {
-    // Both clocks are read one right after the other, for each frame: a step of the wall clock shows in the very next stamp.
+    // Both clocks are read one right after the other, for each frame: a step of the wall clock shows in the very next stamp. The wall
+    // clock comes first: whoever is held up in between makes a picture older, and not younger.
+    let now_us = clock::now_us();
     let monotonic = clock_gettime(ClockId::Monotonic);
     let monotonic_us = monotonic.tv_sec as u64 * 1_000_000 + monotonic.tv_nsec as u64 / 1000;
-    clock::now_us().saturating_sub(age_us(timestamp_us, monotonic_us))
+    now_us.saturating_sub(age_us(timestamp_us, monotonic_us))
 }
 
 fn age_us(timestamp_us: Option<u64>, now_us: u64) -> u64 {
