@@ -5,9 +5,9 @@
 
 /** Marks a text that is said in the element's language. Values take the places of what is in braces: those called text are
  * such texts themselves, those called number are numbers. */
-const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
+export const words = (text, ...values) => text.replace(/\{\w+\}/g, () => values.shift());
 
-const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
+export const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
 /** What the strip shows at a time, and the step in seconds in which that is asked for. */
 const SPANS = [
   [10 * MINUTE, 10, words("10 minutes")], [HOUR, 10, words("1 hour")], [6 * HOUR, 60, words("6 hours")],
@@ -23,7 +23,7 @@ const [NEXT, RANGE, AGAIN] = [40, 5 * SECOND, SECOND];
 /** Distances between two lines of the strip. */
 const TICKS = [MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 24 * HOUR];
 
-const make = (name, properties = {}, ...children) => {
+export const make = (name, properties = {}, ...children) => {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
     if (key in node) node[key] = value;
@@ -39,8 +39,8 @@ const icon = (paths) => {
 };
 const button = (id, label, paths) => make("button", { type: "button", id, part: "button", title: label, "aria-label": label }, icon(paths));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const clock = (ms, more = {}) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", ...more });
-const day = (ms) => {
+export const clock = (ms, more = {}) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", ...more });
+export const day = (ms) => {
   const year = new Date(ms).getFullYear() === new Date().getFullYear() ? undefined : "numeric";
   return new Date(ms).toLocaleDateString([], { weekday: "short", day: "numeric", month: "short", year });
 };
@@ -54,6 +54,8 @@ const PAUSE = '<path d="M9 5v14M15 5v14" stroke-width="3"/>';
 export default class Recordings {
   #shadow;
   #put;
+  /** Has what was added said in the element's language, and what the server has said. */
+  #speak;
   #dialog;
   #img = make("img", { id: "r-picture", alt: "", hidden: true });
   #note = make("p", { id: "r-note", role: "status" });
@@ -77,6 +79,9 @@ export default class Recordings {
   /** What there is of the time around the position. */
   #cover = null;
   #marks = [null, null];
+  /** What the server can make of a clip; whether what is shown is what a link is for, and nothing else. */
+  #offers = {};
+  #isLink = false;
   #list = make("ul", { id: "r-list", hidden: true });
   /** Over when it is closed. */
   #open = null;
@@ -87,6 +92,7 @@ export default class Recordings {
 
   constructor(shadow, put, speak) {
     [this.#shadow, this.#put] = [shadow, put];
+    this.#speak = (said) => speak(shadow, said);
     const select = (id, label, options, value) => {
       const all = options.map(([value, textContent]) => make("option", { value, textContent }));
       const made = make("select", { id, "aria-label": label }, ...all);
@@ -113,7 +119,7 @@ export default class Recordings {
       "div", { id: "r-clip", role: "group", "aria-label": words("A clip") },
       make("button", { type: "button", id: "r-from", part: "button", textContent: words("From here") }),
       make("button", { type: "button", id: "r-to", part: "button", textContent: words("To here") }),
-      make("button", { type: "button", id: "r-save", part: "button", disabled: true, textContent: words("Save the clip") }),
+      make("button", { type: "button", id: "r-share", part: "button", disabled: true, textContent: words("Share or save") }),
       make("button", { type: "button", id: "r-photo", part: "button", textContent: words("Save this picture") }),
       make("span", { id: "r-marks", role: "status" }),
     );
@@ -124,7 +130,7 @@ export default class Recordings {
     const clicks = {
       "r-back": () => this.#seek(this.#now() - 10 * SECOND), "r-on": () => this.#seek(this.#now() + 10 * SECOND),
       "r-before": () => this.#step(-1), "r-after": () => this.#step(1), "r-play": () => this.#play(this.#speed ? 0 : this.#chosen),
-      "r-from": () => this.#mark(0), "r-to": () => this.#mark(1), "r-save": () => this.#saveClip(), "r-photo": () => this.#savePhoto(),
+      "r-from": () => this.#mark(0), "r-to": () => this.#mark(1), "r-share": () => this.#share(), "r-photo": () => this.#savePhoto(),
       "r-events": () => this.#listEvents(this.#list.hidden),
     };
     for (const [id, act] of Object.entries(clicks)) this.#part(id).addEventListener("click", act);
@@ -139,7 +145,9 @@ export default class Recordings {
       event.stopPropagation();
       this.#key(event);
     });
-    this.#dialog.addEventListener("close", () => {
+    this.#dialog.addEventListener("cancel", (event) => this.#isLink && event.target === this.#dialog && event.preventDefault());
+    this.#dialog.addEventListener("close", (event) => {
+      if (event.target !== this.#dialog) return;
       this.#open?.abort();
       this.#wake();
     });
@@ -151,9 +159,10 @@ export default class Recordings {
     return this.#dialog?.querySelector(`#${id}`) ?? this.#shadow.getElementById(id);
   }
 
-  /** Opens it at the newest recording of a camera, of the server with that API. */
-  open(api, camera) {
-    [this.#api, this.#camera] = [api, camera];
+  /** Opens it at the newest recording of a camera, of the server with that API; with a link's key, at the first one. */
+  open(api, camera, isLink = false) {
+    [this.#api, this.#camera, this.#isLink] = [api, camera, isLink];
+    this.#dialog.classList.toggle("link", isLink);
     this.#open?.abort();
     this.#open = new AbortController();
     [this.#range, this.#shown, this.#cover, this.#marks] = [null, null, null, [null, null]];
@@ -240,6 +249,7 @@ export default class Recordings {
         if (failed) this.#wake();
         failed = false;
         if (!this.#range) this.#say(words("There are no recordings yet"));
+        else if (first && this.#isLink) this.#whole();
         else if (first) this.#seek(Math.max(this.#range[1] - 10 * SECOND, this.#range[0]));
       } catch (error) {
         failed = true;
@@ -253,7 +263,8 @@ export default class Recordings {
   async #readRange(signal) {
     const answer = await fetch(this.#url("", {}), { cache: "no-store", signal });
     if (!answer.ok) throw new Error((await answer.text()).trim());
-    const { cameras } = await answer.json();
+    const { cameras, ...offers } = await answer.json();
+    this.#offers = offers;
     const own = cameras.find(({ id }) => id === this.#camera);
     if (own?.reason) throw new Error(own.reason);
     if (own) this.#gap = own.gap_us / 1000;
@@ -366,7 +377,8 @@ export default class Recordings {
       if (!answer.ok) throw new Error(answer.status);
       const { have, peak = [] } = await answer.json();
       const bytes = Uint8Array.from(atob(have), (letter) => letter.charCodeAt(0));
-      const events = await this.#allEvents({ from_us: Math.max(from, 0) * 1000, before_us: to * 1000 });
+      // A link tells of none.
+      const events = this.#isLink ? [] : await this.#allEvents({ from_us: Math.max(from, 0) * 1000, before_us: to * 1000 });
       this.#cover = { from, to, step: step * SECOND, span: this.#span, bytes, peak, events, since: performance.now() };
       this.#draw();
     } catch {
@@ -469,8 +481,21 @@ export default class Recordings {
     }
   }
 
-  #goToEvent({ start_us }) {
+  /** Plays all that a link is for. */
+  #whole() {
+    const [from, to] = (this.#marks = this.#range);
+    this.#span = (SPANS.find(([ms]) => ms > to - from) ?? SPANS.at(-1))[0];
+    this.#part("r-span").value = this.#span;
+    this.#marked();
+    this.#seek(from);
+    this.#play(1);
+  }
+
+  #goToEvent({ start_us, end_us }) {
     this.#listEvents(false);
+    // What is to be shared of it, unless something else is chosen.
+    this.#marks = [start_us / 1000 - BEFORE, end_us ? end_us / 1000 : this.#range[1]];
+    this.#marked();
     // What had the focus may be gone, and keys would be the viewer's.
     this.#strip.focus();
     this.#seek(start_us / 1000 - BEFORE);
@@ -599,19 +624,22 @@ export default class Recordings {
   #marked() {
     const [from, to] = this.#marks;
     const both = from !== null && to !== null;
-    this.#part("r-save").disabled = !both || from === to;
+    this.#part("r-share").disabled = !both || from === to;
     const text = (ms) => (ms === null ? "…" : clock(ms));
     this.#part("r-marks").textContent = from ?? to ? `${text(from)} – ${text(to)}` : "";
   }
 
-  async #saveClip() {
+  /** Shares the clip, or saves it. */
+  async #share() {
     const [from, to] = [Math.min(...this.#marks), Math.max(...this.#marks)];
-    const url = this.#url("/clip.mkv", { from_us: Math.round(from * 1000), to_us: Math.round(to * 1000) });
-    // A download that is refused says nothing.
-    const answer = await fetch(url, { method: "HEAD", cache: "no-store", signal: this.#open.signal }).catch(() => null);
-    if (answer?.ok) return make("a", { href: url.href, download: "" }).click();
-    const why = { 404: words("Nothing was recorded at this time"), 503: words("Other clips are being saved: try again in a moment") };
-    this.#put(this.#part("r-marks"), "", why[answer?.status] ?? words("The clip cannot be saved now"));
+    this.#play(0);
+    const url = (path, query) => this.#url(path, query);
+    try {
+      const { default: share } = await import("./share.js");
+      share({ root: this.#dialog, put: this.#put, speak: this.#speak, url, span: [from, to], camera: this.#camera, offers: this.#offers });
+    } catch {
+      this.#put(this.#part("r-marks"), "", words("This cannot be loaded: the server does not answer. Try again"));
+    }
   }
 
   #savePhoto() {

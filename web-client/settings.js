@@ -279,7 +279,21 @@ export default class Settings {
     const [told, cameras] = await Promise.all([this.#ask("GET", "keys", undefined, 409), this.#cameras()]);
     if (!told) return this.#error.hidden ? [make("p", { textContent: words("This server lets everybody in, and has no keys.") })] : null;
     const list = make("ul", {}, ...told.keys.map((key) => this.#key(key, cameras)));
-    return [make("div", { id: "made", tabIndex: -1 }), list, this.#form(cameras)];
+    const shared = await this.#ask("GET", "recordings/links", undefined, 409);
+    const links = shared?.links.length
+      ? [make("h3", { textContent: words("Links to recordings") }), make("ul", { id: "links" }, ...shared.links.map((link) => this.#link(link, cameras)))]
+      : [];
+    return [make("div", { id: "made", tabIndex: -1 }), list, this.#form(cameras), ...links];
+  }
+
+  /** A link to a recording, which shows that and nothing else. */
+  #link({ name, camera, from_us: from, to_us: to, by, expires_us: expires }, known) {
+    const called = known.find(({ id }) => id === camera)?.name ?? camera;
+    const span = own("p", `${this.#time(from)} – ${this.#time(to)}`);
+    const lines = [this.#line(words("shared by {name}", by)), this.#line(words("until {time}", this.#time(expires)))];
+    const act = async () => (await this.#ask("DELETE", `recordings/links/${name}`)) && this.#again(words("The link is ended"));
+    const end = this.#ending(words("End"), words("End the link to {name}?", called), act);
+    return make("li", {}, make("div", {}, make("p", {}, own("strong", called)), span, ...lines), make("div", { className: "acts" }, end));
   }
 
   #key({ name, role, kind, cameras, used_us: used, expires_us: expires, devices, own: isOwn }, known) {

@@ -5,9 +5,17 @@
 
 mod clip;
 mod happened;
+mod lapse;
+mod merged;
+mod survey;
+mod zip;
 
 pub use clip::Clip;
 pub use happened::{Happened, Listed, Wanted, cut};
+pub use lapse::Lapse;
+pub use merged::{Merged, one_size};
+pub use survey::Survey;
+pub use zip::Zip;
 
 use crate::disk::{Disk, System};
 use crate::name::{Class, DAY_MS, Name, day, day_of, is_camera};
@@ -54,6 +62,8 @@ pub struct Found {
     pub at_ms: u64,
     /// Why it was recorded.
     pub class: Class,
+    /// Its width and height.
+    pub size: (u32, u32),
     /// The JPEG.
     pub jpeg: Bytes,
 }
@@ -207,7 +217,7 @@ impl Library {
         Ok(covered)
     }
 
-    /// The frames of one class from a time to another, both included, in their order. They end where another size of pictures begins.
+    /// The frames of one class from a time to another, both included, in their order.
     ///
     /// # Errors
     /// Where the disk fails.
@@ -218,9 +228,21 @@ impl Library {
         from_ms: u64,
         to_ms: u64,
     ) -> io::Result<Frames> {
+        Ok(Frames {
+            directory: self.camera(camera)?,
+            complaints: self.complaints.clone(),
+            files: self.files(camera, class, from_ms, to_ms)?.into(),
+            span: (from_ms, to_ms),
+            open: None,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// The files of one class that may have frames of a span, by their time.
+    fn files(&self, camera: &str, class: Class, from_ms: u64, to_ms: u64) -> io::Result<Vec<Name>> {
         let earliest = from_ms.saturating_sub(LONGEST_FILE_MS);
         let wanted = earliest / DAY_MS..=to_ms / DAY_MS;
-        let mut files = VecDeque::new();
+        let mut files = Vec::new();
         for day in self
             .days(camera)?
             .into_iter()
@@ -231,15 +253,10 @@ impl Library {
                 names.filter(|it| it.class == class && (earliest..=to_ms).contains(&it.start_ms)),
             );
         }
-        Ok(Frames {
-            directory: self.camera(camera)?,
-            complaints: self.complaints.clone(),
-            files,
-            span: (from_ms, to_ms),
-            about: None,
-            open: None,
-            waiting: VecDeque::new(),
-        })
+        // Of those that begin before the span, only the last one may still have a frame of it.
+        let begun = files.partition_point(|name| name.start_ms <= from_ms);
+        files.drain(..begun.saturating_sub(1));
+        Ok(files)
     }
 
     fn camera(&self, camera: &str) -> io::Result<PathBuf> {
@@ -438,6 +455,7 @@ impl Library {
                 return Ok(Some(Found {
                     at_ms: name.start_ms.saturating_add(frame.at_ms),
                     class: name.class,
+                    size: size(reader.about()),
                     // No reader keeps the whole stretch in memory.
                     jpeg: Bytes::copy_from_slice(&stretch.bytes[frame.jpeg.clone()]),
                 }));
@@ -496,19 +514,22 @@ impl Complaints {
     }
 }
 
+/// Width and height of a file's pictures.
+fn size(about: &About) -> (u32, u32) {
+    (about.width, about.height)
+}
+
 fn open(path: &Path) -> Result<Reader<File>, Broken> {
     Reader::open(System.open_read(path)?)
 }
 
-/// Frames of one size, in their order. Made by [`Library::frames`].
+/// Frames of one class, in their order. Made by [`Library::frames`].
 #[derive(Debug)]
 pub struct Frames {
     directory: PathBuf,
     complaints: Complaints,
     files: VecDeque<Name>,
     span: (u64, u64),
-    /// What the first file says of itself. Where pictures of another size follow, they end.
-    about: Option<About>,
     open: Option<Open>,
     waiting: VecDeque<Found>,
 }
@@ -570,23 +591,18 @@ impl Frames {
                     };
                     let bytes = Bytes::from(bytes);
                     let (from_ms, to_ms) = self.span;
+                    let size = size(open.reader.about());
                     self.waiting.extend(frames.into_iter().filter_map(|frame| {
                         let at_ms = open.name.start_ms.saturating_add(frame.at_ms);
                         (from_ms..=to_ms).contains(&at_ms).then(|| Found {
                             at_ms,
                             class: open.name.class,
+                            size,
                             jpeg: bytes.slice(frame.jpeg),
                         })
                     }));
                     if self.waiting.is_empty() {
                         continue;
-                    }
-                    let about = open.reader.about();
-                    let size = |about: &About| (about.width, about.height);
-                    let first = self.about.get_or_insert_with(|| about.clone());
-                    if size(first) != size(about) {
-                        self.end();
-                        return Ok(false);
                     }
                     return Ok(true);
                 }

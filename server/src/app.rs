@@ -8,7 +8,7 @@ use crate::config::{self, Config, Loaded, Reload};
 use crate::front::{self, Configuration, Crowd, Listener, Nearby, Tls, Walls};
 use crate::kept::Kept;
 use crate::lan::{self, Offer};
-use crate::library::Recordings;
+use crate::library::{self, Recordings};
 use crate::motion;
 use crate::operate;
 use crate::push;
@@ -94,6 +94,7 @@ impl App {
             recorder: recorder.map(Arc::new),
             recordings,
             films: front::Films::default(),
+            mp4: library::Mp4::new(config.ffmpeg.clone()),
             walls: Walls::new(config.keys.as_ref().map(Store::directory)),
             started: Instant::now(),
             tasks: TaskTracker::new(),

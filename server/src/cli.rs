@@ -656,6 +656,10 @@ pub(crate) struct Record {
     /// Seconds after which what was written survives a power cut, 1 to 60 [default: 5]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) record_sync: Option<f64>,
+
+    /// The program that makes MP4s of recordings, or off [default: ffmpeg]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) ffmpeg: Option<String>,
 }
 
 /// What a source is asked for, and how its pictures are encoded.

@@ -22,6 +22,7 @@ mod played;
 mod proxies;
 mod recorded;
 mod settings;
+mod shared;
 mod sizes;
 mod still;
 mod stream;

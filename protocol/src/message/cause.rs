@@ -360,6 +360,23 @@ causes! {
     WallTooOften { seconds: u64 } "wall-too-often" "the wall is arranged too often: try again in {seconds} s";
     WallUnreadable { problem: String } "wall-unreadable" "the wall's arrangement cannot be read: {problem}";
     WallNotWritten { problem: String } "wall-not-written" "the wall's arrangement cannot be written down: {problem}";
+    RecordsNothing "records-nothing"
+        "nothing is recorded here: start pistreamer with --record DIR, or set recording.directory";
+    SpanReversed "span-reversed" "this span ends before it begins: to_us= is before from_us=";
+    SpanEmpty "span-empty" "nothing was recorded in this span of time";
+    ClipTooLong { hours: u64 } "clip-too-long"
+        "a clip of this kind has at most {hours} h: choose a shorter span, or a time-lapse of it with every_s=";
+    TimelapseTooLong { most: u64 } "timelapse-too-long"
+        "a time-lapse has at most {most} pictures: choose a shorter span, or more seconds between them with every_s=";
+    ClipsBusy "clips-busy" "other clips are being sent: try again when they are through";
+    LinkShowsClip "link-shows-clip" "this link shows one recording, and nothing else: ask who shared it";
+    SpanNotShared "span-not-shared" "this link is for another span of time: open it as it was sent";
+    LinkUnknown { name: String } "link-unknown" "there is no link {name} that you have made, or it has ended";
+    LinksFull { most: u64 } "links-full" "there are {most} links to recordings, which is the most: end one first";
+    LifetimeImpossible { days: u64 } "lifetime-impossible" "a link is good for 60 seconds to {days} days";
+    FfmpegMissing { program: String } "ffmpeg-missing"
+        "MP4 needs ffmpeg, and there is no {program} on the server: sudo apt install ffmpeg";
+    FfmpegOff "ffmpeg-off" "this server makes no MP4: its setting ffmpeg is off";
     ViewerGone "viewer-gone" "this viewer is not connected any more";
     DeviceGone "device-gone" "this device is not signed in any more";
     DeviceOutUntilRestart { problem: String } "device-out-until-restart"

@@ -1,7 +1,7 @@
-//! A span of recordings as one film, in pieces that are sent as they are made: nothing is written anywhere, and no JPEG is changed.
+//! Frames as one film, in pieces that are sent as they are made: nothing is written anywhere, and no JPEG is changed.
 
-use super::{Found, Frames};
-use crate::segment::{About, Cluster, header};
+use super::Found;
+use crate::segment::{About, Cluster, announced};
 use std::convert::Infallible;
 use std::io;
 
@@ -13,41 +13,49 @@ const LONGEST_MS: u64 = u32::MAX as u64;
 
 /// The bytes of a Matroska file, piece by piece. It is not closed, and plays as it lies.
 #[derive(Debug)]
-pub struct Clip {
-    frames: Frames,
-    about: About,
-    /// The first one, until it is in a cluster.
-    first: Option<Found>,
+pub struct Clip<I> {
+    frames: I,
+    /// What it begins with, until that is sent.
+    begin: Option<Vec<u8>>,
+    start_ms: u64,
     cluster: Cluster,
     last_ms: u32,
+    is_over: bool,
 }
 
-impl Clip {
-    /// A film of these frames, at most 49 days of them, with the title and the size that the first of their files has; `None` where there
-    /// are none. Where pictures of another size follow, it ends.
+impl<I: Iterator<Item = io::Result<Found>>> Clip<I> {
+    /// A film of these frames, at most 49 days of them, which have one size and come in their order; `None` where there are none. It
+    /// says that it is called `title`, ends at the Unix time `to_ms`, and is `tag`, which is JSON.
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn of(mut frames: Frames) -> io::Result<Option<Self>> {
+    pub fn of(mut frames: I, title: &str, to_ms: u64, tag: &str) -> io::Result<Option<Self>> {
         let Some(first) = frames.next().transpose()? else {
             return Ok(None);
         };
-        let Some(mut about) = frames.about.clone() else {
-            return Ok(None);
+        let (width, height) = first.size;
+        let about = About {
+            title: title.into(),
+            start_ms: first.at_ms,
+            width,
+            height,
         };
-        about.start_ms = first.at_ms;
-        Ok(Some(Self {
+        let duration_ms = to_ms.saturating_sub(first.at_ms).min(LONGEST_MS) as u32;
+        let mut clip = Self {
             frames,
-            about,
-            first: Some(first),
+            begin: Some(announced(&about, duration_ms, tag)),
+            start_ms: first.at_ms,
             cluster: Cluster::default(),
             last_ms: 0,
-        }))
+            is_over: false,
+        };
+        clip.push(first);
+        Ok(Some(clip))
     }
 
     /// The piece that is complete, and the frame in the next one.
     fn push(&mut self, found: Found) -> Option<Vec<u8>> {
-        let at_ms = found.at_ms.saturating_sub(self.about.start_ms);
+        let at_ms = found.at_ms.saturating_sub(self.start_ms);
         let at_ms = (at_ms.min(LONGEST_MS) as u32).max(self.last_ms);
         let is_full = !self.cluster.takes(at_ms, found.jpeg.len(), PIECE_MS);
         let piece = is_full.then(|| self.flush());
@@ -66,28 +74,24 @@ impl Clip {
     }
 }
 
-impl Iterator for Clip {
+impl<I: Iterator<Item = io::Result<Found>>> Iterator for Clip<I> {
     type Item = io::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
-        if let Some(first) = self.first.take() {
-            self.push(first);
-            return Some(Ok(header(&self.about)));
+        if let Some(begin) = self.begin.take() {
+            return Some(Ok(begin));
         }
-        loop {
-            let found = match self.frames.next() {
-                Some(Ok(found)) => found,
+        while !self.is_over {
+            match self.frames.next() {
+                Some(Ok(found)) if found.at_ms.saturating_sub(self.start_ms) <= LONGEST_MS => {
+                    if let Some(piece) = self.push(found) {
+                        return Some(Ok(piece));
+                    }
+                }
                 Some(Err(error)) => return Some(Err(error)),
-                None if self.cluster.frames() == 0 => return None,
-                None => return Some(Ok(self.flush())),
-            };
-            if found.at_ms.saturating_sub(self.about.start_ms) > LONGEST_MS {
-                self.frames.end();
-                continue;
-            }
-            if let Some(piece) = self.push(found) {
-                return Some(Ok(piece));
+                _ => self.is_over = true,
             }
         }
+        (self.cluster.frames() > 0).then(|| Ok(self.flush()))
     }
 }

@@ -121,7 +121,7 @@ proptest! {
             let (from_ms, to_ms) = (START_MS + 1000, START_MS + 4 * DAY_MS);
             let frames = library.frames("door", class, from_ms, to_ms).unwrap();
             let frames: Vec<_> = frames.map(|found| {
-                let Found { at_ms, class, jpeg } = found.unwrap();
+                let Found { at_ms, class, jpeg, .. } = found.unwrap();
                 (at_ms, class, jpeg.to_vec())
             }).collect();
             let wanted = all.iter().filter(|(at_ms, it)| *it == class && (from_ms..=to_ms).contains(at_ms));
@@ -237,7 +237,7 @@ fn a_file_that_is_cut_off_anywhere_gives_its_whole_frames() {
 /// A film of all frames of a span, as its reader sees it: their times and their JPEGs.
 fn filmed(library: &Library, from_ms: u64, to_ms: u64) -> Vec<(u64, Vec<u8>)> {
     let frames = library.frames("door", Class::Continuous, from_ms, to_ms);
-    let Some(clip) = Clip::of(frames.unwrap()).unwrap() else {
+    let Some(clip) = Clip::of(frames.unwrap(), "Door", 0, "{}").unwrap() else {
         return Vec::new();
     };
     let bytes: Vec<u8> = clip.flat_map(Result::unwrap).collect();
@@ -275,4 +275,158 @@ fn a_film_of_several_files_has_each_frame_at_its_time() {
             .collect();
         assert_eq!(filmed(&library, from_ms, to_ms), wanted);
     }
+}
+
+/// Frames of a span as the archive of them has them, read by another program.
+fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    const READ: &str = "
+import sys, zipfile, io, json
+archive = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
+assert archive.testzip() is None
+json.dump([(it.filename, list(it.date_time), archive.read(it).hex()) for it in archive.infolist()], sys.stdout)";
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut python = Command::new("python3")
+        .args(["-c", READ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 is missing");
+    python.stdin.take().unwrap().write_all(bytes).unwrap();
+    let done = python.wait_with_output().unwrap();
+    assert!(done.status.success());
+    let read: Vec<(String, [u32; 6], String)> = serde_json::from_slice(&done.stdout).unwrap();
+    let hex = |text: &str| -> Vec<u8> {
+        let digits = text.as_bytes().chunks(2);
+        digits
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect()
+    };
+    for (name, [year, month, day, hour, minute, second], _) in &read[1..] {
+        let time = format!("{year}{month:02}{day:02}T{hour:02}{minute:02}{second:02}");
+        // To two seconds.
+        let [told, named] = [&time, &name[..15]].map(|it| it[13..].parse::<u32>().unwrap());
+        assert!(
+            time[..13] == name[..13] && named - told < 2,
+            "{time} {name}"
+        );
+    }
+    let read = read.into_iter();
+    read.map(|(name, _, content)| (name, hex(&content)))
+        .collect()
+}
+
+#[test]
+fn an_archive_has_a_file_for_each_frame_whyever_it_was_recorded_and_says_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let times = |from: u64, count: u64, step: u64| -> Vec<u64> {
+        (0..count).map(|n| START_MS + from + n * step).collect()
+    };
+    write(
+        directory.path(),
+        Class::Continuous,
+        &times(0, 30, 100),
+        true,
+    );
+    write(
+        directory.path(),
+        Class::Event,
+        &times(40_000, 7, 300),
+        false,
+    );
+    write(
+        directory.path(),
+        Class::Sparse,
+        &times(500, 8, 10_000),
+        true,
+    );
+    let library = Library::new(directory.path().into());
+    let merged = library.merged("door", None, 0, START_MS * 2).unwrap();
+    let merged: Vec<_> = merged.map(Result::unwrap).collect();
+    // Beside others, sparse ones are left out.
+    let mut wanted = times(0, 30, 100);
+    wanted.extend(times(10_500, 3, 10_000));
+    wanted.extend(times(40_000, 7, 300));
+    wanted.extend(times(50_500, 3, 10_000));
+    assert_eq!(merged.iter().map(|it| it.at_ms).collect::<Vec<_>>(), wanted);
+    let about = ("clip.json", b"{}".to_vec());
+    let zip = Zip::of(merged.iter().cloned().map(Ok), about);
+    let bytes: Vec<u8> = zip.flat_map(Result::unwrap).collect();
+    let read = unzipped(&bytes);
+    assert_eq!(read[0], ("clip.json".into(), b"{}".to_vec()));
+    assert_eq!(read[1].0, "20251126T120000.000Z-000000001.jpg");
+    let contents: Vec<_> = read[1..].iter().map(|(_, content)| &content[..]).collect();
+    assert_eq!(
+        contents,
+        merged.iter().map(|it| &it.jpeg[..]).collect::<Vec<_>>()
+    );
+    let only = library
+        .merged("door", Some(Class::Event), 0, START_MS * 2)
+        .unwrap();
+    assert_eq!(only.count(), 7);
+}
+
+#[test]
+fn an_archive_of_more_files_than_the_old_format_counts_is_read_to_the_last() {
+    let found = |n: u64| Found {
+        at_ms: START_MS + n * 100,
+        class: Class::Continuous,
+        size: (1, 1),
+        jpeg: Bytes::from(n.to_le_bytes().to_vec()),
+    };
+    let zip = Zip::of((0..66_000).map(|n| Ok(found(n))), ("clip.json", Vec::new()));
+    let bytes: Vec<u8> = zip.flat_map(Result::unwrap).collect();
+    let read = unzipped(&bytes);
+    assert_eq!(read.len(), 66_001);
+    assert!(
+        (0..)
+            .zip(&read[1..])
+            .all(|(n, (_, content))| *content == u64::to_le_bytes(n))
+    );
+}
+
+#[test]
+fn what_is_missing_of_a_span_is_known_before_it_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |s: u64| START_MS + s * 1000;
+    let seconds = |from: u64, count: u64, step: u64| -> Vec<u64> {
+        (0..count).map(|n| at(from + n * step)).collect()
+    };
+    write(directory.path(), Class::Event, &seconds(100, 21, 1), true);
+    write(directory.path(), Class::Event, &seconds(121, 10, 1), false);
+    write(directory.path(), Class::Sparse, &seconds(0, 21, 10), true);
+    write(directory.path(), Class::Sparse, &seconds(300, 4, 10), true);
+    let library = Library::new(directory.path().into());
+    let survey = |class, from, to| {
+        let span = (at(from), at(to));
+        library.survey("door", class, span, 15_000).unwrap()
+    };
+    let all = survey(None, 0, 400);
+    assert_eq!(all.range(), Some((at(0), at(330))));
+    assert_eq!(all.missing, [(at(200), at(300)), (at(330), at(400))]);
+    let last = at(130);
+    assert!(
+        all.sparse[0] == (at(0), at(100)) && all.sparse[1].0.abs_diff(last) <= 2000,
+        "{all:?}"
+    );
+    assert_eq!(all.resized_ms, None);
+    let within = survey(None, 105, 125);
+    assert_eq!((within.missing, within.sparse), (vec![], vec![]));
+    let nothing = survey(None, 220, 280);
+    assert_eq!(
+        (nothing.range(), &nothing.missing[..]),
+        (None, &[(at(220), at(280))][..])
+    );
+    assert_eq!(survey(Some(Class::Continuous), 0, 100).range(), None);
+    // A frame a minute, of what is there, and quickly over what is not.
+    let lapse = |to, every| library.lapse("door", (at(0), to), every);
+    let times = |lapse: Lapse| lapse.map(|it| it.unwrap().at_ms).collect::<Vec<_>>();
+    assert_eq!(
+        times(lapse(at(400), 60_000)),
+        [0, 60, 120, 180, 300, 330].map(at)
+    );
+    assert_eq!(times(lapse(at(3_000_000), 25_000)).len(), 11);
+    // Nothing from outside of the span, though it is nearer.
+    let within = library.lapse("door", (at(14) + 1, at(26)), 10_000);
+    assert_eq!(times(within), [20].map(at));
 }

@@ -11,7 +11,7 @@ mod write;
 
 pub use read::{Broken, Clusters, FrameAt, ReadAt, Reader};
 pub(crate) use write::void;
-pub use write::{About, Cluster, LARGEST_JPEG, Trailer, header, trailer};
+pub use write::{About, Cluster, LARGEST_JPEG, Trailer, announced, header, trailer};
 
 /// Where a cluster begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,6 +71,15 @@ pub fn header(about: &About) -> Vec<u8> {
     out
 }
 
+/// The beginning of a segment that is sent while it is made, and never closed: it says how long it will be, and what it is, as JSON.
+pub fn announced(about: &About, duration_ms: u32, tag: &str) -> Vec<u8> {
+    let mut out = header(about);
+    let at = DURATION_AT as usize;
+    out[at..at + 8].copy_from_slice(&f64::from(duration_ms).to_be_bytes());
+    put_tags(&mut out, tag);
+    out
+}
+
 /// Says that a segment was not closed.
 const UNKNOWN_SIZE: [u8; 8] = [1, 255, 255, 255, 255, 255, 255, 255];
 
@@ -190,10 +199,8 @@ impl Cluster {
     }
 }
 
-/// What follows on the last cluster: what the recording is, as JSON, and where its clusters are.
-pub fn trailer(tag: &str, cues: &[Cue]) -> Trailer {
-    let mut bytes = Vec::new();
-    put_master(&mut bytes, id::TAGS, |out| {
+fn put_tags(out: &mut Vec<u8>, tag: &str) {
+    put_master(out, id::TAGS, |out| {
         put_master(out, id::TAG, |out| {
             put(out, id::TARGETS, &[]);
             put_master(out, id::SIMPLE_TAG, |out| {
@@ -202,6 +209,12 @@ pub fn trailer(tag: &str, cues: &[Cue]) -> Trailer {
             });
         });
     });
+}
+
+/// What follows on the last cluster: what the recording is, as JSON, and where its clusters are.
+pub fn trailer(tag: &str, cues: &[Cue]) -> Trailer {
+    let mut bytes = Vec::new();
+    put_tags(&mut bytes, tag);
     let cues_at = bytes.len() as u64;
     put_master(&mut bytes, id::CUES, |out| {
         for cue in cues {

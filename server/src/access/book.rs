@@ -132,6 +132,10 @@ impl Book {
         // A code for a key that is not known here yet would open nothing.
         self.look();
         let entry = found(&keys, name)?;
+        if entry.clip.is_some() {
+            // Nobody signs in with it.
+            return Err(KeyError::Unknown(name.clone(), String::new()));
+        }
         if entry.has_expired(clock::now_us()) {
             return Err(KeyError::Expired(name.clone()));
         }

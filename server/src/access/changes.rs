@@ -40,6 +40,10 @@ pub enum KeyError {
     LastAdmin(Name),
     /// There are too many.
     Full,
+    /// There are as many links, of the key that shares, or in all.
+    LinksFull(usize),
+    /// There is no link of that name, or another key has made it.
+    NoLink(Name),
     /// The keys can be neither read nor written.
     Store(#[from] StoreError),
 }
@@ -59,6 +63,8 @@ impl KeyError {
             Self::Last(key) => Cause::KeyLast { name: name(key) },
             Self::LastAdmin(key) => Cause::KeyLastOfAdmins { name: name(key) },
             Self::Full => Cause::KeysFull { most: MOST as u64 },
+            Self::LinksFull(own) => Cause::LinksFull { most: *own as u64 },
+            Self::NoLink(link) => Cause::LinkUnknown { name: name(link) },
             Self::Store(error) => Cause::NotWritten {
                 problem: error.to_string(),
             },
@@ -103,7 +109,7 @@ impl Store {
             if keys.get(&entry.name).is_some() {
                 return Err(KeyError::Known(entry.name.clone()));
             }
-            if keys.keys.len() >= MOST {
+            if keys.of_people().count() >= MOST {
                 return Err(KeyError::Full);
             }
             keys.keys.push(entry.clone());
@@ -119,10 +125,11 @@ impl Store {
     pub fn remove(&self, name: &Name) -> Result<(), KeyError> {
         self.try_change(|keys| {
             found(keys, name)?;
-            if keys.keys.len() == 1 {
+            if keys.of_people().all(|entry| entry.name == *name) {
                 return Err(KeyError::Last(name.clone()));
             }
             keys.keys.retain(|entry| entry.name != *name);
+            keys.unshare(name);
             Ok(())
         })
     }
@@ -143,6 +150,7 @@ impl Store {
                 return Err(KeyError::LastAdmin(name.clone()));
             }
             keys.keys.retain(|entry| entry.name != *name);
+            keys.unshare(name);
             Ok(())
         })
     }
@@ -159,6 +167,7 @@ impl Store {
             for entry in keys.keys.iter_mut().filter(|entry| entry.name == *name) {
                 entry.secret = Secret::Key(new.clone());
             }
+            keys.unshare(name);
             Ok::<_, KeyError>(())
         })?;
         Ok(new)

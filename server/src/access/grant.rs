@@ -1,5 +1,6 @@
 //! What a client may do: its role, its cameras, and until when.
 
+use super::clip::Clip;
 use super::held::{Held, LiveSession};
 use super::role::Role;
 use super::token::{self, Ticket};
@@ -135,6 +136,11 @@ impl Grant {
         })
     }
 
+    /// The only recordings that it is for, and nothing else; `None` where it is not that of a link.
+    pub fn clip(&self) -> Option<&Clip> {
+        self.held.as_ref()?.entry.clip.as_ref()
+    }
+
     /// Whether it is for that camera.
     pub fn sees(&self, camera: &str) -> bool {
         let ticket = self
@@ -168,7 +174,8 @@ impl Grant {
 
     /// A ticket that lets a page's visitors look until it expires. `None` where there is no key, or a ticket was shown.
     pub fn ticket(&self, ticket: &Ticket) -> Option<String> {
-        let held = self.held.as_ref().filter(|_| self.via != Via::Ticket)?;
+        let is_a_keys = self.via != Via::Ticket && self.clip().is_none();
+        let held = self.held.as_ref().filter(|_| is_a_keys)?;
         Some(token::ticket(held, ticket))
     }
 }

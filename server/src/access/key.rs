@@ -1,5 +1,6 @@
 //! Keys, passwords, and what they are good for.
 
+use super::clip::Clip;
 use super::hash;
 use super::role::Role;
 use argon2::Block;
@@ -230,6 +231,9 @@ pub struct Entry {
     /// Unix time in µs when it was made, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_us: Option<u64>,
+    /// The only recordings that it is for, where it is that of a link; nothing else is open to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Clip>,
 }
 
 impl Entry {
@@ -242,6 +246,7 @@ impl Entry {
             cameras: None,
             expires_us: None,
             made_us: None,
+            clip: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Authentication: access keys, the sessions and tickets made from them, and limits on wrong ones.
+//! Authentication: access keys, the sessions, tickets and links made from them, and limits on wrong ones.
 //!
 //! Nothing here knows HTTP: how a request carries a credential, and what is answered to one without, belongs to
 //! [`crate::front`].
@@ -6,6 +6,7 @@
 mod addresses;
 mod book;
 mod changes;
+mod clip;
 mod codes;
 mod grant;
 mod hash;
@@ -22,6 +23,7 @@ mod throttle;
 mod token;
 
 pub use changes::{KeyError, Wanted};
+pub use clip::{Clip, Sharing};
 pub use codes::{CODE, Code};
 pub use grant::{Grant, Via};
 pub use hash::Hash;
@@ -255,7 +257,11 @@ impl Access {
     /// shown: a session does not beget sessions, and a ticket none at all.
     pub fn sign_in(&self, grant: &Grant, device: &str, from: IpAddr) -> Option<String> {
         let is_shown = matches!(grant.via, Via::Secret | Via::Login);
-        let held = grant.held.as_ref().filter(|_| is_shown)?;
+        // A link is opened by itself each time: a session would take the place of its visitor's own.
+        let held = grant
+            .held
+            .as_ref()
+            .filter(|_| is_shown && grant.clip().is_none())?;
         let book = self.0.book.as_ref()?;
         let now_us = clock::now_us();
         let expires_us = now_us + SESSION.as_micros() as u64;
@@ -277,6 +283,8 @@ impl Access {
     pub fn keys(&self) -> Option<Vec<Known>> {
         let book = self.0.book.as_ref()?;
         let sessions = book.sessions.listed();
+        let held = book.held();
+        let of_people = held.iter().filter(|held| held.entry.clip.is_none());
         let known = |held: &Arc<Held>| {
             let its = || {
                 sessions
@@ -291,7 +299,39 @@ impl Access {
                 devices: its().count(),
             }
         };
-        Some(book.held().iter().map(known).collect())
+        Some(of_people.map(known).collect())
+    }
+
+    /// The links to recordings that are good, those first that were made last. `None` if no key is needed.
+    pub fn links(&self) -> Option<Vec<Entry>> {
+        let held = self.0.book.as_ref()?.held();
+        let links = held
+            .iter()
+            .filter(|held| held.entry.clip.is_some() && held.is_good());
+        let mut links: Vec<_> = links.map(|held| held.entry.clone()).collect();
+        links.sort_by_key(|entry| std::cmp::Reverse(entry.made_us));
+        Some(links)
+    }
+
+    /// Makes a link to recordings. Returns its key, and where servers that use it are reached. `None` if no key is needed.
+    ///
+    /// # Errors
+    /// Where it is not to be had. Then nothing has changed.
+    pub async fn share(&self, sharing: Sharing) -> Option<Result<(Entry, Vec<String>), KeyError>> {
+        self.on_book(|book| {
+            let made = book.change(|store| store.share(sharing))?;
+            Ok((made, book.addresses()))
+        })
+        .await
+    }
+
+    /// Ends a link: what is open by it ends at once. Only one that a key has made, where `by` names that. `None` if no key is needed.
+    ///
+    /// # Errors
+    /// Where there is none. Then nothing has changed.
+    pub async fn end_link(&self, name: Name, by: Option<Name>) -> Option<Result<(), KeyError>> {
+        self.on_book(move |book| book.change(|store| store.end_link(&name, by.as_ref())))
+            .await
     }
 
     /// Adds a key. Returns it, and where servers that use it are reached. `None` if no key is needed.

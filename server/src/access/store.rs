@@ -1,5 +1,6 @@
 //! The file that keeps the keys: read, made at the first start, and replaced in one step.
 
+use super::clip::MOST_CLIPS;
 use super::key::{Entry, Key, Name, Secret};
 use super::role::Role;
 use crate::state_dir;
@@ -94,7 +95,7 @@ impl Keys {
                 keys.version
             ));
         }
-        if keys.keys.len() > MOST {
+        if keys.of_people().count() > MOST || keys.keys.len() > MOST + MOST_CLIPS {
             return Err(format!("it has more than {MOST} keys"));
         }
         let mut names: Vec<_> = keys.keys.iter().map(|entry| &entry.name).collect();

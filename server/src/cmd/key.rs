@@ -61,7 +61,7 @@ fn answer(typed: &cli::Key) -> anyhow::Result<String> {
     match typed.command.as_ref().unwrap_or(&KeyCommand::Show) {
         KeyCommand::Show => {
             let keys = store.read()?;
-            let mut text = listing(&keys);
+            let mut text = listing(&keys) + &links_of(&keys, &command);
             match store.sessions(&keys.keys) {
                 Ok(sessions) => text += &devices(&sessions, &command),
                 Err(error) => {
@@ -206,7 +206,7 @@ fn ask(name: &Name, store: &Store) -> anyhow::Result<String> {
 
 fn listing(keys: &Keys) -> String {
     let mut text = String::new();
-    for entry in &keys.keys {
+    for entry in keys.keys.iter().filter(|entry| entry.clip.is_none()) {
         let secret = match &entry.secret {
             Secret::Key(key) => key.as_str(),
             Secret::Argon2(_) => "a password",
@@ -224,6 +224,37 @@ fn listing(keys: &Keys) -> String {
             text,
             "{:<16} {:<8} {secret}{cameras}{end}",
             entry.name, entry.role
+        );
+    }
+    text
+}
+
+/// The links to recordings. `command` ends one.
+fn links_of(keys: &Keys, command: &str) -> String {
+    let mut text = String::new();
+    for entry in &keys.keys {
+        let Some(clip) = &entry.clip else {
+            continue;
+        };
+        if text.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nlinks to recordings; `{command} remove NAME` ends one:"
+            );
+        }
+        let camera = entry.cameras.as_ref().and_then(|cameras| cameras.first());
+        let (from, to) = (time_of_day(clip.from_us), time_of_day(clip.to_us));
+        let end = match entry.expires_us {
+            Some(_) if entry.has_expired(clock::now_us()) => "expired".into(),
+            Some(expires_us) => format!("until {}", time_of_day(expires_us)),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "{:<16} {} {from} to {to}, by {}, {end}",
+            entry.name,
+            escaped(camera.map_or("", String::as_str)),
+            clip.by
         );
     }
     text

@@ -163,6 +163,10 @@ impl Check {
         };
         let log = self.log(server);
         let recording = self.recording(server);
+        let ffmpeg = self.read(server, &setting::FFMPEG, |value| {
+            let program = value.into_text();
+            Ok::<_, String>((program != "off").then(|| program.into()))
+        });
         let alerts = self.alerts(server);
         let config = Config {
             cameras: cameras?,
@@ -173,6 +177,7 @@ impl Check {
                 .ok()
                 .map(|store| store.directory().to_owned()),
             recording: recording?,
+            ffmpeg: ffmpeg?,
             alerts: alerts?,
             certificate: certificate?,
             limits: limits?,

@@ -100,6 +100,7 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
             &setting::RECORD_SYNC,
             recording.record_sync.map(Value::Number),
         ),
+        (&setting::FFMPEG, text(recording.ffmpeg.as_ref())),
     ]);
     layer.type_look(look);
     layer.type_all([

@@ -55,6 +55,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Where and how is recorded; `None` records nothing.
     pub recording: Option<pistreamer_recording::Config>,
+    /// The program that makes MP4s of recordings; `None` where none is to.
+    pub ffmpeg: Option<PathBuf>,
     /// Who is told what happens before the cameras, and what is wrong with them.
     pub alerts: pistreamer_alerts::Plan,
     /// The certificate; `None` encrypts nothing.

@@ -422,6 +422,9 @@ settings! {
     RECORD_SYNC = setting("recording", "sync", Kind::Number,
         "Seconds after which what was written survives a power cut, 1 to 60; fewer wear out an SD card faster.")
         .flag("record-sync").default("5");
+    FFMPEG = setting("recording", "ffmpeg", Kind::Text,
+        "The program that makes MP4s of recordings, by its name or path; off makes none.")
+        .flag("ffmpeg").default(r#""ffmpeg""#);
 
     ALERT_TO = setting(ALERTS, "to", Kind::Texts,
         "Who is told: ntfy:https://ntfy.sh/TOPIC, telegram:TOKEN@CHAT, exec:/PATH/OF/PROGRAM, \

@@ -218,7 +218,7 @@ pub(super) async fn link(
 }
 
 /// Where the viewer's page is, for links.
-struct Page {
+pub(super) struct Page {
     address: String,
     /// Whether it said so itself: there may be a proxy's prefix in it.
     is_said: bool,
@@ -227,7 +227,7 @@ struct Page {
 impl Page {
     /// # Errors
     /// The refusal of a page that is not this server's.
-    fn new(
+    pub(super) fn new(
         said: Option<String>,
         headers: &HeaderMap,
         secure: Secure,
@@ -255,7 +255,7 @@ impl Page {
     }
 
     /// The same, unless only this machine reaches it and another address is known.
-    fn address(&self, known: &[String]) -> String {
+    pub(super) fn address(&self, known: &[String]) -> String {
         let local = ["//localhost", "//127.", "//[::1]"];
         let is_local = local.iter().any(|host| self.address.contains(host));
         let is_root = self.address.matches('/').count() == 3;
@@ -264,18 +264,19 @@ impl Page {
     }
 }
 
-fn no_keys() -> Response {
+pub(super) fn no_keys() -> Response {
     refused(StatusCode::CONFLICT, Cause::NoKeys)
 }
 
-fn not_changed(error: &KeyError) -> Response {
+pub(super) fn not_changed(error: &KeyError) -> Response {
     let status = match error {
-        KeyError::Unknown(..) => StatusCode::NOT_FOUND,
+        KeyError::Unknown(..) | KeyError::NoLink(_) => StatusCode::NOT_FOUND,
         KeyError::AdminOfCameras => StatusCode::UNPROCESSABLE_ENTITY,
         KeyError::Known(_)
         | KeyError::Expired(_)
         | KeyError::Last(_)
         | KeyError::LastAdmin(_)
+        | KeyError::LinksFull(_)
         | KeyError::Full => StatusCode::CONFLICT,
         KeyError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
     };

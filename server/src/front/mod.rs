@@ -10,6 +10,7 @@ mod assets;
 mod body;
 mod certificate;
 mod cipher;
+mod clips;
 mod configuration;
 mod controls;
 mod crowd;
@@ -19,6 +20,7 @@ mod figures;
 mod ingest;
 mod keys;
 mod language;
+mod links;
 pub(crate) mod listen;
 mod live;
 mod login;
@@ -46,13 +48,13 @@ mod wall;
 pub(crate) use admit::Cameras;
 pub(crate) use certificate::Certificate;
 pub(crate) use cipher::has_fast_aes;
+pub(crate) use clips::Films;
 pub(crate) use configuration::Configuration;
 pub(crate) use crowd::{Crowd, Limits};
 pub(crate) use listen::{Listener, serve, urls};
 pub(crate) use nearby::Nearby;
 pub(crate) use origin::AllowedOrigins;
 pub(crate) use qr::for_phone;
-pub(crate) use recordings::Films;
 pub(crate) use settings::{NotChanged, Request as SettingsRequest, Settings, Told};
 pub(crate) use tls::Tls;
 pub(crate) use visitor::KnownHosts;
@@ -61,7 +63,7 @@ pub(crate) use wall::Walls;
 use crate::access::{Access, Grant};
 use crate::alerts::Alerts;
 use crate::camera::Camera;
-use crate::library::Recordings;
+use crate::library::{Mp4, Recordings};
 use crate::session::{self, Entry, Roster, Stop, Viewer};
 use crate::util::handover::when_woken;
 use crate::via::Via;
@@ -115,6 +117,8 @@ pub(crate) struct State {
     pub recordings: Option<Recordings>,
     /// Those that are sent of it.
     pub films: Films,
+    /// What makes MP4s of them.
+    pub mp4: Mp4,
     /// How walls of cameras are arranged.
     pub walls: Walls,
     /// Who is told what happens.

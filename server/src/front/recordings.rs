@@ -1,41 +1,25 @@
-//! `/api/v1/recordings`: what was recorded, by its time: which there is, single frames, and films of it.
+//! `/api/v1/recordings`: what was recorded, by its time: which there is, and single frames.
 //!
-//! Reading belongs to [`crate::library`], which plays them over the WebSocket as well.
+//! Reading belongs to [`crate::library`], which plays them over the WebSocket as well, and films of it to [`super::clips`].
 
 use super::admit::{Admitted, Watched};
 use super::query::Query;
-use super::{State, refusal};
+use super::{State, links, refusal};
 use crate::access::Grant;
 use crate::camera::Camera;
 use crate::form::timestamp;
 use crate::library::Recordings;
 use axum::Json;
-use axum::body::{Body, Bytes};
 use axum::extract;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::BoxFuture;
-use futures::stream;
-use pistreamer_recording::library::{Clip, Found, Have, Near};
-use pistreamer_recording::name::{Class, time};
+use pistreamer_protocol::message::Cause;
+use pistreamer_recording::library::{Found, Have, Library, Near};
 use serde_json::json;
 use std::io;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
-
-/// Films that are sent at a time, and those of one key.
-const FILMS: usize = 4;
-const FILMS_OF_A_KEY: usize = 2;
-
-/// A client that takes nothing of a film for that long is given up.
-const STANDS_STILL: Duration = Duration::from_secs(30);
 
 /// Stretches of a timeline in one answer.
 const MOST_STEPS: f64 = 3000.0;
@@ -48,10 +32,6 @@ const STEPS_S: [u32; 5] = [10, 60, 300, 3600, 86_400];
 
 /// Why a frame was recorded.
 const CLASS: HeaderName = HeaderName::from_static("pistreamer-class");
-
-/// The keys that films are being sent to. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Films(Arc<Mutex<Vec<Option<String>>>>);
 
 /// Why there is nothing of it.
 #[derive(Debug)]
@@ -76,45 +56,75 @@ impl From<io::Error> for Refused {
     }
 }
 
-fn refused(status: StatusCode, text: impl Into<String>) -> Refused {
+impl Refused {
+    pub(super) fn by(status: StatusCode, cause: Cause) -> Self {
+        Self(Box::new(super::refused(status, cause)))
+    }
+}
+
+pub(super) fn refused(status: StatusCode, text: impl Into<String>) -> Refused {
     Refused(Box::new(refusal(status, text)))
 }
 
-/// A film that is being sent.
-struct Film {
-    films: Films,
-    key: Option<String>,
-}
-
-impl Film {
-    fn begin(films: &Films, grant: &Grant) -> Option<Self> {
-        let key = grant.credential().map(ToOwned::to_owned);
-        // Nothing panics while it holds this lock.
-        let mut sent = films.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = sent.iter().filter(|film| **film == key).count();
-        if sent.len() >= FILMS || own >= FILMS_OF_A_KEY {
-            return None;
-        }
-        sent.push(key.clone());
-        let films = films.clone();
-        Some(Self { films, key })
-    }
-}
-
-impl Drop for Film {
-    fn drop(&mut self) {
-        let mut films = self.films.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = films.iter().position(|film| *film == self.key) {
-            films.swap_remove(own);
-        }
-    }
-}
-
-fn recordings(state: &State) -> Result<Recordings, Refused> {
-    let text =
-        "nothing is recorded here: start pistreamer with --record DIR, or set recording.directory";
-    let none = || refused(StatusCode::NOT_FOUND, text);
+pub(super) fn recordings(state: &State) -> Result<Recordings, Refused> {
+    let none = || Refused::by(StatusCode::NOT_FOUND, Cause::RecordsNothing);
     state.recordings.clone().ok_or_else(none)
+}
+
+/// The times that a grant may look at: those of a link, or all. In ms, both included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Within {
+    pub from_ms: u64,
+    pub to_ms: u64,
+}
+
+impl Within {
+    pub(super) fn of(grant: &Grant) -> Self {
+        let clip = grant.clip();
+        Self {
+            from_ms: clip.map_or(0, |clip| clip.from_us.div_ceil(1000)),
+            to_ms: clip.map_or(u64::MAX, |clip| clip.to_us / 1000),
+        }
+    }
+
+    pub(super) fn has(self, ms: u64) -> bool {
+        (self.from_ms..=self.to_ms).contains(&ms)
+    }
+
+    /// The camera's frame of a time, of those that may be looked at.
+    fn find(
+        self,
+        library: &Library,
+        id: &str,
+        at_ms: u64,
+        near: Near,
+    ) -> io::Result<Option<Found>> {
+        let at_ms = at_ms.clamp(self.from_ms, self.to_ms);
+        let find = |near| {
+            Ok::<_, io::Error>(
+                library
+                    .find(id, at_ms, near)?
+                    .filter(|found| self.has(found.at_ms)),
+            )
+        };
+        if near != Near::Nearest {
+            return find(near);
+        }
+        let found = [find(Near::Before)?, find(Near::After)?];
+        Ok(found
+            .into_iter()
+            .flatten()
+            .min_by_key(|found| found.at_ms.abs_diff(at_ms)))
+    }
+
+    /// Times of the camera's first frame and of its last one.
+    fn range(self, library: &Library, id: &str) -> io::Result<Option<(u64, u64)>> {
+        let find = |at_ms, near| self.find(library, id, at_ms, near);
+        let (first, last) = (find(0, Near::After)?, find(u64::MAX, Near::Before)?);
+        Ok(first
+            .zip(last)
+            .map(|(first, last)| (first.at_ms, last.at_ms)))
+    }
 }
 
 /// Where a camera's recorded frames are further apart, nothing was recorded in between.
@@ -139,9 +149,10 @@ pub(super) async fn list(
         cameras.retain(|camera| **camera.id() == *one);
     }
     let ids: Vec<String> = cameras.iter().map(|it| it.id().to_string()).collect();
+    let within = Within::of(&grant);
     let ranges = recordings.read(grant.credential(), move |library| {
         // One that cannot be read takes nothing from the others.
-        let range = |id: &String| library.range(id).map_err(|error| error.to_string());
+        let range = |id: &String| within.range(library, id).map_err(|error| error.to_string());
         Ok(ids.iter().map(range).collect::<Vec<_>>())
     });
     let ranges = ranges.await?;
@@ -158,14 +169,20 @@ pub(super) async fn list(
         })
     });
     let described: Vec<_> = described.collect();
-    Ok(Json(json!({ "cameras": described })).into_response())
+    Ok(Json(json!({
+        "cameras": described,
+        // What a player can offer.
+        "mp4": state.mp4.program().is_ok(),
+        "links": grant.credential().is_some() && links::MAKING.allow(&grant).is_ok(),
+    }))
+    .into_response())
 }
 
 /// The last µs of the year 9999, behind which no file has a name.
 const LATEST_US: f64 = 253_402_300_799_999_999.0;
 
 /// A time of a query, in µs, which has to be there.
-fn required(query: &Query, key: &str) -> Result<f64, Refused> {
+pub(super) fn required(query: &Query, key: &str) -> Result<f64, Refused> {
     let missing = || {
         let text =
             format!("{key}= is missing: a Unix time in µs, as X-Timestamp has it in seconds");
@@ -196,16 +213,30 @@ pub(super) async fn timeline(
     let (id, from_ms) = (camera.id().to_string(), (from_us / 1e3) as u64);
     let gap_ms = gap(&camera).as_millis() as u64;
     let step_ms = step_s as u64 * 1000;
+    let within = Within::of(&grant);
     let (covered, peaks) = recordings
         .read(grant.credential(), move |library| {
             let begun = Instant::now();
             let steps = steps as usize;
-            let covered = library.covered(&id, from_ms, step_ms, steps, gap_ms)?;
+            let mut covered = library.covered(&id, from_ms, step_ms, steps, gap_ms)?;
             // Of longer steps, too many files would have to be looked into.
             let has_peaks = step_ms <= LONGEST_WITH_PEAKS_MS;
             let peaks = has_peaks
                 .then(|| library.peaks(&id, from_ms, step_ms, steps, &|| begun.elapsed() < LOOKS));
-            Ok((covered, peaks.transpose()?.unwrap_or_default()))
+            let mut peaks = peaks.transpose()?.unwrap_or_default();
+            // Of a step that is not all within it, something else might be told.
+            let is_within = |n: usize| {
+                let begin_ms = from_ms + n as u64 * step_ms;
+                within.has(begin_ms) && within.has(begin_ms + step_ms - 1)
+            };
+            let outside = (0..steps).filter(|n| !is_within(*n));
+            for n in outside {
+                covered[n] = Have::None;
+                if let Some(peak) = peaks.get_mut(n) {
+                    *peak = Default::default();
+                }
+            }
+            Ok((covered, peaks))
         })
         .await?;
     let bits = |have: &Have| match have {
@@ -251,10 +282,14 @@ pub(super) async fn frame(
         }
     };
     let id = camera.id().to_string();
+    let within = Within::of(&grant);
     let found = recordings.read(grant.credential(), move |library| {
-        library.find(&id, at_ms, near)
+        within.find(library, &id, at_ms, near)
     });
-    let Some(Found { at_ms, class, jpeg }) = found.await? else {
+    let Some(Found {
+        at_ms, class, jpeg, ..
+    }) = found.await?
+    else {
         let text = "there is no recording of that time, nor on that side of it";
         return Err(refused(StatusCode::NOT_FOUND, text));
     };
@@ -281,113 +316,4 @@ pub(super) async fn frame(
         }
     }
     Ok(response)
-}
-
-/// A film of a span of time, as Matroska, which is sent as it is read.
-pub(super) async fn film(
-    extract::State(state): extract::State<State>,
-    Watched { grant, camera }: Watched,
-    query: Query,
-    method: Method,
-) -> Result<Response, Refused> {
-    let recordings = recordings(&state)?;
-    let (from_us, to_us) = (required(&query, "from_us")?, required(&query, "to_us")?);
-    if to_us < from_us {
-        let text = "to_us= is before from_us=";
-        return Err(refused(StatusCode::BAD_REQUEST, text));
-    }
-    let (from_ms, to_ms) = ((from_us / 1e3) as u64, (to_us / 1e3) as u64);
-    let classes = match query.get("class") {
-        None | Some("") => Class::ALL.to_vec(),
-        Some(word) => Class::ALL
-            .into_iter()
-            .filter(|it| it.word() == word)
-            .collect(),
-    };
-    let id = camera.id().to_string();
-    let clip = recordings.read(grant.credential(), move |library| {
-        for class in classes {
-            if let Some(clip) = Clip::of(library.frames(&id, class, from_ms, to_ms)?)? {
-                return Ok(Some(clip));
-            }
-        }
-        Ok(None)
-    });
-    let Some(clip) = clip.await? else {
-        let text = "there are no recordings of that span of time, of that class";
-        return Err(refused(StatusCode::NOT_FOUND, text));
-    };
-    let Some(film) = Film::begin(&state.films, &grant) else {
-        let text = "other films are being sent: try again when they are through";
-        let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, 10.into());
-        return Err(Refused(Box::new(response)));
-    };
-    let body = if method == Method::HEAD {
-        Body::from_stream(stream::pending::<io::Result<Bytes>>())
-    } else {
-        let (over, shutdown) = (grant.over(), state.shutdown.clone());
-        let end = async move {
-            tokio::select! {
-                () = over => {}
-                () = shutdown.cancelled_owned() => {}
-            }
-        };
-        Body::from_stream(sent(clip, film, Box::pin(end)))
-    };
-    let name = time(from_ms).replace([':', '-'], "").replace(".000", "");
-    let name = format!("attachment; filename=\"{}-{name}.mkv\"", camera.id());
-    let kind = "video/x-matroska".to_owned();
-    Ok((
-        [
-            (header::CONTENT_TYPE, kind),
-            (header::CONTENT_DISPOSITION, name),
-        ],
-        body,
-    )
-        .into_response())
-}
-
-/// Its pieces, until `end`. A thread reads one ahead. Where it is not whole, it ends with an error, so that no client takes it for whole.
-fn sent(
-    clip: Clip,
-    film: Film,
-    end: BoxFuture<'static, ()>,
-) -> impl stream::Stream<Item = io::Result<Bytes>> + Send {
-    let (pieces, receive) = mpsc::channel(1);
-    let runtime = Handle::current();
-    let is_whole = Arc::new(AtomicBool::new(false));
-    let is_through = Arc::clone(&is_whole);
-    let sending = move || {
-        let _film = film;
-        for piece in clip {
-            let piece = piece.map(Bytes::from);
-            let is_last = piece.is_err();
-            let taken = runtime.block_on(timeout(STANDS_STILL, pieces.send(piece)));
-            if is_last || !matches!(taken, Ok(Ok(()))) {
-                return;
-            }
-        }
-        is_through.store(true, Relaxed);
-    };
-    tokio::task::spawn_blocking(sending);
-    stream::unfold(Some((receive, end)), move |state| {
-        let is_whole = Arc::clone(&is_whole);
-        async move {
-            let (mut receive, mut end) = state?;
-            let cut = || Err(io::ErrorKind::ConnectionAborted.into());
-            let piece = tokio::select! {
-                () = &mut end => cut(),
-                piece = receive.recv() => match piece {
-                    Some(piece) => piece,
-                    None if is_whole.load(Relaxed) => return None,
-                    None => cut(),
-                },
-            };
-            let rest = piece.is_ok().then_some((receive, end));
-            Some((piece, rest))
-        }
-    })
 }

@@ -5,8 +5,8 @@
 use super::admit::{COMMANDS, RECORDINGS};
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
-    State, alerts, api, assets, controls, events, ingest, keys, live, login, login_page, metrics,
-    nearby, recordings, sessions, settings, still, upgrade, viewers, wall,
+    State, alerts, api, assets, clips, controls, events, ingest, keys, links, live, login,
+    login_page, metrics, nearby, recordings, sessions, settings, still, upgrade, viewers, wall,
 };
 use crate::access::Role;
 use axum::Router;
@@ -15,9 +15,9 @@ use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but those of the viewer's files, which need nothing.
 #[rustfmt::skip]
-pub(super) static ROUTES: [Route; 56] = {
+pub(super) static ROUTES: [Route; 62] = {
     use Method::{Delete, Get, Patch, Post, Put};
-    use Needs::{Nothing, Picture};
+    use Needs::{Nothing, Picture, Recording};
     use Refusal::{Challenge, Page, Words};
     const VIEW: Needs = Needs::Role(Role::View);
     const OPERATE: Needs = Needs::Role(COMMANDS);
@@ -53,10 +53,15 @@ pub(super) static ROUTES: [Route; 56] = {
         route(Post, "/api/v1/cameras/{id}/restart", ADMIN, Words, || post(settings::restart)),
         route(Get, wall::PATH, VIEW, Words, || get(wall::get)),
         route(Put, wall::PATH, VIEW, Words, || put(wall::put)),
-        route(Get, "/api/v1/recordings", RECORDINGS, Words, || get(recordings::list)),
-        route(Get, "/api/v1/recordings/timeline", RECORDINGS, Words, || get(recordings::timeline)),
-        route(Get, "/api/v1/recordings/frame.jpg", RECORDINGS, Challenge, || get(recordings::frame)),
-        route(Get, "/api/v1/recordings/clip.mkv", RECORDINGS, Challenge, || get(recordings::film)),
+        route(Get, "/api/v1/recordings", Recording, Words, || get(recordings::list)),
+        route(Get, "/api/v1/recordings/timeline", Recording, Words, || get(recordings::timeline)),
+        route(Get, "/api/v1/recordings/frame.jpg", Recording, Challenge, || get(recordings::frame)),
+        route(Get, "/api/v1/recordings/clip.mkv", Recording, Challenge, || get(clips::mkv)),
+        route(Get, "/api/v1/recordings/clip.zip", Recording, Challenge, || get(clips::zip)),
+        route(Get, "/api/v1/recordings/clip.mp4", Recording, Challenge, || get(clips::mp4)),
+        route(Get, "/api/v1/recordings/links", links::MAKING, Words, || get(links::list)),
+        route(Post, "/api/v1/recordings/links", links::MAKING, Words, || post(links::make)),
+        route(Delete, "/api/v1/recordings/links/{name}", links::MAKING, Words, || delete(links::end)),
         route(Get, "/api/v1/events", RECORDINGS, Words, || get(events::list)),
         route(Post, "/api/v1/events", OPERATE, Words, || post(events::tell)),
         route(Get, "/api/v1/alerts", ADMIN, Words, || get(alerts::list)),
@@ -77,6 +82,7 @@ pub(super) static ROUTES: [Route; 56] = {
         route(Delete, "/api/v1/viewers/{id}", ADMIN, Words, || delete(viewers::end)),
         route(Post, "/api/v1/session", Nothing, Words, || post(login::enter)),
         route(Delete, "/api/v1/session", Nothing, Words, || delete(login::leave)),
+        route(Get, "/clip", Nothing, Words, || get(links::page)),
         route(Get, "/healthz", Nothing, Words, || get(api::health)),
         route(Get, "/login.html", Nothing, Words, || get(login_page::form)),
         route(Get, "/login.js", Nothing, Words, || get(login_page::script)),
@@ -117,7 +123,7 @@ mod tests {
     /// The chapter of the documentation that has the tables.
     fn tables() -> String {
         let mut text = String::from(
-            "| request | view | operate | publish | admin | ticket | no key |\n|---|---|---|---|---|---|---|\n",
+            "| request | view | operate | publish | admin | ticket | link | no key |\n|---|---|---|---|---|---|---|---|\n",
         );
         for route in &ROUTES {
             let method = match route.method {
@@ -128,20 +134,21 @@ mod tests {
                 Method::Delete => "DELETE",
             };
             let needed = match route.needs {
-                Needs::Nothing | Needs::Picture => Role::View,
+                Needs::Nothing | Needs::Picture | Needs::Recording => Role::View,
                 Needs::Role(role) => role,
             };
-            let ticket = !matches!(route.needs, Needs::Role(_));
             let open = route.needs == Needs::Nothing;
+            let ticket = open || route.needs == Needs::Picture;
+            let link = open || route.needs == Needs::Recording;
             let path = route.path.replace("{id}", "ID").replace("{name}", "NAME");
             row(
                 &mut text,
                 &format!("`{method} {path}`"),
                 needed,
-                [ticket, open],
+                [ticket, link, open],
             );
         }
-        text += "\n| message | view | operate | publish | admin | ticket | no key |\n|---|---|---|---|---|---|---|\n";
+        text += "\n| message | view | operate | publish | admin | ticket | link | no key |\n|---|---|---|---|---|---|---|---|\n";
         for message in [
             ViewerMessage::Ack { seq: 1 },
             ViewerMessage::Ping { id: None },
@@ -182,14 +189,14 @@ mod tests {
             };
             let plays = matches!(message, ViewerMessage::Play(_) | ViewerMessage::Step { .. });
             let ticket = needed == Role::View && !plays;
-            row(&mut text, &name, needed, [ticket, false]);
+            row(&mut text, &name, needed, [ticket, false, false]);
         }
         let told = "`configuration` from `/ws`";
-        row(&mut text, told, CONFIGURATION, [false, false]);
+        row(&mut text, told, CONFIGURATION, [false; 3]);
         text
     }
 
-    fn row(text: &mut String, what: &str, needed: Role, others: [bool; 2]) {
+    fn row(text: &mut String, what: &str, needed: Role, others: [bool; 3]) {
         let roles = Role::ALL.map(|role| role.includes(needed));
         write!(text, "| {what} |").unwrap();
         for allowed in roles.iter().chain(&others) {

@@ -2,9 +2,11 @@
 //!
 //! Files and what is in them belong to [`pistreamer_recording::library`], writing them to [`crate::record`].
 
+mod mp4;
 mod player;
 mod position;
 
+pub(crate) use mp4::{MOST as MP4S, Missing, Mp4, encode};
 pub(crate) use player::{Played, Player, Plays};
 
 use crate::util::turns::Turns;

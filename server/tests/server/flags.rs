@@ -28,6 +28,7 @@ pub struct Flags {
     pub operate: Option<String>,
     pub record: Option<PathBuf>,
     pub record_fps: Option<f64>,
+    pub ffmpeg: Option<String>,
     pub send_timeout: Option<f64>,
     pub retry_pause: Option<f64>,
 }
@@ -87,6 +88,7 @@ impl Flags {
         typed.all("--operate", self.operate);
         typed.all("--record", self.record);
         typed.all("--record-fps", text(self.record_fps));
+        typed.all("--ffmpeg", text(self.ffmpeg));
         typed.all("--send-timeout", text(self.send_timeout));
         typed.all("--retry-pause", text(self.retry_pause));
         if self.no_auth {

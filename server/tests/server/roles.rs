@@ -3,7 +3,7 @@
 use crate::access::Locked;
 use crate::process::pistreamer;
 use crate::support::{PATIENCE, TestServer, TestViewer};
-use pistreamer::access::{Entry, Key, Role, Secret, Store};
+use pistreamer::access::{Clip, Entry, Key, Role, Secret, Store};
 use pistreamer_protocol::message::{ServerMessage, ViewerMessage};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -67,15 +67,16 @@ fn a_key_that_is_added_by_the_old_name_of_its_role_gets_the_new_one_and_it_is_sa
 struct Row {
     method: String,
     path: String,
-    enough: [bool; 6],
+    enough: [bool; 7],
 }
 
 /// The columns besides the roles.
 const TICKET: usize = 4;
-const NOTHING: usize = 5;
+const LINK: usize = 5;
+const NOTHING: usize = 6;
 
 /// The rows below this head: the first cell, and which credentials are enough.
-fn table(head: &str) -> Vec<(&'static str, [bool; 6])> {
+fn table(head: &str) -> Vec<(&'static str, [bool; 7])> {
     let text = include_str!("../../../docs/security.md");
     let lines = text.lines().skip_while(|line| !line.starts_with(head));
     let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
@@ -149,7 +150,10 @@ impl Row {
     /// The status for a request that is let in. Nothing is upgraded.
     fn answered(&self, page: u16) -> u16 {
         match (self.method.as_str(), self.path.as_str()) {
-            ("GET", "/" | "/embed") => page,
+            ("GET", "/" | "/embed" | "/clip") => page,
+            // A span is to be said.
+            ("POST", "/api/v1/recordings/links") => 400,
+            ("GET", "/api/v1/recordings/links") => 200,
             ("GET", "/ws" | "/api/v1/ws" | "/ingest") => 426,
             ("POST", "/api/v1/session" | "/api/v1/keys" | "/api/v1/events")
             | ("PUT", "/api/v1/wall" | "/api/v1/alerts/armed") => 400,
@@ -280,6 +284,23 @@ async fn every_route_answers_each_role_and_credential_as_the_table_says() {
             for_camera: *camera == looked_at,
         });
     }
+    for (what, camera) in [("a link", &looked_at), ("a link elsewhere", &pushed_to)] {
+        let clip = Clip {
+            from_us: 0,
+            to_us: 1_000_000,
+            by: "owner".parse().unwrap(),
+        };
+        let key = add(&locked.store, &what.replace(' ', "-"), |entry| {
+            entry.cameras = Some(vec![camera.clone()]);
+            entry.clip = Some(clip);
+        });
+        let mut shown = Shown::key(what, &key, LINK);
+        shown.for_camera = *camera == looked_at;
+        locked
+            .until("/api/v1/recordings", &shown.headers, 404)
+            .await;
+        all.push(shown);
+    }
     all.push(Shown::key(
         "a wrong key",
         "aaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -312,6 +333,8 @@ async fn every_route_answers_each_role_and_credential_as_the_table_says() {
             let expected = match (row.enough[shown.column], for_camera) {
                 (true, true) => row.answered(page),
                 (false, _) if shown.column == NOTHING => 401,
+                // A person may have another key to show there.
+                (false, _) if shown.column == LINK && matches!(&*row.path, "/" | "/embed") => 401,
                 _ => 403,
             };
             let got = status(server, &row.method, &path, &shown.headers).await;

@@ -98,6 +98,8 @@ fn each_language_has_every_text_of_the_viewer_and_no_other() {
         "adjust.js",
         "settings.js",
         "recordings.js",
+        "share.js",
+        "clip.js",
         "drive.js",
         "plain.js",
         "wall.js",

@@ -19,6 +19,8 @@ pub(in crate::front) enum Denied {
         /// The role that was shown; `None` is a ticket.
         has: Option<Role>,
     },
+    /// It is a link to a recording, and this is not that.
+    LinkShowsClip,
 }
 
 impl Denied {
@@ -48,6 +50,7 @@ impl Denied {
                 };
                 refused(StatusCode::FORBIDDEN, cause)
             }
+            Self::LinkShowsClip => refused(StatusCode::FORBIDDEN, Cause::LinkShowsClip),
         }
     }
 

@@ -42,6 +42,8 @@ pub(in crate::front) enum Needs {
     Nothing,
     /// A key with the role `view`, or a ticket.
     Picture,
+    /// A key with the role `view`, or a link to a recording.
+    Recording,
     /// A key with this role.
     Role(Role),
 }
@@ -61,9 +63,14 @@ impl Needs {
     /// # Errors
     /// Why that is not enough.
     pub(crate) fn allow(self, grant: &Grant) -> Result<(), Denied> {
+        if self != Self::Nothing && grant.clip().is_some() {
+            let is_open = self == Self::Recording;
+            return is_open.then_some(()).ok_or(Denied::LinkShowsClip);
+        }
         let (needs, ticket) = match self {
             Self::Nothing => return Ok(()),
             Self::Picture => (Role::View, true),
+            Self::Recording => (Role::View, false),
             Self::Role(role) => (role, false),
         };
         let by_ticket = grant.via == Via::Ticket;
