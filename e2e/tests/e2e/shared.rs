@@ -91,15 +91,16 @@ async fn what_happened_goes_to_a_chat_as_a_film_and_to_others_by_a_link_that_sho
     );
     page.eval(
         "window.film = Object.assign(document.createElement('video'), {muted: true, src: URL.createObjectURL(shared.files[0])});
-        document.body.append(film); film.play().catch(error => (window.failed = String(error))); 0",
+        document.body.append(film); 0",
     )
     .await?;
-    page.wait_for("window.failed || (film.videoWidth === 320 && film.currentTime > .5)")
+    page.wait_for("film.error || (film.videoWidth === 320 && film.duration > 3)")
         .await?;
-    ensure!(
-        page.eval("window.failed ?? null").await?.is_null(),
-        "it does not play"
-    );
+    page.eval("film.currentTime = 2; 0").await?;
+    page.wait_for("film.error || (!film.seeking && film.currentTime === 2 && film.readyState > 1)")
+        .await?;
+    let failed = page.eval("film.error?.message ?? null").await?;
+    ensure!(failed.is_null(), "it does not play: {failed}");
     page.eval("film.remove()").await?;
     // A link, which another browser opens that has no key.
     page.eval_clicked("part('#s-make').click()").await?;
