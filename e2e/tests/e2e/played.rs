@@ -71,9 +71,9 @@ async fn what_was_recorded_is_played_forwards_backwards_and_step_by_step_and_nev
     page.wait_for("part('#r-play').title === 'Play back'")
         .await?;
     // A clip.
-    ensure!(page.eval("part('#r-save').disabled").await? == true);
+    ensure!(page.eval("part('#r-share').disabled").await? == true);
     press(&page, "]").await?;
-    page.wait_for("!part('#r-save').disabled").await?;
+    page.wait_for("!part('#r-share').disabled").await?;
     // Backwards, to the beginning.
     press(&page, "j").await?;
     wait_shown(&page, &format!("at <= {second}")).await?;
