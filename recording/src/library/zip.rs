@@ -214,8 +214,8 @@ fn dos(at_ms: u64) -> (u16, u16) {
     };
     let year = part(0, 4).clamp(FIRST_YEAR, FIRST_YEAR + 127) - FIRST_YEAR;
     let second = at_ms / 1000 % DAY_S;
-    let date = year << 9 | part(5, 7) << 5 | part(8, 10);
-    let time = second / 3600 << 11 | second / 60 % 60 << 5 | second % 60 / 2;
+    let date = (year << 9) | (part(5, 7) << 5) | part(8, 10);
+    let time = ((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2);
     (date as u16, time as u16)
 }
 
