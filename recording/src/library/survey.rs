@@ -48,9 +48,10 @@ impl Library {
                 let Ok(reader) = open(&directory.join(name.path())) else {
                     continue;
                 };
-                let mut times = match reader.cue_times()? {
-                    Some(times) => times,
-                    None => {
+                // One that cannot be read is looked through.
+                let mut times = match reader.cue_times() {
+                    Ok(Some(times)) => times,
+                    _ => {
                         let clusters = reader.clusters().filter_map(Result::ok);
                         clusters.map(|(cue, _)| u64::from(cue.at_ms)).collect()
                     }
@@ -67,7 +68,10 @@ impl Library {
                     let (Some(first), Some(last)) = (piece.first(), piece.last()) else {
                         continue;
                     };
-                    let (first, last) = (name.start_ms + first, name.start_ms + last);
+                    let (first, last) = (
+                        name.start_ms.saturating_add(*first),
+                        name.start_ms.saturating_add(*last),
+                    );
                     if last >= from_ms && first <= to_ms {
                         spans.push((first.max(from_ms), last.min(to_ms)));
                         sizes.push((first.max(from_ms), size(reader.about())));
