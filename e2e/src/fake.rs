@@ -125,6 +125,7 @@ impl Viewer {
             controls: Vec::new(),
             sets: false,
             plays: false,
+            tiles: false,
         });
         self.text(&hello.to_json()).await
     }

@@ -196,6 +196,8 @@ pub enum ViewerMessage {
     },
     /// A command for the machine below the camera.
     Operate(Operate),
+    /// What was sent is not there any more: the next frame has to be a whole picture.
+    Refresh,
     /// A type that this version does not know. Ignored.
     #[serde(other)]
     Unknown,
@@ -222,6 +224,9 @@ pub struct Want {
     /// Whether what moves is told, by [`ServerMessage::Motion`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub motion: bool,
+    /// Whether the viewer draws [mosaics](crate::strips) over what it has, and may be sent only what changed. Implies `unchanged`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tiles: bool,
 }
 
 /// The size in which a viewer gets the picture.
@@ -270,6 +275,9 @@ pub struct Hello {
     /// Whether the server plays what it has recorded of the camera: [`ViewerMessage::Play`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plays: bool,
+    /// Whether frames may be told by what changed alone, where [`Want::tiles`] asks for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tiles: bool,
 }
 
 /// A camera's identity.
@@ -568,6 +576,7 @@ mod tests {
             ],
             sets: true,
             plays: false,
+            tiles: false,
         });
         assert_eq!(ServerMessage::from_json(&hello.to_json()), Ok(hello));
     }

@@ -53,7 +53,7 @@ fn the_documented_messages_are_understood_and_written_like_that() {
         assert_eq!(message.to_json(), text);
     }
     let viewer = messages("### From the viewer");
-    assert_eq!(viewer.len(), 15);
+    assert_eq!(viewer.len(), 16);
     for text in viewer {
         let message = ViewerMessage::from_json(text).unwrap();
         assert_ne!(message, ViewerMessage::Unknown, "{text}");

@@ -2,6 +2,7 @@
 
 use crate::access::{Name, TypedRole};
 use crate::source::kinds;
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -564,6 +565,14 @@ pub(crate) struct Serve {
     /// full one for everybody, 16 the most [default: 3]
     #[arg(long, value_name = "N")]
     pub(crate) renditions: Option<usize>,
+
+    /// Whether viewers that ask for it are sent only the parts of the picture that changed: true or false [default: true]
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub(crate) tiles: Option<bool>,
+
+    /// Whether what stands still is averaged for them, which is sharper and takes fewer bytes: true or false [default: true]
+    #[arg(long, value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub(crate) averaging: Option<bool>,
 
     /// Push the camera's frames to another server as well, as `pistreamer push` does: to ws://HOST:PORT or wss://HOST, a pistreamer
     /// whose source is ingest, to nats://HOST, a broker, or to HOST:PORT, a listener for picamera's network stream; may be given more

@@ -1,6 +1,7 @@
 //! Stages of a frame's way, for what measures them alone. Programs of this repository use them, and others can rely on nothing of it.
 
 pub use crate::camera::Camera;
+pub use pistreamer_tiles::Config as TilesConfig;
 
 /// From pictures to JPEGs.
 pub mod encode {

@@ -30,38 +30,64 @@ pub(crate) fn compare(
         for (row, before) in before.chunks_exact(8 * width).enumerate() {
             let now = &part.data[8 * row * part.stride..];
             let below = bottom.saturating_sub(8 * row);
+            if right >= width && below >= 8 {
+                row_of_blocks(now, part.stride, before, width, into);
+                continue;
+            }
             for x in (0..width).step_by(8) {
-                let (now, before) = (&now[x..], &before[x..]);
-                into.push(match (right.saturating_sub(x), below) {
-                    (8.., 8..) => block(now, part.stride, before, width),
-                    visible => part_of_block(now, part.stride, before, width, visible),
-                });
+                let visible = (right.saturating_sub(x), below);
+                into.push(part_of_block(
+                    &now[x..],
+                    part.stride,
+                    &before[x..],
+                    width,
+                    visible,
+                ));
             }
         }
     }
 }
 
-/// Lanes by lines, so that eight are computed at once.
-fn block(now: &[u8], stride: usize, before: &[u8], width: usize) -> Difference {
-    let (mut sums, mut squares) = ([0_i16; 8], [0_u32; 8]);
-    for line in 0..8 {
-        let now: &[u8; 8] = eight(&now[line * stride..]);
-        let before: &[u8; 8] = eight(&before[line * width..]);
-        for lane in 0..8 {
-            let difference = i16::from(now[lane]) - i16::from(before[lane]);
-            sums[lane] += difference;
-            // At most 255² fits.
-            let size = difference.unsigned_abs();
-            squares[lane] += u32::from(size * size);
+/// Lanes by lines, and one line after the other, so that nothing is looked up twice and eight samples are computed at once.
+fn row_of_blocks(
+    now: &[u8],
+    stride: usize,
+    before: &[u8],
+    width: usize,
+    into: &mut Vec<Difference>,
+) {
+    /// A strip has as many blocks of brightness beside each other at most: more would be computed in parts.
+    const AT_ONCE: usize = 40;
+    for left in (0..width / 8).step_by(AT_ONCE) {
+        let blocks = AT_ONCE.min(width / 8 - left);
+        let mut all = [([0_i16; 8], [0_u32; 8]); AT_ONCE];
+        let all = &mut all[..blocks];
+        for line in 0..8 {
+            let now = now[line * stride + 8 * left..][..8 * blocks]
+                .as_chunks::<8>()
+                .0;
+            let before = before[line * width + 8 * left..][..8 * blocks]
+                .as_chunks::<8>()
+                .0;
+            for ((now, before), (sums, squares)) in now.iter().zip(before).zip(&mut *all) {
+                for lane in 0..8 {
+                    let difference = i16::from(now[lane]) - i16::from(before[lane]);
+                    sums[lane] += difference;
+                    // At most 255² fits.
+                    let size = difference.unsigned_abs();
+                    squares[lane] += u32::from(size.wrapping_mul(size));
+                }
+            }
         }
-    }
-    Difference {
-        sum: sums.iter().copied().map(i32::from).sum(),
-        squares: squares.iter().sum(),
-        is_whole: true,
+        into.extend(all.iter().map(|(sums, squares)| Difference {
+            sum: sums.iter().copied().map(i32::from).sum(),
+            squares: squares.iter().sum(),
+            is_whole: true,
+        }));
     }
 }
 
+/// The samples of a block that are in the picture.
 fn part_of_block(
     now: &[u8],
     stride: usize,

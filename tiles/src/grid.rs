@@ -101,6 +101,28 @@ impl Grid {
         [(self.width, self.height), colours, colours]
     }
 
+    /// Mean Cb and Cr of each MCU in the first line of a strip's colours, and then of each in the last one: what is beside other
+    /// strips where decoders mix the colours of neighbouring lines. Empty where they do not.
+    pub fn edges(&self, picture: &[Plane<'_>; 3], strip: usize) -> Vec<[u8; 2]> {
+        if self.sampling == Sampling::Half {
+            return Vec::new();
+        }
+        let (column, row) = (strip % self.columns, strip / self.columns);
+        let [_, (width, lines), _] = self.planes();
+        let mean = |plane: &Plane<'_>, y: usize, left: usize| {
+            let start = y * plane.stride + left.min(width - 1);
+            let samples = &plane.data[start..start + 8.min(width - left.min(width - 1))];
+            let sum: usize = samples.iter().copied().map(usize::from).sum();
+            (sum / samples.len()) as u8
+        };
+        let lines = [8 * row, 8 * row + 7].map(|y| y.min(lines - 1));
+        let of_line = |y| {
+            let lefts = (0..self.mcus).map(move |mcu| 8 * (column * self.mcus + mcu));
+            lefts.map(move |left| [mean(&picture[1], y, left), mean(&picture[2], y, left)])
+        };
+        lines.into_iter().flat_map(of_line).collect()
+    }
+
     /// A strip's part of each plane, where all of it lies in the picture.
     pub(crate) fn inside<'a>(
         &self,

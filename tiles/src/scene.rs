@@ -6,7 +6,7 @@ use crate::means::{Means, PICTURES};
 use crate::noise::{GROUPS, Noise};
 
 /// How a scene is looked at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Whether what stands still is averaged.
     pub averaging: bool,
@@ -44,6 +44,8 @@ pub struct Scene {
     is_moving: bool,
     /// Pictures since one was compared.
     untested: u32,
+    /// Pictures that were compared.
+    compared: usize,
     /// Where the next averages begin, by columns.
     cursor: usize,
     captured: Vec<u32>,
@@ -97,6 +99,7 @@ impl Scene {
             is_current: false,
             is_moving: false,
             untested: TEST_EVERY,
+            compared: 0,
             cursor: 0,
             captured: Vec::new(),
             averaged: Vec::new(),
@@ -163,6 +166,9 @@ impl Scene {
         let len = self.grid.strip_len();
         let luma = luma_blocks(&self.grid);
         let mut lonely = 0;
+        self.compared += 1;
+        // A quarter of a picture is enough where the one before was compared as well.
+        let every = if learns || self.is_moving { 1 } else { 4 };
         for number in 0..self.strips.len() {
             let parts = match self.grid.inside(picture, number) {
                 Some(parts) => parts,
@@ -184,6 +190,7 @@ impl Scene {
             let groups = &self.groups[number * luma..][..luma];
             let colours = (self.differences.len() - luma) / 2;
             let (mut changed, mut sums) = (0_u32, [0_i32; 3]);
+            let is_noted = (number + self.compared).is_multiple_of(every);
             for (block, difference) in self.differences.iter().enumerate() {
                 let (plane, group) = match groups.get(block) {
                     Some(group) => (0, usize::from(*group)),
@@ -191,7 +198,7 @@ impl Scene {
                     None => (2, GROUPS - 1),
                 };
                 sums[plane] += difference.sum;
-                if difference.is_whole {
+                if is_noted && difference.is_whole {
                     self.noise.note(group, *difference, strip.is_mean);
                 }
                 changed += u32::from(self.noise.has_changed(group, *difference, strip.is_mean));

@@ -98,6 +98,7 @@ fn hello(message: &JsValue) -> Option<Hello> {
         controls: Vec::new(),
         sets: false,
         plays: false,
+        tiles: false,
     })
 }
 

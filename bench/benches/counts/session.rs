@@ -91,6 +91,7 @@ pub(crate) fn send(acknowledges: bool, times: usize) {
         let config = Config {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         let camera = Camera::idle("c0", config).expect("it is an id");
         let roster = Roster::default();

@@ -101,6 +101,7 @@ fn measure(picture: &Arc<Picture>, turn: Orientation) -> anyhow::Result<(f64, us
     let feed = Arc::new(Feed::new(hub::Config {
         most: 1,
         quality: QUALITY,
+        tiles: None,
     }));
     let config = encode::Config {
         workers: 1,

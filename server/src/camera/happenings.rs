@@ -350,6 +350,7 @@ mod tests {
         let renditions = hub::Config {
             quality: 80,
             most: 1,
+            tiles: None,
         };
         Camera::idle("door", renditions).unwrap()
     }

@@ -102,6 +102,7 @@ mod tests {
         let renditions = hub::Config {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         let feed = Arc::new(Feed::new(renditions));
         let state = Arc::new(StateCell::new(None, "ingest"));

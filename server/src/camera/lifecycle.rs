@@ -369,6 +369,7 @@ mod tests {
     const RENDITIONS: hub::Config = hub::Config {
         most: 1,
         quality: 80,
+        tiles: None,
     };
 
     fn settings(source: Spec) -> Settings {

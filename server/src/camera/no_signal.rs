@@ -111,6 +111,7 @@ mod tests {
         let config = Config {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         let camera = Camera::idle("c0", config).unwrap();
         camera.report(&Report::Lost(&reason.into()));

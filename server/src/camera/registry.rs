@@ -268,6 +268,7 @@ mod tests {
         let renditions = hub::Config {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         Settings::idle(Id::new(id).unwrap(), renditions)
     }

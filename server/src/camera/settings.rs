@@ -23,6 +23,10 @@ pub struct Settings {
     pub quality: u8,
     /// Maximum number of renditions at a time, at least 1.
     pub renditions: usize,
+    /// Whether viewers that ask for it are sent what changed alone.
+    pub tiles: bool,
+    /// Whether what stands still is averaged for them.
+    pub averaging: bool,
     /// Targets to which its frames are pushed.
     pub push: Vec<Target>,
     /// What its controls are set to when it starts, where nothing else was set and kept.
@@ -70,6 +74,8 @@ impl Settings {
             },
             quality: renditions.quality,
             renditions: renditions.most,
+            tiles: renditions.tiles.is_some(),
+            averaging: renditions.tiles.is_some_and(|tiles| tiles.averaging),
             push: Vec::new(),
             controls: ControlValues::new(),
             record: None,
@@ -83,6 +89,9 @@ impl Settings {
         hub::Config {
             most: self.renditions,
             quality: self.quality,
+            tiles: self.tiles.then_some(pistreamer_tiles::Config {
+                averaging: self.averaging,
+            }),
         }
     }
 
@@ -103,6 +112,8 @@ impl Settings {
             ),
             ("quality", self.quality != before.quality),
             ("renditions", self.renditions != before.renditions),
+            ("tiles", self.tiles != before.tiles),
+            ("averaging", self.averaging != before.averaging),
             ("push", self.push != before.push),
             ("controls", self.controls != before.controls),
             ("record", self.record != before.record),

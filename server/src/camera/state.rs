@@ -65,6 +65,7 @@ impl CameraState {
             controls: self.controls.clone(),
             sets: true,
             plays: false,
+            tiles: false,
         }
     }
 

@@ -236,6 +236,7 @@ mod tests {
             let renditions = hub::Config {
                 most: 1,
                 quality: 80,
+                tiles: None,
             };
             let camera = Camera::idle("door", renditions).unwrap();
             let sink = Arc::new(Reports(camera.clone()));

@@ -31,6 +31,8 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         max_unauthenticated,
         max_viewers,
         renditions,
+        tiles,
+        averaging,
         push,
         operate,
         recording,
@@ -58,6 +60,8 @@ pub(crate) fn layer(typed: &cli::Serve) -> Result<Layer, Problems> {
         (&setting::RETRY_PAUSE, retry_pause.map(Value::Number)),
         (&setting::MOTION, on(*motion)),
         (&setting::RENDITIONS, count(*renditions)),
+        (&setting::TILES, tiles.map(Value::Switch)),
+        (&setting::AVERAGING, averaging.map(Value::Switch)),
         (&setting::PUSH, texts(push)),
         (&setting::OPERATE_SINK, text(operate.as_ref())),
     ]);

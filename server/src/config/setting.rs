@@ -493,6 +493,12 @@ settings! {
     RENDITIONS = setting(CAMERA, "renditions", Kind::Count,
         "Most sizes and qualities in which the picture is made at a time, 1 to 16, for viewers that want it smaller.")
         .flag("renditions").default("3");
+    TILES = setting(CAMERA, "tiles", Kind::Switch,
+        "Send viewers that ask for it only the parts of the picture that changed by more than noise. Others get whole pictures.")
+        .flag("tiles").default("true");
+    AVERAGING = setting(CAMERA, "averaging", Kind::Switch,
+        "Average what stands still for such viewers: it is sharper, and takes fewer bytes.")
+        .flag("averaging").default("true");
     PUSH = setting(CAMERA, "push", Kind::Texts,
         "Where this camera's frames are pushed to, beside being served: ws://HOST:PORT or wss://HOST is a \
          pistreamer whose source is ingest, nats://HOST a broker from which any number of them take it, HOST:PORT or tcp://HOST:PORT a \

@@ -71,77 +71,12 @@ impl JpegEncoder {
     /// # Errors
     /// Sizes that no JPEG has, planes that are too short for the size, and whatever libjpeg-turbo refuses.
     pub fn encode(&mut self, yuv: &Yuv<'_>, quality: u8) -> Result<&[u8], EncodeError> {
-        let size @ (width, height) = (yuv.width as usize, yuv.height as usize);
-        if width % 2 != 0 || !(2..=LARGEST).contains(&width) || !(1..=LARGEST).contains(&height) {
-            return Err(EncodeError::Size {
-                width: yuv.width,
-                height: yuv.height,
-            });
-        }
-        let [y_copy, u_copy, v_copy] = &mut self.planes;
-        let half = (width / 2, height.div_ceil(2));
-        let (y, u, v, subsamp) = match yuv.layout {
-            Layout::I420([y, u, v]) => (
-                whole_pairs(checked("Y", y, size)?, size, y_copy),
-                checked("Cb", u, half)?,
-                checked("Cr", v, half)?,
-                Subsamp::Sub2x2,
-            ),
-            Layout::Nv12([y, uv]) => {
-                let y = checked("Y", y, size)?;
-                let uv = checked("CbCr", uv, (width, half.1))?;
-                split(uv, half, u_copy, v_copy);
-                (
-                    whole_pairs(y, size, y_copy),
-                    tight(u_copy, half.0),
-                    tight(v_copy, half.0),
-                    Subsamp::Sub2x2,
-                )
-            }
-            Layout::Grey(y) => {
-                for chroma in [&mut *u_copy, &mut *v_copy] {
-                    chroma.clear();
-                    chroma.resize(half.0 * half.1, NEUTRAL);
-                }
-                (
-                    whole_pairs(checked("Y", y, size)?, size, y_copy),
-                    tight(u_copy, half.0),
-                    tight(v_copy, half.0),
-                    Subsamp::Sub2x2,
-                )
-            }
-            Layout::Yuyv(packed) | Layout::Uyvy(packed) => {
-                let packed = checked("YCbYCr", packed, (width * 2, height))?;
-                let out = [y_copy, u_copy, v_copy];
-                match yuv.layout {
-                    Layout::Uyvy(_) => unpack::<1>(packed, size, out),
-                    _ => unpack::<0>(packed, size, out),
-                }
-                let [y_copy, u_copy, v_copy] = &self.planes;
-                (
-                    tight(y_copy, width),
-                    tight(u_copy, half.0),
-                    tight(v_copy, half.0),
-                    Subsamp::Sub2x1,
-                )
-            }
-        };
-        let room = compressed_buf_len(width, height, subsamp)?;
+        let image = planes(yuv, &mut self.planes)?;
+        let room = compressed_buf_len(image.width, image.height, image.subsamp)?;
         if self.room.len() < room {
             self.room = vec![0; room];
         }
         self.compressor.set_quality(i32::from(quality))?;
-        let image = YuvPlanesImage {
-            y_plane: y.data,
-            u_plane: u.data,
-            v_plane: v.data,
-            width,
-            height,
-            y_stride: y.stride,
-            u_stride: u.stride,
-            v_stride: v.stride,
-            subsamp,
-        };
         let len = self
             .compressor
             .compress_yuv_planes_to_slice(&image, &mut self.room)?;
@@ -149,11 +84,83 @@ impl JpegEncoder {
     }
 }
 
+/// The picture's planes as libjpeg-turbo reads them; `copies` holds those that lie otherwise.
+pub(super) fn planes<'a>(
+    yuv: &Yuv<'a>,
+    copies: &'a mut [Vec<u8>; 3],
+) -> Result<YuvPlanesImage<&'a [u8]>, EncodeError> {
+    let size @ (width, height) = (yuv.width as usize, yuv.height as usize);
+    if width % 2 != 0 || !(2..=LARGEST).contains(&width) || !(1..=LARGEST).contains(&height) {
+        return Err(EncodeError::Size {
+            width: yuv.width,
+            height: yuv.height,
+        });
+    }
+    let [y_copy, u_copy, v_copy] = copies;
+    let half = (width / 2, height.div_ceil(2));
+    let (y, u, v, subsamp) = match yuv.layout {
+        Layout::I420([y, u, v]) => (
+            whole_pairs(checked("Y", y, size)?, size, y_copy),
+            checked("Cb", u, half)?,
+            checked("Cr", v, half)?,
+            Subsamp::Sub2x2,
+        ),
+        Layout::Nv12([y, uv]) => {
+            let y = checked("Y", y, size)?;
+            let uv = checked("CbCr", uv, (width, half.1))?;
+            split(uv, half, u_copy, v_copy);
+            (
+                whole_pairs(y, size, y_copy),
+                tight(u_copy, half.0),
+                tight(v_copy, half.0),
+                Subsamp::Sub2x2,
+            )
+        }
+        Layout::Grey(y) => {
+            for chroma in [&mut *u_copy, &mut *v_copy] {
+                chroma.clear();
+                chroma.resize(half.0 * half.1, NEUTRAL);
+            }
+            (
+                whole_pairs(checked("Y", y, size)?, size, y_copy),
+                tight(u_copy, half.0),
+                tight(v_copy, half.0),
+                Subsamp::Sub2x2,
+            )
+        }
+        Layout::Yuyv(packed) | Layout::Uyvy(packed) => {
+            let packed = checked("YCbYCr", packed, (width * 2, height))?;
+            let out = [&mut *y_copy, &mut *u_copy, &mut *v_copy];
+            match yuv.layout {
+                Layout::Uyvy(_) => unpack::<1>(packed, size, out),
+                _ => unpack::<0>(packed, size, out),
+            }
+            (
+                tight(y_copy, width),
+                tight(u_copy, half.0),
+                tight(v_copy, half.0),
+                Subsamp::Sub2x1,
+            )
+        }
+    };
+    Ok(YuvPlanesImage {
+        y_plane: y.data,
+        u_plane: u.data,
+        v_plane: v.data,
+        width,
+        height,
+        y_stride: y.stride,
+        u_stride: u.stride,
+        v_stride: v.stride,
+        subsamp,
+    })
+}
+
 /// Chrominance of what has no colour.
 pub(super) const NEUTRAL: u8 = 128;
 
 /// JPEG_MAX_DIMENSION of libjpeg-turbo.
-const LARGEST: usize = 65500;
+pub(super) const LARGEST: usize = 65500;
 
 /// The plane, if it holds `lines` lines of `row` bytes. libjpeg-turbo's wrapper panics on shorter ones.
 pub(super) fn checked<'a>(

@@ -4,14 +4,14 @@
 //! Scheduling this on threads belongs to [`super::pool`].
 
 use super::scale::Planes;
-use super::{FrameError, JpegEncoder};
+use super::strips::{Memory, Wanted};
+use super::{FrameError, JpegEncoder, bounded};
 use crate::hub::{Feed, Frame, MOST_HALVINGS, Published, Rendition};
 use crate::source::{Image, Pixels, RawFrame, Yuv};
 use crate::util::handover::publishing;
-use bytes::Bytes;
 use pistreamer_picture::{RescaleError, Rescaler, Whole};
+use pistreamer_protocol::Stamp;
 use pistreamer_protocol::jpeg::Orientation;
-use pistreamer_protocol::{DEFAULT_FRAME_LIMIT, Stamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -108,6 +108,18 @@ impl Maker {
         let mut made = Made::default();
         let mut publish = |yuv: &Yuv<'_>, rendition: Rendition| -> Result<(), FrameError> {
             let quality = rendition.quality.unwrap_or(plan.config().quality);
+            if let Some(config) = plan.config().tiles
+                && plan.is_kept_in_strips(rendition)
+            {
+                let wanted = Wanted { quality, config };
+                let whole = plan.is_wanted_whole(rendition);
+                let memory = self.feed.memory::<Memory>(rendition);
+                let published = memory.make(yuv, wanted, whole, stamp, |frame| {
+                    publishing(|| self.feed.publish(rendition, frame.of(full)))
+                });
+                made.add(published?);
+                return Ok(());
+            }
             let jpeg = stamp.write(encoder.encode(yuv, quality)?)?;
             let jpeg = bounded(jpeg.into())?;
             let size = (yuv.width, yuv.height);
@@ -218,14 +230,6 @@ impl Samples<'_> {
             Self::Turned(planes) => planes.yuv(),
         }
     }
-}
-
-/// Checks that receivers accept a JPEG of this length.
-fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
-    if jpeg.len() > DEFAULT_FRAME_LIMIT {
-        return Err(FrameError::TooLarge(jpeg.len()));
-    }
-    Ok(jpeg)
 }
 
 /// State that a thread reuses from frame to frame.

@@ -7,8 +7,10 @@ mod jpeg;
 mod making;
 mod placard;
 mod pool;
+mod restarts;
 mod scale;
 mod still;
+mod strips;
 mod turn;
 
 pub(crate) use jpeg::EncodeError;
@@ -18,10 +20,12 @@ pub use pool::Pool;
 pub(crate) use still::still;
 
 use crate::source::Pauses;
+use bytes::Bytes;
 use pistreamer_picture::TurnError;
 use pistreamer_protocol::DEFAULT_FRAME_LIMIT;
 use pistreamer_protocol::jpeg::JpegError;
 use pistreamer_protocol::message::Reason;
+use pistreamer_protocol::strips::StripsError;
 
 /// How frames are encoded. Sizes and qualities come from the feed's plan.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +43,22 @@ pub(crate) enum FrameError {
     Encode(#[from] EncodeError),
     #[error("the jpeg cannot be used: {0}")]
     Jpeg(#[from] JpegError),
+    #[error("the jpeg cannot be taken apart: {0}")]
+    Strips(#[from] StripsError),
     #[error("the jpeg cannot be turned: {0}")]
     Turn(#[from] TurnError),
     #[error("its jpeg has {0} bytes, and {DEFAULT_FRAME_LIMIT} are the most that receivers take")]
     TooLarge(usize),
     #[error("a bug in the encoder: {0}")]
     Panic(String),
+}
+
+/// Checks that receivers accept a JPEG of this length.
+fn bounded(jpeg: Bytes) -> Result<Bytes, FrameError> {
+    if jpeg.len() > DEFAULT_FRAME_LIMIT {
+        return Err(FrameError::TooLarge(jpeg.len()));
+    }
+    Ok(jpeg)
 }
 
 /// Receives whether encoding works.

@@ -265,6 +265,7 @@ mod tests {
         let renditions = Renditions {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         let feed = Arc::new(Feed::new(renditions));
         let failing = Arc::new(Failing::default());
@@ -328,6 +329,7 @@ mod tests {
         let renditions = Renditions {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         let feed = Arc::new(Feed::new(renditions));
         let _view = feed.view(Limits::default());

@@ -96,6 +96,7 @@ impl Query {
         Ok(Limits {
             max_width: self.number("width")?.map(|width| width as u32),
             quality: self.number("quality")?.map(|quality| quality as u8),
+            tiles: false,
         })
     }
 }

@@ -30,10 +30,11 @@ pub(super) async fn upgrade(
     query: Query,
     mut request: Request,
 ) -> Response {
-    let limits = match query.limits() {
+    let mut limits = match query.limits() {
         Ok(limits) => limits,
         Err(refusal) => return *refusal,
     };
+    limits.tiles = query.get("tiles") == Some("1");
     let begin_us = match query.number("at") {
         Ok(at) => at.map(|at| at as u64),
         Err(refusal) => return *refusal,
@@ -101,6 +102,7 @@ pub(super) async fn upgrade(
                 drive: grant.role.includes(COMMANDS),
                 force: grant.role.includes(CONFIGURATION),
             },
+            tiles: limits.tiles,
         };
         let Some((stream, read)) = upgraded(upgrade).await else {
             return;

@@ -8,6 +8,7 @@ use super::plan::{Plan, Wishes};
 use super::rendition::{Config, Limits, Rendition};
 use super::{Frame, Tally};
 use crate::demand::{Demand, Hold};
+use std::any::Any;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -23,9 +24,13 @@ pub struct Feed {
     /// The newest frame that came in, published or not.
     newest_seq: AtomicU64,
     forgets: AtomicU64,
+    memories: Mutex<Vec<(Rendition, Arc<Memory>)>>,
     /// Totals.
     pub counters: Counters,
 }
+
+/// What an encoder keeps of a rendition.
+type Memory = dyn Any + Send + Sync;
 
 /// The newest frame of one rendition, with the plan by which it was made.
 #[derive(Debug)]
@@ -71,6 +76,7 @@ impl Feed {
             width: AtomicU32::new(0),
             newest_seq: AtomicU64::new(0),
             forgets: AtomicU64::new(0),
+            memories: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -85,6 +91,11 @@ impl Feed {
         let mut renditions = self.renditions();
         renditions.wishes.configure(config);
         self.forget_unwanted(&mut renditions);
+    }
+
+    /// Returns true if consumers that keep strips may be sent what changed alone.
+    pub fn has_tiles(&self) -> bool {
+        self.renditions().wishes.config().tiles.is_some()
     }
 
     /// Pixels in a line of the pictures that the source delivers; 0 until it is open.
@@ -107,6 +118,7 @@ impl Feed {
         let mut renditions = self.renditions();
         renditions.forgotten = self.newest_seq.load(Ordering::Relaxed);
         self.forgets.fetch_add(1, Ordering::Release);
+        self.memories().clear();
         self.latest.send_if_modified(|latest| {
             latest.clear();
             false
@@ -116,6 +128,23 @@ impl Feed {
     /// How often all frames were dropped.
     pub fn forgets(&self) -> u64 {
         self.forgets.load(Ordering::Acquire)
+    }
+
+    /// What an encoder keeps of a rendition from frame to frame, for as long as consumers keep strips of it.
+    pub fn memory<T: Any + Default + Send + Sync>(&self, rendition: Rendition) -> Arc<T> {
+        let mut memories = self.memories();
+        let kept = memories.iter().find(|(of, _)| *of == rendition);
+        let kept = kept.and_then(|(_, kept)| Arc::clone(kept).downcast().ok());
+        kept.unwrap_or_else(|| {
+            let new = Arc::<T>::default();
+            memories.push((rendition, Arc::clone(&new) as Arc<Memory>));
+            new
+        })
+    }
+
+    fn memories(&self) -> MutexGuard<'_, Vec<(Rendition, Arc<Memory>)>> {
+        // Nothing panics while it holds this lock.
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn renditions(&self) -> MutexGuard<'_, Renditions> {
@@ -160,7 +189,7 @@ impl Feed {
         }
         let (seq, bytes, size) = (
             frame.seq,
-            frame.jpeg().len() as u64,
+            frame.encoded() as u64,
             (frame.width, frame.height),
         );
         let mut is_new = false;
@@ -233,6 +262,12 @@ impl Feed {
 
     /// Drops frames of renditions that are no longer made, before they grow old.
     fn forget_unwanted(&self, renditions: &mut Renditions) {
+        let mut memories = self.memories();
+        if !memories.is_empty() {
+            let plan = renditions.wishes.plan(self.width());
+            memories.retain(|(of, _)| plan.is_kept_in_strips(*of));
+        }
+        drop(memories);
         self.latest.send_if_modified(|latest| {
             latest.retain(|newest| {
                 let plan = renditions.wishes.plan(newest.frame.full.0);
@@ -266,6 +301,7 @@ mod tests {
     const CONFIG: Config = Config {
         most: 3,
         quality: 80,
+        tiles: None,
     };
 
     fn feed() -> Arc<Feed> {
@@ -288,6 +324,7 @@ mod tests {
     const NARROW: Limits = Limits {
         max_width: Some(300),
         quality: None,
+        tiles: false,
     };
 
     #[tokio::test]

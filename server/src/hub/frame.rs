@@ -2,14 +2,14 @@
 //!
 //! The forms belong to [`crate::form`] and to other consumers.
 
-use super::Rendition;
+use super::{Rendition, Strips};
 use crate::util::clock;
 use bytes::Bytes;
 use pistreamer_protocol::Stamp;
 use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A frame's metadata.
@@ -36,7 +36,13 @@ pub struct Meta {
 /// A frame as consumers get it. It dereferences to its metadata.
 pub struct Frame {
     meta: Meta,
-    jpeg: Bytes,
+    /// Made of the strips on first use, where nothing but they was encoded.
+    jpeg: OnceLock<Bytes>,
+    /// Where viewers keep strips.
+    strips: Option<Arc<Strips>>,
+    /// Whether all of it was encoded, and how many bytes were.
+    is_whole: bool,
+    encoded: usize,
     forms: [OnceLock<Box<dyn Any + Send + Sync>>; MOST_FORMS],
 }
 
@@ -61,7 +67,7 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
             .field("meta", &self.meta)
-            .field("bytes", &self.jpeg.len())
+            .field("bytes", &self.encoded)
             .finish_non_exhaustive()
     }
 }
@@ -80,9 +86,45 @@ impl Frame {
                 content: (Rendition::FULL, seq),
                 from_elsewhere: None,
             },
-            jpeg,
+            is_whole: true,
+            encoded: jpeg.len(),
+            jpeg: jpeg.into(),
+            strips: None,
             forms: Default::default(),
         }
+    }
+
+    /// A frame of which so many bytes were encoded, of the strips that have changed.
+    pub fn of_strips(seq: u64, captured_us: u64, strips: Arc<Strips>, encoded: usize) -> Self {
+        let (width, height) = strips.series().size;
+        let frame = Self::new(
+            seq,
+            captured_us,
+            (width.into(), height.into()),
+            Bytes::new(),
+        );
+        Self {
+            jpeg: OnceLock::new(),
+            is_whole: false,
+            encoded,
+            ..frame.with_strips(strips)
+        }
+    }
+
+    /// The same frame for viewers that keep strips, too.
+    pub fn with_strips(mut self, strips: Arc<Strips>) -> Self {
+        self.strips = Some(strips);
+        self
+    }
+
+    /// What viewers have that keep strips.
+    pub fn strips(&self) -> Option<&Strips> {
+        self.strips.as_deref()
+    }
+
+    /// Bytes that were encoded of it.
+    pub fn encoded(&self) -> usize {
+        self.encoded
     }
 
     /// The same frame, made of a picture of that size.
@@ -121,16 +163,34 @@ impl Frame {
         before: Option<&Self>,
         number: u64,
     ) -> Self {
-        let same = before.filter(|before| Stamp::is_all_that_differs(before.jpeg(), self.jpeg()));
+        let same = before.filter(|before| self.shows_the_same(before));
         let since = same.map_or(self.seq, |before| before.content.1);
         self.meta.number = number;
         self.meta.content = (rendition, since);
         self
     }
 
+    /// Returns true if its JPEG is that of the frame before but for the stamp.
+    fn shows_the_same(&self, before: &Self) -> bool {
+        match (self.is_whole, before.is_whole) {
+            (true, true) => Stamp::is_all_that_differs(before.jpeg(), self.jpeg()),
+            // Their strips are the picture.
+            (false, false) => {
+                let strips = self.strips.as_ref().zip(before.strips.as_ref());
+                strips.is_some_and(|(now, before)| {
+                    now.series().id == before.series().id && now.newest == before.newest
+                })
+            }
+            _ => false,
+        }
+    }
+
     /// The stamped JPEG.
     pub fn jpeg(&self) -> &Bytes {
-        &self.jpeg
+        self.jpeg.get_or_init(|| {
+            let strips = self.strips.as_ref();
+            strips.map_or_else(Bytes::new, |strips| strips.jpeg(self.seq, self.captured_us))
+        })
     }
 
     /// The frame in that form. The first consumer that needs it makes it for all.

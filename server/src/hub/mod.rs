@@ -9,6 +9,7 @@ mod frame;
 mod numbers;
 mod plan;
 mod rendition;
+mod strips;
 mod tally;
 mod view;
 
@@ -18,5 +19,6 @@ pub(crate) use frame::Form;
 pub use frame::Frame;
 pub(crate) use rendition::MOST_HALVINGS;
 pub use rendition::{Config, Limits, Rendition};
+pub(crate) use strips::{Series, Strip, Strips};
 pub(crate) use tally::Tally;
 pub(crate) use view::View;

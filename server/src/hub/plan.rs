@@ -12,6 +12,10 @@ pub struct Plan {
     renditions: Vec<Rendition>,
     /// The rendition that serves each wish, by rising number of the wish.
     served: Vec<(u64, Rendition)>,
+    /// The renditions with consumers that keep strips.
+    in_strips: Vec<Rendition>,
+    /// Those with consumers that do not.
+    in_whole: Vec<Rendition>,
 }
 
 impl Plan {
@@ -54,6 +58,12 @@ impl Plan {
             .iter()
             .map(|(id, limits)| (*id, fitting(limits).served_by(&made)))
             .collect();
+        let for_those = |tiles: bool| {
+            let theirs = wishes.iter().zip(&served);
+            let theirs = theirs.filter(|((_, limits), _)| limits.tiles == tiles);
+            theirs.map(|(_, (_, given))| *given).collect()
+        };
+        let (in_strips, in_whole) = (for_those(true), for_those(false));
         if served.iter().any(|(_, given)| *given == Rendition::FULL) {
             made.push(Rendition::FULL);
         }
@@ -62,7 +72,19 @@ impl Plan {
             config,
             renditions: made,
             served,
+            in_strips,
+            in_whole,
         }
+    }
+
+    /// Returns true if a consumer of that rendition keeps strips.
+    pub fn is_kept_in_strips(&self, rendition: Rendition) -> bool {
+        self.in_strips.contains(&rendition)
+    }
+
+    /// Returns true if a consumer of that rendition has use for nothing but whole pictures.
+    pub fn is_wanted_whole(&self, rendition: Rendition) -> bool {
+        self.in_whole.contains(&rendition)
     }
 
     /// The renditions to make, the smallest first, so that its consumers don't wait for the larger ones.
@@ -114,6 +136,11 @@ impl Wishes {
         }
     }
 
+    /// What renditions there may be.
+    pub(super) fn config(&self) -> Config {
+        self.config
+    }
+
     /// Sets the limits from here on.
     pub(super) fn configure(&mut self, config: Config) {
         self.config = config;
@@ -154,12 +181,14 @@ mod tests {
     const CONFIG: Config = Config {
         most: 3,
         quality: 80,
+        tiles: None,
     };
 
     fn width(max_width: u32) -> Limits {
         Limits {
             max_width: Some(max_width),
             quality: None,
+            tiles: false,
         }
     }
 
@@ -211,6 +240,7 @@ mod tests {
             let limits = Limits {
                 max_width: None,
                 quality: Some(wanted),
+                tiles: false,
             };
             let fitting = Rendition::fitting(limits, 1920, CONFIG);
             assert_eq!(fitting.quality, quality, "{wanted}");
@@ -249,6 +279,7 @@ mod tests {
         let low = wishes.add(Limits {
             max_width: Some(1),
             quality: Some(10),
+            tiles: false,
         });
         let others: Vec<_> = (0..2).map(|_| wishes.add(width(960))).collect();
         let plan = wishes.plan(1920);
@@ -269,6 +300,7 @@ mod tests {
                 wishes.add(Limits {
                     max_width: Some(max_width),
                     quality,
+                    tiles: false,
                 });
             }
             let other = wishes.add(width(960));
@@ -293,6 +325,7 @@ mod tests {
                         wishes.add(Limits {
                             max_width: Some(max_width),
                             quality,
+                            tiles: false,
                         });
                     }
                     let other = wishes.add(width(960));
@@ -308,6 +341,7 @@ mod tests {
         let poor = |max_width, quality| Limits {
             max_width,
             quality: Some(quality),
+            tiles: false,
         };
         let mut wishes = Wishes::new(Config { most: 2, ..CONFIG });
         for _ in 0..3 {
@@ -347,5 +381,26 @@ mod tests {
         wishes.add(width(480));
         assert_eq!(wishes.plan(1920).renditions(), [halved(2)]);
         assert_eq!(wishes.plan(640).renditions(), [Rendition::FULL]);
+    }
+
+    #[test]
+    fn strips_are_kept_where_a_consumer_wants_them_and_whole_pictures_made_where_another_does() {
+        let mut wishes = Wishes::new(CONFIG);
+        let strips = |max_width| Limits {
+            tiles: true,
+            ..width(max_width)
+        };
+        wishes.add(strips(960));
+        let plain = wishes.add(width(960));
+        wishes.add(width(1920));
+        let plan = wishes.plan(1920);
+        let kept =
+            |plan: &Plan| [halved(1), Rendition::FULL].map(|made| plan.is_kept_in_strips(made));
+        let whole =
+            |plan: &Plan| [halved(1), Rendition::FULL].map(|made| plan.is_wanted_whole(made));
+        assert_eq!((kept(&plan), whole(&plan)), ([true, false], [true, true]));
+        wishes.remove(plain);
+        let plan = wishes.plan(1920);
+        assert_eq!((kept(&plan), whole(&plan)), ([true, false], [false, true]));
     }
 }

@@ -9,6 +9,8 @@ pub struct Config {
     pub most: usize,
     /// JPEG quality without a wish for less, 1 to 100.
     pub quality: u8,
+    /// How changes are looked for, for consumers that keep strips; `None` where each frame is whole to everybody.
+    pub tiles: Option<pistreamer_tiles::Config>,
 }
 
 /// A consumer's limits; `None` is no limit.
@@ -18,6 +20,8 @@ pub struct Limits {
     pub max_width: Option<u32>,
     /// JPEG quality.
     pub quality: Option<u8>,
+    /// It keeps strips, and has use for what changed alone.
+    pub tiles: bool,
 }
 
 /// One way to make a camera's picture: a size and a quality. All consumers that want it share its frames.

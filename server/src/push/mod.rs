@@ -164,6 +164,7 @@ mod tests {
         let renditions = Config {
             most: 1,
             quality: 80,
+            tiles: None,
         };
         let camera = Camera::idle("camera", renditions).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -180,6 +180,7 @@ impl<'a> Publishing<'a> {
         Limits {
             max_width: (at > 0 && width > 0).then_some(width >> at),
             quality: None,
+            tiles: false,
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::{End, Session};
 use crate::camera::{Command, Subscription};
+use crate::form::Kept;
 use crate::hub::Limits;
 use crate::util::clock;
 use pistreamer_protocol::message::{ServerMessage, Values, ViewerMessage};
@@ -49,17 +50,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.count_left_out(missed);
                 self.pace.limit(want.max_fps);
                 self.accepts_unchanged = want.unchanged;
+                self.keeps_strips(want.tiles);
                 subscription.read(want.readings);
                 subscription.watch_motion(want.motion);
                 subscription.limit(Limits {
                     max_width: want.max_width,
                     quality: want.quality,
+                    tiles: want.tiles,
                 });
+            }
+            ViewerMessage::Refresh => {
+                self.content = None;
+                self.forget_kept();
             }
             ViewerMessage::Pause => {
                 self.set_paused(true);
                 // Whatever arrives during the pause may be thrown away.
                 self.content = None;
+                self.forget_kept();
                 self.skips.pause();
                 self.link.withdraw_frame();
                 subscription.pause();
@@ -141,6 +149,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         if last != before {
             self.probe = None;
+        }
+    }
+
+    /// Whether the viewer keeps strips. It keeps those that it has.
+    pub(super) fn keeps_strips(&mut self, keeps: bool) {
+        self.accepts_unchanged |= keeps;
+        self.kept = match self.kept {
+            Kept::Strips(kept) if keeps => Kept::Strips(kept),
+            _ if keeps => Kept::Strips(None),
+            _ => Kept::Nothing,
+        };
+    }
+
+    /// The viewer may have thrown away what it was sent.
+    fn forget_kept(&mut self) {
+        if self.kept != Kept::Nothing {
+            self.kept = Kept::Strips(None);
         }
     }
 

@@ -4,7 +4,7 @@
 //! Nothing here waits: what the socket doesn't take is kept, and [`Link::poll_send`] goes on with it. What is said, and when,
 //! belongs to [`super`].
 
-use crate::form;
+use crate::form::{self, Kept};
 use crate::hub::Frame;
 use crate::util::token_bucket::TokenBucket;
 use futures::{SinkExt, StreamExt};
@@ -60,6 +60,8 @@ pub struct Link<S> {
 struct Outgoing {
     frame: Arc<Frame>,
     wire: WireFormat,
+    /// What the viewer keeps that it was sent before.
+    kept: Kept,
     /// Bytes of header and body that the socket has taken.
     sent: usize,
     /// The socket didn't take its first byte at once.
@@ -71,8 +73,8 @@ struct Outgoing {
 pub(super) enum Sent {
     /// The socket took the first bytes of a frame's message; the number is the message's length.
     Begun(Arc<Frame>, usize),
-    /// The socket took all of a frame.
-    Frame(Arc<Frame>),
+    /// The socket took all of a frame; the number is the length of its body.
+    Frame(Arc<Frame>, usize),
     /// Nothing is left to send.
     All,
 }
@@ -142,10 +144,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Sends a frame next. For when nothing else is being sent.
-    pub(super) fn send_frame(&mut self, frame: Arc<Frame>, wire: WireFormat) {
+    pub(super) fn send_frame(&mut self, frame: Arc<Frame>, wire: WireFormat, kept: Kept) {
         self.outgoing = Some(Outgoing {
             frame,
             wire,
+            kept,
             sent: 0,
             waited: false,
         });
@@ -203,8 +206,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         {
             outgoing.frame = newer;
         }
-        let payload = form::payload(&outgoing.frame, outgoing.wire);
+        let payload = form::payload(&outgoing.frame, outgoing.wire, outgoing.kept);
         let (header, body) = (payload.header(), payload.body());
+        let body_len = body.len();
         let gate = self.socket.get_mut();
         let stream = &mut gate.stream;
         while outgoing.sent < header.len() + body.len() {
@@ -231,7 +235,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         ready!(Pin::new(stream).poll_flush(cx))?;
         gate.shut = false;
         let done = self.outgoing.take();
-        Poll::Ready(Ok(done.map_or(Sent::All, |done| Sent::Frame(done.frame))))
+        Poll::Ready(Ok(
+            done.map_or(Sent::All, |done| Sent::Frame(done.frame, body_len))
+        ))
     }
 
     /// Sends what is left of a frame that the viewer has a part of, and what was said before it. For the caller to bound in time.

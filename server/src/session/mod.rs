@@ -24,6 +24,7 @@ pub use roster::Roster;
 pub(crate) use roster::{Entry, Totals, Viewer};
 
 use crate::camera::{CameraState, Event, Subscription};
+use crate::form::Kept;
 use crate::hub::{self, Frame};
 use crate::library::{Played, Player, Plays};
 use crate::util::log_throttle::ConnectionThrottle;
@@ -70,6 +71,8 @@ pub struct Allowed {
     pub begin_us: Option<u64>,
     /// What it may do to the machine below the camera.
     pub rights: Rights,
+    /// It keeps strips, and has asked for what changed alone.
+    pub tiles: bool,
 }
 
 /// Serves one viewer until it leaves, stalls, misbehaves, or has to `stop`.
@@ -87,6 +90,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         plays,
         begin_us,
         rights,
+        tiles,
     } = allowed;
     let now = Instant::now();
     let operation = Operation::new(&viewer, subscription.camera(), rights);
@@ -102,6 +106,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         sent_size: PictureSize::default(),
         accepts_unchanged: false,
         content: None,
+        kept: Kept::default(),
         skips: Skips::new(now),
         ping_due: now + config.ping_interval,
         probe: None,
@@ -113,6 +118,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         player: None,
         operation,
     };
+    session.keeps_strips(tiles);
     let end = match session.serve(&mut subscription, begin_us, pin!(stop)).await {
         Ok(end) | Err(end) => end,
     };
@@ -144,6 +150,8 @@ struct Session<S> {
     accepts_unchanged: bool,
     /// What the last frame sent shows.
     content: Option<(hub::Rendition, u64)>,
+    /// What it keeps of frames that were sent.
+    kept: Kept,
     skips: Skips,
     ping_due: Instant,
     probe: Option<Probe>,
@@ -358,6 +366,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let state = subscription.told(camera.state());
         let mut hello = state.hello(camera.id(), self.wire);
         let plays = self.plays.as_ref();
+        hello.tiles = camera.feed().has_tiles();
         hello.plays = plays.is_some_and(|plays| plays.recordings.is_some());
         self.told_size = PictureSize {
             width: hello.width,

@@ -6,7 +6,7 @@
 use super::link::Sent;
 use super::{End, Session};
 use crate::camera::Subscription;
-use crate::form;
+use crate::form::Kept;
 use crate::hub::Frame;
 use pistreamer_protocol::message::{PictureSize, ServerMessage};
 use std::sync::Arc;
@@ -30,10 +30,14 @@ pub(super) struct Probe {
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Sends a frame, or word of it where the viewer has its picture already.
     pub(super) fn send(&mut self, frame: Arc<Frame>) -> Result<(), End> {
-        if self.accepts_unchanged && self.content == Some(frame.content) {
+        let is_known = match (self.kept, frame.strips()) {
+            (Kept::Strips(_), Some(_)) => self.kept.has(&frame),
+            _ => self.accepts_unchanged && self.content == Some(frame.content),
+        };
+        if is_known {
             return self.tell_unchanged(&frame);
         }
-        self.link.send_frame(frame, self.wire);
+        self.link.send_frame(frame, self.wire, self.kept);
         Ok(())
     }
 
@@ -46,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         loop {
             match ready!(self.link.poll_send(cx, || subscription.newer()))? {
                 Sent::Begun(frame, bytes) => self.begun(&frame, bytes),
-                Sent::Frame(frame) => self.sent(&frame),
+                Sent::Frame(frame, bytes) => self.sent(&frame, bytes),
                 Sent::All if self.tell_news()? => {}
                 Sent::All => break,
             }
@@ -64,6 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.credit.sent(frame.seq, bytes, now.into_std());
         self.pace.sent(now);
         self.probe = None;
+        self.kept = self.kept.after(frame);
         if self.player.is_none() {
             self.content = Some(frame.content);
             self.operation.sent(frame);
@@ -71,9 +76,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    fn sent(&mut self, frame: &Frame) {
-        self.viewer
-            .count_sent(form::payload(frame, self.wire).body().len());
+    fn sent(&mut self, frame: &Frame, bytes: usize) {
+        self.viewer.count_sent(bytes);
         self.sent_size = PictureSize {
             width: frame.width,
             height: frame.height,
@@ -127,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn tell_unchanged(&mut self, frame: &Frame) -> Result<(), End> {
+        self.kept = self.kept.after(frame);
         self.count_missed(frame);
         self.operation.sent(frame);
         self.pace.sent(Instant::now());

@@ -4,6 +4,7 @@
 
 use super::{End, Session, Stop, Wake, changed};
 use crate::camera::Subscription;
+use crate::form::Kept;
 use crate::library::{Played, Player};
 use crate::util::clock;
 use futures::StreamExt;
@@ -124,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     ) -> Result<(), End> {
         match played {
             Played::Frame(frame) => {
-                self.link.send_frame(frame, self.wire);
+                self.link.send_frame(frame, self.wire, Kept::Nothing);
                 Ok(())
             }
             Played::Told(message) => self.say(*message),

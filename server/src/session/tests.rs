@@ -58,6 +58,7 @@ impl Stage {
         let config = hub::Config {
             most: 3,
             quality: 80,
+            tiles: None,
         };
         let camera = Camera::idle("c0", config).unwrap();
         camera.report(&Report::Open(&Mode {

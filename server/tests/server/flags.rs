@@ -24,6 +24,7 @@ pub struct Flags {
     pub max_unauthenticated: Option<usize>,
     pub max_viewers: Option<usize>,
     pub renditions: Option<usize>,
+    pub tiles: Option<String>,
     pub push: Vec<String>,
     pub operate: Option<String>,
     pub record: Option<PathBuf>,
@@ -84,6 +85,7 @@ impl Flags {
         typed.all("--max-unauthenticated", text(self.max_unauthenticated));
         typed.all("--max-viewers", text(self.max_viewers));
         typed.all("--renditions", text(self.renditions));
+        typed.all("--tiles", self.tiles);
         typed.all("--push", self.push);
         typed.all("--operate", self.operate);
         typed.all("--record", self.record);

@@ -77,6 +77,7 @@ mod support;
 mod terminal;
 mod texts;
 mod tickets;
+mod tiles;
 mod tls;
 mod turned;
 mod undecodable;

@@ -251,6 +251,7 @@ const BEATS: ViewerMessage = ViewerMessage::Want(Want {
     unchanged: true,
     readings: false,
     motion: false,
+    tiles: false,
 });
 
 #[tokio::test(flavor = "multi_thread")]

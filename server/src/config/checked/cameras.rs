@@ -105,6 +105,8 @@ impl Check {
         let renditions = self.read(values, &setting::RENDITIONS, |value| {
             in_range(value.into_count(), 1..=16, ConfigError::BadRenditions)
         });
+        let tiles = self.read(values, &setting::TILES, always(Value::into_switch));
+        let averaging = self.read(values, &setting::AVERAGING, always(Value::into_switch));
         let push = self.read(values, &setting::PUSH, |value| {
             urls::targets(&value.into_texts())
         });
@@ -144,6 +146,8 @@ impl Check {
             capture,
             quality,
             renditions: renditions? as usize,
+            tiles: tiles?,
+            averaging: averaging?,
             push: push?,
             controls: controls.unwrap_or_default(),
             record: record?.0,

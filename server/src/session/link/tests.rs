@@ -21,7 +21,7 @@ fn frame(seq: u64, bytes: usize) -> Arc<Frame> {
 
 /// A frame's message whole: header and body.
 fn message(frame: &Frame) -> Vec<u8> {
-    let payload = form::payload(frame, WireFormat::Jpeg);
+    let payload = form::payload(frame, WireFormat::Jpeg, Kept::Nothing);
     [payload.header(), payload.body()].concat()
 }
 
@@ -32,7 +32,7 @@ async fn send(link: &mut Link<DuplexStream>, newer: &RefCell<Option<Arc<Frame>>>
         let sent = poll_fn(|cx| link.poll_send(cx, || newer.borrow_mut().take()));
         match sent.await.unwrap() {
             Sent::Begun(frame, _) => begun.push(frame.seq),
-            Sent::Frame(_) => {}
+            Sent::Frame(..) => {}
             Sent::All => return begun,
         }
     }
@@ -55,7 +55,7 @@ async fn a_frame_of_which_nothing_is_sent_gives_way_to_a_newer_one() {
     stream.write_all(&full).await.unwrap();
     let newest = frame(2, 10);
     let newer = RefCell::default();
-    link.send_frame(frame(1, 5000), WireFormat::Jpeg);
+    link.send_frame(frame(1, 5000), WireFormat::Jpeg, Kept::Nothing);
     {
         let mut sending = std::pin::pin!(send(&mut link, &newer));
         assert!(futures::poll!(sending.as_mut()).is_pending());
@@ -73,7 +73,7 @@ async fn a_viewer_is_heard_in_the_middle_of_a_frame_and_answered_after_it() {
     let (mut link, mut viewer) = pair().await;
     let large = frame(1, 5000);
     let none = RefCell::default();
-    link.send_frame(Arc::clone(&large), WireFormat::Jpeg);
+    link.send_frame(Arc::clone(&large), WireFormat::Jpeg, Kept::Nothing);
     {
         let mut sending = std::pin::pin!(send(&mut link, &none));
         assert!(futures::poll!(sending.as_mut()).is_pending());
@@ -101,7 +101,7 @@ async fn answers_that_are_not_taken_stay_within_a_bound_and_cost_the_viewer_noth
     let (mut link, mut viewer) = pair().await;
     let large = frame(1, 5000);
     let none = RefCell::default();
-    link.send_frame(Arc::clone(&large), WireFormat::Jpeg);
+    link.send_frame(Arc::clone(&large), WireFormat::Jpeg, Kept::Nothing);
     {
         let mut sending = std::pin::pin!(send(&mut link, &none));
         assert!(futures::poll!(sending.as_mut()).is_pending());

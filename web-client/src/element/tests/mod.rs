@@ -248,5 +248,6 @@ fn hello_of(id: &str, name: &str) -> Hello {
         controls: Vec::new(),
         sets: false,
         plays: false,
+        tiles: false,
     }
 }

@@ -24,6 +24,7 @@ fn hello() -> Hello {
         controls: Vec::new(),
         sets: false,
         plays: false,
+        tiles: false,
     }
 }
 
