@@ -3,28 +3,14 @@
 //! That it opens nothing else is decided by the routes ([`crate::front`]), of which few take it.
 
 use super::changes::{KeyError, found};
-use super::key::{Entry, Key, Name, Secret};
+use super::key::{Clip, Entry, Key, Name, Secret};
 use super::role::Role;
-use super::store::{Keys, Store, StoreError};
+use super::store::{MOST_CLIPS, Store, StoreError};
 use crate::util::clock;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Most links at a time, and those of one key.
-pub(super) const MOST_CLIPS: usize = 200;
+/// Most links of a key.
 const MOST_OF_A_KEY: usize = 50;
-
-/// The only recordings that a key is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clip {
-    /// Unix time in µs of its begin.
-    pub from_us: u64,
-    /// Unix time in µs of its end.
-    pub to_us: u64,
-    /// The key that shared it, with which it ends.
-    pub by: Name,
-}
 
 /// What is to be shared.
 #[derive(Debug)]
@@ -35,19 +21,6 @@ pub struct Sharing {
     pub clip: Clip,
     /// How long the link is to be good; it is not for longer than the key of who shares.
     pub lifetime: Duration,
-}
-
-impl Keys {
-    /// Ends what a key has shared.
-    pub(super) fn unshare(&mut self, by: &Name) {
-        self.keys
-            .retain(|entry| entry.clip.as_ref().is_none_or(|clip| clip.by != *by));
-    }
-
-    /// The keys that are not of links.
-    pub(super) fn of_people(&self) -> impl Iterator<Item = &Entry> {
-        self.keys.iter().filter(|entry| entry.clip.is_none())
-    }
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! What a client may do: its role, its cameras, and until when.
 
-use super::clip::Clip;
 use super::held::{Held, LiveSession};
+use super::key::Clip;
 use super::role::Role;
 use super::token::{self, Ticket};
 use crate::util::clock;

@@ -1,6 +1,5 @@
 //! Keys, passwords, and what they are good for.
 
-use super::clip::Clip;
 use super::hash;
 use super::role::Role;
 use argon2::Block;
@@ -210,6 +209,18 @@ impl fmt::Display for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
     }
+}
+
+/// The only recordings that a key is for, which is that of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clip {
+    /// Unix time in µs of its begin.
+    pub from_us: u64,
+    /// Unix time in µs of its end.
+    pub to_us: u64,
+    /// The key that shared it, with which it ends.
+    pub by: Name,
 }
 
 /// A key with its name and role.

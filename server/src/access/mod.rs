@@ -23,11 +23,11 @@ mod throttle;
 mod token;
 
 pub use changes::{KeyError, Wanted};
-pub use clip::{Clip, Sharing};
+pub use clip::Sharing;
 pub use codes::{CODE, Code};
 pub use grant::{Grant, Via};
 pub use hash::Hash;
-pub use key::{BadName, Entry, Key, Name, Password, Secret};
+pub use key::{BadName, Clip, Entry, Key, Name, Password, Secret};
 pub use neighbours::{follow_interfaces, neighbourhood};
 pub use role::{BadRole, Role, TypedRole};
 pub use session_file::Session;

@@ -1,6 +1,5 @@
 //! The file that keeps the keys: read, made at the first start, and replaced in one step.
 
-use super::clip::MOST_CLIPS;
 use super::key::{Entry, Key, Name, Secret};
 use super::role::Role;
 use crate::state_dir;
@@ -31,6 +30,9 @@ const VERSION: u32 = 2;
 
 /// Most keys that a file may hold.
 pub(super) const MOST: usize = 1000;
+
+/// Most links to recordings besides.
+pub(super) const MOST_CLIPS: usize = 200;
 
 /// Why the keys can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +135,17 @@ impl Keys {
             })
         });
         renewed.collect()
+    }
+
+    /// Ends what a key has shared.
+    pub(super) fn unshare(&mut self, by: &Name) {
+        self.keys
+            .retain(|entry| entry.clip.as_ref().is_none_or(|clip| clip.by != *by));
+    }
+
+    /// The keys that are not of links.
+    pub(super) fn of_people(&self) -> impl Iterator<Item = &Entry> {
+        self.keys.iter().filter(|entry| entry.clip.is_none())
     }
 
     /// The entry of that name.

@@ -2,7 +2,7 @@
 //!
 //! What such a link is belongs to [`crate::access`]; that routes refuse it everything else, to [`super::admit`].
 
-use super::admit::{Admitted, COMMANDS, Needs};
+use super::admit::Admitted;
 use super::assets;
 use super::keys::{Page, no_keys, not_changed};
 use super::peer::Secure;
@@ -19,9 +19,6 @@ use pistreamer_protocol::message::Cause;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// What making links needs, and ending them.
-pub(super) const MAKING: Needs = Needs::Role(COMMANDS);
 
 /// How long a link is good unless something else is asked for, and at most, in seconds.
 const USUAL: u64 = 7 * 24 * 3600;

@@ -2,9 +2,9 @@
 //!
 //! Reading belongs to [`crate::library`], which plays them over the WebSocket as well, and films of it to [`super::clips`].
 
-use super::admit::{Admitted, Watched};
+use super::admit::{Admitted, LINKS, Watched};
 use super::query::Query;
-use super::{State, links, refusal};
+use super::{State, refusal};
 use crate::access::Grant;
 use crate::camera::Camera;
 use crate::form::timestamp;
@@ -173,7 +173,7 @@ pub(super) async fn list(
         "cameras": described,
         // What a player can offer.
         "mp4": state.mp4.program().is_ok(),
-        "links": grant.credential().is_some() && links::MAKING.allow(&grant).is_ok(),
+        "links": grant.credential().is_some() && LINKS.allow(&grant).is_ok(),
     }))
     .into_response())
 }

@@ -2,7 +2,7 @@
 //!
 //! `docs/security.md` has the same table for people, and a test compares the two. Judging a request belongs to [`super::admit`].
 
-use super::admit::{COMMANDS, RECORDINGS};
+use super::admit::{COMMANDS, LINKS, RECORDINGS};
 use super::admit::{Method, Needs, Refusal, Route, guard, route};
 use super::{
     State, alerts, api, assets, clips, controls, events, ingest, keys, links, live, login,
@@ -59,9 +59,9 @@ pub(super) static ROUTES: [Route; 62] = {
         route(Get, "/api/v1/recordings/clip.mkv", Recording, Challenge, || get(clips::mkv)),
         route(Get, "/api/v1/recordings/clip.zip", Recording, Challenge, || get(clips::zip)),
         route(Get, "/api/v1/recordings/clip.mp4", Recording, Challenge, || get(clips::mp4)),
-        route(Get, "/api/v1/recordings/links", links::MAKING, Words, || get(links::list)),
-        route(Post, "/api/v1/recordings/links", links::MAKING, Words, || post(links::make)),
-        route(Delete, "/api/v1/recordings/links/{name}", links::MAKING, Words, || delete(links::end)),
+        route(Get, "/api/v1/recordings/links", LINKS, Words, || get(links::list)),
+        route(Post, "/api/v1/recordings/links", LINKS, Words, || post(links::make)),
+        route(Delete, "/api/v1/recordings/links/{name}", LINKS, Words, || delete(links::end)),
         route(Get, "/api/v1/events", RECORDINGS, Words, || get(events::list)),
         route(Post, "/api/v1/events", OPERATE, Words, || post(events::tell)),
         route(Get, "/api/v1/alerts", ADMIN, Words, || get(alerts::list)),

@@ -15,7 +15,9 @@ pub(super) use cameras::{Named, Pushed, Watched};
 pub(super) use credentials::sessions;
 pub(super) use denied::Denied;
 pub(super) use extract::Admitted;
-pub(super) use route::{COMMANDS, CONFIGURATION, Method, Needs, RECORDINGS, Refusal, Route, route};
+pub(super) use route::{
+    COMMANDS, CONFIGURATION, LINKS, Method, Needs, RECORDINGS, Refusal, Route, route,
+};
 
 use super::peer::{Peer, Secure};
 use super::place::Place;

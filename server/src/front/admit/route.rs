@@ -13,6 +13,9 @@ pub(in crate::front) const COMMANDS: Role = Role::Operate;
 /// The role that is told what is wrong with the configuration, as `/api/v1/status` tells it.
 pub(in crate::front) const CONFIGURATION: Role = Role::Admin;
 
+/// What making links to recordings needs, and ending them.
+pub(in crate::front) const LINKS: Needs = Needs::Role(COMMANDS);
+
 /// What looking at recordings needs, over HTTP and over the WebSocket.
 pub(in crate::front) const RECORDINGS: Needs = Needs::Role(Role::View);
 
