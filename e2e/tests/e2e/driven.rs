@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page, poll};
 use pistreamer_e2e::engines::{Engine, Firefox, WebKit};
-use pistreamer_e2e::server::Server;
+use pistreamer_e2e::server::{Locked, Server};
 use pistreamer_e2e::site::Site;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -46,10 +46,11 @@ pub(crate) struct Driven {
 
 impl Driven {
     pub(crate) fn start() -> Result<Self> {
-        Self::start_with(&[])
+        Self::with(|config| Server::start(&["--config", config]))
     }
 
-    fn start_with(more: &[&str]) -> Result<Self> {
+    /// One with its server, which is started with that configuration.
+    fn with(start: impl FnOnce(&str) -> Result<Server>) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let log = directory.path().join("log");
         let sink = format!("exec:python3 {VEHICLE} {}", log.display());
@@ -59,8 +60,7 @@ impl Driven {
              command_timeout = 3\npicture_limit = 3\nbuttons = [\"horn\"]\n"
         );
         std::fs::write(&config, text)?;
-        let config = config.display().to_string();
-        let server = Server::start(&[&["--config", &*config][..], more].concat())?;
+        let server = start(&config.display().to_string())?;
         Ok(Self {
             server,
             directory,
@@ -219,12 +219,23 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/drive.ht
 #[tokio::test]
 async fn the_example_page_drives_by_keys_and_shows_when_the_car_stands() -> Result<()> {
     let mut site = Site::reserve().await?;
-    let mut driven = Driven::start_with(&["--allow-origin", &site.origin()])?;
+    // Another site's page drives with a key alone, also where everybody else may.
+    let (mut key_of, mut state) = (String::new(), None);
+    let mut driven = Driven::with(|config| {
+        let locked = Locked::start(&["--config", config, "--allow-origin", &site.origin()])?;
+        (key_of, state) = (locked.key, Some(locked.state));
+        Ok(locked.server)
+    })?;
     let here = format!("127.0.0.1:{}", driven.server.port());
-    let html = std::fs::read_to_string(EXAMPLE)?.replace("raspberrypi.local:8000", &here);
+    let html = std::fs::read_to_string(EXAMPLE)?
+        .replace(
+            "raspberrypi.local:8000\" stale",
+            &format!("{here}?key={key_of}\" stale"),
+        )
+        .replace("raspberrypi.local:8000", &here);
     let browser = Browser::start().await?;
     let page = browser.open(&site.serve(&html)).await?;
-    let takes = "document.querySelector('pi-camera').dataset.state === 'live' && car.value === 'STOP' && take.checkVisibility() && (take.click(), true)";
+    let takes = "document.querySelector('pi-camera')?.dataset.state === 'live' && car.value === 'STOP' && take.checkVisibility() && (take.click(), true)";
     page.wait_for(takes).await?;
     page.wait_for("car.value === 'GO'").await?;
     press(&page, &mut driven, "KeyW", 0.5).await?;
@@ -256,7 +267,7 @@ async fn the_example_page_drives_by_keys_and_shows_when_the_car_stands() -> Resu
     page.wait_for(takes).await?;
     page.wait_for("car.value === 'GO'").await?;
 
-    drop(driven);
+    drop((driven, state));
     page.wait_for("car.value === 'STOP'").await?;
     page.expect_no_complaints(&["WebSocket connection to", "ERR_CONNECTION"])
 }

@@ -4,7 +4,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use pistreamer_e2e::browser::{Browser, Page, poll};
-use pistreamer_e2e::fake::{FakeServer, frame_captured, now_us};
+use pistreamer_e2e::fake::FakeServer;
 use pistreamer_e2e::server::{Locked, PATTERN, Server};
 use pistreamer_e2e::site::Site;
 use serde_json::{Value, json};
