@@ -51,7 +51,8 @@ const list = new URL(api);
 list.pathname += "recordings";
 try {
   await new Promise((done) => ["load", "error"].forEach((name) => style.addEventListener(name, done)));
-  const answer = await fetch(list, { cache: "no-store" });
+  // By the link alone: where it has ended, a session of this browser shows nothing in its place.
+  const answer = await fetch(list, { cache: "no-store", credentials: "omit" });
   const [camera] = answer.ok ? (await answer.json()).cameras : [];
   if (answer.status === 401) put(note, "", words("This link has ended, or is not whole: ask who sent it"));
   else if (!camera) put(note, "", words("This link shows nothing here: ask who sent it"));

@@ -554,7 +554,7 @@ impl Frames {
         match open(&self.directory.join(name.path())) {
             Ok(reader) => Ok(Some(reader)),
             Err(Broken::Content(_)) => Ok(None),
-            Err(Broken::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Also where it has been removed since: what is sent is told to be whole.
             Err(Broken::Io(error)) => Err(error),
         }
     }

@@ -19,6 +19,8 @@ pub struct Sharing {
     pub camera: String,
     /// What of its recordings, and by whom.
     pub clip: Clip,
+    /// What tells the secret of who shares from those before and after: one that was rotated meanwhile shares no more.
+    pub generation: String,
     /// How long the link is to be good; it is not for longer than the key of who shares.
     pub lifetime: Duration,
 }
@@ -49,7 +51,8 @@ impl Store {
         let by = sharing.clip.by;
         self.try_change(|keys| {
             let maker = found(keys, &by)?;
-            if maker.clip.is_some() || maker.has_expired(now_us) {
+            let is_rotated = maker.generation() != sharing.generation;
+            if maker.clip.is_some() || maker.has_expired(now_us) || is_rotated {
                 return Err(KeyError::Expired(by.clone()));
             }
             entry.expires_us = entry.expires_us.min(maker.expires_us.or(Some(end_us)));
@@ -88,9 +91,12 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn sharing(by: &str) -> Sharing {
+    fn sharing(store: &Store, by: &str) -> Sharing {
         let (from_us, to_us) = (1_000, 2_000);
+        let keys = store.read().unwrap().keys;
+        let maker = keys.iter().find(|entry| entry.name.as_str() == by);
         Sharing {
+            generation: maker.unwrap().generation(),
             camera: "door".into(),
             clip: Clip {
                 from_us,
@@ -113,13 +119,13 @@ mod tests {
                 .filter(|entry| entry.clip.is_some())
                 .collect()
         };
-        let first = store.share(sharing("owner")).unwrap();
+        let first = store.share(sharing(&store, "owner")).unwrap();
         assert_eq!(links(), std::slice::from_ref(&first));
         assert!(first.expires_us.is_some() && first.role == Role::View);
         // It is no key by which the last one could be replaced, nor one that shares.
         let last = store.remove(&name("owner"));
         assert!(matches!(last, Err(KeyError::Last(_))), "{last:?}");
-        let again = store.share(sharing(first.name.as_str()));
+        let again = store.share(sharing(&store, first.name.as_str()));
         assert!(matches!(again, Err(KeyError::Expired(_))), "{again:?}");
         let other = store.end_link(&first.name, Some(&name("somebody")));
         assert!(matches!(other, Err(KeyError::NoLink(_))), "{other:?}");
@@ -137,11 +143,15 @@ mod tests {
                 secret: None,
             };
             let anna = store.add(wanted).unwrap();
-            store.share(sharing("anna")).unwrap();
-            let kept = store.share(sharing("owner")).unwrap();
+            store.share(sharing(&store, "anna")).unwrap();
+            let kept = store.share(sharing(&store, "owner")).unwrap();
             assert_eq!(links()[0].expires_us, anna.expires_us);
             if rotates {
+                // What was asked for by the secret of before comes too late.
+                let late = sharing(&store, "anna");
                 store.rotate(&name("anna")).unwrap();
+                let late = store.share(late);
+                assert!(matches!(late, Err(KeyError::Expired(_))), "{late:?}");
             } else {
                 store.remove(&name("anna")).unwrap();
             }
@@ -150,9 +160,9 @@ mod tests {
             let _ = store.remove(&name("anna"));
         }
         for _ in 0..MOST_OF_A_KEY {
-            store.share(sharing("owner")).unwrap();
+            store.share(sharing(&store, "owner")).unwrap();
         }
-        let full = store.share(sharing("owner"));
+        let full = store.share(sharing(&store, "owner"));
         assert!(matches!(full, Err(KeyError::LinksFull(50))), "{full:?}");
     }
 }

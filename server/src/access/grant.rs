@@ -136,6 +136,12 @@ impl Grant {
         })
     }
 
+    /// The name of the key on whose account it is: of a link, the one that made it.
+    pub fn account(&self) -> Option<&str> {
+        self.clip()
+            .map_or_else(|| self.credential(), |clip| Some(clip.by.as_str()))
+    }
+
     /// The only recordings that it is for, and nothing else; `None` where it is not that of a link.
     pub fn clip(&self) -> Option<&Clip> {
         self.held.as_ref()?.entry.clip.as_ref()

@@ -2,7 +2,7 @@
 //!
 //! Which have changed is decided in [`pistreamer_tiles`]. What viewers are sent of them belongs to [`crate::form`].
 
-use super::jpeg::planes;
+use super::jpeg::{LARGEST, planes};
 use super::restarts::Restarts;
 use super::{FrameError, bounded};
 use crate::hub::{Frame, Published, Series, Strip, Strips};
@@ -244,47 +244,51 @@ impl Picture {
         })
     }
 
-    /// Encodes strips as they are remembered, below each other. Returns how many bytes that took.
+    /// Encodes strips as they are remembered, below each other, as many at a time as a JPEG has lines for. Returns how many bytes that
+    /// took.
     fn encode_together(&mut self, encoder: &mut Restarts, seq: u64) -> Result<usize, FrameError> {
         let grid = *self.scene.grid();
         let parts = grid.parts();
-        self.together.iter_mut().for_each(Vec::clear);
-        for number in &self.captured {
-            let mut samples = self.scene.strip(*number);
-            for (plane, (width, lines)) in self.together.iter_mut().zip(parts) {
-                let (part, rest) = samples.split_at(width * lines);
-                plane.extend_from_slice(part);
-                samples = rest;
-            }
-        }
-        let [y, u, v] = &self.together;
         let [(width, lines), (chroma_width, _), _] = parts;
-        let image = YuvPlanesImage {
-            y_plane: &y[..],
-            u_plane: &u[..],
-            v_plane: &v[..],
-            width,
-            height: lines * self.captured.len(),
-            y_stride: width,
-            u_stride: chroma_width,
-            v_stride: chroma_width,
-            subsamp: match grid.sampling() {
-                Sampling::Quarter => Subsamp::Sub2x2,
-                Sampling::Half => Subsamp::Sub2x1,
-            },
-        };
-        let jpeg = encoder.encode(&image, self.wanted.quality, grid.mcus())?;
-        let made = jpeg.len();
-        let cut = Cut::read(jpeg)?;
-        // One column of as many strips.
-        let column = Grid::new(width, image.height, grid.sampling(), grid.mcus());
-        let column = column.expect("it is as wide as a strip");
-        let planes = lent(&image);
-        let strips = Arc::make_mut(&mut self.strips);
-        for (row, number) in self.captured.iter().enumerate() {
-            let edges = column.edges(&planes, row);
-            let bytes = cut.strip(row as u32).unwrap_or_default();
-            strips.replace(*number as usize, Strip::new(seq, &edges, bytes));
+        let mut made = 0;
+        for numbers in self.captured.chunks(LARGEST / lines) {
+            self.together.iter_mut().for_each(Vec::clear);
+            for number in numbers {
+                let mut samples = self.scene.strip(*number);
+                for (plane, (width, lines)) in self.together.iter_mut().zip(parts) {
+                    let (part, rest) = samples.split_at(width * lines);
+                    plane.extend_from_slice(part);
+                    samples = rest;
+                }
+            }
+            let [y, u, v] = &self.together;
+            let image = YuvPlanesImage {
+                y_plane: &y[..],
+                u_plane: &u[..],
+                v_plane: &v[..],
+                width,
+                height: lines * numbers.len(),
+                y_stride: width,
+                u_stride: chroma_width,
+                v_stride: chroma_width,
+                subsamp: match grid.sampling() {
+                    Sampling::Quarter => Subsamp::Sub2x2,
+                    Sampling::Half => Subsamp::Sub2x1,
+                },
+            };
+            let jpeg = encoder.encode(&image, self.wanted.quality, grid.mcus())?;
+            made += jpeg.len();
+            let cut = Cut::read(jpeg)?;
+            // One column of as many strips.
+            let column = Grid::new(width, image.height, grid.sampling(), grid.mcus());
+            let column = column.expect("it is as wide as a strip");
+            let planes = lent(&image);
+            let strips = Arc::make_mut(&mut self.strips);
+            for (row, number) in numbers.iter().enumerate() {
+                let edges = column.edges(&planes, row);
+                let bytes = cut.strip(row as u32).unwrap_or_default();
+                strips.replace(*number as usize, Strip::new(seq, &edges, bytes));
+            }
         }
         Ok(made)
     }

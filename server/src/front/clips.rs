@@ -84,7 +84,8 @@ struct Sending {
 impl Sending {
     fn begin(films: &Films, grant: &Grant, format: Format) -> Option<Self> {
         let sent = Sent {
-            key: grant.credential().map(ToOwned::to_owned),
+            // Who makes links gets no more by them.
+            key: grant.account().map(ToOwned::to_owned),
             is_mp4: format == Format::Mp4,
         };
         // Nothing panics while it holds this lock.
@@ -349,9 +350,20 @@ fn made(
     if let Some(lapse) = asked.lapse {
         about["every_s"] = json!(lapse.every_ms as f64 / 1e3);
         about["fps"] = json!((1e3 / lapse.shown_ms).round());
-    } else {
-        let survey = library.survey(camera, asked.class, span, gap_ms)?;
-        to_ms = told(&survey, format, &mut about);
+    }
+    // Of a longer one, too many files would have to be looked into.
+    let is_told = asked.lapse.is_none() || span.1 - span.0 <= LONGEST_H * 3_600_000;
+    if is_told {
+        // A time-lapse takes all there is.
+        let class = asked.class.filter(|_| asked.lapse.is_none());
+        let end_ms = told(
+            &library.survey(camera, class, span, gap_ms)?,
+            format,
+            &mut about,
+        );
+        if asked.lapse.is_none() {
+            to_ms = end_ms;
+        }
     }
     if format == Format::Zip {
         let mut text = serde_json::to_vec_pretty(&about)?;
@@ -361,6 +373,14 @@ fn made(
             about,
         )));
     }
+    let mut size = None;
+    let frames = frames.map(move |found| {
+        let found = found?;
+        if !is_told && *size.get_or_insert(found.size) != found.size {
+            return Err(io::Error::other("pictures change their size"));
+        }
+        Ok(found)
+    });
     let shown_ms = asked.lapse.map(|lapse| lapse.shown_ms);
     let frames = one_size(frames).enumerate().map(move |(n, found)| {
         let mut found = found?;

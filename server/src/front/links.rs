@@ -99,13 +99,19 @@ pub(super) async fn make(
     if !(60..=LONGEST_DAYS * 24 * 3600).contains(&seconds) {
         return Err(no(Cause::LifetimeImpossible { days: LONGEST_DAYS }));
     }
-    let by: Option<Name> = grant.credential().and_then(|name| name.parse().ok());
-    let Some(by) = by else {
+    let Some(owner) = grant.owner() else {
+        return Ok(no_keys());
+    };
+    let Ok(by) = owner.key.parse::<Name>() else {
         return Ok(no_keys());
     };
     let page = Page::new(asked.page, &headers, secure)?;
     let id = camera.id().to_string();
-    let span = (asked.from_us / 1000, asked.to_us / 1000);
+    // Frames have whole ms.
+    let span = (asked.from_us.div_ceil(1000), asked.to_us / 1000);
+    if span.1 < span.0 {
+        return Err(no(Cause::SpanReversed));
+    }
     let gap_ms = gap(&camera).as_millis() as u64;
     let recordings = recordings(&state)?;
     let survey = recordings.read(grant.credential(), move |library| {
@@ -117,10 +123,11 @@ pub(super) async fn make(
     let sharing = Sharing {
         camera: camera.id().to_string(),
         clip: Clip {
-            from_us: asked.from_us,
-            to_us: asked.to_us,
+            from_us: span.0 * 1000,
+            to_us: span.1 * 1000,
             by,
         },
+        generation: owner.generation,
         lifetime: Duration::from_secs(seconds),
     };
     let (entry, urls) = match state.access.share(sharing).await {

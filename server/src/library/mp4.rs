@@ -110,7 +110,9 @@ pub(crate) fn encode(
         .spawn()?;
     // Its threads, which it starts later, have what it has.
     let pid = Pid::from_raw(child.id() as i32);
-    let _ = setpriority_process(pid, 19);
+    if let Err(error) = setpriority_process(pid, 19) {
+        tracing::warn!(%error, "ffmpeg runs at the server's own priority");
+    }
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let child = Arc::new(Mutex::new(child));
     let encoder = Encoder(Arc::clone(&child));

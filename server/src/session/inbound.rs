@@ -160,13 +160,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             _ if keeps => Kept::Strips(None),
             _ => Kept::Nothing,
         };
+        self.link.keeps(self.kept);
     }
 
     /// The viewer may have thrown away what it was sent.
-    fn forget_kept(&mut self) {
+    pub(super) fn forget_kept(&mut self) {
         if self.kept != Kept::Nothing {
             self.kept = Kept::Strips(None);
         }
+        self.link.keeps(self.kept);
     }
 
     fn set_paused(&mut self, paused: bool) {

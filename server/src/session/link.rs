@@ -185,6 +185,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         sent
     }
 
+    /// What the viewer keeps, for a frame of which nothing is on its way.
+    pub(super) fn keeps(&mut self, kept: Kept) {
+        if let Some(outgoing) = self.outgoing.as_mut().filter(|it| it.sent == 0) {
+            outgoing.kept = kept;
+        }
+    }
+
     fn poll_step(
         &mut self,
         cx: &mut Context<'_>,

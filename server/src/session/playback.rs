@@ -72,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         // What is on its way to the viewer may be thrown away.
         self.content = None;
+        self.forget_kept();
         self.link.withdraw_frame();
         request(&mut player);
         self.player = Some(player);
@@ -89,6 +90,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn tell_live(&mut self, id: u64, reason: Option<String>) -> Result<(), End> {
+        // Until it has this answer, the viewer throws frames away.
+        self.content = None;
+        self.forget_kept();
         self.say(ServerMessage::Playback(Playback {
             id,
             state: PlaybackState::Live,
