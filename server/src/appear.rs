@@ -49,7 +49,8 @@ async fn any(news: &mut [watch::Receiver<std::sync::Arc<[Appeared<Spec>]>>]) {
 /// The cameras that were added, and those that could not be.
 #[derive(Default)]
 struct Added {
-    cameras: BTreeMap<String, Spec>,
+    /// With the settings that they have.
+    cameras: BTreeMap<String, Settings>,
     refused: BTreeMap<String, Spec>,
 }
 
@@ -67,7 +68,7 @@ impl Added {
         let gone: Vec<_> = self
             .cameras
             .iter()
-            .filter(|(id, source)| !is_found(id, source))
+            .filter(|(id, settings)| !is_found(id, &settings.source))
             .map(|(id, _)| id.clone())
             .collect();
         for id in gone {
@@ -79,15 +80,18 @@ impl Added {
         }
         let mut is_more = false;
         for (settings, cameras) in &found {
-            let is_new = |camera: &&Appeared<Spec>| !self.cameras.contains_key(&camera.id);
-            let new: Vec<_> = cameras.iter().filter(is_new).collect();
-            for camera in new {
+            for camera in cameras.iter() {
+                if let Some(known) = self.cameras.get_mut(&camera.id) {
+                    if known.source == camera.source {
+                        follow_settings(registry, settings, known);
+                    }
+                    continue;
+                }
                 match add(registry, settings, camera) {
-                    Ok(()) => {
+                    Ok(settings) => {
                         is_more = true;
                         self.refused.remove(&camera.id);
-                        self.cameras
-                            .insert(camera.id.clone(), camera.source.clone());
+                        self.cameras.insert(camera.id.clone(), settings);
                     }
                     Err(error) => {
                         let told = self
@@ -132,18 +136,38 @@ impl Added {
     }
 }
 
-/// Adds a camera with the settings of the one whose source found it, but for what is of that one alone.
-fn add(registry: &Registry, settings: &Settings, camera: &Appeared<Spec>) -> Result<(), String> {
-    let id = Id::new(&camera.id).map_err(|error| error.to_string())?;
-    let settings = Settings {
+/// The settings of a camera: those of the one whose source found it, but for what is of that one alone.
+fn settings_of(finder: &Settings, id: Id, source: Spec) -> Settings {
+    Settings {
         id,
         name: None,
-        source: camera.source.clone(),
+        source,
         push: Vec::new(),
         operate: None,
-        ..settings.clone()
-    };
-    registry
-        .apply(Change::Add(settings))
-        .map_err(|error| error.to_string())
+        ..finder.clone()
+    }
+}
+
+/// Adds a camera. Returns the settings that it has.
+fn add(
+    registry: &Registry,
+    finder: &Settings,
+    camera: &Appeared<Spec>,
+) -> Result<Settings, String> {
+    let id = Id::new(&camera.id).map_err(|error| error.to_string())?;
+    let settings = settings_of(finder, id, camera.source.clone());
+    let added = registry.apply(Change::Add(settings.clone()));
+    added.map_err(|error| error.to_string())?;
+    Ok(settings)
+}
+
+/// Gives a camera that was added the settings that the one whose source found it has now.
+fn follow_settings(registry: &Registry, finder: &Settings, known: &mut Settings) {
+    let settings = settings_of(finder, known.id.clone(), known.source.clone());
+    if settings != *known {
+        *known = settings.clone();
+        if let Err(error) = registry.apply(Change::Reconfigure(settings)) {
+            tracing::debug!(%error, "a camera that appeared is not there");
+        }
+    }
 }

@@ -203,8 +203,12 @@ impl Lifecycle {
     }
 
     /// Applies other settings, and restarts the source if they need that. Doesn't wait for it.
-    pub(super) fn configure(&self, settings: Settings) {
+    pub(super) fn configure(&self, mut settings: Settings) {
         let mut wanted = self.shared.wanted();
+        if settings.source == wanted.settings.source {
+            // Cameras that it has found belong to the source that runs.
+            settings.source = wanted.settings.source.clone();
+        }
         let restarts = settings.needs_restart(&wanted.settings);
         let is_same = settings.source.is_same_camera(&wanted.settings.source);
         if settings.controls != wanted.settings.controls {
