@@ -37,9 +37,8 @@ impl<S: Clone> Appearing<S> {
 
     /// Lists one more.
     pub(super) fn add(&self, camera: Appeared<S>) {
-        let others = self.list();
         self.0
-            .send_replace(others.iter().cloned().chain([camera]).collect());
+            .send_modify(|all| *all = all.iter().cloned().chain([camera]).collect());
     }
 
     /// Takes those off that are none any more.

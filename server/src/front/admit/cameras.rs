@@ -8,16 +8,20 @@ use crate::front::{State, refusal, refused};
 use crate::source::push_slot::PushSlot;
 use crate::source::{Spec, ingest};
 use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pistreamer_protocol::message::Cause;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long a client that pushes waits for its camera to appear, and how often it looks.
 const APPEARS: Duration = Duration::from_secs(3);
 const STARTS: Duration = Duration::from_millis(10);
+
+/// Held while a place is looked for: of several clients that come at once, each gets another one.
+static PLACES: Mutex<()> = Mutex::new(());
 
 /// The server's cameras, as a grant sees them. Clones share them.
 #[derive(Clone, Debug)]
@@ -64,15 +68,37 @@ impl Cameras {
     }
 
     /// The id under which a client pushes, where cameras appear for such clients and none is configured under it.
-    fn newcomer(&self, query: &Query) -> Option<String> {
-        let id = named(query).or_else(|| query.get("from").filter(|id| !id.is_empty()))?;
+    ///
+    /// # Errors
+    /// The refusal of one that names no camera here, and is called like one that takes no pictures: it would get the place of
+    /// another one.
+    fn newcomer(&self, grant: &Grant, query: &Query) -> Result<Option<String>, Box<Response>> {
+        let asked = named(query);
+        let Some(id) = asked.or_else(|| query.get("from").filter(|id| !id.is_empty())) else {
+            return Ok(None);
+        };
         let all = self.0.all();
+        if !all
+            .iter()
+            .any(|camera| camera.settings().source.welcomes().is_some())
+        {
+            return Ok(None);
+        }
         let is_other = |camera: &Camera| {
             let source = camera.settings().source;
             **camera.id() == *id && !source.takes_pushes()
         };
-        let welcomes = |camera: &Camera| camera.settings().source.welcomes().is_some();
-        (all.iter().any(welcomes) && !all.iter().any(is_other)).then(|| id.to_owned())
+        match all.iter().any(is_other) {
+            false => Ok(Some(id.to_owned())),
+            true if asked.is_some() => Ok(None),
+            true if !grant.sees(id) => Err(Box::new(self.refusal(grant, Some(id)))),
+            true => Err(Box::new(refusal(
+                StatusCode::CONFLICT,
+                format!(
+                    "there is a camera {id} here, whose source is not ingest: give the one that pushes another id, or add ?camera=NAME to its URL"
+                ),
+            ))),
+        }
     }
 
     /// The camera with that id and its slot. It appears where it is not there yet.
@@ -114,6 +140,8 @@ impl Cameras {
 
     /// Has a camera appear. Where there are as many as may be, the one goes that has been without its pusher for longest.
     fn make_room(&self, id: &str) -> Result<(), String> {
+        // Nothing panics while it holds this lock.
+        let _places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
         let all = self.0.all();
         // Another request may have asked for it.
         let is_coming = |source: &Spec| {
@@ -244,7 +272,11 @@ impl FromRequestParts<State> for Pushed {
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
         let (grant, query) = admitted(parts, state).await?;
-        if let Some(id) = state.cameras.newcomer(&query) {
+        // Other requests are refused later, and have no camera appear.
+        let is_websocket = parts.headers.contains_key(header::SEC_WEBSOCKET_KEY);
+        let newcomer = state.cameras.newcomer(&grant, &query);
+        let newcomer = newcomer.map_err(|refusal| *refusal)?;
+        if let Some(id) = newcomer.filter(|_| is_websocket) {
             let arrived = state.cameras.welcome(&grant, &id).await;
             let (camera, slot) = arrived.map_err(|refusal| *refusal)?;
             return Ok(Self {
