@@ -20,6 +20,9 @@ const MOST_EDGES: usize = 4096;
 /// before for a moment.
 const CONTESTED: Duration = Duration::from_secs(3);
 
+/// Longest interval between frames, in seconds.
+const LONGEST_INTERVAL: f64 = 3600.0;
+
 /// What is wanted of one rendition: the highest rate that an edge asks for, in frames per second. Infinite is all frames.
 pub type Rates = [Option<f64>; RENDITIONS];
 
@@ -151,7 +154,8 @@ pub struct Pace {
 impl Pace {
     /// Whether a frame is to be sent now, at so many a second.
     pub fn passes(&mut self, fps: f64, now: Instant) -> bool {
-        let interval = Duration::try_from_secs_f64(1.0 / fps).unwrap_or(Duration::ZERO);
+        let interval = Duration::try_from_secs_f64((1.0 / fps).min(LONGEST_INTERVAL));
+        let interval = interval.unwrap_or(Duration::ZERO);
         let due = self.due.unwrap_or(now);
         // A frame that comes a little early has its own interval, which is not ours.
         if now + interval / 8 < due {
@@ -254,6 +258,9 @@ mod tests {
         assert_eq!(passed(5, 5.0), 50);
         assert_eq!(passed(5, 30.0), 50);
         assert_eq!(passed(30, f64::INFINITY), 300);
+        for fps in [8e-20, 5e-20, f64::MIN_POSITIVE] {
+            assert_eq!(passed(30, fps), 1, "{fps}");
+        }
     }
 
     proptest! {

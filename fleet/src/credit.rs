@@ -30,6 +30,9 @@ const SURPLUS: f64 = 2.0;
 /// The rate of a camera that says none.
 const UNKNOWN_RATE: f64 = 60.0;
 
+/// Longest time after which it is looked again whether a frame may be asked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// What a frame that came is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Came {
@@ -121,7 +124,13 @@ impl Credit {
             return Some(None);
         }
         let wait = Duration::try_from_secs_f64((1.0 - self.surplus) / rate);
-        Some(Some(now + wait.unwrap_or(Duration::from_secs(1))))
+        // It may be longer than there is time.
+        Some(Some(now + wait.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)))
+    }
+
+    /// What came for a subscription is no frame of this camera's publisher, and says nothing about it.
+    pub fn is_used_up(&mut self, sid: u64) {
+        self.asked.retain(|asked| *asked != sid);
     }
 
     /// A frame came. `round_trip` is that to the broker.
@@ -444,5 +453,33 @@ mod tests {
         assert_eq!(credit.comes(&frame(4, 1), None, now), Came::Shown);
         credit.asks(9);
         assert_eq!(credit.forget().collect::<Vec<_>>(), [9]);
+    }
+
+    #[test]
+    fn a_frame_of_another_publisher_uses_up_a_request_and_says_nothing_of_the_next_ones() {
+        let now = Instant::now();
+        let mut credit = Credit::default();
+        credit.asks(1);
+        credit.is_used_up(1);
+        assert_eq!(credit.is_due(30.0, now), Some(None));
+        credit.asks(2);
+        let frame = |sid, seq| Frame { sid, seq, age: 0.0 };
+        assert_eq!(credit.comes(&frame(1, u64::MAX), None, now), Came::Unasked);
+        assert_eq!(credit.comes(&frame(2, 1), None, now), Came::Shown);
+    }
+
+    #[test]
+    fn whatever_rate_a_camera_says_it_is_asked_again_within_a_second() {
+        let now = Instant::now();
+        for fps in [4e-20, f64::MIN_POSITIVE, 0.1, 1000.0] {
+            let mut credit = Credit::default();
+            let due = (1..20).find_map(|sid| {
+                let due = credit.is_due(fps, now)?;
+                credit.asks(sid);
+                credit.is_used_up(sid);
+                due
+            });
+            assert!(due.unwrap() <= now + LONGEST_WAIT, "{fps}");
+        }
     }
 }

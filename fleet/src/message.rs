@@ -10,6 +10,9 @@ use std::fmt;
 /// Longest message, in bytes.
 pub const LONGEST: usize = 8 * 1024;
 
+/// Lowest rate that counts, in frames per second.
+const LOWEST_RATE: f64 = 0.01;
+
 /// Most servers that a demand names.
 const MOST_NAMES: usize = 16;
 
@@ -158,10 +161,14 @@ impl State {
         if !is_camera_id(&state.camera) {
             return Err(BadMessage::Impossible("the camera's id"));
         }
-        if let Some(mode) = &state.status.mode
-            && !(mode.fps >= 0.0 && mode.fps <= 1000.0)
-        {
-            return Err(BadMessage::Impossible("the rate"));
+        if let Some(mode) = &mut state.status.mode {
+            if !(mode.fps >= 0.0 && mode.fps <= 1000.0) {
+                return Err(BadMessage::Impossible("the rate"));
+            }
+            if mode.fps < LOWEST_RATE {
+                // As of a camera that does not know it.
+                mode.fps = 0.0;
+            }
         }
         // What can be set is not set over the broker.
         state.status.controls = None;
@@ -194,7 +201,10 @@ impl Demand {
         if (0..want.len()).any(is_again) {
             return Err(BadMessage::Impossible("a rendition is wanted twice"));
         }
-        let is_rate = |want: &Want| want.fps.is_none_or(|fps| fps > 0.0 && fps <= 1000.0);
+        let is_rate = |want: &Want| {
+            want.fps
+                .is_none_or(|fps| (LOWEST_RATE..=1000.0).contains(&fps))
+        };
         if !want.iter().all(is_rate) {
             return Err(BadMessage::Impossible("the rate"));
         }
@@ -284,6 +294,7 @@ mod tests {
         for (good, bad) in [
             ("full", "huge"),
             (r#""fps":5.0"#, r#""fps":0.0"#),
+            (r#""fps":5.0"#, r#""fps":8e-20"#),
             (
                 r#"{"rendition":"full","fps":5.0}"#,
                 r#"{"rendition":"full"},{"rendition":"full"}"#,
@@ -294,6 +305,10 @@ mod tests {
             let bad = text.replacen(good, bad, 1);
             assert!(Demand::read(bad.as_bytes()).is_err(), "{bad}");
         }
+        let text = String::from_utf8(state().written()).unwrap();
+        let slow = text.replacen(r#""fps":30.0"#, r#""fps":4e-20"#, 1);
+        let slow = State::read(slow.as_bytes()).unwrap();
+        assert_eq!(slow.status.mode.unwrap().fps, 0.0);
         let many = Demand {
             via: vec![Instance::new(1); MOST_NAMES + 1],
             ..demand()

@@ -19,6 +19,9 @@ pub const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// How long an answer is expected to take while nothing is known.
 const UNKNOWN: Duration = Duration::from_secs(1);
 
+/// The same behind a frame: on a slow way much of it waits in the kernel.
+const UNKNOWN_BEHIND_FRAME: Duration = Duration::from_millis(2500);
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -40,8 +43,9 @@ pub struct Pulse {
     /// When a ping was last sent.
     last: Instant,
     round_trip: Option<Duration>,
-    /// The slowest answer lately.
+    /// The slowest answer lately, and the slowest one to a ping behind a frame.
     slowest: Duration,
+    slowest_behind_frame: Duration,
 }
 
 impl Pulse {
@@ -53,6 +57,7 @@ impl Pulse {
             last: now,
             round_trip: None,
             slowest: UNKNOWN,
+            slowest_behind_frame: UNKNOWN_BEHIND_FRAME,
         }
     }
 
@@ -66,7 +71,7 @@ impl Pulse {
         self.last = now;
     }
 
-    /// Something came from the broker, or the network took something for it: it may be slow, but it is there.
+    /// Something came from the broker, or the network took something that had waited for it: it may be slow, but it is there.
     pub fn moves(&mut self, now: Instant) {
         self.alive = now;
     }
@@ -77,6 +82,9 @@ impl Pulse {
         let (at, behind) = self.asked.pop_front()?;
         let took = now.saturating_duration_since(at);
         self.slowest = took.max(self.slowest * 7 / 8);
+        if behind.is_some() {
+            self.slowest_behind_frame = took.max(self.slowest_behind_frame * 7 / 8);
+        }
         // Behind a frame it takes as long as that.
         if behind.is_none() || self.round_trip.is_none_or(|known| took < known) {
             self.round_trip = Some(took);
@@ -99,7 +107,13 @@ impl Pulse {
                 Step::Wait(due)
             };
         }
-        let silence = (self.slowest * 4).clamp(SHORTEST_SILENCE, LONGEST_SILENCE);
+        let is_behind_frame = self.asked.iter().any(|(_, behind)| behind.is_some());
+        let slowest = if is_behind_frame {
+            self.slowest.max(self.slowest_behind_frame)
+        } else {
+            self.slowest
+        };
+        let silence = (slowest * 4).clamp(SHORTEST_SILENCE, LONGEST_SILENCE);
         let lost = self.alive + silence;
         if now >= lost {
             Step::Lost
@@ -145,12 +159,27 @@ mod tests {
     fn on_a_slow_way_a_broker_has_the_time_that_a_frame_takes() {
         let start = Instant::now();
         let mut pulse = Pulse::new(start);
+        // However fast the answers are while nobody looks.
+        for _ in 0..50 {
+            pulse.asks(None, start);
+            pulse.answered(start + ms(5));
+        }
         pulse.asks(Some(1), start);
-        assert_eq!(pulse.step(start), Step::Wait(start + ms(4000)));
-        pulse.answered(start + ms(2000));
-        let now = start + ms(2000);
-        pulse.asks(Some(2), now);
+        assert_eq!(pulse.step(start), Step::Wait(start + LONGEST_SILENCE));
+        let mut now = start;
+        for frame in 2..50 {
+            now += ms(2000);
+            pulse.answered(now);
+            pulse.asks(Some(frame), now);
+        }
         assert_eq!(pulse.step(now), Step::Wait(now + ms(8000)));
+        // And where it is fast, a broker that answers nothing is noticed as soon.
+        for frame in 50..100 {
+            now += ms(30);
+            pulse.answered(now);
+            pulse.asks(Some(frame), now);
+        }
+        assert_eq!(pulse.step(now), Step::Wait(now + SHORTEST_SILENCE));
     }
 
     #[test]

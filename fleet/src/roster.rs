@@ -16,6 +16,9 @@ pub const LOST: Duration = Duration::from_millis(2500);
 /// How long a camera stays whose publisher has said that it stops: a program that is started anew takes no longer.
 pub const STAYS_LEFT: Duration = Duration::from_secs(20);
 
+/// How long a camera keeps its place in any case, however many others want it: nobody makes cameras come and go without end.
+const KEEPS_PLACE: Duration = Duration::from_secs(5);
+
 /// How long a camera stays whose publisher fell silent: somebody is to see that it did.
 pub const STAYS_LOST: Duration = Duration::from_secs(24 * 3600);
 
@@ -100,7 +103,7 @@ impl Roster {
             if state.left {
                 return Heard::Nothing;
             }
-            if count >= self.most && !self.make_room() {
+            if count >= self.most && !self.make_room(now) {
                 self.beyond
                     .retain(|_, heard| now.saturating_duration_since(*heard) < LOST);
                 if self.beyond.len() < self.most {
@@ -147,12 +150,12 @@ impl Roster {
         }
     }
 
-    /// Drops the camera that has been gone longest, for another one. Returns false where all are there.
-    fn make_room(&mut self) -> bool {
-        let gone = self
-            .cameras
-            .iter()
-            .filter(|(_, known)| known.presence != Presence::There);
+    /// Drops the camera that has been gone longest, for another one. Returns false where all are there, or were until just now.
+    fn make_room(&mut self, now: Instant) -> bool {
+        let gone = self.cameras.iter().filter(|(_, known)| {
+            known.presence != Presence::There
+                && now.saturating_duration_since(known.heard) >= KEEPS_PLACE
+        });
         let Some(oldest) = gone.min_by_key(|(_, known)| known.heard) else {
             return false;
         };
@@ -278,10 +281,19 @@ mod tests {
         let start = Instant::now();
         let mut roster = roster(10);
         roster.hear(&state("door", 1, false), start);
-        let back = start + Duration::from_secs(60);
+        roster.hear(&state("gone", 2, false), start);
+        roster.hear(&state("gone", 2, true), start);
+        let back = start + Duration::from_secs(10);
         roster.resume(back);
         assert_eq!(roster.pass(back), []);
+        // What was known of the others is true again.
+        assert_eq!(roster.presence("door"), Some(Presence::There));
+        assert_eq!(roster.presence("gone"), Some(Presence::Left));
         assert_eq!(roster.pass(back + LOST), [Passed::Lost("door".into())]);
+        let again = back + LOST * 2;
+        roster.resume(again);
+        assert_eq!(roster.presence("door"), Some(Presence::Lost));
+        assert_eq!(roster.pass(again), []);
     }
 
     #[test]
@@ -320,7 +332,10 @@ mod tests {
         }
         assert_eq!(roster.counts(), (2, 2));
         roster.hear(&state("a", 1, true), now);
-        assert_eq!(roster.hear(&state("c", 3, false), now), Heard::New);
+        // Not at once: it would be another camera with each message.
+        assert_eq!(roster.hear(&state("c", 3, false), now), Heard::Full);
+        let later = now + KEEPS_PLACE;
+        assert_eq!(roster.hear(&state("c", 3, false), later), Heard::New);
         assert!(!roster.has("a") && roster.has("b"));
     }
 

@@ -31,6 +31,9 @@ const READ: usize = 64 << 10;
 /// Pieces that are written at a time.
 const PIECES: usize = 8;
 
+/// Most pieces that wait to be written: a broker that asks without end, and reads nothing, gets no more answers.
+const MOST_WAITING: usize = 64 << 10;
+
 /// The brokers of a cluster, in the order in which they are tried. A broker names the others.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
@@ -88,6 +91,8 @@ pub(crate) struct Link {
     came: BytesMut,
     read: Box<[u8]>,
     out: VecDeque<Bytes>,
+    /// Whether the socket did not take everything the last time.
+    waits: bool,
     pulse: Pulse,
     info: Info,
     complaint: Option<String>,
@@ -133,6 +138,7 @@ impl Link {
             came: BytesMut::new(),
             read: vec![0; READ].into(),
             out: VecDeque::new(),
+            waits: false,
             pulse: Pulse::new(Instant::now()),
             info: Info::default(),
             complaint: None,
@@ -154,10 +160,11 @@ impl Link {
             let Either::Left(tcp) = link.stream else {
                 return Err("it begins TLS twice".into());
             };
-            // A cluster's other brokers are named by their addresses, and have certificates for the name that they share.
-            let name = match host.parse::<IpAddr>() {
-                Ok(_) => &broker.endpoint.host,
-                Err(_) => host,
+            // A cluster's other brokers have certificates for the name that they share. What they are called was said in plain
+            // text: anybody on the way may name a host of their own, for which the system's authorities vouch, too.
+            let name = match (host.parse::<IpAddr>(), &trusted) {
+                (Err(_), Some(_)) => host,
+                _ => &broker.endpoint.host,
             };
             let stream = dial::encrypt(tcp, name, trusted.as_deref()).await;
             link.stream = stream.map_err(plain)?;
@@ -258,6 +265,9 @@ impl Link {
     /// Where the connection broke, or the broker is silent.
     pub(crate) async fn next(&mut self) -> Result<Heard, String> {
         loop {
+            if self.out.len() > MOST_WAITING {
+                return Err("it takes nothing".into());
+            }
             match self.said()? {
                 Some(Said::Message(message)) => return Ok(Heard::Message(message)),
                 Some(Said::Error(error)) => {
@@ -307,7 +317,10 @@ impl Link {
     }
 
     fn poll_moves(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waited = self.waits;
         let wrote = self.poll_write(cx)?;
+        self.waits = !self.out.is_empty();
+        let now = Instant::now();
         let mut buffer = ReadBuf::new(&mut self.read);
         match Pin::new(&mut self.stream).poll_read(cx, &mut buffer)? {
             Poll::Ready(()) if buffer.filled().is_empty() => {
@@ -315,12 +328,14 @@ impl Link {
             }
             Poll::Ready(()) => {
                 self.came.extend_from_slice(buffer.filled());
-                self.heard = Instant::now();
+                self.heard = now;
+                self.pulse.moves(now);
             }
+            // What the kernel keeps says nothing of the broker, unless it had no room for it before.
+            Poll::Pending if wrote && waited => self.pulse.moves(now),
             Poll::Pending if wrote => {}
             Poll::Pending => return Poll::Pending,
         }
-        self.pulse.moves(Instant::now());
         Poll::Ready(Ok(()))
     }
 

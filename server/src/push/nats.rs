@@ -78,6 +78,7 @@ struct Publishing<'a> {
     too_large: Option<usize>,
     is_contested: bool,
     bad: EventThrottle,
+    refusals: EventThrottle,
 }
 
 impl<'a> Publishing<'a> {
@@ -110,6 +111,7 @@ impl<'a> Publishing<'a> {
             too_large: None,
             is_contested: false,
             bad: EventThrottle::new(),
+            refusals: EventThrottle::new(),
         };
         publishing.say(false);
         publishing
@@ -187,7 +189,11 @@ impl<'a> Publishing<'a> {
     fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Message(message) if message.sid == DEMAND => self.hear_demand(&message),
+            // It is said each second anyway: whoever asks without end takes no memory, and no room from frames.
+            Heard::Message(_) if !self.link.is_clear() => {}
             Heard::Message(Message { reply, .. }) => match reply {
+                // Nobody has this program say it in a place where it means something else.
+                Some(reply) if reply.starts_with("pistreamer.") => {}
                 Some(reply) => self.link.publish(&reply, None, self.state(false)),
                 None => self.say(false),
             },
@@ -201,7 +207,9 @@ impl<'a> Publishing<'a> {
             Heard::Clear => {}
             Heard::Refused(error) => {
                 let reason = format!("the broker refuses: {error}");
-                tracing::warn!(reason, "not published");
+                if let Some(times) = self.refusals.again() {
+                    tracing::warn!(reason, times, "not published");
+                }
                 self.push.failed(&reason);
             }
         }

@@ -367,3 +367,83 @@ async fn cameras_appear_at_a_hub_for_clients_that_push_under_ids_of_their_own_up
     are(&hub, &[("garage", "live", ""), ("late", "live", "")]).await;
     stop([hub, garage, late]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pusher_that_is_called_like_a_camera_of_the_hub_gets_no_other_ones_place() {
+    let hub = TestServer::configured(
+        "[[camera]]\nid = \"hub\"\nsource = \"ingest:2\"\n[[camera]]\nid = \"yard\"\nsource = \"pattern\"\nsize = \"320x240\"\n",
+    );
+    let yard = TestServer::configured(&format!(
+        "[[camera]]\nid = \"yard\"\nsource = \"pattern\"\nsize = \"320x240\"\npush = [\"ws://{}/ingest\"]\n",
+        hub.address
+    ));
+    push_is(&yard, |push| {
+        let reason = push["reason"].as_str().unwrap();
+        reason.contains("there is a camera yard here")
+    })
+    .await;
+    stop([hub, yard]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_settings_keeps_the_cameras_that_have_appeared() {
+    let broker = Broker::start("");
+    let file = |quality: u8| {
+        let url = broker.url("", "");
+        format!("[[camera]]\nid = \"fleet\"\nsource = \"{url}\"\nquality = {quality}\n")
+    };
+    let edge = TestServer::configured(&file(80));
+    let door = publishing(broker.url("", "?camera=door"));
+    are(&edge, &[("door", "live", "")]).await;
+    let mut viewer = TestViewer::connect_with(&edge, "/ws?camera=door", &[])
+        .await
+        .unwrap();
+    viewer.frame().await;
+    edge.configure(&file(60)).await;
+    let garage = publishing(broker.url("", "?camera=garage"));
+    are(&edge, &[("door", "live", ""), ("garage", "live", "")]).await;
+    viewer.frame().await;
+    stop([edge, door, garage]).await;
+}
+
+/// A broker that lets everybody in, and says nothing from then on. Returns its port.
+fn silent(reads: bool) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream
+                .write_all(b"INFO {\"max_payload\":1000000}\r\n")
+                .unwrap();
+            let mut came = Vec::new();
+            while !came.ends_with(b"PING\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                came.push(byte[0]);
+            }
+            stream.write_all(b"PONG\r\n").unwrap();
+            if reads {
+                std::thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+            } else {
+                open.push(stream);
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_silent_is_lost_although_its_machine_takes_what_is_said() {
+    let noticed = async |reads| {
+        let door = publishing(format!("nats://127.0.0.1:{}?camera=door", silent(reads)));
+        push_is(&door, |push| {
+            let reason = push["reason"].as_str().unwrap();
+            push["state"] == "failing" && reason.contains("it is silent")
+        })
+        .await;
+        door.stop().await;
+    };
+    tokio::join!(noticed(true), noticed(false));
+}

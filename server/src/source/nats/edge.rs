@@ -9,16 +9,17 @@ use crate::broker::{self, Broker, Heard, Link, Servers};
 use crate::source::appearing::{Appeared, Appearing};
 use crate::source::remote::Intake;
 use crate::source::{SourceError, Spec};
-use crate::util::log_throttle::EventThrottle;
+use crate::util::log_throttle::{ConnectionThrottle, EventThrottle};
 use crate::via::Via;
 use pistreamer_fleet::message::{Instance, State};
-use pistreamer_fleet::roster::{self, Passed, Roster};
+use pistreamer_fleet::roster::{self, Passed, Presence, Roster};
 use pistreamer_fleet::subject::Subject;
 use pistreamer_fleet::wire::Message;
 use pistreamer_protocol::Backoff;
 use pistreamer_protocol::message::Cause;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::{sleep, sleep_until};
@@ -30,6 +31,9 @@ const FRAMES: u64 = 10;
 
 /// Interval at which the cameras are looked through.
 const LOOKS: Duration = Duration::from_millis(250);
+
+/// Number of cameras that have appeared so far. One that appears again is not the one that went, whose source has ended.
+static APPEARED: AtomicU64 = AtomicU64::new(0);
 
 /// A connection that lasted for that long worked.
 const LASTED: Duration = Duration::from_secs(5);
@@ -51,6 +55,8 @@ pub(super) struct Edge<'a> {
     changed: Arc<Notify>,
     bad: EventThrottle,
     full: EventThrottle,
+    refusals: EventThrottle,
+    published: ConnectionThrottle,
     has_asked: bool,
 }
 
@@ -75,6 +81,8 @@ impl<'a> Edge<'a> {
             changed: Arc::default(),
             bad: EventThrottle::new(),
             full: EventThrottle::new(),
+            refusals: EventThrottle::new(),
+            published: ConnectionThrottle::new(),
             has_asked: false,
         }
     }
@@ -133,7 +141,7 @@ impl<'a> Edge<'a> {
             Some(&inbox),
             bytes::Bytes::new(),
         );
-        self.roster.resume(Instant::now());
+        self.resume();
         let began = Instant::now();
         let mut looks_at = began;
         loop {
@@ -167,6 +175,18 @@ impl<'a> Edge<'a> {
                     }
                 }
                 () = sleep_until(until.into()) => {}
+            }
+        }
+    }
+
+    /// The broker is back: what was known of publishers that were not there is true again.
+    fn resume(&mut self) {
+        self.roster.resume(Instant::now());
+        for (id, camera) in &mut self.cameras {
+            match self.roster.presence(id) {
+                Some(Presence::Lost) => camera.loses(Cause::PublisherLost),
+                Some(Presence::Left) => camera.loses(Cause::PublisherLeft),
+                Some(Presence::There) | None => {}
             }
         }
     }
@@ -241,9 +261,10 @@ impl<'a> Edge<'a> {
         let Some(id) = self.asked.remove(&message.sid) else {
             return;
         };
-        if let Some(camera) = self.cameras.get_mut(&id) {
+        if let Some(camera) = self.cameras.get_mut(&id)
+            && camera.takes(message, link)
+        {
             self.roster.moves(&id, Instant::now());
-            camera.takes(message, link);
         }
         // The next one, while this one is being shown.
         self.ask(&id, link);
@@ -294,13 +315,16 @@ impl<'a> Edge<'a> {
         shown.hears(state);
         self.cameras.insert(id.into(), shown);
         let broker = self.broker.to_string();
-        let name = format!("{broker}?camera={id}");
+        let number = APPEARED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{broker}?camera={id}&number={number}");
         let kind = Arc::new(Published {
             broker,
             id: id.into(),
             ports,
         });
-        tracing::info!(camera = id, "it is published");
+        if let Some(left_out) = self.published.again() {
+            tracing::info!(camera = id, left_out, "it is published");
+        }
         self.appearing.add(Appeared {
             id: id.into(),
             source: Spec::of(&name, kind),
@@ -312,7 +336,9 @@ impl<'a> Edge<'a> {
             broker: self.broker.to_string(),
             problem: error.into(),
         };
-        tracing::warn!(reason = %cause, "not shown");
+        if let Some(times) = self.refusals.again() {
+            tracing::warn!(reason = %cause, times, "not shown");
+        }
         let subject = error.split('"').find_map(Subject::parse);
         match subject {
             Some(Subject::Frames(id, _) | Subject::Demand(id)) => self.lose(&id, cause),

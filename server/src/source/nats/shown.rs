@@ -213,8 +213,17 @@ impl Shown {
         wanted.then_some(at + REPEAT)
     }
 
-    /// A frame came.
-    pub(super) fn takes(&mut self, message: Message, link: &Link) {
+    /// A frame came. Returns false where another one than its publisher sent it.
+    pub(super) fn takes(&mut self, message: Message, link: &Link) -> bool {
+        let sender = message.reply.as_deref().and_then(Instance::parse);
+        if sender != Some(self.publisher) {
+            // Whatever it says of itself, it says nothing of this camera.
+            self.credit.is_used_up(message.sid);
+            self.left_out += 1;
+            let (camera, times) = (&self.id, self.left_out);
+            tracing::debug!(camera, ?sender, times, "a frame was left out");
+            return false;
+        }
         let stamp = Stamp::read(&message.payload);
         let (seq, captured_us) = stamp.map_or((0, 0), |stamp| (stamp.seq, stamp.captured_us));
         let frame = Frame {
@@ -223,20 +232,19 @@ impl Shown {
             age: (clock::now_us() as f64 - captured_us as f64) / 1e6,
         };
         let came = self.credit.comes(&frame, link.round_trip(), Instant::now());
-        let is_ours =
-            message.reply.and_then(|reply| Instance::parse(&reply)) == Some(self.publisher);
-        let Some(run) = &mut self.run else { return };
+        let Some(run) = &mut self.run else {
+            return true;
+        };
         let _entered = self.span.enter();
         if captured_us == 0 {
             run.intake
                 .left_out(End::Origin, "its messages hold no frame with a stamp");
-        } else if !is_ours || came != Came::Shown {
+        } else if came != Came::Shown {
             self.left_out += 1;
             tracing::debug!(
                 camera = self.id,
                 seq,
                 ?came,
-                is_ours,
                 times = self.left_out,
                 "a frame was left out"
             );
@@ -246,6 +254,7 @@ impl Shown {
                 Err(error) => run.intake.left_out(End::Origin, &error.to_string()),
             }
         }
+        true
     }
 
     /// The connection is gone, and with it what was asked for.
