@@ -1,6 +1,6 @@
 //! The cockpit: driving by keys, by thumbs and by a gamepad, and what stops the machine.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use pistreamer_e2e::axe::Axe;
 use pistreamer_e2e::browser::{Browser, Page, poll};
 use pistreamer_e2e::engines::{Engine, Firefox, WebKit};
@@ -120,17 +120,37 @@ async fn take(page: &Page<'_>, driven: &Driven) -> Result<()> {
     Ok(())
 }
 
+/// How often the machine has stopped, as the page knows. A key that is pressed before it knows of a stop keeps the machine from starting.
+async fn arm(page: &Page<'_>) -> Result<u64> {
+    let arm = page
+        .eval("document.querySelector('pi-camera').operating.arm")
+        .await?;
+    arm.as_u64().context("no arm")
+}
+
+/// Waits until the page knows of a stop after that one, and may drive again.
+async fn starts_after(page: &Page<'_>, arm: u64) -> Result<()> {
+    page.wait_for(&format!(
+        "(({{arm, state}}) => arm > {arm} && state === 'armed')(document.querySelector('pi-camera').operating)"
+    ))
+    .await?;
+    Ok(())
+}
+
 async fn key(page: &Page<'_>, kind: &str, code: &str) -> Result<()> {
     let event = json!({"type": kind, "code": code, "key": code, "windowsVirtualKeyCode": 0});
     page.call("Input.dispatchKeyEvent", event).await?;
     Ok(())
 }
 
-/// Presses that key until the vehicle goes so fast. A page that hung for a while has let go of it.
+/// Presses that key until the vehicle goes so fast. A page that hung for a while has let go of it; where the machine stands, no key may be
+/// held, or it never starts.
 async fn press(page: &Page<'_>, driven: &mut Driven, code: &str, throttle: f64) -> Result<()> {
     let seen = driven.seen;
+    let armed = "document.querySelector('pi-camera').operating.state === 'armed'";
     poll("it drives", async || {
-        key(page, "rawKeyDown", code).await?;
+        let is_armed = page.eval(armed).await? == true;
+        key(page, if is_armed { "rawKeyDown" } else { "keyUp" }, code).await?;
         let did = driven.did()?;
         let such = |did: &Value| did["drive"] == throttle;
         Ok(did.iter().skip(seen).any(such).then_some(()))
@@ -148,6 +168,7 @@ async fn keys_drive_and_space_a_lost_focus_and_a_hidden_page_stop() -> Result<()
     for (stop, why) in [("Space", "asked"), ("", "focus"), ("tab", "hidden")] {
         page.wait_for("drive() === 'armed'").await?;
         press(&page, &mut driven, "KeyW", 0.5).await?;
+        let before = arm(&page).await?;
         match stop {
             "Space" => key(&page, "rawKeyDown", "Space").await?,
             "" => drop(page.eval("void dispatchEvent(new Event('blur'))").await?),
@@ -165,6 +186,8 @@ async fn keys_drive_and_space_a_lost_focus_and_a_hidden_page_stop() -> Result<()
                 let focus = json!({"enabled": true});
                 page.call("Emulation.setFocusEmulationEnabled", focus)
                     .await?;
+                key(&page, "keyUp", "KeyW").await?;
+                starts_after(&page, before).await?;
                 break;
             }
         }
@@ -172,6 +195,7 @@ async fn keys_drive_and_space_a_lost_focus_and_a_hidden_page_stop() -> Result<()
         // The key is still down, and does nothing until it is pressed again.
         key(&page, "keyUp", "KeyW").await?;
         key(&page, "keyUp", "Space").await?;
+        starts_after(&page, before).await?;
     }
     // A key that is let go while another one is held that systems and browsers have for themselves.
     key(&page, "keyUp", "KeyW").await?;
@@ -242,16 +266,19 @@ async fn the_example_page_drives_by_keys_and_shows_when_the_car_stands() -> Resu
     key(&page, "keyUp", "KeyW").await?;
     driven.drives(|throttle| throttle == 0.0).await?;
     press(&page, &mut driven, "KeyW", 0.5).await?;
+    let before = arm(&page).await?;
     key(&page, "rawKeyDown", "Space").await?;
     driven.stops("asked").await?;
     for code in ["Space", "KeyW"] {
         key(&page, "keyUp", code).await?;
     }
-    page.wait_for("car.value === 'GO'").await?;
+    starts_after(&page, before).await?;
     press(&page, &mut driven, "ArrowDown", -0.5).await?;
+    let before = arm(&page).await?;
     page.eval("void dispatchEvent(new Event('blur'))").await?;
     driven.stops("focus").await?;
     key(&page, "keyUp", "ArrowDown").await?;
+    starts_after(&page, before).await?;
     page.wait_for("car.value === 'GO'").await?;
 
     driven.server.signal("STOP")?;

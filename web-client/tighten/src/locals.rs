@@ -98,6 +98,8 @@ struct Open {
     is_outside: bool,
     /// Whether variables are declared in it, as are parameters.
     declares: bool,
+    /// It declares names for other modules.
+    exports: bool,
 }
 
 impl<'a> Places<'a> {
@@ -117,6 +119,8 @@ impl<'a> Places<'a> {
         let mut open: Vec<Open> = Vec::new();
         // Since which depth a statement declares variables; whether a class, or an import or export, is begun.
         let (mut declaring, mut begun_class, mut begun_module) = (None, false, false);
+        // Whether what it declares is for other modules.
+        let mut exports = false;
         for (i, place) in at.iter().copied().enumerate() {
             let before = word(i.checked_sub(1));
             let is_method = |i: usize| {
@@ -138,11 +142,13 @@ impl<'a> Places<'a> {
                     let is_inner = bracket != '('
                         && open.last().is_some_and(|open| open.declares)
                         && !mark(i.wrapping_sub(1), '>');
+                    let is_for_others = open.last().is_some_and(|open| open.exports);
                     let is_outside = bracket == '{' && (begun_class || begun_module);
                     open.push(Open {
                         mark: bracket,
                         is_outside,
                         declares: is_pattern || is_parameters || is_inner,
+                        exports: is_pattern && exports || is_inner && is_for_others,
                     });
                     begun_class &= bracket != '{';
                 }
@@ -160,7 +166,10 @@ impl<'a> Places<'a> {
                         continue;
                     }
                     match name {
-                        "const" | "let" | "var" => declaring = Some(open.len()),
+                        "const" | "let" | "var" => {
+                            declaring = Some(open.len());
+                            exports = before == Some("export");
+                        }
                         "class" => begun_class = word(Some(i + 1)).is_some() || mark(i + 1, '{'),
                         "import" => begun_module = !mark(i + 1, '(') && !mark(i + 1, '.'),
                         "export" => begun_module = mark(i + 1, '{'),
@@ -189,6 +198,10 @@ impl<'a> Places<'a> {
                         matches!(before, Some("const" | "let" | "var" | "function" | "class"));
                     if is_declared || is_parameter || is_next || is_arrow(i + 1) {
                         places.declared.insert(name);
+                    }
+                    if exports && is_next || is_parameter && inside.is_some_and(|open| open.exports)
+                    {
+                        places.kept.insert(name);
                     }
                     let leading = [2, 3].map(|back| word(i.checked_sub(back)));
                     if is_declared
@@ -281,7 +294,7 @@ mod tests {
     #[test]
     fn names_that_others_know_stay() {
         let text = "import { load as loaded } from './a.js';\nexport function start(element) { element.start(element.element); }\n\
-                    export let state = 1;\nclass Own { static watched = 1; run(value) { return { value, own: value }; } }\n\
+                    export let state = 1;\nexport const [first, second] = [1, 2];\nexport const third = 2, fourth = 3;\nclass Own { static watched = 1; run(value) { return { value, own: value }; } }\n\
                     const location = window.location, it = { element() {}, loaded };\n";
         let short = shorten(text);
         for kept in [
@@ -291,6 +304,8 @@ mod tests {
             ".element)",
             "let state",
             "static watched",
+            "const[first,second]",
+            "third=2,fourth=3",
             "run(value)",
             "{value,own:value}",
             "window.location",
