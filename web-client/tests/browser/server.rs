@@ -132,6 +132,7 @@ pub(crate) fn colour_of(shown: &HtmlCanvasElement) -> [u8; 3] {
 /// The message that opens every connection.
 pub(crate) fn hello() -> Hello {
     Hello {
+        tiles: false,
         protocol: 1,
         server: "test".into(),
         time_us: js::unix_us() as u64,
