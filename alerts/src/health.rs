@@ -292,7 +292,7 @@ mod tests {
                 .map(|n| (n * period, n * period + away))
                 .collect()
         };
-        // 11 s away, 25 s there, as by somebody who disturbs the radio.
+        // Lost for 11 s, back for 25 s, and so on: a radio link that is being jammed.
         let disturbed = told(&mut Health::default(), &every(36, 11), 3600);
         assert!(
             matches!(disturbed.first(), Some((at, true)) if *at < 1200),
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(health.look(vec![], |_| Unseen::Over, s(2)), []);
         let ended = Change::Ended(seen().trouble, s(142));
         assert_eq!(health.look(vec![], |_| Unseen::Over, s(22)), [ended]);
-        // It began when the clock was not set: nobody knows how long ago.
+        // It began before the clock was set, so its duration is unknown.
         let kept = vec![Told {
             trouble: seen().trouble,
             since_us: 1_000_000,

@@ -161,7 +161,7 @@ impl Queue {
         }
     }
 
-    /// The receiver may work again, as somebody says: it is tried at once.
+    /// Tries the receiver at once, because it may work again.
     pub fn hurry(&mut self) {
         self.pauses.reset();
         self.not_before = Duration::ZERO;

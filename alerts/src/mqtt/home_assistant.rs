@@ -192,7 +192,7 @@ mod tests {
         let config = found[1].1.as_bytes();
         assert_eq!(self::states(&Topics::of("pi", "8"), config), None);
         assert_eq!(self::states(&of, b""), None);
-        // What somebody else put there clears nothing else.
+        // Another program's retained message clears nothing of ours.
         for topic in [
             "pistreamer/pi/armed",
             "pistreamer/pie/a/b",

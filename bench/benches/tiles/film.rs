@@ -14,7 +14,7 @@ const SIGMA: f32 = 2.5;
 pub(crate) enum Film {
     /// Nothing.
     Still,
-    /// Somebody walks through.
+    /// A person walks through the picture.
     Walk,
     /// Leaves sway in the upper 30 percent.
     Leaves,

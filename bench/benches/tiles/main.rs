@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 use tokio::io::{AsyncRead, ReadBuf, sink};
 
-/// For so long each scene is shown: longer than until all of it was sent anew.
+/// Seconds that each scene is shown: longer than the refresh interval.
 const SECONDS: u64 = 14;
 
 /// Samples of a picture: Y, Cb and Cr.

@@ -201,8 +201,11 @@ async fn keys_drive_and_space_a_lost_focus_and_a_hidden_page_stop() -> Result<()
     key(&page, "keyUp", "KeyW").await?;
     page.wait_for("drive() === 'armed'").await?;
     press(&page, &mut driven, "KeyW", 0.5).await?;
-    page.eval("['keydown', 'keyup'].forEach(type => dispatchEvent(new KeyboardEvent(type, {code: type === 'keyup' ? 'KeyW' : 'ControlLeft', ctrlKey: true}))), 0")
-        .await?;
+    page.eval(
+        "[['keydown', 'ControlLeft'], ['keyup', 'KeyW']].forEach(([type, code]) =>
+            dispatchEvent(new KeyboardEvent(type, {code, ctrlKey: true}))), 0",
+    )
+    .await?;
     driven.drives(|throttle| throttle == 0.0).await?;
     page.eval("void dispatchEvent(new KeyboardEvent('keyup', {code: 'ControlLeft'}))")
         .await?;
@@ -259,7 +262,9 @@ async fn the_example_page_drives_by_keys_and_shows_when_the_car_stands() -> Resu
         .replace("raspberrypi.local:8000", &here);
     let browser = Browser::start().await?;
     let page = browser.open(&site.serve(&html)).await?;
-    let takes = "document.querySelector('pi-camera')?.dataset.state === 'live' && car.value === 'STOP' && take.checkVisibility() && (take.click(), true)";
+    let takes =
+        "document.querySelector('pi-camera')?.dataset.state === 'live' && car.value === 'STOP'
+        && take.checkVisibility() && (take.click(), true)";
     page.wait_for(takes).await?;
     page.wait_for("car.value === 'GO'").await?;
     press(&page, &mut driven, "KeyW", 0.5).await?;
